@@ -1,0 +1,24 @@
+"""The event schema registry: versioned contracts between the services.
+
+An event is a fact (`Event`) whose payload satisfies a contract (`Contract`). `REGISTRY` knows every contract and reads
+documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
+"""
+
+from contracts.contract import Contract, Part
+from contracts.envelope import Event, new_event, replayed
+from contracts.errors import ContractError, InvalidEventError, UnknownEventError, Violation
+from contracts.registry import REGISTRY, Registry
+
+__all__ = [
+    "REGISTRY",
+    "Contract",
+    "ContractError",
+    "Event",
+    "InvalidEventError",
+    "Part",
+    "Registry",
+    "UnknownEventError",
+    "Violation",
+    "new_event",
+    "replayed",
+]

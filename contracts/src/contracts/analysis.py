@@ -1,0 +1,85 @@
+"""Facts about descriptions, told by the analysis service. The subject is the item's id."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from contracts.contract import Contract, Part
+
+
+class MediaMetadata(Part):
+    """Who posted the picture and what it is tagged with, as far as the picture shows it."""
+
+    original_poster: str | None = None
+    tagged_accounts: tuple[str, ...] = ()
+    location_tags: tuple[str, ...] = ()
+    audio_source: str | None = None
+    hashtags: tuple[str, ...] = ()
+
+
+class ImageDetails(Part):
+    """What is seen and read in the picture."""
+
+    extracted_text: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    themes: tuple[str, ...] = ()
+    emotions: tuple[str, ...] = ()
+    vibes: tuple[str, ...] = ()
+    visual_hierarchy: tuple[str, ...] = ()
+    key_interest: str | None = None
+    likely_source: str | None = None
+
+
+class Description(Part):
+    """The structured description of one picture (`raw_response` of the HTTP API)."""
+
+    category: str = Field(min_length=1)
+    subcategories: tuple[str, ...] = ()
+    headline: str = ""
+    summary: str = ""
+    media_metadata: MediaMetadata = MediaMetadata()
+    image_details: ImageDetails = ImageDetails()
+
+
+class ItemAnalyzed(Contract):
+    """A vision model described the picture; versions of one item count 1, 2, …"""
+
+    event_type: ClassVar[str] = "collections.analysis.item-analyzed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    analysis_id: str = Field(min_length=1)
+    version: int = Field(ge=1)
+    filename: str = Field(description="The stored name of the original, `{item_id}.{ext}`.")
+    original_filename: str
+    description: Description
+    provider: str
+    model: str
+    prompt_id: str = Field(description="Name and version of the prompt.")
+    trace_id: str | None = None
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost_usd: float = Field(default=0, ge=0)
+
+
+class AnalysisFailure(StrEnum):
+    """Why no description was made."""
+
+    REFUSED = "refused"
+    INVALID_OUTPUT = "invalid-output"
+    PROVIDER_REJECTED = "provider-rejected"
+    RENDITION_MISSING = "rendition-missing"
+    GAVE_UP = "gave-up"
+
+
+class AnalysisFailed(Contract):
+    """No description could be made, and trying again as before will not help."""
+
+    event_type: ClassVar[str] = "collections.analysis.analysis-failed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    reason: AnalysisFailure
+    detail: str
+    attempts: int = Field(ge=1)
+    provider: str
+    model: str

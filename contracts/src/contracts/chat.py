@@ -1,0 +1,36 @@
+"""Facts about conversations, told by the chat service. The subject is the session's id."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from contracts.contract import Contract, Part
+
+
+class ChatMessage(Part):
+    """One message as the history shows it."""
+
+    role: Literal["user", "assistant"]
+    content: str
+    timestamp: datetime
+    search_results: tuple[dict[str, Any], ...] | None = None
+    tools_used: tuple[dict[str, Any], ...] | None = None
+
+
+class TurnCompleted(Contract):
+    """A question was answered; turns of one session count 1, 2, …"""
+
+    event_type: ClassVar[str] = "collections.chat.turn-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    turn: int = Field(ge=1)
+    question: ChatMessage
+    answer: ChatMessage
+    tools_used: tuple[str, ...] = Field(default=(), description="Names, in the order of use.")
+    citations: tuple[str, ...] = Field(default=(), description="Item ids the answer refers to.")
+    model: str
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost_usd: float = Field(default=0, ge=0)
+    response_time_ms: int = Field(ge=0)

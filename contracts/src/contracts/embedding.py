@@ -1,0 +1,78 @@
+"""Facts about vectors, told by the embedding service. The subject is the item's id, or the rebuild's."""
+
+import base64
+import struct
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from contracts.contract import Contract
+
+
+def encode_vector(values: Sequence[float]) -> str:
+    """Little-endian float32 values as base64 (4 bytes a dimension, so 5,464 characters for 1,024)."""
+    return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode("ascii")
+
+
+def decode_vector(text: str) -> tuple[float, ...]:
+    """The inverse of `encode_vector`.
+
+    Raises:
+        ValueError: the text is not base64 of whole float32 values.
+    """
+    raw = base64.b64decode(text, validate=True)
+    if len(raw) % 4:
+        raise ValueError(f"{len(raw)} bytes are not whole float32 values")
+    return struct.unpack(f"<{len(raw) // 4}f", raw)
+
+
+class ItemEmbedded(Contract):
+    """A version of the item's description became a vector."""
+
+    event_type: ClassVar[str] = "collections.embedding.item-embedded.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    vector: str = Field(description="Little-endian float32 values, base64.")
+    dimensions: int = Field(gt=0)
+    model: str
+    analysis_id: str
+    analysis_version: int = Field(ge=1)
+    tokens: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _vector_has_its_dimensions(self) -> Self:
+        if len(decode_vector(self.vector)) != self.dimensions:
+            raise ValueError(f"the vector does not hold {self.dimensions} float32 values")
+        return self
+
+
+class EmbeddingFailure(StrEnum):
+    """Why no vector was made."""
+
+    INVALID_OUTPUT = "invalid-output"
+    PROVIDER_REJECTED = "provider-rejected"
+    GAVE_UP = "gave-up"
+
+
+class EmbeddingFailed(Contract):
+    """No vector could be made of that version, and trying again as before will not help."""
+
+    event_type: ClassVar[str] = "collections.embedding.embedding-failed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    reason: EmbeddingFailure
+    detail: str
+    analysis_version: int = Field(ge=1)
+    attempts: int = Field(ge=1)
+
+
+class RebuildRequested(Contract):
+    """A tenant asked for new vectors of all its descriptions; the subject is the rebuild's id."""
+
+    event_type: ClassVar[str] = "collections.embedding.rebuild-requested.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    model: str
+    total: int = Field(description="Descriptions to embed when the rebuild was asked for.", ge=0)

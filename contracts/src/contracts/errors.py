@@ -1,0 +1,42 @@
+"""What can be wrong with an event.
+
+ContractError
+├── UnknownEventError   no contract of that type is registered
+└── InvalidEventError   the document does not satisfy the envelope or its contract
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken rule: the rule's stable name, where in the document, and a sentence for people."""
+
+    rule: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message} [{self.rule}]"
+
+
+class ContractError(Exception):
+    """Base of everything this package raises about events."""
+
+
+class UnknownEventError(ContractError):
+    """No contract is registered for the event's type."""
+
+    def __init__(self, event_type: str) -> None:
+        super().__init__(f"no contract is registered for event type {event_type!r}")
+        self.event_type = event_type
+
+
+class InvalidEventError(ContractError):
+    """The document breaks the envelope or the contract of its type; `violations` says where."""
+
+    def __init__(self, event_type: str | None, violations: tuple[Violation, ...]) -> None:
+        listed = "; ".join(str(violation) for violation in violations[:5])
+        super().__init__(f"invalid event {event_type or '(no type)'}: {listed}")
+        self.event_type = event_type
+        self.violations = violations

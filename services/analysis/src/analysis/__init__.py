@@ -1,0 +1,1 @@
+"""Vision model to structured description, one version per analysis."""

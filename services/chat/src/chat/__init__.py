@@ -1,0 +1,1 @@
+"""Multi-turn agent over its own read model and the web."""

@@ -1,0 +1,1 @@
+"""Descriptions to vectors, in batches; rebuild of a tenant's vectors."""

@@ -1,0 +1,1 @@
+"""Validates originals, makes renditions and thumbnails, reads EXIF, computes perceptual hashes."""

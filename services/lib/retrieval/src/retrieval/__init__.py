@@ -1,0 +1,1 @@
+"""Read-model projection and BM25, vector and hybrid retrievers over Postgres."""

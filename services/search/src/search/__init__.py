@@ -1,0 +1,1 @@
+"""Keyword, vector, hybrid and agentic search over its own read model."""

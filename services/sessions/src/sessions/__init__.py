@@ -1,0 +1,1 @@
+"""Conversation list, history and expiry."""

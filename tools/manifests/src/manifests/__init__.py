@@ -1,0 +1,1 @@
+"""The typed reader of service.yaml and platform.yaml."""
