@@ -147,7 +147,7 @@ def read_cloudevent(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> C
         raise InvalidEventError(str(attributes.get("type")), violations) from error
 
 
-def validate(contract: type[T], data: Any) -> T:
+def validate(contract: type[T], data: object) -> T:
     """Read a payload under its contract.
 
     Raises:

@@ -1,1 +1,45 @@
-"""The typed reader of service.yaml and platform.yaml."""
+"""The typed reader of service.yaml and platform.yaml.
+
+`load_manifests` reads and checks; everything else derives, purely, what a provisioner needs: names, environment
+variables, event patterns and IAM policies. Nothing here talks to AWS.
+"""
+
+from manifests.catalogue import FunctionRef, Manifests
+from manifests.environment import Build, DatabaseAddress, Deployment, function_environment, queue_visibility_s
+from manifests.errors import ManifestsError, ManifestsInvalidError, NameTooLongError, Problem
+from manifests.model import Function, Route, RouteAuth, Service, Table, Trigger
+from manifests.naming import APPLICATION, Names
+from manifests.patterns import aws_pattern, bus_pattern, schedule_input
+from manifests.platform import Platform
+from manifests.policies import function_policy, queue_policy, trust_policy
+from manifests.reader import load_manifests
+
+__all__ = [
+    "APPLICATION",
+    "Build",
+    "DatabaseAddress",
+    "Deployment",
+    "Function",
+    "FunctionRef",
+    "Manifests",
+    "ManifestsError",
+    "ManifestsInvalidError",
+    "NameTooLongError",
+    "Names",
+    "Platform",
+    "Problem",
+    "Route",
+    "RouteAuth",
+    "Service",
+    "Table",
+    "Trigger",
+    "aws_pattern",
+    "bus_pattern",
+    "function_environment",
+    "function_policy",
+    "load_manifests",
+    "queue_policy",
+    "queue_visibility_s",
+    "schedule_input",
+    "trust_policy",
+]

@@ -1,0 +1,54 @@
+"""Where MiniStack differs from AWS in ways that matter here, and how it is put right.
+
+The corrections replace private names, so they are bound to one version: with another one, or with a name missing,
+the emulator refuses to start (`EmulatorVersionError`) instead of behaving differently in silence.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from collections.abc import Mapping
+from typing import Any, Final
+
+from localmesh.emulator import events, workers
+from localmesh.errors import EmulatorVersionError
+
+VERSION: Final = "1.5.33"
+
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "ministack.app": ("main", "save_all", "_build_persistence_save_dict"),
+    "ministack.core.persistence": ("STATE_DIR", "_json_default", "_state_format_version"),
+    "ministack.core.lambda_runtime": (
+        "_PYTHON_WORKER_SCRIPT", "acquire_worker", "release_worker", "Worker", "zipfile", "_lock",
+    ),
+    "ministack.services.lambda_svc": ("acquire_worker", "release_worker"),
+    "ministack.services.eventbridge": (
+        "_put_events", "_dispatch_event", "_replays", "_rules", "_targets", "_invoke_target",
+        "_pattern_event_view", "_matches_pattern_view", "error_response_json",
+    ),
+}  # fmt: skip
+
+
+def load_corrected() -> Any:  # noqa: ANN401 - MiniStack is untyped
+    """Import MiniStack, correct it, and return its application module."""
+    installed = importlib.metadata.version("ministack")
+    if installed != VERSION:
+        raise EmulatorVersionError(
+            f"the AWS emulator is corrected for ministack {VERSION}, but {installed} is installed: run `make setup`"
+        )
+    modules = {name: importlib.import_module(name) for name in _NEEDED}
+    check_names(modules)
+    events.correct(modules["ministack.services.eventbridge"])
+    workers.correct(modules["ministack.core.lambda_runtime"], modules["ministack.services.lambda_svc"])
+    return modules["ministack.app"]
+
+
+def check_names(modules: Mapping[str, Any]) -> None:
+    """Refuse modules in which a name is missing that a correction needs."""
+    missing = [f"{path}.{name}" for path, names in _NEEDED.items() for name in names if not hasattr(modules[path], name)]
+    if missing:
+        raise EmulatorVersionError(
+            f"ministack {VERSION} lacks what our corrections replace ({', '.join(missing)}): "
+            "the installation is damaged, run `make clean setup`"
+        )

@@ -1,0 +1,82 @@
+"""EventBridge as AWS has it: entries are validated, and a replay reaches only the rules it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+MAX_REQUEST_BYTES: Final = 262_144
+_TIME_BYTES: Final = 14
+
+
+def correct(eventbridge: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
+    """Replace PutEvents and the delivery of replayed events in MiniStack's module."""
+    eventbridge._put_events = _validating(eventbridge, eventbridge._put_events)
+    eventbridge._dispatch_event = _filtering(eventbridge, eventbridge._dispatch_event)
+
+
+def entry_fault(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    """AWS's error code and message for a bad entry; None for a good one."""
+    for name in ("Source", "DetailType", "Detail"):
+        if not entry.get(name):
+            return "InvalidArgument", f"Parameter {name} is not valid. Reason: {name} is a required argument."
+    try:
+        detail = json.loads(entry["Detail"])
+    except ValueError:
+        return "MalformedDetail", "Detail is malformed."
+    return None if isinstance(detail, dict) else ("MalformedDetail", "Detail is malformed.")
+
+
+def entry_bytes(entry: Mapping[str, Any]) -> int:
+    """The size AWS counts: UTF-8 bytes of the texts, and 14 for a time."""
+    texts = [entry.get("Source"), entry.get("DetailType"), entry.get("Detail"), *(entry.get("Resources") or ())]
+    return sum(len(text.encode()) for text in texts if text) + (_TIME_BYTES if entry.get("Time") is not None else 0)
+
+
+def merge(faults: Sequence[tuple[str, str] | None], accepted: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Results in the order of the request: a fault where there was one, else the next accepted entry's result."""
+    rest = iter(accepted)
+    return [next(rest) if fault is None else {"ErrorCode": fault[0], "ErrorMessage": fault[1]} for fault in faults]
+
+
+def _validating(eventbridge: Any, original: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401 - untyped
+    def put_events(data: dict[str, Any], allow_aws_source: bool = False) -> Any:  # noqa: ANN401 - untyped
+        entries = data.get("Entries") or []
+        if allow_aws_source or len(entries) > 10:
+            return original(data, allow_aws_source)
+        if sum(map(entry_bytes, entries)) > MAX_REQUEST_BYTES:
+            return eventbridge.error_response_json(
+                "ValidationException", "Total size of the entries in the request is over the limit.", 400
+            )
+        faults = [entry_fault(entry) for entry in entries]
+        if not any(faults):
+            return original(data, allow_aws_source)
+        good = [entry for entry, fault in zip(entries, faults, strict=True) if fault is None]
+        status, headers, body = original({**data, "Entries": good}, allow_aws_source)
+        answer = json.loads(body)
+        answer["Entries"] = merge(faults, answer["Entries"])
+        answer["FailedEntryCount"] = sum("ErrorCode" in result for result in answer["Entries"])
+        headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+        return status, headers, json.dumps(answer).encode()
+
+    return put_events
+
+
+def _filtering(eventbridge: Any, original: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401 - untyped
+    def dispatch_event(event: dict[str, Any], view: Any = None) -> None:  # noqa: ANN401 - untyped
+        replay = eventbridge._replays.get(event.get("ReplayName")) if event.get("ReplayName") else None
+        wanted = set((replay or {}).get("Destination", {}).get("FilterArns") or ())
+        if not wanted:
+            original(event, view)
+            return
+        view = view or eventbridge._pattern_event_view(event)
+        for key, rule in list(eventbridge._rules.items()):
+            addressed = rule.get("Arn") in wanted and rule.get("EventBusName", "default") == event.get("EventBusName")
+            if not (addressed and rule.get("State") == "ENABLED" and rule.get("EventPattern")):
+                continue
+            if eventbridge._matches_pattern_view(rule["EventPattern"], view, f"rule {key}"):
+                for target in eventbridge._targets.get(key, []):
+                    eventbridge._invoke_target(target, event, rule, view)
+
+    return dispatch_event

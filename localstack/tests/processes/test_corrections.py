@@ -1,0 +1,71 @@
+"""The rules of the emulator's corrections, without an emulator."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from localmesh.emulator.corrections import VERSION, check_names, load_corrected
+from localmesh.emulator.events import entry_bytes, entry_fault, merge
+from localmesh.emulator.launch import EmulatorOptions, environment
+from localmesh.emulator.workers import DEFAULT_WORKERS, HTTP_WORKERS, worker_limit
+from localmesh.errors import EmulatorVersionError
+
+
+def test_another_version_is_refused_before_anything_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.6.0")
+    with pytest.raises(EmulatorVersionError, match=r"1\.6\.0 is installed"):
+        load_corrected()
+
+
+def test_a_missing_private_name_is_refused() -> None:
+    modules = {
+        "ministack.app": SimpleNamespace(main=1),
+        "ministack.core.persistence": SimpleNamespace(),
+        "ministack.core.lambda_runtime": SimpleNamespace(),
+        "ministack.services.lambda_svc": SimpleNamespace(),
+        "ministack.services.eventbridge": SimpleNamespace(),
+    }
+    with pytest.raises(EmulatorVersionError, match=r"ministack\.services\.eventbridge\._put_events"):
+        check_names(modules)
+
+
+def test_the_installed_version_is_the_one_corrected() -> None:
+    assert importlib.metadata.version("ministack") == VERSION
+
+
+def test_entry_faults() -> None:
+    good = {"Source": "s", "DetailType": "t", "Detail": "{}"}
+    assert entry_fault(good) is None
+    assert entry_fault({**good, "Detail": "null"}) == ("MalformedDetail", "Detail is malformed.")
+
+
+def test_entry_bytes_counts_utf8_and_time() -> None:
+    entry = {"Source": "ü", "DetailType": "tt", "Detail": json.dumps({}), "Resources": ["abc"], "Time": 0}
+    assert entry_bytes(entry) == 2 + 2 + 2 + 3 + 14
+
+
+def test_merge_keeps_the_order_of_the_request() -> None:
+    results = merge([None, ("Code", "text"), None], [{"EventId": "1"}, {"EventId": "2"}])
+    assert results == [{"EventId": "1"}, {"ErrorCode": "Code", "ErrorMessage": "text"}, {"EventId": "2"}]
+
+
+def test_worker_limit_is_by_kind_of_function() -> None:
+    assert worker_limit({"Environment": {"Variables": {"FUNCTION": "http"}}}) == HTTP_WORKERS
+    assert worker_limit({"Environment": {"Variables": {"FUNCTION": "events"}}}) == DEFAULT_WORKERS
+    assert worker_limit({}) == DEFAULT_WORKERS
+
+
+@pytest.mark.parametrize(("outward", "passed"), [(True, {"HTTPS_PROXY"}), (False, set())])
+def test_the_environment_is_made_from_nothing(tmp_path: Path, outward: bool, passed: set[str]) -> None:
+    options = EmulatorOptions(
+        port=1, state_dir=tmp_path, objects_dir=tmp_path, temporary_dir=tmp_path, outward=outward
+    )
+    inherited = {"HTTPS_PROXY": "p", "HTTP_PROXY": "p", "AWS_PROFILE": "x", "ANTHROPIC_API_KEY": "k", "PATH": "/bin"}
+    made = environment(options, inherited)
+    assert set(made) & (set(inherited) - {"PATH"}) == passed
+    assert made["AUTH"] == "false"

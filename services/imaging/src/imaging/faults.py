@@ -1,0 +1,72 @@
+"""The boundary to the decoders: whatever they raise over a file becomes a rejection with a stable reason.
+
+Pillow and the libraries behind it answer hostile bytes with exceptions of many kinds (a struct.error, an IndexError in a
+tag table, a SyntaxError for a broken header). Inside `decoding()` stand decoders and colour conversions and nothing
+else, so that a defect of our own is not taken for a fault of the file.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from warnings import catch_warnings, simplefilter
+
+from PIL import Image
+
+from imaging.errors import ImageRejection, RejectedImageError
+from imaging.formats import ImageFormat
+from imaging.structure import is_cut_off
+
+DECODER_FAULTS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+_METADATA_BOMB = re.compile(r"MAX_TEXT_CHUNK|too much memory used in text chunks", re.IGNORECASE)
+_TOO_LARGE = re.compile(r"security limit|exceeds limit of", re.IGNORECASE)
+_UNSUPPORTED = re.compile(r"unknown pixel mode|unsupported|not supported|not available|no conversion", re.IGNORECASE)
+_TRUNCATED = re.compile(r"truncat|unexpected end|end of file|premature|not enough data", re.IGNORECASE)
+
+
+@contextmanager
+def decoding(step: str, original: bytes, image_format: ImageFormat) -> Iterator[None]:
+    """Turn a decoder's fault during the step (a verb phrase) into `RejectedImageError`."""
+    # `Image.open` hides why a header was not understood in warnings; the one about size is an error.
+    with catch_warnings(record=True) as warnings:
+        simplefilter("always")
+        simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            yield
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
+            raise RejectedImageError(ImageRejection.TOO_MANY_PIXELS, "The picture has too many pixels.") from fault
+        except MemoryError as fault:
+            raise RejectedImageError(
+                ImageRejection.TOO_MANY_PIXELS, f"The picture takes too much memory to {step}."
+            ) from fault
+        except DECODER_FAULTS as fault:
+            said = "\n".join([str(fault), *(str(warning.message) for warning in warnings)])
+            raise _rejection(fault, said, step, cut_off=is_cut_off(original, image_format)) from fault
+
+
+def _rejection(fault: Exception, text: str, step: str, *, cut_off: bool) -> RejectedImageError:
+    if _METADATA_BOMB.search(text):
+        return RejectedImageError(ImageRejection.CORRUPT, "The metadata in the file unpacks to too many bytes.")
+    if _TOO_LARGE.search(text):
+        return RejectedImageError(ImageRejection.TOO_MANY_PIXELS, "The picture has too many pixels.")
+    if cut_off or isinstance(fault, EOFError) or _TRUNCATED.search(text):
+        return RejectedImageError(ImageRejection.TRUNCATED, "The end of the file is missing.")
+    if _UNSUPPORTED.search(text):
+        return RejectedImageError(ImageRejection.UNSUPPORTED_FORMAT, "The file uses a rare variant of its format.")
+    return RejectedImageError(ImageRejection.CORRUPT, f"The file is damaged: cannot {step}.")

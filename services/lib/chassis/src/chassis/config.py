@@ -1,0 +1,40 @@
+"""Configuration from the function's environment. Nothing secret is in it; see `chassis.secrets`."""
+
+from typing import Literal
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What every function is given. Services extend it with their own settings.
+
+    Raises:
+        pydantic.ValidationError: a variable is missing or malformed; the message names it.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    service: str
+    function: str = "local"
+    environment: str = "local"
+
+    event_bus: str = ""
+    images_bucket: str = ""
+    parameter_prefix: str = ""
+
+    database_host: str = "127.0.0.1"
+    database_port: int = 5432
+    database_name: str = "collections"
+    database_role: str = ""
+    database_schema: str = ""
+    database_auth: Literal["password", "iam"] = "password"
+    database_sslmode: str = "prefer"
+
+    queue_url: str = ""
+    dead_letter_queue_url: str = ""
+    max_receives: int = 5
+
+    git_sha: str = "unknown"
+    git_tag: str = ""
+    git_branch: str = ""
+    build_timestamp: str = ""

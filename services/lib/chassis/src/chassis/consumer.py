@@ -1,0 +1,244 @@
+"""The consumer entry point: SQS batch -> EventBridge envelope -> CloudEvent -> typed handler.
+
+A record ends in one of four ways. Applied (or applied before): it leaves the queue. Poison (not an event of ours, or a
+`PermanentError`): it goes to the dead-letter queue with its reason, alone. A fault that may pass: it stays in the queue
+and comes back with back-off. The same fault for the last time: dead-letter queue, with the reason.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from chassis import aws
+from chassis.errors import AlreadyAppliedError, ChassisError, PermanentError, TransientError
+from chassis.observability import MetricUnit, annotate, event_context, hash_tenant, logger, metrics
+from chassis.service import Service
+from contracts import REGISTRY, Contract, ContractError, Event, InvalidEventError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+T = TypeVar("T", bound=Contract)
+MAX_BACKOFF_S = 900
+
+_attempt: ContextVar[int] = ContextVar("attempt", default=1)
+
+
+def attempt() -> int:
+    """Which delivery of the current message this is: 1, 2, …"""
+    return _attempt.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[T]):
+    """What to do with events of one contract; see `on`."""
+
+    contract: type[T]
+    handle: Callable[[Event[T]], None]
+    prepare: Callable[[Sequence[Event[T]]], None] | None = None
+    give_up: Callable[[Event[T], Exception, int], None] | None = None
+
+
+def on(
+    contract: type[T],
+    handle: Callable[[Event[T]], None],
+    *,
+    prepare: Callable[[Sequence[Event[T]]], None] | None = None,
+    give_up: Callable[[Event[T], Exception, int], None] | None = None,
+) -> "Subscription[Any]":
+    """Subscribe a handler.
+
+    `prepare` sees all fresh events of a batch at once, before the first is handled (for work that is cheaper together);
+    a fault in it is the fault of each. `give_up` is called with the event, the last fault and the number of attempts
+    before an event that kept failing goes to the dead-letter queue.
+    """
+    return Subscription(contract, handle, prepare, give_up)
+
+
+@dataclass(frozen=True, slots=True)
+class PoisonError(Exception):
+    """A message that no retry will mend."""
+
+    code: str
+    detail: str
+
+
+class EventConsumer:
+    """A Lambda entry point for a queue of our events: call it with the SQS event and the context."""
+
+    def __init__(self, service: Service[Any], subscriptions: Sequence["Subscription[Any]"]) -> None:
+        self._service = service
+        self._subscriptions = {subscription.contract.event_type: subscription for subscription in subscriptions}
+        self._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+        self._prepare_fault: dict[str, Exception] = {}
+        self._applied: set[tuple[str, str]] = set()
+
+    def __call__(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
+        """Handle a batch; the answer names the records that stay in the queue."""
+        started = time.perf_counter()
+        self._look_ahead([_readable(record) for record in event["Records"]])
+        answer = process_partial_response(
+            event=event, record_handler=self._handle_record, processor=self._processor, context=context
+        )
+        duration_ms = round((time.perf_counter() - started) * 1000, 1)
+        logger.info(
+            "batch handled",
+            extra={
+                "records": len(event["Records"]),
+                "failed": len(answer["batchItemFailures"]),
+                "duration_ms": duration_ms,
+            },
+        )
+        metrics.add_metric("BatchDuration", MetricUnit.Milliseconds, duration_ms)
+        metrics.flush_metrics()
+        return answer
+
+    def _look_ahead(self, events: Sequence[Event[Contract] | None]) -> None:
+        """One look into the inbox for the whole batch, then the subscriptions' `prepare` on what is fresh."""
+        readable = [event for event in events if event is not None]
+        self._prepare_fault = {}
+        self._applied = set()
+        if not readable:
+            return
+        try:
+            self._applied = self._service.work.applied(readable)
+        except ChassisError as error:
+            self._prepare_fault = {event.id: error for event in readable}
+            return
+        for event_type, subscription in self._subscriptions.items():
+            fresh = [e for e in readable if e.type == event_type and not self._was_applied(e)]
+            if subscription.prepare is None or not fresh:
+                continue
+            try:
+                subscription.prepare(fresh)
+            except ChassisError as error:
+                self._prepare_fault |= {event.id: error for event in fresh}
+
+    def _was_applied(self, event: Event[Contract]) -> bool:
+        return (event.id, event.replay_id or "") in self._applied
+
+    def _handle_record(self, record: SQSRecord) -> None:
+        try:
+            event = decode(record.body)
+            subscription = self._subscriptions.get(event.type)
+            if subscription is None:
+                raise PoisonError("not-subscribed", f"nothing here handles {event.type}")
+        except PoisonError as poison:
+            dead_letter(self._service, record, poison.code, poison.detail)
+            return
+        with event_context(
+            correlation_id=event.correlation_id,
+            event_id=event.id,
+            event_type=event.type,
+            tenant=hash_tenant(event.tenant_id),
+            replay_id=event.replay_id,
+        ):
+            self._handle_event(record, event, subscription)
+
+    def _handle_event(self, record: SQSRecord, event: Event[Contract], subscription: "Subscription[Any]") -> None:
+        annotate(correlation_id=event.correlation_id, event_type=event.type)
+        if self._was_applied(event) or (event.replay_for and event.replay_for != self._service.settings.service):
+            metrics.add_metric("EventsSkipped", MetricUnit.Count, 1)
+            return
+        receives = int(record.attributes.approximate_receive_count)
+        _attempt.set(receives)
+        try:
+            fault = self._prepare_fault.get(event.id)
+            if fault is not None:
+                raise fault
+            subscription.handle(event)
+            metrics.add_metric("EventsHandled", MetricUnit.Count, 1)
+        except AlreadyAppliedError:
+            metrics.add_metric("EventsSkipped", MetricUnit.Count, 1)
+        except PermanentError as error:
+            dead_letter(self._service, record, error.code, str(error))
+        except Exception as error:
+            # Whatever it is, the message must not be lost: it stays in the queue, or dies with its reason.
+            if receives < self._service.settings.max_receives:
+                back_off(self._service, record, error)
+                raise
+            if subscription.give_up is not None:
+                subscription.give_up(event, error, receives)
+            dead_letter(self._service, record, f"gave-up:{type(error).__name__}", str(error))
+
+
+def decode(body: str) -> Event[Contract]:
+    """The CloudEvent in the EventBridge envelope that is an SQS message's body.
+
+    Raises:
+        PoisonError: it is not JSON, not an envelope, or not a valid event under a contract of ours.
+    """
+    try:
+        envelope = json.loads(body)
+    except ValueError as error:
+        raise PoisonError("not-json", str(error)) from error
+    detail = envelope.get("detail") if isinstance(envelope, dict) else None
+    if not isinstance(detail, dict):
+        raise PoisonError("not-an-envelope", "the message is no EventBridge envelope with a detail object")
+    if envelope.get("detail-type") != detail.get("type") or envelope.get("source") != detail.get("source"):
+        # The bus rule matched the envelope; an event that says otherwise inside went round somebody's permissions.
+        raise PoisonError("mismatched-envelope", "the envelope's source or detail-type is not the event's")
+    try:
+        return REGISTRY.read(detail)
+    except InvalidEventError as error:
+        raise PoisonError("invalid-event", "; ".join(map(str, error.violations))) from error
+    except ContractError as error:
+        raise PoisonError("unknown-event", str(error)) from error
+
+
+def _readable(record: dict[str, Any]) -> Event[Contract] | None:
+    try:
+        return decode(record["body"])
+    except PoisonError:
+        return None  # dealt with when its turn comes
+
+
+def back_off(service: Service[Any], record: SQSRecord, error: Exception) -> None:
+    """Let the message come back later: 2^receives seconds with full jitter, or when the provider said."""
+    receives = int(record.attributes.approximate_receive_count)
+    wish = error.retry_after_s if isinstance(error, TransientError) else None
+    delay = wish if wish is not None else random.uniform(0.5, 1) * 2**receives  # noqa: S311  # jitter, not a secret
+    logger.warning(
+        "will be tried again",
+        exc_info=not isinstance(error, TransientError),
+        extra={"error": str(error), "receives": receives, "delay_s": round(delay, 1)},
+    )
+    metrics.add_metric("EventsRetried", MetricUnit.Count, 1)
+    aws.sqs().change_message_visibility(
+        QueueUrl=service.settings.queue_url,
+        ReceiptHandle=record.receipt_handle,
+        VisibilityTimeout=min(max(round(delay), 1), MAX_BACKOFF_S),
+    )
+
+
+def dead_letter(service: Service[Any], record: SQSRecord, code: str, detail: str) -> None:
+    """Move the message to the dead-letter queue with its reason as message attributes.
+
+    SQS's own redrive keeps no reason; it stays in place for the crash that never gets here.
+    """
+    settings = service.settings
+    attributes = {
+        "reason": code,
+        "detail": detail[:1000] or code,
+        "service": settings.service,
+        "function": settings.function,
+        "receives": record.attributes.approximate_receive_count,
+        "message_id": record.message_id,
+    }
+    aws.sqs().send_message(
+        QueueUrl=settings.dead_letter_queue_url,
+        MessageBody=record.body,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
+        },
+    )
+    logger.error("dead-lettered", extra={"reason": code, "detail": detail[:300]})
+    metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)

@@ -1,0 +1,104 @@
+"""The service's Postgres: one connection a process, in the service's own schema.
+
+A Lambda environment serves one invocation at a time, so a pool would hold one connection too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from chassis.config import Settings
+from chassis.errors import TransientError
+from chassis.secrets import secret
+
+Connection = psycopg.Connection[dict[str, Any]]
+
+# A transaction left open would hold back the horizon that followers of the event store read below.
+_SESSION_OPTIONS = (
+    "-c search_path={schema},public -c statement_timeout=20000 -c idle_in_transaction_session_timeout=15000 "
+    "-c transaction_timeout=25000 -c lock_timeout=10000"
+)
+
+
+class Database:
+    """Connects when first used and again after the server went away."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    def connection(self) -> Connection:
+        """The open connection (autocommit; rows are dictionaries).
+
+        Raises:
+            TransientError: the server cannot be reached.
+        """
+        if self._connection is None or self._connection.closed or self._connection.broken:
+            self._connection = self._connect()
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: commits at the end of the block, rolls back when it raises.
+
+        Raises:
+            TransientError: the server cannot be reached, or went away meanwhile; nothing is committed unless the
+                connection broke during COMMIT itself, which the inbox makes harmless.
+        """
+        connection = self.connection()
+        try:
+            connection.execute("BEGIN")
+        except psycopg.OperationalError:
+            # The server restarted since the last invocation; a fresh connection is all it takes.
+            self.close()
+            connection = self.connection()
+            connection.execute("BEGIN")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except psycopg.OperationalError as error:
+            self.close()
+            raise TransientError(f"database: {type(error).__name__}") from error
+        except BaseException:
+            if not connection.closed:
+                connection.execute("ROLLBACK")
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connect(self) -> Connection:
+        settings = self._settings
+        try:
+            return psycopg.connect(
+                host=settings.database_host,
+                port=settings.database_port,
+                dbname=settings.database_name,
+                user=settings.database_role,
+                password=self._password(),
+                sslmode=settings.database_sslmode,
+                connect_timeout=5,
+                application_name=f"{settings.service}-{settings.function}",
+                options=_SESSION_OPTIONS.format(schema=settings.database_schema),
+                autocommit=True,
+                row_factory=dict_row,
+            )
+        except psycopg.OperationalError as error:
+            raise TransientError(f"database: cannot connect to {settings.database_host}") from error
+
+    def _password(self) -> str:
+        settings = self._settings
+        if settings.database_auth == "iam":
+            import boto3
+
+            token: str = boto3.client("rds").generate_db_auth_token(
+                DBHostname=settings.database_host, Port=settings.database_port, DBUsername=settings.database_role
+            )
+            return token
+        return secret(settings, f"database/{settings.service}")

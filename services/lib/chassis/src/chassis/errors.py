@@ -1,0 +1,51 @@
+"""What can go wrong in a service.
+
+ChassisError
+├── ConfigurationError        a setting or secret is missing or wrong
+├── TransientError            trying again later may help (the queue retries with back-off)
+├── PermanentError            trying again as before will not help (straight to the dead-letter queue)
+├── ConcurrencyError          somebody else appended to the stream first
+├── EventTooLargeError        an event exceeds what the bus carries
+├── AlreadyAppliedError       this delivery of the event has had its effect
+└── ObjectMissingError        no object under that key
+"""
+
+
+class ChassisError(Exception):
+    """Base of what the chassis raises."""
+
+
+class ConfigurationError(ChassisError):
+    """A setting or a secret is missing or wrong."""
+
+
+class TransientError(ChassisError):
+    """A fault outside that may pass; `retry_after_s` is the provider's own wish, if it stated one."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class PermanentError(ChassisError):
+    """A fault that stays; `code` is stable and goes to the dead-letter queue with the message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ConcurrencyError(ChassisError):
+    """The stream is not at the expected version."""
+
+
+class EventTooLargeError(ChassisError):
+    """The event exceeds the size the bus carries."""
+
+
+class AlreadyAppliedError(ChassisError):
+    """The inbox holds this delivery already; its effects are there."""
+
+
+class ObjectMissingError(ChassisError):
+    """The bucket has no object under that key."""

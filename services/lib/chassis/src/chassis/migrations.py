@@ -1,0 +1,138 @@
+"""Brings a service's schema up to date: SQL files, in order, each once, each in a transaction of its own.
+
+`prepare_role` is for the administrator of the database (role, schema, rights); `migrate` runs as the service's own
+role, so that everything it makes belongs to the service. What was applied is in `<schema>.schema_migrations`.
+
+MigrationError
+    MigrationChangedError   a file was edited after it had been applied
+    MigrationFailedError    a statement of a file failed; nothing of that file remains
+    MigrationSourceError    a folder of migrations does not exist
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from chassis.errors import ChassisError
+
+
+class MigrationError(ChassisError):
+    """Root of what can go wrong here."""
+
+
+class MigrationChangedError(MigrationError):
+    """A file was edited after it had been applied: write a new one instead."""
+
+
+class MigrationFailedError(MigrationError):
+    """A statement of a file failed; nothing of that file remains."""
+
+
+class MigrationSourceError(MigrationError):
+    """A folder of migrations does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: `name` is `<folder above migrations>/<file>`, so that two sources may both have a `0001`."""
+
+    name: str
+    statements: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text, to notice edits."""
+        return hashlib.sha256(self.statements.encode()).hexdigest()
+
+
+def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:
+    """Apply what is missing from the `*.sql` of each folder, in the order given; returns the names applied.
+
+    Two runs at once wait for each other. Extensions are expected in `public`, which comes second in the search path.
+    Raises the errors of this module, and psycopg's own when the server cannot be reached or refuses the role.
+    """
+    migrations = [migration for folder in sources for migration in _read(folder)]
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
+        connection.execute("SET client_min_messages = warning")
+        connection.execute("SELECT pg_advisory_lock(hashtextextended('schema_migrations ' || %s, 0))", [schema])
+        applied = _applied(connection, schema)
+        missing: list[Migration] = []
+        for migration in migrations:
+            known = applied.get(migration.name)
+            if known is None:
+                missing.append(migration)
+            elif known != migration.sha256:
+                raise MigrationChangedError(
+                    f"{migration.name} was applied to schema {schema} and has been edited since: write a new file instead"
+                )
+        for migration in missing:
+            _apply(connection, schema, migration)
+        return [migration.name for migration in missing]
+
+
+def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, password: str | None) -> None:
+    """Make sure that a role and the schema it owns exist, both called `name`, in the connected database.
+
+    Run by an administrator in autocommit mode, as often as one likes. With a password the role signs in with it;
+    without one it has none (IAM authentication). It gets no rights on any other schema but to use `public`.
+    """
+    role, database = sql.Identifier(name), sql.Identifier(connection.info.dbname)
+    if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN NOINHERIT").format(role))
+    if password is not None:
+        # The client hashes: the server's log never sees the password.
+        verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier)))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    connection.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
+    connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
+    if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", name):
+        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
+    connection.execute(
+        sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}, public").format(role, database, role)
+    )
+
+
+def _exists(connection: psycopg.Connection[tuple[object, ...]], query: "sql.LiteralString", name: str) -> bool:
+    return connection.execute(query, [name]).fetchone() is not None
+
+
+def _read(folder: Path) -> list[Migration]:
+    if not folder.is_dir():
+        raise MigrationSourceError(f"{folder} is no folder of migrations")
+    return [
+        Migration(f"{folder.resolve().parent.name}/{file.name}", file.read_text(encoding="utf-8"))
+        for file in sorted(folder.glob("*.sql"))
+    ]
+
+
+def _applied(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> dict[str, str]:
+    table = sql.Identifier(schema, "schema_migrations")
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, sha256 text NOT NULL,"
+            " applied_at timestamptz NOT NULL DEFAULT now())"
+        ).format(table)
+    )
+    rows = connection.execute(sql.SQL("SELECT name, sha256 FROM {}").format(table)).fetchall()
+    return {str(name): str(digest) for name, digest in rows}
+
+
+def _apply(connection: psycopg.Connection[tuple[object, ...]], schema: str, migration: Migration) -> None:
+    try:
+        with connection.transaction():
+            # Bytes: the text comes from a file of the repository and is no literal to the type checker.
+            connection.execute(migration.statements.encode())
+            connection.execute(
+                sql.SQL("INSERT INTO {} (name, sha256) VALUES (%s, %s)").format(
+                    sql.Identifier(schema, "schema_migrations")
+                ),
+                [migration.name, migration.sha256],
+            )
+    except psycopg.Error as error:
+        raise MigrationFailedError(f"{migration.name} on schema {schema}: {error}") from error

@@ -1,0 +1,125 @@
+"""The images bucket: who keeps what under which key. Keys are URL-safe and begin with the tenant."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chassis import aws
+from chassis.errors import ObjectMissingError, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+LINK_LIFETIME_S = 3600
+_MISSING = {"NoSuchKey", "404", "NotFound"}
+
+
+def original_key(tenant_id: str, filename: str) -> str:
+    """`{tenant}/images/{item_id}.{ext}`: the original, never changed."""
+    return f"{tenant_id}/images/{filename}"
+
+
+def rendition_key(tenant_id: str, filename: str) -> str:
+    """`{tenant}/renditions/{item_id}.{ext}`: what the vision model sees."""
+    return f"{tenant_id}/renditions/{filename}"
+
+
+def thumbnail_key(tenant_id: str, filename: str) -> str:
+    """`{tenant}/thumbnails/{item_id}.{ext}`."""
+    return f"{tenant_id}/thumbnails/{filename}"
+
+
+def upload_key(tenant_id: str, item_id: str) -> str:
+    """`{tenant}/uploads/{item_id}`: where a pre-signed upload lands before it is accepted."""
+    return f"{tenant_id}/uploads/{item_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedPost:
+    """A form for a browser: send `fields`, then the file, to `url`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class ImageStore:
+    """Objects of one bucket."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+
+    def get(self, key: str) -> bytes:
+        """The object's bytes.
+
+        Raises:
+            ObjectMissingError: there is none.
+            TransientError: S3 did not answer.
+        """
+        try:
+            return aws.s3().get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error, key) from error
+
+    def size(self, key: str) -> int:
+        """The object's size in bytes. Raises like `get`."""
+        try:
+            return aws.s3().head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error, key) from error
+
+    def put(self, key: str, body: bytes, media_type: str) -> None:
+        """Store the object; the same key holds the same thing, so repeating is harmless.
+
+        Raises:
+            TransientError: S3 did not answer.
+        """
+        try:
+            aws.s3().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error, key) from error
+
+    def delete(self, *keys: str) -> None:
+        """Remove the objects; what is not there is no fault.
+
+        Raises:
+            TransientError: S3 did not answer, or kept one of them.
+        """
+        for start in range(0, len(keys), 1000):
+            objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+            try:
+                answer = aws.s3().delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+            except (ClientError, BotoCoreError) as error:
+                raise _translated(error, keys[start]) from error
+            if answer.get("Errors"):
+                raise TransientError(f"S3 kept {len(answer['Errors'])} objects: {answer['Errors'][0].get('Code')}")
+
+    def link(self, key: str, *, expires_in: int = LINK_LIFETIME_S) -> str:
+        """A pre-signed link to read the object, valid for `expires_in` seconds. Makes no call."""
+        return aws.s3().generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=expires_in
+        )
+
+    def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_in: int) -> PresignedPost:
+        """A pre-signed POST for one object of that media type and 1 to `max_bytes` bytes. Makes no call."""
+        conditions: list[Any] = [{"Content-Type": media_type}, ["content-length-range", 1, max_bytes]]
+        form = aws.s3().generate_presigned_post(
+            self._bucket,
+            key,
+            Fields={"Content-Type": media_type},
+            Conditions=conditions,
+            ExpiresIn=expires_in,
+        )
+        return PresignedPost(form["url"], form["fields"])
+
+
+def _translated(error: ClientError | BotoCoreError, key: str) -> Exception:
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        if code in _MISSING:
+            return ObjectMissingError(key)
+        if code in {"AccessDenied", "403"}:
+            # A missing object looks like this to a role that may not list; a missing permission looks the same.
+            return PermissionError(f"S3 denies access to an object: {code}")
+        return TransientError(f"S3: {code}")
+    return TransientError(f"S3: {type(error).__name__}")

@@ -1,0 +1,30 @@
+"""Entry points for schedules."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from chassis.observability import MetricUnit, logger, metrics
+from chassis.service import Service
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Entry = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
+
+
+def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
+    """A Lambda entry point that runs the job and logs what it answers; a fault shows as the function's error."""
+
+    def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        outcome = job()
+        logger.info(name, extra=outcome)
+        metrics.add_metric("ScheduledRuns", MetricUnit.Count, 1)
+        metrics.flush_metrics()
+        return outcome
+
+    return entry
+
+
+def relay_entry(service: Service[Any]) -> Entry:
+    """The entry point of a service's outbox relay."""
+    return scheduled("relay", lambda: {"published": service.relay()})

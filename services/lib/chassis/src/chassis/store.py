@@ -1,0 +1,120 @@
+"""The event store: streams with optimistic concurrency, and a gap-safe order over all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from chassis.bus import check_size
+from chassis.database import Connection
+from chassis.errors import ConcurrencyError
+from contracts import REGISTRY, Contract, Event
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Checkpoint:
+    """A place in the total order of a store; a follower keeps it and asks for what comes after."""
+
+    transaction_id: int = 0
+    position: int = 0
+
+
+BEGINNING = Checkpoint()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A stored event and its place."""
+
+    checkpoint: Checkpoint
+    event: Event[Contract]
+
+
+def append(
+    connection: Connection,
+    events: Sequence[Event[Contract]],
+    *,
+    expected_version: int | None = None,
+) -> list[tuple[int, Event[Contract]]]:
+    """Append events of ONE stream (tenant and subject) and put them into the outbox, in the caller's transaction.
+
+    Returns position and event, now with its `sequence`. `expected_version` is the version the caller decided upon
+    (0 for a new stream); None appends to whatever is there, which is safe while the caller holds the stream's lock.
+
+    Raises:
+        ConcurrencyError: the stream is at another version.
+        EventTooLargeError: the bus could not carry an event.
+        contracts.InvalidEventError: an event breaks its contract.
+    """
+    if not events:
+        return []
+    tenant_id, stream_id = events[0].tenant_id, events[0].subject
+    if any((event.tenant_id, event.subject) != (tenant_id, stream_id) for event in events):
+        raise ValueError("one append writes one stream")
+    version = stream_version(connection, tenant_id, stream_id) if expected_version is None else expected_version
+    sequenced = [replace(event, sequence=version + step) for step, event in enumerate(events, start=1)]
+    documents = [event.to_wire() for event in sequenced]
+    for document in documents:
+        check_size(document)
+    try:
+        rows = connection.execute(
+            """
+            WITH appended AS (
+                INSERT INTO events (event_id, tenant_id, stream_id, stream_version, type, event)
+                SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::jsonb[])
+                RETURNING position, stream_version
+            ), queued AS (
+                INSERT INTO outbox (position) SELECT position FROM appended
+            )
+            SELECT position FROM appended ORDER BY stream_version
+            """,
+            (
+                [event.id for event in sequenced],
+                [tenant_id] * len(events),
+                [stream_id] * len(events),
+                [event.sequence for event in sequenced],
+                [event.type for event in sequenced],
+                [Jsonb(document) for document in documents],
+            ),
+        ).fetchall()
+    except psycopg.errors.UniqueViolation as error:
+        raise ConcurrencyError(f"stream {stream_id} is not at version {version}") from error
+    return [(row["position"], event) for row, event in zip(rows, sequenced, strict=True)]
+
+
+def stream_version(connection: Connection, tenant_id: str, stream_id: str) -> int:
+    """The version of the stream's newest event, 0 when there is none."""
+    row = connection.execute(
+        "SELECT coalesce(max(stream_version), 0) AS version FROM events WHERE tenant_id = %s AND stream_id = %s",
+        (tenant_id, stream_id),
+    ).fetchone()
+    return int(row["version"]) if row else 0
+
+
+def read_stream(connection: Connection, tenant_id: str, stream_id: str) -> list[Event[Contract]]:
+    """The stream's events, oldest first."""
+    rows = connection.execute(
+        "SELECT event FROM events WHERE tenant_id = %s AND stream_id = %s ORDER BY stream_version",
+        (tenant_id, stream_id),
+    )
+    return [REGISTRY.read(row["event"]) for row in rows]
+
+
+def read_all(connection: Connection, after: Checkpoint = BEGINNING, *, limit: int = 1000) -> list[Recorded]:
+    """Events of every stream after the checkpoint, in an order that never changes and never gains a row behind.
+
+    Rows of transactions that still run, and of all that began after them, stay out of sight until those end.
+    """
+    rows = connection.execute(
+        """
+        SELECT transaction_id::text AS transaction_id, position, event FROM events
+        WHERE (transaction_id, position) > (%s::text::xid8, %s)
+          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY transaction_id, position LIMIT %s
+        """,
+        (str(after.transaction_id), after.position, limit),
+    )
+    return [
+        Recorded(Checkpoint(int(row["transaction_id"]), row["position"]), REGISTRY.read(row["event"])) for row in rows
+    ]

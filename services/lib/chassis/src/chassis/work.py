@@ -1,0 +1,97 @@
+"""The unit of work: a handler's effects, its inbox row and the events it emits commit in one transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from chassis import store
+from chassis.bus import Bus
+from chassis.database import Connection, Database
+from chassis.errors import AlreadyAppliedError
+from chassis.outbox import publish
+from contracts import Contract, Event
+
+
+class UnitOfWork:
+    """An open transaction that holds the lock of one subject (item, session) of one tenant."""
+
+    def __init__(self, connection: Connection, tenant_id: str, subject: str) -> None:
+        self.connection = connection
+        self.tenant_id = tenant_id
+        self.subject = subject
+        self.recorded: list[tuple[int, dict[str, Any]]] = []
+
+    def record(self, *events: Event[Contract], expected_version: int | None = None) -> list[Event[Contract]]:
+        """Append facts about the subject; they go to the bus right after the commit. Raises like `store.append`."""
+        appended = store.append(self.connection, events, expected_version=expected_version)
+        self.recorded += [(position, event.to_wire()) for position, event in appended]
+        return [event for _, event in appended]
+
+    def is_deleted(self) -> bool:
+        """Whether the subject carries a tombstone."""
+        return (
+            self.connection.execute(
+                "SELECT 1 FROM tombstones WHERE tenant_id = %s AND subject = %s", (self.tenant_id, self.subject)
+            ).fetchone()
+            is not None
+        )
+
+    def bury(self, event: Event[Contract]) -> None:
+        """Put the tombstone: whatever arrives about the subject from now on finds it deleted."""
+        self.connection.execute(
+            "INSERT INTO tombstones (tenant_id, subject, deleted_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (self.tenant_id, self.subject, event.time),
+        )
+
+
+class UnitsOfWork:
+    """Opens units of work on one database and publishes what they record."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self.database = database
+        self.bus = bus
+
+    @contextmanager
+    def on(self, tenant_id: str, subject: str) -> Iterator[UnitOfWork]:
+        """A unit of work that no event caused (an HTTP request, a schedule)."""
+        with self.database.transaction() as connection:
+            work = UnitOfWork(connection, tenant_id, subject)
+            # Taken before the first write, so that a stream's events also come out of `read_all` in their order.
+            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{tenant_id}/{subject}",))
+            yield work
+        publish(self.database, self.bus, work.recorded)
+
+    @contextmanager
+    def applying(self, event: Event[Contract], *, subject: str | None = None) -> Iterator[UnitOfWork]:
+        """A unit of work caused by an event; the inbox makes its effects happen once.
+
+        Raises:
+            AlreadyAppliedError: they have happened; the block is not entered.
+        """
+        with self.on(event.tenant_id, subject or event.subject) as work:
+            fresh = work.connection.execute(
+                """
+                INSERT INTO inbox (source, event_id, replay_id) VALUES (%s, %s, %s)
+                ON CONFLICT DO NOTHING RETURNING event_id
+                """,
+                (event.source, event.id, event.replay_id or ""),
+            ).fetchone()
+            if fresh is None:
+                raise AlreadyAppliedError(event.id)
+            yield work
+
+    def applied(self, events: list[Event[Contract]]) -> set[tuple[str, str]]:
+        """Which of these deliveries the inbox holds already, as (event id, replay id): one look for a whole batch."""
+        rows = self.database.connection().execute(
+            """
+            SELECT event_id, replay_id FROM inbox
+            JOIN unnest(%s::text[], %s::text[], %s::text[]) AS asked (source, event_id, replay_id)
+            USING (source, event_id, replay_id)
+            """,
+            (
+                [event.source for event in events],
+                [event.id for event in events],
+                [event.replay_id or "" for event in events],
+            ),
+        )
+        return {(row["event_id"], row["replay_id"]) for row in rows}

@@ -1,0 +1,115 @@
+"""Migrations against a real Postgres."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chassis.migrations import (
+    MigrationChangedError,
+    MigrationFailedError,
+    MigrationSourceError,
+    migrate,
+    prepare_role,
+)
+from localmesh.testing import FreshDatabase
+
+pytestmark = pytest.mark.integration
+
+Folder = Callable[..., Path]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    """Writes a folder of migrations: name of the source, then file names with their text."""
+
+    def write(source: str, **files: str) -> Path:
+        target = tmp_path / source / "migrations"
+        target.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (target / f"{name}.sql").write_text(text)
+        return target
+
+    return write
+
+
+@pytest.fixture
+def service(fresh_database: FreshDatabase) -> tuple[str, str]:
+    """A prepared role: its name and its connection string."""
+    name, password = f"role_{secrets.token_hex(4)}", secrets.token_hex(8)
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as connection:
+        prepare_role(connection, name, password)
+    return name, fresh_database.dsn_of(name, password)
+
+
+def test_each_file_runs_once_and_in_order(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    base = folder("chassis", **{"0001_base": "CREATE TABLE a (n int)", "0002_more": "INSERT INTO a VALUES (1)"})
+    own = folder("mine", **{"0001_own": "INSERT INTO a VALUES (2)"})
+    assert migrate(dsn, name, [base, own]) == ["chassis/0001_base.sql", "chassis/0002_more.sql", "mine/0001_own.sql"]
+    assert migrate(dsn, name, [base, own]) == []
+    folder("mine", **{"0002_late": "INSERT INTO a VALUES (3)"})
+    assert migrate(dsn, name, [base, own]) == ["mine/0002_late.sql"]
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT array_agg(n ORDER BY n) FROM a").fetchone() == ([1, 2, 3],)
+        owner = connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'a'").fetchone()
+        assert owner == (name,)
+
+
+def test_an_edited_file_is_an_error_and_nothing_runs(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)"})
+    migrate(dsn, name, [source])
+    folder("mine", **{"0001_a": "CREATE TABLE a (n bigint)", "0002_b": "CREATE TABLE b (n int)"})
+    with pytest.raises(MigrationChangedError, match=r"mine/0001_a\.sql"):
+        migrate(dsn, name, [source])
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT to_regclass('b')").fetchone() == (None,)
+
+
+def test_a_failing_file_leaves_nothing_of_itself(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int); SELECT 1/0"})
+    with pytest.raises(MigrationFailedError, match="division by zero"):
+        migrate(dsn, name, [source])
+    folder("mine", **{"0002_b": "CREATE TABLE b (n int)"})
+    assert migrate(dsn, name, [source]) == ["mine/0002_b.sql"]
+
+
+def test_a_missing_folder_is_an_error(service: tuple[str, str], tmp_path: Path) -> None:
+    name, dsn = service
+    with pytest.raises(MigrationSourceError, match="nowhere"):
+        migrate(dsn, name, [tmp_path / "nowhere"])
+
+
+def test_types_of_extensions_are_found(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0001_v": "CREATE TABLE v (e halfvec(3)); INSERT INTO v VALUES ('[1,2,3]')"})
+    migrate(dsn, name, [source])
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("SELECT e <=> '[1,2,3]' FROM v").fetchone() == (0.0,)
+
+
+def test_a_role_has_no_rights_outside_its_schema(fresh_database: FreshDatabase, folder: Folder) -> None:
+    dsns: dict[str, str] = {}
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as connection:
+        for kind in ("one", "two"):
+            name, password = f"{kind}_{secrets.token_hex(4)}", secrets.token_hex(8)
+            prepare_role(connection, name, password)
+            prepare_role(connection, name, password)
+            dsns[name] = fresh_database.dsn_of(name, password)
+    (mine, my_dsn), (other, other_dsn) = dsns.items()
+    migrate(other_dsn, other, [folder("other", **{"0001_a": "CREATE TABLE a (n int)"})])
+    with psycopg.connect(my_dsn, autocommit=True) as connection:
+        for statement in (
+            f"SELECT * FROM {other}.a",
+            f"CREATE TABLE {other}.b (n int)",
+            "CREATE TABLE public.b (n int)",
+            "CREATE SCHEMA elsewhere",
+            f"ALTER ROLE {other} PASSWORD 'x'",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(statement.encode())
+        assert connection.execute("SELECT current_schema()").fetchone() == (mine,)

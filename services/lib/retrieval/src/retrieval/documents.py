@@ -1,0 +1,89 @@
+"""What is known of an item, and which of it can be searched for."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+
+from retrieval.text import storable
+
+# In the order of the body's lines. Paths lead into the description; a value is a text or a list of texts.
+_SEARCHABLE = (
+    ("headline",),
+    ("summary",),
+    ("category",),
+    ("subcategories",),
+    ("media_metadata", "original_poster"),
+    ("media_metadata", "tagged_accounts"),
+    ("media_metadata", "location_tags"),
+    ("media_metadata", "audio_source"),
+    ("media_metadata", "hashtags"),
+    ("image_details", "extracted_text"),
+    ("image_details", "objects"),
+    ("image_details", "themes"),
+    ("image_details", "emotions"),
+    ("image_details", "vibes"),
+    ("image_details", "visual_hierarchy"),
+    ("image_details", "key_interest"),
+    ("image_details", "likely_source"),
+)
+_CONTENT = ("analysis_id", "filename", "original_filename", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class AnalyzedItem:
+    """One version of an item's analysis, as its event tells it.
+
+    `description` has the shape of `raw_response` in the HTTP API; keys that are missing count as empty. `analyzed_at`
+    (with a zone) decides only between two analyses of the same version.
+    """
+
+    item_id: str
+    version: int
+    analysis_id: str
+    analyzed_at: datetime
+    filename: str
+    original_filename: str
+    description: Mapping[str, Any]
+
+    def storable(self) -> "AnalyzedItem":
+        """The same without characters that Postgres cannot hold."""
+        content = {name: _storable(getattr(self, name)) for name in _CONTENT}
+        return replace(self, **content)
+
+    def text(self, key: str) -> str:
+        """A top-level text of the description, empty when it is missing or not a text."""
+        value = self.description.get(key)
+        return value if isinstance(value, str) else ""
+
+    def body(self) -> str:
+        """All searchable text, one field a line: the description's and the name the user gave the file."""
+        lines = [" ".join(_texts(self.description, path)) for path in _SEARCHABLE]
+        return "\n".join(line for line in [*lines, self.original_filename] if line)
+
+    def digest(self) -> bytes:
+        """SHA-256 of the content, the same for equal content in any order of keys."""
+        content = [getattr(self, name) for name in _CONTENT]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
+
+
+def _texts(description: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    value: Any = description
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        yield from (entry for entry in value if isinstance(entry, str))
+
+
+def _storable(value: object) -> Any:  # noqa: ANN401 -- any JSON value comes back as itself
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): _storable(entry) for key, entry in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_storable(entry) for entry in value]
+    return value

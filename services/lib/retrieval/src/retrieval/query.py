@@ -1,0 +1,97 @@
+"""What is asked of a tenant's collection, how it is ranked, and what is found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class SearchMode(StrEnum):
+    """By the words, by the meaning, or by both."""
+
+    BM25 = "bm25"
+    VECTOR = "vector"
+    HYBRID = "hybrid"
+
+
+class ScoreType(StrEnum):
+    """What a hit's score means.
+
+    BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1. Hybrid is
+    a sum of weighted reciprocal ranks: it orders hits and says nothing of their quality.
+    """
+
+    BM25 = "bm25"
+    SIMILARITY = "similarity"
+    HYBRID_RRF = "hybrid_rrf"
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The constants of the ranking; the defaults are those clients know."""
+
+    k1: float = 1.2
+    b: float = 0.75
+    bm25_weight: float = 0.3
+    vector_weight: float = 0.7
+    rrf_constant: int = 15
+    fetch_multiplier: int = 2
+    """Each leg of a hybrid search fetches this many times top_k."""
+    exact_limit: int = 10_000
+    """Vectors of a tenant up to which every one is compared; above, its HNSW index is used if it has one."""
+    ef_search: int = 100
+    max_scan_tuples: int = 40_000
+
+
+DEFAULT_RANKING = Ranking()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """One search in one tenant's collection.
+
+    `text` may be anything a person types: where it holds no word, the keyword leg finds nothing. `vector` (1,024 values,
+    of input type query) and `model` are needed by vector and hybrid searches; only vectors of that model are compared.
+    `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match), `min_similarity` what is less
+    similar; in a hybrid search each applies to its own leg.
+    """
+
+    tenant_id: str
+    text: str = ""
+    mode: SearchMode = SearchMode.HYBRID
+    vector: Sequence[float] | None = None
+    model: str | None = None
+    top_k: int = 10
+    category: str | None = None
+    max_bm25_score: float = 0.0
+    min_similarity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One item found, best first from rank 1; `bm25` and `similarity` are there as far as that leg found the item."""
+
+    item_id: str
+    rank: int
+    score: float
+    score_type: ScoreType
+    bm25: float | None
+    similarity: float | None
+    category: str
+    headline: str
+    summary: str
+    filename: str
+    original_filename: str
+    analysis_id: str
+    analysis_version: int
+    description: Mapping[str, Any] = field(repr=False)
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStats:
+    """How much of a tenant's collection can be searched; `models` counts vectors by the model that made them."""
+
+    documents: int
+    vectors: int
+    models: Mapping[str, int]

@@ -1,0 +1,116 @@
+"""Search one tenant's collection: `search` runs one statement per query, after one look-up of the tenant's size.
+
+Statistics (number of documents, average length, document frequency) are the tenant's own, counted when the query runs.
+A category filter narrows the results, never the statistics: a hit scores the same with and without it.
+
+Vectors: up to `Ranking.exact_limit` all of the tenant's are compared, which finds the true neighbours and is fastest there.
+Above, the tenant's HNSW index is read if it has been built. A category filter always compares exactly: an approximate index
+that is filtered afterwards may miss a rare category altogether, while the exact scan computes only the rows that match. We
+choose, not the planner: given the chance it takes the index for tenants of a hundred items too, and loses neighbours.
+"""
+
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import class_row, tuple_row
+
+from retrieval.errors import InvalidQueryError
+from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.search_statements import search_statement
+from retrieval.text import query_tokens, storable
+from retrieval.vectors import literal, unit_vector
+
+MAX_TOP_K = 1_000
+
+_SCORE_TYPES = {
+    SearchMode.BM25: ScoreType.BM25,
+    SearchMode.VECTOR: ScoreType.SIMILARITY,
+    SearchMode.HYBRID: ScoreType.HYBRID_RRF,
+}
+
+
+def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
+    """The best hits, best first; ties are in the order of item ids.
+
+    Raises:
+        InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
+        InvalidVectorError: not 1,024 finite values with a direction.
+    """
+    parameters = _parameters(query, ranking)
+    filtered = query.category is not None
+    approximate = query.mode is not SearchMode.BM25 and not filtered and _has_index(conn, query.tenant_id, ranking)
+    statement = search_statement(query.mode, filtered=filtered, approximate=approximate)
+    if not approximate:
+        return _hits(conn, statement, parameters)
+    with conn.transaction():
+        conn.execute(_INDEX_SETTINGS, parameters)
+        # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index applies.
+        return _hits(conn, statement, parameters, prepare=False)
+
+
+def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
+    """How many documents and vectors the tenant has, zero for one never seen."""
+    cursor = conn.cursor(row_factory=tuple_row)
+    documents = cursor.execute("SELECT documents FROM tenant_stats WHERE tenant_id = %s", (tenant_id,)).fetchone()
+    models = cursor.execute(
+        "SELECT model, count(*) FROM vectors WHERE tenant_id = %s GROUP BY model ORDER BY model", (tenant_id,)
+    ).fetchall()
+    by_model = {str(model): int(count) for model, count in models}
+    return CollectionStats(documents[0] if documents else 0, sum(by_model.values()), by_model)
+
+
+_INDEX_SETTINGS = sql.SQL("""
+SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
+       set_config('hnsw.ef_search', %(ef_search)s::text, true),
+       set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s::text, true)
+""")
+
+
+def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
+    row = conn.execute(
+        "SELECT FROM tenant_stats WHERE tenant_id = %s AND vectors > %s AND vector_index IS NOT NULL",
+        (tenant_id, ranking.exact_limit),
+    ).fetchone()
+    return row is not None
+
+
+def _hits(
+    conn: Connection[Any], statement: sql.Composed, parameters: dict[str, Any], prepare: bool | None = None
+) -> list[Hit]:
+    return conn.cursor(row_factory=class_row(Hit)).execute(statement, parameters, prepare=prepare).fetchall()
+
+
+def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
+    if not query.tenant_id:
+        raise InvalidQueryError("a search belongs to a tenant")
+    if not 1 <= query.top_k <= MAX_TOP_K:
+        raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
+    hybrid = query.mode is SearchMode.HYBRID
+    parameters: dict[str, Any] = {
+        "tenant": query.tenant_id,
+        "score_type": _SCORE_TYPES[query.mode],
+        "top_k": query.top_k,
+        "fetch": query.top_k * (ranking.fetch_multiplier if hybrid else 1),
+        "category": None if query.category is None else storable(query.category),
+        "c": ranking.rrf_constant,
+    }
+    if query.mode is not SearchMode.VECTOR:
+        parameters |= {
+            "tokens": query_tokens(query.text),
+            "k1": ranking.k1,
+            "b": ranking.b,
+            "max_bm25": query.max_bm25_score,
+            "bm25_weight": ranking.bm25_weight,
+        }
+    if query.mode is not SearchMode.BM25:
+        if query.vector is None or query.model is None:
+            raise InvalidQueryError(f"a {query.mode} search needs a vector and its model")
+        parameters |= {
+            "vector": literal(unit_vector(query.vector)),
+            "model": query.model,
+            "min_similarity": query.min_similarity,
+            "vector_weight": ranking.vector_weight,
+            "ef_search": ranking.ef_search,
+            "max_scan_tuples": ranking.max_scan_tuples,
+        }
+    return parameters

@@ -1,0 +1,108 @@
+"""The statement of each search, put together from its legs. Parameters are named as in `retrieval.search`."""
+
+from functools import cache
+
+from psycopg import sql
+
+from retrieval.query import SearchMode
+
+# FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum is
+# rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the postings.
+_KEYWORD = sql.SQL("""
+stats AS (
+    SELECT documents::float8 AS n, greatest(tokens, 1)::float8 / documents AS average_length
+      FROM tenant_stats WHERE tenant_id = %(tenant)s AND documents > 0
+), terms AS MATERIALIZED (
+    SELECT lexeme, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
+      FROM (SELECT DISTINCT lexeme COLLATE "C" AS lexeme
+              FROM unnest(%(tokens)s::text[]) AS token,
+                   unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme) AS asked
+     CROSS JOIN stats
+     CROSS JOIN LATERAL (SELECT count(*)::float8 AS df FROM postings p
+                          WHERE p.tenant_id = %(tenant)s AND p.lexeme = asked.lexeme) AS counted
+), scored AS (
+    SELECT p.item_id,
+           round(-1e9 * (%(k1)s::float8 + 1)
+                 * sum(idf * tf / (tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * dl / average_length)))
+                ) / 1e9 AS bm25
+      FROM terms t
+      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = t.lexeme
+     CROSS JOIN stats
+     GROUP BY p.item_id
+), keyword AS (
+    SELECT item_id, bm25, row_number() OVER (ORDER BY bm25, item_id) AS rank
+      FROM (SELECT item_id, bm25 FROM scored s
+             WHERE bm25 <= %(max_bm25)s {filter}
+             ORDER BY bm25, item_id LIMIT %(fetch)s) AS best
+)""")
+
+_KEYWORD_FILTER = sql.SQL("""
+               AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id
+                              AND lower(d.category) = lower(%(category)s))""")
+
+# Materialised: the planner must not see the order asked for, or it would read an index where we want the exact scan.
+_EXACT = sql.SQL("""
+compared AS MATERIALIZED (
+    SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
+      FROM vectors
+     WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL {filter}
+)""")
+
+_APPROXIMATE = sql.SQL("""
+compared AS MATERIALIZED (
+    SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
+      FROM vectors
+     WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL
+     ORDER BY embedding <=> %(vector)s::halfvec LIMIT %(fetch)s
+)""")
+
+_VECTOR_FILTER = sql.SQL("AND lower(category) = lower(%(category)s)")
+
+_SEMANTIC = sql.SQL("""{compared}, semantic AS (
+    SELECT item_id, similarity, row_number() OVER (ORDER BY similarity DESC, item_id) AS rank
+      FROM (SELECT item_id, 1 - distance AS similarity FROM compared
+             WHERE 1 - distance >= %(min_similarity)s
+             ORDER BY 1 - distance DESC, item_id LIMIT %(fetch)s) AS best
+)""")
+
+_BM25_FOUND = sql.SQL("found AS (SELECT item_id, bm25 AS score, bm25, NULL::float8 AS similarity, rank FROM keyword)")
+
+_VECTOR_FOUND = sql.SQL(
+    "found AS (SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic)"
+)
+
+_HYBRID_FOUND = sql.SQL("""
+fused AS (
+    SELECT item_id, sum(share) AS score, max(bm25) AS bm25, max(similarity) AS similarity
+      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity FROM keyword
+             UNION ALL
+            SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity FROM semantic) AS legs
+     GROUP BY item_id
+), found AS (
+    SELECT item_id, score, bm25, similarity, row_number() OVER (ORDER BY score DESC, item_id) AS rank
+      FROM (SELECT * FROM fused ORDER BY score DESC, item_id LIMIT %(top_k)s) AS best
+)""")
+
+_STATEMENT = sql.SQL("""
+WITH {legs}
+SELECT f.item_id, f.rank, f.score, %(score_type)s AS score_type, f.bm25, f.similarity, d.category, d.headline, d.summary,
+       d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body
+  FROM found f
+  JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
+ ORDER BY f.rank
+""")
+
+_FOUND = {SearchMode.BM25: _BM25_FOUND, SearchMode.VECTOR: _VECTOR_FOUND, SearchMode.HYBRID: _HYBRID_FOUND}
+
+
+@cache
+def search_statement(mode: SearchMode, *, filtered: bool, approximate: bool) -> sql.Composed:
+    """One statement for the mode, with or without a category filter, over all vectors or over the tenant's HNSW index."""
+    nothing = sql.SQL("")
+    legs: list[sql.Composable] = []
+    if mode is not SearchMode.VECTOR:
+        legs.append(_KEYWORD.format(filter=_KEYWORD_FILTER if filtered else nothing))
+    if mode is not SearchMode.BM25:
+        compared = _APPROXIMATE if approximate else _EXACT.format(filter=_VECTOR_FILTER if filtered else nothing)
+        legs.append(_SEMANTIC.format(compared=compared))
+    return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _FOUND[mode]]))

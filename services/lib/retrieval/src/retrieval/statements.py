@@ -1,0 +1,87 @@
+"""The statements of the projection. Each names the tenant; parameters are named as in `retrieval.projection`."""
+
+LOCK = """
+SELECT current_setting('transaction_isolation'),
+       pg_advisory_xact_lock(hashtextextended(current_schema() || %(subject)s, 0))
+"""
+
+KNOWN_DOCUMENT = """
+SELECT EXISTS (SELECT FROM tombstones WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
+       d.analysis_version, d.analyzed_at, d.digest, d.lexemes, d.length
+  FROM (SELECT) AS always
+  LEFT JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = %(item)s
+"""
+
+KNOWN_VECTOR = """
+SELECT EXISTS (SELECT FROM tombstones WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
+       (SELECT category FROM documents WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
+       v.analysis_version, v.embedded_at, v.digest
+  FROM (SELECT) AS always
+  LEFT JOIN vectors v ON v.tenant_id = %(tenant)s AND v.item_id = %(item)s
+"""
+
+# The lexemes of the stored document are given, so that the rows are found by the primary key.
+DELETE_POSTINGS = """
+DELETE FROM postings WHERE tenant_id = %(tenant)s AND lexeme = ANY (%(lexemes)s) AND item_id = %(item)s
+"""
+
+# ts_lexize instead of to_tsvector: that one splits by the database's locale, swallows paths, addresses and Japanese whole,
+# and forgets occurrences beyond 255.
+WRITE_DOCUMENT = """
+WITH counted AS (
+    SELECT lexeme COLLATE "C" AS lexeme, sum(count)::int AS tf
+      FROM unnest(%(tokens)s::text[], %(counts)s::int[]) AS given (token, count),
+           unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+     GROUP BY 1
+), whole AS (
+    SELECT coalesce(sum(tf), 0)::int AS length, coalesce(array_agg(lexeme), '{}') AS lexemes FROM counted
+), posted AS (
+    INSERT INTO postings (tenant_id, lexeme, item_id, tf, dl)
+    SELECT %(tenant)s, lexeme, %(item)s, tf, length FROM counted, whole
+)
+INSERT INTO documents AS d (tenant_id, item_id, analysis_id, analysis_version, analyzed_at, digest, category, headline,
+                            summary, filename, original_filename, description, body, lexemes, length)
+SELECT %(tenant)s, %(item)s, %(analysis_id)s, %(version)s, %(analyzed_at)s, %(digest)s, %(category)s, %(headline)s,
+       %(summary)s, %(filename)s, %(original_filename)s, %(description)s, %(body)s, lexemes, length
+  FROM whole
+ON CONFLICT (tenant_id, item_id) DO UPDATE SET
+    (analysis_id, analysis_version, analyzed_at, digest, category, headline, summary, filename, original_filename,
+     description, body, lexemes, length)
+  = (excluded.analysis_id, excluded.analysis_version, excluded.analyzed_at, excluded.digest, excluded.category,
+     excluded.headline, excluded.summary, excluded.filename, excluded.original_filename, excluded.description,
+     excluded.body, excluded.lexemes, excluded.length)
+RETURNING length
+"""
+
+SHOW_VECTOR = """
+UPDATE vectors SET category = %(category)s
+ WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND category IS DISTINCT FROM %(category)s
+"""
+
+WRITE_VECTOR = """
+INSERT INTO vectors (tenant_id, item_id, category, analysis_version, embedded_at, digest, model, dimensions, embedding)
+VALUES (%(tenant)s, %(item)s, %(category)s, %(version)s, %(embedded_at)s, %(digest)s, %(model)s, %(dimensions)s,
+        %(embedding)s::halfvec)
+ON CONFLICT (tenant_id, item_id) DO UPDATE SET
+    (category, analysis_version, embedded_at, digest, model, dimensions, embedding)
+  = (excluded.category, excluded.analysis_version, excluded.embedded_at, excluded.digest, excluded.model,
+     excluded.dimensions, excluded.embedding)
+"""
+
+WRITE_TOMBSTONE = """
+INSERT INTO tombstones AS t (tenant_id, item_id, deleted_at) VALUES (%(tenant)s, %(item)s, %(deleted_at)s)
+ON CONFLICT (tenant_id, item_id) DO UPDATE SET deleted_at = least(t.deleted_at, excluded.deleted_at)
+"""
+
+DELETE_DOCUMENT = "DELETE FROM documents WHERE tenant_id = %(tenant)s AND item_id = %(item)s"
+
+DELETE_VECTOR = "DELETE FROM vectors WHERE tenant_id = %(tenant)s AND item_id = %(item)s"
+
+COUNT = """
+INSERT INTO tenant_stats AS s (tenant_id, documents, tokens, vectors)
+VALUES (%(tenant)s, %(documents)s, %(tokens)s, %(vectors)s)
+ON CONFLICT (tenant_id) DO UPDATE SET
+    documents = s.documents + excluded.documents,
+    tokens = s.tokens + excluded.tokens,
+    vectors = s.vectors + excluded.vectors
+"""

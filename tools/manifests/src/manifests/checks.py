@@ -1,0 +1,155 @@
+"""Rules that one manifest alone cannot keep: each takes all manifests and yields what breaks it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from manifests.catalogue import Manifests
+from manifests.errors import Problem
+from manifests.model import EVENT_TYPE, Service, Trigger
+
+Check = Callable[[Manifests], Iterator[Problem]]
+
+
+def check(manifests: Manifests) -> list[Problem]:
+    """Every problem that any rule finds."""
+    return [problem for rule in RULES for problem in rule(manifests)]
+
+
+def consumed_events_are_published(manifests: Manifests) -> Iterator[Problem]:
+    """Somebody says what somebody hears."""
+    published = {event for service in manifests.services.values() for event in service.publishes}
+    for service in manifests.services.values():
+        for position, item in enumerate(service.consumes):
+            if item.event and item.event not in published:
+                yield _problem(service, f"consumes.{position}.event", f"{item.event} is published by no service")
+
+
+def events_belong_to_their_publisher(manifests: Manifests) -> Iterator[Problem]:
+    """The type of an event names the service that publishes it."""
+    for service in manifests.services.values():
+        for position, event in enumerate(service.publishes):
+            match = EVENT_TYPE.match(event)
+            if match and match["service"] != service.service:
+                yield _problem(service, f"publishes.{position}", f"{event} is not an event of {service.service}")
+
+
+def publishers_have_a_publishing_function(manifests: Manifests) -> Iterator[Problem]:
+    """Declared events and the permission to publish go together."""
+    for service in manifests.services.values():
+        allowed = [name for name, function in service.functions.items() if function.publish]
+        if service.publishes and not allowed:
+            yield _problem(service, "publishes", "no function has publish: true")
+        if not service.publishes:
+            for name in allowed:
+                yield _problem(service, f"functions.{name}.publish", "the service publishes nothing")
+
+
+def consumers_exist_and_have_a_queue(manifests: Manifests) -> Iterator[Problem]:
+    """Events go to a declared function with a queue, and a queue gets some event."""
+    for service in manifests.services.values():
+        for position, item in enumerate(service.consumes):
+            function = service.functions.get(item.function)
+            if function is None:
+                yield _problem(service, f"consumes.{position}.function", f"no function {item.function!r}")
+            elif function.trigger is not Trigger.QUEUE:
+                yield _problem(service, f"consumes.{position}.function", f"{item.function!r} has no queue")
+        heard = {item.function for item in service.consumes}
+        for name, function in service.functions.items():
+            if function.trigger is Trigger.QUEUE and name not in heard:
+                yield _problem(service, f"functions.{name}.queue", "no event goes to it")
+
+
+def an_event_goes_to_one_function_of_a_service(manifests: Manifests) -> Iterator[Problem]:
+    """The inbox is one a service: a second function would find the event already applied."""
+    for service in manifests.services.values():
+        counts = Counter(item.event for item in service.consumes if item.event)
+        for event, count in counts.items():
+            if count > 1:
+                yield _problem(service, "consumes", f"{event} is named {count} times")
+
+
+def handlers_belong_to_their_service(manifests: Manifests) -> Iterator[Problem]:
+    """A handler is `<service>.handler.<attribute>`; whether the attribute exists is for the service's own tests."""
+    for ref in manifests.functions:
+        path = f"functions.{ref.name}.handler"
+        module, _, _ = ref.function.handler.rpartition(".")
+        if module != f"{ref.service.service}.handler":
+            yield _problem(ref.service, path, f"{ref.function.handler} is not in {ref.service.service}.handler")
+
+
+def routes_are_unique(manifests: Manifests) -> Iterator[Problem]:
+    """A route has one function; names of path parameters do not make a difference."""
+    owners: dict[str, str] = {}
+    for ref in manifests.functions:
+        for position, route in enumerate(ref.function.routes):
+            path = f"functions.{ref.name}.routes.{position}"
+            shape = route.method + re.sub(r"\{[^}]*\}", "{}", route.path)
+            if shape in owners:
+                yield _problem(ref.service, path, f"{route.key} is already {owners[shape]}")
+            owners.setdefault(shape, f"{ref.service.service}: {path}")
+
+
+def table_grants_name_own_tables(manifests: Manifests) -> Iterator[Problem]:
+    """A function has rights on tables that its own service declares."""
+    for ref in manifests.functions:
+        for table in ref.function.tables:
+            if table not in ref.service.tables:
+                yield _problem(ref.service, f"functions.{ref.name}.tables.{table}", "is not in tables of this service")
+
+
+def table_names_are_unique(manifests: Manifests) -> Iterator[Problem]:
+    """The name of a table does not contain its service, so two services cannot use the same."""
+    owners: dict[str, str] = {}
+    for service in manifests.services.values():
+        for table in service.tables:
+            owner = owners.setdefault(table, service.service)
+            if owner != service.service:
+                yield _problem(service, f"tables.{table}", f"is already a table of {owner}")
+
+
+def aws_events_name_a_known_bucket(manifests: Manifests) -> Iterator[Problem]:
+    """There is one bucket, `images`."""
+    for service in manifests.services.values():
+        for position, item in enumerate(service.consumes):
+            if item.aws_event and item.aws_event.bucket != "images":
+                yield _problem(service, f"consumes.{position}.aws_event.bucket", f"no bucket {item.aws_event.bucket!r}")
+
+
+def image_keys_have_a_known_prefix(manifests: Manifests) -> Iterator[Problem]:
+    """Key patterns are `*/<prefix>/*` or `<prefix>/*` with a prefix that the platform declares."""
+    known = set(manifests.platform.images.prefixes)
+    for ref in manifests.functions:
+        for access in ("read", "write", "delete", "tag"):
+            for pattern in getattr(ref.function.images, access):
+                if not known & set(pattern.split("/")):
+                    path = f"functions.{ref.name}.images.{access}"
+                    yield _problem(ref.service, path, f"{pattern} is below none of the prefixes {sorted(known)}")
+
+
+def retrieval_needs_a_database(manifests: Manifests) -> Iterator[Problem]:
+    """The read model lives in the schema of the service."""
+    for service in manifests.services.values():
+        if service.retrieval and not service.database:
+            yield _problem(service, "retrieval", "needs database: true")
+
+
+RULES: tuple[Check, ...] = (
+    consumed_events_are_published,
+    events_belong_to_their_publisher,
+    publishers_have_a_publishing_function,
+    consumers_exist_and_have_a_queue,
+    an_event_goes_to_one_function_of_a_service,
+    handlers_belong_to_their_service,
+    routes_are_unique,
+    table_grants_name_own_tables,
+    table_names_are_unique,
+    aws_events_name_a_known_bucket,
+    image_keys_have_a_known_prefix,
+    retrieval_needs_a_database,
+)
+
+
+def _problem(service: Service, path: str, message: str) -> Problem:
+    return Problem(Path("services") / service.service / "service.yaml", path, message)

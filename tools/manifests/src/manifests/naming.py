@@ -1,0 +1,100 @@
+"""Names, addresses and ARNs of every resource, from the manifests' names and the place of the deployment."""
+
+from dataclasses import dataclass
+
+from manifests.catalogue import FunctionRef
+from manifests.errors import NameTooLongError
+
+APPLICATION = "collections"
+# The shortest of the limits that apply to a name which function, role, rule and queue share.
+_LIMIT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names within one environment of one account and region."""
+
+    environment: str
+    region: str
+    account: str
+
+    @property
+    def prefix(self) -> str:
+        """What every name starts with, dash included."""
+        return f"{APPLICATION}-{self.environment}-"
+
+    @property
+    def bus(self) -> str:
+        """The event bus, and its archive."""
+        return f"{APPLICATION}-{self.environment}"
+
+    @property
+    def images_bucket(self) -> str:
+        """The bucket of originals, renditions, thumbnails and uploads."""
+        return f"{self.prefix}images"
+
+    @property
+    def api(self) -> str:
+        """The HTTP API, its authorizer, the user pool and its client."""
+        return f"{APPLICATION}-{self.environment}"
+
+    @property
+    def parameter_prefix(self) -> str:
+        """Where all parameters are; no slash at the end."""
+        return f"/{APPLICATION}/{self.environment}"
+
+    def function(self, ref: FunctionRef) -> str:
+        """A function, its role, its rule and its queue. Raises NameTooLongError above 64 characters with `-dlq`."""
+        name = f"{self.prefix}{ref.service.service}-{ref.name}"
+        if len(name) + len("-dlq") > _LIMIT:
+            raise NameTooLongError(f"{name}: at most {_LIMIT - len('-dlq')} characters")
+        return name
+
+    def dead_letter_queue(self, ref: FunctionRef) -> str:
+        """Where messages go that the function could not handle."""
+        return f"{self.function(ref)}-dlq"
+
+    def log_group(self, ref: FunctionRef) -> str:
+        """The log group of a function."""
+        return f"/aws/lambda/{self.function(ref)}"
+
+    def table(self, table: str) -> str:
+        """A DynamoDB table."""
+        return f"{self.prefix}{table}"
+
+    def parameter(self, name: str) -> str:
+        """A secret."""
+        return f"{self.parameter_prefix}/{name}"
+
+    def database_password(self, service: str) -> str:
+        """The parameter with the password of a service's database role."""
+        return self.parameter(f"database/{service}")
+
+    def arn(self, service: str, resource: str) -> str:
+        """The ARN of a resource of this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def bus_arn(self) -> str:
+        """The event bus."""
+        return self.arn("events", f"event-bus/{self.bus}")
+
+    def rule_arn(self, rule: str, bus: str = "default") -> str:
+        """A rule; those of the default bus have no bus in their ARN."""
+        return self.arn("events", f"rule/{rule}" if bus == "default" else f"rule/{bus}/{rule}")
+
+    def queue_arn(self, queue: str) -> str:
+        """A queue."""
+        return self.arn("sqs", queue)
+
+    def function_arn(self, ref: FunctionRef) -> str:
+        """A function."""
+        return self.arn("lambda", f"function:{self.function(ref)}")
+
+    def role_arn(self, ref: FunctionRef) -> str:
+        """The role of a function."""
+        return f"arn:aws:iam::{self.account}:role/{self.function(ref)}"
+
+    def bucket_arn(self, key: str = "") -> str:
+        """The images bucket, or keys in it."""
+        return f"arn:aws:s3:::{self.images_bucket}" + (f"/{key}" if key else "")

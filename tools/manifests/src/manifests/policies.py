@@ -1,0 +1,120 @@
+"""IAM: what each function may do, from what its manifest declares and nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from manifests.catalogue import FunctionRef
+from manifests.environment import Deployment
+from manifests.model import Access
+from manifests.naming import Names
+
+Statement = dict[str, Any]
+Policy = dict[str, Any]
+
+TABLE_ACTIONS: dict[Access, tuple[str, ...]] = {
+    Access.READ: ("dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query"),
+    Access.WRITE: ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+    Access.SCAN: ("dynamodb:Scan",),
+}
+IMAGE_ACTIONS: dict[str, str] = {
+    "read": "s3:GetObject",
+    "write": "s3:PutObject",
+    "delete": "s3:DeleteObject",
+    "tag": "s3:PutObjectTagging",
+}
+
+
+def function_policy(deployment: Deployment, ref: FunctionRef) -> Policy:
+    """The inline policy of a function's role."""
+    parts = (_logs, _tracing, _publish, _queue, _images, _tables, _secrets, _database)
+    return _policy(*(statement for part in parts for statement in part(deployment, ref)))
+
+
+def trust_policy() -> Policy:
+    """Who may take the role of a function: the Lambda service."""
+    return _policy(
+        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    )
+
+
+def queue_policy(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Policy:
+    """Who may send to the queue of a function: EventBridge, for the function's own rules."""
+    return _policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": names.queue_arn(names.function(ref)),
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule_arns}},
+        }
+    )
+
+
+def _logs(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    names = deployment.names
+    group = names.arn("logs", f"log-group:{names.log_group(ref)}")
+    yield _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [group, f"{group}:*"])
+
+
+def _tracing(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    if ref.function.tracing:
+        # These two actions know no resources.
+        yield _allow(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"])
+
+
+def _publish(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    if ref.function.publish:
+        yield _allow(["events:PutEvents"], [deployment.names.bus_arn]) | {
+            "Condition": {"StringEquals": {"events:source": ref.service.source}}
+        }
+
+
+def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    if ref.function.queue:
+        names = deployment.names
+        consume = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
+        yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(names.function(ref))])
+        yield _allow(["sqs:SendMessage"], [names.queue_arn(names.dead_letter_queue(ref))])
+
+
+def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    names, images = deployment.names, ref.function.images
+    for access, action in IMAGE_ACTIONS.items():
+        if patterns := getattr(images, access):
+            yield _allow([action], [names.bucket_arn(pattern) for pattern in patterns])
+    if images.list:
+        yield _allow(["s3:ListBucket"], [names.bucket_arn()])
+    if images.read_lifecycle:
+        yield _allow(["s3:GetLifecycleConfiguration"], [names.bucket_arn()])
+
+
+def _tables(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    for table, access in ref.function.tables.items():
+        arn = deployment.names.arn("dynamodb", f"table/{deployment.names.table(table)}")
+        actions = sorted(action for item in access for action in TABLE_ACTIONS[item])
+        resources = [arn, f"{arn}/index/*"] if ref.service.tables[table].indexes else [arn]
+        yield _allow(actions, resources)
+
+
+def _secrets(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    names = deployment.names
+    parameters = [names.parameter(secret) for secret in ref.function.secrets]
+    if ref.service.database and deployment.database.auth == "password":
+        parameters.append(names.database_password(ref.service.service))
+    if parameters:
+        resources = [names.arn("ssm", f"parameter{parameter}") for parameter in parameters]
+        yield _allow(["ssm:GetParameter", "ssm:GetParameters"], resources)
+
+
+def _database(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    if ref.service.database and deployment.database.auth == "iam":
+        user = f"dbuser:{deployment.database.resource_id}/{ref.service.service}"
+        yield _allow(["rds-db:connect"], [deployment.names.arn("rds-db", user)])
+
+
+def _allow(actions: list[str], resources: list[str]) -> Statement:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources}
+
+
+def _policy(*statements: Statement) -> Policy:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
