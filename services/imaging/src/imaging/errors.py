@@ -1,8 +1,8 @@
 """What can go wrong in imaging.
 
-    ImagingError
-    ├── RejectedImageError      the file's fault: final, the same answer every time
-    └── DecoderLostError        the decoder process ended for a reason outside the file: worth another try
+ImagingError
+├── RejectedImageError      the file's fault: final, the same answer every time
+└── DecoderLostError        the decoder process ended for a reason outside the file: worth another try
 """
 
 from contracts.imaging import ImageRejection

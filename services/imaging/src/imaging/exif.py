@@ -5,9 +5,9 @@ Reading never fails: a tag that is missing, malformed or absurd is left out. The
 
 from datetime import datetime
 
-from contracts.imaging import Exif, Location
 from PIL import ExifTags, Image
 
+from contracts.imaging import Exif, Location
 from imaging.faults import DECODER_FAULTS
 
 _MAX_TEXT = 200

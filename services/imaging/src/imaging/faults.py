@@ -1,7 +1,7 @@
 """The boundary to the decoders: whatever they raise over a file becomes a rejection with a stable reason.
 
-Pillow and the libraries behind it answer hostile bytes with exceptions of many kinds (a struct.error, an IndexError in a
-tag table, a SyntaxError for a broken header). Inside `decoding()` stand decoders and colour conversions and nothing
+Pillow and the libraries behind it answer hostile bytes with exceptions of many kinds (a struct.error, an IndexError in
+a tag table, a SyntaxError for a broken header). Inside `decoding()` stand decoders and colour conversions and nothing
 else, so that a defect of our own is not taken for a fault of the file.
 """
 

@@ -30,8 +30,8 @@ def process_isolated(
 ) -> ProcessedImage:
     """As `imaging.processing.process`, with its time and memory bounded.
 
-    Raises `RejectedImageError` when the file is at fault (also when its decoder crashes or exceeds its CPU time), and
-    `DecoderLostError` when the child was killed from outside, hung without using CPU or failed through a defect of ours.
+    Raises `RejectedImageError` when the file is at fault (also when its decoder crashes or exceeds its CPU time),
+    and `DecoderLostError` when the child was killed from outside, hung without using CPU or failed by our own defect.
     """
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)

@@ -8,7 +8,6 @@ import io
 from dataclasses import dataclass
 
 import pillow_heif
-from contracts.imaging import Exif
 from PIL import (
     AvifImagePlugin,
     GifImagePlugin,
@@ -21,6 +20,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from contracts.imaging import Exif
 from imaging import renditions
 from imaging.colour import to_plain, to_srgb
 from imaging.errors import ImageRejection, RejectedImageError
@@ -81,14 +81,15 @@ def process(original: bytes, *, keep_location: bool = False, limits: Limits = DE
     Raises `RejectedImageError` for everything that is wrong with the file.
     """
     image_format = identify(original)
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels  # decoders also check sizes that appear later in a file (frames, tiles)
+    most = limits.max_jpeg_pixels if image_format == JPEG else limits.max_pixels
+    Image.MAX_IMAGE_PIXELS = most  # decoders also check sizes that appear later in a file (frames, tiles)
     with decoding("read its header", original, image_format):
         picture: Image.Image = Image.open(io.BytesIO(original), formats=[image_format.pillow])
     with picture:
         stored = picture.size
-        _check_pixels(stored, limits)
+        _check_pixels(stored, most)
         frames = _count_frames(picture, original, image_format, limits)
-        small = _decode_small(picture, original, image_format, limits)
+        small = _decode_small(picture, original, image_format, most)
         # After decoding: PNG may carry EXIF behind the pixels.
         orientation = read_orientation(picture)
         exif = read_exif(picture, keep_location=keep_location)
@@ -108,13 +109,13 @@ def process(original: bytes, *, keep_location: bool = False, limits: Limits = DE
     )
 
 
-def _check_pixels(size: tuple[int, int], limits: Limits) -> None:
+def _check_pixels(size: tuple[int, int], most: int) -> None:
     if min(size) < 1:
         raise RejectedImageError(ImageRejection.ZERO_SIZE, "The picture has no pixels.")
-    if size[0] * size[1] > limits.max_pixels:
+    if size[0] * size[1] > most:
         raise RejectedImageError(
             ImageRejection.TOO_MANY_PIXELS,
-            f"The picture has {size[0]} x {size[1]} pixels; at most {limits.max_pixels:,} are accepted.",
+            f"The picture has {size[0]} x {size[1]} pixels; at most {most:,} are accepted.",
         )
 
 
@@ -133,13 +134,13 @@ def _count_frames(picture: Image.Image, original: bytes, image_format: ImageForm
     return max(frames, 1)
 
 
-def _decode_small(picture: Image.Image, original: bytes, image_format: ImageFormat, limits: Limits) -> Image.Image:
+def _decode_small(picture: Image.Image, original: bytes, image_format: ImageFormat, most: int) -> Image.Image:
     """The first frame's pixels in a plain mode; a big JPEG is decoded at a fraction of its size."""
     with decoding("decode its pixels", original, image_format):
         if image_format == JPEG:
             picture.draft(None, renditions.fit(picture.size, renditions.MODEL_EDGE))
         picture.load()
-        _check_pixels(picture.size, limits)
+        _check_pixels(picture.size, most)  # some decoders learn the true size only now
         return to_plain(picture)
 
 

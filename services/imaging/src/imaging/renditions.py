@@ -3,8 +3,9 @@
 import io
 from dataclasses import dataclass
 
-from contracts.imaging import RenditionKind
 from PIL import Image
+
+from contracts.imaging import RenditionKind
 
 MODEL_EDGE = 1568
 """Long edge in pixels beyond which the vision models scale down themselves."""

@@ -9,7 +9,7 @@ from manifests.environment import Build, DatabaseAddress, Deployment, function_e
 from manifests.errors import ManifestsError, ManifestsInvalidError, NameTooLongError, Problem
 from manifests.model import Function, Route, RouteAuth, Service, Table, Trigger
 from manifests.naming import APPLICATION, Names
-from manifests.patterns import aws_pattern, bus_pattern, schedule_input
+from manifests.patterns import archive_pattern, aws_pattern, bus_pattern, schedule_input
 from manifests.platform import Platform
 from manifests.policies import function_policy, queue_policy, trust_policy
 from manifests.reader import load_manifests
@@ -33,6 +33,7 @@ __all__ = [
     "Service",
     "Table",
     "Trigger",
+    "archive_pattern",
     "aws_pattern",
     "bus_pattern",
     "function_environment",

@@ -38,3 +38,8 @@ def aws_pattern(names: Names, event: AwsEvent) -> Pattern:
 def schedule_input(ref: FunctionRef) -> dict[str, str]:
     """The whole event that a scheduled function gets."""
     return {"source": "collections.schedule", "service": ref.service.service, "function": ref.name}
+
+
+def archive_pattern() -> Pattern:
+    """What the archive of the bus keeps: every event as it was first published, no replayed copy of it."""
+    return {"detail": {"replayfor": [{"exists": False}]}}

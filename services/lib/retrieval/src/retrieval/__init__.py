@@ -1,1 +1,53 @@
-"""Read-model projection and BM25, vector and hybrid retrievers over Postgres."""
+"""A tenant's collection as a searchable read model: projection of events, and BM25, vector and hybrid search.
+
+Works on a psycopg connection whose search_path is the schema that holds `migrations/*.sql`. `retrieval.langchain` and
+`retrieval.voyage` import heavy packages and are therefore not imported here.
+"""
+
+from retrieval.documents import AnalyzedItem
+from retrieval.embeddings import DEFAULT_MODEL, EmbedderConfig, QueryEmbedder
+from retrieval.errors import (
+    EmbeddingError,
+    EmbeddingRateLimitedError,
+    EmbeddingRejectedError,
+    EmbeddingUnavailableError,
+    InvalidQueryError,
+    InvalidVectorError,
+    RetrievalError,
+    TransactionRequiredError,
+)
+from retrieval.maintenance import maintain_vector_indexes
+from retrieval.projection import Outcome, forget, project_analysis, project_vector
+from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.search import collection_stats, search
+from retrieval.vectors import DIMENSIONS
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "DEFAULT_RANKING",
+    "DIMENSIONS",
+    "AnalyzedItem",
+    "CollectionStats",
+    "EmbedderConfig",
+    "EmbeddingError",
+    "EmbeddingRateLimitedError",
+    "EmbeddingRejectedError",
+    "EmbeddingUnavailableError",
+    "Hit",
+    "InvalidQueryError",
+    "InvalidVectorError",
+    "Outcome",
+    "QueryEmbedder",
+    "Ranking",
+    "RetrievalError",
+    "ScoreType",
+    "SearchMode",
+    "SearchQuery",
+    "TransactionRequiredError",
+    "collection_stats",
+    "forget",
+    "maintain_vector_indexes",
+    "project_analysis",
+    "project_vector",
+    "search",
+]

@@ -4,13 +4,14 @@ Each function applies one fact inside the caller's transaction (READ COMMITTED) 
 order and any number of times, the same facts leave the same rows:
 
 - a higher analysis version wins; of one version the later time, then the greater digest;
-- so it is with vectors; one that comes before its document is kept and shown when the document comes. A vector of another
-  version than the document's is shown too until its successor comes: better found by yesterday's meaning than not at all;
+- so it is with vectors; one that comes before its document is kept and shown when the document comes. A vector of
+  another version than the document's is shown too until its successor comes: better found by yesterday's meaning than
+  not at all;
 - a deletion wins for ever.
 
-Facts of one item wait for each other (an advisory lock until the transaction ends), so a deletion cannot slip between the
-check and the write of something older. Apply one item per transaction: two transactions that take several items in opposite
-order deadlock, and Postgres aborts one of them.
+Facts of one item wait for each other (an advisory lock until the transaction ends), so a deletion cannot slip between
+the check and the write of something older. Apply one item per transaction: two transactions that take several items
+in opposite order deadlock, and Postgres aborts one of them.
 """
 
 import hashlib
@@ -30,7 +31,7 @@ from psycopg.types.json import Jsonb
 from retrieval import statements
 from retrieval.documents import AnalyzedItem
 from retrieval.errors import TransactionRequiredError
-from retrieval.text import tokens
+from retrieval.text import document_tokens
 from retrieval.vectors import literal, unit_vector
 
 
@@ -61,7 +62,7 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
     if lexemes:
         conn.execute(statements.DELETE_POSTINGS, {**keys, "lexemes": lexemes})
     body = item.body()
-    counts = Counter(tokens(body))
+    counts = Counter(document_tokens(body))
     columns = {
         "version": item.version,
         "analyzed_at": item.analyzed_at,
@@ -95,7 +96,8 @@ def project_vector(
 ) -> Outcome:
     """Make the item findable by meaning, now or when its description comes.
 
-    `embedded_at` (with a zone) decides between vectors of one analysis version, e.g. after a rebuild with another model.
+    `embedded_at` (with a zone) decides between vectors of one analysis version, e.g. after a rebuild with another
+    model.
 
     Raises:
         InvalidVectorError: not 1,024 finite values with a direction.

@@ -17,8 +17,8 @@ class SearchMode(StrEnum):
 class ScoreType(StrEnum):
     """What a hit's score means.
 
-    BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1. Hybrid is
-    a sum of weighted reciprocal ranks: it orders hits and says nothing of their quality.
+    BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1.
+    Hybrid is a sum of weighted reciprocal ranks: it orders hits and says nothing of their quality.
     """
 
     BM25 = "bm25"
@@ -50,10 +50,10 @@ DEFAULT_RANKING = Ranking()
 class SearchQuery:
     """One search in one tenant's collection.
 
-    `text` may be anything a person types: where it holds no word, the keyword leg finds nothing. `vector` (1,024 values,
-    of input type query) and `model` are needed by vector and hybrid searches; only vectors of that model are compared.
-    `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match), `min_similarity` what is less
-    similar; in a hybrid search each applies to its own leg.
+    `text` may be anything a person types: where it holds no word, the keyword leg finds nothing. `vector` (1,024
+    values, of input type query) and `model` are needed by vector and hybrid searches; only vectors of that model are
+    compared. `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match), `min_similarity`
+    what is less similar; in a hybrid search each applies to its own leg.
     """
 
     tenant_id: str

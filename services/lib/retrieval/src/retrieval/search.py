@@ -3,16 +3,17 @@
 Statistics (number of documents, average length, document frequency) are the tenant's own, counted when the query runs.
 A category filter narrows the results, never the statistics: a hit scores the same with and without it.
 
-Vectors: up to `Ranking.exact_limit` all of the tenant's are compared, which finds the true neighbours and is fastest there.
-Above, the tenant's HNSW index is read if it has been built. A category filter always compares exactly: an approximate index
-that is filtered afterwards may miss a rare category altogether, while the exact scan computes only the rows that match. We
-choose, not the planner: given the chance it takes the index for tenants of a hundred items too, and loses neighbours.
+Vectors: up to `Ranking.exact_limit` all of the tenant's are compared, which finds the true neighbours and is fastest
+there. Above, the tenant's HNSW index is read if it has been built. A category filter always compares exactly: an
+approximate index that is filtered afterwards may miss a rare category altogether, while the exact scan computes only
+the rows that match. We choose, not the planner: given the chance it takes the index for tenants of a hundred items
+too, and loses neighbours.
 """
 
 from typing import Any
 
 from psycopg import Connection, sql
-from psycopg.rows import class_row, tuple_row
+from psycopg.rows import dict_row, tuple_row
 
 from retrieval.errors import InvalidQueryError
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
@@ -41,11 +42,12 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     approximate = query.mode is not SearchMode.BM25 and not filtered and _has_index(conn, query.tenant_id, ranking)
     statement = search_statement(query.mode, filtered=filtered, approximate=approximate)
     if not approximate:
-        return _hits(conn, statement, parameters)
+        return _hits(conn, query, statement, parameters)
     with conn.transaction():
         conn.execute(_INDEX_SETTINGS, parameters)
-        # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index applies.
-        return _hits(conn, statement, parameters, prepare=False)
+        # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index
+        # applies.
+        return _hits(conn, query, statement, parameters, prepare=False)
 
 
 def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
@@ -68,16 +70,21 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 
 def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
     row = conn.execute(
-        "SELECT FROM tenant_stats WHERE tenant_id = %s AND vectors > %s AND vector_index IS NOT NULL",
+        "SELECT 1 FROM tenant_stats WHERE tenant_id = %s AND vectors > %s AND vector_index IS NOT NULL",
         (tenant_id, ranking.exact_limit),
     ).fetchone()
     return row is not None
 
 
 def _hits(
-    conn: Connection[Any], statement: sql.Composed, parameters: dict[str, Any], prepare: bool | None = None
+    conn: Connection[Any],
+    query: SearchQuery,
+    statement: sql.Composed,
+    parameters: dict[str, Any],
+    prepare: bool | None = None,
 ) -> list[Hit]:
-    return conn.cursor(row_factory=class_row(Hit)).execute(statement, parameters, prepare=prepare).fetchall()
+    rows = conn.cursor(row_factory=dict_row).execute(statement, parameters, prepare=prepare)
+    return [Hit(score_type=_SCORE_TYPES[query.mode], **row) for row in rows]
 
 
 def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
@@ -88,7 +95,6 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
     hybrid = query.mode is SearchMode.HYBRID
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
-        "score_type": _SCORE_TYPES[query.mode],
         "top_k": query.top_k,
         "fetch": query.top_k * (ranking.fetch_multiplier if hybrid else 1),
         "category": None if query.category is None else storable(query.category),

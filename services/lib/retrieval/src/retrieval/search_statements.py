@@ -6,8 +6,9 @@ from psycopg import sql
 
 from retrieval.query import SearchMode
 
-# FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum is
-# rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the postings.
+# FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
+# is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
+# postings.
 _KEYWORD = sql.SQL("""
 stats AS (
     SELECT documents::float8 AS n, greatest(tokens, 1)::float8 / documents AS average_length
@@ -74,7 +75,8 @@ _VECTOR_FOUND = sql.SQL(
 _HYBRID_FOUND = sql.SQL("""
 fused AS (
     SELECT item_id, sum(share) AS score, max(bm25) AS bm25, max(similarity) AS similarity
-      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity FROM keyword
+      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity FROM
+      keyword
              UNION ALL
             SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity FROM semantic) AS legs
      GROUP BY item_id
@@ -85,7 +87,7 @@ fused AS (
 
 _STATEMENT = sql.SQL("""
 WITH {legs}
-SELECT f.item_id, f.rank, f.score, %(score_type)s AS score_type, f.bm25, f.similarity, d.category, d.headline, d.summary,
+SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline, d.summary,
        d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body
   FROM found f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
@@ -97,7 +99,7 @@ _FOUND = {SearchMode.BM25: _BM25_FOUND, SearchMode.VECTOR: _VECTOR_FOUND, Search
 
 @cache
 def search_statement(mode: SearchMode, *, filtered: bool, approximate: bool) -> sql.Composed:
-    """One statement for the mode, with or without a category filter, over all vectors or over the tenant's HNSW index."""
+    """One statement for the mode, with or without a category filter, over all vectors or the tenant's index."""
     nothing = sql.SQL("")
     legs: list[sql.Composable] = []
     if mode is not SearchMode.VECTOR:

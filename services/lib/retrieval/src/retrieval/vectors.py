@@ -9,7 +9,8 @@ DIMENSIONS = 1024
 
 
 def unit_vector(values: Sequence[float]) -> list[float]:
-    """The direction of `DIMENSIONS` finite values; its length is 1, so that half precision neither over- nor underflows.
+    """The direction of `DIMENSIONS` finite values; its length is 1, so that half precision neither over- nor
+    underflows.
 
     Raises:
         InvalidVectorError: a wrong number of values, values that are not finite, or a vector of length zero.

@@ -1,0 +1,168 @@
+"""The catalogue: names, published schemas, golden examples, and what the registry refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from contracts import REGISTRY, Contract, InvalidEventError, Registry, UnknownEventError, new_event, replayed
+from contracts.contract import Part
+from contracts.embedding import decode_vector, encode_vector
+from contracts.export import main, schema_files
+from contracts.ingest import ItemDeleted, ItemUploaded
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted((ROOT / "examples").glob("*/*/*.json"))
+
+
+def load(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+UPLOADED = load(ROOT / "examples/collections.ingest.item-uploaded.v1/1.0/photo.json")
+
+
+def test_published_schemas_match_the_models() -> None:
+    assert main([str(ROOT / "schemas"), "--check"]) == 0
+
+
+def test_every_schema_file_belongs_to_a_contract() -> None:
+    expected = set(schema_files(ROOT / "schemas"))
+    latest = set(expected)
+    on_disk = set((ROOT / "schemas").glob("*/*.json"))
+    assert latest <= on_disk
+    assert {path.parent.name for path in on_disk} == set(REGISTRY.types())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "schemas").glob("*/*.json")), ids=lambda p: p.parent.name)
+def test_published_schemas_are_valid_2020_12(path: Path) -> None:
+    Draft202012Validator.check_schema(load(path))
+
+
+@pytest.mark.parametrize("event_type", REGISTRY.types())
+def test_every_contract_has_a_golden_example(event_type: str) -> None:
+    version = REGISTRY.contract(event_type).schema_version
+    assert list((ROOT / "examples" / event_type / version).glob("*.json"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: f"{p.parents[1].name}/{p.stem}")
+def test_golden_examples_are_read_and_written_back_the_same(path: Path) -> None:
+    document = load(path)
+    event = REGISTRY.read(document)
+    assert event.type == path.parents[1].name
+    assert event.to_wire() == document
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: f"{p.parents[1].name}/{p.stem}")
+def test_golden_examples_satisfy_the_published_schema(path: Path) -> None:
+    schema = load(ROOT / "schemas" / path.parents[1].name / f"{path.parent.name}.json")
+    Draft202012Validator(schema).validate(load(path)["data"])
+
+
+def test_unknown_fields_are_ignored() -> None:
+    document = {**UPLOADED, "data": {**UPLOADED["data"], "colour": "red"}, "newextension": "x"}
+    assert REGISTRY.read(document) == REGISTRY.read(UPLOADED)
+
+
+BREAKS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "no id": (lambda d: d.pop("id"), "/id"),
+    "empty subject": (lambda d: d.update(subject=""), "/subject"),
+    "no tenant": (lambda d: d.pop("tenantid"), "/tenantid"),
+    "no data": (lambda d: d.pop("data"), "/data"),
+    "data is a list": (lambda d: d.update(data=[]), "/data"),
+    "time without zone": (lambda d: d.update(time="2026-11-22T09:30:00"), "/time"),
+    "time is no time": (lambda d: d.update(time="yesterday"), "/time"),
+    "time is a number": (lambda d: d.update(time=5), "/time"),
+    "sequence is no number": (lambda d: d.update(sequence="one"), "/sequence"),
+    "another service's source": (lambda d: d.update(source="collections.imaging"), "/source"),
+    "wrong specversion": (lambda d: d.update(specversion="0.3"), "/specversion"),
+    "upper-case extension": (lambda d: d.update(Tenant="x"), "/Tenant"),
+    "missing field": (lambda d: d["data"].pop("key"), "/data/key"),
+    "size of nothing": (lambda d: d["data"].update(size=0), "/data/size"),
+    "sha256 of another length": (lambda d: d["data"].update(sha256="ab"), "/data/sha256"),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_invalid_events_are_refused_with_the_path(name: str) -> None:
+    document = json.loads(json.dumps(UPLOADED))
+    change, path = BREAKS[name]
+    change(document)
+    with pytest.raises(InvalidEventError) as refused:
+        REGISTRY.read(document)
+    assert path in [violation.path for violation in refused.value.violations]
+
+
+def test_unknown_types_are_refused() -> None:
+    with pytest.raises(UnknownEventError):
+        REGISTRY.read({**UPLOADED, "type": "collections.ingest.item-lost.v1"})
+
+
+def test_a_payload_smuggled_past_validation_is_not_published() -> None:
+    forged = ItemUploaded.model_construct(filename="", original_filename="", key="", media_type="", size=-1, sha256="")
+    with pytest.raises(InvalidEventError):
+        new_event(forged, subject="item", tenant_id="tenant").to_wire()
+
+
+def test_a_caused_event_continues_the_correlation() -> None:
+    first = new_event(ItemDeleted(), subject="item", tenant_id="tenant", traceparent="00-" + "a" * 32 + "-b-01")
+    second = new_event(ItemDeleted(), subject="item", tenant_id="tenant", cause=first)
+    assert (second.correlation_id, second.causation_id) == (first.correlation_id, first.id)
+    assert second.traceparent == first.traceparent
+    assert second.id != first.id
+
+
+def test_what_a_replay_leads_to_is_news_to_everyone() -> None:
+    again = replayed(new_event(ItemDeleted(), subject="item", tenant_id="tenant"), replay_id="r1", replay_for="search")
+    assert (again.replay_id, again.replay_for) == ("r1", "search")
+    assert new_event(ItemDeleted(), subject="item", tenant_id="tenant", cause=again).replay_for is None
+
+
+@pytest.mark.parametrize(
+    ("event_type", "version"),
+    [
+        ("collections.ingest.ItemUploaded.v1", "1.0"),
+        ("collections.ingest.item-uploaded", "1.0"),
+        ("ingest.item-uploaded.v1", "1.0"),
+        ("collections.ingest.item-uploaded.v1", "2.0"),
+        ("collections.ingest.item-uploaded.v0", "0.1"),
+    ],
+)
+def test_the_naming_law_is_enforced(event_type: str, version: str) -> None:
+    class Outlaw(Contract):
+        pass
+
+    Outlaw.event_type, Outlaw.schema_version = event_type, version
+    with pytest.raises(ValueError, match=r"naming law|version"):
+        Registry([Outlaw])
+
+
+def test_a_type_is_declared_once() -> None:
+    class Twin(Contract):
+        event_type: ClassVar[str] = ItemDeleted.event_type
+        schema_version: ClassVar[str] = "1.1"
+
+    with pytest.raises(ValueError, match="twice"):
+        Registry([ItemDeleted, Twin])
+
+
+def test_payloads_are_frozen() -> None:
+    assert all(contract.model_config.get("frozen") for contract in REGISTRY)
+    assert Part.model_config.get("extra") == "ignore"
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), max_size=64))
+def test_vectors_survive_the_wire_bit_for_bit(values: list[float]) -> None:
+    assert list(decode_vector(encode_vector(values))) == values
+
+
+@pytest.mark.parametrize("text", ["AAA", "AAAA", "not base64!"])
+def test_broken_vectors_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        decode_vector(text)

@@ -1,0 +1,65 @@
+"""One boto3 client of each service, all for the endpoint of one mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """All clients are made at once, in one thread: making them is not safe in several, using them is."""
+
+    apigateway: ApiGatewayV2Client
+    cognito: CognitoIdentityProviderClient
+    dynamodb: DynamoDBClient
+    events: EventBridgeClient
+    iam: IAMClient
+    functions: LambdaClient
+    logs: CloudWatchLogsClient
+    s3: S3Client
+    sqs: SQSClient
+    ssm: SSMClient
+
+
+def make_clients(endpoint_url: str, region: str) -> Clients:
+    """Clients with the emulator's root credentials."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
+    config = Config(
+        max_pool_connections=THREADS * 2,
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        s3={"addressing_style": "path"},
+        # A proxy of this shell has no business between us and our own machine.
+        proxies={},
+    )
+    return Clients(
+        apigateway=session.client("apigatewayv2", endpoint_url=endpoint_url, config=config),
+        cognito=session.client("cognito-idp", endpoint_url=endpoint_url, config=config),
+        dynamodb=session.client("dynamodb", endpoint_url=endpoint_url, config=config),
+        events=session.client("events", endpoint_url=endpoint_url, config=config),
+        iam=session.client("iam", endpoint_url=endpoint_url, config=config),
+        functions=session.client("lambda", endpoint_url=endpoint_url, config=config),
+        logs=session.client("logs", endpoint_url=endpoint_url, config=config),
+        s3=session.client("s3", endpoint_url=endpoint_url, config=config),
+        sqs=session.client("sqs", endpoint_url=endpoint_url, config=config),
+        ssm=session.client("ssm", endpoint_url=endpoint_url, config=config),
+    )

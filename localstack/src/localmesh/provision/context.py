@@ -1,0 +1,86 @@
+"""What every part of provisioning is given, and where it notes what it changed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from botocore.exceptions import ClientError
+from manifests import Deployment, FunctionRef, Manifests, Names
+
+from localmesh.config import MeshSettings
+from localmesh.provision.clients import THREADS, Clients
+
+Report = Callable[[str], None]
+T = TypeVar("T")
+
+
+class Action(StrEnum):
+    """What was done to a resource."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that was not as the manifests want it, and what was done about it."""
+
+    kind: str
+    name: str
+    action: Action
+
+    def __str__(self) -> str:
+        """Render as one line."""
+        return f"{self.kind} {self.name} {self.action}"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The manifests, the place, the clients; `changes` grows while provisioning runs."""
+
+    settings: MeshSettings
+    manifests: Manifests
+    deployment: Deployment
+    clients: Clients
+    report: Report
+    changes: list[Change] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def names(self) -> Names:
+        """Names of this environment."""
+        return self.deployment.names
+
+    def note(self, kind: str, name: str, action: Action) -> None:
+        """Note a change and tell the person who watches."""
+        change = Change(kind, name, action)
+        with self._lock:
+            self.changes.append(change)
+            self.report(str(change))
+
+    def function_names(self) -> dict[str, FunctionRef]:
+        """Every function that shall exist, by its resource name."""
+        return {self.names.function(ref): ref for ref in self.manifests.functions}
+
+
+def in_parallel(work: Callable[[T], None], items: Iterable[T]) -> None:
+    """Do the work for every item, several at a time; the first error is raised after all have ended."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for future in [pool.submit(work, item) for item in items]:
+            future.result()
+
+
+def all_at_once(*steps: Callable[[], None]) -> None:
+    """Run independent steps beside each other."""
+    in_parallel(lambda step: step(), steps)
+
+
+def error_code(error: ClientError) -> str:
+    """The service's own code of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,0 +1,92 @@
+"""The database: one role and schema a service, and the migrations of each."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+from chassis.migrations import migrate, prepare_role
+from manifests import Service
+from psycopg import sql
+
+from localmesh.provision.context import Action, Context, in_parallel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PASSWORDS = "database-passwords.json"
+_CHASSIS = "services/lib/chassis/migrations"
+_RETRIEVAL = "services/lib/retrieval/migrations"
+
+
+def role_passwords(context: Context) -> dict[str, str]:
+    """The password of each service's role: made once, kept in the state folder for the owner's eyes alone."""
+    file = context.settings.paths.root / _PASSWORDS
+    passwords: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    missing = [service.service for service in _services(context) if service.service not in passwords]
+    if missing:
+        passwords |= {service: secrets.token_urlsafe(24) for service in missing}
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = file.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(passwords, indent=2), encoding="utf-8")
+        fresh.replace(file)
+    return passwords
+
+
+def provision_database(context: Context, passwords: dict[str, str]) -> None:
+    """Make the database, extensions, roles and schemas that are missing, then migrate every schema."""
+    database = context.manifests.platform.database
+    unready = [service for service in _services(context) if not _ready(context, service.service, passwords)]
+    if unready:
+        _make_database(context, database.name)
+        with psycopg.connect(context.settings.postgres_dsn(database.name), autocommit=True) as connection:
+            connection.execute("SET client_min_messages = warning")
+            for extension in database.extensions:
+                connection.execute(
+                    sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA public").format(sql.Identifier(extension))
+                )
+            for service in unready:
+                prepare_role(connection, service.service, passwords[service.service])
+                context.note("schema", service.service, Action.CREATED)
+    in_parallel(lambda service: _migrate(context, service, passwords[service.service]), _services(context))
+
+
+def migration_folders(root: Path, service: Service) -> list[Path]:
+    """Where the migrations of a service come from, in order; the service itself may have none yet."""
+    own = root / "services" / service.service / "migrations"
+    shared = [root / _CHASSIS, *([root / _RETRIEVAL] if service.retrieval else [])]
+    return [*shared, *([own] if own.is_dir() else [])]
+
+
+def _services(context: Context) -> Iterable[Service]:
+    return [service for service in context.manifests.services.values() if service.database]
+
+
+def _dsn(context: Context, service: str, password: str) -> str:
+    return context.settings.postgres_dsn(context.manifests.platform.database.name, service, password)
+
+
+def _ready(context: Context, service: str, passwords: dict[str, str]) -> bool:
+    """Whether the role can sign in with its password and stands in its own schema."""
+    try:
+        with psycopg.connect(_dsn(context, service, passwords[service]), connect_timeout=5) as connection:
+            return connection.execute("SELECT current_schema()").fetchone() == (service,)
+    except psycopg.OperationalError:
+        return False
+
+
+def _make_database(context: Context, name: str) -> None:
+    with psycopg.connect(context.settings.postgres_dsn(), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            context.note("database", name, Action.CREATED)
+
+
+def _migrate(context: Context, service: Service, password: str) -> None:
+    folders = migration_folders(context.manifests.root, service)
+    for name in migrate(_dsn(context, service.service, password), service.service, folders):
+        context.note("migration", f"{service.service}: {name}", Action.CREATED)

@@ -1,0 +1,68 @@
+"""The projection `originals`: what must be known of an upload to make its renditions anew.
+
+Rebuilt by replaying `collections.ingest.item-uploaded.v1` and `item-deleted.v1` to this service.
+"""
+
+from dataclasses import dataclass
+
+from chassis.database import Connection
+from contracts import Event
+from contracts.ingest import ItemUploaded
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """An original in the images bucket, as its upload told of it."""
+
+    tenant_id: str
+    item_id: str
+    key: str
+    filename: str
+    original_filename: str
+    sha256: str
+
+    @classmethod
+    def of(cls, event: Event[ItemUploaded]) -> "Original":
+        """The original that an upload stored."""
+        uploaded = event.data
+        return cls(
+            event.tenant_id, event.subject, uploaded.key, uploaded.filename, uploaded.original_filename, uploaded.sha256
+        )
+
+
+def keep(connection: Connection, original: Original) -> None:
+    """Remember the original; telling it twice changes nothing."""
+    connection.execute(
+        """
+        INSERT INTO originals (tenant_id, item_id, key, filename, original_filename, sha256)
+        VALUES (%s, %s, %s, %s, %s, %s)
+        ON CONFLICT (tenant_id, item_id) DO UPDATE
+        SET key = excluded.key, filename = excluded.filename,
+            original_filename = excluded.original_filename, sha256 = excluded.sha256
+        """,
+        (
+            original.tenant_id,
+            original.item_id,
+            original.key,
+            original.filename,
+            original.original_filename,
+            original.sha256,
+        ),
+    )
+
+
+def find(connection: Connection, tenant_id: str, item_id: str) -> Original | None:
+    """The tenant's original of that item; None where there is none or it belongs to somebody else."""
+    row = connection.execute(
+        """
+        SELECT tenant_id, item_id, key, filename, original_filename, sha256 FROM originals
+        WHERE tenant_id = %s AND item_id = %s
+        """,
+        (tenant_id, item_id),
+    ).fetchone()
+    return None if row is None else Original(**row)
+
+
+def forget(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Remove the row of a deleted item."""
+    connection.execute("DELETE FROM originals WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))

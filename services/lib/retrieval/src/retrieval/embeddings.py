@@ -1,0 +1,82 @@
+"""A query becomes a vector. Nothing of Voyage or LangChain is imported before the first query."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from retrieval.voyage import Embeddings
+
+DEFAULT_MODEL = "voyage-3.5-lite"
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderConfig:
+    """How to reach Voyage. `base_url` (VOYAGE_BASE_URL, ending in `/v1`) is needed only where it is not the public one.
+
+    Time-out and attempts suit a request that a person waits for: three attempts of 6 s, with the pauses between them,
+    end before the gateway's 29 s.
+    """
+
+    api_key: str = field(repr=False)
+    base_url: str | None = None
+    model: str = DEFAULT_MODEL
+    timeout_s: float = 6
+    attempts: int = 3
+    cache_size: int = 256
+
+
+class QueryEmbedder:
+    """Embeds queries (input type query) and remembers the latest, tenant by tenant. Safe to share between threads.
+
+    A cache over all tenants would tell one, by the time of the answer, what another has asked.
+    """
+
+    def __init__(self, config: EmbedderConfig) -> None:
+        self._config = config
+        self._cache: OrderedDict[tuple[str, str, str], tuple[float, ...]] = OrderedDict()
+        self._clients: dict[str, Embeddings] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def model(self) -> str:
+        """The model that is used unless another is asked for."""
+        return self._config.model
+
+    def embed(self, tenant_id: str, text: str, model: str | None = None) -> tuple[float, ...]:
+        """The query's vector, 1,024 values.
+
+        Raises:
+            EmbeddingUnavailableError: Voyage is down, slow or overloaded.
+            EmbeddingRejectedError: Voyage refuses the request or answers something unusable.
+        """
+        key = (tenant_id, model or self.model, text)
+        with self._lock:
+            if key in self._cache:
+                self._cache.move_to_end(key)
+                return self._cache[key]
+        from retrieval import voyage
+
+        vector = voyage.embed_query(self._client(key[1]), text)
+        with self._lock:
+            self._cache[key] = vector
+            while len(self._cache) > self._config.cache_size:
+                self._cache.popitem(last=False)
+        return vector
+
+    def _client(self, model: str) -> Embeddings:
+        from retrieval import voyage
+
+        with self._lock:
+            if model not in self._clients:
+                self._clients[model] = voyage.connect(
+                    api_key=self._config.api_key,
+                    base_url=self._config.base_url,
+                    model=model,
+                    timeout_s=self._config.timeout_s,
+                    attempts=self._config.attempts,
+                )
+            return self._clients[model]

@@ -1,0 +1,59 @@
+"""HNSW indexes for the tenants that outgrow the exact scan, one partial index each.
+
+An index over all tenants would slow every insert and lose neighbours when filtered by tenant; a tenant's own index
+holds nothing else. Run this from a schedule or by hand, as the owner of the tables; until it has run, searches are
+exact.
+"""
+
+import hashlib
+from typing import Any
+
+from psycopg import Connection, sql
+from psycopg.rows import tuple_row
+
+from retrieval.query import DEFAULT_RANKING
+
+
+def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RANKING.exact_limit) -> list[str]:
+    """Build the index of each tenant above the limit, drop that of each tenant below 80 % of it; the tenants changed.
+
+    The connection must be in autocommit mode: indexes are built concurrently, so writers never wait. A build that
+    broke off leaves an invalid index behind; the next run replaces it. Two runs at once are harmless: the second does
+    nothing.
+    """
+    cursor = conn.cursor(row_factory=tuple_row)
+    lock = "hashtextextended(current_schema() || '.vector_indexes', 0)"
+    if not _scalar(cursor.execute(sql.SQL("SELECT pg_try_advisory_lock({})").format(sql.SQL(lock))).fetchone()):
+        return []
+    try:
+        large = cursor.execute(_MISSING, (exact_limit,)).fetchall()
+        small = cursor.execute(_SUPERFLUOUS, (exact_limit * 0.8,)).fetchall()
+        for (tenant_id,) in large:
+            _build(conn, tenant_id)
+        for tenant_id, name in small:
+            conn.execute("UPDATE tenant_stats SET vector_index = NULL WHERE tenant_id = %s", (tenant_id,))
+            conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
+    finally:
+        conn.execute(sql.SQL("SELECT pg_advisory_unlock({})").format(sql.SQL(lock)))
+    return [row[0] for row in [*large, *small]]
+
+
+_MISSING = "SELECT tenant_id FROM tenant_stats WHERE vectors > %s AND vector_index IS NULL ORDER BY tenant_id"
+
+_SUPERFLUOUS = "SELECT tenant_id, vector_index FROM tenant_stats WHERE vectors < %s AND vector_index IS NOT NULL"
+
+
+def _build(conn: Connection[Any], tenant_id: str) -> None:
+    name = f"vectors_hnsw_{hashlib.sha256(tenant_id.encode()).hexdigest()[:24]}"
+    # Left from a build that broke off, if it is there at all: `vector_index` is set only after a complete one.
+    conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
+    conn.execute(
+        sql.SQL(
+            "CREATE INDEX CONCURRENTLY {} ON vectors USING hnsw (embedding halfvec_cosine_ops) WHERE tenant_id = {}"
+        ).format(sql.Identifier(name), sql.Literal(tenant_id))
+    )
+    conn.execute("UPDATE tenant_stats SET vector_index = %s WHERE tenant_id = %s", (name, tenant_id))
+
+
+def _scalar(row: tuple[Any, ...] | None) -> Any:  # noqa: ANN401 -- whatever the statement selects
+    return None if row is None else row[0]

@@ -1,0 +1,65 @@
+"""Tokens: every kind of text, and text that is none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from retrieval.text import MAX_QUERY_TOKENS, MAX_TOKEN_LENGTH, document_tokens, query_tokens, storable
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Running, RUNNER'S café", ["running", "runner", "s", "cafe"]),
+        ("IMG_2024-tokyo.PNG tokyo/kyoto", ["img", "2024", "tokyo", "png", "tokyo", "kyoto"]),
+        ("東京駅", ["東京", "京駅", "東", "京", "駅"]),
+        ("猫", ["猫"]),
+        ("ラーメン", ["ラー", "ーメ", "メン"]),
+        ("ﾗｰﾒﾝ", ["ラー", "ーメ", "メン"]),
+        ("Ｔｏｋｙｏ 2024年", ["tokyo", "2024", "年"]),
+        ("가나다", ["가나", "나다"]),
+        ("が", ["が"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("❤️👍🏽 👨‍👩‍👧", ["❤", "👍", "👨", "👩", "👧"]),
+        ("🇯🇵🇫🇷", ["🇯🇵", "🇫🇷"]),
+        ("Straße", ["strasse"]),
+        ("c'est l’été", ["c", "est", "l", "ete"]),
+        ("' OR 1=1; --", ["or", "1", "1"]),
+        ("a\x00b \ud800 !", ["ab", "\ufffd"]),
+        ("soft\u00adhyphen zero\u200bwidth", ["softhyphen", "zero", "width"]),
+        ("", []),
+        ("&|!():*<->\\", []),
+    ],
+)
+def test_documents(text: str, expected: list[str]) -> None:
+    assert document_tokens(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), [("東京駅", ["東京", "京駅"]), ("猫 猫", ["猫"]), ("b a b", ["b", "a"])])
+def test_queries_ask_for_pairs_and_once(text: str, expected: list[str]) -> None:
+    assert query_tokens(text) == expected
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_a_query_asks_only_for_what_a_document_of_its_text_holds(text: str) -> None:
+    assert set(query_tokens(text)) <= set(document_tokens(text))
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_tokens_can_be_stored(text: str) -> None:
+    for token in document_tokens(text):
+        assert 1 <= len(token) <= MAX_TOKEN_LENGTH
+        assert "\x00" not in token
+        token.encode()
+
+
+@given(st.text(st.characters(), max_size=40))
+def test_storable_text_changes_nothing_that_could_be_stored(text: str) -> None:
+    kept = storable(text)
+    kept.encode()
+    assert storable(kept) == kept
+    if "\x00" not in text and not any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+        assert kept == text
+
+
+def test_a_long_query_is_cut() -> None:
+    assert len(query_tokens(" ".join(str(number) for number in range(5_000)))) == MAX_QUERY_TOKENS
