@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 _NAMED = {
@@ -26,17 +27,23 @@ _NAMED = {
 }
 _SAMPLE_EDGE = 256
 _LEAST_SHARE = 0.06
-_FLAT_SHARE = 0.55
+_ONE_COLOUR = 0.5
+_EIGHT_COLOURS = 0.7
+_EQUAL_NEIGHBOURS = 0.75
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """Named colours by share (largest first), brightness 0..1, saturation 0..1, and `drawn`."""
+    """Named colours by share (largest first), brightness 0..1, saturation 0..1, `drawn`, and `sky`.
+
+    `sky` means that the upper quarter is smooth, bluish or bright, and that the lower half is darker.
+    """
 
     names: tuple[str, ...]
     brightness: float
     saturation: float
     drawn: bool
+    sky: bool
 
 
 def colours_of(image: Image.Image) -> Colours:
@@ -54,17 +61,36 @@ def colours_of(image: Image.Image) -> Colours:
     names = tuple(name for name, count in ordered if count / total >= _LEAST_SHARE)[:3]
     high, low = pixels.max(axis=2), pixels.min(axis=2)
     saturation = float(np.mean((high - low) / np.maximum(high, 1)))
-    return Colours(names, round(float(pixels.mean()) / 255, 3), round(saturation, 3), _flat_share(image) > _FLAT_SHARE)
+    return Colours(
+        names=names,
+        brightness=round(float(pixels.mean()) / 255, 3),
+        saturation=round(saturation, 3),
+        drawn=_is_drawn(image, pixels),
+        sky=_has_sky(pixels),
+    )
 
 
 def _nearest(rgb: list[int]) -> str:
     return min(_NAMED, key=lambda name: sum((a - b) ** 2 for a, b in zip(rgb, _NAMED[name], strict=True)))
 
 
-def _flat_share(image: Image.Image) -> float:
-    """The share of pixels that equal their right neighbour within 2 of 255: high in drawings, low in photos.
+def _is_drawn(image: Image.Image, pixels: npt.NDArray[np.float32]) -> bool:
+    """Whether one colour covers half the picture, or few colours do and neighbours are equal.
 
     Counting distinct colours would do for PNG, but a JPEG rendition of a screenshot has thousands.
     """
+    coarse = pixels.astype(np.int32) >> 3
+    shares = np.sort(np.bincount((coarse[..., 0] << 10 | coarse[..., 1] << 5 | coarse[..., 2]).ravel()))[::-1]
+    total = int(shares.sum())
+    if shares[0] / total > _ONE_COLOUR:
+        return True
     grey = np.asarray(image.convert("L"), np.int16)
-    return float(np.mean(np.abs(np.diff(grey, axis=1)) <= 2)) if grey.shape[1] > 1 else 1.0
+    equal = float(np.mean(np.diff(grey, axis=1) == 0)) if grey.shape[1] > 1 else 1.0
+    return bool(shares[:8].sum() / total > _EIGHT_COLOURS and equal > _EQUAL_NEIGHBOURS)
+
+
+def _has_sky(pixels: npt.NDArray[np.float32]) -> bool:
+    top, bottom = pixels[: _SAMPLE_EDGE // 4], pixels[_SAMPLE_EDGE // 2 :]
+    red, _, blue = top.reshape(-1, 3).mean(axis=0)
+    smooth = float(np.mean(np.abs(np.diff(top.mean(axis=2), axis=1)) < 6)) > 0.8
+    return bool(smooth and top.mean() > bottom.mean() + 20 and (blue > red + 12 or top.mean() > 170))

@@ -3,7 +3,7 @@
 The model paths are given explicitly: RapidOCR would otherwise offer to download what it does not find.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -18,7 +18,10 @@ _LEAST_CHARACTERS = 3  # textures read as "AAA" or a lone letter
 
 @dataclass(frozen=True, slots=True)
 class TextLine:
-    """One read line: score 0..1; position and height as shares of the picture's height, width of its width."""
+    """One read line: score 0..1; position and height as shares of the picture's height, width of its width.
+
+    Lines that stand side by side share a `row`, counted from 0.
+    """
 
     text: str
     score: float
@@ -26,6 +29,7 @@ class TextLine:
     left: float
     height: float
     width: float
+    row: int = 0
 
 
 class TextReader:
@@ -83,7 +87,9 @@ def _in_reading_order(lines: list[TextLine]) -> tuple[TextLine, ...]:
             rows[-1].append(line)
         else:
             rows.append([line])
-    return tuple(line for row in rows for line in sorted(row, key=lambda each: each.left))
+    return tuple(
+        replace(line, row=number) for number, row in enumerate(rows) for line in sorted(row, key=lambda each: each.left)
+    )
 
 
 def _same_row(one: TextLine, other: TextLine) -> bool:

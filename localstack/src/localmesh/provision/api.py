@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from manifests import FunctionRef, Route, RouteAuth, Trigger
-
 from localmesh.config import API_ID
 from localmesh.provision.context import Action, Context, in_parallel
 from localmesh.provision.identity import IdentityPool
+from manifests import FunctionRef, Route, RouteAuth, Trigger
 
 _STAGE = "$default"
 _AUTHORIZER = "users"
@@ -34,12 +33,12 @@ def _api(context: Context) -> None:
         "ExposeHeaders": ["location", "retry-after"],
         "MaxAge": 3600,
     }
-    current = next((dict(item) for item in client.get_apis(MaxResults=_PAGE)["Items"] if item.get("ApiId") == API_ID), None)
-    if current is None:
+    found = [item for item in client.get_apis(MaxResults=_PAGE)["Items"] if item.get("ApiId") == API_ID]
+    if not found:
         # The tag fixes the id, so that the address of the API is known before it exists.
         client.create_api(Name=name, ProtocolType="HTTP", CorsConfiguration=cors, Tags={"ms-custom-id": API_ID})  # type: ignore[arg-type]  # literals
         context.note("api", name, Action.CREATED)
-    elif current.get("CorsConfiguration") != cors or current.get("Name") != name:
+    elif found[0].get("CorsConfiguration") != cors or found[0].get("Name") != name:
         client.update_api(ApiId=API_ID, Name=name, CorsConfiguration=cors)  # type: ignore[arg-type]  # literals
         context.note("api", name, Action.UPDATED)
 
@@ -67,12 +66,12 @@ def _stage(context: Context) -> None:
     client, throttling = context.clients.apigateway, context.manifests.platform.api.throttling
     limits = {"ThrottlingBurstLimit": throttling.burst, "ThrottlingRateLimit": float(throttling.rate)}
     wanted: dict[str, Any] = {"AutoDeploy": True, "DefaultRouteSettings": limits}
-    found = [dict(item) for item in client.get_stages(ApiId=API_ID)["Items"] if item["StageName"] == _STAGE]
+    found = [item for item in client.get_stages(ApiId=API_ID)["Items"] if item["StageName"] == _STAGE]
     if not found:
         client.create_stage(ApiId=API_ID, StageName=_STAGE, **wanted)
         context.note("stage", _STAGE, Action.CREATED)
         return
-    settings = found[0].get("DefaultRouteSettings", {})
+    settings: dict[str, Any] = {**found[0].get("DefaultRouteSettings", {})}
     if not found[0].get("AutoDeploy") or any(settings.get(key) != value for key, value in limits.items()):
         client.update_stage(ApiId=API_ID, StageName=_STAGE, **wanted)
         context.note("stage", _STAGE, Action.UPDATED)
@@ -98,8 +97,8 @@ def _integrations(context: Context) -> dict[str, str]:
 
 def _routes(context: Context, authorizer: str, integrations: dict[str, str]) -> None:
     client = context.clients.apigateway
-    found = {
-        str(item["RouteKey"]): dict(item) for item in client.get_routes(ApiId=API_ID, MaxResults=_PAGE)["Items"]
+    found: dict[str, dict[str, Any]] = {
+        item["RouteKey"]: {**item} for item in client.get_routes(ApiId=API_ID, MaxResults=_PAGE)["Items"]
     }
     wanted = {
         route.key: _settings(route, integrations[context.names.function_arn(ref)], authorizer)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from manifests import FunctionRef, Trigger, archive_pattern, aws_pattern, bus_pattern, schedule_input
 
 from localmesh.provision.context import Action, Context, error_code, in_parallel
+from manifests import FunctionRef, Trigger, archive_pattern, aws_pattern, bus_pattern, schedule_input
 
 if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import TargetTypeDef
@@ -77,9 +77,7 @@ def rule_arns(context: Context, ref: FunctionRef) -> list[str]:
 
 def provision_rules(context: Context) -> None:
     """Make, mend and remove rules; each has exactly one target."""
-    wanted = {
-        (rule.bus, rule.name): rule for ref in context.manifests.functions for rule in rules_of(context, ref)
-    }
+    wanted = {(rule.bus, rule.name): rule for ref in context.manifests.functions for rule in rules_of(context, ref)}
     found = {key for bus in (context.names.bus, DEFAULT_BUS) for key in _list(context, bus)}
     in_parallel(lambda rule: _provision_rule(context, rule), wanted.values())
     in_parallel(lambda key: _remove(context, *key), found - set(wanted))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 THREADS = 8
+# The emulator's own root credentials, the same for everybody.
+ROOT_KEY = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Clients:
 
 def make_clients(endpoint_url: str, region: str) -> Clients:
     """Clients with the emulator's root credentials."""
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
+    session = boto3.Session(aws_access_key_id=ROOT_KEY, aws_secret_access_key=ROOT_KEY, region_name=region)
     config = Config(
         max_pool_connections=THREADS * 2,
         connect_timeout=5,

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
-from manifests import Deployment, FunctionRef, Manifests, Names
 
 from localmesh.config import MeshSettings
 from localmesh.provision.clients import THREADS, Clients
+from manifests import Deployment, FunctionRef, Manifests, Names
 
 Report = Callable[[str], None]
 T = TypeVar("T")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
-from chassis.migrations import migrate, prepare_role
-from manifests import Service
 from psycopg import sql
 
+from chassis.migrations import migrate, prepare_role
 from localmesh.provision.context import Action, Context, in_parallel
+from manifests import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

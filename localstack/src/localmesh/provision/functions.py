@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
-from manifests import FunctionRef, Trigger, function_environment
 
 from localmesh.config import API_ID
 from localmesh.provision.bus import rule_arns
 from localmesh.provision.context import Action, Context, error_code, in_parallel
 from localmesh.provision.errors import NotReadyError
 from localmesh.provision.packages import Package, build_package
+from manifests import FunctionRef, Trigger, function_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +134,8 @@ def _statements(context: Context, name: str) -> dict[str, tuple[str, str]]:
         if error_code(error) == "ResourceNotFoundException":
             return {}
         raise
-    return {
-        item["Sid"]: (item["Principal"]["Service"], item.get("Condition", {}).get("ArnLike", {}).get("AWS:SourceArn", ""))
-        for item in policy["Statement"]
-    }
+    found: dict[str, tuple[str, str]] = {}
+    for item in policy["Statement"]:
+        condition = item.get("Condition", {}).get("ArnLike", {})
+        found[item["Sid"]] = (item["Principal"]["Service"], condition.get("AWS:SourceArn", ""))
+    return found

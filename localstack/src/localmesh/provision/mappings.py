@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from manifests import FunctionRef
-
 from localmesh.provision.context import Action, Context, in_parallel
 from localmesh.provision.errors import NotReadyError
+from manifests import FunctionRef
 
 _READY_S = 60.0
 
@@ -56,8 +55,10 @@ def _provision(context: Context, ref: FunctionRef, current: dict[str, Any] | Non
         "ScalingConfig": {"MaximumConcurrency": queue.max_concurrency},
     }
     if current is None:
-        source = context.names.queue_arn(name)
-        uuid = client.create_event_source_mapping(FunctionName=name, EventSourceArn=source, Enabled=True, **wanted)["UUID"]
+        created = client.create_event_source_mapping(
+            FunctionName=name, EventSourceArn=context.names.queue_arn(name), Enabled=True, **wanted
+        )
+        uuid = created["UUID"]
         context.note("mapping", name, Action.CREATED)
     else:
         uuid = str(current["UUID"])

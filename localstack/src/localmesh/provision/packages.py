@@ -12,9 +12,8 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests import Service
-
 from localmesh.provision.errors import PackageError
+from manifests import Service
 
 _SHARED = ("contracts/src", "services/lib/chassis/src")
 _RETRIEVAL = "services/lib/retrieval/src"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from manifests import FunctionRef, queue_policy, queue_visibility_s
-
 from localmesh.provision.bus import rule_arns
 from localmesh.provision.context import Action, Context, in_parallel
+from manifests import FunctionRef, queue_policy, queue_visibility_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +20,8 @@ _DEAD_RETENTION_S = 14 * 86400
 def provision_queues(context: Context) -> None:
     """Make and mend the queues of all functions that have one."""
     found = _list(context)
-    in_parallel(
-        lambda ref: _provision_pair(context, ref, found), [ref for ref in context.manifests.functions if ref.function.queue]
-    )
+    consumers = [ref for ref in context.manifests.functions if ref.function.queue]
+    in_parallel(lambda ref: _provision_pair(context, ref, found), consumers)
 
 
 def remove_queues(context: Context) -> None:
@@ -68,10 +66,11 @@ def _provision(context: Context, name: str, found: Mapping[str, str], attributes
         sqs.create_queue(QueueName=name, Attributes=dict(attributes))  # type: ignore[arg-type]  # keys are literals
         context.note("queue", name, Action.CREATED)
         return
-    current = sqs.get_queue_attributes(QueueUrl=found[name], AttributeNames=["All"])["Attributes"]
+    answer = sqs.get_queue_attributes(QueueUrl=found[name], AttributeNames=["All"])
+    current = {str(key): value for key, value in answer.get("Attributes", {}).items()}
     different = {key: value for key, value in attributes.items() if not _same(current.get(key), value)}
     if different:
-        sqs.set_queue_attributes(QueueUrl=found[name], Attributes=different)
+        sqs.set_queue_attributes(QueueUrl=found[name], Attributes=different)  # type: ignore[arg-type]  # as above
         context.note("queue", name, Action.UPDATED)
 
 

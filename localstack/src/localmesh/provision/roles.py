@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
-from manifests import FunctionRef, function_policy, trust_policy
 
 from localmesh.provision.context import Action, Context, error_code, in_parallel
+from manifests import FunctionRef, function_policy, trust_policy
 
 _POLICY = "declared"
 

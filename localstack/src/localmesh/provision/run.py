@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manifests import Build, DatabaseAddress, Deployment, Manifests, Names, load_manifests
 from pydantic import BaseModel, ConfigDict
 
 from localmesh.config import API_ID, MeshSettings
@@ -18,6 +18,7 @@ from localmesh.provision.clients import make_clients
 from localmesh.provision.context import Change, Context, Report, all_at_once
 from localmesh.provision.identity import IdentityPool, provision_identity
 from localmesh.provision.packages import Package
+from manifests import Build, DatabaseAddress, Deployment, Manifests, Names, load_manifests
 
 PROVISIONED_FILE = "provisioned.json"
 
@@ -138,16 +139,16 @@ def deployment_of(settings: MeshSettings, root: Path) -> Deployment:
 
 def _build(root: Path) -> Build:
     """The commit that is checked out; a folder without git has none. The time is the commit's, so that it stays."""
-    try:
-        run = subprocess.run(
-            ["git", "-C", str(root), "log", "-1", "--format=%H%n%cI%n%D", "--decorate=full"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except FileNotFoundError:
+    git = shutil.which("git")
+    if git is None:
         return Build()
+    run = subprocess.run(
+        [git, "-C", str(root), "log", "-1", "--format=%H%n%cI%n%D", "--decorate=full"],
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
     if run.returncode != 0:
         return Build()
     sha, timestamp, decoration = run.stdout.split("\n")[:3]

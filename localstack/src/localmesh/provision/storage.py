@@ -106,7 +106,5 @@ def _lifecycle(context: Context) -> list[dict[str, Any]]:
     ]
     for expiry in images.expire:
         days = {"Days": expiry.days}
-        rules.append(
-            {"ID": expiry.id, "Filter": {"Prefix": expiry.prefix}, "Status": "Enabled", "Expiration": days}
-        )
+        rules.append({"ID": expiry.id, "Filter": {"Prefix": expiry.prefix}, "Status": "Enabled", "Expiration": days})
     return rules

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
-from manifests import Table
 
 from localmesh.provision.context import Action, Context, error_code, in_parallel
 from localmesh.provision.errors import NotReadyError
+from manifests import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
@@ -29,27 +29,25 @@ def provision_tables(context: Context) -> None:
 
 def _provision(context: Context, name: str, table: Table) -> None:
     dynamodb = context.clients.dynamodb
-    indexes = [_index(index, keys.partition_key, keys.sort_key) for index, keys in table.indexes.items()]
+    indexes = [_index(label, index.partition_key, index.sort_key) for label, index in table.indexes.items()]
     description = _describe(context, name)
     if description is None:
-        dynamodb.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=_keys(table.partition_key, table.sort_key),  # type: ignore[arg-type]  # literals lost in a helper
-            AttributeDefinitions=_attributes(table),  # type: ignore[arg-type]  # as above
-            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
-        )
+        keys = _keys(table.partition_key, table.sort_key)
+        wanted: dict[str, Any] = {"KeySchema": keys, "AttributeDefinitions": _attributes(table)}
+        if indexes:
+            wanted["GlobalSecondaryIndexes"] = indexes
+        dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **wanted)
         context.note("table", name, Action.CREATED)
     else:
         present = {index["IndexName"] for index in description.get("GlobalSecondaryIndexes", [])}
         for index in indexes:
             if index["IndexName"] not in present:
                 _wait_active(context, name)
-                dynamodb.update_table(
-                    TableName=name,
-                    AttributeDefinitions=_attributes(table),  # type: ignore[arg-type]  # as above
-                    GlobalSecondaryIndexUpdates=[{"Create": index}],  # type: ignore[typeddict-item]  # as above
-                )
+                addition: dict[str, Any] = {
+                    "AttributeDefinitions": _attributes(table),
+                    "GlobalSecondaryIndexUpdates": [{"Create": index}],
+                }
+                dynamodb.update_table(TableName=name, **addition)
                 context.note("index", f"{name}/{index['IndexName']}", Action.CREATED)
     _wait_active(context, name)
     if table.ttl:
@@ -62,9 +60,7 @@ def _time_to_live(context: Context, name: str, attribute: str) -> None:
     enabled = current.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
     if enabled and current.get("AttributeName") == attribute:
         return
-    dynamodb.update_time_to_live(
-        TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute}
-    )
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
     context.note("time to live", name, Action.UPDATED)
 
 

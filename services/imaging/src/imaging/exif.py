@@ -4,6 +4,7 @@ Reading never fails: a tag that is missing, malformed or absurd is left out. The
 """
 
 from datetime import datetime
+from warnings import catch_warnings
 
 from PIL import ExifTags, Image
 
@@ -19,10 +20,11 @@ Tags = dict[int, object]
 def read_exif(picture: Image.Image, *, keep_location: bool = False) -> Exif | None:
     """The camera's metadata of an opened picture; None where there is none or it cannot be read."""
     try:
-        exif = picture.getexif()
-        main: Tags = dict(exif)
-        camera: Tags = dict(exif.get_ifd(ExifTags.IFD.Exif))
-        gps: Tags = dict(exif.get_ifd(ExifTags.IFD.GPSInfo)) if keep_location else {}
+        with catch_warnings(action="ignore"):
+            exif = picture.getexif()
+            main: Tags = dict(exif)
+            camera: Tags = dict(exif.get_ifd(ExifTags.IFD.Exif))
+            gps: Tags = dict(exif.get_ifd(ExifTags.IFD.GPSInfo)) if keep_location else {}
     except DECODER_FAULTS:
         return None  # broken metadata is no reason to refuse a picture that can be seen
     found = Exif(
@@ -43,7 +45,8 @@ def read_exif(picture: Image.Image, *, keep_location: bool = False) -> Exif | No
 def read_orientation(picture: Image.Image) -> int:
     """The EXIF orientation, 1..8; 1 (upright) where it is missing or nonsense."""
     try:
-        value = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        with catch_warnings(action="ignore"):
+            value = picture.getexif().get(ExifTags.Base.Orientation, 1)
     except DECODER_FAULTS:
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -55,7 +58,7 @@ def _text(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     # To the first NUL, as C strings go; no control characters or lone surrogates, which JSON or Postgres refuse.
-    printable = "".join(letter for letter in value.split("\x00")[0] if letter.isprintable())
+    printable = "".join(letter if letter.isprintable() else " " for letter in value.split("\x00")[0])
     return " ".join(printable.split())[:_MAX_TEXT] or None
 
 

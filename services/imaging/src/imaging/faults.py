@@ -37,6 +37,7 @@ DECODER_FAULTS: tuple[type[Exception], ...] = (
 _METADATA_BOMB = re.compile(r"MAX_TEXT_CHUNK|too much memory used in text chunks", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"security limit|exceeds limit of", re.IGNORECASE)
 _UNSUPPORTED = re.compile(r"unknown pixel mode|unsupported|not supported|not available|no conversion", re.IGNORECASE)
+_NO_PIXELS = re.compile(r"not identified by this driver")  # Pillow's word for a width or height of zero
 _TRUNCATED = re.compile(r"truncat|unexpected end|end of file|premature|not enough data", re.IGNORECASE)
 
 
@@ -67,6 +68,8 @@ def _rejection(fault: Exception, text: str, step: str, *, cut_off: bool) -> Reje
         return RejectedImageError(ImageRejection.TOO_MANY_PIXELS, "The picture has too many pixels.")
     if cut_off or isinstance(fault, EOFError) or _TRUNCATED.search(text):
         return RejectedImageError(ImageRejection.TRUNCATED, "The end of the file is missing.")
+    if _NO_PIXELS.search(text):
+        return RejectedImageError(ImageRejection.ZERO_SIZE, "The picture has no pixels.")
     if _UNSUPPORTED.search(text):
         return RejectedImageError(ImageRejection.UNSUPPORTED_FORMAT, "The file uses a rare variant of its format.")
     return RejectedImageError(ImageRejection.CORRUPT, f"The file is damaged: cannot {step}.")

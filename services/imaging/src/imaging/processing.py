@@ -110,8 +110,6 @@ def process(original: bytes, *, keep_location: bool = False, limits: Limits = DE
 
 
 def _check_pixels(size: tuple[int, int], most: int) -> None:
-    if min(size) < 1:
-        raise RejectedImageError(ImageRejection.ZERO_SIZE, "The picture has no pixels.")
     if size[0] * size[1] > most:
         raise RejectedImageError(
             ImageRejection.TOO_MANY_PIXELS,

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from localmesh.testing import FreshDatabase
 from psycopg import Connection
+
+from localmesh.testing import FreshDatabase
 from retrieval import AnalyzedItem
 
 MIGRATION = Path(__file__).parents[1] / "migrations" / "0001_read_model.sql"
@@ -40,7 +41,9 @@ def conn(read_model_dsn: str) -> Iterator[Connection[Any]]:
 def make_item() -> MakeItem:
     """An analysed item whose text is the summary."""
 
-    def make(item_id: str, summary: str = "", *, version: int = 1, category: str = "photo", **fields: Any) -> AnalyzedItem:
+    def make(
+        item_id: str, summary: str = "", *, version: int = 1, category: str = "photo", **fields: Any
+    ) -> AnalyzedItem:
         description = {"category": category, "headline": "", "summary": summary, **fields}
         return AnalyzedItem(
             item_id=item_id,

@@ -1,6 +1,7 @@
 """The shape of `services/<service>/service.yaml`.
 
-An unknown key is an error, so that a misspelt permission is found by the reader and not by a denied request. Rules that span several services are in `checks`.
+An unknown key is an error, so that a misspelt permission is found by the reader and not by a denied request. Rules that
+span several services are in `checks`.
 """
 
 import re
@@ -17,13 +18,10 @@ EventType = Annotated[str, StringConstraints(pattern=EVENT_TYPE.pattern)]
 KeyPattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?_./-]+/[A-Za-z0-9*?_./-]*$")]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
 RoutePath = Annotated[str, StringConstraints(pattern=r"^(/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$")]
-# rate() knows minutes, hours and days (singular after 1); cron() has six fields. EventBridge says no more than that either.
-Schedule = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\)|cron\([^ ()]+( [^ ()]+){5}\))$"
-    ),
-]
+# rate() is singular after 1; cron() has six fields, whose contents are left to EventBridge.
+_RATE = r"rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\)"
+_CRON = r"cron\([^ ()]+( [^ ()]+){5}\)"
+Schedule = Annotated[str, StringConstraints(pattern=rf"^({_RATE}|{_CRON})$")]
 
 API_TIMEOUT_S = 29
 LAMBDA_TIMEOUT_S = 900
@@ -129,7 +127,7 @@ class Function(Model):
         if sum(map(bool, (self.queue, self.routes, self.schedule))) != 1:
             raise ValueError("a function has exactly one of queue, routes and schedule")
         if self.routes and self.timeout_s > API_TIMEOUT_S:
-            raise ValueError(f"timeout_s of a function with routes is at most {API_TIMEOUT_S}: API Gateway waits no longer")
+            raise ValueError(f"timeout_s of a function with routes is at most {API_TIMEOUT_S}, as API Gateway's own")
         return self
 
 

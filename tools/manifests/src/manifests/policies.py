@@ -32,9 +32,7 @@ def function_policy(deployment: Deployment, ref: FunctionRef) -> Policy:
 
 def trust_policy() -> Policy:
     """Who may take the role of a function: the Lambda service."""
-    return _policy(
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    )
+    return _policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
 
 
 def queue_policy(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Policy:

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -68,7 +69,7 @@ def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:
                 missing.append(migration)
             elif known != migration.sha256:
                 raise MigrationChangedError(
-                    f"{migration.name} was applied to schema {schema} and has been edited since: write a new file instead"
+                    f"{migration.name} was applied to schema {schema} and edited since: write a new file instead"
                 )
         for migration in missing:
             _apply(connection, schema, migration)
@@ -98,7 +99,7 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
     )
 
 
-def _exists(connection: psycopg.Connection[tuple[object, ...]], query: "sql.LiteralString", name: str) -> bool:
+def _exists(connection: psycopg.Connection[tuple[object, ...]], query: LiteralString, name: str) -> bool:
     return connection.execute(query, [name]).fetchone() is not None
 
 

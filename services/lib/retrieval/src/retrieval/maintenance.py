@@ -21,11 +21,14 @@ def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RA
     broke off leaves an invalid index behind; the next run replaces it. Two runs at once are harmless: the second does
     nothing.
     """
+    lock = sql.SQL("hashtextextended(current_schema() || '.vector_indexes', 0)")
     cursor = conn.cursor(row_factory=tuple_row)
-    lock = "hashtextextended(current_schema() || '.vector_indexes', 0)"
-    if not _scalar(cursor.execute(sql.SQL("SELECT pg_try_advisory_lock({})").format(sql.SQL(lock))).fetchone()):
+    if cursor.execute(sql.SQL("SELECT 1 WHERE pg_try_advisory_lock({})").format(lock)).fetchone() is None:
         return []
+    before = {limit: cursor.execute("SELECT current_setting(%s)", (limit,)).fetchone() or ("0",) for limit in _LIMITS}
     try:
+        for limit in _LIMITS:
+            conn.execute("SELECT set_config(%s, '0', false)", (limit,))
         large = cursor.execute(_MISSING, (exact_limit,)).fetchall()
         small = cursor.execute(_SUPERFLUOUS, (exact_limit * 0.8,)).fetchall()
         for (tenant_id,) in large:
@@ -34,9 +37,14 @@ def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RA
             conn.execute("UPDATE tenant_stats SET vector_index = NULL WHERE tenant_id = %s", (tenant_id,))
             conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
     finally:
-        conn.execute(sql.SQL("SELECT pg_advisory_unlock({})").format(sql.SQL(lock)))
+        for limit, (value,) in before.items():
+            conn.execute("SELECT set_config(%s, %s, false)", (limit, value))
+        conn.execute(sql.SQL("SELECT pg_advisory_unlock({})").format(lock))
     return [row[0] for row in [*large, *small]]
 
+
+# A build of 100,000 vectors takes a minute and more; services limit their sessions to seconds.
+_LIMITS = ("statement_timeout", "transaction_timeout", "lock_timeout")
 
 _MISSING = "SELECT tenant_id FROM tenant_stats WHERE vectors > %s AND vector_index IS NULL ORDER BY tenant_id"
 
@@ -53,7 +61,3 @@ def _build(conn: Connection[Any], tenant_id: str) -> None:
         ).format(sql.Identifier(name), sql.Literal(tenant_id))
     )
     conn.execute("UPDATE tenant_stats SET vector_index = %s WHERE tenant_id = %s", (name, tenant_id))
-
-
-def _scalar(row: tuple[Any, ...] | None) -> Any:  # noqa: ANN401 -- whatever the statement selects
-    return None if row is None else row[0]

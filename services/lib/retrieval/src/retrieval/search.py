@@ -17,7 +17,7 @@ from psycopg.rows import dict_row, tuple_row
 
 from retrieval.errors import InvalidQueryError
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
-from retrieval.search_statements import search_statement
+from retrieval.search_statements import INDEX_SETTINGS, search_statement
 from retrieval.text import query_tokens, storable
 from retrieval.vectors import literal, unit_vector
 
@@ -44,7 +44,7 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     if not approximate:
         return _hits(conn, query, statement, parameters)
     with conn.transaction():
-        conn.execute(_INDEX_SETTINGS, parameters)
+        conn.execute(INDEX_SETTINGS, parameters)
         # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index
         # applies.
         return _hits(conn, query, statement, parameters, prepare=False)
@@ -59,13 +59,6 @@ def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
     ).fetchall()
     by_model = {str(model): int(count) for model, count in models}
     return CollectionStats(documents[0] if documents else 0, sum(by_model.values()), by_model)
-
-
-_INDEX_SETTINGS = sql.SQL("""
-SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
-       set_config('hnsw.ef_search', %(ef_search)s::text, true),
-       set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s::text, true)
-""")
 
 
 def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:

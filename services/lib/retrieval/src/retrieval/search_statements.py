@@ -94,6 +94,15 @@ SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline,
  ORDER BY f.rank
 """)
 
+INDEX_SETTINGS = sql.SQL("""
+SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
+       set_config('hnsw.ef_search', %(ef_search)s::text, true),
+       set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s::text, true),
+       set_config('enable_sort', 'off', true)
+""")
+"""For the transaction of an approximate search. Without sorting, only the index gives the neighbours in order, so the
+planner takes it whatever it thinks of the tenant's size; the sorts of few rows elsewhere have no alternative."""
+
 _FOUND = {SearchMode.BM25: _BM25_FOUND, SearchMode.VECTOR: _VECTOR_FOUND, SearchMode.HYBRID: _HYBRID_FOUND}
 
 

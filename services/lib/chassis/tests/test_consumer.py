@@ -1,0 +1,241 @@
+"""The consumer entry point on real queues: what leaves, what stays, what dies, and with which reason."""
+
+import json
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from chassis.config import Settings
+from chassis.consumer import EventConsumer, attempt, on
+from chassis.errors import PermanentError, TransientError
+from chassis.service import Service
+from contracts import Contract, Event, new_event, replayed
+from contracts.ingest import ItemDeleted, ItemUploaded
+
+pytestmark = pytest.mark.integration
+
+Imaging = Service[Settings]
+
+
+def deleted(item: str = "item-1", tenant: str = "tenant-a") -> Event[ItemDeleted]:
+    return new_event(ItemDeleted(), subject=item, tenant_id=tenant)
+
+
+def envelope(event: Event[Contract]) -> str:
+    return json.dumps({"source": event.source, "detail-type": event.type, "detail": event.to_wire()})
+
+
+class Queue:
+    """Sends bodies through the service's real queue and hands the batch to the consumer as Lambda would."""
+
+    def __init__(self, service: Imaging) -> None:
+        self._settings = service.settings
+        self._sqs = boto3.client("sqs")
+
+    def deliver(self, consumer: EventConsumer, *bodies: str, receives: int = 1) -> set[str]:
+        """Returns the bodies that stay in the queue."""
+        for body in bodies:
+            self._sqs.send_message(QueueUrl=self._settings.queue_url, MessageBody=body)
+        records: list[dict[str, Any]] = []
+        while len(records) < len(bodies):
+            answer = self._sqs.receive_message(
+                QueueUrl=self._settings.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=5
+            )
+            records += [
+                {
+                    "messageId": message["MessageId"],
+                    "receiptHandle": message["ReceiptHandle"],
+                    "body": message["Body"],
+                    "attributes": {"ApproximateReceiveCount": str(receives)},
+                    "eventSource": "aws:sqs",
+                }
+                for message in answer["Messages"]
+            ]
+        context: Any = SimpleNamespace(aws_request_id="r", function_name="f")
+        failed = {failure["itemIdentifier"] for failure in consumer({"Records": records}, context)["batchItemFailures"]}
+        return {record["body"] for record in records if record["messageId"] in failed}
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._settings.dead_letter_queue_url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=1,
+        )
+        return [
+            {"body": message["Body"]}
+            | {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            for message in answer.get("Messages", [])
+        ]
+
+
+@pytest.fixture
+def queue(service: Imaging) -> Queue:
+    return Queue(service)
+
+
+def test_events_reach_their_typed_handler_and_leave_the_queue(service: Imaging, queue: Queue) -> None:
+    handled: list[Event[ItemDeleted]] = []
+    event = deleted()
+    assert queue.deliver(EventConsumer(service, [on(ItemDeleted, handled.append)]), envelope(event)) == set()
+    assert [(seen.id, seen.tenant_id, type(seen.data)) for seen in handled] == [(event.id, "tenant-a", ItemDeleted)]
+
+
+POISON: dict[str, tuple[str, str]] = {
+    "not JSON": ("no json", "not-json"),
+    "no envelope": ("[]", "not-an-envelope"),
+    "no detail": ('{"source": "collections.ingest"}', "not-an-envelope"),
+    "an unknown type": (
+        envelope(deleted()).replace("item-deleted", "item-lost"),
+        "unknown-event",
+    ),
+    "a broken contract": (envelope(deleted()).replace('"tenantid"', '"tenant"'), "invalid-event"),
+    "an envelope that lies": (
+        envelope(deleted()).replace('"source": "collections.ingest"', '"source": "collections.chat"', 1),
+        "mismatched-envelope",
+    ),
+    "a type nobody here handles": (
+        envelope(
+            new_event(
+                ItemUploaded(
+                    filename="f.png", original_filename="f", key="k", media_type="image/png", size=1, sha256="a" * 64
+                ),
+                subject="i",
+                tenant_id="t",
+            )
+        ),
+        "not-subscribed",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_poison_dies_alone_with_its_reason(name: str, service: Imaging, queue: Queue) -> None:
+    body, reason = POISON[name]
+    handled: list[str] = []
+    consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.subject))])
+    assert queue.deliver(consumer, envelope(deleted("before")), body, envelope(deleted("after"))) == set()
+    assert sorted(handled) == ["after", "before"]
+    (letter,) = queue.dead_letters()
+    assert letter["body"] == body
+    assert letter["reason"] == reason
+    assert letter["service"] == "imaging"
+    assert letter["detail"]
+
+
+def test_a_transient_fault_stays_in_the_queue_and_its_neighbours_leave(service: Imaging, queue: Queue) -> None:
+    def handle(event: Event[ItemDeleted]) -> None:
+        if event.subject == "slow":
+            raise TransientError("the provider is busy", retry_after_s=30)
+
+    slow = envelope(deleted("slow"))
+    consumer = EventConsumer(service, [on(ItemDeleted, handle)])
+    assert queue.deliver(consumer, envelope(deleted("quick")), slow) == {slow}
+    assert queue.dead_letters() == []
+
+
+def test_a_permanent_fault_goes_to_the_dead_letter_queue_at_once(service: Imaging, queue: Queue) -> None:
+    def handle(event: Event[ItemDeleted]) -> None:
+        raise PermanentError("no-such-thing", "it will never work")
+
+    assert queue.deliver(EventConsumer(service, [on(ItemDeleted, handle)]), envelope(deleted())) == set()
+    (letter,) = queue.dead_letters()
+    assert (letter["reason"], letter["detail"], letter["receives"]) == ("no-such-thing", "it will never work", "1")
+
+
+@pytest.mark.parametrize("fault", [TransientError("busy"), KeyError("a bug of ours")])
+def test_the_last_attempt_gives_up_and_keeps_the_message(fault: Exception, service: Imaging, queue: Queue) -> None:
+    given_up: list[tuple[str, str, int]] = []
+
+    def handle(event: Event[ItemDeleted]) -> None:
+        assert attempt() == 3
+        raise fault
+
+    def give_up(event: Event[ItemDeleted], error: Exception, attempts: int) -> None:
+        given_up.append((event.subject, type(error).__name__, attempts))
+
+    body = envelope(deleted())
+    consumer = EventConsumer(service, [on(ItemDeleted, handle, give_up=give_up)])
+    assert queue.deliver(consumer, body, receives=3) == set()
+    assert given_up == [("item-1", type(fault).__name__, 3)]
+    (letter,) = queue.dead_letters()
+    assert (letter["body"], letter["reason"]) == (body, f"gave-up:{type(fault).__name__}")
+
+
+def test_an_unknown_fault_is_tried_again(service: Imaging, queue: Queue) -> None:
+    def handle(event: Event[ItemDeleted]) -> None:
+        raise KeyError("a bug of ours")
+
+    body = envelope(deleted())
+    assert queue.deliver(EventConsumer(service, [on(ItemDeleted, handle)]), body, receives=2) == {body}
+    assert queue.dead_letters() == []
+
+
+def test_duplicates_have_one_effect_within_and_across_batches(service: Imaging, queue: Queue) -> None:
+    effects: list[str] = []
+
+    def handle(event: Event[ItemDeleted]) -> None:
+        with service.work.applying(event):
+            effects.append(event.id)
+
+    event = deleted()
+    consumer = EventConsumer(service, [on(ItemDeleted, handle)])
+    assert queue.deliver(consumer, envelope(event), envelope(event)) == set()
+    assert queue.deliver(consumer, envelope(event)) == set()
+    assert effects == [event.id]
+
+
+def test_a_replay_addressed_to_somebody_else_is_left_alone(service: Imaging, queue: Queue) -> None:
+    handled: list[str | None] = []
+    consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.replay_for))])
+    for consumer_name in ("search", "imaging"):
+        queue.deliver(consumer, envelope(replayed(deleted(), replay_id="r", replay_for=consumer_name)))
+    assert handled == ["imaging"]
+    assert queue.dead_letters() == []
+
+
+def test_prepare_sees_what_is_fresh_at_once_and_its_fault_is_everyones(service: Imaging, queue: Queue) -> None:
+    batches: list[list[str]] = []
+
+    def handle(event: Event[ItemDeleted]) -> None:
+        with service.work.applying(event):
+            pass
+
+    def prepare(events: Sequence[Event[ItemDeleted]]) -> None:
+        batches.append(sorted(event.subject for event in events))
+        if any(event.subject == "fails" for event in events):
+            raise TransientError("the whole request failed")
+
+    consumer = EventConsumer(service, [on(ItemDeleted, handle, prepare=prepare)])
+    first = deleted("a")
+    assert queue.deliver(consumer, envelope(first), envelope(deleted("b"))) == set()
+    assert queue.deliver(consumer, envelope(first), envelope(deleted("c"))) == set()
+    bodies = {envelope(deleted("fails")), envelope(deleted("d"))}
+    assert queue.deliver(consumer, *bodies) == bodies
+    assert batches == [["a", "b"], ["c"], ["d", "fails"]]
+
+
+def test_no_tenant_and_no_content_in_the_logs(
+    service: Imaging, queue: Queue, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tenant = "6f1c2a52-3f0e-4a6b-9a45-0d7f6a3f1b11"
+    handled: list[Callable[..., object]] = []
+
+    def handle(event: Event[ItemDeleted]) -> None:
+        from chassis.observability import logger
+
+        logger.info("inside")
+        handled.append(handle)
+
+    event = deleted(tenant=tenant)
+    queue.deliver(EventConsumer(service, [on(ItemDeleted, handle)]), envelope(event))
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    inside = next(line for line in lines if line.get("message") == "inside")
+    assert handled
+    assert (inside["correlation_id"], inside["event_id"]) == (event.correlation_id, event.id)
+    assert len(inside["tenant"]) == 12
+    assert tenant not in json.dumps(lines)
+    assert any("EventsHandled" in line for line in lines), "metrics are flushed with the invocation"
