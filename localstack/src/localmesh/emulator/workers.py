@@ -95,9 +95,9 @@ class SharedCode:
 class _SharedZip(zipfile.ZipFile):
     def __init__(self, file: Path, cache: Path, lock: threading.Lock) -> None:
         super().__init__(file)
-        self._file = file
+        self._package = file
         self._cache = cache
-        self._lock = lock
+        self._one_at_a_time = lock
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:  # noqa: ANN401
         """Extract into the cache unless it is there, and put a link to it at the (empty) folder `path`."""
@@ -105,8 +105,8 @@ class _SharedZip(zipfile.ZipFile):
         if target.name != "code":
             super().extractall(path, members, pwd)
             return
-        shared = self._cache / hashlib.sha256(self._file.read_bytes()).hexdigest()
-        with self._lock:
+        shared = self._cache / hashlib.sha256(self._package.read_bytes()).hexdigest()
+        with self._one_at_a_time:
             if not shared.is_dir():
                 fresh = shared.with_suffix(".new")
                 fresh.mkdir(parents=True, exist_ok=True)

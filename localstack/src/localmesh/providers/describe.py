@@ -58,7 +58,7 @@ def description(sight: Sight) -> dict[str, Any]:
     labels = _telling(sight, kind)
     tone = "bright" if sight.colours.brightness > 0.7 else "dark" if sight.colours.brightness < 0.3 else "balanced"
     headline = _headline(sight, kind, labels)
-    objects = [_plain(label) for label in labels] or [kind.name if kind.name != "subject" else kind.subcategories[0]]
+    objects = [_plain(label) for label in labels] or [kind.category if kind.name == "view" else kind.name]
     return {
         "category": kind.category,
         "subcategories": list(kind.subcategories),
@@ -146,6 +146,8 @@ def _summary(sight: Sight, kind: Kind, labels: list[Label]) -> str:
     when = f", dated {sight.dates[0]}" if sight.dates else ""
     what = _noun(sight, kind, labels) if kind.name == "subject" else _NOUNS.get(kind.name, kind.name)
     noun = f"photo of {_article(what)}" if kind.name == "subject" else what
+    if labels and kind.name == "subject" and what != _plain(labels[0]):
+        noun += f", perhaps {' or '.join(dict.fromkeys(_plain(label) for label in labels[:2]))}"
     total = f", total {sight.total}" if kind.name == "receipt" and sight.total else ""
     parts = [f"{_article(noun).capitalize()}{where}{when}{total}."]
     if sight.texts:

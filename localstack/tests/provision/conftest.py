@@ -1,0 +1,103 @@
+"""A small workspace of three services, provisioned for real into an emulator that enforces IAM."""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from localmesh.config import MeshSettings
+from localmesh.emulator import Emulator
+from localmesh.postgres import Postgres
+from localmesh.provision import Provisioned, provision
+
+WORKSPACE = Path(__file__).parent / "workspace"
+EVENT_TYPE = "collections.alpha.thing-said.v1"
+
+
+@dataclass
+class World:
+    """The provisioned workspace; `provision` runs once more and returns what that changed."""
+
+    root: Path
+    settings: MeshSettings
+    emulator: Emulator
+    result: Provisioned
+
+    def provision(self) -> list[str]:
+        reported: list[str] = []
+        self.result = provision(self.settings, reported.append, self.root)
+        assert sorted(reported) == sorted(self.result.changes)
+        return reported
+
+    def client(self, service: str) -> Any:
+        return boto3.client(service, **self.emulator.client_settings)
+
+    def put(self, **detail: object) -> None:
+        """Put an event of alpha on the bus."""
+        entry = {
+            "EventBusName": self.result.event_bus,
+            "Source": "collections.alpha",
+            "DetailType": EVENT_TYPE,
+            "Detail": json.dumps(detail),
+        }
+        assert self.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    def saw(self, who: str, what: str) -> bool:
+        """Whether a function has left the trace of an event, now."""
+        if who in {"alpha", "uploads"}:
+            table, key = "seen", {"pk": {"S": what}, "sk": {"S": who}}
+        else:
+            table, key = f"seen-by-{who}", {"pk": {"S": what}}
+        name = f"collections-local-{table}"
+        return "Item" in self.client("dynamodb").get_item(TableName=name, Key=key, ConsistentRead=True)
+
+    def probe(self, function: str, *calls: tuple[str, str, dict[str, Any]]) -> list[str]:
+        """Have a function make AWS calls with its own role; `ok` or an error code for each."""
+        answer = self.client("lambda").invoke(
+            FunctionName=f"collections-local-alpha-{function}", Payload=json.dumps({"calls": calls})
+        )
+        outcomes: list[str] = json.loads(answer["Payload"].read())
+        return outcomes
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Waits until a condition holds; fails after 30 s."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 30
+        while not condition():
+            assert time.monotonic() < deadline, "it did not come true within 30 s"
+            time.sleep(0.05)
+
+    return wait
+
+
+def make_workspace(target: Path) -> Path:
+    """Copy the workspace and put (empty) shared libraries beside it."""
+    shutil.copytree(WORKSPACE, target, ignore=shutil.ignore_patterns("__pycache__"))
+    for package, folder in (("contracts", "contracts"), ("chassis", "services/lib/chassis")):
+        source = target / folder / "src" / package
+        source.mkdir(parents=True)
+        (source / "__init__.py").write_text('"""Empty."""\n')
+    (target / "services/lib/chassis/migrations").mkdir()
+    (target / "services/lib/chassis/migrations/0001_base.sql").write_text("CREATE TABLE base (n int);\n")
+    return target
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The workspace, provisioned for the first time."""
+    state = tmp_path_factory.mktemp("state")
+    root = make_workspace(tmp_path_factory.mktemp("repository") / "root")
+    emulator = Emulator(state / "emulator", iam=True)
+    with emulator, Postgres(state / "postgres", fast=True) as postgres:
+        settings = MeshSettings(
+            state_dir=state, emulator_port=emulator.options.port, postgres_port=postgres.port, iam=True
+        )
+        yield World(root, settings, emulator, provision(settings, lambda _: None, root))
