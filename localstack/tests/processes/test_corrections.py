@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
 from localmesh.emulator.corrections import VERSION, check_names, load_corrected
 from localmesh.emulator.events import entry_bytes, entry_fault, merge
 from localmesh.emulator.launch import EmulatorOptions, environment

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import psutil
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
+
 from localmesh.emulator import Emulator
+from localmesh.processes import ProcessRef, wait_gone
 
 pytestmark = pytest.mark.integration
 
@@ -32,7 +34,8 @@ def handler(event, context):
 
 
 def client(emulator: Emulator, service: str) -> Any:
-    return boto3.client(service, **emulator.client_settings)
+    """A client that does not retry: what the emulator refuses is what the test sees."""
+    return boto3.client(service, **emulator.client_settings, config=Config(retries={"total_max_attempts": 1}))
 
 
 def make_function(emulator: Emulator, *, kind: str = "events", timeout: int = 30) -> Callable[..., dict[str, Any]]:
@@ -90,7 +93,7 @@ def test_a_bad_entry_is_refused_and_its_neighbours_are_not(
 
 def test_the_limit_counts_all_entries_of_a_request(emulator: Emulator) -> None:
     events = client(emulator, "events")
-    half = {"Source": "s", "DetailType": "t", "Detail": json.dumps({"x": "y" * 131_000})}
+    half = {"Source": "s", "DetailType": "t", "Detail": json.dumps({"x": "y" * 131_100})}
     assert events.put_events(Entries=[half])["FailedEntryCount"] == 0
     with pytest.raises(ClientError, match="over the limit") as refused:
         events.put_events(Entries=[half, half])
@@ -154,11 +157,16 @@ def test_workers_share_extracted_code_and_its_compiled_modules(emulator: Emulato
 def test_functions_inherit_nothing_from_the_person_who_starts_the_mesh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SOME_TOKEN", "private")
-    monkeypatch.setenv("AWS_PROFILE", "work")
-    monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:1")
-    with Emulator(tmp_path) as emulator:
+    emulator = Emulator(tmp_path)
+    with monkeypatch.context() as person:
+        person.setenv("SOME_TOKEN", "private")
+        person.setenv("AWS_PROFILE", "work")
+        person.setenv("HTTP_PROXY", "http://proxy.invalid:1")
+        emulator.start()
+    try:
         seen = make_function(emulator)()["environment"]
+    finally:
+        emulator.stop()
     assert {"SOME_TOKEN", "AWS_PROFILE", "HTTP_PROXY"} & set(seen) == set()
     assert seen["AWS_REGION"] == "us-east-1"
 
@@ -169,8 +177,8 @@ def test_state_survives_a_stop_and_workers_end_with_it(tmp_path: Path) -> None:
         client(server, "sqs").create_queue(QueueName="kept")
         client(server, "s3").create_bucket(Bucket="kept")
         client(server, "s3").put_object(Bucket="kept", Key="a/b.txt", Body=b"body")
-        worker = psutil.Process(make_function(server)()["pid"])
-    assert not worker.is_running()
+        worker = ProcessRef.of(make_function(server)()["pid"])
+    assert wait_gone(worker, 5)
     with server:
         assert client(server, "sqs").list_queues()["QueueUrls"][0].endswith("/kept")
         assert client(server, "s3").get_object(Bucket="kept", Key="a/b.txt")["Body"].read() == b"body"

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+
 from localmesh.postgres import Postgres, PostgresError
 from localmesh.processes import ProcessRef, wait_gone
 from localmesh.testing import FreshDatabase

@@ -55,7 +55,7 @@ def note_turn(
             INSERT INTO turns (tenant_id, session_id, at, turn, asked_at)
             SELECT tenant_id, session_id, %(at)s, %(turn)s, %(asked_at)s FROM conversations
             WHERE tenant_id = %(tenant)s AND session_id = %(session)s
-              AND %(at)s > ended_at AND %(at)s >= coalesce(CASE WHEN %(turn)s > 1 THEN opened_at END, '-infinity')
+              AND %(at)s > ended_at
             ON CONFLICT (tenant_id, session_id, at, turn) DO UPDATE SET asked_at = excluded.asked_at
             """,
             {"tenant": tenant_id, "session": session_id, "at": at, "turn": turn, "asked_at": asked_at},
@@ -76,7 +76,7 @@ def settle(connection: Connection, tenant_id: str, session_id: str) -> Conversat
             SELECT coalesce(max(at) FILTER (WHERE turn = 1), min(at) FILTER (WHERE NOT deleted)) AS opened_at FROM living
         )
         UPDATE conversations SET (opened_at, created_at, last_activity, turns) = (
-            SELECT (SELECT opened_at FROM beginning), min(asked_at), max(at), nullif(count(DISTINCT turn), 0)
+            SELECT (SELECT opened_at FROM beginning), min(asked_at), max(at), nullif(count(*), 0)
             FROM living WHERE at >= (SELECT opened_at FROM beginning)
         )
         WHERE tenant_id = %(tenant)s AND session_id = %(session)s

@@ -8,6 +8,7 @@ and comes back with back-off. The same fault for the last time: dead-letter queu
 import json
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 T = TypeVar("T", bound=Contract)
+M = TypeVar("M")
 MAX_BACKOFF_S = 900
 
 _attempt: ContextVar[int] = ContextVar("attempt", default=1)
@@ -71,20 +73,17 @@ class PoisonError(Exception):
     detail: str
 
 
-class EventConsumer:
-    """A Lambda entry point for a queue of our events: call it with the SQS event and the context."""
+class _BatchEntry(ABC):
+    """A Lambda entry point for an SQS queue: the loop over a batch, and how each record ends."""
 
-    def __init__(self, service: Service[Any], subscriptions: Sequence["Subscription[Any]"]) -> None:
+    def __init__(self, service: Service[Any]) -> None:
         self._service = service
-        self._subscriptions = {subscription.contract.event_type: subscription for subscription in subscriptions}
         self._processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-        self._prepare_fault: dict[str, Exception] = {}
-        self._applied: set[tuple[str, str]] = set()
 
     def __call__(self, event: dict[str, Any], context: "LambdaContext") -> "PartialItemFailureResponse":
         """Handle a batch; the answer names the records that stay in the queue."""
         started = time.perf_counter()
-        self._look_ahead([_readable(record) for record in event["Records"]])
+        self._open_batch(event["Records"])
         answer = process_partial_response(
             event=event, record_handler=self._handle_record, processor=self._processor, context=context
         )
@@ -100,6 +99,72 @@ class EventConsumer:
         metrics.add_metric("BatchDuration", MetricUnit.Milliseconds, duration_ms)
         metrics.flush_metrics()
         return answer
+
+    def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
+        """Called once a batch, before its records."""
+
+    @abstractmethod
+    def _handle_record(self, record: SQSRecord) -> None:
+        """Deal with one record; raising leaves it in the queue."""
+
+    def _settle(
+        self,
+        record: SQSRecord,
+        handle: Callable[[], None],
+        give_up: Callable[[Exception, int], None] | None = None,
+    ) -> None:
+        """Run the handler and end the record in one of the four ways."""
+        receives = int(record.attributes.approximate_receive_count)
+        _attempt.set(receives)
+        try:
+            handle()
+            metrics.add_metric("EventsHandled", MetricUnit.Count, 1)
+        except AlreadyAppliedError:
+            metrics.add_metric("EventsSkipped", MetricUnit.Count, 1)
+        except PermanentError as error:
+            dead_letter(self._service, record, error.code, str(error))
+        except Exception as error:
+            # Whatever it is, the message must not be lost: it stays in the queue, or dies with its reason.
+            if receives < self._service.settings.max_receives:
+                back_off(self._service, record, error)
+                raise
+            if give_up is not None:
+                give_up(error, receives)
+            dead_letter(self._service, record, f"gave-up:{type(error).__name__}", str(error))
+
+
+class QueueConsumer(_BatchEntry, Generic[M]):
+    """A Lambda entry point for a queue of other messages than our events.
+
+    `read` makes a message of a body and raises `PoisonError` where it cannot; `handle` must bear duplicates by itself,
+    for there is no event id to put into an inbox.
+    """
+
+    def __init__(self, service: Service[Any], read: Callable[[str], M], handle: Callable[[M], None]) -> None:
+        super().__init__(service)
+        self._read = read
+        self._handle = handle
+
+    def _handle_record(self, record: SQSRecord) -> None:
+        try:
+            message = self._read(record.body)
+        except PoisonError as poison:
+            dead_letter(self._service, record, poison.code, poison.detail)
+            return
+        self._settle(record, lambda: self._handle(message))
+
+
+class EventConsumer(_BatchEntry):
+    """A Lambda entry point for a queue of our events: call it with the SQS event and the context."""
+
+    def __init__(self, service: Service[Any], subscriptions: Sequence["Subscription[Any]"]) -> None:
+        super().__init__(service)
+        self._subscriptions = {subscription.contract.event_type: subscription for subscription in subscriptions}
+        self._prepare_fault: dict[str, Exception] = {}
+        self._applied: set[tuple[str, str]] = set()
+
+    def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
+        self._look_ahead([_readable(record) for record in records])
 
     def _look_ahead(self, events: Sequence[Event[Contract] | None]) -> None:
         """One look into the inbox for the whole batch, then the subscriptions' `prepare` on what is fresh."""
@@ -148,26 +213,19 @@ class EventConsumer:
         if self._was_applied(event) or (event.replay_for and event.replay_for != self._service.settings.service):
             metrics.add_metric("EventsSkipped", MetricUnit.Count, 1)
             return
-        receives = int(record.attributes.approximate_receive_count)
-        _attempt.set(receives)
-        try:
+
+        def handle() -> None:
             fault = self._prepare_fault.get(event.id)
             if fault is not None:
                 raise fault
             subscription.handle(event)
-            metrics.add_metric("EventsHandled", MetricUnit.Count, 1)
-        except AlreadyAppliedError:
-            metrics.add_metric("EventsSkipped", MetricUnit.Count, 1)
-        except PermanentError as error:
-            dead_letter(self._service, record, error.code, str(error))
-        except Exception as error:
-            # Whatever it is, the message must not be lost: it stays in the queue, or dies with its reason.
-            if receives < self._service.settings.max_receives:
-                back_off(self._service, record, error)
-                raise
-            if subscription.give_up is not None:
-                subscription.give_up(event, error, receives)
-            dead_letter(self._service, record, f"gave-up:{type(error).__name__}", str(error))
+
+        give_up = subscription.give_up
+        self._settle(
+            record,
+            handle,
+            None if give_up is None else lambda error, receives: give_up(event, error, receives),
+        )
 
 
 def decode(body: str) -> Event[Contract]:

@@ -1,0 +1,63 @@
+"""What can go wrong when a picture is described.
+
+AnalysisError
+├── NotDescribedError               no description, and trying again as before will not help
+│   ├── RefusedError                the model declines to describe the picture
+│   ├── InvalidOutputError          the answer is cut off, or has not the shape that was asked for
+│   ├── ProviderRejectedError       the provider calls the request itself wrong
+│   └── RenditionMissingError       the picture for the model is not in the bucket
+└── ProviderUnavailableError        limited, overloaded, down or silent (also a `TransientError`: the queue retries)
+    └── ProviderNotConfiguredError  its key is missing or not accepted; somebody may mend that
+"""
+
+from typing import ClassVar
+
+from chassis.errors import TransientError
+from contracts.analysis import AnalysisFailure
+
+
+class AnalysisError(Exception):
+    """Base of what this service raises."""
+
+
+class NotDescribedError(AnalysisError):
+    """No description can be made; `reason` is what the world is told."""
+
+    reason: ClassVar[AnalysisFailure]
+
+
+class RefusedError(NotDescribedError):
+    """The model declines to describe the picture."""
+
+    reason = AnalysisFailure.REFUSED
+
+
+class InvalidOutputError(NotDescribedError):
+    """The answer is cut off or malformed; its tokens are paid for all the same."""
+
+    reason = AnalysisFailure.INVALID_OUTPUT
+
+    def __init__(self, message: str, *, input_tokens: int = 0, output_tokens: int = 0) -> None:
+        super().__init__(message)
+        self.input_tokens = input_tokens
+        self.output_tokens = output_tokens
+
+
+class ProviderRejectedError(NotDescribedError):
+    """The provider calls the request wrong: an unknown model, a picture it does not take."""
+
+    reason = AnalysisFailure.PROVIDER_REJECTED
+
+
+class RenditionMissingError(NotDescribedError):
+    """The rendition for the model is not in the bucket."""
+
+    reason = AnalysisFailure.RENDITION_MISSING
+
+
+class ProviderUnavailableError(AnalysisError, TransientError):
+    """The provider is limiting us, overloaded, down or silent."""
+
+
+class ProviderNotConfiguredError(ProviderUnavailableError):
+    """The provider's key is missing or not accepted. It may be mended while the message waits in the queue."""

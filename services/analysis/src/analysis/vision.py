@@ -1,0 +1,61 @@
+"""The port to the vision models: a picture and instructions in, a checked description out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from analysis.models import Provider
+from analysis.output import PictureDescription
+
+MAX_TOKENS = 8192
+REQUEST = "Describe this picture."
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The rendition made for models."""
+
+    data: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a model answered, and the tokens it took."""
+
+    answer: PictureDescription
+    input_tokens: int
+    output_tokens: int
+
+
+class VisionModel(Protocol):
+    """One provider's models."""
+
+    provider: Provider
+
+    def describe(self, picture: Picture, instructions: str, model: str, timeout_s: float) -> Described:
+        """Ask once.
+
+        Raises:
+            ProviderUnavailableError: limited, overloaded, down, silent or not configured.
+            ProviderRejectedError: the request is wrong in the provider's eyes.
+            RefusedError: the model declines.
+            InvalidOutputError: the answer is cut off or malformed.
+        """
+        ...
+
+
+def faults_of(error: ValidationError) -> str:
+    """Where an answer is wrong, without a word of the answer itself."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['type']}" for fault in faults[:5])
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the provider asks us to wait, if it says so in a form we know."""
+    try:
+        return float(headers.get("retry-after", ""))
+    except ValueError:
+        return None

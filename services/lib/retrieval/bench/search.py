@@ -1,0 +1,167 @@
+"""How fast a tenant of n items is searched, beside numpy's dot product over the same vectors in the same run.
+
+    python services/lib/retrieval/bench/search.py [--sizes 100 1000 10000] [--queries 40]
+
+Starts a Postgres of its own. Texts are synthetic (80 words, Zipf over 50,000) and vectors low-rank clusters with noise: that
+proves speed, not relevance. Times are milliseconds as the caller sees them, except `cpu`, the server's own for that search.
+Compare the ratio to numpy, not the times: a busy machine slows both.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from localmesh.postgres import Postgres
+from retrieval import (
+    AnalyzedItem,
+    SearchMode,
+    SearchQuery,
+    maintain_vector_indexes,
+    project_analysis,
+    project_vector,
+    search,
+)
+
+MIGRATION = Path(__file__).parents[1] / "migrations" / "0001_read_model.sql"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TENANT = "3f2b1c9e-0000-4000-8000-{size:012}"
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """One tenant's items; rows of `vectors` and `texts` belong together."""
+
+    tenant: str
+    items: list[str]
+    texts: list[str]
+    vectors: Vectors
+
+
+def make_data(size: int, random: np.random.Generator) -> Data:
+    words = random.zipf(1.15, size=(size, 80)) % 50_000
+    topics = random.normal(size=(20, 100)) @ random.normal(size=(100, 1024))
+    vectors = topics[random.integers(20, size=size)] + 0.7 * random.normal(size=(size, 100)) @ random.normal(
+        size=(100, 1024)
+    )
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return Data(
+        TENANT.format(size=size),
+        [f"{size:08}-0000-4000-8000-{number:012}" for number in range(size)],
+        [" ".join(f"w{word}" for word in row) for row in words],
+        vectors.astype(np.float32),
+    )
+
+
+def load(conn: Connection[Any], data: Data) -> tuple[float, float]:
+    """Project everything, one transaction each; milliseconds per analysis and per vector."""
+    started = time.perf_counter()
+    for item, text in zip(data.items, data.texts, strict=True):
+        description = {"category": "photo", "headline": "", "summary": text}
+        with conn.transaction():
+            project_analysis(conn, data.tenant, AnalyzedItem(item, 1, item, NOW, f"{item}.png", "", description))
+    between = time.perf_counter()
+    for item, vector in zip(data.items, data.vectors.tolist(), strict=True):
+        with conn.transaction():
+            project_vector(conn, data.tenant, item, vector=vector, model="m", analysis_version=1, embedded_at=NOW)
+    ended = time.perf_counter()
+    count = len(data.items) / 1000
+    return (between - started) / count, (ended - between) / count
+
+
+def measure(run: Callable[[int], object], count: int) -> list[float]:
+    for number in range(3):
+        run(number)
+    times = []
+    for number in range(count):
+        started = time.perf_counter()
+        run(number)
+        times.append(1000 * (time.perf_counter() - started))
+    return sorted(times)
+
+
+def shown(times: list[float]) -> str:
+    return f"{statistics.median(times):7.2f} /{times[int(0.95 * len(times))]:7.2f}"
+
+
+def bench(conn: Connection[Any], data: Data, count: int, random: np.random.Generator) -> None:
+    asked = random.integers(len(data.items), size=count)
+    noisy = data.vectors[asked] + random.normal(size=(count, 1024)).astype(np.float32) * 0.02
+    texts = [" ".join(random.permutation(data.texts[row].split())[:4]) for row in asked]
+    queries = [
+        SearchQuery(data.tenant, text, SearchMode.HYBRID, vector, "m")
+        for text, vector in zip(texts, noisy.tolist(), strict=True)
+    ]
+    dot = measure(lambda number: np.argpartition(-(data.vectors @ noisy[number % count]), 9)[:10], count)
+    found = {
+        mode: measure(lambda n, m=mode: search(conn, replace(queries[n % count], mode=m)), count) for mode in SearchMode
+    }
+    hits = recall(conn, data, queries, noisy)
+    vector = found[SearchMode.VECTOR]
+    print(
+        f"{len(data.items):>7,} | {shown(found[SearchMode.BM25])} | {shown(vector)} | {shown(found[SearchMode.HYBRID])} "
+        f"| {shown(dot)} | {statistics.median(vector) / statistics.median(dot):6.1f}x | {hits:.3f}"
+    )
+
+
+def recall(conn: Connection[Any], data: Data, queries: list[SearchQuery], noisy: Vectors) -> float:
+    """Of the true ten nearest (float32), how many the vector search finds."""
+    shares = []
+    for query, vector in zip(queries, noisy, strict=True):
+        nearest = {data.items[row] for row in np.argsort(-(data.vectors @ vector))[:10]}
+        found = {hit.item_id for hit in search(conn, replace(query, mode=SearchMode.VECTOR))}
+        shares.append(len(nearest & found) / len(nearest))
+    return statistics.mean(shares)
+
+
+def table_size(conn: Connection[Any], documents: int) -> str:
+    names = ("documents", "postings", "vectors")
+    sizes = conn.execute(
+        "SELECT pg_total_relation_size(t::regclass) FROM unnest(%s::text[]) t", (list(names),)
+    ).fetchall()
+    return ", ".join(f"{name} {size / documents / 1024:.1f} kB" for name, (size,) in zip(names, sizes, strict=True))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[100, 1_000, 10_000])
+    parser.add_argument("--queries", type=int, default=40)
+    arguments = parser.parse_args()
+    random = np.random.default_rng(1)
+    with (
+        tempfile.TemporaryDirectory(prefix="collections-bench-") as folder,
+        Postgres(Path(folder), fast=True) as server,
+    ):
+        with psycopg.connect(server.dsn(), autocommit=True) as conn:
+            conn.execute("CREATE EXTENSION vector")
+            conn.execute(MIGRATION.read_bytes())
+            tenants = [make_data(size, random) for size in arguments.sizes]
+            for data in tenants:
+                analysis, vector = load(conn, data)
+                print(f"projected {len(data.items):,}: {analysis:.2f} ms an analysis, {vector:.2f} ms a vector")
+            maintain_vector_indexes(conn)
+            conn.execute("VACUUM ANALYZE")
+            print("per document:", table_size(conn, sum(arguments.sizes)))
+            print("\n p50 / p95 ms, top 10")
+            print(
+                "      n |      bm25        |      vector      |      hybrid      |    numpy dot     | vector/dot | recall@10"
+            )
+            for data in tenants:
+                bench(conn, data, arguments.queries, random)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The DynamoDB table that is read: one item a conversation, one a turn.
+
+    pk {tenant}#{session}   sk session              user_id (= tenant), last_activity, created_at, message_count, …
+    pk {tenant}#{session}   sk turn#{time}#{turn}   question and answer, as JSON
+
+Keys are made of the event's own values, so writing twice changes nothing. Only the conversation's item has `user_id`
+and thus appears in the index `by_activity`. Times are RFC 3339 in UTC with microseconds: they sort as text. An item is
+ignored from the moment it expires; DynamoDB removes it some time later.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chassis.errors import TransientError
+from contracts.chat import ChatMessage, TurnCompleted
+from sessions.errors import MalformedItemError
+from sessions.ledger import Conversation
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BY_ACTIVITY = "by_activity"
+# Calls are made while a session's lock is held: none may take long.
+_CLIENT = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
+_BATCH = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A conversation in the list."""
+
+    session_id: str
+    created_at: datetime
+    last_activity: datetime
+    message_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A conversation with its messages, oldest first."""
+
+    summary: Summary
+    messages: tuple[ChatMessage, ...]
+
+
+class SessionTable:
+    """Everything done with the table. Every method raises TransientError when DynamoDB does not answer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _client(self) -> "DynamoDBClient":
+        return boto3.client("dynamodb", config=_CLIENT)
+
+    def put_turn(
+        self, tenant_id: str, session_id: str, turn: TurnCompleted, *, at: datetime, lifetime_s: int
+    ) -> None:
+        """Keep both messages of the turn that the event of time `at` tells of."""
+        self._put(
+            {
+                "pk": {"S": _partition(tenant_id, session_id)},
+                "sk": {"S": f"turn#{_text(at)}#{turn.turn:06d}"},
+                "question": {"S": turn.question.model_dump_json(exclude_none=True)},
+                "answer": {"S": turn.answer.model_dump_json(exclude_none=True)},
+                "expires_at": _epoch(at, lifetime_s),
+            }
+        )
+
+    def put_conversation(
+        self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int
+    ) -> None:
+        """Write the conversation's item as the ledger has it."""
+        self._put(
+            {
+                "pk": {"S": _partition(tenant_id, session_id)},
+                "sk": {"S": "session"},
+                "user_id": {"S": tenant_id},
+                "session_id": {"S": session_id},
+                "opened_at": {"S": _text(conversation.opened_at)},
+                "created_at": {"S": _text(conversation.created_at)},
+                "last_activity": {"S": _text(conversation.last_activity)},
+                "message_count": {"N": str(2 * conversation.turns)},
+                "expires_at": _epoch(conversation.last_activity, lifetime_s),
+            }
+        )
+
+    def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
+        """The conversation; None where there is none, or its last activity is not after `active_since`."""
+        items = {item["sk"]["S"]: item for item in self._items(tenant_id, session_id)}
+        head = items.pop("session", None)
+        summary = _summary(head) if head else None
+        if head is None or summary is None or summary.last_activity <= active_since:
+            return None
+        first = f"turn#{_attribute(head, 'opened_at')}"
+        turns = [items[key] for key in sorted(items) if key >= first]
+        messages = (
+            ChatMessage.model_validate_json(_attribute(turn, part)) for turn in turns for part in ("question", "answer")
+        )
+        return History(summary, tuple(messages))
+
+    def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
+        """The tenant's conversations with activity after `active_since`, most recent first."""
+        try:
+            answer = self._client.query(
+                TableName=self._name,
+                IndexName=BY_ACTIVITY,
+                KeyConditionExpression="user_id = :tenant AND last_activity > :since",
+                ExpressionAttributeValues={":tenant": {"S": tenant_id}, ":since": {"S": _text(active_since)}},
+                ScanIndexForward=False,
+                Limit=limit,
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _unanswered(error) from error
+        return [_summary(item) for item in answer["Items"]]
+
+    def remove(self, tenant_id: str, session_id: str, *, turns_before: datetime | None = None) -> None:
+        """Remove everything of the session id, or only the turns before the time."""
+        fence = f"turn#{_text(turns_before)}" if turns_before else None
+        keys = [
+            {"pk": item["pk"], "sk": item["sk"]}
+            for item in self._items(tenant_id, session_id, keys_only=True)
+            if fence is None or (item["sk"]["S"] != "session" and item["sk"]["S"] < fence)
+        ]
+        for start in range(0, len(keys), _BATCH):
+            self._delete(keys[start : start + _BATCH])
+
+    def _items(self, tenant_id: str, session_id: str, *, keys_only: bool = False) -> Iterator[dict[str, Any]]:
+        request: dict[str, Any] = {
+            "TableName": self._name,
+            "KeyConditionExpression": "pk = :pk",
+            "ExpressionAttributeValues": {":pk": {"S": _partition(tenant_id, session_id)}},
+            "ConsistentRead": True,
+        }
+        if keys_only:
+            request["ProjectionExpression"] = "pk, sk"
+        while True:
+            try:
+                page = self._client.query(**request)
+            except (ClientError, BotoCoreError) as error:
+                raise _unanswered(error) from error
+            yield from page["Items"]
+            if not page.get("LastEvaluatedKey"):
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _put(self, item: dict[str, Any]) -> None:
+        try:
+            self._client.put_item(TableName=self._name, Item=item)
+        except (ClientError, BotoCoreError) as error:
+            raise _unanswered(error) from error
+
+    def _delete(self, keys: Sequence[dict[str, Any]]) -> None:
+        try:
+            answer = self._client.batch_write_item(
+                RequestItems={self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _unanswered(error) from error
+        if answer.get("UnprocessedItems"):
+            raise TransientError("DynamoDB left deletions undone")
+
+
+def _partition(tenant_id: str, session_id: str) -> str:
+    return f"{tenant_id}#{session_id}"
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _epoch(moment: datetime, lifetime_s: int) -> dict[str, str]:
+    return {"N": str(int(moment.timestamp()) + lifetime_s)}
+
+
+def _summary(item: dict[str, Any]) -> Summary:
+    return Summary(
+        session_id=_attribute(item, "session_id"),
+        created_at=datetime.fromisoformat(_attribute(item, "created_at")),
+        last_activity=datetime.fromisoformat(_attribute(item, "last_activity")),
+        message_count=int(_attribute(item, "message_count", "N")),
+    )
+
+
+def _attribute(item: dict[str, Any], name: str, kind: str = "S") -> str:
+    try:
+        return str(item[name][kind])
+    except KeyError as error:
+        raise MalformedItemError(f"an item of the table has no {name}") from error
+
+
+def _unanswered(error: ClientError | BotoCoreError) -> TransientError:
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    return TransientError(f"DynamoDB: {code}")
