@@ -83,3 +83,14 @@ class AnalysisFailed(Contract):
     attempts: int = Field(ge=1)
     provider: str
     model: str
+
+
+class AnalysisRequested(Contract):
+    """The owner asked for a description and did not want to wait for it."""
+
+    event_type: ClassVar[str] = "collections.analysis.analysis-requested.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    force: bool = Field(default=False, description="Describe anew even where a description exists.")
+    provider: str | None = Field(default=None, description="The provider asked for; none: as configured.")
+    model: str | None = Field(default=None, description="The model asked for; none: as configured.")

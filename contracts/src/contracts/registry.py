@@ -113,6 +113,7 @@ REGISTRY = Registry(
         imaging.ImageRejected,
         analysis.ItemAnalyzed,
         analysis.AnalysisFailed,
+        analysis.AnalysisRequested,
         embedding.ItemEmbedded,
         embedding.EmbeddingFailed,
         embedding.RebuildRequested,

@@ -39,7 +39,7 @@ class MeshSettings(BaseSettings):
     environment: str = Field(default="local", pattern=r"^[a-z][a-z0-9-]{0,15}$")
     region: str = "us-east-1"
     account: str = Field(default="000000000000", pattern=r"^\d{12}$")
-    iam: bool = False
+    iam: bool = True  # enforce the policies of the functions' roles
 
     anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
     openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")

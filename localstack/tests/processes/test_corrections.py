@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from localmesh.emulator.corrections import VERSION, check_names, load_corrected
-from localmesh.emulator.events import entry_bytes, entry_fault, merge
+from localmesh.emulator.events import entry_bytes, entry_fault, merge, source_context
 from localmesh.emulator.launch import EmulatorOptions, environment
 from localmesh.emulator.workers import DEFAULT_WORKERS, HTTP_WORKERS, worker_limit
 from localmesh.errors import EmulatorVersionError
@@ -27,6 +27,7 @@ def test_a_missing_private_name_is_refused() -> None:
     modules = {
         "ministack.app": SimpleNamespace(main=1),
         "ministack.core.persistence": SimpleNamespace(),
+        "ministack.core.iam_actions": SimpleNamespace(),
         "ministack.core.lambda_runtime": SimpleNamespace(),
         "ministack.services.lambda_svc": SimpleNamespace(),
         "ministack.services.eventbridge": SimpleNamespace(),
@@ -70,3 +71,12 @@ def test_the_environment_is_made_from_nothing(tmp_path: Path, outward: bool, pas
     made = environment(options, inherited)
     assert set(made) & (set(inherited) - {"PATH"}) == passed
     assert made["AUTH"] == "false"
+
+
+def test_policies_see_the_source_of_an_event_but_no_mixture() -> None:
+    def body(*sources: str) -> bytes:
+        return json.dumps({"Entries": [{"Source": source, "DetailType": "t"} for source in sources]}).encode()
+
+    assert source_context(body("a", "a")) == {"events:source": "a", "events:detail-type": "t"}
+    assert source_context(body("a", "b"))["events:source"] not in {"a", "b"}
+    assert source_context(b"not json") == {}

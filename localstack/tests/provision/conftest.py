@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
 from localmesh.postgres import Postgres

@@ -97,26 +97,33 @@ def test_what_is_declared_is_allowed(world: Any) -> None:
     entry = {"EventBusName": world.result.event_bus, "Source": "collections.alpha"}
     entry |= {"DetailType": "other", "Detail": "{}"}
     parameter = "/collections/local/voyage-api-key"
-    assert world.probe(
-        "probe",
-        ("s3", "put_object", {"Bucket": bucket, "Key": key, "Body": "x"}),
-        ("s3", "get_object", {"Bucket": bucket, "Key": key}),
-        ("s3", "delete_object", {"Bucket": bucket, "Key": f"t/uploads/{unique()}"}),
-        ("events", "put_events", {"Entries": [entry]}),
-        ("dynamodb", "get_item", {"TableName": "collections-local-seen", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}}),
-        (
-            "dynamodb",
-            "query",
-            {
-                "TableName": "collections-local-seen",
-                "IndexName": "by_who",
-                "KeyConditionExpression": "who = :w",
-                "ExpressionAttributeValues": {":w": {"S": "alpha"}},
-            },
-        ),
-        ("ssm", "get_parameter", {"Name": parameter, "WithDecryption": True}),
-        ("ssm", "get_parameter", {"Name": "/collections/local/database/alpha", "WithDecryption": True}),
-    ) == ["ok"] * 8
+    assert (
+        world.probe(
+            "probe",
+            ("s3", "put_object", {"Bucket": bucket, "Key": key, "Body": "x"}),
+            ("s3", "get_object", {"Bucket": bucket, "Key": key}),
+            ("s3", "delete_object", {"Bucket": bucket, "Key": f"t/uploads/{unique()}"}),
+            ("events", "put_events", {"Entries": [entry]}),
+            (
+                "dynamodb",
+                "get_item",
+                {"TableName": "collections-local-seen", "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}}},
+            ),
+            (
+                "dynamodb",
+                "query",
+                {
+                    "TableName": "collections-local-seen",
+                    "IndexName": "by_who",
+                    "KeyConditionExpression": "who = :w",
+                    "ExpressionAttributeValues": {":w": {"S": "alpha"}},
+                },
+            ),
+            ("ssm", "get_parameter", {"Name": parameter, "WithDecryption": True}),
+            ("ssm", "get_parameter", {"Name": "/collections/local/database/alpha", "WithDecryption": True}),
+        )
+        == ["ok"] * 8
+    )
 
 
 def test_what_is_not_declared_is_denied(world: Any) -> None:

@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from localmesh.provision.errors import PackageError
 from localmesh.provision.packages import build_package
 from manifests import load_manifests

@@ -19,6 +19,7 @@ VERSION: Final = "1.5.33"
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "ministack.app": ("main", "save_all", "_build_persistence_save_dict"),
     "ministack.core.persistence": ("STATE_DIR", "_json_default", "_state_format_version"),
+    "ministack.core.iam_actions": ("request_tag_context",),
     "ministack.core.lambda_runtime": (
         "_PYTHON_WORKER_SCRIPT", "acquire_worker", "release_worker", "Worker", "zipfile", "_lock",
     ),
@@ -39,14 +40,15 @@ def load_corrected() -> Any:  # noqa: ANN401 - MiniStack is untyped
         )
     modules = {name: importlib.import_module(name) for name in _NEEDED}
     check_names(modules)
-    events.correct(modules["ministack.services.eventbridge"])
+    events.correct(modules["ministack.services.eventbridge"], modules["ministack.core.iam_actions"])
     workers.correct(modules["ministack.core.lambda_runtime"], modules["ministack.services.lambda_svc"])
     return modules["ministack.app"]
 
 
 def check_names(modules: Mapping[str, Any]) -> None:
     """Refuse modules in which a name is missing that a correction needs."""
-    missing = [f"{path}.{name}" for path, names in _NEEDED.items() for name in names if not hasattr(modules[path], name)]
+    needed = [(path, name) for path, names in _NEEDED.items() for name in names]
+    missing = [f"{path}.{name}" for path, name in needed if not hasattr(modules[path], name)]
     if missing:
         raise EmulatorVersionError(
             f"ministack {VERSION} lacks what our corrections replace ({', '.join(missing)}): "

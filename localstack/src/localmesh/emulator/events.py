@@ -1,4 +1,7 @@
-"""EventBridge as AWS has it: entries are validated, and a replay reaches only the rules it names."""
+"""EventBridge as AWS has it.
+
+Entries are validated, a replay reaches only the rules it names, and policies can tell sources apart.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ MAX_REQUEST_BYTES: Final = 262_144
 _TIME_BYTES: Final = 14
 
 
-def correct(eventbridge: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
-    """Replace PutEvents and the delivery of replayed events in MiniStack's module."""
+def correct(eventbridge: Any, iam_actions: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
+    """Replace PutEvents, the delivery of replayed events, and what policies see of an event."""
+    iam_actions.request_tag_context = _telling_sources(iam_actions.request_tag_context)
     eventbridge._put_events = _validating(eventbridge, eventbridge._put_events)
     eventbridge._dispatch_event = _filtering(eventbridge, eventbridge._dispatch_event)
 
@@ -38,6 +42,31 @@ def merge(faults: Sequence[tuple[str, str] | None], accepted: Sequence[Mapping[s
     """Results in the order of the request: a fault where there was one, else the next accepted entry's result."""
     rest = iter(accepted)
     return [next(rest) if fault is None else {"ErrorCode": fault[0], "ErrorMessage": fault[1]} for fault in faults]
+
+
+def source_context(body: bytes) -> dict[str, str]:
+    """The condition keys of a PutEvents request.
+
+    A policy speaks about one value, a request may carry several: such a request gets a value that no policy names,
+    so that it is refused, as on AWS, where every entry has to be allowed.
+    """
+    try:
+        entries = json.loads(body)["Entries"]
+        found = {
+            "events:source": {str(entry.get("Source", "")) for entry in entries},
+            "events:detail-type": {str(entry.get("DetailType", "")) for entry in entries},
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):  # malformed requests are answered by PutEvents itself
+        return {}
+    return {key: values.pop() if len(values) == 1 else ", ".join(sorted(values)) for key, values in found.items()}
+
+
+def _telling_sources(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
+        context = original(service, iam_action, body, params)
+        return {**context, **source_context(body)} if iam_action == "events:PutEvents" else context
+
+    return request_tag_context
 
 
 def _validating(eventbridge: Any, original: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401 - untyped

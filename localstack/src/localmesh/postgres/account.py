@@ -29,7 +29,7 @@ class Account:
 
 
 def choose_account(binary: Path) -> Account:
-    """The first account under which `binary` can be executed and which is not root; `PostgresError` if there is none."""
+    """The first account that can execute `binary` and is not root; `PostgresError` if there is none."""
     if os.geteuid() != 0:
         return Account("own user", (), None)
     for candidate in _candidates():

@@ -83,7 +83,7 @@ class Postgres:
             self._initdb(account)
         version = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         if version != MAJOR:
-            raise PostgresError(f"{self.data} was made by Postgres {version}, this is {MAJOR}: `make reset` starts anew")
+            raise PostgresError(f"{self.data} was made by Postgres {version}, not {MAJOR}: `make reset` starts anew")
         hand_over(self.data, account)
         self._clear_stale_pid()
 

@@ -33,10 +33,11 @@ _MINE = re.compile(
     re.I,
 )
 _BACK = re.compile(
-    r"\b(?:those|these|them|they|that one|the (?:first|second|last|other)(?: one)?|it|its|ones|of which|any of)\b"
+    r"\b(?:those|these|them|they|that one|the (?:first|second|last|other)(?: one)?|of which|any of)\b"
     r"|^(?:and|or|but|what about|how about|which of|only|also|just)\b",
     re.I,
 )
+_INSTEAD = re.compile(r"^(?:and |but )?(?:what|how) about\b", re.I)  # a new topic, the place stays
 _THOSE = re.compile(r"\b(?:those|these|them|they|of which|any of)\b", re.I)
 # Words of asking the web that say nothing of the matter.
 _ASKING_THE_WEB = frozenset({"web", "internet", "online", "google", "search", "look", "latest", "currently", "now"})
@@ -109,11 +110,13 @@ def _about(questions: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Topic words and places of the last question, with what it inherits."""
     topic: list[str] = []
     places: list[str] = []
+    replaced = False
     for question in reversed(questions):
         if topic and _small_talk(question):
             continue
         places = places or places_named(question)
-        topic = [*_topic(question), *topic]
+        topic = topic if replaced else [*_topic(question), *topic]
+        replaced = replaced or bool(topic and _INSTEAD.search(question))
         if not (_BACK.search(question) or not topic):
             break
     merged = {stem(word): word for word in reversed(topic)}

@@ -6,7 +6,8 @@ everything in order changes nothing. Each module is one subject and works agains
 
 from localmesh.provision.context import Report
 from localmesh.provision.errors import NotReadyError, PackageError, ProvisionError
-from localmesh.provision.run import Provisioned, ProvisionedFunction, load_provisioned, provision
+from localmesh.provision.result import Provisioned, ProvisionedFunction, load_provisioned
+from localmesh.provision.run import provision
 
 __all__ = [
     "NotReadyError",

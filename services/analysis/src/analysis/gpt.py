@@ -67,9 +67,7 @@ def translated(error: openai.APIError) -> Exception:
 def _input(picture: Picture) -> "ResponseInputParam":
     url = f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
     image = {"type": "input_image", "image_url": url, "detail": "high"}
-    return cast(
-        "ResponseInputParam", [{"role": "user", "content": [image, {"type": "input_text", "text": REQUEST}]}]
-    )
+    return cast("ResponseInputParam", [{"role": "user", "content": [image, {"type": "input_text", "text": REQUEST}]}])
 
 
 def _read(response: "ParsedResponse[PictureDescription]") -> Described:

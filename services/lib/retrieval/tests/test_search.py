@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from psycopg import Connection
+from psycopg.rows import tuple_row
 
 from retrieval import (
     AnalyzedItem,
@@ -27,7 +28,7 @@ from retrieval import (
     search,
 )
 from retrieval.search_statements import INDEX_SETTINGS, search_statement
-from retrieval.vectors import literal, unit_vector
+from retrieval.vectors import unit_vector, vector_cursor
 
 pytestmark = pytest.mark.integration
 
@@ -343,11 +344,12 @@ def plan(conn: Connection[Any], tenant: str, *, approximate: bool) -> str:
     parameters = {
         "tenant": tenant,
         "model": MODEL,
-        "vector": literal(unit_vector([1.0] * 1024)),
+        "vector": unit_vector([1.0] * 1024),
         "min_similarity": 0,
         "fetch": 10,
     }
     with conn.transaction():
         conn.execute(INDEX_SETTINGS, {"ef_search": 100, "max_scan_tuples": 40_000})
-        lines = conn.execute(b"EXPLAIN " + statement.as_bytes(conn), parameters, prepare=False).fetchall()
+        explain = b"EXPLAIN " + statement.as_bytes(conn)
+        lines = vector_cursor(conn, tuple_row).execute(explain, parameters, prepare=False).fetchall()
     return "\n".join(line for (line,) in lines)

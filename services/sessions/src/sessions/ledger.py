@@ -160,7 +160,8 @@ def totals(connection: Connection, tenant_id: str, *, since: datetime) -> Totals
 def note_cleanup(connection: Connection, *, started_at: datetime, finished_at: datetime, expired: int) -> None:
     """Keep what a clean-up did."""
     connection.execute(
-        "INSERT INTO cleanups (started_at, finished_at, expired) VALUES (%s, %s, %s)", (started_at, finished_at, expired)
+        "INSERT INTO cleanups (started_at, finished_at, expired) VALUES (%s, %s, %s)",
+        (started_at, finished_at, expired),
     )
 
 

@@ -60,9 +60,7 @@ class SessionTable:
     def _client(self) -> "DynamoDBClient":
         return boto3.client("dynamodb", config=_CLIENT)
 
-    def put_turn(
-        self, tenant_id: str, session_id: str, turn: TurnCompleted, *, at: datetime, lifetime_s: int
-    ) -> None:
+    def put_turn(self, tenant_id: str, session_id: str, turn: TurnCompleted, *, at: datetime, lifetime_s: int) -> None:
         """Keep both messages of the turn that the event of time `at` tells of."""
         self._put(
             {
@@ -74,9 +72,7 @@ class SessionTable:
             }
         )
 
-    def put_conversation(
-        self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int
-    ) -> None:
+    def put_conversation(self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int) -> None:
         """Write the conversation's item as the ledger has it."""
         self._put(
             {

@@ -100,6 +100,7 @@ class _BatchEntry(ABC):
         metrics.flush_metrics()
         return answer
 
+    @abstractmethod
     def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
         """Called once a batch, before its records."""
 
@@ -144,6 +145,9 @@ class QueueConsumer(_BatchEntry, Generic[M]):
         super().__init__(service)
         self._read = read
         self._handle = handle
+
+    def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
+        """Nothing is known of such messages before each is read."""
 
     def _handle_record(self, record: SQSRecord) -> None:
         try:

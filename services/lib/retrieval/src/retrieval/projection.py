@@ -32,7 +32,7 @@ from retrieval import statements
 from retrieval.documents import AnalyzedItem
 from retrieval.errors import TransactionRequiredError
 from retrieval.text import document_tokens
-from retrieval.vectors import literal, unit_vector
+from retrieval.vectors import unit_vector, vector_cursor
 
 
 class Outcome(StrEnum):
@@ -118,9 +118,9 @@ def project_vector(
         "digest": digest,
         "model": model,
         "dimensions": len(vector),
-        "embedding": literal(direction),
+        "embedding": direction,
     }
-    conn.execute(statements.WRITE_VECTOR, {**keys, **columns})
+    vector_cursor(conn, tuple_row).execute(statements.WRITE_VECTOR, {**keys, **columns})
     _count(conn, tenant_id, vectors=0 if known[0] is not None else 1)
     return Outcome.APPLIED
 

@@ -19,7 +19,7 @@ from retrieval.errors import InvalidQueryError
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
 from retrieval.search_statements import INDEX_SETTINGS, search_statement
 from retrieval.text import query_tokens, storable
-from retrieval.vectors import literal, unit_vector
+from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
 
@@ -76,7 +76,7 @@ def _hits(
     parameters: dict[str, Any],
     prepare: bool | None = None,
 ) -> list[Hit]:
-    rows = conn.cursor(row_factory=dict_row).execute(statement, parameters, prepare=prepare)
+    rows = vector_cursor(conn, dict_row).execute(statement, parameters, prepare=prepare)
     return [Hit(score_type=_SCORE_TYPES[query.mode], **row) for row in rows]
 
 
@@ -105,7 +105,7 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
         if query.vector is None or query.model is None:
             raise InvalidQueryError(f"a {query.mode} search needs a vector and its model")
         parameters |= {
-            "vector": literal(unit_vector(query.vector)),
+            "vector": unit_vector(query.vector),
             "model": query.model,
             "min_similarity": query.min_similarity,
             "vector_weight": ranking.vector_weight,

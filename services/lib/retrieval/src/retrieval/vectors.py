@@ -1,14 +1,23 @@
-"""Vectors on their way into Postgres: checked, of unit length, as pgvector's text."""
+"""Vectors on their way into Postgres: checked, of unit length, in half precision."""
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pgvector import HalfVector
+from psycopg import Connection, Cursor
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from psycopg.rows import RowFactory
 
 from retrieval.errors import InvalidVectorError
 
 DIMENSIONS = 1024
 
+Row = TypeVar("Row")
 
-def unit_vector(values: Sequence[float]) -> list[float]:
+
+def unit_vector(values: Sequence[float]) -> HalfVector:
     """The direction of `DIMENSIONS` finite values; its length is 1, so that half precision neither over- nor
     underflows.
 
@@ -22,9 +31,20 @@ def unit_vector(values: Sequence[float]) -> list[float]:
     length = math.hypot(*values)
     if not (math.isfinite(length) and length > 0):
         raise InvalidVectorError("the vector has no direction")
-    return [value / length for value in values]
+    return HalfVector([value / length for value in values])
 
 
-def literal(values: Sequence[float]) -> str:
-    """pgvector's text form; 8 digits are more than half precision keeps."""
-    return "[" + ",".join([f"{value:.8g}" for value in values]) + "]"
+class HalfVectorDumper(Dumper):
+    """Sends a `HalfVector` in binary, without a type id: the statement casts it to `halfvec`."""
+
+    format = Format.BINARY
+
+    def dump(self, obj: HalfVector) -> bytes:
+        return obj.to_binary()
+
+
+def vector_cursor(conn: Connection[Any], row_factory: RowFactory[Row]) -> Cursor[Row]:
+    """A cursor whose parameters may be half vectors."""
+    cursor = conn.cursor(row_factory=row_factory)
+    cursor.adapters.register_dumper(HalfVector, HalfVectorDumper)
+    return cursor

@@ -1,0 +1,87 @@
+"""Faults that tests switch on at run time: what to do wrong, for which provider, how often, for which requests."""
+
+import threading
+import uuid
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Provider = Literal["anthropic", "openai", "voyage", "tavily", "langsmith"]
+FaultKind = Literal["status", "timeout", "malformed", "slow", "refusal"]
+
+
+class Fault(BaseModel):
+    """One fault rule.
+
+    status: the answer is an error of that status in the provider's format, with `retry_after` if given.
+    timeout: no answer within `delay_s` (default 600), then 504. slow: the answer comes `delay_s` (default 2) later.
+    malformed: structured output breaks off in the middle; without structured output the HTTP body does.
+    refusal: the model declines; Anthropic and OpenAI only, others are untouched.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    provider: Provider | Literal["*"]
+    kind: FaultKind
+    status: Annotated[int, Field(ge=400, le=599)] = 500
+    count: Annotated[int, Field(ge=1)] | None = None
+    match: str | None = None
+    retry_after: Annotated[float, Field(ge=0)] | None = None
+    delay_s: Annotated[float, Field(ge=0, le=3600)] | None = None
+
+    @model_validator(mode="after")
+    def _refusals_need_a_model(self) -> "Fault":
+        if self.kind == "refusal" and self.provider in ("voyage", "tavily", "langsmith"):
+            raise ValueError("only anthropic and openai can refuse")
+        return self
+
+    def concerns(self, provider: Provider, body: str) -> bool:
+        if self.kind == "refusal" and provider not in ("anthropic", "openai"):
+            return False
+        return self.provider in (provider, "*") and (self.match is None or self.match in body)
+
+
+class ArmedFault(BaseModel):
+    """A fault rule that is switched on: how often it may still strike (None: until cleared) and how often it has."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    fault: Fault
+    remaining: int | None
+    applied: int
+
+
+class FaultBook:
+    """The switched-on faults, oldest first; the first that concerns a request strikes it."""
+
+    def __init__(self) -> None:
+        self._armed: list[ArmedFault] = []
+        self._lock = threading.Lock()
+
+    def add(self, fault: Fault) -> ArmedFault:
+        armed = ArmedFault(id=uuid.uuid4().hex[:12], fault=fault, remaining=fault.count, applied=0)
+        with self._lock:
+            self._armed.append(armed)
+        return armed
+
+    def all(self) -> list[ArmedFault]:
+        """All faults that were added since the last clearing, spent ones too, with how often each struck."""
+        with self._lock:
+            return list(self._armed)
+
+    def clear(self) -> int:
+        with self._lock:
+            count, self._armed = len(self._armed), []
+        return count
+
+    def strike(self, provider: Provider, body: str) -> Fault | None:
+        """The fault for this request, counted; None if it goes unharmed."""
+        with self._lock:
+            for index, armed in enumerate(self._armed):
+                if armed.remaining == 0 or not armed.fault.concerns(provider, body):
+                    continue
+                left = None if armed.remaining is None else armed.remaining - 1
+                self._armed[index] = armed.model_copy(update={"remaining": left, "applied": armed.applied + 1})
+                return armed.fault
+        return None

@@ -1,0 +1,99 @@
+"""What was asked of the emulator, for tests and for people: a bounded log without secrets and without image bytes."""
+
+import base64
+import binascii
+import hashlib
+import re
+import threading
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+_KEPT = 2000
+_LONGEST_TEXT = 4000
+_LONGEST_BASE64 = 512
+_DATA_URL = re.compile(r"^data:([\w/+.-]+);base64,(.*)$", re.S)
+_BASE64 = re.compile(r"^[A-Za-z0-9+/\s]+={0,2}\s*$")
+_HEADERS = ("anthropic-version", "anthropic-beta", "user-agent", "x-stainless-retry-count", "x-client-source", "content-type")
+_SECRETS = frozenset({"api_key", "apikey", "authorization", "x-api-key"})
+
+
+class LoggedRequest(BaseModel):
+    """One request as it was served. `duration_ms` counts until the body was ready, delays of faults included."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    time: datetime
+    method: str
+    path: str
+    provider: str
+    kind: str | None
+    model: str | None
+    authentication: str | None
+    headers: dict[str, str]
+    body: Any
+    body_sha256: str
+    status: int
+    duration_ms: float
+    fault: str | None
+
+
+class RequestLog:
+    """The latest requests, oldest first."""
+
+    def __init__(self) -> None:
+        self._entries: deque[LoggedRequest] = deque(maxlen=_KEPT)
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def add(self, **fields: Any) -> None:  # noqa: ANN401 # validated by the model
+        with self._lock:
+            self._count += 1
+            self._entries.append(LoggedRequest(number=self._count, time=datetime.now(UTC), **fields))
+
+    def latest(self, provider: str | None, limit: int) -> list[LoggedRequest]:
+        """The latest `limit` entries, newest first."""
+        with self._lock:
+            chosen = [each for each in reversed(self._entries) if provider in (None, each.provider)]
+        return chosen[:limit]
+
+    def clear(self) -> int:
+        with self._lock:
+            count = len(self._entries)
+            self._entries.clear()
+        return count
+
+
+def telling_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that matter to a reader; never one that holds a secret."""
+    return {name: headers[name] for name in _HEADERS if name in headers}
+
+
+def digest(value: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """The body with images replaced by hash and size, long texts cut, and keys left out."""
+    match value:
+        case dict():
+            return {k: "(secret)" if k.lower() in _SECRETS else digest(v) for k, v in value.items()}
+        case list():
+            return [digest(each) for each in value]
+        case str():
+            return _short(value)
+        case _:
+            return value
+
+
+def _short(text: str) -> Any:  # noqa: ANN401 # a string, or an object in place of an image
+    found = _DATA_URL.match(text)
+    encoded = found[2] if found else text if len(text) > _LONGEST_BASE64 and _BASE64.match(text[:2000]) else None
+    if encoded is not None and " " not in encoded:
+        try:
+            data = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            data = None
+        if data is not None:
+            return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text)} characters)"

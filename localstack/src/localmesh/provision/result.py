@@ -1,0 +1,104 @@
+"""What stands after provisioning, in a form that is kept beside the mesh's state and read by whoever uses the mesh."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from localmesh.config import API_ID, MeshSettings
+from localmesh.provision.context import Context
+from localmesh.provision.identity import IdentityPool
+from manifests import Manifests
+
+PROVISIONED_FILE = "provisioned.json"
+
+
+class ProvisionedFunction(BaseModel):
+    """Where a function and what belongs to it can be found; queues only of consumers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    trigger: str
+    log_group: str
+    queue: str | None = None
+    queue_url: str | None = None
+    dead_letter_queue: str | None = None
+    dead_letter_queue_url: str | None = None
+
+
+class Provisioned(BaseModel):
+    """What stands after provisioning; kept as `provisioned.json` in the state folder."""
+
+    model_config = ConfigDict(frozen=True)
+
+    environment: str
+    region: str
+    account: str
+    emulator_url: str
+    api_url: str
+    api_id: str
+    user_pool_id: str
+    client_id: str
+    issuer: str
+    event_bus: str
+    archive: str
+    images_bucket: str
+    tables: dict[str, str]
+    functions: dict[str, ProvisionedFunction]
+    changes: tuple[str, ...]
+    seconds: float
+
+
+def load_provisioned(settings: MeshSettings) -> Provisioned:
+    """What the last provisioning left; FileNotFoundError before the first."""
+    return Provisioned.model_validate_json((settings.paths.root / PROVISIONED_FILE).read_text(encoding="utf-8"))
+
+
+def keep_result(settings: MeshSettings, result: Provisioned) -> None:
+    """Write it where `load_provisioned` finds it."""
+    text = result.model_dump_json(indent=2) + "\n"
+    (settings.paths.root / PROVISIONED_FILE).write_text(text, encoding="utf-8")
+
+
+def describe(context: Context, identity: IdentityPool, seconds: float) -> Provisioned:
+    """The result of a run that took so many seconds."""
+    settings, names = context.settings, context.names
+    return Provisioned(
+        environment=names.environment,
+        region=names.region,
+        account=names.account,
+        emulator_url=settings.emulator_url,
+        api_url=settings.api_url,
+        api_id=API_ID,
+        user_pool_id=identity.user_pool_id,
+        client_id=identity.client_id,
+        issuer=identity.issuer,
+        event_bus=names.bus,
+        archive=names.bus,
+        images_bucket=names.images_bucket,
+        tables={table: names.table(table) for table in _table_names(context.manifests)},
+        functions=_functions(context),
+        changes=tuple(str(change) for change in context.changes),
+        seconds=round(seconds, 3),
+    )
+
+
+def _functions(context: Context) -> dict[str, ProvisionedFunction]:
+    names, functions_by_key = context.names, {}
+    for ref in context.manifests.functions:
+        queue = names.function(ref) if ref.function.queue else None
+        dead = names.dead_letter_queue(ref) if ref.function.queue else None
+        functions_by_key[f"{ref.service.service}.{ref.name}"] = ProvisionedFunction(
+            name=names.function(ref),
+            trigger=ref.function.trigger,
+            log_group=names.log_group(ref),
+            queue=queue,
+            queue_url=context.deployment.queue_url(queue) if queue else None,
+            dead_letter_queue=dead,
+            dead_letter_queue_url=context.deployment.queue_url(dead) if dead else None,
+        )
+    return functions_by_key
+
+
+def _table_names(manifests: Manifests) -> list[str]:
+    return [table for service in manifests.services.values() for table in service.tables]

@@ -1,0 +1,108 @@
+"""From a known picture to a stored version of its description; the events and the routes both end here."""
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from analysis import repository
+from analysis.describing import Describer, Result
+from analysis.errors import RenditionMissingError
+from analysis.models import Provider
+from analysis.prompts import Prompt
+from analysis.providers import Choice
+from analysis.repository import AnalysisRecord, PictureRecord
+from analysis.vision import Picture
+from chassis.database import Database
+from chassis.errors import ObjectMissingError
+from chassis.observability import MetricUnit, metrics
+from chassis.work import UnitOfWork
+from contracts import Contract, Event, new_event
+from contracts.analysis import ItemAnalyzed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """By which model and under which prompt a picture is to be described."""
+
+    choice: Choice
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What made us describe: an event, or a request with its correlation and trace."""
+
+    event: Event[Contract] | None = None
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True)
+class Analyst:
+    """Describes pictures and keeps what comes of it. `load` reads an object of the images bucket."""
+
+    database: Database
+    load: Callable[[str], bytes]
+    describer: Describer
+
+    def plan(self, provider: Provider | None = None, model: str | None = None) -> Plan:
+        """The plan for a request; without wishes, the configured one."""
+        return Plan(self.describer.providers.choose(provider, model), self.describer.prompts.current())
+
+    def describe(self, picture: PictureRecord, plan: Plan, *, fresh: bool, fallback: bool, budget_s: float) -> Result:
+        """A description by the plan: one that the tenant has paid for already, unless it is to be `fresh`.
+
+        Takes up to `budget_s` seconds. Raises like `Describer.describe`, and RenditionMissingError.
+        """
+        deadline = time.monotonic() + budget_s
+        if not fresh:
+            with self.database.transaction() as connection:
+                known = repository.find_result(
+                    connection, picture.tenant_id, picture.sha256, plan.prompt.id, plan.choice
+                )
+            if known is not None:
+                metrics.add_metric("DescriptionsReused", MetricUnit.Count, 1)
+                return replace(known, input_tokens=0, output_tokens=0, cost_usd=0.0)
+        return self.describer.describe(
+            lambda: self._picture(picture), plan.choice, plan.prompt, deadline=deadline, fallback=fallback
+        )
+
+    def keep(self, work: UnitOfWork, picture: PictureRecord, result: Result, cause: Cause) -> AnalysisRecord:
+        """Store the item's next version and tell the world, in the caller's transaction."""
+        created_at = datetime.now(UTC)
+        record = repository.add_analysis(work.connection, picture, str(uuid.uuid4()), result, created_at)
+        repository.end_lease(work.connection, picture.tenant_id, picture.item_id)
+        fact = ItemAnalyzed(
+            analysis_id=record.analysis_id,
+            version=record.version,
+            filename=picture.filename,
+            original_filename=picture.original_filename,
+            description=result.description,
+            provider=result.provider,
+            model=result.model,
+            prompt_id=result.prompt_id,
+            trace_id=result.trace_id,
+            input_tokens=result.input_tokens,
+            output_tokens=result.output_tokens,
+            cost_usd=result.cost_usd,
+        )
+        work.record(
+            new_event(
+                fact,
+                subject=picture.item_id,
+                tenant_id=picture.tenant_id,
+                cause=cause.event,
+                correlation_id=cause.correlation_id,
+                traceparent=cause.traceparent,
+                time=created_at,
+            )
+        )
+        return record
+
+    def _picture(self, picture: PictureRecord) -> Picture:
+        try:
+            return Picture(self.load(picture.rendition_key), picture.media_type)
+        except ObjectMissingError as error:
+            raise RenditionMissingError("the rendition for the model is not in the bucket") from error

@@ -1,0 +1,117 @@
+"""The routes."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from analysis.models import Provider
+from analysis.repository import AnalysisRecord
+from analysis.requests import Requests, Wish
+from chassis.http import CallerDep, Response, create_api
+from contracts.analysis import Description
+
+_MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"
+
+
+class Analysis(BaseModel):
+    """One version of an item's description."""
+
+    id: str
+    item_id: str
+    version: int
+    category: str
+    summary: str
+    raw_response: Description
+    provider_used: str
+    model_used: str
+    trace_id: str | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, record: AnalysisRecord) -> "Analysis":
+        """As the API shows it."""
+        result = record.result
+        return cls(
+            id=record.analysis_id,
+            item_id=record.item_id,
+            version=record.version,
+            category=result.description.category,
+            summary=result.description.summary,
+            raw_response=result.description,
+            provider_used=result.provider,
+            model_used=result.model,
+            trace_id=result.trace_id,
+            created_at=record.created_at,
+        )
+
+
+class AnalyzeRequest(BaseModel):
+    """How to analyse; what is missing here may be in the query."""
+
+    model_config = ConfigDict(extra="ignore", protected_namespaces=())
+
+    force_reanalyze: bool | None = None
+    provider: Provider | None = None
+    model: str | None = Field(default=None, pattern=_MODEL_PATTERN)
+
+
+class AnalyzeAccepted(BaseModel):
+    """The analysis will be made; its result appears in the item's analyses."""
+
+    status: Literal["accepted"] = "accepted"
+    item_id: str
+    message: str = "the analysis will be made; look at the item's analyses"
+
+
+def build(requests: Requests) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
+    api = create_api()
+
+    @api.post("/items/<item_id>/analyze", summary="Describe an item", responses={202: {"description": "Accepted"}})
+    def analyze(
+        item_id: str,
+        caller: CallerDep,
+        body: Annotated[AnalyzeRequest | None, Body()] = None,
+        force_reanalyze: Annotated[bool | None, Query()] = None,
+        provider: Annotated[Provider | None, Query()] = None,
+        model: Annotated[str | None, Query(pattern=_MODEL_PATTERN)] = None,
+        prefer: Annotated[str | None, Header()] = None,
+    ) -> Response[Analysis | AnalyzeAccepted]:
+        """The existing description unless forced. Parameters may come in the query or as a JSON body, which wins."""
+        given = body or AnalyzeRequest()
+        force = given.force_reanalyze if given.force_reanalyze is not None else force_reanalyze
+        wish = Wish(bool(force), given.provider or provider, given.model or model)
+        if "respond-async" in _preferences(prefer):
+            existing = requests.request(caller, item_id, wish)
+            if existing is None:
+                return _answer(HTTPStatus.ACCEPTED, AnalyzeAccepted(item_id=item_id), **_APPLIED)
+            return _answer(HTTPStatus.OK, Analysis.of(existing))
+        return _answer(HTTPStatus.OK, Analysis.of(requests.analyze(caller, item_id, wish)))
+
+    @api.get("/items/<item_id>/analyses", summary="Every version of an item's description")
+    def list_analyses(item_id: str, caller: CallerDep) -> list[Analysis]:
+        """Newest first."""
+        return [Analysis.of(record) for record in requests.analyses(caller, item_id)]
+
+    @api.get("/analyses/<analysis_id>", summary="One version of a description")
+    def get_analysis(analysis_id: str, caller: CallerDep) -> Analysis:
+        """By its id."""
+        return Analysis.of(requests.analysis(caller, analysis_id))
+
+    return api
+
+
+_APPLIED = {"Preference-Applied": "respond-async"}
+
+
+def _preferences(prefer: str | None) -> set[str]:
+    """The names in a `Prefer` header (RFC 7240)."""
+    return {part.split(";")[0].split("=")[0].strip().lower() for part in (prefer or "").split(",")}
+
+
+def _answer(status: HTTPStatus, body: Any, **headers: str) -> Response[Any]:  # noqa: ANN401
+    return Response(status_code=status.value, content_type="application/json", body=body, headers=dict(headers))

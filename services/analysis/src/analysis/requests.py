@@ -1,0 +1,174 @@
+"""What the routes do: find the picture, wait for what is under way, describe."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TypeVar
+
+from analysis import repository
+from analysis.analyst import Analyst, Cause, Plan
+from analysis.errors import (
+    NotDescribedError,
+    ProviderNotConfiguredError,
+    ProviderUnavailableError,
+    RefusedError,
+    RenditionMissingError,
+)
+from analysis.models import Provider
+from analysis.repository import AnalysisRecord, PictureRecord
+from chassis.database import Connection
+from chassis.http import Caller, ProblemError, not_found
+from chassis.work import UnitsOfWork
+from contracts import new_event
+from contracts.analysis import AnalysisRequested
+
+T = TypeVar("T")
+
+_POLL_S = 0.2
+#: How long an upload may still be on its way through imaging.
+PICTURE_WAIT_S = 8.0
+#: How long to wait for an analysis that is under way already, before asking the caller to come back.
+LEASE_WAIT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a caller asks for."""
+
+    force: bool = False
+    provider: Provider | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Requests:
+    """The use cases behind the routes. `budget_s` bounds one request as a whole, below the gateway's 29 s."""
+
+    work: UnitsOfWork
+    analyst: Analyst
+    budget_s: float
+    picture_wait_s: float = PICTURE_WAIT_S
+    lease_wait_s: float = LEASE_WAIT_S
+
+    def analyses(self, caller: Caller, item_id: str) -> list[AnalysisRecord]:
+        """The item's versions, newest first; none yet for a picture that is being analysed."""
+        with self.work.database.transaction() as connection:
+            found = repository.analyses_of(connection, caller.tenant_id, item_id)
+            if not found and repository.find_picture(connection, caller.tenant_id, item_id) is None:
+                raise not_found("item", item_id)
+        return found
+
+    def analysis(self, caller: Caller, analysis_id: str) -> AnalysisRecord:
+        """One version."""
+        with self.work.database.transaction() as connection:
+            found = repository.find_analysis(connection, caller.tenant_id, analysis_id)
+        if found is None:
+            raise not_found("analysis", analysis_id)
+        return found
+
+    def analyze(self, caller: Caller, item_id: str, wish: Wish) -> AnalysisRecord:
+        """The item's newest version, made now if there is none or if it is forced.
+
+        Raises:
+            ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
+        """
+        began = time.monotonic()
+        picture = self._find_picture(caller, item_id)
+        if not wish.force:
+            existing = self._existing_or_lease(caller, item_id)
+            if existing is not None:
+                return existing
+        plan = self.analyst.plan(wish.provider, wish.model)
+        budget_s = self.budget_s - (time.monotonic() - began)
+        try:
+            result = self.analyst.describe(picture, plan, fresh=wish.force, fallback=True, budget_s=budget_s)
+        except (NotDescribedError, ProviderUnavailableError) as error:
+            if not wish.force:
+                with self.work.database.transaction() as connection:
+                    repository.end_lease(connection, caller.tenant_id, item_id)
+            raise _problem(error, plan) from error
+        with self.work.on(caller.tenant_id, item_id) as work:
+            if work.is_deleted():
+                raise not_found("item", item_id)
+            quicker = None if wish.force else repository.latest_analysis(work.connection, caller.tenant_id, item_id)
+            cause = Cause(correlation_id=caller.correlation_id, traceparent=caller.traceparent)
+            return quicker or self.analyst.keep(work, picture, result, cause)
+
+    def request(self, caller: Caller, item_id: str, wish: Wish) -> AnalysisRecord | None:
+        """Have it described behind the answer; the existing version when there is one and it is not forced."""
+        self._find_picture(caller, item_id)
+        with self.work.on(caller.tenant_id, item_id) as work:
+            if work.is_deleted():
+                raise not_found("item", item_id)
+            existing = repository.latest_analysis(work.connection, caller.tenant_id, item_id)
+            if existing is not None and not wish.force:
+                return existing
+            if wish.force or not repository.is_leased(work.connection, caller.tenant_id, item_id):
+                fact = AnalysisRequested(force=wish.force, provider=wish.provider, model=wish.model)
+                work.record(
+                    new_event(
+                        fact,
+                        subject=item_id,
+                        tenant_id=caller.tenant_id,
+                        correlation_id=caller.correlation_id,
+                        traceparent=caller.traceparent,
+                    )
+                )
+        return None
+
+    def _find_picture(self, caller: Caller, item_id: str) -> PictureRecord:
+        def look(connection: Connection) -> PictureRecord | None:
+            if repository.is_deleted(connection, caller.tenant_id, item_id):
+                raise not_found("item", item_id)
+            return repository.find_picture(connection, caller.tenant_id, item_id)
+
+        picture = self._poll(look, self.picture_wait_s)
+        if picture is None:
+            raise not_found("item", item_id)
+        return picture
+
+    def _existing_or_lease(self, caller: Caller, item_id: str) -> AnalysisRecord | None:
+        """The newest version, or None once it is ours to make one."""
+        tenant_id = caller.tenant_id
+
+        def look(connection: Connection) -> tuple[AnalysisRecord | None] | None:
+            existing = repository.latest_analysis(connection, tenant_id, item_id)
+            ours = existing is None and repository.take_lease(connection, tenant_id, item_id, self.budget_s)
+            return (existing,) if existing or ours else None
+
+        settled = self._poll(look, self.lease_wait_s)
+        if settled is None:
+            raise ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "analysis-under-way", "the item is being analysed; ask again soon"
+            )
+        return settled[0]
+
+    def _poll(self, look: Callable[[Connection], T | None], wait_s: float) -> T | None:
+        deadline = time.monotonic() + wait_s
+        while True:
+            with self.work.database.transaction() as connection:
+                found = look(connection)
+            if found is not None or time.monotonic() >= deadline:
+                return found
+            time.sleep(_POLL_S)
+
+
+def _problem(error: NotDescribedError | ProviderUnavailableError, plan: Plan) -> ProblemError:
+    provider = plan.choice.provider
+    match error:
+        case ProviderNotConfiguredError():
+            return ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", f"there is no working key for {provider}"
+            )
+        case ProviderUnavailableError():
+            return ProblemError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "provider-unavailable", f"{provider} does not answer; try again later"
+            )
+        case RefusedError():
+            return ProblemError(
+                HTTPStatus.UNPROCESSABLE_ENTITY, "refused", f"the model of {provider} declines to describe this picture"
+            )
+        case RenditionMissingError():
+            return ProblemError(HTTPStatus.CONFLICT, "rendition-missing", "the item has no picture for models")
+    return ProblemError(HTTPStatus.BAD_GATEWAY, error.reason.value, str(error))

@@ -1,0 +1,221 @@
+"""Conversations from turns: list, history, deletion, expiry, limit; in any order and any number of deliveries."""
+
+import itertools
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts import Contract, Event, replayed
+from contracts.sessions import SessionExpired
+
+Turn = Callable[..., Event[Contract]]
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def session() -> str:
+    return str(uuid.uuid4())
+
+
+def contents(running: Any, session: str, tenant: str = "ann") -> list[str]:
+    """The questions of the history, oldest first; empty when there is no such session."""
+    answer = running.request("GET", f"/chat/{session}/history", tenant)
+    if answer.status == 404:
+        return []
+    assert answer.status == 200
+    assert answer.body["message_count"] == len(answer.body["messages"])
+    return [message["content"] for message in answer.body["messages"] if message["role"] == "user"]
+
+
+@pytest.mark.integration
+def test_turns_become_a_history_and_a_list(running: Any, make_turn: Turn, session: str) -> None:
+    first, second = make_turn("ann", session, 1, ago=2 * MINUTE), make_turn("ann", session, 2, ago=MINUTE)
+    assert running.hear(first, second) == []
+    answer = running.request("GET", f"/chat/{session}/history", "ann")
+    assert answer.status == 200
+    assert set(answer.body) == {"session_id", "messages", "created_at", "last_activity", "message_count"}
+    assert [(m["role"], m["content"]) for m in answer.body["messages"]] == [
+        ("user", "question 1"),
+        ("assistant", "answer to question 1"),
+        ("user", "question 2"),
+        ("assistant", "answer to question 2"),
+    ]
+    assert answer.body["messages"][1]["search_results"] == [{"score": 0.25}]
+    listed = running.request("GET", "/chat/sessions", "ann").body
+    entry = {name: answer.body[name] for name in ("session_id", "created_at", "last_activity", "message_count")}
+    assert listed["sessions"] == [entry]
+    assert datetime.fromisoformat(entry["last_activity"]) == second.time
+    assert listed["stats"]["active_sessions"] == 1
+    assert listed["stats"]["total_messages"] == 4
+    assert listed["stats"]["last_cleanup"] is None
+
+
+@pytest.mark.integration
+def test_any_order_and_duplicates_give_the_same(running: Any, make_turn: Turn) -> None:
+    tried = 0
+    for order in itertools.permutations(range(3)):
+        session = str(uuid.uuid4())
+        turns = [make_turn("ann", session, n + 1, ago=(5 - n) * MINUTE) for n in range(3)]
+        for index in (*order, *order):
+            assert running.hear(turns[index]) == []
+            # A replay passes the inbox: the effects themselves have to be idempotent.
+            assert running.hear(replayed(turns[index], replay_id=f"{tried}-{index}", replay_for="sessions")) == []
+        assert contents(running, session) == ["question 1", "question 2", "question 3"]
+        tried += 1
+    assert tried == 6
+    assert running.request("GET", "/chat/sessions", "ann").body["stats"]["total_messages"] == 36
+
+
+@pytest.mark.integration
+def test_the_most_recent_come_first_and_the_limit_holds(running: Any, make_turn: Turn) -> None:
+    sessions = [str(uuid.uuid4()) for _ in range(4)]
+    for age in (2, 0, 3, 1):
+        running.hear(make_turn("ann", sessions[age], ago=age * MINUTE))
+    listed = running.request("GET", "/chat/sessions", "ann", query={"limit": "3"})
+    assert [entry["session_id"] for entry in listed.body["sessions"]] == sessions[:3]
+    assert listed.body["stats"]["active_sessions"] == 4
+    for bad in ("0", "101", "x"):
+        assert running.request("GET", "/chat/sessions", "ann", query={"limit": bad}).status == 422
+
+
+@pytest.mark.integration
+def test_the_same_id_of_two_users_is_two_conversations(running: Any, make_turn: Turn, session: str) -> None:
+    running.hear(make_turn("ann", session, text="of ann"), make_turn("bob", session, text="of bob"))
+    assert contents(running, session, "ann") == ["of ann"]
+    assert contents(running, session, "bob") == ["of bob"]
+    assert running.request("DELETE", f"/chat/{session}", "ann").status == 200
+    assert contents(running, session, "ann") == []
+    assert contents(running, session, "bob") == ["of bob"]
+    assert running.request("GET", "/chat/sessions", "eve").body["sessions"] == []
+    missing = running.request("GET", f"/chat/{session}/history", "eve")
+    assert missing.status == 404
+    assert missing.body["type"].endswith(":not-found")
+    assert running.request("DELETE", f"/chat/{session}", "eve").status == 404
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("path", ["/chat/{}", "/chat/sessions/{}"])
+def test_deleted_stays_deleted_until_a_new_beginning(running: Any, make_turn: Turn, session: str, path: str) -> None:
+    old = [make_turn("ann", session, turn, ago=(5 - turn) * MINUTE) for turn in (1, 2)]
+    late = make_turn("ann", session, 3, ago=MINUTE)
+    running.hear(*old)
+    answer = running.request("DELETE", path.format(session), "ann")
+    assert (answer.status, answer.body) == (200, {"status": "deleted", "session_id": session})
+    assert running.items("ann", session) == []
+    assert [event.type for event in running.said("ann", session)] == ["collections.sessions.session-deleted.v1"]
+    assert running.request("DELETE", path.format(session), "ann").status == 404
+
+    running.hear(late, *(replayed(event, replay_id="again", replay_for="sessions") for event in old))
+    assert running.items("ann", session) == []
+    under_way = make_turn("ann", session, 4, text="completed after the deletion")
+    running.hear(under_way)
+    assert contents(running, session) == []
+    assert running.request("GET", "/chat/sessions", "ann").body["sessions"] == []
+
+    anew = [make_turn("ann", session, turn, text=f"new {turn}") for turn in (1, 2)]
+    running.hear(*reversed(anew))
+    assert contents(running, session) == ["new 1", "new 2"]
+    assert running.request("DELETE", path.format(session), "ann").status == 200
+    assert contents(running, session) == []
+
+
+@pytest.mark.integration
+def test_a_new_beginning_after_idleness_replaces_the_old(running: Any, make_turn: Turn, session: str) -> None:
+    old = [make_turn("ann", session, turn, ago=timedelta(hours=6) - turn * MINUTE) for turn in (1, 2)]
+    new = make_turn("ann", session, 1, text="new")
+    for order in itertools.permutations([*old, new]):
+        tenant = str(uuid.uuid4())
+        running.hear(*(replace(event, tenant_id=tenant, id=str(uuid.uuid4())) for event in order))
+        assert contents(running, session, tenant) == ["new"]
+        assert len(running.items(tenant, session)) == 2
+
+
+@pytest.mark.integration
+def test_expired_is_gone_at_once_and_ended_by_the_clean_up(running: Any, make_turn: Turn, session: str) -> None:
+    stale = make_turn("ann", session, ago=timedelta(hours=4, seconds=1))
+    fresh = str(uuid.uuid4())
+    running.hear(stale, make_turn("ann", fresh, ago=timedelta(hours=3)), make_turn("bob", session, ago=MINUTE))
+    assert running.items("ann", session) != []
+    assert contents(running, session) == []
+    assert running.request("DELETE", f"/chat/{session}", "ann").status == 404
+    assert [s["session_id"] for s in running.request("GET", "/chat/sessions", "ann").body["sessions"]] == [fresh]
+
+    assert running.handler.cleanup({}, None)["expired"] == 1
+    assert running.items("ann", session) == []
+    (said,) = running.said("ann", session)
+    assert said.data == SessionExpired(reason="idle", last_activity=stale.time)
+    assert running.said("bob", session) == []
+    assert running.handler.cleanup({}, None)["expired"] == 0
+    stats = running.request("GET", "/chat/sessions", "ann").body["stats"]
+    assert stats["last_cleanup"]["expired"] == 0
+    assert stats["active_sessions"] == 1
+
+
+@pytest.mark.integration
+def test_the_clean_up_is_counted_per_user(running: Any, make_turn: Turn) -> None:
+    for tenant in ("ann", "ann", "bob"):
+        running.hear(make_turn(tenant, str(uuid.uuid4()), ago=timedelta(hours=5)))
+    assert running.handler.cleanup({}, None)["expired"] == 3
+    for tenant, own in (("ann", 2), ("bob", 1), ("eve", 0)):
+        cleanup = running.request("GET", "/chat/sessions", tenant).body["stats"]["last_cleanup"]
+        assert cleanup["expired"] == own
+        assert datetime.now(UTC) - datetime.fromisoformat(cleanup["finished_at"]) < MINUTE
+
+
+@pytest.mark.integration
+def test_a_turn_under_way_at_the_expiry_goes_on(running: Any, make_turn: Turn, session: str) -> None:
+    running.hear(make_turn("ann", session, 1, ago=timedelta(hours=5)))
+    running.handler.cleanup({}, None)
+    running.hear(make_turn("ann", session, 2, text="still there"))
+    assert contents(running, session) == ["still there"]
+
+
+@pytest.mark.integration
+def test_beyond_the_limit_the_oldest_ends(running: Any, make_turn: Turn, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = [str(uuid.uuid4()) for _ in range(102)]
+    for start in range(0, 102, 10):
+        ages = range(start, min(start + 10, 102))
+        assert running.hear(*(make_turn("ann", sessions[n], ago=timedelta(seconds=200 - n)) for n in ages)) == []
+    listed = running.request("GET", "/chat/sessions", "ann", query={"limit": "100"}).body
+    assert [entry["session_id"] for entry in listed["sessions"]] == sessions[:1:-1]
+    for ended in sessions[:2]:
+        (said,) = running.said("ann", ended)
+        assert isinstance(said.data, SessionExpired)
+        assert said.data.reason == "limit"
+        assert running.items("ann", ended) == []
+
+
+@pytest.mark.integration
+def test_a_silent_table_leaves_the_turn_in_the_queue(
+    running: Any, make_turn: Turn, session: str, configured: Any
+) -> None:
+    turn = make_turn("ann", session)
+    running.dynamodb.delete_table(TableName=running.table)
+    assert running.request("GET", f"/chat/{session}/history", "ann").status == 503
+    assert len(running.hear(turn)) == 1
+    running.dynamodb.create_table(
+        TableName=running.table,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+    )
+    assert running.hear(turn) == []
+    assert contents(running, session) == ["question 1"]
+
+
+def test_no_ai_package_is_imported() -> None:
+    program = (
+        "import sys, sessions.handler; "
+        "print([m for m in sys.modules if m.partition('.')[0] in "
+        "{'langchain', 'langchain_core', 'langgraph', 'anthropic', 'openai', 'voyageai', 'tavily', 'langsmith', 'numpy'}])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env={"SERVICE": "sessions"}
+    )
+    assert out.stdout.strip() == "[]"

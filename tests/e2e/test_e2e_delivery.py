@@ -1,0 +1,192 @@
+"""Delivery is at least once and unordered: duplicates, reordered events, deletion under way, poison."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import RunningMesh, eventually
+from mesh.client import Api
+
+pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
+
+Draw = Callable[..., Path]
+SERVICES = ("ingest", "imaging", "analysis", "embedding")
+
+
+def stored_events(mesh: RunningMesh, item_id: str) -> list[dict[str, Any]]:
+    """Every event about the item in all event stores, in the order of the services."""
+    return [
+        row["event"]
+        for service in SERVICES
+        for row in mesh.rows(f"SELECT event FROM {service}.events WHERE stream_id = %s ORDER BY position", item_id)
+    ]
+
+
+def inbox_sizes(mesh: RunningMesh) -> dict[str, int]:
+    return {
+        service: mesh.rows(f"SELECT count(*) AS n FROM {service}.inbox")[0]["n"]
+        for service in (*SERVICES, "search", "chat", "sessions")
+    }
+
+
+def read_models(mesh: RunningMesh, item_id: str) -> dict[str, list[dict[str, Any]]]:
+    """What each service keeps about the item, table by table: tables with an item_id column, and ingest's items."""
+    tables = mesh.rows(
+        """
+        SELECT table_schema, table_name, column_name FROM information_schema.columns
+        WHERE table_schema = ANY(%s) AND column_name = ANY(%s)
+          AND table_name NOT IN ('events', 'inbox', 'outbox', 'tombstones')
+        """,
+        [*SERVICES, "search", "chat", "sessions"],
+        ["item_id", "id"],
+    )
+    kept = {}
+    for table in tables:
+        schema, name, column = table["table_schema"], table["table_name"], table["column_name"]
+        rows = mesh.rows(f"SELECT * FROM {schema}.{name} WHERE {column}::text = %s", item_id)
+        if rows:
+            kept[f"{schema}.{name}"] = sorted(rows, key=str)
+    return kept
+
+
+def queues_are_empty(mesh: RunningMesh) -> bool:
+    sqs = mesh.aws("sqs")
+    for function in mesh.provisioned.functions.values():
+        if function.queue_url:
+            attributes = sqs.get_queue_attributes(
+                QueueUrl=function.queue_url,
+                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+            )["Attributes"]
+            if any(int(count) for count in attributes.values()):
+                return False
+    return True
+
+
+def test_duplicates_have_no_second_effect(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    item = alice.upload(picture())
+    alice.follow([item["id"]])
+    eventually(lambda: queues_are_empty(mesh))
+    before_events = stored_events(mesh, item["id"])
+    before_models = read_models(mesh, item["id"])
+    assert len(before_events) == 4
+    mesh.providers("DELETE", "/_requests")
+    for event in before_events * 2:
+        mesh.put_event(event)
+    # A marker published last tells when the duplicates before it have been delivered.
+    marker = alice.upload(picture("marker"))
+    alice.follow([marker["id"]])
+    eventually(lambda: queues_are_empty(mesh))
+    assert stored_events(mesh, item["id"]) == before_events
+    assert read_models(mesh, item["id"]) == before_models
+    assert mesh.dead_letters() == {}
+
+
+def test_events_of_an_item_may_come_in_any_order(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    """The facts of a finished item, told again backwards under a new id, lead to the same read models."""
+    original = alice.upload(picture("in any order"))
+    alice.follow([original["id"]])
+    eventually(lambda: queues_are_empty(mesh))
+    events = stored_events(mesh, original["id"])
+    twin = "11111111-2222-4333-8444-" + original["id"][-12:]
+
+    def told_again(event: dict[str, Any]) -> dict[str, Any]:
+        text = json.dumps({**event, "id": f"again-{event['id']}"})
+        document: dict[str, Any] = json.loads(text.replace(original["id"], twin))
+        if "analysis_id" in document["data"]:
+            document["data"]["analysis_id"] = f"twin-{document['data']['analysis_id']}"
+        return document
+
+    for event in reversed([event for event in events if "item-uploaded" not in event["type"]]):
+        mesh.put_event(told_again(event))
+
+    def found() -> bool:
+        answer = alice.search("picture", search_type="vector", top_k=50, include_answer=False)
+        return twin in {result["item_id"] for result in answer["results"]}
+
+    eventually(found)
+    eventually(lambda: queues_are_empty(mesh))
+    ours, theirs = read_models(mesh, original["id"]), read_models(mesh, twin)
+    for table in ("search.documents", "chat.documents"):
+        headline = [row["headline"] for row in ours[table]]
+        assert [row["headline"] for row in theirs[table]] == headline
+    assert mesh.dead_letters() == {}
+
+
+def test_deletion_reaches_every_store(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    item = alice.upload(picture("soon gone"))
+    kept = alice.upload(picture("stays"))
+    final = alice.follow([item["id"], kept["id"]])[item["id"]]
+    assert mesh.keys(item["id"])
+    assert read_models(mesh, item["id"])
+    assert alice.delete(item["id"]) == {"status": "deleted", "id": item["id"]}
+    assert alice.request("GET", f"/items/{item['id']}").status_code == 404
+    assert alice.request("GET", f"/images/{item['filename']}").status_code == 404
+    assert alice.request("DELETE", f"/items/{item['id']}").status_code == 404
+    eventually(lambda: not mesh.keys(item["id"]))
+    eventually(lambda: not read_models(mesh, item["id"]))
+    for search_type in ("bm25", "vector", "hybrid"):
+        answer = alice.search("picture soon gone", search_type=search_type, top_k=50)
+        assert item["id"] not in {result["item_id"] for result in answer["results"]}
+    assert alice.request("GET", f"/items/{item['id']}/analyses").status_code == 404
+    assert alice.request("GET", f"/analyses/{final['latest_analysis']['id']}").status_code == 404
+    assert [entry["id"] for entry in alice.items()] == [kept["id"]]
+    assert len(mesh.keys(kept["id"])) == 3
+
+
+def test_deleted_stays_deleted_whatever_comes_later(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    item = alice.upload(picture("a ghost"))
+    alice.follow([item["id"]])
+    events = stored_events(mesh, item["id"])
+    alice.delete(item["id"])
+    eventually(lambda: not mesh.keys(item["id"]) and not read_models(mesh, item["id"]))
+    for event in events:
+        mesh.put_event({**event, "id": f"late-{event['id']}"})
+    marker = alice.upload(picture("marker"))
+    alice.follow([marker["id"]])
+    eventually(lambda: queues_are_empty(mesh))
+    assert not read_models(mesh, item["id"])
+    assert not mesh.keys(item["id"])
+    assert alice.request("GET", f"/items/{item['id']}").status_code == 404
+
+
+def test_deletion_while_the_item_is_still_on_its_way(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    items = [alice.upload(picture(f"hurry {number}")) for number in range(8)]
+    for item in items:
+        alice.delete(item["id"])
+    eventually(lambda: queues_are_empty(mesh))
+    for item in items:
+        eventually(lambda item=item: not mesh.keys(item["id"]))  # type: ignore[misc]  # bound per loop
+        assert not read_models(mesh, item["id"])
+    assert alice.json("GET", "/items")["total"] == 0
+    assert mesh.dead_letters() == {}
+
+
+def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_holds_up_nobody(
+    alice: Api, picture: Draw, mesh: RunningMesh
+) -> None:
+    sqs = mesh.aws("sqs")
+    function = mesh.provisioned.functions["collections-local-imaging-events"]
+    document = {
+        "specversion": "1.0",
+        "id": "poison",
+        "source": "collections.ingest",
+        "type": "collections.ingest.item-uploaded.v1",
+        "subject": "x",
+        "time": "2026-11-22T00:00:00Z",
+        "data": {},
+    }
+    mesh.put_event(document)
+    item = alice.upload(picture("behind the poison"))
+    assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
+    letters = eventually(
+        lambda: sqs.receive_message(
+            QueueUrl=function.dead_letter_queue_url, MessageAttributeNames=["All"], MaxNumberOfMessages=10
+        ).get("Messages")
+    )
+    assert [letter["MessageAttributes"]["reason"]["StringValue"] for letter in letters] == ["invalid-event"]
+    assert "tenantid" in letters[0]["MessageAttributes"]["detail"]["StringValue"]
+    for letter in letters:
+        sqs.delete_message(QueueUrl=function.dead_letter_queue_url, ReceiptHandle=letter["ReceiptHandle"])

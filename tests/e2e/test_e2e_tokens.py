@@ -1,0 +1,102 @@
+"""Who may come in: missing, garbled, expired, foreign and tampered tokens stay outside."""
+
+import base64
+import json
+
+import pytest
+
+from conftest import PASSWORD, RunningMesh, eventually
+from manifests import load_manifests
+from manifests.model import RouteAuth
+from mesh.client import Api, Identity
+
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
+
+
+def protected_routes() -> list[tuple[str, str]]:
+    from localmesh.paths import REPOSITORY
+
+    manifests = load_manifests(REPOSITORY)
+    routes = [
+        route for service in manifests.services.values() for f in service.functions.values() for route in f.routes
+    ]
+    return sorted(
+        (route.method, route.path.replace("{", "").replace("}", "")) for route in routes if route.auth is RouteAuth.JWT
+    )
+
+
+def sign_in(mesh: RunningMesh, email: str) -> str:
+    mesh.identity.ensure_user(email, PASSWORD)
+    return mesh.identity.sign_in(email, PASSWORD)
+
+
+def refused(mesh: RunningMesh, token: str | None) -> bool:
+    return Api(mesh.provisioned.api_url, token).request("GET", "/items").status_code == 401
+
+
+@pytest.mark.parametrize(("method", "path"), protected_routes())
+def test_every_route_but_the_public_ones_asks_for_a_token(method: str, path: str, mesh: RunningMesh) -> None:
+    assert Api(mesh.provisioned.api_url, None).request(method, path).status_code == 401
+
+
+def test_a_valid_token_opens_and_its_forgeries_do_not(mesh: RunningMesh) -> None:
+    token = sign_in(mesh, "tokens@example.com")
+    header, claims, signature = token.split(".")
+    assert not refused(mesh, token)
+    assert refused(mesh, "garbage")
+    assert refused(mesh, f"{header}.{claims}.{signature[:-4]}AAAA")
+    forged = json.loads(base64.urlsafe_b64decode(claims + "=="))
+    forged["sub"] = "somebody-else"
+    body = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode().rstrip("=")
+    assert refused(mesh, f"{header}.{body}.{signature}")
+    unsigned = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').decode().rstrip("=")
+    assert refused(mesh, f"{unsigned}.{body}.")
+    assert refused(mesh, f"{unsigned}.{claims}.")
+
+
+def test_an_expired_token_is_refused(mesh: RunningMesh) -> None:
+    cognito = mesh.aws("cognito-idp")
+    ids = {"UserPoolId": mesh.provisioned.user_pool_id, "ClientId": mesh.provisioned.client_id}
+    client = cognito.describe_user_pool_client(**ids)["UserPoolClient"]
+    kept = {
+        name: client[name]
+        for name in ("ClientName", "ExplicitAuthFlows", "AccessTokenValidity", "TokenValidityUnits")
+        if client.get(name)
+    }
+    cognito.update_user_pool_client(
+        **ids, **{**kept, "AccessTokenValidity": 3, "TokenValidityUnits": {"AccessToken": "seconds"}}
+    )
+    try:
+        token = sign_in(mesh, "expired@example.com")
+    finally:
+        cognito.update_user_pool_client(**ids, **kept)
+    assert not refused(mesh, token), "it has to be good before it can expire"
+    eventually(lambda: refused(mesh, token), timeout_s=30)
+
+
+def test_a_token_of_another_pool_is_refused(mesh: RunningMesh) -> None:
+    cognito = mesh.aws("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="somebody-elses")["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="theirs", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    foreign = Identity(
+        endpoint_url=mesh.settings.emulator_url, region=mesh.settings.region, user_pool_id=pool, client_id=client
+    )
+    foreign.ensure_user("foreign@example.com", PASSWORD)
+    assert refused(mesh, foreign.sign_in("foreign@example.com", PASSWORD))
+
+
+def test_a_token_of_another_client_of_our_pool_is_refused(mesh: RunningMesh) -> None:
+    cognito = mesh.aws("cognito-idp")
+    client = cognito.create_user_pool_client(
+        UserPoolId=mesh.provisioned.user_pool_id, ClientName="other", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    other = Identity(
+        endpoint_url=mesh.settings.emulator_url,
+        region=mesh.settings.region,
+        user_pool_id=mesh.provisioned.user_pool_id,
+        client_id=client,
+    )
+    other.ensure_user("other@example.com", PASSWORD)
+    assert refused(mesh, other.sign_in("other@example.com", PASSWORD))

@@ -1,0 +1,168 @@
+"""Names, environment variables, patterns and policies that are derived from manifests."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifests import (
+    Build,
+    DatabaseAddress,
+    Deployment,
+    FunctionRef,
+    Names,
+    NameTooLongError,
+    aws_pattern,
+    bus_pattern,
+    function_environment,
+    function_policy,
+    load_manifests,
+    queue_policy,
+    queue_visibility_s,
+    schedule_input,
+)
+
+NAMES = Names("test", "eu-west-1", "123456789012")
+DEPLOYMENT = Deployment(
+    names=NAMES,
+    database=DatabaseAddress("db.example", 5432, "password", "require"),
+    queue_url_base="https://sqs.eu-west-1.amazonaws.com",
+    build=Build(git_sha="abc"),
+    extra={"VOYAGE_BASE_URL": "http://127.0.0.1:1/voyage/v1"},
+)
+BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/collections-test"
+
+
+@pytest.fixture
+def functions(root: Path) -> dict[str, FunctionRef]:
+    return {f"{ref.service.service}.{ref.name}": ref for ref in load_manifests(root).functions}
+
+
+def actions(policy: dict[str, Any]) -> dict[str, list[str]]:
+    """Resources by action."""
+    return {action: item["Resource"] for item in policy["Statement"] for action in item["Action"]}
+
+
+def test_names(functions: dict[str, FunctionRef]) -> None:
+    ref = functions["listener.events"]
+    assert NAMES.function(ref) == "collections-test-listener-events"
+    assert NAMES.dead_letter_queue(ref) == "collections-test-listener-events-dlq"
+    assert NAMES.images_bucket == "collections-test-images"
+    assert NAMES.parameter("voyage-api-key") == "/collections/test/voyage-api-key"
+    assert NAMES.rule_arn("r") == "arn:aws:events:eu-west-1:123456789012:rule/r"
+    assert NAMES.rule_arn("r", "b") == "arn:aws:events:eu-west-1:123456789012:rule/b/r"
+    with pytest.raises(NameTooLongError):
+        Names("e" * 40, "eu-west-1", "123456789012").function(ref)
+
+
+def test_environment_of_an_http_function(root: Path, functions: dict[str, FunctionRef]) -> None:
+    variables = function_environment(load_manifests(root), DEPLOYMENT, functions["talker.http"])
+    expected = {
+        "SERVICE": "talker",
+        "FUNCTION": "http",
+        "ENVIRONMENT": "test",
+        "EVENT_BUS": "collections-test",
+        "IMAGES_BUCKET": "collections-test-images",
+        "PARAMETER_PREFIX": "/collections/test",
+        "DATABASE_ROLE": "talker",
+        "DATABASE_SCHEMA": "talker",
+        "DATABASE_NAME": "collections",
+        "DATABASE_PORT": "5432",
+        "TABLE_NOTES": "collections-test-notes",
+        "GREETING": "hello",
+        "GIT_SHA": "abc",
+        "VOYAGE_BASE_URL": "http://127.0.0.1:1/voyage/v1",
+    }
+    assert expected.items() <= variables.items()
+    assert not {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "MAX_RECEIVES"} & set(variables)
+
+
+def test_environment_of_a_consumer_without_database(root: Path, functions: dict[str, FunctionRef]) -> None:
+    variables = function_environment(load_manifests(root), DEPLOYMENT, functions["listener.events"])
+    url = "https://sqs.eu-west-1.amazonaws.com/123456789012/collections-test-listener-events"
+    expected = {"QUEUE_URL": url, "DEAD_LETTER_QUEUE_URL": f"{url}-dlq", "MAX_RECEIVES": "4"}
+    assert expected.items() <= variables.items()
+    assert not any(name.startswith("DATABASE_") for name in variables)
+
+
+def test_patterns(functions: dict[str, FunctionRef]) -> None:
+    ref = functions["listener.events"]
+    assert bus_pattern(ref) == {
+        "detail-type": ["collections.talker.thing-said.v1"],
+        "detail": {"replayfor": [{"exists": False}, "listener"]},
+    }
+    assert bus_pattern(functions["talker.http"]) is None
+    (event,) = ref.service.aws_events_of("events")
+    assert aws_pattern(NAMES, event)["detail"] == {
+        "bucket": {"name": ["collections-test-images"]},
+        "object": {"key": [{"wildcard": "*/images/*"}]},
+    }
+    assert schedule_input(functions["talker.relay"])["function"] == "relay"
+    assert queue_visibility_s(ref) == 120
+
+
+def test_a_policy_holds_what_is_declared(functions: dict[str, FunctionRef]) -> None:
+    policy = function_policy(DEPLOYMENT, functions["talker.http"])
+    bucket, parameter = "arn:aws:s3:::collections-test-images", "arn:aws:ssm:eu-west-1:123456789012:parameter"
+    table = "arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-notes"
+    parameters = [f"{parameter}/collections/test/voyage-api-key", f"{parameter}/collections/test/database/talker"]
+    found = actions(policy)
+    assert found["events:PutEvents"] == [BUS]
+    assert found["s3:GetObject"] == [f"{bucket}/*/images/*"]
+    assert found["s3:PutObject"] == [f"{bucket}/*/images/*", f"{bucket}/*/renditions/*"]
+    assert found["s3:DeleteObject"] == [f"{bucket}/*/renditions/*"]
+    assert found["s3:ListBucket"] == [bucket]
+    assert found["dynamodb:PutItem"] == found["dynamodb:Query"] == [table, f"{table}/index/*"]
+    assert found["ssm:GetParameter"] == parameters
+    assert {"dynamodb:Scan", "xray:PutTraceSegments", "sqs:ReceiveMessage", "rds-db:connect"}.isdisjoint(found)
+    (publish,) = [item for item in policy["Statement"] if item["Action"] == ["events:PutEvents"]]
+    assert publish["Condition"] == {"StringEqualsIfExists": {"events:source": "collections.talker"}}
+
+
+def test_a_policy_holds_nothing_else(functions: dict[str, FunctionRef]) -> None:
+    queue = "arn:aws:sqs:eu-west-1:123456789012:collections-test-listener-events"
+    found = actions(function_policy(DEPLOYMENT, functions["listener.events"]))
+    group = found.pop("logs:PutLogEvents")
+    assert group[0].endswith(":log-group:/aws/lambda/collections-test-listener-events")
+    assert found.pop("logs:CreateLogStream") == group
+    assert found == {
+        "sqs:ChangeMessageVisibility": [queue],
+        "sqs:DeleteMessage": [queue],
+        "sqs:GetQueueAttributes": [queue],
+        "sqs:ReceiveMessage": [queue],
+        "sqs:SendMessage": [f"{queue}-dlq"],
+    }
+
+
+def test_iam_authentication_takes_the_place_of_the_password(functions: dict[str, FunctionRef]) -> None:
+    address = DatabaseAddress("db.example", 5432, "iam", "verify-full", resource_id="db-ABC")
+    found = actions(function_policy(dataclasses.replace(DEPLOYMENT, database=address), functions["talker.relay"]))
+    assert found["rds-db:connect"] == ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABC/talker"]
+    assert "ssm:GetParameter" not in found
+    assert found["xray:PutTraceSegments"] == ["*"]
+
+
+def test_only_the_rules_of_a_function_may_send_to_its_queue(functions: dict[str, FunctionRef]) -> None:
+    (statement,) = queue_policy(NAMES, functions["listener.events"], ["arn:rule"])["Statement"]
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": ["arn:rule"]}}
+
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def test_the_manifests_of_this_repository_stay_within_the_limits_of_aws() -> None:
+    manifests = load_manifests(REPOSITORY)
+    assert len(manifests.services) == 7
+    for ref in manifests.functions:
+        assert len(json.dumps(function_policy(DEPLOYMENT, ref))) < 10_240
+        assert len(json.dumps(bus_pattern(ref))) < 2_048
+        assert len(json.dumps(function_environment(manifests, DEPLOYMENT, ref))) < 4_096
+
+
+def test_no_function_of_this_repository_has_a_wildcard_for_a_resource_it_could_name() -> None:
+    for ref in load_manifests(REPOSITORY).functions:
+        for statement in function_policy(DEPLOYMENT, ref)["Statement"]:
+            if not statement["Action"][0].startswith("xray:"):
+                assert "*" not in statement["Resource"]
