@@ -130,6 +130,7 @@ def test_what_is_not_declared_is_denied(world: Any) -> None:
     bucket, queue = world.result.images_bucket, world.result.functions["alpha.events"].queue_url
     key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
     entry = {"Source": "collections.alpha", "DetailType": "other", "Detail": "{}"}
+    own = {"EventBusName": world.result.event_bus}
     outcomes = world.probe(
         "probe",
         ("s3", "list_objects_v2", {"Bucket": bucket}),
@@ -137,6 +138,7 @@ def test_what_is_not_declared_is_denied(world: Any) -> None:
         ("s3", "put_object", {"Bucket": bucket, "Key": "t/uploads/x", "Body": "x"}),
         ("s3", "delete_object", {"Bucket": bucket, "Key": "t/images/x"}),
         ("events", "put_events", {"Entries": [entry]}),  # the default bus
+        ("events", "put_events", {"Entries": [entry | own | {"Source": "collections.beta"}]}),
         ("dynamodb", "put_item", {"TableName": "collections-local-seen", "Item": key}),
         ("dynamodb", "scan", {"TableName": "collections-local-seen"}),
         ("dynamodb", "get_item", {"TableName": "collections-local-seen-by-beta", "Key": {"pk": {"S": "a"}}}),
@@ -145,11 +147,11 @@ def test_what_is_not_declared_is_denied(world: Any) -> None:
         ("sqs", "receive_message", {"QueueUrl": queue}),
     ) + world.probe(
         "stranger",
-        ("events", "put_events", {"Entries": [entry | {"EventBusName": world.result.event_bus}]}),
+        ("events", "put_events", {"Entries": [entry | own]}),
         ("ssm", "get_parameter", {"Name": "/collections/local/voyage-api-key"}),
     )
     assert [code for code in outcomes if not code.startswith("AccessDenied")] == []
-    assert len(outcomes) == 13
+    assert len(outcomes) == 14
 
 
 def test_schemas_are_migrated_and_separate(world: Any) -> None:

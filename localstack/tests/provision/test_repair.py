@@ -1,5 +1,6 @@
 """Provisioning again: nothing to do, something to mend, something to remove."""
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -146,6 +148,25 @@ def test_a_parameter_is_mended(world: Any) -> None:
     ssm.put_parameter(Name=name, Value="wrong", Type="SecureString", Overwrite=True)
     assert world.provision() == [f"parameter {name} updated"]
     assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == good
+
+
+def test_lost_passwords_are_made_anew(world: Any) -> None:
+    file = world.settings.state_dir / "database-passwords.json"
+    before = json.loads(file.read_text())
+    file.unlink()
+    assert set(world.provision()) == {
+        f"{kind} {name} {action}"
+        for service in ("alpha", "beta")
+        for kind, name, action in (
+            ("role and schema", service, "created"),
+            ("parameter", f"/collections/local/database/{service}", "updated"),
+        )
+    }
+    after = json.loads(file.read_text())
+    assert not set(before.values()) & set(after.values())
+    with psycopg.connect(world.settings.postgres_dsn("workspace", "alpha", after["alpha"])) as connection:
+        assert connection.execute("SELECT count(*) FROM things").fetchone() == (0,)
+    assert world.provision() == []
 
 
 def test_new_code_runs(world: Any) -> None:

@@ -78,7 +78,7 @@ class Postgres:
     def prepare(self) -> None:
         """Make the cluster if there is none, and clear away what a crash left; harmless when repeated."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        account = self._account = choose_account(binary("postgres"))
+        account = self._chosen()
         if not (self.data / "PG_VERSION").exists():
             self._initdb(account)
         version = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
@@ -89,11 +89,9 @@ class Postgres:
 
     def command(self) -> list[str]:
         """What to execute after `prepare()`; it stays in the foreground and logs to stderr."""
-        if self._account is None:
-            raise PostgresError("prepare() comes before command()")
         settings = {**_SETTINGS, **(_FAST_SETTINGS if self.fast else {})}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        prefix = (*self._account.prefix, *(die_with_parent() if self.fast else ()))
+        prefix = (*self._chosen().prefix, *(die_with_parent() if self.fast else ()))
         return [*prefix, str(binary("postgres")), "-D", str(self.data), "-h", self.host, "-p", str(self.port), *options]
 
     def start(self) -> Self:
@@ -143,6 +141,11 @@ class Postgres:
             time.sleep(0.02)
         return False
 
+    def _chosen(self) -> Account:
+        if self._account is None:
+            self._account = choose_account(binary("postgres"))
+        return self._account
+
     def _initdb(self, account: Account) -> None:
         """Made beside its final place and moved there, so that an interrupted start leaves no half cluster."""
         fresh = self.folder / "data.new"
@@ -177,7 +180,7 @@ class Postgres:
         except psutil.NoSuchProcess:
             command = []
         if str(self.data) in command:
-            raise PostgresError(f"a server with process id {pid} already runs on {self.data}")
+            raise PostgresError(f"a server already runs on {self.data}: end it with `kill -INT {pid}`")
         noted.unlink()
 
 

@@ -8,10 +8,13 @@ from localmesh.providers.relevance import Document, Embed, Scored, matching
 from localmesh.providers.words import content_words, overlap, sentences
 
 _TAGGED = re.compile(
-    r"<(item|source|document|result|doc)\b[^>]*?\b(?:id|item_id|index)\s*=\s*[\"']([^\"']+)[\"'][^>]*>(.*?)</\1>", re.S | re.I
+    r"<(item|source|document|result|doc)\b[^>]*?\b(?:id|item_id|index)\s*=\s*[\"']([^\"']+)[\"'][^>]*>(.*?)</\1>",
+    re.S | re.I,
 )
 _NUMBERED = re.compile(r"^\s*\[([\w-]+)\]:?\s+(.+?)(?=^\s*\[[\w-]+\]:?\s|\Z)", re.S | re.M)
-_QUESTION = re.compile(r"<(question|query)>(.*?)</\1>|^\s*(?:user'?s? )?(?:question|query)\s*:\s*(.+)$", re.S | re.I | re.M)
+_QUESTION = re.compile(
+    r"<(question|query)>(.*?)</\1>|^\s*(?:user'?s? )?(?:question|query)\s*:\s*(.+)$", re.S | re.I | re.M
+)
 _CITED = 5
 
 

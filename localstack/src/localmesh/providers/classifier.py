@@ -34,7 +34,9 @@ class Classifier:
         self._session = onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
         self._names: list[str] = json.loads(verified(CLASS_NAMES).read_text(encoding="utf-8"))
         texts = json.loads(verified(CLASS_DESCRIPTIONS).read_text(encoding="utf-8"))
-        self._descriptions = [str(texts.get(str(index), {}).get("description", "")) for index in range(len(self._names))]
+        self._descriptions = [
+            str(texts.get(str(index), {}).get("description", "")) for index in range(len(self._names))
+        ]
 
     def classify(self, image: Image.Image, top: int = 5) -> tuple[Label, ...]:
         """The most probable classes of an RGB image, best first."""

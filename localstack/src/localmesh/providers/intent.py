@@ -25,11 +25,13 @@ _SMALL_TALK = (
 )
 _SHORT = 7  # words; a longer text that starts with "hello" has a question in it
 _WEB = re.compile(
-    r"\b(?:web|internet|online|google|latest|news|weather|forecast|currently|right now|opening hours|exchange rate|look up)\b",
+    r"\b(?:web|internet|online|google|latest|news|weather|forecast|currently|right now|opening hours|exchange rate"
+    r"|look up)\b",
     re.I,
 )
 _MINE = re.compile(
-    r"\b(?:my|mine|collection|i (?:have|saved|took|kept|uploaded)|have i|did i|do i|screenshots?|photos?|pictures?|images?|receipts?)\b",
+    r"\b(?:my|mine|collection|i (?:have|saved|took|kept|uploaded)|have i|did i|do i|screenshots?|photos?|pictures?"
+    r"|images?|receipts?)\b",
     re.I,
 )
 _BACK = re.compile(

@@ -18,7 +18,10 @@ _CODE = (
     r"\bWARN(?:ING)?\b|\bINFO\b|\bDEBUG\b|\bOOMKilled\b|\bCrashLoopBackOff\b)"
 )
 _SOCIAL = r"\b(?:likes?|comments?|follow(?:ing|ers)?|shares?|retweets?|reposts?|views|reply|replies)\b"
-_ROUTE = r"(?:\b\d+ ?(?:min|km|mi)\b|\bdirections?\b|\broute\b|\barrive\b|\bvia\b|\bdepart\w*\b|\bplatform\b|\bboarding\b|\bgate\b|\bseat\b)"
+_ROUTE = (
+    r"(?:\b\d+ ?(?:min|km|mi)\b|\bdirections?\b|\broute\b|\barrive\b|\bvia\b|\bdepart\w*\b|\bplatform\b|"
+    r"\bboarding\b|\bgate\b|\bseat\b)"
+)
 _RECIPE = r"\b(?:ingredients?|recipe|tbsp|tsp|preheat|oven|simmer|whisk|serves|\d+ ?(?:g|ml) )\b"
 _CHART = r"(?:\bQ[1-4]\b|\b\d+(?:\.\d+)? ?%|\b(?:revenue|sales|growth|chart|quarter|forecast|axis|per year|users)\b)"
 _EVENT = (

@@ -17,7 +17,14 @@ _LONGEST_TEXT = 4000
 _LONGEST_BASE64 = 512
 _DATA_URL = re.compile(r"^data:([\w/+.-]+);base64,(.*)$", re.S)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/\s]+={0,2}\s*$")
-_HEADERS = ("anthropic-version", "anthropic-beta", "user-agent", "x-stainless-retry-count", "x-client-source", "content-type")
+_HEADERS = (
+    "anthropic-version",
+    "anthropic-beta",
+    "user-agent",
+    "x-stainless-retry-count",
+    "x-client-source",
+    "content-type",
+)
 _SECRETS = frozenset({"api_key", "apikey", "authorization", "x-api-key"})
 
 

@@ -34,7 +34,7 @@ def kind_of(ask: Ask) -> Kind:
 
 
 def respond(ask: Ask, senses: Senses) -> Reply:
-    """The reply to the request. Raises BadRequestError for a picture that cannot be decoded or a schema that cannot be used."""
+    """The reply to the request. Raises BadRequestError for a picture that cannot be decoded or a schema of no use."""
     kind = kind_of(ask)
     tool = _forced(ask)
     if tool is not None:

@@ -1,4 +1,4 @@
-"""Makes a value that satisfies a JSON Schema out of what is known, by field name; what is not known gets a plain filler.
+"""Makes a value that satisfies a JSON Schema out of what is known, by field name; the rest gets plain fillers.
 
 Understands type (also lists of types), properties, required, items, enum, const, $ref into the document, anyOf, oneOf,
 allOf, default, and the bounds of strings, arrays and numbers. `pattern` is not invented: a known value that does not
@@ -139,7 +139,9 @@ class _Filler:
             made = [each for index, each in enumerate(made) if each not in made[:index]]
         least, most = schema.get("minItems", 0), schema.get("maxItems")
         while len(made) < least:
-            made.append(self.value(items, f"detail {len(made) + 1}" if _type_of(items, "") == "string" else _MISSING, depth + 1))
+            made.append(
+                self.value(items, f"detail {len(made) + 1}" if _type_of(items, "") == "string" else _MISSING, depth + 1)
+            )
         return made if most is None else made[:most]
 
 

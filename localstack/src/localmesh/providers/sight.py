@@ -11,7 +11,9 @@ from localmesh.providers.places import places_named, with_surroundings
 
 _TAG = re.compile(r"#(\w{2,})")
 _ACCOUNT = re.compile(r"(?<![\w.])@(\w[\w.]*\w)")
-_MONEY = re.compile(r"(?:[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€£¥]|yen|円|EUR|USD|JPY|GBP)|\b\d{1,3}(?:[.,]\d{3})*[.,]\d{2}\b)", re.I)
+_MONEY = re.compile(
+    r"(?:[$€£¥]\s?\d[\d.,]*|\d[\d.,]*\s?(?:[€£¥]|yen|円|EUR|USD|JPY|GBP)|\b\d{1,3}(?:[.,]\d{3})*[.,]\d{2}\b)", re.I
+)
 _AMOUNT = re.compile(r"[$€£¥]?\s?\d[\d.,]*\s?(?:[€£¥]|yen|円|EUR|USD|JPY|GBP)?", re.I)
 _CLOCK = re.compile(r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d(?:\s?[ap]m)?\b", re.I)
 _DATE = re.compile(

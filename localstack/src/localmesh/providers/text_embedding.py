@@ -61,9 +61,7 @@ class MiniLmEmbedder:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            str(verified(MINILM)), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = onnxruntime.InferenceSession(str(verified(MINILM)), options, providers=["CPUExecutionProvider"])
         self._inputs = {each.name for each in self._session.get_inputs()}
         self._tokenizer = BertWordPieceTokenizer(str(verified(VOCABULARY)), lowercase=True)
         self._tokenizer.enable_truncation(_LONGEST)

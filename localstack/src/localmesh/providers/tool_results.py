@@ -60,7 +60,9 @@ def _hit(entry: Any) -> Hit | None:  # noqa: ANN401 # any JSON value
     if not key:
         return None
     title = str(entry.get("headline") or entry.get("title") or entry.get("category") or key)
-    return Hit(str(key), title, "\n".join(_texts({k: v for k, v in entry.items() if k not in ("item_id", "id", "url")})))
+    return Hit(
+        str(key), title, "\n".join(_texts({k: v for k, v in entry.items() if k not in ("item_id", "id", "url")}))
+    )
 
 
 def _texts(value: Any) -> list[str]:  # noqa: ANN401 # any JSON value

@@ -29,7 +29,7 @@ class Beholder(Protocol):
 
 
 def size_of(data: bytes, media_type: str | None) -> tuple[int, int]:
-    """Width and height in pixels. Raises BadRequestError for what the providers refuse: no image, wrong type, too large."""
+    """Width and height in pixels. Raises BadRequestError for what providers refuse: no image, wrong type, too big."""
     try:
         with Image.open(io.BytesIO(data)) as image:
             actual, size = _FORMATS.get(image.format or ""), image.size

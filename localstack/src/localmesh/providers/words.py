@@ -1,18 +1,20 @@
 """Words of a text: stems, content words and a few cheap tests, for English."""
 
 import re
+from importlib.resources import files
 
 _WORD = re.compile(r"[\w']+", re.UNICODE)
 _SUFFIXES = ("ies", "ing", "ers", "ed", "es", "er", "s")
 
-STOP_WORDS = frozenset(
-    ["a", "about", "above", "after", "again", "all", "also", "am", "an", "and", "any", "anything", "are", "as", "at", "be", "because", "been", "before", "being", "below", "between", "both", "but", "by", "can", "could", "did", "do", "does", "doing", "don't", "down", "each", "every", "few", "find", "for", "from", "further", "get", "give", "got", "had", "has", "have", "having", "he", "her", "here", "hers", "him", "his", "how", "i", "i'd", "i'll", "i'm", "i've", "if", "in", "into", "is", "isn't", "it", "it's", "its", "just", "know", "let", "like", "list", "look", "looking", "many", "me", "more", "most", "much", "my", "need", "no", "nor", "not", "now", "of", "off", "on", "once", "one", "ones", "only", "or", "other", "our", "out", "over", "own", "pls", "please", "same", "see", "she", "should", "show", "showing", "so", "some", "something", "such", "tell", "than", "thank", "thanks", "that", "that's", "the", "their", "them", "then", "there", "these", "they", "thing", "things", "this", "those", "through", "to", "too", "under", "until", "up", "us", "very", "want", "was", "we", "were", "what", "what's", "when", "where", "which", "while", "who", "whom", "why", "will", "with", "would", "you", "your", "yes", "there's", "got", "contain", "contains", "containing", "mention", "mentions", "mentioning", "mentioned", "related", "regarding", "about", "taken", "saved", "save", "kept", "keep", "stored", "across", "anywhere", "somewhere"]
-)
+STOP_WORDS = frozenset(files(__package__).joinpath("data/stop_words.txt").read_text(encoding="utf-8").split())
 
 # Words that name the container, not what is in it.
-CONTAINER_WORDS = frozenset(
-    ["picture", "image", "photo", "pic", "photograph", "item", "collection", "screenshot", "capture", "shot", "file", "upload", "library", "gallery", "snap", "search", "result"]
-)
+# fmt: off
+CONTAINER_WORDS = frozenset((
+    "capture", "collection", "file", "gallery", "image", "item", "library", "photo", "photograph",
+    "pic", "picture", "result", "screenshot", "search", "shot", "snap", "upload",
+))
+# fmt: on
 
 
 def stem(word: str) -> str:

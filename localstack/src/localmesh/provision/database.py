@@ -51,7 +51,7 @@ def provision_database(context: Context, passwords: dict[str, str]) -> None:
                 )
             for service in unready:
                 prepare_role(connection, service.service, passwords[service.service])
-                context.note("schema", service.service, Action.CREATED)
+                context.note("role and schema", service.service, Action.CREATED)
     in_parallel(lambda service: _migrate(context, service, passwords[service.service]), _services(context))
 
 

@@ -42,7 +42,7 @@ def process_isolated(
         if not receiver.poll(limits.wall_seconds):
             raise DecoderLostError(f"no answer within {limits.wall_seconds:g} s")
         answer: _Answer = receiver.recv()
-    except EOFError:
+    except (EOFError, OSError):  # it ended before its answer, or in the middle of it
         child.join()
         raise _explain(child.exitcode) from None
     finally:

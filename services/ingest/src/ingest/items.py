@@ -27,6 +27,7 @@ _SELECT = """
     ) AS duplicate_of
     FROM items WHERE tenant_id = %(tenant_id)s AND created_at IS NOT NULL
 """
+_COUNT = "SELECT count(*) AS total FROM items WHERE tenant_id = %(tenant_id)s AND created_at IS NOT NULL"
 _FILTERS = """
     AND (%(category)s::text IS NULL OR lower(category) = lower(%(category)s::text))
     AND (%(status)s::text IS NULL OR status = %(status)s::text)
@@ -81,7 +82,13 @@ def find_by_filename(connection: Connection, tenant_id: str, filename: str) -> S
 
 
 def page(
-    connection: Connection, tenant_id: str, filters: Filters, *, limit: int, offset: int = 0, after: Cursor | None = None
+    connection: Connection,
+    tenant_id: str,
+    filters: Filters,
+    *,
+    limit: int,
+    offset: int = 0,
+    after: Cursor | None = None,
 ) -> tuple[list[StoredItem], int]:
     """A page of the tenant's items, newest first, and how many there are on all pages."""
     parameters: dict[str, Any] = {
@@ -96,10 +103,7 @@ def page(
     }
     beyond = _AFTER if after else ""
     rows = connection.execute(f"{_SELECT}{_FILTERS}{beyond}{_PAGE}", parameters).fetchall()
-    count = connection.execute(
-        "SELECT count(*) AS total FROM items WHERE tenant_id = %(tenant_id)s AND created_at IS NOT NULL" + _FILTERS,
-        parameters,
-    ).fetchone()
+    count = connection.execute(f"{_COUNT}{_FILTERS}", parameters).fetchone()
     return [_stored(row) for row in rows], int(count["total"]) if count else 0
 
 

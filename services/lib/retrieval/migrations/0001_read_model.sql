@@ -65,7 +65,7 @@ CREATE TABLE tenant_stats (
 );
 
 -- Deleted for ever: whatever arrives later for such an item is ignored.
-CREATE TABLE tombstones (
+CREATE TABLE deleted_items (
     tenant_id  text COLLATE "C" NOT NULL,
     item_id    text COLLATE "C" NOT NULL,
     deleted_at timestamptz NOT NULL,

@@ -32,7 +32,7 @@ MakeVector = Callable[..., list[float]]
 Fact = tuple[Any, ...]
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-TABLES = ("documents", "postings", "vectors", "tenant_stats", "tombstones")
+TABLES = ("documents", "postings", "vectors", "tenant_stats", "deleted_items")
 
 _items = st.sampled_from(["i1", "i2", "i3"])
 _tenants = st.sampled_from(["alice", "bob"])
@@ -74,7 +74,7 @@ def rows(conn: Connection[Any]) -> dict[str, list[Any]]:
 
 
 def clear(conn: Connection[Any]) -> None:
-    conn.execute("TRUNCATE documents, postings, vectors, tenant_stats, tombstones")
+    conn.execute("TRUNCATE documents, postings, vectors, tenant_stats, deleted_items")
 
 
 @settings(

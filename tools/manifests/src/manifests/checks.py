@@ -71,12 +71,11 @@ def an_event_goes_to_one_function_of_a_service(manifests: Manifests) -> Iterator
 
 
 def handlers_belong_to_their_service(manifests: Manifests) -> Iterator[Problem]:
-    """A handler is `<service>.handler.<attribute>`; whether the attribute exists is for the service's own tests."""
+    """A handler is `<service>.<module>.<attribute>`; whether it exists is for the service's own tests."""
     for ref in manifests.functions:
-        path = f"functions.{ref.name}.handler"
-        module, _, _ = ref.function.handler.rpartition(".")
-        if module != f"{ref.service.service}.handler":
-            yield _problem(ref.service, path, f"{ref.function.handler} is not in {ref.service.service}.handler")
+        if not ref.function.handler.startswith(f"{ref.service.service}."):
+            message = f"{ref.function.handler} is not in the package {ref.service.service}"
+            yield _problem(ref.service, f"functions.{ref.name}.handler", message)
 
 
 def routes_are_unique(manifests: Manifests) -> Iterator[Problem]:

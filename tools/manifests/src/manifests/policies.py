@@ -63,7 +63,7 @@ def _tracing(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
 def _publish(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     if ref.function.publish:
         yield _allow(["events:PutEvents"], [deployment.names.bus_arn]) | {
-            "Condition": {"StringEqualsIfExists": {"events:source": ref.service.source}}
+            "Condition": {"StringEquals": {"events:source": ref.service.source}}
         }
 
 

@@ -6,14 +6,14 @@ SELECT current_setting('transaction_isolation'),
 """
 
 KNOWN_DOCUMENT = """
-SELECT EXISTS (SELECT FROM tombstones WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
+SELECT EXISTS (SELECT FROM deleted_items WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
        d.analysis_version, d.analyzed_at, d.digest, d.lexemes, d.length
   FROM (SELECT) AS always
   LEFT JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = %(item)s
 """
 
 KNOWN_VECTOR = """
-SELECT EXISTS (SELECT FROM tombstones WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
+SELECT EXISTS (SELECT FROM deleted_items WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
        (SELECT category FROM documents WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
        v.analysis_version, v.embedded_at, v.digest
   FROM (SELECT) AS always
@@ -69,7 +69,7 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE SET
 """
 
 WRITE_TOMBSTONE = """
-INSERT INTO tombstones AS t (tenant_id, item_id, deleted_at) VALUES (%(tenant)s, %(item)s, %(deleted_at)s)
+INSERT INTO deleted_items AS t (tenant_id, item_id, deleted_at) VALUES (%(tenant)s, %(item)s, %(deleted_at)s)
 ON CONFLICT (tenant_id, item_id) DO UPDATE SET deleted_at = least(t.deleted_at, excluded.deleted_at)
 """
 

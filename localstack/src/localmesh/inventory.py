@@ -1,0 +1,211 @@
+"""What stands in the emulator: functions, queues and errors in logs, read through the AWS APIs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+from localmesh.config import MeshSettings
+from localmesh.members import NAMES
+from localmesh.processes import tail
+from localmesh.status import ErrorLine, FunctionStatus, QueueStatus
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_sqs import SQSClient
+
+WINDOW: Final = timedelta(hours=1)
+_MOST_ERRORS: Final = 10
+_SEVERE: Final = ("ERROR", "CRITICAL")
+# `2026-11-22 22:12:44 ERROR [sqs] …`, `2026-11-22 22:12:44.123 UTC [12] FATAL:  …`, `ERROR:    …`
+_LOG_LINE: Final = re.compile(
+    r"^(?P<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)?\S*.*?\b(?P<level>ERROR|CRITICAL|FATAL|PANIC)\b:?\s*(?P<message>.*)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What the inventory asks."""
+
+    lambdas: LambdaClient
+    sqs: SQSClient
+    logs: CloudWatchLogsClient
+    cloudwatch: CloudWatchClient
+
+
+def clients_of(settings: MeshSettings) -> Clients:
+    """Clients with the emulator's root credentials, that give up soon."""
+    common: dict[str, Any] = {
+        "endpoint_url": settings.emulator_url,
+        "region_name": settings.region,
+        "aws_access_key_id": "test",
+        "aws_secret_access_key": "test",
+        "config": Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2}, max_pool_connections=8),
+    }
+    session = boto3.Session()
+    return Clients(
+        session.client("lambda", **common),
+        session.client("sqs", **common),
+        session.client("logs", **common),
+        session.client("cloudwatch", **common),
+    )
+
+
+def prefix_of(settings: MeshSettings) -> str:
+    """What every name in this mesh starts with."""
+    return f"collections-{settings.environment}-"
+
+
+def read_functions(clients: Clients, settings: MeshSettings) -> tuple[FunctionStatus, ...]:
+    """The functions of this mesh by name, with their counts of the last hour."""
+    found = [
+        function
+        for page in clients.lambdas.get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+        if function["FunctionName"].startswith(prefix_of(settings))
+    ]
+    names = sorted(function["FunctionName"] for function in found)
+    counts = {metric: _sums(clients, metric, names) for metric in ("Invocations", "Errors")}
+    by_name = {function["FunctionName"]: function for function in found}
+    return tuple(
+        FunctionStatus(
+            name=name,
+            state=by_name[name].get("State", "Active"),
+            last_modified=by_name[name]["LastModified"],
+            invocations=counts["Invocations"].get(name),
+            errors=counts["Errors"].get(name),
+        )
+        for name in names
+    )
+
+
+def _sums(clients: Clients, metric: str, functions: list[str]) -> dict[str, int]:
+    if not functions:
+        return {}
+    now = datetime.now(UTC)
+    answer = clients.cloudwatch.get_metric_data(
+        StartTime=now - WINDOW,
+        EndTime=now + timedelta(minutes=1),
+        MetricDataQueries=[
+            {
+                "Id": f"f{number}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Lambda",
+                        "MetricName": metric,
+                        "Dimensions": [{"Name": "FunctionName", "Value": name}],
+                    },
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for number, name in enumerate(functions)
+        ],
+    )
+    return {functions[int(row["Id"][1:])]: int(sum(row["Values"])) for row in answer["MetricDataResults"]}
+
+
+def read_queues(clients: Clients, settings: MeshSettings) -> tuple[QueueStatus, ...]:
+    """The queues of this mesh by name, each with the number of its dead letters."""
+    urls = [
+        url
+        for page in clients.sqs.get_paginator("list_queues").paginate(QueueNamePrefix=prefix_of(settings))
+        for url in page.get("QueueUrls", [])
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        counts = dict(zip((url.rsplit("/", 1)[1] for url in urls), pool.map(lambda url: _depth(clients, url), urls)))  # noqa: B905
+    return tuple(
+        QueueStatus(
+            name=name,
+            waiting=waiting,
+            in_flight=in_flight,
+            delayed=delayed,
+            dead_letters=sum(counts.get(f"{name}-dlq", (0, 0, 0))),
+        )
+        for name, (waiting, in_flight, delayed) in sorted(counts.items())
+        if not name.endswith("-dlq")
+    )
+
+
+def _depth(clients: Clients, url: str) -> tuple[int, int, int]:
+    counted = clients.sqs.get_queue_attributes(
+        QueueUrl=url,
+        AttributeNames=[
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ],
+    )["Attributes"]
+    return (
+        int(counted["ApproximateNumberOfMessages"]),
+        int(counted["ApproximateNumberOfMessagesNotVisible"]),
+        int(counted["ApproximateNumberOfMessagesDelayed"]),
+    )
+
+
+def read_errors(clients: Clients, settings: MeshSettings) -> tuple[ErrorLine, ...]:
+    """The most recent errors in the logs of functions (last hour) and processes (since their start), newest last."""
+    groups = [
+        group["logGroupName"]
+        for page in clients.logs.get_paginator("describe_log_groups").paginate(
+            logGroupNamePrefix=f"/aws/lambda/{prefix_of(settings)}"
+        )
+        for group in page["logGroups"]
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        of_functions = [line for lines in pool.map(lambda group: _function_errors(clients, group), groups) for line in lines]
+    of_processes = [line for name in NAMES for line in process_errors(name, settings.paths.log(name))]
+    newest = sorted([*of_functions, *of_processes], key=lambda line: line.time)
+    return tuple(newest[-_MOST_ERRORS:])
+
+
+def _function_errors(clients: Clients, group: str) -> list[ErrorLine]:
+    since = int((datetime.now(UTC) - WINDOW).timestamp() * 1000)
+    pages = clients.logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=since, filterPattern="?ERROR ?CRITICAL ?errorMessage"
+    )
+    found = (error for page in pages for event in page["events"] if (error := function_error(group, event["message"])))
+    return list(found)[-_MOST_ERRORS:]
+
+
+def function_error(group: str, message: str) -> ErrorLine | None:
+    """The error that a line of a function's log tells of; None for other lines."""
+    try:
+        entry = json.loads(message)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or entry.get("level") not in _SEVERE:
+        return None
+    text = entry.get("message")
+    reason = entry.get("exception", "") and str(entry["exception"]).strip().splitlines()[-1]
+    said = text if isinstance(text, str) else json.dumps(text)
+    return ErrorLine(
+        time=str(entry.get("timestamp", "")),
+        source=group.removeprefix("/aws/lambda/"),
+        message=f"{said}: {reason}" if reason else said,
+    )
+
+
+def process_errors(name: str, log: Path) -> Iterable[ErrorLine]:
+    """Errors among the last lines of a process' log."""
+    return list(_matching(name, tail(log, 400).splitlines()))[-_MOST_ERRORS:]
+
+
+def _matching(name: str, lines: Iterable[str]) -> Iterator[ErrorLine]:
+    last = ""
+    for line in lines:
+        if (found := re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)) is not None:
+            last = found[0].replace(" ", "T") + "Z"
+        if match := _LOG_LINE.match(line):
+            yield ErrorLine(time=last, source=name, message=match["message"][:300])

@@ -1,0 +1,92 @@
+"""A mesh as a whole: up, down, reset.
+
+Progress is reported in lines of plain text. Errors are those of `localmesh.errors` and, from provisioning, its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from localmesh.config import MeshSettings
+from localmesh.errors import LocalMeshError
+from localmesh.lock import mesh_lock
+from localmesh.members import members_of
+from localmesh.paths import StatePaths
+from localmesh.preflight import check_machine
+from localmesh.supervisor import Started, Supervisor
+
+if TYPE_CHECKING:
+    from localmesh.provision import Provisioned
+
+Report = Callable[[str], None]
+# Proof that a folder is ours to empty.
+_MARK: Final = "CACHEDIR.TAG"
+_MARK_TEXT: Final = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# State of a local Collections mesh; `mesh reset` empties it.\n"
+)
+# Unpacked from packages, the same for ever: not worth making again.
+_SURVIVES_RESET: Final = frozenset({"models", _MARK})
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A mesh that stands: its processes, what was provisioned (None when that was left out), and how long it took."""
+
+    started: tuple[Started, ...]
+    provisioned: Provisioned | None
+    seconds: float
+
+
+def up(settings: MeshSettings, report: Report, *, with_provisioning: bool = True) -> Up:
+    """Start the processes and provision them; harmless when everything stands already."""
+    begun = time.monotonic()
+    check_machine(settings)
+    paths = make_state(settings)
+    with mesh_lock(paths.run / "lock", report):
+        started = Supervisor(paths, members_of(settings), report).start()
+        provisioned = _provision(settings, report) if with_provisioning else None
+    return Up(started, provisioned, time.monotonic() - begun)
+
+
+def down(settings: MeshSettings, report: Report) -> bool:
+    """End the processes; the state stays. Returns whether anything ran."""
+    if not settings.paths.run.is_dir():
+        return False
+    with mesh_lock(settings.paths.run / "lock", report):
+        return Supervisor(settings.paths, members_of(settings, all_of_them=True), report).stop()
+
+
+def reset(settings: MeshSettings, report: Report) -> None:
+    """End the processes and forget everything that the mesh keeps."""
+    root = settings.paths.root
+    if not root.exists():
+        return
+    if not (root / _MARK).is_file():
+        raise LocalMeshError(f"{root} was not made by a mesh (no {_MARK} in it), so it is not emptied")
+    down(settings, report)
+    for path in root.iterdir():
+        if path.name not in _SURVIVES_RESET:
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def make_state(settings: MeshSettings) -> StatePaths:
+    """The folders of this mesh, made and marked."""
+    paths = settings.paths
+    paths.make()
+    mark = paths.root / _MARK
+    if not mark.exists():
+        mark.write_text(_MARK_TEXT, encoding="ascii")
+    return paths
+
+
+def _provision(settings: MeshSettings, report: Report) -> Provisioned:
+    report("provisioning: database, functions, queues, rules, API")
+    from localmesh.provision import provision  # boto3 and psycopg take a while: not before the servers have started
+
+    result = provision(settings, lambda line: report(f"provisioning: {line}"))
+    report(f"provisioned after {result.seconds:.1f} s: {len(result.changes)} changes")
+    return result

@@ -1,0 +1,176 @@
+"""Starting and ending the processes of a mesh, which live on after the command that started them.
+
+Each is the leader of a session and process group of its own, so that Ctrl-C at the keyboard does not reach it and
+nothing of it is left when it is ended.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from localmesh.errors import LocalMeshError, ProcessStartError
+from localmesh.members import Member
+from localmesh.paths import StatePaths
+from localmesh.preflight import check_port
+from localmesh.processes import ProcessRef, end_group, tail
+from localmesh.records import Record, Records
+
+Report = Callable[[str], None]
+KEPT_LOGS: Final = 3
+_POLL_S: Final = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """One process after a start: `seconds` is None when it ran before."""
+
+    member: Member
+    record: Record
+    seconds: float | None
+
+
+class Supervisor:
+    """The processes of one mesh, below one state folder."""
+
+    def __init__(self, paths: StatePaths, members: Sequence[Member], report: Report) -> None:
+        self._paths = paths
+        self._members = tuple(members)
+        self._report = report
+        self._records = Records(paths.run)
+
+    def start(self) -> tuple[Started, ...]:
+        """Start what does not run, all at once, and wait until each is ready.
+
+        When one fails, those that this call started are ended again and its error is raised: a `PortInUseError`,
+        or a `ProcessStartError` with the last lines of its log.
+        """
+        with ThreadPoolExecutor(len(self._members)) as pool:
+            outcomes = [pool.submit(self._start_one, member) for member in self._members]
+        failures = [error for outcome in outcomes if (error := outcome.exception()) is not None]
+        started = [outcome.result() for outcome in outcomes if outcome.exception() is None]
+        if failures:
+            self._end([one.member for one in started if one.seconds is not None])
+            for other in failures[1:]:
+                self._report(str(other))
+            raise failures[0]
+        return tuple(started)
+
+    def stop(self) -> bool:
+        """End what runs, the database last; returns whether anything ran."""
+        first = [member for member in self._members if member.name != "postgres"]
+        last = [member for member in self._members if member.name == "postgres"]
+        return self._end(first) | self._end(last)
+
+    def running(self, member: Member) -> Record | None:
+        """The record of a process that lives."""
+        record = self._records.read(member.name)
+        return record if record is not None and record.ref.find() is not None else None
+
+    def _start_one(self, member: Member) -> Started:
+        begun = time.monotonic()
+        record = self._records.read(member.name)
+        if record is not None:
+            running = record.ref.find() is not None
+            if running and self._is_as_wanted(member, record):
+                self._wait_ready(member, record)
+                self._report(f"{member.name} runs already (port {member.port}, process {record.pid})")
+                return Started(member, record, None)
+            if running:
+                self._report(f"{member.name} is started anew, because its settings changed or it does not answer")
+            self._end([member])
+        check_port(member.name, member.host, member.port, member.port_setting)
+        self._report(f"{member.name} is starting on port {member.port}")
+        record = self._spawn(member)
+        self._wait_ready(member, record)
+        seconds = time.monotonic() - begun
+        self._report(f"{member.name} is ready after {seconds:.1f} s (port {member.port}, process {record.pid})")
+        return Started(member, record, seconds)
+
+    def _is_as_wanted(self, member: Member, record: Record) -> bool:
+        """Whether a living process was started with today's settings and answers within a few seconds."""
+        if record.command != tuple(member.command()):
+            return False
+        deadline = time.monotonic() + 10.0
+        while not member.is_ready():
+            if time.monotonic() > deadline or record.ref.find() is None:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def _spawn(self, member: Member) -> Record:
+        member.prepare()
+        command = member.command()
+        rotate(self._paths.log(member.name))
+        with self._paths.log(member.name).open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(member.environment),
+                cwd="/",
+                start_new_session=True,
+            )
+        try:
+            record = Record(member.name, process.pid, ProcessRef.of(process.pid).started, tuple(command))
+        except psutil.NoSuchProcess as error:
+            raise self._died(member) from error
+        self._records.write(record)
+        return record
+
+    def _wait_ready(self, member: Member, record: Record) -> None:
+        deadline = time.monotonic() + member.start_timeout_s
+        while not member.is_ready():
+            if record.ref.find() is None:
+                self._records.forget(member.name)
+                raise self._died(member)
+            if time.monotonic() > deadline:
+                self._end([member])
+                raise ProcessStartError(
+                    f"{member.name} did not answer within {member.start_timeout_s:.0f} s; its last words:\n"
+                    + tail(self._paths.log(member.name))
+                )
+            time.sleep(_POLL_S)
+
+    def _died(self, member: Member) -> LocalMeshError:
+        log = self._paths.log(member.name)
+        return ProcessStartError(f"{member.name} ended while it was starting; its last words ({log}):\n{tail(log)}")
+
+    def _end(self, members: Sequence[Member]) -> bool:
+        if not members:
+            return False
+        with ThreadPoolExecutor(len(members)) as pool:
+            return any(list(pool.map(self._end_one, members)))
+
+    def _end_one(self, member: Member) -> bool:
+        record = self._records.read(member.name)
+        if record is None:
+            return False
+        ran = record.ref.find() is not None
+        begun = time.monotonic()
+        forced = end_group(record.ref, first=member.stop_signal, grace_s=member.stop_grace_s)
+        self._records.forget(member.name)
+        if forced:
+            self._report(f"{member.name} did not end within {member.stop_grace_s:.0f} s and was killed")
+        elif ran:
+            self._report(f"{member.name} ended after {time.monotonic() - begun:.1f} s")
+        return ran
+
+
+def rotate(log: Path) -> None:
+    """Keep the last logs as `<name>.log.1` (newest) to `<name>.log.3`."""
+    if not log.exists() or log.stat().st_size == 0:
+        return
+    for age in range(KEPT_LOGS, 0, -1):
+        older = log.with_name(f"{log.name}.{age}")
+        newer = log.with_name(f"{log.name}.{age - 1}") if age > 1 else log
+        if newer.exists():
+            newer.replace(older)

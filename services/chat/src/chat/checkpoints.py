@@ -1,0 +1,92 @@
+"""Removes checkpoints from the DynamoDB table, by the keys that langgraph-checkpoint-aws gives them.
+
+    PK CHECKPOINT_{thread}            SK {ns}#{id}         one a checkpoint, naming its payload
+    PK CHUNK_{thread}#{ns}#{id}       SK CHUNK             the payload
+    PK WRITES_{thread}#{ns}#{id}      SK {task}#{index}    writes of a step under way, naming their payloads
+
+Done here so that the queue's function need not import LangGraph, which costs seconds; a test compares with the saver.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chassis.errors import TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: Bounds every call: some are made while a conversation's lock is held.
+CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
+_BATCH = 25
+
+
+def thread_id(tenant_id: str, session_id: str) -> str:
+    """The agent's memory of one conversation of one tenant."""
+    return f"{tenant_id}#{session_id}"
+
+
+class CheckpointTable:
+    """Every method raises TransientError when DynamoDB does not answer."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @cached_property
+    def _client(self) -> "DynamoDBClient":
+        return boto3.client("dynamodb", config=CLIENT_CONFIG)
+
+    def forget(self, thread: str, checkpoint_id: str | None = None) -> int:
+        """Remove the whole thread, or one checkpoint; returns how many items went."""
+        try:
+            keys = list(self._keys(thread, checkpoint_id))
+            for start in range(0, len(keys), _BATCH):
+                self._delete(keys[start : start + _BATCH])
+        except (ClientError, BotoCoreError) as error:
+            raise translated(error) from error
+        return len(keys)
+
+    def _keys(self, thread: str, checkpoint_id: str | None) -> Iterator[dict[str, Any]]:
+        for checkpoint in self._query(f"CHECKPOINT_{thread}"):
+            place = checkpoint["SK"]["S"]
+            if checkpoint_id is not None and place.rpartition("#")[2] != checkpoint_id:
+                continue
+            for write in self._query(f"WRITES_{thread}#{place}"):
+                yield {"PK": write["PK"], "SK": write["SK"]}
+                yield from _payload(write)
+            yield from _payload(checkpoint)
+            # Last, so that what a fault in between leaves behind is found again by its checkpoint.
+            yield {"PK": checkpoint["PK"], "SK": checkpoint["SK"]}
+
+    def _query(self, partition: str) -> Iterator[dict[str, Any]]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues={":pk": {"S": partition}},
+            ProjectionExpression="PK, SK, ref_key",
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def _delete(self, keys: list[dict[str, Any]]) -> None:
+        answer = self._client.batch_write_item(
+            RequestItems={self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
+        )
+        if answer.get("UnprocessedItems"):
+            raise TransientError("DynamoDB left deletions undone")
+
+
+def _payload(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "ref_key" in item:
+        yield {"PK": item["ref_key"], "SK": {"S": "CHUNK"}}
+
+
+def translated(error: ClientError | BotoCoreError) -> TransientError:
+    """DynamoDB's error as one of ours; the code only, messages quote keys."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    return TransientError(f"DynamoDB: {code}")

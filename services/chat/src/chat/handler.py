@@ -1,0 +1,24 @@
+"""Lambda entry points `on_events` (queue) and `relay` (schedule). They import no AI SDK; `http_handler` does."""
+
+from chassis.consumer import EventConsumer, on
+from chassis.schedule import relay_entry
+from chat.bootstrap import checkpoints, service
+from chat.handling import Handling
+from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded
+from contracts.ingest import ItemDeleted
+from contracts.sessions import SessionDeleted, SessionExpired
+
+handling = Handling(service, checkpoints)
+
+on_events = EventConsumer(
+    service,
+    [
+        on(ItemAnalyzed, handling.add_description),
+        on(ItemEmbedded, handling.add_vector),
+        on(ItemDeleted, handling.remove_item),
+        on(SessionDeleted, handling.end_deleted),
+        on(SessionExpired, handling.end_expired),
+    ],
+)
+relay = relay_entry(service)

@@ -1,0 +1,41 @@
+"""What the entry points load, each in an interpreter of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+FORBIDDEN = {
+    "anthropic",
+    "openai",
+    "voyageai",
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "langsmith",
+    "tavily",
+    "numpy",
+}
+DECODERS = {"PIL", "pillow_heif"}
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Top-level modules in a fresh interpreter after the statement."""
+    script = f"import sys, json; {statement}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    environment = {**os.environ, "SERVICE": "imaging", "AWS_DEFAULT_REGION": "us-east-1"}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    return set(json.loads(run.stdout))
+
+
+def test_the_entry_points_load_neither_ai_sdks_nor_decoders() -> None:
+    loaded = loaded_after("import imaging.handler")
+    assert "imaging" in loaded
+    assert not loaded & (FORBIDDEN | DECODERS)
+
+
+@pytest.mark.parametrize("module", ["processing", "isolation", "phash", "formats", "structure", "exif", "colour"])
+def test_the_domain_needs_no_cloud(module: str) -> None:
+    loaded = loaded_after(f"import imaging.{module}")
+    assert not loaded & {"boto3", "botocore", "aws_lambda_powertools", "psycopg", "chassis", *FORBIDDEN}

@@ -1,0 +1,294 @@
+"""The service on a real Postgres and a real object store: uploads, rejections, deletions, new renditions."""
+
+import hashlib
+import importlib
+import io
+import json
+import secrets
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+from PIL import Image
+
+from chassis import aws
+from chassis.migrations import migrate, prepare_role
+from contracts import Contract, Event, new_event, replayed
+from contracts.ingest import ItemDeleted, ItemUploaded
+from imaging import isolation
+from imaging.errors import DecoderLostError
+from localmesh.emulator import Emulator
+from localmesh.testing import FreshDatabase
+
+pytestmark = pytest.mark.integration
+
+SERVICES = Path(__file__).parents[2]
+CONTEXT: Any = SimpleNamespace(aws_request_id="r", function_name="f")
+ALICE, BOB = "tenant-alice", "tenant-bob"
+
+
+@dataclass
+class Imaging:
+    """The service with its entry points, and what can be seen of it from outside."""
+
+    handler: ModuleType
+    bucket: str
+    dsn: str
+    dead_letters: str
+
+    def upload(self, data: bytes, *, tenant: str = ALICE, item: str = "item-1") -> Event[ItemUploaded]:
+        """Store an original as ingest would; returns the event that tells of it."""
+        key = f"{tenant}/images/{item}.png"
+        boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=data)
+        uploaded = ItemUploaded(
+            filename=f"{item}.png",
+            original_filename="holiday.png",
+            key=key,
+            media_type="image/png",
+            size=max(len(data), 1),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        return new_event(uploaded, subject=item, tenant_id=tenant)
+
+    def deliver(self, *events: Event[Contract], receives: int = 1) -> list[str]:
+        """Hand events to the consumer; returns the ids of those that stay in the queue."""
+        records = [
+            {
+                "messageId": event.id,
+                "receiptHandle": "none",
+                "body": json.dumps({"source": event.source, "detail-type": event.type, "detail": event.to_wire()}),
+                "attributes": {"ApproximateReceiveCount": str(receives)},
+                "eventSource": "aws:sqs",
+            }
+            for event in events
+        ]
+        answer = self.handler.on_events({"Records": records}, CONTEXT)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def post(self, item: str, tenant: str = ALICE) -> tuple[int, dict[str, Any]]:
+        """POST /items/{id}/resize-only as API Gateway would send it."""
+        path = f"/items/{item}/resize-only"
+        answer = self.handler.http(
+            {
+                "version": "2.0",
+                "routeKey": "POST /items/{id}/resize-only",
+                "rawPath": path,
+                "rawQueryString": "",
+                "headers": {"content-type": "application/json"},
+                "requestContext": {
+                    "http": {"method": "POST", "path": path},
+                    "stage": "$default",
+                    "requestId": "request-1",
+                    "authorizer": {"jwt": {"claims": {"sub": tenant}}},
+                },
+                "isBase64Encoded": False,
+            },
+            CONTEXT,
+        )
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def told(self) -> list[dict[str, Any]]:
+        """Every event in the store, in order; all must have left the outbox."""
+        with psycopg.connect(self.dsn) as connection:
+            assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
+            return [row[0] for row in connection.execute("SELECT event FROM events ORDER BY position")]
+
+    def derived(self) -> set[str]:
+        """Every object but the originals."""
+        listed = boto3.client("s3").list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        return {entry["Key"] for entry in listed if "/images/" not in entry["Key"]}
+
+    def get(self, key: str) -> bytes:
+        return boto3.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+
+@pytest.fixture
+def imaging(fresh_database: FreshDatabase, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Imaging]:
+    mark = secrets.token_hex(4)
+    role, password = f"imaging_{mark}", secrets.token_hex(8)
+    for name, value in {
+        "AWS_ENDPOINT_URL": emulator.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    boto3.setup_default_session()
+    for cached in (aws.events, aws.sqs, aws.s3):
+        cached.cache_clear()
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as connection:
+        prepare_role(connection, role, password)
+    dsn = fresh_database.dsn_of(role, password)
+    migrate(dsn, role, [SERVICES / "lib" / "chassis" / "migrations", SERVICES / "imaging" / "migrations"])
+    boto3.client("ssm").put_parameter(Name=f"/test-{mark}/database/imaging", Value=password, Type="SecureString")
+    boto3.client("events").create_event_bus(Name=f"bus-{mark}")
+    boto3.client("s3").create_bucket(Bucket=f"images-{mark}")
+    dead_letters = boto3.client("sqs").create_queue(QueueName=f"imaging-{mark}-dlq")["QueueUrl"]
+    for name, value in {
+        "SERVICE": "imaging",
+        "FUNCTION": "events",
+        "EVENT_BUS": f"bus-{mark}",
+        "IMAGES_BUCKET": f"images-{mark}",
+        "PARAMETER_PREFIX": f"/test-{mark}",
+        "DATABASE_HOST": fresh_database.host,
+        "DATABASE_PORT": str(fresh_database.port),
+        "DATABASE_NAME": fresh_database.name,
+        "DATABASE_ROLE": role,
+        "DATABASE_SCHEMA": role,
+        "DEAD_LETTER_QUEUE_URL": dead_letters,
+        "MAX_RECEIVES": "3",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for module in ("imaging.handler", "imaging.bootstrap"):
+        sys.modules.pop(module, None)
+    handler = importlib.import_module("imaging.handler")
+    yield Imaging(handler, f"images-{mark}", dsn, dead_letters)
+    handler.service.database.close()
+    for cached in (aws.events, aws.sqs, aws.s3):
+        cached.cache_clear()
+
+
+def test_an_upload_becomes_renditions_and_a_fact(imaging: Imaging, make: Any) -> None:
+    event = imaging.upload(make.encode(make.photo(2000, 1000), "PNG"))
+    assert imaging.deliver(event) == []
+    [told] = imaging.told()
+    assert told["type"] == "collections.imaging.image-processed.v1"
+    assert (told["subject"], told["tenantid"], told["causationid"]) == ("item-1", ALICE, event.id)
+    assert told["correlationid"] == event.correlation_id
+    data = told["data"]
+    assert (data["width"], data["height"], data["media_type"]) == (2000, 1000, "image/png")
+    assert (data["sha256"], data["original_filename"]) == (event.data.sha256, "holiday.png")
+    model, thumbnail = data["renditions"]
+    assert (model["kind"], model["key"]) == ("model", f"{ALICE}/renditions/item-1.jpg")
+    assert (thumbnail["kind"], thumbnail["key"]) == ("thumbnail", f"{ALICE}/thumbnails/item-1.webp")
+    for rendition in (model, thumbnail):
+        stored = imaging.get(rendition["key"])
+        assert len(stored) == rendition["size"]
+        assert Image.open(io.BytesIO(stored)).size == (rendition["width"], rendition["height"])
+    assert (model["width"], thumbnail["width"]) == (1568, 400)
+
+
+def test_a_duplicate_has_one_effect_and_a_replay_a_new_one(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    event = imaging.upload(sound_files["png"])
+    imaging.deliver(event)
+    imaging.deliver(event, event)
+    assert len(imaging.told()) == 1
+    imaging.deliver(replayed(event, replay_id="replay-1", replay_for="imaging"))
+    first, second = imaging.told()
+    assert first["data"] == second["data"]
+    assert (first["sequence"], second["sequence"]) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"), [(b"hello", "not-an-image"), (b"<svg/>", "unsupported-format"), (b"\xff\xd8\xff", "truncated")]
+)
+def test_a_bad_original_is_rejected_once_and_for_all(imaging: Imaging, data: bytes, reason: str) -> None:
+    assert imaging.deliver(imaging.upload(data)) == []
+    [told] = imaging.told()
+    assert told["type"] == "collections.imaging.image-rejected.v1"
+    assert told["data"]["reason"] == reason
+    assert told["data"]["detail"].endswith(".")
+    assert imaging.derived() == set()
+
+
+def test_a_missing_original_is_rejected(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    event = imaging.upload(sound_files["png"])
+    boto3.client("s3").delete_object(Bucket=imaging.bucket, Key=event.data.key)
+    assert imaging.deliver(event) == []
+    assert imaging.told()[0]["data"]["reason"] == "missing"
+
+
+def test_one_bad_picture_does_not_hold_up_its_batch(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    good = imaging.upload(sound_files["png"], item="good")
+    bad = imaging.upload(b"bad", item="bad")
+    also = imaging.upload(sound_files["webp"], item="also")
+    assert imaging.deliver(good, bad, also) == []
+    assert [told["type"].split(".")[2] for told in imaging.told()] == [
+        "image-processed",
+        "image-rejected",
+        "image-processed",
+    ]
+
+
+def test_deletion_removes_every_rendition_of_the_item_alone(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    mine, other, foreign = (
+        imaging.upload(sound_files["png"], tenant=tenant, item=item)
+        for tenant, item in ((ALICE, "item-1"), (ALICE, "item-2"), (BOB, "item-1"))
+    )
+    imaging.deliver(mine, other, foreign)
+    assert len(imaging.derived()) == 6
+    deleted = new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE)
+    assert imaging.deliver(deleted) == []
+    assert imaging.deliver(deleted) == []
+    assert {key.rsplit(".", 1)[0] for key in imaging.derived()} == {
+        f"{ALICE}/renditions/item-2",
+        f"{ALICE}/thumbnails/item-2",
+        f"{BOB}/renditions/item-1",
+        f"{BOB}/thumbnails/item-1",
+    }
+    assert imaging.post("item-1")[0] == 404
+
+
+def test_an_upload_that_comes_after_its_deletion_leaves_nothing(
+    imaging: Imaging, sound_files: dict[str, bytes]
+) -> None:
+    event = imaging.upload(sound_files["png"])
+    imaging.deliver(new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE))
+    assert imaging.deliver(event) == []
+    assert imaging.told() == []
+    assert imaging.derived() == set()
+
+
+def test_resize_only_makes_renditions_anew(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    imaging.deliver(imaging.upload(sound_files["png"]))
+    keys = imaging.derived()
+    for key in keys:
+        boto3.client("s3").delete_object(Bucket=imaging.bucket, Key=key)
+    status, body = imaging.post("item-1")
+    assert status == 200
+    assert (body["id"], body["width"], body["height"]) == ("item-1", 320, 240)
+    assert [rendition["kind"] for rendition in body["renditions"]] == ["model", "thumbnail"]
+    assert imaging.derived() == keys
+    first, second = imaging.told()
+    assert second["data"] == first["data"]
+    assert second["correlationid"] == "request-1"
+
+
+def test_resize_only_knows_nothing_of_other_tenants(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    imaging.deliver(imaging.upload(sound_files["png"], tenant=BOB))
+    before = imaging.told()
+    for item, tenant in (("item-1", ALICE), ("unknown", BOB)):
+        status, body = imaging.post(item, tenant)
+        assert (status, body["title"]) == (404, "Not Found")
+    assert imaging.told() == before
+
+
+def test_resize_only_of_a_rejected_item_says_why(imaging: Imaging) -> None:
+    imaging.deliver(imaging.upload(b"no picture"))
+    status, body = imaging.post("item-1")
+    assert (status, body["type"]) == (422, "urn:collections:problem:image-not-an-image")
+    assert body["detail"]
+
+
+def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(
+    imaging: Imaging, sound_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(_original: bytes) -> None:
+        raise DecoderLostError("killed")
+
+    monkeypatch.setattr(isolation, "process_isolated", lose)
+    event = imaging.upload(sound_files["png"])
+    assert imaging.deliver(event, receives=1) == [event.id]
+    assert imaging.told() == []
+    assert imaging.deliver(event, receives=3) == []
+    assert imaging.told()[0]["data"]["reason"] == "too-slow"
+    sqs = boto3.client("sqs")
+    letters = sqs.receive_message(QueueUrl=imaging.dead_letters, MessageAttributeNames=["All"], WaitTimeSeconds=5)
+    [letter] = letters["Messages"]
+    assert letter["MessageAttributes"]["reason"]["StringValue"] == "gave-up:DecoderLostError"

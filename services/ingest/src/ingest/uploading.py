@@ -1,0 +1,134 @@
+"""Taking pictures in: through the API, or straight to the bucket by a form that is handed out here.
+
+The original is stored before the transaction that makes it an item: whoever hears of the item finds its picture. A
+crash in between leaves an object that no item refers to, and no item without its object.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from chassis.http import Caller, ProblemError
+from chassis.objects import PresignedPost, original_key, upload_key
+from chassis.observability import MetricUnit, metrics
+from chassis.service import Service
+from contracts import new_event
+from contracts.ingest import ItemUploaded
+from ingest import items, uploads
+from ingest.errors import MalformedUploadError, UnacceptableError
+from ingest.filenames import clean_filename
+from ingest.items import StoredItem
+from ingest.multipart import file_part
+from ingest.requests import body, header
+from ingest.settings import IngestSettings
+from ingest.sniffing import ACCEPTED_TYPES, sniff
+from ingest.uploads import Upload
+
+
+def accept_form(service: Service[IngestSettings], caller: Caller, request: Mapping[str, Any]) -> StoredItem:
+    """Make an item of the picture in the multipart form of an API Gateway event.
+
+    Raises:
+        ProblemError: 400, the form has no picture of a kind we take; 413, the picture is too large for this route.
+        TransientError: the bucket or the database does not answer.
+    """
+    settings = service.settings
+    try:
+        part = file_part(header(request, "content-type"), body(request))
+        if len(part.content) > settings.max_upload_bytes:
+            raise _too_large(len(part.content), settings.max_upload_bytes, settings.max_direct_bytes)
+        kind = sniff(part.content)
+    except MalformedUploadError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-upload", str(error)) from error
+    except UnacceptableError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, error.reason.value, error.detail) from error
+    item_id = str(uuid.uuid4())
+    uploaded = ItemUploaded(
+        filename=f"{item_id}.{kind.extension}",
+        original_filename=clean_filename(part.filename),
+        key=original_key(caller.tenant_id, f"{item_id}.{kind.extension}"),
+        media_type=kind.media_type,
+        size=len(part.content),
+        sha256=hashlib.sha256(part.content).hexdigest(),
+    )
+    service.images.put(uploaded.key, part.content, kind.media_type)
+    with service.work.on(caller.tenant_id, item_id) as work:
+        [event] = work.record(
+            new_event(
+                uploaded,
+                subject=item_id,
+                tenant_id=caller.tenant_id,
+                correlation_id=caller.correlation_id,
+                traceparent=caller.traceparent,
+            ),
+            expected_version=0,
+        )
+        items.apply(work.connection, event)
+        stored = items.find(work.connection, caller.tenant_id, item_id)
+    if stored is None:
+        raise AssertionError("an item is found in the transaction that made it")
+    metrics.add_metric("UploadedBytes", MetricUnit.Bytes, uploaded.size)
+    return stored
+
+
+def offer_direct_upload(
+    service: Service[IngestSettings], caller: Caller, *, filename: str, media_type: str, size: int, sha256: str | None
+) -> tuple[str, PresignedPost]:
+    """A new item id, and the form by which its picture of `size` bytes goes straight to the bucket.
+
+    Raises:
+        ProblemError: 400, not a media type we take; 413, larger than direct uploads may be.
+        TransientError: the database does not answer.
+    """
+    settings = service.settings
+    if media_type not in ACCEPTED_TYPES:
+        raise ProblemError(
+            HTTPStatus.BAD_REQUEST,
+            "unsupported-type",
+            f"{media_type} is not accepted; send one of {', '.join(sorted(ACCEPTED_TYPES))}",
+        )
+    if size > settings.max_direct_bytes:
+        raise ProblemError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "too-large",
+            f"the picture has {size} bytes, at most {settings.max_direct_bytes} are accepted",
+            max_bytes=settings.max_direct_bytes,
+        )
+    item_id = str(uuid.uuid4())
+    lifetime = timedelta(seconds=settings.upload_lifetime_s)
+    with service.database.transaction() as connection:
+        uploads.remember(
+            connection,
+            Upload(
+                tenant_id=caller.tenant_id,
+                item_id=item_id,
+                original_filename=clean_filename(filename),
+                media_type=media_type,
+                bytes=size,
+                sha256=sha256,
+                correlation_id=caller.correlation_id,
+                traceparent=caller.traceparent,
+                expires_at=datetime.now(UTC) + lifetime,
+            ),
+        )
+    form = service.images.upload_form(
+        upload_key(caller.tenant_id, item_id),
+        media_type=media_type,
+        max_bytes=size,
+        expires_in=settings.upload_lifetime_s,
+    )
+    return item_id, form
+
+
+def _too_large(size: int, limit: int, direct_limit: int) -> ProblemError:
+    return ProblemError(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too-large",
+        f"the picture has {size} bytes, this route takes at most {limit};"
+        f" POST /items/uploads gives a form for a direct upload of up to {direct_limit} bytes",
+        max_bytes=limit,
+        direct_upload="/items/uploads",
+    )

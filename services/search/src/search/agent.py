@@ -1,0 +1,130 @@
+"""Agentic search: a model that may search several times before it answers. Importing this costs LangChain."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+import anthropic
+from langchain.agents import create_agent
+from langchain.agents.middleware import ModelRequest, ModelResponse, wrap_model_call
+from langchain_anthropic import ChatAnthropic
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.tools import tool
+
+from retrieval import Hit, SearchMode
+from search.errors import AnswerUnavailableError
+from search.searching import Question, Searcher
+from search.sources import mentioned
+
+_INSTRUCTIONS = resources.files("search").joinpath("prompts", "agent.txt").read_text(encoding="utf-8")
+_MAX_TOKENS = 1024
+_TEXT_CHARACTERS = 600
+
+
+@dataclass
+class Found:
+    """What one run of the agent came to."""
+
+    hits: dict[str, Hit] = field(default_factory=dict)
+    tools_used: list[dict[str, Any]] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    answer: str = ""
+
+    def add(self, found: list[Hit]) -> None:
+        """Keep each item once, at its best place: earlier searches first, then by rank."""
+        for hit in found:
+            self.hits.setdefault(hit.item_id, hit)
+
+    def citations(self) -> list[str]:
+        """Ids that the answer names."""
+        return mentioned(self.answer, list(self.hits.values()))
+
+
+class SearchAgent:
+    """Runs a fresh agent for each question; nothing is remembered between them."""
+
+    def __init__(self, searcher: Searcher, *, api_key: str, model: str, max_rounds: int, timeout_s: float) -> None:
+        self._searcher = searcher
+        self._max_rounds = max_rounds
+        self._model = ChatAnthropic(
+            model=model,
+            api_key=api_key,
+            max_tokens=_MAX_TOKENS,
+            timeout=timeout_s,
+            max_retries=1,
+            stop=None,
+        )
+
+    def run(self, tenant_id: str, question: Question) -> Found:
+        """Search until the question is answered or the rounds are used up.
+
+        The tenant, the category and the thresholds are fixed here: the model chooses words and the kind of search only.
+
+        Raises:
+            AnswerUnavailableError: the model does not answer.
+            retrieval.EmbeddingError: a search needs a vector that cannot be had.
+        """
+        found = Found()
+
+        @tool
+        def search_collection(query: str, search_type: str = "hybrid") -> str:
+            """Search the person's collection. search_type: hybrid (default), bm25 (exact words) or vector (meaning)."""
+            mode = SearchMode(search_type) if search_type in set(SearchMode) else SearchMode.HYBRID
+            hits = self._searcher.find(
+                tenant_id,
+                Question(query, mode, question.top_k, question.category, 0.0, question.min_similarity),
+            )
+            found.add(hits)
+            found.tools_used.append(
+                {"name": "search_collection", "input": {"query": query, "search_type": mode}, "results": len(hits)}
+            )
+            return json.dumps({"results": [_brief(hit) for hit in hits]}, ensure_ascii=False)
+
+        agent = create_agent(
+            self._model,
+            [search_collection],
+            system_prompt=_INSTRUCTIONS.format(max_rounds=self._max_rounds),
+            middleware=[_limit(self._max_rounds)],
+        )
+        try:
+            state = agent.invoke(
+                {"messages": [HumanMessage(question.text)]}, {"recursion_limit": 4 * self._max_rounds + 4}
+            )
+        except anthropic.APIError as error:
+            raise AnswerUnavailableError(f"the language model does not answer ({type(error).__name__})") from error
+        said = [message for message in state["messages"] if isinstance(message, AIMessage)]
+        found.answer = said[-1].text if said else ""
+        found.reasoning = [message.text for message in said[:-1] if message.text]
+        return found
+
+
+def _limit(max_rounds: int) -> Any:  # noqa: ANN401  # LangChain's decorator builds the middleware's class
+    @wrap_model_call
+    def limit(request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
+        """After the last round the model has to answer in words."""
+        rounds = sum(1 for message in request.messages if _asks_for_tools(message))
+        if rounds >= max_rounds:
+            request = request.override(tool_choice={"type": "none"})
+        return handler(request)
+
+    return limit
+
+
+def _asks_for_tools(message: AnyMessage) -> bool:
+    return isinstance(message, AIMessage) and bool(message.tool_calls)
+
+
+def _brief(hit: Hit) -> dict[str, Any]:
+    details = hit.description.get("image_details") or {}
+    media = hit.description.get("media_metadata") or {}
+    return {
+        "item_id": hit.item_id,
+        "headline": hit.headline,
+        "summary": hit.summary,
+        "category": hit.category,
+        "places": list(media.get("location_tags") or ()),
+        "text": [" ".join(details.get("extracted_text") or ())[:_TEXT_CHARACTERS]],
+        "score": hit.score,
+    }

@@ -1,0 +1,64 @@
+"""An answer to the question out of the results, with citations that are item ids. Importing this costs the SDK."""
+
+from collections.abc import Sequence
+from importlib import resources
+
+import anthropic
+from anthropic import Anthropic, transform_schema
+from pydantic import BaseModel, Field, ValidationError
+
+from retrieval import Hit
+from search.errors import AnswerUnavailableError
+from search.sources import as_sources, known_citations
+
+MAX_TOKENS = 1024
+
+
+class Answer(BaseModel):
+    """What the model is asked to give."""
+
+    answer: str = Field(description="Two or three sentences, from the items alone.")
+    confidence: float = Field(description="0 to 1: how well the items answer the question.")
+    citations: list[str] = Field(description="Ids of the items the answer rests on.")
+
+
+_INSTRUCTIONS = resources.files("search").joinpath("prompts", "answer.txt").read_text(encoding="utf-8")
+_SCHEMA = transform_schema(Answer)
+
+
+class Answerer:
+    """Answers by one call of one model."""
+
+    def __init__(self, api_key: str, model: str, *, timeout_s: float) -> None:
+        # One retry within the request's time: a person is waiting for the results that are there already.
+        self._client = Anthropic(api_key=api_key, max_retries=1, timeout=timeout_s)
+        self._model = model
+
+    def answer(self, question: str, hits: Sequence[Hit], model: str | None = None) -> Answer:
+        """The answer; its citations are ids among the hits, its confidence lies within 0 and 1.
+
+        Raises:
+            AnswerUnavailableError: the model does not answer, declines, or answers in another shape.
+        """
+        try:
+            message = self._client.messages.create(
+                model=model or self._model,
+                max_tokens=MAX_TOKENS,
+                system=_INSTRUCTIONS,
+                messages=[{"role": "user", "content": f"{as_sources(hits)}\n\nQuestion: {question}"}],
+                output_config={"format": {"type": "json_schema", "schema": _SCHEMA}},
+            )
+        except anthropic.APIError as error:
+            raise AnswerUnavailableError(f"the language model does not answer ({type(error).__name__})") from error
+        if message.stop_reason == "refusal":
+            raise AnswerUnavailableError("the language model declines to answer")
+        text = "".join(block.text for block in message.content if block.type == "text")
+        try:
+            given = Answer.model_validate_json(text)
+        except ValidationError as error:
+            raise AnswerUnavailableError("the language model's answer has another shape") from error
+        return Answer(
+            answer=given.answer,
+            confidence=min(max(given.confidence, 0.0), 1.0),
+            citations=known_citations(given.citations, hits),
+        )

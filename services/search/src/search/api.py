@@ -1,0 +1,122 @@
+"""The routes of the service."""
+
+import time
+from http import HTTPStatus
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+from chassis.http import CallerDep, ProblemError, create_api
+from chassis.observability import MetricUnit, logger, metrics
+from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Hit, SearchMode
+from search.bootstrap import Bootstrap
+from search.errors import AnswerUnavailableError
+from search.requests import SearchConfig, SearchRequest, SearchResponse, SearchType
+from search.searching import Question, as_result
+
+
+def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
+    """The resolver of `POST /search` and `GET /search/config`."""
+    api = create_api()
+
+    @api.post("/search", tags=["search"], summary="Search the caller's collection")
+    def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
+        if body.answer_model is not None and not body.answer_model.startswith("claude"):
+            detail = f"answer_model {body.answer_model!r} is no Claude model"
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported-model", detail)
+        try:
+            if body.search_type is SearchType.AGENTIC:
+                return _agentic(bootstrap, who.tenant_id, body)
+            return _plain(bootstrap, who.tenant_id, body)
+        except EmbeddingUnavailableError as error:
+            detail = "the embedding model does not answer; try again, or search with bm25"
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
+        except EmbeddingRejectedError as error:
+            detail = "the embedding model refuses this query; search with bm25"
+            raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
+
+    @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
+    def config(who: CallerDep) -> SearchConfig:
+        settings, ranking = bootstrap.settings, bootstrap.searcher.ranking
+        return SearchConfig(
+            algorithm="reciprocal rank fusion of BM25 and cosine similarity",
+            embedding_model=settings.embedding_model,
+            dimensions=settings.embedding_dimensions,
+            rrf_constant=ranking.rrf_constant,
+            weights={"bm25": ranking.bm25_weight, "vector": ranking.vector_weight},
+            fetch_multiplier=ranking.fetch_multiplier,
+            search_types=list(SearchType),
+            answer_model=settings.answer_model,
+            agent_model=settings.agent_model,
+        )
+
+    return api
+
+
+def _plain(bootstrap: Bootstrap, tenant_id: str, body: SearchRequest) -> SearchResponse:
+    started = time.perf_counter()
+    question = Question(
+        body.query,
+        SearchMode(body.search_type.value),
+        body.top_k,
+        body.category_filter,
+        body.min_relevance_score,
+        body.min_similarity_score,
+    )
+    hits = bootstrap.searcher.find(tenant_id, question)
+    response = SearchResponse(
+        query=body.query,
+        search_type=body.search_type,
+        results=[as_result(hit) for hit in hits],
+        total_results=len(hits),
+        retrieval_time_ms=_milliseconds(started),
+    )
+    return _with_answer(bootstrap, body, hits, response) if body.include_answer else response
+
+
+def _with_answer(
+    bootstrap: Bootstrap, body: SearchRequest, hits: list[Hit], response: SearchResponse
+) -> SearchResponse:
+    if not hits:
+        nothing = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
+        return response.model_copy(update={**nothing, "answer_time_ms": 0.0})
+    started = time.perf_counter()
+    try:
+        answer = bootstrap.answerer.answer(body.query, hits, body.answer_model)
+    except AnswerUnavailableError as error:
+        # The results stand without it; the caller is told, and so are we.
+        logger.warning("no answer", extra={"error": str(error)})
+        metrics.add_metric("AnswersUnavailable", MetricUnit.Count, 1)
+        return response.model_copy(update={"answer_error": str(error), "answer_time_ms": _milliseconds(started)})
+    return response.model_copy(
+        update={
+            "answer": answer.answer,
+            "answer_confidence": answer.confidence,
+            "citations": answer.citations,
+            "answer_time_ms": _milliseconds(started),
+        }
+    )
+
+
+def _agentic(bootstrap: Bootstrap, tenant_id: str, body: SearchRequest) -> SearchResponse:
+    started = time.perf_counter()
+    question = Question(body.query, SearchMode.HYBRID, body.top_k, body.category_filter, 0.0, body.min_similarity_score)
+    try:
+        found = bootstrap.agent.run(tenant_id, question)
+    except AnswerUnavailableError as error:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "agent-unavailable", f"{error}; try again") from error
+    hits = list(found.hits.values())[: body.top_k]
+    return SearchResponse(
+        query=body.query,
+        search_type=body.search_type,
+        results=[as_result(hit, rank) for rank, hit in enumerate(hits, start=1)],
+        total_results=len(hits),
+        answer=found.answer or None,
+        citations=[item_id for item_id in found.citations() if item_id in {hit.item_id for hit in hits}],
+        retrieval_time_ms=_milliseconds(started),
+        agent_reasoning=found.reasoning,
+        tools_used=found.tools_used,
+    )
+
+
+def _milliseconds(since: float) -> float:
+    return round((time.perf_counter() - since) * 1000, 1)

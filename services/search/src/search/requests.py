@@ -1,0 +1,79 @@
+"""What `POST /search` takes and gives (the HTTP contract's names)."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class SearchType(StrEnum):
+    """How to search."""
+
+    BM25 = "bm25"
+    VECTOR = "vector"
+    HYBRID = "hybrid"
+    AGENTIC = "agentic"
+
+
+class SearchRequest(BaseModel):
+    """A question about the caller's collection.
+
+    `min_relevance_score` drops keyword results that score above it: BM25 scores are negative, more negative is better.
+    It applies to `bm25` searches; `min_similarity_score` applies wherever vectors are compared.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
+    search_type: SearchType = SearchType.HYBRID
+    top_k: int = Field(default=10, ge=1, le=50)
+    category_filter: Annotated[str, StringConstraints(max_length=100)] | None = None
+    min_relevance_score: float = -1.0
+    min_similarity_score: float = Field(default=0.0, ge=0, le=1)
+    include_answer: bool = True
+    answer_model: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+
+class SearchResult(BaseModel):
+    """One item found."""
+
+    item_id: str
+    rank: int
+    score: float
+    score_type: str
+    category: str
+    headline: str
+    summary: str
+    image_url: str
+    metadata: dict[str, Any]
+
+
+class SearchResponse(BaseModel):
+    """What was found, and an answer made of it. `answer_error` says why an answer that was wanted is missing."""
+
+    query: str
+    search_type: SearchType
+    results: list[SearchResult]
+    total_results: int
+    answer: str | None = None
+    answer_confidence: float | None = None
+    citations: list[str] | None = None
+    answer_error: str | None = None
+    retrieval_time_ms: float
+    answer_time_ms: float | None = None
+    agent_reasoning: list[str] | None = None
+    tools_used: list[dict[str, Any]] | None = None
+
+
+class SearchConfig(BaseModel):
+    """The retrieval as it runs."""
+
+    algorithm: str
+    embedding_model: str
+    dimensions: int
+    rrf_constant: int
+    weights: dict[str, float]
+    fetch_multiplier: int
+    search_types: list[SearchType]
+    answer_model: str
+    agent_model: str

@@ -1,0 +1,83 @@
+"""Retrieval for one tenant: a query by keyword, by meaning or both, over the service's own read model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Connection
+
+from retrieval import Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search
+from search.requests import SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to look for and how; thresholds as in the HTTP contract."""
+
+    text: str
+    mode: SearchMode
+    top_k: int
+    category: str | None = None
+    min_relevance: float = 0.0
+    min_similarity: float = 0.0
+
+
+class Searcher:
+    """Finds items of one tenant at a time."""
+
+    def __init__(
+        self, connect: Callable[[], Connection[Any]], embedder: Callable[[], QueryEmbedder], ranking: Ranking
+    ) -> None:
+        self._connect = connect
+        self._embedder = embedder
+        self.ranking = ranking
+
+    def find(self, tenant_id: str, question: Question) -> list[Hit]:
+        """The best hits, best first.
+
+        Raises:
+            retrieval.EmbeddingUnavailableError: the query cannot be embedded now.
+            retrieval.EmbeddingRejectedError: the embedding model refuses the query.
+        """
+        vector, model = None, None
+        if question.mode is not SearchMode.BM25:
+            # Before the connection is used: the provider may take seconds.
+            embedder = self._embedder()
+            vector, model = embedder.embed(tenant_id, question.text), embedder.model
+        query = SearchQuery(
+            tenant_id=tenant_id,
+            text=question.text,
+            mode=question.mode,
+            vector=vector,
+            model=model,
+            top_k=question.top_k,
+            category=question.category,
+            max_bm25_score=question.min_relevance if question.mode is SearchMode.BM25 else 0.0,
+            min_similarity=question.min_similarity,
+        )
+        return search(self._connect(), query, self.ranking)
+
+
+def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
+    """A hit as the HTTP contract shows it; the picture's link is a route of the API, which signs it on request."""
+    media = hit.description.get("media_metadata") or {}
+    return SearchResult(
+        item_id=hit.item_id,
+        rank=rank or hit.rank,
+        score=hit.score,
+        score_type=hit.score_type.value,
+        category=hit.category,
+        headline=hit.headline,
+        summary=hit.summary,
+        image_url=f"/images/{hit.filename}",
+        metadata={
+            "filename": hit.filename,
+            "original_filename": hit.original_filename,
+            "analysis_id": hit.analysis_id,
+            "analysis_version": hit.analysis_version,
+            "subcategories": list(hit.description.get("subcategories") or ()),
+            "location_tags": list(media.get("location_tags") or ()),
+            "similarity": hit.similarity,
+            "bm25_score": hit.bm25,
+        },
+    )
