@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from running_mesh import RunningMesh, eventually
 
-from conftest import RunningMesh, eventually
 from mesh.client import Api
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
@@ -168,7 +168,7 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_holds_up_nobod
     alice: Api, picture: Draw, mesh: RunningMesh
 ) -> None:
     sqs = mesh.aws("sqs")
-    function = mesh.provisioned.functions["collections-local-imaging-events"]
+    function = mesh.provisioned.functions["imaging.events"]
     document = {
         "specversion": "1.0",
         "id": "poison",

@@ -4,8 +4,8 @@ import base64
 import json
 
 import pytest
+from running_mesh import PASSWORD, RunningMesh, eventually
 
-from conftest import PASSWORD, RunningMesh, eventually
 from manifests import load_manifests
 from manifests.model import RouteAuth
 from mesh.client import Api, Identity

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from running_mesh import RunningMesh, eventually
 
-from conftest import RunningMesh, eventually
 from mesh.client import Api
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]

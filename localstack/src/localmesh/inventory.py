@@ -20,13 +20,13 @@ from localmesh.processes import tail
 from localmesh.status import ErrorLine, FunctionStatus, QueueStatus
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_sqs import SQSClient
 
 WINDOW: Final = timedelta(hours=1)
 _MOST_ERRORS: Final = 10
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 _SEVERE: Final = ("ERROR", "CRITICAL")
 # `2026-11-22 22:12:44 ERROR [sqs] …`, `2026-11-22 22:12:44.123 UTC [12] FATAL:  …`, `ERROR:    …`
 _LOG_LINE: Final = re.compile(
@@ -41,7 +41,7 @@ class Clients:
     lambdas: LambdaClient
     sqs: SQSClient
     logs: CloudWatchLogsClient
-    cloudwatch: CloudWatchClient
+    cloudwatch: Any  # the development stubs leave CloudWatch out
 
 
 def clients_of(settings: MeshSettings) -> Clients:
@@ -81,6 +81,7 @@ def read_functions(clients: Clients, settings: MeshSettings) -> tuple[FunctionSt
     return tuple(
         FunctionStatus(
             name=name,
+            short_name=name.removeprefix(prefix_of(settings)),
             state=by_name[name].get("State", "Active"),
             last_modified=by_name[name]["LastModified"],
             invocations=counts["Invocations"].get(name),
@@ -124,10 +125,12 @@ def read_queues(clients: Clients, settings: MeshSettings) -> tuple[QueueStatus, 
         for url in page.get("QueueUrls", [])
     ]
     with ThreadPoolExecutor(8) as pool:
-        counts = dict(zip((url.rsplit("/", 1)[1] for url in urls), pool.map(lambda url: _depth(clients, url), urls)))  # noqa: B905
+        depths = pool.map(lambda url: _depth(clients, url), urls)
+        counts = {url.rsplit("/", 1)[1]: depth for url, depth in zip(urls, depths, strict=True)}
     return tuple(
         QueueStatus(
             name=name,
+            short_name=name.removeprefix(prefix_of(settings)),
             waiting=waiting,
             in_flight=in_flight,
             delayed=delayed,
@@ -155,7 +158,9 @@ def _depth(clients: Clients, url: str) -> tuple[int, int, int]:
 
 
 def read_errors(clients: Clients, settings: MeshSettings) -> tuple[ErrorLine, ...]:
-    """The most recent errors in the logs of functions (last hour) and processes (since their start), newest last."""
+    """The most recent errors in the logs of functions (last hour) and processes (since they were ready), newest last."""
+    ready = settings.paths.ready
+    since = datetime.fromtimestamp(ready.stat().st_mtime, UTC).strftime(_TIME) if ready.exists() else ""
     groups = [
         group["logGroupName"]
         for page in clients.logs.get_paginator("describe_log_groups").paginate(
@@ -164,8 +169,9 @@ def read_errors(clients: Clients, settings: MeshSettings) -> tuple[ErrorLine, ..
         for group in page["logGroups"]
     ]
     with ThreadPoolExecutor(8) as pool:
-        of_functions = [line for lines in pool.map(lambda group: _function_errors(clients, group), groups) for line in lines]
-    of_processes = [line for name in NAMES for line in process_errors(name, settings.paths.log(name))]
+        found = pool.map(lambda group: _function_errors(clients, group), groups)
+        of_functions = [line for lines in found for line in lines]
+    of_processes = [line for name in NAMES for line in process_errors(name, settings.paths.log(name), since)]
     newest = sorted([*of_functions, *of_processes], key=lambda line: line.time)
     return tuple(newest[-_MOST_ERRORS:])
 
@@ -197,9 +203,11 @@ def function_error(group: str, message: str) -> ErrorLine | None:
     )
 
 
-def process_errors(name: str, log: Path) -> Iterable[ErrorLine]:
-    """Errors among the last lines of a process' log."""
-    return list(_matching(name, tail(log, 400).splitlines()))[-_MOST_ERRORS:]
+def process_errors(name: str, log: Path, since: str = "") -> list[ErrorLine]:
+    """Errors among the last lines of a process' log, from `since` (UTC, `_TIME`) on; lines without a time count."""
+    return [line for line in _matching(name, tail(log, 400).splitlines()) if line.time >= since or not line.time][
+        -_MOST_ERRORS:
+    ]
 
 
 def _matching(name: str, lines: Iterable[str]) -> Iterator[ErrorLine]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -41,15 +42,45 @@ class Up:
     seconds: float
 
 
-def up(settings: MeshSettings, report: Report, *, with_provisioning: bool = True) -> Up:
-    """Start the processes and provision them; harmless when everything stands already."""
+def up(
+    settings: MeshSettings, report: Report, detail: Report | None = None, *, with_provisioning: bool = True
+) -> Up:
+    """Start the processes and provision them; harmless when everything stands already.
+
+    `detail` gets a line for each resource that provisioning makes. When a process does not start, those that this
+    call started are ended again; when provisioning fails they stay, and the next call goes on from there.
+    """
     begun = time.monotonic()
     check_machine(settings)
     paths = make_state(settings)
     with mesh_lock(paths.run / "lock", report):
-        started = Supervisor(paths, members_of(settings), report).start()
-        provisioned = _provision(settings, report) if with_provisioning else None
+        started, provisioned = _start(settings, paths, report, detail or (lambda _: None), with_provisioning)
+        if any(one.seconds is not None for one in started):
+            paths.ready.touch()
     return Up(started, provisioned, time.monotonic() - begun)
+
+
+def _start(
+    settings: MeshSettings, paths: StatePaths, report: Report, detail: Report, with_provisioning: bool
+) -> tuple[tuple[Started, ...], Provisioned | None]:
+    """Provisioning needs the database and the emulator only: it goes on while the AI models are still loading."""
+    supervisor = Supervisor(paths, report)
+    members = members_of(settings)
+    slow = [member for member in members if member.name == "providers"]
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(supervisor.start, slow)
+        try:
+            started = supervisor.start([member for member in members if member not in slow])
+        except LocalMeshError:
+            if loading.exception() is None:
+                supervisor.undo(loading.result())
+            raise
+        provisioned = _provision(settings, report, detail) if with_provisioning else None
+        try:
+            return (*started, *loading.result()), provisioned
+        except LocalMeshError:
+            supervisor.undo(started)
+            raise
 
 
 def down(settings: MeshSettings, report: Report) -> bool:
@@ -57,7 +88,7 @@ def down(settings: MeshSettings, report: Report) -> bool:
     if not settings.paths.run.is_dir():
         return False
     with mesh_lock(settings.paths.run / "lock", report):
-        return Supervisor(settings.paths, members_of(settings, all_of_them=True), report).stop()
+        return Supervisor(settings.paths, report).stop(members_of(settings, all_of_them=True))
 
 
 def reset(settings: MeshSettings, report: Report) -> None:
@@ -83,10 +114,10 @@ def make_state(settings: MeshSettings) -> StatePaths:
     return paths
 
 
-def _provision(settings: MeshSettings, report: Report) -> Provisioned:
-    report("provisioning: database, functions, queues, rules, API")
+def _provision(settings: MeshSettings, report: Report, detail: Report) -> Provisioned:
+    report("provisioning database, functions, queues, rules and API from the manifests")
     from localmesh.provision import provision  # boto3 and psycopg take a while: not before the servers have started
 
-    result = provision(settings, lambda line: report(f"provisioning: {line}"))
-    report(f"provisioned after {result.seconds:.1f} s: {len(result.changes)} changes")
+    result = provision(settings, detail)
+    report(f"provisioned after {result.seconds:.1f} s: {len(result.changes) or 'no'} changes")
     return result

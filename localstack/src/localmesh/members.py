@@ -107,7 +107,7 @@ def _providers(settings: MeshSettings) -> Member:
         command=lambda: command,
         prepare=lambda: None,
         environment=_plain_environment(),
-        is_ready=partial(_answers, f"{settings.providers_url}/health"),
+        is_ready=partial(_answers, f"{settings.providers_url}/_health"),
         stop_signal=signal.SIGTERM,
         stop_grace_s=10.0,
     )

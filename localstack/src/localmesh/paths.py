@@ -48,6 +48,11 @@ class StatePaths:
         return self.root / "run"
 
     @property
+    def ready(self) -> Path:
+        """Touched when the processes have been started and provisioned; errors before that are part of starting."""
+        return self.run / "ready"
+
+    @property
     def temporary(self) -> Path:
         return self.root / "tmp"
 

@@ -26,7 +26,7 @@ class ProcessStatus(BaseModel):
     port: int
     pid: int | None = None
     uptime_s: float | None = None
-    rss_bytes: int | None = None
+    memory_bytes: int | None = None
     children: int = 0
 
 
@@ -36,6 +36,7 @@ class FunctionStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    short_name: str  # without what all names of the mesh start with
     state: str
     last_modified: str
     invocations: int | None = None
@@ -48,6 +49,7 @@ class QueueStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    short_name: str
     waiting: int
     in_flight: int
     delayed: int
@@ -112,14 +114,14 @@ def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
         port=member.port,
         pid=process.pid,
         uptime_s=round(time.time() - process.create_time(), 1),
-        rss_bytes=sum(map(_resident, [process, *children])),
+        memory_bytes=sum(map(_resident, [process, *children])),
         children=len(children),
     )
 
 
 def _resident(process: psutil.Process) -> int:
-    """Memory of its own; Postgres' processes share most of theirs, which counted once each would mislead."""
+    """Resident memory; where the system tells (Linux), pages shared by several processes count in parts only."""
     with suppress(psutil.Error):
-        memory = process.memory_info()
-        return int(memory.rss - getattr(memory, "shared", 0))
+        memory = process.memory_full_info()
+        return int(getattr(memory, "pss", memory.rss))
     return 0

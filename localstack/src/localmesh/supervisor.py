@@ -40,39 +40,39 @@ class Started:
 class Supervisor:
     """The processes of one mesh, below one state folder."""
 
-    def __init__(self, paths: StatePaths, members: Sequence[Member], report: Report) -> None:
+    def __init__(self, paths: StatePaths, report: Report) -> None:
         self._paths = paths
-        self._members = tuple(members)
         self._report = report
         self._records = Records(paths.run)
 
-    def start(self) -> tuple[Started, ...]:
+    def start(self, members: Sequence[Member]) -> tuple[Started, ...]:
         """Start what does not run, all at once, and wait until each is ready.
 
         When one fails, those that this call started are ended again and its error is raised: a `PortInUseError`,
         or a `ProcessStartError` with the last lines of its log.
         """
-        with ThreadPoolExecutor(len(self._members)) as pool:
-            outcomes = [pool.submit(self._start_one, member) for member in self._members]
+        if not members:
+            return ()
+        with ThreadPoolExecutor(len(members)) as pool:
+            outcomes = [pool.submit(self._start_one, member) for member in members]
         failures = [error for outcome in outcomes if (error := outcome.exception()) is not None]
-        started = [outcome.result() for outcome in outcomes if outcome.exception() is None]
+        started = tuple(outcome.result() for outcome in outcomes if outcome.exception() is None)
         if failures:
-            self._end([one.member for one in started if one.seconds is not None])
+            self.undo(started)
             for other in failures[1:]:
                 self._report(str(other))
             raise failures[0]
-        return tuple(started)
+        return started
 
-    def stop(self) -> bool:
+    def undo(self, started: Sequence[Started]) -> None:
+        """End those that did not run before."""
+        self._end([one.member for one in started if one.seconds is not None])
+
+    def stop(self, members: Sequence[Member]) -> bool:
         """End what runs, the database last; returns whether anything ran."""
-        first = [member for member in self._members if member.name != "postgres"]
-        last = [member for member in self._members if member.name == "postgres"]
+        first = [member for member in members if member.name != "postgres"]
+        last = [member for member in members if member.name == "postgres"]
         return self._end(first) | self._end(last)
-
-    def running(self, member: Member) -> Record | None:
-        """The record of a process that lives."""
-        record = self._records.read(member.name)
-        return record if record is not None and record.ref.find() is not None else None
 
     def _start_one(self, member: Member) -> Started:
         begun = time.monotonic()

@@ -4,6 +4,7 @@ import io
 import re
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image, ImageOps
@@ -76,7 +77,8 @@ def test_every_stated_text_can_be_read(pictures: list[Picture]) -> None:
     read = RapidOCR()
     for picture in pictures:
         if picture.texts:
-            lines = " ".join(read(picture.path.read_bytes()).txts or ())
+            found: Any = read(picture.path.read_bytes())
+            lines = " ".join(found.txts or ())
             # Recognition may lose the space between two words; that is no fault of the picture.
             for text in picture.texts:
                 assert text.replace(" ", "").lower() in lines.replace(" ", "").lower(), (picture.name, lines)

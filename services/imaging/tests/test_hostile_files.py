@@ -4,6 +4,7 @@ import random
 import struct
 import zlib
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,3 +234,8 @@ def test_every_reason_of_the_domain_can_be_given(sound_files: dict[str, bytes], 
     }
     # Given elsewhere: too-slow by the isolation, missing by the handler.
     assert given_reasons == set(ImageRejection) - {ImageRejection.TOO_SLOW, ImageRejection.MISSING}
+
+
+def test_the_readme_explains_every_reason() -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    assert {reason for reason in ImageRejection if f"| `{reason}` |" in readme} == set(ImageRejection)

@@ -82,9 +82,9 @@ def _knowledge(text: str, confidence: float, ids: list[str]) -> JsonObject:
 
 
 def _quote(scored: Scored, question: str) -> str:
-    """The first line of the item, and the sentence that holds most of the question's words if it is another one."""
-    parts = sentences(scored.document.text) or [scored.document.text]
-    terms = content_words(question)
-    best = max(parts, key=lambda part: overlap(terms, part))
-    head = parts[0].rstrip(".!? ")
-    return head if best == parts[0] or overlap(terms, best) == 0 else f"{head}: {best.rstrip('.!? ')}"
+    """The first line of the item, and the sentence that holds most of the question's words that the line lacks."""
+    head, *rest = sentences(scored.document.text) or [scored.document.text]
+    lacking = [term for term in content_words(question) if not overlap([term], head)]
+    best = max(rest, key=lambda part: overlap(lacking, part), default="")
+    bare = head.rstrip(".!? ")
+    return f"{bare}: {best.rstrip('.!? ')}" if overlap(lacking, best) > 0 else bare

@@ -60,7 +60,7 @@ def description(sight: Sight) -> dict[str, Any]:
     headline = _headline(sight, kind, labels)
     objects = [_plain(label) for label in labels] or [kind.category if kind.name == "view" else kind.name]
     return {
-        "category": kind.category,
+        "category": kind.category.title(),
         "subcategories": list(kind.subcategories),
         "headline": headline,
         "summary": _summary(sight, kind, labels),

@@ -21,7 +21,7 @@ def canned_description(data: bytes) -> dict[str, Any]:
     category, subcategories, headline, place = _SUBJECTS[int(digest[:8], 16) % len(_SUBJECTS)]
     mark = digest[:8]
     return {
-        "category": category,
+        "category": category.title(),
         "subcategories": list(subcategories),
         "headline": f"{headline} ({mark})",
         "summary": f"{headline}, {place}. The picture carries the mark {mark}.",

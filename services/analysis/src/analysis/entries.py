@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def consumer(service: Service[AnalysisSettings]) -> "EventConsumer":
     """The queue's entry point."""
-    # Every invocation needs the SDK, so the cost belongs into the initialisation (and its snapshot), not the first event.
+    # Every invocation needs the SDK: its cost belongs into the initialisation (and its snapshot), not the first event.
     import analysis.claude  # noqa: F401
     from analysis.events import EventHandlers
     from chassis.consumer import EventConsumer, on

@@ -23,7 +23,6 @@ class ChatSettings(Settings):
     max_tool_calls: int = Field(default=6, ge=0)
     context_tokens: int = Field(default=24_000, ge=1000)
     turn_seconds: float = Field(default=24, gt=0)
-    anthropic_base_url: str | None = None
 
     embedding_model: str = "voyage-3.5-lite"
     voyage_base_url: str | None = None

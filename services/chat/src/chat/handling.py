@@ -5,6 +5,7 @@ The same events in any order and number leave the same read model (see `retrieva
 
 from dataclasses import dataclass
 
+from chassis.errors import PermanentError
 from chassis.service import Service
 from chat import ledger
 from chat.checkpoints import CheckpointTable, thread_id
@@ -15,7 +16,6 @@ from contracts.embedding import ItemEmbedded, decode_vector
 from contracts.ingest import ItemDeleted
 from contracts.sessions import SessionDeleted, SessionExpired
 from retrieval import AnalyzedItem, InvalidVectorError, forget, project_analysis, project_vector
-from chassis.errors import PermanentError
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ turn finds out when it wants to complete.
 from dataclasses import dataclass
 from datetime import datetime
 
+from psycopg import sql
+
 from chassis.database import Connection
 from chat.errors import ConversationBusyError, ConversationEndedError
 
@@ -84,20 +86,22 @@ def end_deleted(connection: Connection, tenant_id: str, session_id: str, deleted
 
     A conversation whose first turn was completed after the deletion is a new one under the same id.
     """
-    return _reset(connection, tenant_id, session_id, "started_at IS NULL OR started_at <= %(at)s", deleted_at)
+    condition = sql.SQL("(started_at IS NULL OR started_at <= %(at)s)")
+    return _reset(connection, tenant_id, session_id, condition, deleted_at)
 
 
 def end_expired(connection: Connection, tenant_id: str, session_id: str, last_activity: datetime) -> bool:
     """End the conversation, unless there was a later turn or one is under way; False when it was not ended."""
-    condition = "last_turn_at <= %(at)s AND (lease IS NULL OR lease_until < clock_timestamp())"
+    condition = sql.SQL("last_turn_at <= %(at)s AND (lease IS NULL OR lease_until < clock_timestamp())")
     return _reset(connection, tenant_id, session_id, condition, last_activity)
 
 
-def _reset(connection: Connection, tenant_id: str, session_id: str, condition: str, at: datetime) -> bool:
-    statement = (
-        "UPDATE conversations SET turns = 0, checkpoint_id = NULL, started_at = NULL, last_turn_at = NULL,"
-        " lease = NULL, lease_until = NULL"
-        f" WHERE tenant_id = %(tenant)s AND session_id = %(session)s AND ({condition})"
-    )
-    parameters = {"tenant": tenant_id, "session": session_id, "at": at}
-    return connection.execute(statement.encode(), parameters).rowcount == 1
+def _reset(connection: Connection, tenant_id: str, session_id: str, condition: sql.SQL, at: datetime) -> bool:
+    statement = sql.SQL(
+        """
+        UPDATE conversations SET turns = 0, checkpoint_id = NULL, started_at = NULL, last_turn_at = NULL,
+            lease = NULL, lease_until = NULL
+        WHERE tenant_id = %(tenant)s AND session_id = %(session)s AND {}
+        """
+    ).format(condition)
+    return connection.execute(statement, {"tenant": tenant_id, "session": session_id, "at": at}).rowcount == 1

@@ -1,7 +1,7 @@
 """Lambda entry points, by the names that the manifest gives them.
 
 Each is imported when the runtime asks for it, still while the function starts: a queue's function does not pay for the
-HTTP router (about a third of the start-up), nor the relay for either.
+HTTP router, nor the relay for either.
 """
 
 from importlib import import_module

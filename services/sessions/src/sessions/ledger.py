@@ -73,7 +73,8 @@ def settle(connection: Connection, tenant_id: str, session_id: str) -> Conversat
             SELECT at, turn, asked_at, deleted FROM turns JOIN conversations USING (tenant_id, session_id)
             WHERE tenant_id = %(tenant)s AND session_id = %(session)s AND at > ended_at
         ), beginning AS (
-            SELECT coalesce(max(at) FILTER (WHERE turn = 1), min(at) FILTER (WHERE NOT deleted)) AS opened_at FROM living
+            SELECT coalesce(max(at) FILTER (WHERE turn = 1), min(at) FILTER (WHERE NOT deleted)) AS opened_at
+            FROM living
         )
         UPDATE conversations SET (opened_at, created_at, last_activity, turns) = (
             SELECT (SELECT opened_at FROM beginning), min(asked_at), max(at), nullif(count(*), 0)
@@ -171,7 +172,8 @@ def last_cleanup(connection: Connection, tenant_id: str) -> LastCleanup | None:
         """
         SELECT finished_at, (
             SELECT count(*) FROM events
-            WHERE tenant_id = %s AND type LIKE '%%.session-expired.%%' AND recorded_at BETWEEN started_at AND finished_at
+            WHERE tenant_id = %s AND type LIKE '%%.session-expired.%%'
+              AND recorded_at BETWEEN started_at AND finished_at
         ) AS expired
         FROM cleanups ORDER BY started_at DESC LIMIT 1
         """,

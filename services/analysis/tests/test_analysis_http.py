@@ -1,0 +1,171 @@
+"""The routes, called as API Gateway calls them."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contracts.analysis import AnalysisRequested, ItemAnalyzed
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_existing_analysis_unless_forced(running: Any, providers: Any) -> None:
+    event = running.upload("alice")
+    running.hear(event)
+    path = f"/items/{event.subject}/analyze"
+    first = running.request("POST", path, "alice")
+    assert first.status == 200, first.body
+    assert first.body["version"] == 1
+    assert set(first.body) == {
+        "id", "item_id", "version", "category", "summary", "raw_response", "provider_used", "model_used", "trace_id",
+        "created_at",
+    }  # fmt: skip
+    assert set(first.body["raw_response"]) == {
+        "category", "subcategories", "headline", "summary", "media_metadata", "image_details",
+    }  # fmt: skip
+    assert first.body["item_id"] == event.subject
+    assert running.request("POST", path, "alice", query={"provider": "openai"}).body == first.body
+    forced = running.request("POST", path, "alice", query={"force_reanalyze": "true", "provider": "openai"})
+    assert (forced.body["version"], forced.body["provider_used"]) == (2, "openai")
+    as_body = running.request("POST", path, "alice", body={"force_reanalyze": True, "model": "claude-haiku-5-5"})
+    assert (as_body.body["version"], as_body.body["model_used"]) == (3, "claude-haiku-5-5")
+    assert len(providers.requests("anthropic")) == 2
+    versions = running.request("GET", f"/items/{event.subject}/analyses", "alice").body
+    assert [analysis["version"] for analysis in versions] == [3, 2, 1]
+    assert running.request("GET", f"/analyses/{first.body['id']}", "alice").body == first.body
+    facts = [told.data for told in running.said("alice", event.subject)]
+    assert [fact.version for fact in facts if isinstance(fact, ItemAnalyzed)] == [1, 2, 3]
+
+
+def test_nobody_sees_anothers_analyses(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.requests.Requests.picture_wait_s", 0.1, raising=False)
+    running = start()
+    event = running.upload("alice")
+    running.hear(event)
+    mine = running.request("GET", f"/items/{event.subject}/analyses", "alice").body
+    for method, path in (
+        ("GET", f"/items/{event.subject}/analyses"),
+        ("GET", f"/analyses/{mine[0]['id']}"),
+        ("POST", f"/items/{event.subject}/analyze"),
+    ):
+        answer = running.request(method, path, "bob")
+        assert answer.status == 404
+        missing = running.request(method, path.replace(event.subject, "x").replace(mine[0]["id"], "x"), "bob")
+        assert missing.body["type"] == answer.body["type"]
+    assert len(running.said("alice", event.subject)) == 1
+
+
+def test_a_picture_on_its_way_is_waited_for(running: Any) -> None:
+    event = running.upload("alice")
+    other = type(running.service)(running.service.settings)
+
+    def arrive() -> None:
+        with other.work.on("alice", event.subject) as work:
+            from analysis import repository
+
+            picture = repository.PictureRecord.of(event)
+            assert picture
+            repository.note_picture(work.connection, picture, event.time)
+
+    timer = threading.Timer(0.5, arrive)
+    timer.start()
+    answer = running.request("POST", f"/items/{event.subject}/analyze", "alice")
+    timer.join()
+    other.database.close()
+    assert (answer.status, answer.body["version"]) == (200, 1)
+
+
+def test_an_analysis_under_way_is_not_paid_for_twice(running: Any, providers: Any) -> None:
+    """The usual client uploads and then asks for the analysis that upload has started."""
+    providers.fault(provider="anthropic", kind="slow", delay_s=1.5, count=1)
+    event = running.upload("alice")
+    worker = threading.Thread(target=running.hear, args=(event,))
+    worker.start()
+    # A service of its own: one connection serves one thread.
+    from analysis import entries
+    from chassis.http import HttpEntry
+
+    service = type(running.service)(running.service.settings)
+    asking = type(running)(service, None, HttpEntry(entries.api(service)))
+    deadline = time.monotonic() + 10
+    while not providers.requests("anthropic") and time.monotonic() < deadline:
+        connection = service.database.connection()
+        if connection.execute("SELECT 1 FROM pictures WHERE analyzing_until > now()").fetchone():
+            break
+    answer = asking.request("POST", f"/items/{event.subject}/analyze", "alice")
+    worker.join()
+    service.database.close()
+    assert (answer.status, answer.body["version"]) == (200, 1)
+    assert len(providers.requests("anthropic")) == 1
+
+
+def test_a_client_may_not_want_to_wait(running: Any) -> None:
+    event = running.upload("alice")
+    prefer = {"prefer": "respond-async, wait=1"}
+    path = f"/items/{event.subject}/analyze"
+    running.hear(event)
+    assert running.request("POST", path, "alice", headers=prefer).body["version"] == 1
+    accepted = running.request("POST", path, "alice", headers=prefer, query={"force_reanalyze": "true"})
+    assert accepted.status == 202
+    assert accepted.body["status"] == "accepted"
+    assert accepted.headers["Preference-Applied"] == "respond-async"
+    asked = running.said("alice", event.subject)[-1]
+    assert isinstance(asked.data, AnalysisRequested)
+    assert running.hear(asked) == 0
+    assert len(running.request("GET", f"/items/{event.subject}/analyses", "alice").body) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ({"kind": "status", "status": 529}, 503, "provider-unavailable"),
+        ({"kind": "status", "status": 401}, 503, "provider-not-configured"),
+        ({"kind": "status", "status": 400}, 502, "provider-rejected"),
+        ({"kind": "malformed"}, 502, "invalid-output"),
+        ({"kind": "refusal"}, 422, "refused"),
+    ],
+)
+def test_faults_of_providers_are_said(
+    start: Callable[..., Any], providers: Any, fault: dict[str, Any], status: int, code: str
+) -> None:
+    running = start(analysis_fallback="")
+    event = running.upload("alice")
+    running.hear(event)
+    providers.fault(provider="anthropic", **fault)
+    path = f"/items/{event.subject}/analyze"
+    answer = running.request("POST", path, "alice", query={"force_reanalyze": "true"})
+    assert answer.status == status
+    assert answer.body["type"].endswith(code)
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert [told.data.version for told in running.said("alice", event.subject)] == [1], "a request's fault is no fact"
+
+
+def test_a_person_waiting_gets_the_other_provider_at_once(running: Any, providers: Any) -> None:
+    event = running.upload("alice")
+    running.hear(event)
+    providers.fault(provider="anthropic", kind="status", status=429)
+    path = f"/items/{event.subject}/analyze"
+    answer = running.request("POST", path, "alice", query={"force_reanalyze": "true"})
+    assert answer.body["provider_used"] == "openai"
+    asked = running.request("POST", path, "alice", query={"force_reanalyze": "true", "provider": "anthropic"})
+    assert asked.status == 503, "who asks for a provider gets that one or nothing"
+
+
+@pytest.mark.parametrize("query", [{"provider": "grok"}, {"model": "../x"}, {"force_reanalyze": "perhaps"}])
+def test_malformed_wishes_are_refused(running: Any, query: dict[str, str]) -> None:
+    answer = running.request("POST", "/items/x/analyze", "alice", query=query)
+    assert answer.status == 422
+    assert answer.body["type"].endswith("invalid-request")
+
+
+def test_a_deleted_item_is_missing_at_once(running: Any, deleted: Any) -> None:
+    event = running.upload("alice")
+    running.hear(event)
+    running.hear(deleted("alice", event.subject))
+    started = time.monotonic()
+    assert running.request("POST", f"/items/{event.subject}/analyze", "alice").status == 404
+    assert time.monotonic() - started < 3
+    assert running.request("GET", f"/items/{event.subject}/analyses", "alice").status == 404

@@ -1,0 +1,110 @@
+"""The HTTP route of chat: its shapes, and which fault is which answer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from chassis.http import CallerDep, ProblemError, create_api
+from chassis.observability import logger
+from chat.errors import (
+    ConversationBusyError,
+    ConversationEndedError,
+    ModelRejectedError,
+    ModelUnavailableError,
+)
+from chat.results import ChatSearchResult
+from chat.talking import Question, Talking
+from contracts.chat import ChatMessage
+
+_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+
+class ChatRequest(BaseModel):
+    """A message in a conversation; the client makes the session's id, and goes on by using it again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
+    session_id: Annotated[str, StringConstraints(pattern=_UUID)]
+    top_k: int = Field(default=10, ge=1, le=50, description="Items a search may find.")
+    category_filter: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    min_similarity_score: float = Field(default=0.0, ge=0, le=1)
+
+
+class ChatResponse(BaseModel):
+    """The answer. `search_results`: what this turn's searches found; `agent_reasoning`: what was said between."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session_id: str
+    message: ChatMessage
+    conversation_turn: int
+    search_results: list[ChatSearchResult] | None = None
+    agent_reasoning: list[str] | None = None
+    tools_used: list[dict[str, Any]] | None = None
+    response_time_ms: int
+
+
+def chat_api(talking: Talking) -> APIGatewayHttpResolver:
+    """The resolver with the route."""
+    api = create_api()
+
+    @api.post("/chat", summary="Ask about the collection, turn by turn", tags=["Chat"])
+    def chat(request: ChatRequest, caller: CallerDep) -> ChatResponse:
+        """409 while another turn of the same session is under way; 503 when the model does not answer."""
+        with _problems():
+            reply = talking.ask(
+                Question(
+                    tenant_id=caller.tenant_id,
+                    session_id=request.session_id,
+                    text=request.message,
+                    top_k=request.top_k,
+                    category=request.category_filter,
+                    min_similarity=request.min_similarity_score,
+                    correlation_id=caller.correlation_id,
+                    traceparent=caller.traceparent,
+                )
+            )
+        return ChatResponse(
+            session_id=request.session_id,
+            message=reply.message,
+            conversation_turn=reply.turn,
+            search_results=list(reply.results) or None,
+            agent_reasoning=list(reply.reasoning) or None,
+            tools_used=list(reply.tools_used) or None,
+            response_time_ms=reply.response_time_ms,
+        )
+
+    return api
+
+
+@contextmanager
+def _problems() -> Iterator[None]:
+    try:
+        yield
+    except ConversationBusyError as error:
+        raise ProblemError(
+            HTTPStatus.CONFLICT, "conversation-busy", "the previous message of this session is still being answered"
+        ) from error
+    except ConversationEndedError as error:
+        raise ProblemError(
+            HTTPStatus.CONFLICT,
+            "conversation-ended",
+            "the session was deleted or taken over while this message was being answered; the answer is not kept",
+        ) from error
+    except ModelUnavailableError as error:
+        logger.warning("model unavailable", extra={"error": str(error)})
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "model-unavailable",
+            "the language model does not answer; nothing of this message was kept, send it again",
+        ) from error
+    except ModelRejectedError as error:
+        logger.error("model rejected", extra={"error": str(error)})
+        raise ProblemError(
+            HTTPStatus.BAD_GATEWAY, "model-rejected", "the language model gave no answer to this message"
+        ) from error

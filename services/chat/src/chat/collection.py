@@ -1,0 +1,112 @@
+"""The tool `search_collection`: hybrid search over the caller's own read model."""
+
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from langchain.tools import ToolRuntime
+from langchain_core.tools import BaseTool, tool
+
+from chassis.database import Database
+from chassis.observability import MetricUnit, logger, metrics
+from chat.results import texts
+from chat.turn import TurnContext
+from retrieval import EmbeddingError, Hit, QueryEmbedder, SearchMode, SearchQuery, search
+
+#: Bounds of what one search may put into the model's context and into memory, in characters.
+MAX_RESULT = 24_000
+_MAX_TEXT = 400
+
+
+@dataclass
+class CollectionSearch:
+    """Searches one tenant's items; calls of one turn may run side by side, the connection is used by one at a time."""
+
+    database: Database
+    embedder: QueryEmbedder
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, context: TurnContext, query: str, category: str | None) -> list[Hit]:
+        """The best hits, best first; without the embedding provider those of the words alone.
+
+        Raises:
+            TransientError: the database does not answer.
+        """
+        wanted = SearchQuery(
+            context.tenant_id,
+            query,
+            top_k=context.top_k,
+            # The caller's filter binds; the model may only choose where the caller did not.
+            category=context.category or category,
+            min_similarity=context.min_similarity,
+            **self._meaning(context.tenant_id, query),
+        )
+        with self._lock:
+            return search(self.database.connection(), wanted)
+
+    def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
+        try:
+            vector = self.embedder.embed(tenant_id, query)
+        except EmbeddingError as error:
+            logger.warning("searching by words alone", extra={"error": type(error).__name__})
+            metrics.add_metric("SearchesWithoutMeaning", MetricUnit.Count, 1)
+            return {"mode": SearchMode.BM25}
+        return {"mode": SearchMode.HYBRID, "vector": vector, "model": self.embedder.model}
+
+
+def collection_tool(collection: CollectionSearch) -> BaseTool:
+    """The tool as the model sees it: a query and perhaps a category; whose collection it is comes from the context."""
+
+    @tool
+    def search_collection(
+        query: Annotated[str, "Words, places, names or a description of what to look for."],
+        runtime: ToolRuntime[TurnContext, Any],
+        category: Annotated[str | None, "Only items of exactly this category."] = None,
+    ) -> str:
+        """Search the person's own collection of screenshots and photos, by words and by meaning."""
+        context = runtime.context
+        found = collection.find(context, query, category)
+        shown, document = _shown(found)
+        context.hits += shown
+        arguments = {"query": query} | ({"category": category} if category else {})
+        context.note_use("search_collection", arguments, results=len(shown))
+        return document
+
+    return search_collection
+
+
+def _shown(hits: list[Hit]) -> tuple[list[Hit], str]:
+    """The hits that fit, and the document that tells of them."""
+    entries: list[dict[str, Any]] = []
+    size = 0
+    for hit in hits:
+        entry = _entry(hit)
+        size += len(json.dumps(entry, ensure_ascii=False))
+        if entries and size > MAX_RESULT:
+            break
+        entries.append(entry)
+    return hits[: len(entries)], json.dumps({"results": entries}, ensure_ascii=False)
+
+
+def _entry(hit: Hit) -> dict[str, Any]:
+    return {
+        "item_id": hit.item_id,
+        "headline": hit.headline[:_MAX_TEXT],
+        "summary": hit.summary[: 2 * _MAX_TEXT],
+        "category": hit.category,
+        "places": _clipped(texts(hit.description, "media_metadata", "location_tags")),
+        "text": _clipped(texts(hit.description, "image_details", "extracted_text")),
+        "score": round(hit.score, 4),
+    }
+
+
+def _clipped(lines: list[str]) -> list[str]:
+    kept: list[str] = []
+    room = _MAX_TEXT
+    for line in lines:
+        if room <= 0:
+            break
+        kept.append(line[:room])
+        room -= len(line)
+    return kept

@@ -1,0 +1,119 @@
+"""What stands between the agent and its model and tools. Wrappers only: a node more would be checkpoints more."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+import anthropic
+from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain_core.messages import ToolMessage
+from langgraph.prebuilt.tool_node import ToolCallRequest
+from langgraph.types import Command
+
+from chassis.errors import TransientError
+from chassis.observability import logger
+from chat.config import ChatSettings
+from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
+from chat.messages import repaired, tool_rounds, trimmed
+from chat.turn import TurnContext
+from retrieval import RetrievalError
+
+_ATTEMPTS = 3
+#: With less time left than this a call is not worth beginning.
+_LEAST_S = 1.0
+
+CallModel = Callable[[ModelRequest[TurnContext]], ModelResponse[Any]]
+CallTool = Callable[[ToolCallRequest], ToolMessage | Command[Any]]
+
+
+class _Wrapper(AgentMiddleware[AgentState[Any], TurnContext, Any]):
+    def __init__(self, settings: ChatSettings) -> None:
+        super().__init__()
+        self._settings = settings
+
+
+class ShapeRequests(_Wrapper):
+    """Shows the model repaired and trimmed messages, and no choice of tools once its rounds are used up.
+
+    The state keeps everything. Tools stay declared: a history with tool calls needs their declarations.
+    """
+
+    def wrap_model_call(self, request: ModelRequest[TurnContext], handler: CallModel) -> ModelResponse[Any]:
+        """Shape the request."""
+        messages = trimmed(repaired(request.messages), self._settings.context_tokens)
+        request = request.override(messages=messages)
+        if request.tools and tool_rounds(messages) >= self._settings.max_tool_rounds:
+            request = request.override(tool_choice={"type": "none"})
+        return handler(request)
+
+
+class CallInTime(_Wrapper):
+    """Calls the model within the turn's deadline, and again where a fault may pass; the SDK's retries know no deadline.
+
+    Raises ModelUnavailableError and ModelRejectedError; messages hold status and type, bodies may quote the request.
+    """
+
+    def wrap_model_call(self, request: ModelRequest[TurnContext], handler: CallModel) -> ModelResponse[Any]:
+        """Call, perhaps several times."""
+        context = request.runtime.context
+        for attempt in range(1, _ATTEMPTS + 1):
+            left = context.seconds_left()
+            if left < _LEAST_S:
+                raise ModelUnavailableError("the turn ran out of time")
+            try:
+                return handler(request.override(model_settings={**request.model_settings, "timeout": left}))
+            except anthropic.APIError as error:
+                pause = _pause(error, attempt)
+                if pause is None or attempt == _ATTEMPTS or pause > context.seconds_left() - _LEAST_S:
+                    raise translated(error) from error
+                logger.warning("model call repeated", extra={"attempt": attempt, "error": type(error).__name__})
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+
+class ContainToolFaults(_Wrapper):
+    """Tells the model of a tool's fault instead of breaking the turn off, and of the limit on calls."""
+
+    def wrap_tool_call(self, request: ToolCallRequest, handler: CallTool) -> ToolMessage | Command[Any]:
+        """Run the tool, if there may be one more call."""
+        call = request.tool_call
+        context = cast("TurnContext", request.runtime.context)
+        if len(context.tools_used) >= self._settings.max_tool_calls:
+            return _told(call["id"], "No more calls in this turn: answer with what you have.")
+        try:
+            return handler(request)
+        except (ToolFailedError, TransientError, RetrievalError) as error:
+            logger.warning("tool failed", extra={"tool": call["name"], "error": type(error).__name__})
+            said = str(error) if isinstance(error, ToolFailedError) else "the search does not answer at the moment"
+            context.note_use(call["name"], call["args"], error=said)
+            return _told(call["id"], said)
+
+
+def _pause(error: anthropic.APIError, attempt: int) -> float | None:
+    """Seconds until the call may be repeated, the provider's own wish first; None when repeating will not help."""
+    if isinstance(error, anthropic.APIStatusError):
+        if not _may_pass(error):
+            return None
+        try:
+            return float(str(error.response.headers["retry-after"]))
+        except (KeyError, ValueError):
+            pass
+    jitter: float = random.uniform(0.5, 1)  # noqa: S311  # no secret
+    return 0.4 * 2.0**attempt * jitter
+
+
+def _may_pass(error: anthropic.APIStatusError) -> bool:
+    return error.status_code in {408, 409, 425, 429} or error.status_code >= 500
+
+
+def translated(error: anthropic.APIError) -> ModelUnavailableError | ModelRejectedError:
+    """The SDK's error as one of ours."""
+    if not isinstance(error, anthropic.APIStatusError):
+        return ModelUnavailableError(f"anthropic: {type(error).__name__}")
+    said = f"anthropic: {error.status_code} {error.type or type(error).__name__}"
+    return ModelUnavailableError(said) if _may_pass(error) else ModelRejectedError(said)
+
+
+def _told(call_id: str | None, text: str) -> ToolMessage:
+    return ToolMessage(text, tool_call_id=str(call_id), status="error")

@@ -1,0 +1,42 @@
+"""The checkpointer: langgraph-checkpoint-aws over our table."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from langchain_core.runnables import RunnableConfig
+from langgraph_checkpoint_aws import DynamoDBSaver  # type: ignore[import-untyped]  # ships no py.typed
+
+from chat.checkpoints import CLIENT_CONFIG
+
+if TYPE_CHECKING:
+    from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+
+# Its log lines quote thread ids, and with them tenants; what fails is raised to us as well.
+logging.getLogger("langgraph_checkpoint_aws").setLevel(logging.CRITICAL)
+
+
+class TurnSaver(DynamoDBSaver):  # type: ignore[misc]  # its base is untyped
+    """Remembers which checkpoint of a thread it wrote last, which reading back would cost three calls.
+
+    Nothing is moved to S3: memory is kept small enough for an item (see `agent.MEMORY_BUDGET`), and compressed.
+    """
+
+    def __init__(self, table: str, *, ttl_s: int) -> None:
+        super().__init__(table, boto_config=CLIENT_CONFIG, ttl_seconds=ttl_s, enable_checkpoint_compression=True)
+        self._written: dict[str, str] = {}
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: "Checkpoint",
+        metadata: "CheckpointMetadata",
+        new_versions: "ChannelVersions",
+    ) -> RunnableConfig:
+        """Store a checkpoint; see the base class."""
+        stored: RunnableConfig = super().put(config, checkpoint, metadata, new_versions)
+        self._written[stored["configurable"]["thread_id"]] = stored["configurable"]["checkpoint_id"]
+        return stored
+
+    def written(self, thread: str) -> str:
+        """The id of the checkpoint written last in the thread, once. Raises KeyError when there is none."""
+        return self._written.pop(thread)

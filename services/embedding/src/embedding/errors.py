@@ -1,0 +1,39 @@
+"""What can go wrong when a description becomes a vector.
+
+EmbeddingError
+├── NotEmbeddedError             no vector, and trying again as before will not help
+│   ├── TextRejectedError        the provider calls the request itself wrong
+│   └── InvalidVectorError       the answer is no usable vector
+└── ProviderUnavailableError     limited, overloaded, down, silent or not configured (also a `TransientError`)
+"""
+
+from typing import ClassVar
+
+from chassis.errors import TransientError
+from contracts.embedding import EmbeddingFailure
+
+
+class EmbeddingError(Exception):
+    """Base of what this service raises."""
+
+
+class NotEmbeddedError(EmbeddingError):
+    """No vector can be made; `reason` is what the world is told."""
+
+    reason: ClassVar[EmbeddingFailure]
+
+
+class TextRejectedError(NotEmbeddedError):
+    """The provider calls the request wrong: a text it does not take, an unknown model."""
+
+    reason = EmbeddingFailure.PROVIDER_REJECTED
+
+
+class InvalidVectorError(NotEmbeddedError):
+    """The answer has other dimensions than asked for, is not finite, or is zero and so has no direction."""
+
+    reason = EmbeddingFailure.INVALID_OUTPUT
+
+
+class ProviderUnavailableError(EmbeddingError, TransientError):
+    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be mended."""

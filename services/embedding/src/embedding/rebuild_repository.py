@@ -1,0 +1,144 @@
+"""The SQL on rebuilds and counts. Every statement on a tenant's data filters by the tenant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from chassis.database import Connection
+from embedding.repository import Document
+
+RebuildStatus = Literal["running", "finished", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """A rebuild and how far it is."""
+
+    rebuild_id: str
+    model: str
+    status: RebuildStatus
+    total: int
+    done: int
+    failed: int
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A tenant's descriptions: how many have a vector of their newest version, wait for one, or will get none."""
+
+    analysed: int
+    embedded: int
+    pending: int
+    failed: int
+
+
+_COLUMNS = "rebuild_id, model, status, total, done, failed, created_at, finished_at"
+
+
+def counts(connection: Connection, tenant_id: str) -> Counts:
+    """The tenant's counts."""
+    row = connection.execute(
+        """
+        SELECT count(*) AS analysed,
+               count(*) FILTER (WHERE embedded_version = version) AS embedded,
+               count(*) FILTER (WHERE failed_version = version AND embedded_version IS DISTINCT FROM version) AS failed
+        FROM documents WHERE tenant_id = %s
+        """,
+        (tenant_id,),
+    ).fetchone()
+    analysed, embedded, failed = (row["analysed"], row["embedded"], row["failed"]) if row else (0, 0, 0)
+    return Counts(analysed, embedded, analysed - embedded - failed, failed)
+
+
+def add_rebuild(
+    connection: Connection, tenant_id: str, rebuild_id: str, model: str, total: int, created_at: datetime
+) -> None:
+    """Begin a rebuild; one that exists stays as it is."""
+    connection.execute(
+        """
+        INSERT INTO rebuilds (rebuild_id, tenant_id, model, total, created_at) VALUES (%s, %s, %s, %s, %s)
+        ON CONFLICT DO NOTHING
+        """,
+        (rebuild_id, tenant_id, model, total, created_at),
+    )
+
+
+def find_rebuild(connection: Connection, tenant_id: str, rebuild_id: str) -> Rebuild | None:
+    """A rebuild by its id."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM rebuilds WHERE tenant_id = %s AND rebuild_id = %s",  # noqa: S608 # a constant
+        (tenant_id, rebuild_id),
+    ).fetchone()
+    return Rebuild(**row) if row else None
+
+
+def latest_rebuild(connection: Connection, tenant_id: str) -> Rebuild | None:
+    """The tenant's newest rebuild."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM rebuilds WHERE tenant_id = %s ORDER BY created_at DESC LIMIT 1",  # noqa: S608
+        (tenant_id,),
+    ).fetchone()
+    return Rebuild(**row) if row else None
+
+
+def running_rebuild(connection: Connection, tenant_id: str, model: str) -> Rebuild | None:
+    """The tenant's rebuild with that model that is under way and alive."""
+    row = connection.execute(
+        f"""
+        SELECT {_COLUMNS} FROM rebuilds
+        WHERE tenant_id = %s AND model = %s AND status = 'running' AND touched_at > now() - interval '1 hour'
+        ORDER BY created_at DESC LIMIT 1
+        """,  # noqa: S608 # a constant
+        (tenant_id, model),
+    ).fetchone()
+    return Rebuild(**row) if row else None
+
+
+def next_documents(connection: Connection, tenant_id: str, rebuild_id: str, limit: int) -> list[Document]:
+    """Documents that the rebuild has not dealt with."""
+    rows = connection.execute(
+        """
+        SELECT tenant_id, item_id, analysis_id, version, text FROM documents
+        WHERE tenant_id = %s AND rebuild_id IS DISTINCT FROM %s
+        ORDER BY item_id LIMIT %s
+        """,
+        (tenant_id, rebuild_id, limit),
+    )
+    return [Document(**row) for row in rows]
+
+
+def claim(connection: Connection, document: Document, rebuild_id: str, *, failed: bool) -> bool:
+    """Say that the rebuild deals with the document, in the transaction that does; False when it was dealt with before,
+    or is not the item's newest any more."""
+    row = connection.execute(
+        """
+        UPDATE documents SET rebuild_id = %s
+        WHERE tenant_id = %s AND item_id = %s AND text_sha256 = %s AND analysis_id = %s
+          AND rebuild_id IS DISTINCT FROM %s
+        RETURNING item_id
+        """,
+        (rebuild_id, document.tenant_id, document.item_id, document.sha256, document.analysis_id, rebuild_id),
+    ).fetchone()
+    if row is None:
+        return False
+    connection.execute(
+        """
+        UPDATE rebuilds SET done = done + %s, failed = failed + %s, touched_at = now()
+        WHERE tenant_id = %s AND rebuild_id = %s
+        """,
+        (0 if failed else 1, 1 if failed else 0, document.tenant_id, rebuild_id),
+    )
+    return True
+
+
+def end_rebuild(connection: Connection, tenant_id: str, rebuild_id: str, status: RebuildStatus) -> None:
+    """Close a rebuild that is running."""
+    connection.execute(
+        """
+        UPDATE rebuilds SET status = %s, finished_at = now()
+        WHERE tenant_id = %s AND rebuild_id = %s AND status = 'running'
+        """,
+        (status, tenant_id, rebuild_id),
+    )

@@ -1,0 +1,113 @@
+"""Forms as clients make them, and as they should not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.errors import MalformedUploadError
+from ingest.multipart import FilePart, file_part
+from ingest.requests import body, header, wants_image
+
+
+def form(*parts: tuple[str, bytes], boundary: str = "frontier") -> bytes:
+    """A body; each part is its headers and its content."""
+    text = b"".join(f"--{boundary}\r\n{headers}\r\n\r\n".encode() + content + b"\r\n" for headers, content in parts)
+    return text + f"--{boundary}--\r\n".encode()
+
+
+FILE = 'Content-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: image/png'
+
+
+@given(st.binary(max_size=2000))
+def test_the_bytes_come_out_as_they_went_in(content: bytes) -> None:
+    parsed = file_part("multipart/form-data; boundary=frontier", form((FILE, content)))
+    assert parsed == FilePart("a.png", content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"--frontier--", b"x--frontier\r\n", b"\r\n", b"\r\n--fronti", b"\n--frontier--\n"]
+)
+def test_what_looks_like_a_boundary_inside_a_line_is_content(content: bytes) -> None:
+    assert file_part("multipart/form-data; boundary=frontier", form((FILE, content))).content == content
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "multipart/form-data; boundary=frontier",
+        'multipart/form-data; boundary="frontier"',
+        "Multipart/Form-Data; charset=utf-8; Boundary=frontier",
+        "multipart/form-data;boundary=frontier; charset=utf-8",
+    ],
+)
+def test_the_boundary_is_found_however_it_is_written(content_type: str) -> None:
+    assert file_part(content_type, form((FILE, b"abc"))).content == b"abc"
+
+
+def test_other_fields_and_a_preamble_are_passed_over() -> None:
+    note = ('Content-Disposition: form-data; name="note"', b"file")
+    body = b"preamble\r\n" + form(note, (FILE, b"abc"), (FILE, b"second"))
+    assert file_part("multipart/form-data; boundary=frontier", body).content == b"abc"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "filename"),
+    [
+        ('form-data; name="file"; filename="naïve 日本.png"', "naïve 日本.png"),
+        ('form-data; name="file"; filename="semi;colon.png"', "semi;colon.png"),
+        ('form-data; name="file"; filename="quo\\"te.png"', 'quo"te.png'),
+        ('form-data; name="file"; filename="quo%22te.png"', 'quo"te.png'),
+        ('form-data; name="file"; filename="C:\\dir\\a.png"', "C:\\dir\\a.png"),
+        ("form-data; name=file; filename=plain.png", "plain.png"),
+        ('form-data; filename="first.png"; name="file"', "first.png"),
+        ('form-data; name="file"', None),
+    ],
+)
+def test_names_are_read_as_browsers_and_curl_write_them(disposition: str, filename: str | None) -> None:
+    body = form((f"content-disposition: {disposition}", b"abc"))
+    assert file_part("multipart/form-data; boundary=frontier", body).filename == filename
+
+
+def test_a_name_inside_another_value_is_not_the_name() -> None:
+    body = form(('Content-Disposition: form-data; name="note"; filename="x; name=\\"file\\""', b"abc"))
+    with pytest.raises(MalformedUploadError, match="no file"):
+        file_part("multipart/form-data; boundary=frontier", body)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12, 30, 100])
+def test_a_form_that_is_cut_off_is_refused(cut: int) -> None:
+    whole = form((FILE, b"abc")).rstrip()
+    with pytest.raises(MalformedUploadError):
+        file_part("multipart/form-data; boundary=frontier", whole[:-cut])
+
+
+@given(st.binary(max_size=400), st.text(max_size=60))
+def test_nothing_crashes_it(body: bytes, boundary: str) -> None:
+    with pytest.raises(MalformedUploadError):
+        file_part(f"multipart/form-data; boundary={boundary}", body)
+
+
+def test_a_damaged_body_is_refused() -> None:
+    with pytest.raises(MalformedUploadError):
+        body({"body": "not base64!", "isBase64Encoded": True})
+    assert body({"body": "aGk=", "isBase64Encoded": True}) == b"hi"
+    assert body({"body": "é", "isBase64Encoded": False}) == "é".encode()
+    assert body({}) == b""
+
+
+@pytest.mark.parametrize(
+    ("accept", "picture"),
+    [
+        ("image/*", True),
+        ("image/avif,image/webp,*/*;q=0.8", True),
+        ("IMAGE/PNG", True),
+        ("application/json", False),
+        ("application/json, image/*", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+def test_who_wants_a_picture(accept: str, picture: bool) -> None:
+    assert wants_image({"headers": {"Accept": accept}}) is picture
+    assert header({"headers": {"ACCEPT": accept}}, "accept") == accept
+    assert header({"headers": None}, "accept") == ""

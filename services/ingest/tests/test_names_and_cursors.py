@@ -1,0 +1,85 @@
+"""Names of users' files, and the places in their lists."""
+
+import base64
+import unicodedata
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.cursors import Cursor
+from ingest.errors import MalformedCursorError
+from ingest.filenames import MAX_CHARACTERS, UNNAMED, clean_filename
+
+
+@pytest.mark.parametrize(
+    ("given_name", "kept"),
+    [
+        ("photo.jpg", "photo.jpg"),
+        ("/etc/passwd", "passwd"),
+        ("../../../photo.png", "photo.png"),
+        ("C:\\Users\\me\\Pictures\\photo.png", "photo.png"),
+        ("photo\x00.png", "photo.png"),
+        ("line\r\nbreak\t.png", "line break .png"),
+        ("rtl\u202egnp.exe", "rtlgnp.exe"),
+        ("日本の写真 😀.png", "日本の写真 😀.png"),
+        ("family 👩\u200d👩\u200d👧.png", "family 👩\u200d👩\u200d👧.png"),
+        ("e\u0301te\u0301.png", "été.png"),
+        ("  spaced  out .png ", "spaced out .png"),
+        (".hidden", ".hidden"),
+        ("", UNNAMED),
+        (None, UNNAMED),
+        ("..", UNNAMED),
+        ("folder/", UNNAMED),
+        ("\u202e\x07", UNNAMED),
+        ("a" * 300 + ".png", "a" * 251 + ".png"),
+        ("a" * 300, "a" * 255),
+        ("a." + "b" * 300, "a." + "b" * 253),
+    ],
+)
+def test_names_are_made_harmless(given_name: str | None, kept: str) -> None:
+    assert clean_filename(given_name) == kept
+
+
+@given(st.text(max_size=600))
+def test_any_name_ends_harmless(given_name: str) -> None:
+    name = clean_filename(given_name)
+    assert 0 < len(name) <= MAX_CHARACTERS
+    assert not set(name) & set("/\\\x00\r\n")
+    assert all(not unicodedata.category(c).startswith("C") or c in "\u200c\u200d" for c in name)
+    assert name.encode(), "no lone surrogates"
+    assert clean_filename(name) == name, "cleaning twice changes nothing"
+
+
+@given(
+    st.datetimes(
+        min_value=datetime(1970, 1, 1),
+        max_value=datetime(2999, 1, 1),
+        timezones=st.sampled_from([UTC, timezone(timedelta(hours=9))]),
+    ),
+    st.uuids().map(str),
+)
+def test_a_cursor_survives_the_way_to_the_client_and_back(moment: datetime, item_id: str) -> None:
+    cursor = Cursor(moment, item_id)
+    text = cursor.encode()
+    assert text.isascii()
+    assert not set(text) & set("+/=&?#%")
+    assert Cursor.decode(text) == cursor
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["{}", "[]", '["2026-01-01T00:00:00Z"]', '["now","x"]', "[1,2]", '["2026-01-01T00:00:00","x"]', "null", "[[[["],
+)
+def test_a_place_that_is_none_is_refused(place: str) -> None:
+    with pytest.raises(MalformedCursorError):
+        Cursor.decode(base64.urlsafe_b64encode(place.encode()).decode())
+
+
+@given(st.text(max_size=700))
+def test_any_other_text_is_refused_or_a_cursor(text: str) -> None:
+    try:
+        assert Cursor.decode(text).created_at.tzinfo is not None
+    except MalformedCursorError:
+        pass

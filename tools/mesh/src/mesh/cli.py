@@ -1,0 +1,82 @@
+"""The command line `mesh`: what an operator does with a local mesh.
+
+Commands import what they need when they run, so that `mesh --help` answers at once. Exit codes: 0 done, 1 failed
+(one line on stderr says why), 2 wrong usage, 3 the mesh is not up, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="mesh",
+    help="Run and look after a local Collections mesh.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.command()
+def up(
+    iam: Annotated[
+        bool | None, typer.Option("--iam/--no-iam", help="Enforce the functions' IAM policies (default: MESH_IAM, on).")
+    ] = None,
+    provision: Annotated[bool, typer.Option(help="Provision what the manifests declare.")] = True,
+) -> None:
+    """Start the mesh; harmless when it runs already."""
+    from mesh.run import guarded, up
+
+    guarded(lambda: up(iam=iam, provision=provision))
+
+
+@app.command()
+def down() -> None:
+    """End the mesh's processes; its state stays."""
+    from mesh.run import down, guarded
+
+    guarded(down)
+
+
+@app.command()
+def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """End the mesh and forget everything it keeps: people, pictures, events, conversations."""
+    from mesh.run import guarded, reset
+
+    guarded(lambda: reset(yes=yes))
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Processes, functions, queues with their dead letters, and the last errors."""
+    from mesh.run import guarded
+    from mesh.status import show
+
+    guarded(lambda: show(as_json=as_json))
+
+
+@app.command()
+def logs(
+    source: Annotated[str, typer.Argument(metavar="SERVICE", help="A service, or: postgres, emulator, providers.")],
+    function: Annotated[str | None, typer.Option(help="Only this function, e.g. events.")] = None,
+    since: Annotated[str, typer.Option(help="How far back, e.g. 30s, 10m, 2h.")] = "10m",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, as it was logged.")] = False,
+) -> None:
+    """What a service's functions, or a process, have logged."""
+    from mesh.logs import show
+    from mesh.run import guarded
+
+    guarded(lambda: show(source, function=function, since=since, follow=follow, as_json=as_json))
+
+
+def main() -> None:
+    """Entry point of the `mesh` program."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""The demo: a user, a dozen pictures, a search of each type, a conversation of two turns, and how to go on.
+
+Everything goes through the HTTP API with a real token, so it also shows what a client of one's own has to do.
+"""
+
+import json
+import secrets
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from localmesh.config import MeshSettings
+from localmesh.pictures import Picture, make_pictures
+from localmesh.provision import Provisioned
+from mesh.client import Api, Identity, Json
+
+STEPS = ("uploaded", "processed", "analyzed", "searchable")
+ENDS = {"rejected": "[red]rejected[/]", "failed": "[red]failed[/]"}
+QUESTION = "coffee receipt from Tokyo"
+CONVERSATION = ("Which receipts do I have?", "And which of those are in Tokyo?")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoUser:
+    """The local user of the demo, kept so that running it again signs the same one in."""
+
+    email: str
+    password: str
+
+    @classmethod
+    def kept_in(cls, path: Path) -> "DemoUser":
+        """The user that the file holds; made now if there is none (readable by its owner only)."""
+        if path.exists():
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        user = cls("demo@example.com", f"Demo-{secrets.token_urlsafe(12)}-1a")
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({"email": user.email, "password": user.password}), encoding="utf-8")
+        return user
+
+
+def run_demo(settings: MeshSettings, provisioned: Provisioned, console: Console) -> bool:
+    """Run the demo against a mesh that is up; says whether every picture ended where it should.
+
+    Raises:
+        mesh.client.ApiError: the API refused something that the demo takes for granted.
+        TimeoutError: a picture did not get through in time.
+    """
+    token = _sign_in(settings, provisioned, console)
+    with Api(provisioned.api_url, token) as api, tempfile.TemporaryDirectory() as folder:
+        pictures = make_pictures(Path(folder))
+        as_planned = _upload(api, pictures, console)
+        names = {item["id"]: item["original_filename"] for item in api.items()}
+        _search(api, names, console)
+        _talk(api, names, console)
+        _summary(api, console)
+    _how_to_go_on(settings, provisioned, token, console)
+    return as_planned
+
+
+def _sign_in(settings: MeshSettings, provisioned: Provisioned, console: Console) -> str:
+    identity = Identity(
+        endpoint_url=settings.emulator_url,
+        region=settings.region,
+        user_pool_id=provisioned.user_pool_id,
+        client_id=provisioned.client_id,
+    )
+    user = DemoUser.kept_in(settings.paths.root / "demo-user.json")
+    identity.ensure_user(user.email, user.password)
+    console.print(f"\nSigned up and signed in through Cognito as [bold]{user.email}[/].")
+    return identity.sign_in(user.email, user.password)
+
+
+def _upload(api: Api, pictures: list[Picture], console: Console) -> bool:
+    console.print(f"Uploading {len(pictures)} pictures (one of them is broken on purpose).\n")
+    started: dict[str, float] = {}
+    reached: dict[str, dict[str, float]] = {}
+    picture_of: dict[str, Picture] = {}
+    reasons: dict[str, str] = {}
+
+    def table() -> Table:
+        grid = Table("picture", *STEPS, "outcome", title="seconds since upload", title_justify="left")
+        for item_id, picture in picture_of.items():
+            steps = reached[item_id]
+            end = next((ENDS[status] for status in steps if status in ENDS), "")
+            done = "[green]searchable[/]" if "searchable" in steps else "…"
+            times = [f"{steps[step]:.1f}" if step in steps else "" for step in STEPS]
+            grid.add_row(picture.name, *times, f"{end} {reasons.get(item_id, '')}".strip() if end else done)
+        return grid
+
+    with Live(table(), console=console, refresh_per_second=8) as live:
+
+        def changed(item: Json) -> None:
+            reached[item["id"]].setdefault(item["status"], time.monotonic() - started[item["id"]])
+            reasons[item["id"]] = item.get("status_reason") or ""
+            live.update(table())
+
+        for picture in pictures:
+            begun = time.monotonic()
+            item = api.upload(picture.path)
+            started[item["id"]], picture_of[item["id"]] = begun, picture
+            reached[item["id"]] = {"uploaded": time.monotonic() - begun}
+            live.update(table())
+        final = api.follow(list(picture_of), timeout_s=180, changed=changed)
+        live.update(table())
+    wrong = [picture.name for item_id, picture in picture_of.items() if final[item_id]["status"] != picture.outcome]
+    for name in wrong:
+        console.print(f"[red]{name} did not end as it should[/]")
+    return not wrong
+
+
+def _search(api: Api, names: dict[str, str], console: Console) -> None:
+    for search_type in ("bm25", "vector", "hybrid", "agentic"):
+        begun = time.monotonic()
+        answer = api.search(QUESTION, search_type=search_type, top_k=3)
+        took = (time.monotonic() - begun) * 1000
+        retrieval = answer["retrieval_time_ms"]
+        grid = Table("", "score", "picture", "headline", title_justify="left")
+        grid.title = f"{search_type}: “{QUESTION}” ({took:.0f} ms in all, retrieval {retrieval:.0f} ms)"
+        for result in answer["results"]:
+            name = names.get(result["item_id"], "?")
+            grid.add_row(str(result["rank"]), f"{result['score']:.3f}", name, result["headline"])
+        console.print(grid)
+        if answer.get("answer"):
+            console.print(f"  {_readable(answer['answer'], names)}\n", highlight=False, markup=False)
+
+
+def _talk(api: Api, names: dict[str, str], console: Console) -> None:
+    session = str(uuid.uuid4())
+    console.print("A conversation; its second question needs the first:\n")
+    for question in CONVERSATION:
+        begun = time.monotonic()
+        answer = api.chat(session, question)
+        console.print(f"[bold]you[/]   {question}", highlight=False)
+        text = _readable(answer["message"]["content"], names)
+        console.print(f"agent {text}", highlight=False, markup=False)
+        tools = ", ".join(tool["name"] for tool in answer.get("tools_used") or [])
+        took = time.monotonic() - begun
+        console.print(f"      [dim]turn {answer['conversation_turn']}, {took:.1f} s, tools: {tools or 'none'}[/]\n")
+
+
+def _summary(api: Api, console: Console) -> None:
+    grid = Table("picture", "status", "category", "headline", title="the collection now", title_justify="left")
+    for item in api.items():
+        analysis: dict[str, Any] = item["latest_analysis"] or {}
+        headline = (analysis.get("raw_response") or {}).get("headline") or item.get("status_reason") or ""
+        grid.add_row(item["original_filename"], item["status"], analysis.get("category") or "", headline)
+    console.print(grid)
+
+
+def _how_to_go_on(settings: MeshSettings, provisioned: Provisioned, token: str, console: Console) -> None:
+    kept = settings.paths.root / "demo-token"
+    kept.touch(mode=0o600)
+    kept.write_text(token, encoding="ascii")
+    console.print(f"\nThe mesh stays up. API: [bold]{provisioned.api_url}[/]\n", soft_wrap=True)
+    lines = [
+        f"API={provisioned.api_url}",
+        f'TOKEN=$(cat "{kept}")   # good for an hour; `make demo` writes a new one',
+        'curl -s -H "Authorization: Bearer $TOKEN" "$API/items?limit=3"',
+        'curl -s -H "Authorization: Bearer $TOKEN" -F file=@picture.png "$API/items"',
+        'curl -s -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" '
+        """-d '{"query": "receipts in Tokyo"}' "$API/search\"""",
+        "make status          # processes, functions, queues, dead letters",
+        "make logs SERVICE=imaging",
+        "make down            # stop; everything is there again after make up",
+    ]
+    for line in lines:
+        console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _readable(answer: str, names: dict[str, str]) -> str:
+    """Ids of items as the names of their pictures."""
+    for item_id, name in names.items():
+        answer = answer.replace(item_id, name)
+    return answer

@@ -1,0 +1,77 @@
+"""`mesh logs`: lines of a service's functions, or of a process of the mesh."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from localmesh.config import MeshSettings
+from localmesh.errors import LocalMeshError
+from localmesh.logs import LogLine, function_lines, process_lines
+from localmesh.members import NAMES
+
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_STYLES: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}
+# Said on every line by the logger; in the way of a reader.
+_QUIET: Final = frozenset({
+    "level", "message", "timestamp", "time", "service", "function", "location", "cold_start", "function_name",
+    "function_memory_size", "function_arn", "function_request_id", "xray_trace_id", "exception", "stack_trace",
+    "exception_name", "sampling_rate",
+})  # fmt: skip
+
+
+def show(source: str, *, function: str | None, since: str, follow: bool, as_json: bool) -> None:
+    """Print the lines; a source that has never logged is a `LocalMeshError` that names those that have."""
+    settings = MeshSettings()
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if source in NAMES:
+        for text in process_lines(settings.paths.log(source), follow=follow):
+            typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
+        return
+    from localmesh.inventory import clients_of
+
+    back = parse_duration(since)
+    lines = function_lines(
+        clients_of(settings).logs, settings, source, function=function, since=back, follow=follow
+    )
+    for line in lines:
+        if as_json:
+            if not line.is_platform:
+                typer.echo(json.dumps(line.as_json(), ensure_ascii=False))
+        elif not line.is_platform:
+            console.print(render(line))
+
+
+def parse_duration(text: str) -> timedelta:
+    """`30s`, `10m`, `2h`, `1d`; anything else is a `LocalMeshError`."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None:
+        raise LocalMeshError(f"{text} is no duration: write it like 30s, 10m, 2h or 1d")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def render(line: LogLine) -> Text:
+    """One line for people: time, function, level when it is not INFO, message, and what else was logged with it."""
+    at = line.time.astimezone().strftime("%H:%M:%S.%f")[:-3]
+    head = Text.assemble((at, "dim"), " ", (line.function, "cyan"), " ")
+    entry = line.as_json()
+    if "level" not in entry:
+        return head.append(str(entry.get("message", line.message)))
+    level = str(entry["level"])
+    if level != "INFO":
+        head.append(f"{level} ", style=_STYLES.get(level, ""))
+    said = entry.get("message")
+    head.append(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False), style=_STYLES.get(level, ""))
+    for name, value in entry.items():
+        if name not in _QUIET:
+            shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            head.append(f" {name}={shown}", style="dim")
+    if "exception" in entry:
+        head.append(f"\n{entry['exception']}", style="red")
+    return head

@@ -1,0 +1,111 @@
+"""`mesh up`, `down` and `reset`; and how every command ends when something goes wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.status import Status
+
+from localmesh.config import MeshSettings
+from localmesh.errors import LocalMeshError
+
+NOT_UP = 3
+_QUIET_S = 3.0
+_errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def guarded(command: Callable[[], None]) -> None:
+    """Run a command; expected failures become one line on stderr and exit code 1."""
+    try:
+        command()
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        _errors.print(f"mesh: the settings are not usable: {problems}", style="red")
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt as error:
+        _errors.print("mesh: interrupted; `make down` ends what has been started")
+        raise typer.Exit(130) from error
+    except BrokenPipeError as error:  # the reader of our output has seen enough
+        raise typer.Exit(0) from error
+    except _expected() as error:
+        _errors.print(f"mesh: {error}", style="red")
+        raise typer.Exit(1) from error
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Errors with a message for people; the heavier packages are asked only when something has gone wrong."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from psycopg import Error as DatabaseError
+
+    from chassis.migrations import MigrationError
+    from manifests import ManifestsError
+
+    return LocalMeshError, ManifestsError, MigrationError, BotoCoreError, ClientError, DatabaseError
+
+
+class Progress:
+    """Lines with the time since the start; on a terminal also a moving line with what goes on now."""
+
+    def __init__(self, console: Console, status: Status) -> None:
+        self._console = console
+        self._status = status
+        self._begun = time.monotonic()
+        self._spoke = self._begun
+
+    def __call__(self, line: str) -> None:
+        """Something to remember."""
+        self._spoke = time.monotonic()
+        self._console.print(f"[{self._spoke - self._begun:5.1f} s] {line}")
+        self._status.update(line)
+
+    def detail(self, line: str) -> None:
+        """Something that passes by; where nothing can move, one of them now and then shows that work goes on."""
+        self._status.update(line)
+        if not self._console.is_terminal and time.monotonic() - self._spoke > _QUIET_S:
+            self(line)
+
+
+def up(*, iam: bool | None, provision: bool) -> None:
+    """Start and provision; say where the API is."""
+    from localmesh.lifecycle import up as start
+
+    settings = MeshSettings() if iam is None else MeshSettings(iam=iam)
+    console = _console()
+    real = [provider.name for provider in settings.providers if provider.real]
+    console.print(f"Collections mesh in {settings.state_dir} (real AI providers: {', '.join(real) or 'none'})")
+    with console.status("looking at this machine") as status:
+        progress = Progress(console, status)
+        result = start(settings, progress, progress.detail, with_provisioning=provision)
+    api = settings.api_url if provision else "not provisioned"
+    console.print(f"ready after {result.seconds:.1f} s: {api}", style="bold")
+
+
+def down() -> None:
+    """End the processes."""
+    from localmesh.lifecycle import down as stop
+
+    console = _console()
+    with console.status("ending") as status:
+        ran = stop(MeshSettings(), Progress(console, status))
+    console.print("the mesh is down; its state is kept" if ran else "the mesh was not up")
+
+
+def reset(*, yes: bool) -> None:
+    """Ask, then forget."""
+    from localmesh.lifecycle import reset as forget
+
+    settings = MeshSettings()
+    if not yes and not typer.confirm(f"Forget everything in {settings.state_dir} (people, pictures, events)?"):
+        raise typer.Exit(1)
+    console = _console()
+    with console.status("forgetting") as status:
+        forget(settings, Progress(console, status))
+    console.print("the mesh is down and empty")
+
+
+def _console() -> Console:
+    return Console(highlight=False, markup=False, soft_wrap=True)
