@@ -204,7 +204,7 @@ def test_bad_pictures(emulator: Any, receipt_base64: str, data: str | None, medi
 
 
 def test_without_a_key_and_with_broken_json(emulator: Any, client: anthropic.Anthropic) -> None:
-    for headers in ({}, {"authorization": "Bearer "}, {"x-api-key": ""}):
+    for headers in ({}, {"authorization": "Basic abc"}, {"x-api-key": ""}):
         answer = httpx.post(f"{emulator.url}/v1/messages", json={}, headers=headers)
         assert (answer.status_code, answer.json()["error"]["type"]) == (401, "authentication_error")
     answer = httpx.post(f"{emulator.url}/v1/messages", content=b"{", headers={"x-api-key": "k"})
@@ -214,5 +214,5 @@ def test_without_a_key_and_with_broken_json(emulator: Any, client: anthropic.Ant
             model=MODEL,
             max_tokens=1,
             messages=[{"role": "user", "content": "Hello"}],
-            extra_headers={"authorization": "Bearer "},
+            extra_headers={"authorization": "Basic abc"},
         )

@@ -163,7 +163,7 @@ def test_malformed_bodies_without_structured_output(emulator: Any, clients: Clie
         headers={"x-api-key": "k"},
     )
     assert answer.status_code == 200
-    with pytest.raises(ValueError, match="Unterminated|Expecting"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting"):
         answer.json()
 
 

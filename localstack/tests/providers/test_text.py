@@ -33,7 +33,7 @@ def test_projection_keeps_cosines() -> None:
     assert np.allclose(matrix.T @ matrix, np.eye(384), atol=1e-5)
 
 
-@pytest.mark.parametrize("dimensions", [256, 512, 1024, 2048])
+@pytest.mark.parametrize("dimensions", [256, 1024])
 def test_vectors_are_unit_and_meaning_survives(minilm: MiniLmEmbedder, dimensions: int) -> None:
     vectors = minilm.embed(["a cat", "a kitten", "tax return form"], dimensions)
     assert vectors.shape == (3, dimensions)

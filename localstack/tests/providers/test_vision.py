@@ -1,4 +1,4 @@
-"""Pictures through the real models: what is drawn is read, photos are named, and the same picture gives the same words."""
+"""Pictures through the real models: what is drawn is read, photos are named, the same picture gives the same words."""
 
 import base64
 import io

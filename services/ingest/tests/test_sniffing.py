@@ -1,5 +1,7 @@
 """What kind of picture some bytes are."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,10 +77,8 @@ def test_a_brand_far_behind_the_box_is_not_believed() -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_crash_it(content: bytes) -> None:
-    try:
+    with suppress(UnacceptableError):
         assert sniff(content) in ACCEPTED
-    except UnacceptableError as error:
-        assert error.detail
 
 
 @given(st.sampled_from(HEADS), st.binary(max_size=64))

@@ -65,8 +65,8 @@ class Picture(Fact):
     width: int
     height: int
     phash: str
-    thumbnail_key: str | None
-    rendition_key: str | None
+    thumbnail_key: str | None = None
+    rendition_key: str | None = None
 
 
 class Analysis(Fact):
@@ -77,7 +77,7 @@ class Analysis(Fact):
     description: Description
     provider: str
     model: str
-    trace_id: str | None
+    trace_id: str | None = None
 
     @property
     def generation(self) -> int:

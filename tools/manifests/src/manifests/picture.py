@@ -1,0 +1,56 @@
+"""The picture of the mesh, drawn from the manifests: `python -m manifests.picture README.md` rewrites it in place."""
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from manifests.catalogue import Manifests
+from manifests.model import EVENT_TYPE
+from manifests.reader import load_manifests
+
+BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
+
+
+def mermaid(manifests: Manifests) -> str:
+    """A Mermaid flow chart: services, and the events that go from one to another."""
+    publisher = {event: name for name, service in manifests.services.items() for event in service.publishes}
+    edges: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name, service in manifests.services.items():
+        for subscription in service.consumes:
+            event = subscription.event
+            if event is not None and publisher[event] != name:
+                edges[publisher[event], name].append(_fact(event))
+    lines = ["flowchart LR", '    person(["HTTP API"])']
+    lines += [f'    {name}["{name}"]' for name in manifests.services]
+    served = [name for name, service in manifests.services.items() if any(f.routes for f in service.functions.values())]
+    lines += [f"    person -.-> {name}" for name in served]
+    lines += [f'    {source} -->|"{"<br>".join(facts)}"| {target}' for (source, target), facts in sorted(edges.items())]
+    return "\n".join(lines)
+
+
+def in_document(document: str, manifests: Manifests) -> str:
+    """The document with the picture between its marks drawn anew.
+
+    Raises:
+        ValueError: the document has no such marks.
+    """
+    before, mark, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ValueError(f"the document has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n```mermaid\n{mermaid(manifests)}\n```\n{END}{after}"
+
+
+def _fact(event: str) -> str:
+    match = EVENT_TYPE.match(event)
+    return match["fact"] if match else event
+
+
+def main(path: Path) -> None:
+    """Rewrite the picture in a document of the repository."""
+    document = path.read_text(encoding="utf-8")
+    path.write_text(in_document(document, load_manifests(path.resolve().parent)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
