@@ -158,7 +158,7 @@ def _depth(clients: Clients, url: str) -> tuple[int, int, int]:
 
 
 def read_errors(clients: Clients, settings: MeshSettings) -> tuple[ErrorLine, ...]:
-    """The most recent errors in the logs of functions (last hour) and processes (since they were ready), newest last."""
+    """The most recent errors: of functions in the last hour, of processes since they were ready; newest last."""
     ready = settings.paths.ready
     since = datetime.fromtimestamp(ready.stat().st_mtime, UTC).strftime(_TIME) if ready.exists() else ""
     groups = [

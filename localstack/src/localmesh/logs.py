@@ -36,6 +36,11 @@ class LogLine:
         """Whether the platform wrote it rather than the function."""
         return self.message.startswith(_PLATFORM)
 
+    @property
+    def is_metric(self) -> bool:
+        """Whether it is a measurement in CloudWatch's embedded format, which nobody reads as a log."""
+        return '"CloudWatchMetrics"' in self.message
+
     def as_json(self) -> dict[str, object]:
         """The line as an object: what the function logged, or its text, with time and function."""
         try:

@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ import os, time
 def handler(event, context):
     print("called")
     time.sleep(event.get("sleep", 0))
+    if "detail" in event and event["detail"]["fail"]:
+        raise ValueError("as asked")
     return {"pid": os.getpid(), "environment": dict(os.environ), "file": os.path.realpath(__file__)}
 """
 
@@ -38,9 +41,11 @@ def client(emulator: Emulator, service: str) -> Any:
     return boto3.client(service, **emulator.client_settings, config=Config(retries={"total_max_attempts": 1}))
 
 
-def make_function(emulator: Emulator, *, kind: str = "events", timeout: int = 30) -> Callable[..., dict[str, Any]]:
+def make_function(
+    emulator: Emulator, *, kind: str = "events", timeout: int = 30, name: str = ""
+) -> Callable[..., dict[str, Any]]:
     """A function that tells about its process; returns what calls it."""
-    name = f"whoami-{secrets.token_hex(4)}"
+    name = name or f"whoami-{secrets.token_hex(4)}"
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("whoami.py", WHOAMI)
@@ -182,3 +187,46 @@ def test_state_survives_a_stop_and_workers_end_with_it(tmp_path: Path) -> None:
     with server:
         assert client(server, "sqs").list_queues()["QueueUrls"][0].endswith("/kept")
         assert client(server, "s3").get_object(Bucket="kept", Key="a/b.txt")["Body"].read() == b"body"
+
+
+def test_people_and_their_conversations_survive_a_crash(tmp_path: Path) -> None:
+    server = Emulator(tmp_path, snapshot_s=0.2)
+    with server:
+        pool = client(server, "cognito-idp").create_user_pool(PoolName="people")["UserPool"]["Id"]
+        client(server, "cognito-idp").admin_create_user(UserPoolId=pool, Username="a@example.com")
+        deadline = time.monotonic() + 20
+        state = server.options.state_dir / "cognito.json"
+        while not (state.exists() and "a@example.com" in state.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        server.kill()
+    with server:
+        users = client(server, "cognito-idp").list_users(UserPoolId=pool)["Users"]
+    assert [user["Username"] for user in users] == ["a@example.com"]
+
+
+def test_every_invocation_is_counted_once_whatever_caused_it(emulator: Emulator) -> None:
+    name = f"counted-{secrets.token_hex(4)}"
+    call = make_function(emulator, name=name)
+    events, cloudwatch = client(emulator, "events"), client(emulator, "cloudwatch")
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
+    call()
+    for fail in (False, True):
+        events.put_events(Entries=[{"Source": name, "DetailType": "t", "Detail": json.dumps({"fail": fail})}])
+
+    def total(metric: str) -> int:
+        now = datetime.now(UTC)
+        points = cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": name}],
+            StartTime=now - timedelta(hours=1), EndTime=now + timedelta(minutes=1), Period=3600, Statistics=["Sum"],
+        )["Datapoints"]  # fmt: skip
+        return int(sum(point["Sum"] for point in points))
+
+    deadline = time.monotonic() + 20
+    while total("Errors") < 1 or total("Invocations") < 3:
+        assert time.monotonic() < deadline, (total("Invocations"), total("Errors"))
+        time.sleep(0.1)
+    # The failed event is tried again later, as on AWS; the others were counted once.
+    assert total("Invocations") - total("Errors") == 2

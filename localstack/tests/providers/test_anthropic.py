@@ -5,7 +5,7 @@ from typing import Any
 
 import anthropic
 import httpx
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # ships no types
 import pytest
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -131,13 +131,13 @@ def test_too_few_tokens_cut_the_answer(client: anthropic.Anthropic) -> None:
 def test_langchain_agent_turn_streams(langchain: ChatAnthropic) -> None:
     bound = langchain.bind_tools([TOOL])
     history: list[Any] = [HumanMessage("What receipts do I have?")]
-    whole = None
+    whole: Any = None
     for chunk in bound.stream(history):
         whole = chunk if whole is None else whole + chunk
     assert whole is not None
-    assert [call["args"] for call in whole.tool_calls] == [{"query": "receipts"}]  # type: ignore[attr-defined]  # AIMessageChunk
+    assert [call["args"] for call in whole.tool_calls] == [{"query": "receipts"}]
     found = {"results": [{"item_id": "item-1", "headline": "Receipt of a shop", "places": ["Shibuya"]}]}
-    history += [whole, ToolMessage(json.dumps(found), tool_call_id=whole.tool_calls[0]["id"])]  # type: ignore[attr-defined]  # AIMessageChunk
+    history += [whole, ToolMessage(json.dumps(found), tool_call_id=whole.tool_calls[0]["id"])]
     text = "".join(chunk.text for chunk in bound.stream(history))
     assert "[item-1]" in text
     history += [AIMessage(text), HumanMessage("and which of those are in Tokyo?")]

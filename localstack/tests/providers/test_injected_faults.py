@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 import requests
-import tavily
+import tavily  # type: ignore[import-untyped]  # ships no types
 import voyageai
 import voyageai.error
 from pydantic import BaseModel, ConfigDict, ValidationError

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tavily
+import tavily  # type: ignore[import-untyped]  # ships no types
 import voyageai
 import voyageai.error
 

@@ -43,6 +43,8 @@ CONTEXT: Any = SimpleNamespace(
     get_remaining_time_in_millis=lambda: 29000,
 )
 
+QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "analysis_budget_s": 12, "picture_wait_s": 1}
+
 
 @dataclass(frozen=True)
 class Providers:
@@ -215,6 +217,15 @@ class Running:
         return Answer(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
 
 
+def renew_clients(url: str) -> None:
+    """Forget clients that point elsewhere; making them costs too much to do it for every test."""
+    if aws.sqs.cache_info().currsize and aws.sqs().meta.endpoint_url == url:
+        return
+    boto3.setup_default_session()
+    for cached in (aws.events, aws.sqs, aws.s3):
+        cached.cache_clear()
+
+
 @pytest.fixture
 def start(
     fresh_database: FreshDatabase, emulator: Emulator, providers: Providers, monkeypatch: pytest.MonkeyPatch
@@ -235,10 +246,7 @@ def start(
         "OPENAI_BASE_URL": f"{providers.url}/v1",
     }.items():
         monkeypatch.setenv(name, value)
-    boto3.setup_default_session()
-    caches = (aws.events, aws.sqs, aws.s3)
-    for cached in caches:
-        cached.cache_clear()
+    renew_clients(emulator.url)
     started: list[Running] = []
 
     def build(*, keys: tuple[str, ...] = ("anthropic", "openai"), **settings: Any) -> Running:
@@ -259,7 +267,10 @@ def start(
                 database_schema=role,
                 queue_url=sqs.create_queue(QueueName=f"analysis-{mark}")["QueueUrl"],
                 dead_letter_queue_url=sqs.create_queue(QueueName=f"analysis-{mark}-dlq")["QueueUrl"],
-                **({"max_receives": 6, "provider_timeout_s": 5, "analysis_budget_s": 12} | settings),
+                **(
+                    {"max_receives": 6, "provider_timeout_s": 5, "analysis_budget_s": 12, "picture_wait_s": 1}
+                    | settings
+                ),
             )
         )
         running = Running(service, entries.consumer(service), HttpEntry(entries.api(service)))
@@ -269,8 +280,6 @@ def start(
     yield build
     for running in started:
         running.service.database.close()
-    for cached in caches:
-        cached.cache_clear()
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, configured: Any, 
     configured.ssm.delete_parameter(Name=f"{configured.prefix}/tavily-api-key")
     from aws_lambda_powertools.utilities import parameters
 
-    parameters.clear_caches()
+    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
     providers.reset()
     assert running.chat("ann", str(uuid.uuid4()), question).status == 200
     assert providers.requests("tavily") == []

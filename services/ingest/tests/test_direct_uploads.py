@@ -110,9 +110,9 @@ def test_a_larger_object_than_allowed_is_rejected_unread(
     form = offer(ingest, tenant, content)
     send(form, content)
     arrival = ingest.next_arrival()
-    from ingest import consumers, landing
+    from ingest import bootstrap, landing
 
-    narrow = type(consumers.service)(consumers.service.settings.model_copy(update={"max_direct_bytes": 10}))
+    narrow = type(bootstrap.service)(bootstrap.service.settings.model_copy(update={"max_direct_bytes": 10}))
     monkeypatch.setattr(narrow.images, "get", lambda key: pytest.fail("it was read"))
     landing.take_in(narrow, landing.read_arrival(arrival))
     narrow.database.close()

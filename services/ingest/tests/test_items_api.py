@@ -253,10 +253,9 @@ def test_health_and_version_need_no_token(ingest: Any) -> None:
 def test_health_is_503_when_something_is_gone(
     ingest: Any, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], checks: dict[str, str]
 ) -> None:
-    from ingest import api
+    from ingest import api, bootstrap
 
-    settings = api.service.settings.model_copy(update=change)
-    broken = type(api.service)(settings)
+    broken = type(bootstrap.service)(bootstrap.service.settings.model_copy(update=change))
     monkeypatch.setattr(api, "service", broken)
     answer = ingest.call("GET", "/health")
     assert (answer.status, answer.json["checks"]) == (503, checks)

@@ -11,7 +11,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localmesh.emulator import events, workers
+from localmesh.emulator import events, metrics, workers
 from localmesh.errors import EmulatorVersionError
 
 VERSION: Final = "1.5.33"
@@ -23,7 +23,9 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "ministack.core.lambda_runtime": (
         "_PYTHON_WORKER_SCRIPT", "acquire_worker", "release_worker", "Worker", "zipfile", "_lock",
     ),
-    "ministack.services.lambda_svc": ("acquire_worker", "release_worker"),
+    "ministack.services.lambda_svc": (
+        "acquire_worker", "release_worker", "_execute_function_dispatch", "_emit_lambda_metrics",
+    ),
     "ministack.services.eventbridge": (
         "_put_events", "_dispatch_event", "_replays", "_rules", "_targets", "_invoke_target",
         "_pattern_event_view", "_matches_pattern_view", "error_response_json",
@@ -42,6 +44,7 @@ def load_corrected() -> Any:  # noqa: ANN401 - MiniStack is untyped
     check_names(modules)
     events.correct(modules["ministack.services.eventbridge"], modules["ministack.core.iam_actions"])
     workers.correct(modules["ministack.core.lambda_runtime"], modules["ministack.services.lambda_svc"])
+    metrics.correct(modules["ministack.services.lambda_svc"])
     return modules["ministack.app"]
 
 

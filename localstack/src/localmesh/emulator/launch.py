@@ -26,7 +26,10 @@ _direct = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class EmulatorOptions:
-    """One emulator: where it listens, where its state lies, whether it enforces IAM policies."""
+    """One emulator: where it listens, where its state lies, whether it enforces IAM policies.
+
+    `outward` lets functions use this shell's HTTPS proxy; after a crash at most `snapshot_s` seconds are lost.
+    """
 
     port: int
     state_dir: Path
@@ -36,6 +39,7 @@ class EmulatorOptions:
     region: str = "us-east-1"
     iam: bool = False
     outward: bool = False
+    snapshot_s: float = 15.0
 
     @property
     def url(self) -> str:
@@ -48,7 +52,7 @@ def command(options: EmulatorOptions) -> list[str]:
         sys.executable, "-m", "localmesh.emulator",
         "--host", options.host, "--port", str(options.port), "--region", options.region,
         "--state-dir", str(options.state_dir), "--objects-dir", str(options.objects_dir),
-        "--temporary-dir", str(options.temporary_dir),
+        "--temporary-dir", str(options.temporary_dir), "--snapshot-s", str(options.snapshot_s),
         *(("--iam",) if options.iam else ()), *(("--outward",) if options.outward else ()),
     ]  # fmt: skip
 

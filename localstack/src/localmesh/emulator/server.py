@@ -21,7 +21,7 @@ _STOP_GRACE_S = 20.0
 class Emulator:
     """The AWS emulator with its state below `folder`; `port=0` takes a free one."""
 
-    def __init__(self, folder: Path, port: int = 0, *, iam: bool = False) -> None:
+    def __init__(self, folder: Path, port: int = 0, *, iam: bool = False, snapshot_s: float = 15.0) -> None:
         self.log = folder / "emulator.log"
         self.options = EmulatorOptions(
             port=port or free_port(),
@@ -29,6 +29,7 @@ class Emulator:
             objects_dir=folder / "s3",
             temporary_dir=folder / "tmp",
             iam=iam,
+            snapshot_s=snapshot_s,
         )
         self._process: subprocess.Popen[bytes] | None = None
 

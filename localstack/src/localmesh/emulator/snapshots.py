@@ -1,7 +1,7 @@
 """The emulator writes its state when it stops; after a crash that would be too late.
 
 What cannot be made again by provisioning (people, their keys, conversations, the index of stored objects, queued
-messages) is therefore written while it runs, at most `INTERVAL_S` seconds old.
+messages) is therefore written while it runs, every few seconds when it has changed.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-INTERVAL_S: Final = 15.0
 SERVICES: Final = ("cognito", "dynamodb", "s3", "sqs")
 _log = logging.getLogger("snapshots")
 
 
-def keep_snapshots(app: Any) -> threading.Thread:  # noqa: ANN401 - MiniStack is untyped
+def keep_snapshots(app: Any, interval_s: float) -> threading.Thread:  # noqa: ANN401 - MiniStack is untyped
     """Start the thread that writes them; it falls silent when the emulator writes its final state."""
     ended = threading.Event()
     writing = threading.Lock()
@@ -32,7 +31,7 @@ def keep_snapshots(app: Any) -> threading.Thread:  # noqa: ANN401 - MiniStack is
 
     def keep() -> None:
         written: dict[str, bytes] = {}
-        while not ended.wait(INTERVAL_S):
+        while not ended.wait(interval_s):
             with writing:
                 if not ended.is_set():
                     write_snapshots(app, written)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from localmesh.providers.prompt import Ask, JsonObject
 from localmesh.providers.relevance import Document, Embed, Scored, matching
@@ -41,8 +42,9 @@ def sources_of(ask: Ask) -> Sources | None:
 
 
 def _plain(markup: str) -> str:
-    """Text without inner tags, one line for each."""
-    return "\n".join(line.strip() for line in re.sub(r"</?[\w-]+[^>]*>", "\n", markup).splitlines() if line.strip())
+    """Text without inner tags, one line for each, escapes undone."""
+    text = unescape(re.sub(r"</?[\w-]+[^>]*>", "\n", markup))
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _question(text: str) -> str:

@@ -72,7 +72,7 @@ def description(sight: Sight) -> dict[str, Any]:
             "hashtags": list(sight.hashtags),
         },
         "image_details": {
-            "extracted_text": list(sight.texts),
+            "extracted_text": list(sight.rows),
             "objects": list(dict.fromkeys(objects)),
             "themes": list(dict.fromkeys([*kind.subcategories, *(place for place in sight.places[:2])])),
             "emotions": list(emotions),

@@ -101,7 +101,7 @@ class Exchange:
             if _authentication(request) is None:
                 raise UnauthorizedError("no API key: send it as `Authorization: Bearer` or `x-api-key`")
             record.body = _parsed(raw)
-            fault = self.faults.strike(dialect.provider, raw.decode(errors="replace"))
+            fault = self.faults.strike(dialect.provider, raw)
             if fault is not None:
                 record.fault = fault.kind if fault.kind != "status" else f"status {fault.status}"
                 failed = await _failing(request, fault, dialect)

@@ -35,10 +35,10 @@ class Fault(BaseModel):
             raise ValueError("only anthropic and openai can refuse")
         return self
 
-    def concerns(self, provider: Provider, body: str) -> bool:
+    def concerns(self, provider: Provider, body: bytes) -> bool:
         if self.kind == "refusal" and provider not in ("anthropic", "openai"):
             return False
-        return self.provider in (provider, "*") and (self.match is None or self.match in body)
+        return self.provider in (provider, "*") and (self.match is None or self.match.encode() in body)
 
 
 class ArmedFault(BaseModel):
@@ -75,7 +75,7 @@ class FaultBook:
             count, self._armed = len(self._armed), []
         return count
 
-    def strike(self, provider: Provider, body: str) -> Fault | None:
+    def strike(self, provider: Provider, body: bytes) -> Fault | None:
         """The fault for this request, counted; None if it goes unharmed."""
         with self._lock:
             for index, armed in enumerate(self._armed):

@@ -10,7 +10,7 @@ from PIL import Image
 
 from localmesh.providers.weights import OCR_DETECTION, OCR_ORIENTATION, OCR_RECOGNITION, verified
 
-_THREADS = 2
+_THREADS = 1  # two read a page little sooner and, on a busy machine, spin away a third more CPU
 _LONGEST_EDGE = 1600  # larger pictures cost time and read no better
 _LEAST_SCORE = 0.8
 _LEAST_CHARACTERS = 3  # textures read as "AAA" or a lone letter

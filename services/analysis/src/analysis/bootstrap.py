@@ -33,6 +33,8 @@ class AnalysisSettings(Settings):
     #: Seconds for one call, and for all calls of one event or request.
     provider_timeout_s: float = 45
     analysis_budget_s: float = 110
+    #: Seconds that a request waits for a picture that may still be on its way through imaging.
+    picture_wait_s: float = 8
     langsmith_endpoint: str | None = None
 
 

@@ -41,7 +41,15 @@ def api(service: Service[AnalysisSettings]) -> "APIGatewayHttpResolver":
     from analysis.api import build
     from analysis.requests import Requests
 
-    return build(Requests(service.work, analyst(service), budget_s=service.settings.analysis_budget_s))
+    settings = service.settings
+    return build(
+        Requests(
+            service.work,
+            analyst(service),
+            budget_s=settings.analysis_budget_s,
+            picture_wait_s=settings.picture_wait_s,
+        )
+    )
 
 
 def relay(service: Service[AnalysisSettings]) -> "Entry":

@@ -26,8 +26,6 @@ from contracts.analysis import AnalysisRequested
 T = TypeVar("T")
 
 _POLL_S = 0.2
-#: How long an upload may still be on its way through imaging.
-PICTURE_WAIT_S = 8.0
 #: How long to wait for an analysis that is under way already, before asking the caller to come back.
 LEASE_WAIT_S = 20.0
 
@@ -43,12 +41,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Requests:
-    """The use cases behind the routes. `budget_s` bounds one request as a whole, below the gateway's 29 s."""
+    """The use cases behind the routes.
+
+    `budget_s` bounds one request as a whole, below the gateway's 29 s; up to `picture_wait_s` of it go into waiting for
+    a picture that may still be on its way through imaging.
+    """
 
     work: UnitsOfWork
     analyst: Analyst
     budget_s: float
-    picture_wait_s: float = PICTURE_WAIT_S
+    picture_wait_s: float
     lease_wait_s: float = LEASE_WAIT_S
 
     def analyses(self, caller: Caller, item_id: str) -> list[AnalysisRecord]:

@@ -1,5 +1,6 @@
 """What stands between the agent and its model and tools. Wrappers only: a node more would be checkpoints more."""
 
+import json
 import random
 import time
 from collections.abc import Callable
@@ -63,7 +64,8 @@ class CallInTime(_Wrapper):
                 raise ModelUnavailableError("the turn ran out of time")
             try:
                 return handler(request.override(model_settings={**request.model_settings, "timeout": left}))
-            except anthropic.APIError as error:
+            # The SDK lets a body that is no JSON through as what the decoder raises.
+            except (anthropic.APIError, json.JSONDecodeError) as error:
                 pause = _pause(error, attempt)
                 if pause is None or attempt == _ATTEMPTS or pause > context.seconds_left() - _LEAST_S:
                     raise translated(error) from error
@@ -90,7 +92,7 @@ class ContainToolFaults(_Wrapper):
             return _told(call["id"], said)
 
 
-def _pause(error: anthropic.APIError, attempt: int) -> float | None:
+def _pause(error: anthropic.APIError | json.JSONDecodeError, attempt: int) -> float | None:
     """Seconds until the call may be repeated, the provider's own wish first; None when repeating will not help."""
     if isinstance(error, anthropic.APIStatusError):
         if not _may_pass(error):
@@ -107,7 +109,7 @@ def _may_pass(error: anthropic.APIStatusError) -> bool:
     return error.status_code in {408, 409, 425, 429} or error.status_code >= 500
 
 
-def translated(error: anthropic.APIError) -> ModelUnavailableError | ModelRejectedError:
+def translated(error: anthropic.APIError | json.JSONDecodeError) -> ModelUnavailableError | ModelRejectedError:
     """The SDK's error as one of ours."""
     if not isinstance(error, anthropic.APIStatusError):
         return ModelUnavailableError(f"anthropic: {type(error).__name__}")

@@ -182,19 +182,19 @@ def get_image(
     return Response(HTTPStatus.OK, "application/json", link, headers)
 
 
-@api.get("/openapi.json", include_in_schema=False)
+@api.get("/openapi.json", summary="This document")
 def get_openapi() -> Response[str]:
     """OpenAPI 3.1 of all services."""
     return Response(HTTPStatus.OK, "application/json", documents.openapi_document())
 
 
-@api.get("/docs", include_in_schema=False)
+@api.get("/docs", summary="A page to try the API")
 def get_docs() -> Response[str]:
     """A page to try the API."""
     return Response(HTTPStatus.OK, "text/html; charset=utf-8", documents.PAGE)
 
 
-@api.get("/docs/<asset>", include_in_schema=False, compress=True)
+@api.get("/docs/<asset>", summary="A file of that page", compress=True)
 def get_docs_asset(asset: str) -> Response[str]:
     """A script or style sheet of the page."""
     found = documents.asset(asset)

@@ -22,7 +22,7 @@ class View(BaseModel):
 
 
 class Analysis(View):
-    """A version of an item's description."""
+    """One version of an item's description."""
 
     id: str
     item_id: str

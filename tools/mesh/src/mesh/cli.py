@@ -34,6 +34,14 @@ def up(
 
 
 @app.command()
+def demo() -> None:
+    """Start the mesh and show it: pictures in, one search of each type, a conversation."""
+    from mesh.run import demo, guarded
+
+    guarded(demo)
+
+
+@app.command()
 def down() -> None:
     """End the mesh's processes; its state stays."""
     from mesh.run import down, guarded

@@ -44,7 +44,7 @@ def show(source: str, *, function: str | None, since: str, follow: bool, as_json
         if as_json:
             if not line.is_platform:
                 typer.echo(json.dumps(line.as_json(), ensure_ascii=False))
-        elif not line.is_platform:
+        elif not line.is_platform and not line.is_metric:
             console.print(render(line))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
@@ -12,6 +13,9 @@ from rich.status import Status
 
 from localmesh.config import MeshSettings
 from localmesh.errors import LocalMeshError
+
+if TYPE_CHECKING:
+    from localmesh.lifecycle import Up
 
 NOT_UP = 3
 _QUIET_S = 3.0
@@ -71,39 +75,60 @@ class Progress:
 
 def up(*, iam: bool | None, provision: bool) -> None:
     """Start and provision; say where the API is."""
-    from localmesh.lifecycle import up as start
+    start(MeshSettings() if iam is None else MeshSettings(iam=iam), _console(), provision=provision)
 
-    settings = MeshSettings() if iam is None else MeshSettings(iam=iam)
-    console = _console()
+
+def start(settings: MeshSettings, console: Console, *, provision: bool = True) -> Up:
+    """Bring the mesh up, telling on the console what goes on."""
+    from localmesh.lifecycle import up
+
     real = [provider.name for provider in settings.providers if provider.real]
     console.print(f"Collections mesh in {settings.state_dir} (real AI providers: {', '.join(real) or 'none'})")
     with console.status("looking at this machine") as status:
         progress = Progress(console, status)
-        result = start(settings, progress, progress.detail, with_provisioning=provision)
+        result = up(settings, progress, progress.detail, with_provisioning=provision)
     api = settings.api_url if provision else "not provisioned"
     console.print(f"ready after {result.seconds:.1f} s: {api}", style="bold")
+    return result
+
+
+def demo() -> None:
+    """Bring the mesh up and run the demo on it; exit code 1 when a picture did not end where it should."""
+    from mesh.client import ApiError
+    from mesh.demo import run_demo
+
+    settings = MeshSettings()
+    provisioned = start(settings, _console()).provisioned
+    if provisioned is None:
+        raise LocalMeshError("the demo needs a provisioned mesh")
+    try:
+        as_planned = run_demo(settings, provisioned, Console())
+    except (ApiError, TimeoutError) as error:
+        raise LocalMeshError(f"the demo stopped: {error}; `make status` shows the last errors") from error
+    if not as_planned:
+        raise typer.Exit(1)
 
 
 def down() -> None:
     """End the processes."""
-    from localmesh.lifecycle import down as stop
+    from localmesh import lifecycle
 
     console = _console()
     with console.status("ending") as status:
-        ran = stop(MeshSettings(), Progress(console, status))
+        ran = lifecycle.down(MeshSettings(), Progress(console, status))
     console.print("the mesh is down; its state is kept" if ran else "the mesh was not up")
 
 
 def reset(*, yes: bool) -> None:
     """Ask, then forget."""
-    from localmesh.lifecycle import reset as forget
+    from localmesh import lifecycle
 
     settings = MeshSettings()
     if not yes and not typer.confirm(f"Forget everything in {settings.state_dir} (people, pictures, events)?"):
         raise typer.Exit(1)
     console = _console()
     with console.status("forgetting") as status:
-        forget(settings, Progress(console, status))
+        lifecycle.reset(settings, Progress(console, status))
     console.print("the mesh is down and empty")
 
 

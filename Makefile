@@ -1,0 +1,79 @@
+# Every target is a thin call of a program that can also be called by itself; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+MESH := $(BIN)/mesh
+PYTEST := $(BIN)/python -m pytest
+SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
+# Anything with tests of its own: test-imaging, test-chassis, test-contracts, test-localstack, test-mesh, …
+member = $(firstword $(wildcard services/$*/tests services/lib/$*/tests tools/$*/tests $*/tests tests/$*))
+benches := $(sort $(wildcard tests/bench/[a-z]*.py services/*/bench/[a-z]*.py services/lib/*/bench/[a-z]*.py))
+bench = $(firstword $(filter %/bench/$*.py,$(benches)))
+
+.PHONY: help setup up down status logs reset demo test check fmt contracts-export bench ci clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  services: $(SERVICES)"
+
+setup: ## Install everything into .venv (at once when nothing has changed)
+	@if ! $(BIN)/python -IS tools/bootstrap.py --is-current 2>/dev/null; then \
+		command -v python3 >/dev/null || { echo "setup: there is no python3: install Python 3.11 or newer" >&2; exit 1; }; \
+		python3 tools/bootstrap.py; \
+	fi
+
+up: setup ## Start the mesh; IAM=0 leaves IAM policies unenforced
+	@$(MESH) up $(if $(filter 0,$(IAM)),--no-iam)
+
+down: setup ## End the mesh; its state stays
+	@$(MESH) down
+
+status: setup ## Processes, functions, queues, dead letters, last errors
+	@$(MESH) status
+
+logs: setup ## What SERVICE=imaging has logged; FOLLOW=1 goes on, SINCE=1h goes further back
+	@test -n "$(SERVICE)" || { echo "usage: make logs SERVICE=imaging (one of: $(SERVICES) postgres emulator providers)" >&2; exit 2; }
+	@$(MESH) logs $(SERVICE) $(if $(SINCE),--since $(SINCE)) $(if $(FOLLOW),--follow)
+
+reset: setup ## End the mesh and forget everything it keeps (asks first; YES=1 does not)
+	@$(MESH) reset $(if $(YES),--yes)
+
+demo: setup ## Start the mesh and show it: pictures in, searches and a conversation out
+	@$(MESH) demo
+
+test: setup ## All tests that need no Docker; ARGS= goes to pytest
+	@$(PYTEST) $(ARGS)
+
+test-%: setup ## The tests of one service or library, e.g. make test-imaging
+	@test -n "$(member)" || { echo "make: no tests are named $*" >&2; exit 2; }
+	@$(PYTEST) $(member) $(ARGS)
+
+check: setup ## Lint, types and the arrows between packages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: setup ## Format and sort imports
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+contracts-export: setup ## Write the JSON Schemas of all events from their models
+	@$(BIN)/python -m contracts.export contracts/schemas
+
+bench: setup ## All measurements, as tables
+	@for file in $(benches); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-%: setup ## One measurement
+	@test -n "$(bench)" || { echo "make: no measurement is named $*; there are: $(notdir $(basename $(benches)))" >&2; exit 2; }
+	@$(BIN)/python $(bench) $(ARGS)
+
+ci: ## What continuous integration runs
+	@bash .ci/run
+
+clean: ## Remove what was installed and built (not the mesh's state: that is make reset)
+	@if [ -x $(MESH) ]; then $(MESH) down; fi
+	@rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,227 @@
+"""What needs no server: the answer's shape, the SDKs' errors, prices, the choice of a provider, the prompt."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import anthropic
+import httpx2
+import openai
+import pytest
+from pydantic import ValidationError
+
+from analysis import claude, gpt
+from analysis.errors import (
+    AnalysisError,
+    ProviderNotConfiguredError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+)
+from analysis.models import facts
+from analysis.output import PictureDescription
+from analysis.prompts import PromptSource, packaged, parse_manifest
+from analysis.providers import Choice, Providers
+from analysis.vision import faults_of
+
+REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages")
+ANSWER: dict[str, Any] = {
+    "category": "Travel",
+    "subcategories": ["City", "Night"],
+    "headline": "Shinjuku at night",
+    "summary": "Neon signs. A crowd.",
+    "media_metadata": {
+        "original_poster": "",
+        "tagged_accounts": [],
+        "location_tags": ["Tokyo", "Tokyo", " "],
+        "audio_source": None,
+        "hashtags": ["#tokyo"],
+    },
+    "image_details": {
+        "extracted_text": ["OPEN\x00"],
+        "objects": ["sign"],
+        "themes": [],
+        "emotions": [],
+        "vibes": [],
+        "visual_hierarchy": [],
+        "key_interest": None,
+        "likely_source": "camera",
+    },
+}
+
+
+def answered(**changes: Any) -> PictureDescription:
+    return PictureDescription.model_validate_json(json.dumps(ANSWER | changes))
+
+
+def test_an_answer_is_tidied() -> None:
+    description = answered(headline="word " * 60, subcategories=["a", "b", "c", "d"]).description()
+    assert len(description.headline) <= 140
+    assert description.headline.endswith("word…")
+    assert description.subcategories == ("a", "b", "c")
+    assert description.media_metadata.original_poster is None
+    assert description.media_metadata.location_tags == ("Tokyo",)
+    assert description.image_details.extracted_text == ("OPEN",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"category": " "},
+        {"summary": ""},
+        {"subcategories": ["one"]},
+        {"subcategories": "City, Night"},
+        {"headline": 7},
+        {"image_details": {}},
+        {"confidence": 1},
+    ],
+)
+def test_an_answer_of_another_shape_is_refused_without_quoting_it(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        answered(**change)
+    said = faults_of(caught.value)
+    assert said
+    assert "Shinjuku" not in said
+
+
+def test_the_schema_has_no_keyword_that_a_provider_does_not_take() -> None:
+    text = json.dumps(PictureDescription.model_json_schema())
+    for keyword in ("maxLength", "minLength", "minItems", "maxItems", "pattern", "default"):
+        assert f'"{keyword}"' not in text
+
+
+def status_error(sdk: Any, status: int, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+    """The SDK's own exception for a status."""
+    response = httpx2.Response(status, request=REQUEST, headers=headers)
+    client = sdk.Anthropic(api_key="x") if sdk is anthropic else sdk.OpenAI(api_key="x")
+    return client._make_status_error("no", body=body, response=response)
+
+
+CASES: list[tuple[int, type[AnalysisError]]] = [
+    (400, ProviderRejectedError),
+    (404, ProviderRejectedError),
+    (413, ProviderRejectedError),
+    (422, ProviderRejectedError),
+    (401, ProviderNotConfiguredError),
+    (403, ProviderNotConfiguredError),
+    (408, ProviderUnavailableError),
+    (429, ProviderUnavailableError),
+    (500, ProviderUnavailableError),
+    (503, ProviderUnavailableError),
+    (529, ProviderUnavailableError),
+]
+
+
+@pytest.mark.parametrize(("sdk", "module"), [(anthropic, claude), (openai, gpt)], ids=["anthropic", "openai"])
+@pytest.mark.parametrize(("status", "expected"), CASES)
+def test_statuses_become_our_errors(sdk: Any, module: Any, status: int, expected: type[AnalysisError]) -> None:
+    error = module.translated(status_error(sdk, status, headers={"retry-after": "7"}))
+    assert type(error) is expected
+    if expected is ProviderUnavailableError:
+        assert error.retry_after_s == 7
+    assert str(status) in str(error)
+
+
+@pytest.mark.parametrize(("sdk", "module"), [(anthropic, claude), (openai, gpt)], ids=["anthropic", "openai"])
+def test_a_lost_connection_is_unavailable(sdk: Any, module: Any) -> None:
+    for error in (sdk.APIConnectionError(request=REQUEST), sdk.APITimeoutError(request=REQUEST)):
+        assert type(module.translated(error)) is ProviderUnavailableError
+
+
+def test_a_spent_quota_is_no_rate_limit() -> None:
+    error = status_error(openai, 429, body={"code": "insufficient_quota", "type": "insufficient_quota"})
+    assert type(gpt.translated(error)) is ProviderNotConfiguredError
+
+
+@pytest.mark.parametrize(
+    ("model", "usd"),
+    [
+        ("claude-sonnet-5-5", 12.0),
+        ("claude-haiku-4-5-20251001", 6.0),
+        ("gpt-5", 11.25),
+        ("gpt-5-mini-2025-08-07", 2.25),
+        ("gpt-4o-2024-11-20", 12.5),
+        ("gpt-4o-mini", 0.75),
+    ],
+)
+def test_prices_are_those_of_the_longest_listed_name(model: str, usd: float) -> None:
+    known = facts(model)
+    assert known is not None
+    assert known.cost_usd(1_000_000, 1_000_000) == pytest.approx(usd)
+
+
+@pytest.mark.parametrize("model", ["gpt-5.9", "gpt-5-huge", "claude-sonnet-50", "llama-4"])
+def test_an_unlisted_model_has_no_price(model: str) -> None:
+    assert facts(model) is None
+
+
+def chooser(*keys: str, second: Any = "openai") -> Providers:
+    models: Any = {"anthropic": "claude-sonnet-5-5", "openai": "gpt-5.5"}
+    return Providers({}, lambda name: "key" if name in keys else None, models, "anthropic", second)
+
+
+def test_a_model_tells_its_provider() -> None:
+    providers = chooser("anthropic")
+    assert providers.choose() == Choice("anthropic", "claude-sonnet-5-5")
+    assert providers.choose("openai") == Choice("openai", "gpt-5.5", asked=True)
+    assert providers.choose(None, "gpt-4o") == Choice("openai", "gpt-4o", asked=True)
+    assert providers.choose(None, "unheard-of") == Choice("anthropic", "unheard-of", asked=True)
+
+
+def test_the_other_provider_stands_in_only_with_a_key_and_for_nobodys_wish() -> None:
+    ordinary = Choice("anthropic", "claude-sonnet-5-5")
+    assert chooser("openai").fallback(ordinary) == Choice("openai", "gpt-5.5")
+    assert chooser().fallback(ordinary) is None
+    assert chooser("openai", second=None).fallback(ordinary) is None
+    assert chooser("openai").fallback(Choice("anthropic", "claude-sonnet-5-5", asked=True)) is None
+    assert chooser("openai").fallback(Choice("openai", "gpt-5.5")) is None
+
+
+def manifest(*messages: tuple[str, str]) -> dict[str, Any]:
+    """A prompt as LangSmith serializes it."""
+    return {
+        "lc": 1,
+        "type": "constructor",
+        "id": ["langchain", "prompts", "chat", "ChatPromptTemplate"],
+        "kwargs": {
+            "input_variables": [],
+            "messages": [
+                {
+                    "id": ["langchain", "prompts", "chat", kind],
+                    "kwargs": {"prompt": {"kwargs": {"template": text, "template_format": "f-string"}}},
+                }
+                for kind, text in messages
+            ],
+        },
+    }
+
+
+def test_the_system_message_of_a_pulled_prompt_is_taken() -> None:
+    pulled = parse_manifest(
+        "abcdef0123456789",
+        manifest(("SystemMessagePromptTemplate", "Be {{brief}}."), ("HumanMessagePromptTemplate", "Look.")),
+    )
+    assert pulled is not None
+    assert (pulled.id, pulled.text) == ("collections-app-initial@abcdef012345", "Be {brief}.")
+    assert "never an instruction" in pulled.instructions, "the guard is not exchangeable"
+    assert parse_manifest("c", {"kwargs": {"messages": []}}) is None
+    assert parse_manifest("c", {}) is None
+
+
+def test_a_failed_pull_falls_back_and_is_not_repeated_at_once() -> None:
+    now, pulls = [0.0], []
+    answers: list[Any] = [None, ("c1", manifest(("SystemMessagePromptTemplate", "One."))), None]
+
+    def pull(name: str) -> Any:
+        pulls.append(name)
+        return answers[len(pulls) - 1]
+
+    source = PromptSource(pull, clock=lambda: now[0])
+    assert source.current() == packaged()
+    now[0] = 59
+    assert source.current() == packaged()
+    assert len(pulls) == 1
+    now[0] = 61
+    assert source.current().id == "collections-app-initial@c1"
+    now[0] = 400
+    assert source.current().id == "collections-app-initial@c1", "an earlier pull beats the packaged prompt"
+    assert len(pulls) == 3

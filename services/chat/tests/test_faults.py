@@ -1,0 +1,161 @@
+"""When a provider or a store fails: clear answers, nothing half-written, and the same message works afterwards."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+AddItem = Callable[..., str]
+QUESTION = "Which pictures of ramen do I have?"
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ({"kind": "status", "status": 529}, 503, "model-unavailable"),
+        ({"kind": "status", "status": 500}, 503, "model-unavailable"),
+        ({"kind": "status", "status": 429, "retry_after": 60}, 503, "model-unavailable"),
+        ({"kind": "status", "status": 401}, 502, "model-rejected"),
+        ({"kind": "status", "status": 400}, 502, "model-rejected"),
+        ({"kind": "malformed"}, 503, "model-unavailable"),
+    ],
+)
+def test_a_failing_model_leaves_nothing_behind(
+    running: Any, add_item: AddItem, session: str, providers: Any, fault: dict[str, Any], status: int, code: str
+) -> None:
+    item = add_item("ann", "A bowl of ramen")
+    for turn in (1, 2):
+        providers.reset()
+        providers.fail(provider="anthropic", **fault)
+        failed = running.chat("ann", session, QUESTION)
+        assert (failed.status, failed.body["type"].rpartition(":")[2]) == (status, code)
+        assert failed.body["detail"]
+        assert providers.struck() >= 1
+        assert len(running.said("ann", session)) == turn - 1
+
+        providers.reset()
+        again = running.chat("ann", session, QUESTION)
+        assert (again.status, again.body["conversation_turn"]) == (200, turn)
+        assert item in again.body["message"]["content"]
+        # The question that failed is not in memory: the model sees each question once.
+        shown = providers.requests("anthropic")[-1]["body"]["messages"]
+        assert json.dumps(shown).count(QUESTION) == turn
+
+
+def test_a_fault_between_the_tools_and_the_answer(
+    running: Any, add_item: AddItem, session: str, providers: Any
+) -> None:
+    item = add_item("ann", "A bowl of ramen")
+    providers.fail(provider="anthropic", kind="status", status=500, match="tool_result")
+    assert running.chat("ann", session, QUESTION).status == 503
+    assert running.said("ann", session) == []
+    providers.reset()
+    again = running.chat("ann", session, QUESTION)
+    assert item in again.body["message"]["content"]
+    assert again.body["conversation_turn"] == 1
+
+
+def test_a_passing_fault_is_not_seen(running: Any, session: str, providers: Any) -> None:
+    providers.fail(provider="anthropic", kind="status", status=529, count=2)
+    assert running.chat("ann", session, "hello").status == 200
+    assert providers.struck() == 2
+
+
+def test_a_silent_model_does_not_outlast_the_gateway(
+    running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = running.http.service.settings.model_copy(update={"turn_seconds": 2.0})
+    monkeypatch.setitem(running.http.service.__dict__, "settings", settings)
+    assert running.http.service.settings.turn_seconds == 2
+    providers.fail(provider="anthropic", kind="timeout", delay_s=20)
+    started = time.monotonic()
+    assert running.chat("ann", session, "hello").status == 503
+    assert time.monotonic() - started < 6
+    providers.reset()
+    assert running.chat("ann", session, "hello").status == 200
+
+
+def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> None:
+    providers.fail(provider="anthropic", kind="refusal", count=1)
+    answer = running.chat("ann", session, "hello")
+    assert providers.struck() == 1
+    assert answer.status in {200, 502}
+    assert len(running.said("ann", session)) == (1 if answer.status == 200 else 0)
+    assert running.chat("ann", session, "hello").status == 200
+
+
+def test_without_embeddings_the_words_are_searched(
+    running: Any, add_item: AddItem, session: str, providers: Any
+) -> None:
+    item = add_item("ann", "A bowl of ramen")
+    providers.fail(provider="voyage", kind="status", status=401)
+    answer = running.chat("ann", session, QUESTION)
+    assert providers.struck() >= 1
+    assert item in answer.body["message"]["content"]
+    assert answer.body["search_results"][0]["score_type"] == "bm25"
+
+
+def test_a_failing_tool_is_told_to_the_model(running: Any, session: str, providers: Any) -> None:
+    providers.fail(provider="tavily", kind="status", status=432)
+    answer = running.chat("ann", session, "Look up on the web: the latest news about ramen")
+    assert answer.status == 200
+    (use,) = answer.body["tools_used"]
+    assert use["error"] == "the web search does not answer at the moment"
+    results = [
+        block
+        for message in providers.requests("anthropic")[-1]["body"]["messages"]
+        for block in message["content"]
+        if isinstance(block, dict) and block["type"] == "tool_result"
+    ]
+    assert [block["is_error"] for block in results] == [True]
+
+
+def test_one_turn_at_a_time(running: Any, session: str, providers: Any) -> None:
+    providers.fail(provider="anthropic", kind="slow", delay_s=3, count=1)
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(running.chat("ann", session, "hello")))
+    # The second process of a real deployment has a connection of its own; here they share one, which psycopg allows.
+    slow.start()
+    deadline = time.monotonic() + 10
+    while providers.struck() == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    busy = running.chat("ann", session, "hello")
+    assert (busy.status, busy.body["type"].rpartition(":")[2]) == (409, "conversation-busy")
+    assert running.chat("bob", session, "hello").status == 200
+    slow.join()
+    assert [answer.status for answer in answers] == [200]
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
+
+
+def test_a_turn_that_died_blocks_only_until_its_lease_ends(running: Any, session: str) -> None:
+    connection = running.http.service.database.connection()
+    connection.execute(
+        "INSERT INTO conversations (tenant_id, session_id, lease, lease_until)"
+        " VALUES ('ann', %s, 'dead', now() + interval '1 hour')",
+        (session,),
+    )
+    assert running.chat("ann", session, "hello").status == 409
+    connection.execute("UPDATE conversations SET lease_until = now() - interval '1 second'")
+    assert running.chat("ann", session, "hello").status == 200
+
+
+def test_a_silent_table_is_a_503(running: Any, session: str) -> None:
+    assert running.chat("ann", session, "hello").status == 200
+    running.dynamodb.delete_table(TableName=running.table)
+    try:
+        answer = running.chat("ann", session, "hello")
+        assert answer.status == 503
+        assert len(running.said("ann", session)) == 1
+    finally:
+        running.dynamodb.create_table(
+            TableName=running.table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
+        )

@@ -1,0 +1,159 @@
+"""How long the agent remembers: expiry, deletion, and what remains in the table."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts import new_event
+from contracts.sessions import SessionDeleted, SessionExpired
+
+AddItem = Callable[..., str]
+QUESTION = "Which pictures of ramen do I have?"
+
+
+def remembers(providers: Any) -> bool:
+    """Whether the latest request showed the model the first question."""
+    return QUESTION in json.dumps(providers.requests("anthropic")[-1]["body"]["messages"])
+
+
+@pytest.mark.integration
+def test_an_expired_conversation_begins_anew(
+    running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert running.chat("ann", session, QUESTION).status == 200
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
+    assert remembers(providers)
+    before = running.stored("ann", session)
+    settings = running.http.service.settings
+    monkeypatch.setitem(running.http.service.__dict__, "settings", settings.model_copy(update={"session_ttl_s": 1}))
+    recorded = running.said("ann", session)[-1].time
+    deadline = time.monotonic() + 5
+    while datetime.now(UTC) < recorded + timedelta(seconds=1):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    # DynamoDB still has the items: it removes expired ones when it gets round to it.
+    assert running.stored("ann", session) == before
+    answer = running.chat("ann", session, "hello")
+    assert answer.body["conversation_turn"] == 1
+    assert not remembers(providers)
+    assert not set(before) & {key for key in running.stored("ann", session) if key.startswith("CHUNK")}
+
+
+@pytest.mark.integration
+def test_checkpoints_carry_the_time_to_live(running: Any, session: str) -> None:
+    assert running.chat("ann", session, "hello").status == 200
+    items = running.dynamodb.scan(TableName=running.table)["Items"]
+    assert len(items) == 2
+    for item in items:
+        left = int(item["ttl"]["N"]) - time.time()
+        assert 4 * 3600 - 60 < left <= 4 * 3600 + 1
+
+
+@pytest.mark.integration
+def test_a_removed_checkpoint_begins_anew(running: Any, session: str, providers: Any) -> None:
+    assert running.chat("ann", session, QUESTION).status == 200
+    for item in running.dynamodb.scan(TableName=running.table)["Items"]:
+        running.dynamodb.delete_item(TableName=running.table, Key={"PK": item["PK"], "SK": item["SK"]})
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
+    assert not remembers(providers)
+
+
+@pytest.mark.integration
+def test_a_deleted_session_is_forgotten(running: Any, session: str, providers: Any) -> None:
+    for tenant in ("ann", "bob"):
+        assert running.chat(tenant, session, QUESTION).status == 200
+    deletion = new_event(SessionDeleted(), subject=session, tenant_id="ann")
+    running.hear(deletion)
+    assert running.stored("ann", session) == []
+    assert running.stored("bob", session) != []
+    answer = running.chat("ann", session, "hello")
+    assert answer.body["conversation_turn"] == 1
+    assert not remembers(providers)
+    # The deletion again, and one that arrives late: they mean the old conversation.
+    running.hear(deletion, replace(deletion, id="another"))
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
+    assert running.chat("bob", session, "hello").body["conversation_turn"] == 2
+    assert remembers(providers)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("reason", ["idle", "limit"])
+def test_an_expired_session_is_forgotten_unless_it_went_on(running: Any, session: str, reason: Any) -> None:
+    assert running.chat("ann", session, "hello").status == 200
+    first = running.said("ann", session)[0].time
+    assert running.chat("ann", session, "hello").status == 200
+    second = running.said("ann", session)[1].time
+
+    def expire(last_activity: datetime) -> None:
+        data = SessionExpired(reason=reason, last_activity=last_activity)
+        running.hear(new_event(data, subject=session, tenant_id="ann"))
+
+    expire(first)
+    assert running.stored("ann", session) != []
+    expire(second)
+    assert running.stored("ann", session) == []
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
+
+
+@pytest.mark.integration
+def test_a_deletion_during_a_turn_wins(running: Any, session: str, providers: Any) -> None:
+    assert running.chat("ann", session, "hello").status == 200
+    providers.fail(provider="anthropic", kind="slow", delay_s=2, count=1)
+    answers: list[Any] = []
+    slow = threading.Thread(target=lambda: answers.append(running.chat("ann", session, "hello")))
+    slow.start()
+    deadline = time.monotonic() + 10
+    while providers.struck() == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    running.hear(new_event(SessionDeleted(), subject=session, tenant_id="ann"))
+    slow.join()
+    assert [(answer.status, answer.body["type"].rpartition(":")[2]) for answer in answers] == [
+        (409, "conversation-ended")
+    ]
+    assert len(running.said("ann", session)) == 1
+    assert running.stored("ann", session) == []
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
+
+
+@pytest.mark.integration
+def test_a_long_conversation_stays_within_an_item(running: Any, add_item: AddItem, session: str) -> None:
+    for number in range(20):
+        add_item(
+            "ann", f"Ramen number {number}: " + "".join(chr(0x3041 + (number * 7 + n * n) % 80) for n in range(350))
+        )
+    turns = 14
+    for turn in range(turns):
+        noise = "".join(chr(0x4E00 + (turn * 7919 + n * n * 31) % 20000) for n in range(7900))
+        answer = running.chat("ann", session, f"Find my ramen {noise}", top_k=50)
+        assert (answer.status, answer.body["conversation_turn"]) == (200, turn + 1)
+    sizes = [len(item["payload"]["B"]) for item in payloads(running)]
+    assert len(sizes) == turns
+    assert 50_000 < max(sizes) < 350_000
+
+
+def payloads(running: Any) -> list[dict[str, Any]]:
+    """All payload items of the table."""
+    found: list[dict[str, Any]] = []
+    for page in running.dynamodb.get_paginator("scan").paginate(TableName=running.table):
+        found += [item for item in page["Items"] if item["PK"]["S"].startswith("CHUNK")]
+    return found
+
+
+def test_the_queue_function_imports_no_ai_package() -> None:
+    program = "import sys, chat.handler; print(*{name.partition('.')[0] for name in sys.modules})"
+    out = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env={"SERVICE": "chat"}
+    )
+    heavy = {"langchain", "langchain_core", "langgraph", "anthropic", "openai", "voyageai", "tavily", "langsmith"}
+    loaded = set(out.stdout.split())
+    assert {"boto3", "psycopg"} < loaded
+    assert not loaded & heavy

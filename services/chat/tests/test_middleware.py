@@ -1,0 +1,166 @@
+"""The wrappers around model and tools, and what is read from an answer; opens no socket."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import anthropic
+import httpx2
+import pytest
+from langchain.agents.middleware import ModelRequest
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from chassis.errors import TransientError
+from chat.config import ChatSettings, domains
+from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
+from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests
+from chat.results import citations, search_results
+from chat.turn import TurnContext
+from retrieval import Hit, ScoreType
+
+SETTINGS = ChatSettings(service="chat")
+
+
+def context(seconds: float = 60) -> TurnContext:
+    return TurnContext(tenant_id="ann", deadline=time.monotonic() + seconds)
+
+
+def request(messages: list[Any], *, seconds: float = 60) -> Any:
+    tools: Any = [{"name": "search_collection"}]
+    runtime: Any = SimpleNamespace(context=context(seconds))
+    return ModelRequest(model=FakeListChatModel(responses=[]), messages=messages, tools=tools, runtime=runtime)
+
+
+def rounds(count: int) -> list[Any]:
+    messages: list[Any] = [HumanMessage("question")]
+    for n in range(count):
+        messages.append(AIMessage("", tool_calls=[{"id": str(n), "name": "search_collection", "args": {}}]))
+        messages.append(ToolMessage("{}", tool_call_id=str(n)))
+    return messages
+
+
+@pytest.mark.parametrize(("count", "choice"), [(0, None), (2, None), (3, {"type": "none"}), (4, {"type": "none"})])
+def test_after_three_rounds_the_model_must_speak(count: int, choice: Any) -> None:
+    seen: list[Any] = []
+    ShapeRequests(SETTINGS).wrap_model_call(request(rounds(count)), lambda shaped: seen.append(shaped))  # type: ignore[arg-type, return-value]  # the answer does not matter
+    assert seen[0].tool_choice == choice
+    assert seen[0].tools
+
+
+def fault(status: int, headers: dict[str, str] | None = None) -> anthropic.APIStatusError:
+    response = httpx2.Response(status, headers=headers or {}, request=httpx2.Request("POST", "http://model"))
+    return anthropic.APIStatusError("secret words of the user", response=response, body=None)
+
+
+@pytest.mark.parametrize(
+    ("error", "calls", "raised"),
+    [
+        (fault(429, {"retry-after": "0"}), 3, ModelUnavailableError),
+        (fault(529, {"retry-after": "0"}), 3, ModelUnavailableError),
+        (fault(500, {"retry-after": "3600"}), 1, ModelUnavailableError),
+        (fault(400), 1, ModelRejectedError),
+        (fault(401), 1, ModelRejectedError),
+        (fault(404), 1, ModelRejectedError),
+    ],
+)
+def test_what_may_pass_is_tried_again(error: Exception, calls: int, raised: type[Exception]) -> None:
+    made: list[Any] = []
+
+    def fail(shaped: Any) -> Any:
+        made.append(shaped)
+        raise error
+
+    with pytest.raises(raised) as caught:
+        CallInTime(SETTINGS).wrap_model_call(request([HumanMessage("q")]), fail)
+    assert len(made) == calls
+    assert "secret" not in str(caught.value)
+    assert 59 < made[0].model_settings["timeout"] <= 60
+
+
+def test_no_call_begins_after_the_deadline() -> None:
+    made: list[Any] = []
+    with pytest.raises(ModelUnavailableError):
+        CallInTime(SETTINGS).wrap_model_call(
+            request([HumanMessage("q")], seconds=0.5),
+            lambda shaped: made.append(shaped),  # type: ignore[arg-type, return-value]  # never called
+        )
+    assert made == []
+
+
+def tool_request(turn: TurnContext) -> Any:
+    call = {"id": "1", "name": "search_web", "args": {"query": "q"}}
+    return SimpleNamespace(tool_call=call, runtime=SimpleNamespace(context=turn))
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ToolFailedError("the web is closed"), "the web is closed"),
+        (TransientError("postgres at 10.0.0.1"), "the search does not answer at the moment"),
+    ],
+)
+def test_a_fault_of_a_tool_is_told_without_its_insides(error: Exception, told: str) -> None:
+    def fail(_: Any) -> Any:
+        raise error
+
+    turn = context()
+    message = ContainToolFaults(SETTINGS).wrap_tool_call(tool_request(turn), fail)
+    assert isinstance(message, ToolMessage)
+    assert (message.content, message.status, message.tool_call_id) == (told, "error", "1")
+    assert turn.tools_used == [{"name": "search_web", "input": {"query": "q"}, "error": told}]
+
+
+def test_a_bug_in_a_tool_is_not_hidden() -> None:
+    def fail(_: Any) -> Any:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ContainToolFaults(SETTINGS).wrap_tool_call(tool_request(context()), fail)
+
+
+def test_calls_of_a_turn_are_limited() -> None:
+    turn, made = context(), []
+    for _ in range(SETTINGS.max_tool_calls):
+        turn.note_use("search_web", {})
+    message = ContainToolFaults(SETTINGS).wrap_tool_call(tool_request(turn), lambda asked: made.append(asked))  # type: ignore[arg-type, return-value]  # never called
+    assert made == []
+    assert isinstance(message, ToolMessage)
+    assert message.status == "error"
+
+
+def hit(item_id: str, score: float = 0.5) -> Hit:
+    return Hit(
+        item_id=item_id,
+        rank=9,
+        score=score,
+        score_type=ScoreType.HYBRID_RRF,
+        bm25=None,
+        similarity=0.5,
+        category="food",
+        headline="h",
+        summary="s",
+        filename=f"{item_id}.png",
+        original_filename="o.png",
+        analysis_id="a",
+        analysis_version=1,
+        description={"media_metadata": {"location_tags": ["Tokyo"]}},
+        body="",
+    )
+
+
+def test_citations_are_found_items_in_the_order_of_their_mention() -> None:
+    assert citations("see [b], then [a] and [b]; [z] is made up", ["a", "b", "c"]) == ["b", "a"]
+    assert citations("nothing", ["a-1"]) == []
+
+
+def test_results_hold_each_item_once() -> None:
+    results = search_results([hit("a"), hit("b"), hit("a", 0.1), hit("c")], 2)
+    assert [(result.item_id, result.rank, result.score) for result in results] == [("a", 1, 0.5), ("b", 2, 0.5)]
+    assert results[0].image_url == "/images/a.png"
+    assert results[0].metadata["location_tags"] == ["Tokyo"]
+
+
+def test_domains_of_a_setting() -> None:
+    assert domains(" a.org, b.org ,") == ["a.org", "b.org"]
+    assert domains("") == []

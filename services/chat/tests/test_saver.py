@@ -1,0 +1,83 @@
+"""The checkpointer as we set it up, against LangGraph's own conformance suite; and our deletion against its."""
+
+import secrets
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+
+from chat.checkpoints import CheckpointTable
+from chat.saver import TurnSaver
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def saver(table: SimpleNamespace, aws_environment: None) -> TurnSaver:
+    return TurnSaver(table.name, ttl_s=3600)
+
+
+async def test_the_saver_conforms(saver: TurnSaver) -> None:
+    @checkpointer_test(name="TurnSaver")
+    async def ours() -> Any:
+        yield saver
+
+    report = await validate(ours)
+    assert report.passed_all_base(), report
+    tried = sum(len(result.passes) if hasattr(result, "passes") else 1 for result in report.results.values())
+    assert tried > 0
+
+
+def fill(saver: TurnSaver, thread: str, count: int = 3) -> list[str]:
+    """Checkpoints with payloads and writes of a step under way."""
+    config: Any = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+    ids = []
+    for number in range(count):
+        checkpoint = empty_checkpoint()
+        checkpoint["channel_values"] = {"messages": [HumanMessage(f"{number} " + secrets.token_hex(2000))]}
+        config = saver.put(config, checkpoint, {"source": "loop", "step": number}, {})
+        saver.put_writes(config, [("messages", AIMessage("x")), ("other", 1)], f"task-{number}")
+        ids.append(config["configurable"]["checkpoint_id"])
+    return ids
+
+
+def keys(table: SimpleNamespace) -> set[str]:
+    return {item["PK"]["S"] for item in table.dynamodb.scan(TableName=table.name)["Items"]}
+
+
+def test_forgetting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSaver, table: SimpleNamespace) -> None:
+    fill(saver, "ann#1")
+    fill(saver, "bob#1")
+    fill(saver, "ann#12")
+    ours = CheckpointTable(table.name)
+    everything = table.dynamodb.scan(TableName=table.name)["Items"]
+    mine = [item for item in everything if "_ann#1#" in item["PK"]["S"] + "#"]
+    assert {item["PK"]["S"].partition("_")[0] for item in mine} == {"CHECKPOINT", "CHUNK", "WRITES"}
+    assert ours.forget("ann#1") == len(mine) > 0
+    rest = keys(table)
+    assert not any("_ann#1#" in key + "#" for key in rest)
+    assert len(table.dynamodb.scan(TableName=table.name)["Items"]) == len(everything) - len(mine)
+    assert ours.forget("ann#1") == 0
+
+    # What the saver's own deletion would have left behind: the same, nothing.
+    saver.delete_thread("ann#12")
+    assert {key for key in keys(table) if "ann" in key} == set()
+
+
+def test_forgetting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: SimpleNamespace) -> None:
+    first, second, third = fill(saver, "ann#1")
+    CheckpointTable(table.name).forget("ann#1", second)
+    config: Any = {"configurable": {"thread_id": "ann#1"}}
+    assert [found.config["configurable"]["checkpoint_id"] for found in saver.list(config)] == [third, first]
+    assert not any(second in key for key in keys(table))
+
+
+def test_the_last_written_checkpoint_is_remembered_once(saver: TurnSaver) -> None:
+    ids = fill(saver, "ann#1")
+    fill(saver, "bob#1")
+    assert saver.written("ann#1") == ids[-1]
+    with pytest.raises(KeyError):
+        saver.written("ann#1")

@@ -1,0 +1,93 @@
+"""What leaves for LangSmith: that a turn ran, never what was said in it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+AddItem = Callable[..., str]
+
+
+class Recorder(ThreadingHTTPServer):
+    """Takes everything that is posted, uncompressed because it does not offer more."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.posted: list[bytes] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Recorder
+
+    def do_GET(self) -> None:
+        self._answer(200, {"version": "0", "batch_ingest_config": {"use_multipart_endpoint": True}})
+
+    def do_POST(self) -> None:
+        self.server.posted.append(self._body())
+        self._answer(202, {})
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers["Content-Length"]))
+        body = b""
+        while size := int(self.rfile.readline(), 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: tests read the bodies."""
+
+
+@pytest.fixture
+def langsmith(configured: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    server = Recorder()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    configured.ssm.put_parameter(Name=f"{configured.prefix}/langsmith-api-key", Value="ls-key", Type="SecureString")
+    monkeypatch.setenv("LANGSMITH_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    yield server
+    server.shutdown()
+
+
+def traced(langsmith: Recorder, word: bytes) -> bytes:
+    """Everything posted, once the word is among it."""
+    deadline = time.monotonic() + 10
+    while word not in (posted := b"".join(langsmith.posted)):
+        assert time.monotonic() < deadline, posted[:2000]
+        time.sleep(0.05)
+    return posted
+
+
+def test_traces_hold_no_contents(
+    langsmith: Recorder, running: Any, add_item: AddItem, session: str, providers: Any
+) -> None:
+    add_item("ann", "A confidential bowl of ramen", place="Wakkanai")
+    assert running.chat("ann", session, "Which pictures of confidential ramen do I have?").status == 200
+    posted = traced(langsmith, b"ChatAnthropic")
+    assert b"search_collection" in posted
+    for secret in (b"confidential", b"Wakkanai", b"ls-key"):
+        assert secret not in posted
+    langsmith.posted.clear()
+    providers.fail(provider="anthropic", kind="status", status=400)
+    assert running.chat("ann", session, "hello confidential").status == 502
+    assert b"confidential" not in traced(langsmith, b"BadRequest")
+
+
+def test_without_a_key_nothing_is_traced(running: Any, session: str, configured: Any, providers: Any) -> None:
+    assert running.chat("ann", session, "hello").status == 200
+    assert providers.requests("langsmith") == []

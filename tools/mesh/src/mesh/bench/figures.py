@@ -1,0 +1,131 @@
+"""What a measurement says: figures with their references, limits and verdicts, as tables and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Verdict(StrEnum):
+    """How a figure stands to its limit."""
+
+    MET = "met"
+    MISSED = "missed"
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value.
+
+    `reference` is what was measured beside it, in the same unit. `limit` is the most that is allowed: of the ratio to
+    the reference where there is one, else of the value; `least` turns it into the least that is required.
+    """
+
+    subject: str
+    measure: str
+    value: float
+    unit: str
+    reference: float | None = None
+    limit: float | None = None
+    least: bool = False
+    note: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """The value in units of its reference."""
+        return self.value / self.reference if self.reference else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the limit was kept."""
+        if self.limit is None:
+            return Verdict.NONE
+        measured = self.value if self.ratio is None else self.ratio
+        kept = measured >= self.limit if self.least else measured <= self.limit
+        return Verdict.MET if kept else Verdict.MISSED
+
+    def to_json(self) -> dict[str, Any]:
+        """All there is to know, for programs."""
+        return {**asdict(self), "ratio": self.ratio, "verdict": self.verdict.value}
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Figures of one kind; `reference` says what theirs is, `notes` what a reader has to know."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    reference: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_met(self) -> bool:
+        """Whether no limit was missed."""
+        return all(figure.verdict is not Verdict.MISSED for figure in self.figures)
+
+    def to_json(self) -> dict[str, Any]:
+        """All there is to know, for programs."""
+        return {
+            "title": self.title,
+            "reference": self.reference,
+            "notes": list(self.notes),
+            "figures": [figure.to_json() for figure in self.figures],
+        }
+
+
+def show(sections: list[Section], console: Console, *, as_json: bool) -> bool:
+    """Print everything; returns whether no limit was missed."""
+    if as_json:
+        console.print_json(json.dumps([section.to_json() for section in sections]))
+    else:
+        for section in sections:
+            _print(section, console)
+    return all(section.is_met for section in sections)
+
+
+def _print(section: Section, console: Console) -> None:
+    table = Table(title=section.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("measure")
+    compared = any(figure.reference is not None for figure in section.figures)
+    limited = any(figure.limit is not None for figure in section.figures)
+    noted = any(figure.note for figure in section.figures)
+    numbers = ["value", *(["reference", "ratio"] if compared else []), *(["target", "verdict"] if limited else [])]
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    if noted:
+        table.add_column("note", overflow="fold")
+    for figure in section.figures:
+        cells = [figure.subject, figure.measure, _number(figure.value, figure.unit)]
+        if compared:
+            cells += ["" if figure.reference is None else _number(figure.reference, figure.unit)]
+            cells += ["" if figure.ratio is None else f"{figure.ratio:.2f}"]
+        if limited:
+            cells += [_limit(figure), figure.verdict.value]
+        table.add_row(
+            *cells, *([figure.note] if noted else []), style="red" if figure.verdict is Verdict.MISSED else None
+        )
+    console.print(table)
+    if section.reference:
+        console.print(f"  reference: {section.reference}", markup=False)
+    for note in section.notes:
+        console.print(f"  {note}", markup=False)
+    console.print()
+
+
+def _limit(figure: Figure) -> str:
+    if figure.limit is None:
+        return ""
+    sign = "≥" if figure.least else "≤"
+    return f"{sign} {figure.limit:g}" if figure.ratio is not None else f"{sign} {_number(figure.limit, figure.unit)}"
+
+
+def _number(value: float, unit: str) -> str:
+    digits = 0 if value == int(value) or abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    return f"{value:.{digits}f} {unit}".rstrip()

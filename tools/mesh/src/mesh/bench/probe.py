@@ -1,0 +1,78 @@
+"""Runs in a fresh interpreter: imports what it is told and says, as JSON on stdout, what that took and loaded.
+
+Standard library only. A connection to anywhere ends it with an error: importing has no business with the network.
+"""
+
+import builtins
+import importlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+OURS = frozenset(
+    {"analysis", "chassis", "chat", "contracts", "embedding", "imaging", "ingest", "retrieval", "search", "sessions"}
+)
+
+
+def main() -> None:
+    """Do what the first argument says."""
+    order = json.loads(sys.argv[1])
+    sys.path[:0] = order["packages"]
+    sys.addaudithook(refuse_connections)
+    before = set(sys.modules)
+    statements: list[str] = []
+    program = compile("\n".join(order.get("statements", ())), "<statements>", "exec")
+    with watching(statements, wanted=order["watch"]):
+        wall, cpu = time.perf_counter(), time.process_time()
+        if "handler" in order:
+            module, _, name = order["handler"].rpartition(".")
+            getattr(importlib.import_module(module), name)
+        else:
+            exec(program, {})  # noqa: S102 - imports that we wrote down ourselves
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    loaded = sorted(set(sys.modules) - before)
+    said = {"wall_s": wall, "cpu_s": cpu, "modules": loaded, "statements": statements}
+    sys.stdout.write("\n" + json.dumps(said) + "\n")
+
+
+def refuse_connections(event: str, arguments: tuple[Any, ...]) -> None:
+    """An audit hook."""
+    if event in {"socket.connect", "socket.getaddrinfo"}:
+        raise RuntimeError(f"importing must not reach the network: {event} {arguments[1:]}")
+
+
+@contextmanager
+def watching(statements: list[str], *, wanted: bool) -> Iterator[None]:
+    """Note down import statements in our own modules that name somebody else's."""
+    original = builtins.__import__
+
+    def watched(
+        name: str,
+        globals: Any = None,  # noqa: A002 - the signature of __import__
+        locals: Any = None,  # noqa: A002
+        fromlist: Any = (),
+        level: int = 0,
+    ) -> Any:
+        importer = str((globals or {}).get("__name__", "")).partition(".")[0]
+        package = name.partition(".")[0]
+        foreign = level == 0 and package not in OURS and package not in sys.stdlib_module_names
+        module = original(name, globals, locals, fromlist, level)
+        if importer in OURS and foreign:
+            statement = f"from {name} import {', '.join(fromlist)}" if fromlist else f"import {name}"
+            if statement not in statements:
+                statements.append(statement)
+        return module
+
+    if wanted:
+        builtins.__import__ = watched
+    try:
+        yield
+    finally:
+        builtins.__import__ = original
+
+
+if __name__ == "__main__":
+    main()

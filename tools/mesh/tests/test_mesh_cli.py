@@ -1,0 +1,134 @@
+"""The command line: what it says, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from localmesh.errors import LocalMeshError
+from localmesh.inventory import function_error, process_errors
+from localmesh.logs import LogLine, process_lines
+from mesh.cli import app
+from mesh.logs import parse_duration, render
+from mesh.status import duration
+
+
+@pytest.fixture(autouse=True)
+def _own_mesh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_STATE_DIR", str(tmp_path / "mesh"))
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys, mesh.cli; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert loaded & {"boto3", "botocore", "psycopg", "httpx", "pydantic", "localmesh.config"} == set()
+
+
+def test_status_of_a_mesh_that_is_down_says_so_by_its_exit_code() -> None:
+    result = CliRunner().invoke(app, ["status", "--json"])
+    assert result.exit_code == 3
+    status = json.loads(result.stdout)
+    assert {process["state"] for process in status["processes"]} == {"stopped"}
+    assert status["functions"] is None
+
+
+def test_down_of_a_mesh_that_is_down_is_harmless() -> None:
+    result = CliRunner().invoke(app, ["down"])
+    assert result.exit_code == 0
+    assert "was not up" in result.stdout
+
+
+def test_reset_asks_first(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    result = CliRunner().invoke(app, ["reset"], input="n\n")
+    assert result.exit_code == 1
+    assert "Forget everything" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "arguments"),
+    [("MESH_EMULATOR_PORT", "many", ["status"]), ("MESH_ENVIRONMENT", "No Name", ["down"])],
+)
+def test_unusable_settings_are_told(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, arguments: list[str]
+) -> None:
+    monkeypatch.setenv(setting, value)
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert setting.removeprefix("MESH_").lower() in result.output
+
+
+def test_logs_of_a_process_that_never_ran() -> None:
+    result = CliRunner().invoke(app, ["logs", "postgres"])
+    assert result.exit_code == 1
+    assert "has not run yet" in result.output
+
+
+def test_process_lines_are_the_last_ones(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("one\ntwo\nthree\n")
+    assert list(process_lines(log, lines=2)) == ["two", "three"]
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400)])
+def test_durations_are_read(text: str, seconds: int) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 m"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(LocalMeshError, match="is no duration"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.9, "3 s"), (61, "1 min"), (3600 * 3 + 1200, "3 h 20 min"), (90_000, "1 d 1 h")]
+)
+def test_durations_are_written(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def line(message: str) -> LogLine:
+    return LogLine(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "imaging-events", message)
+
+
+def test_a_structured_line_is_readable() -> None:
+    logged = {"level": "WARNING", "message": "too large", "item_id": "i1", "service": "imaging", "location": "x:1"}
+    text = render(line(json.dumps(logged))).plain
+    assert text.endswith("imaging-events WARNING too large item_id=i1")
+
+
+def test_a_plain_line_stays_as_it_is() -> None:
+    assert render(line("hello [bold]world")).plain.endswith("imaging-events hello [bold]world")
+
+
+def test_lines_of_the_platform_and_measurements_are_known() -> None:
+    assert line("START RequestId: 1 Version: $LATEST").is_platform
+    assert line('{"_aws": {"CloudWatchMetrics": []}}').is_metric
+    assert not line('{"level": "INFO"}').is_metric
+
+
+def test_errors_of_functions_carry_their_reason() -> None:
+    logged = {"level": "ERROR", "message": "no", "timestamp": "t", "exception": "Traceback…\nValueError: bad"}
+    found = function_error("/aws/lambda/collections-local-x", json.dumps(logged))
+    assert found is not None
+    assert (found.source, found.message) == ("collections-local-x", "no: ValueError: bad")
+    assert function_error("g", json.dumps({**logged, "level": "INFO"})) is None
+    assert function_error("g", "REPORT RequestId: ERROR") is None
+
+
+def test_errors_of_processes_count_from_when_they_were_ready(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text(
+        "2026-01-01 10:00:00.000 UTC [1] FATAL:  the database system is starting up\n"
+        "2026-01-01 10:00:05.000 UTC [1] LOG:  ready\n"
+        "2026-01-01 10:00:09.000 UTC [9] a@b ERROR:  no such table\n"
+    )
+    assert [error.message for error in process_errors("postgres", log, "2026-01-01T10:00:05Z")] == ["no such table"]
+    assert len(list(process_errors("postgres", log))) == 2
