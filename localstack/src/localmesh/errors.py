@@ -1,12 +1,12 @@
 """What can go wrong in a local mesh, each with a message that says what to do.
 
-    LocalMeshError
-    ├── PreflightError          something this machine lacks
-    ├── PortInUseError          somebody else listens where we want to
-    ├── ProcessStartError       a process ended or did not answer while it was being started
-    ├── MeshBusyError           another command is starting or stopping the same mesh
-    ├── PostgresError           the database server could not be made, started or stopped
-    └── EmulatorVersionError    the AWS emulator is not the one our corrections were written for
+LocalMeshError
+├── PreflightError          something this machine lacks
+├── PortInUseError          somebody else listens where we want to
+├── ProcessStartError       a process ended or did not answer while it was being started
+├── MeshBusyError           another command is starting or stopping the same mesh
+├── PostgresError           the database server could not be made, started or stopped
+└── EmulatorVersionError    the AWS emulator is not the one our corrections were written for
 """
 
 from __future__ import annotations

@@ -42,9 +42,7 @@ class Up:
     seconds: float
 
 
-def up(
-    settings: MeshSettings, report: Report, detail: Report | None = None, *, with_provisioning: bool = True
-) -> Up:
+def up(settings: MeshSettings, report: Report, detail: Report | None = None, *, with_provisioning: bool = True) -> Up:
     """Start the processes and provision them; harmless when everything stands already.
 
     `detail` gets a line for each resource that provisioning makes. When a process does not start, those that this
@@ -66,6 +64,7 @@ def _start(
     """Provisioning needs the database and the emulator only: it goes on while the AI models are still loading."""
     supervisor = Supervisor(paths, report)
     members = members_of(settings)
+    supervisor.check_ports(members)
     slow = [member for member in members if member.name == "providers"]
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(supervisor.start, slow)

@@ -80,9 +80,7 @@ def function_lines(
         time.sleep(_POLL_S)
 
 
-def _groups(
-    logs: CloudWatchLogsClient, settings: MeshSettings, service: str, function: str | None
-) -> Sequence[str]:
+def _groups(logs: CloudWatchLogsClient, settings: MeshSettings, service: str, function: str | None) -> Sequence[str]:
     start = f"/aws/lambda/{prefix_of(settings)}"
     wanted = f"{start}{service}-{function}" if function else f"{start}{service}-"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=start)

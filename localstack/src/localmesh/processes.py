@@ -33,13 +33,18 @@ class ProcessRef:
         """Note down a process that runs now; `psutil.NoSuchProcess` if it does not."""
         return cls(pid, psutil.Process(pid).create_time())
 
+    def is_recycled(self) -> bool:
+        """Whether the id belongs to another process by now."""
+        try:
+            return abs(psutil.Process(self.pid).create_time() - self.started) > _START_TOLERANCE_S
+        except psutil.NoSuchProcess:
+            return False
+
     def find(self) -> psutil.Process | None:
         """The process if it still runs; None when it ended or the id now belongs to another one."""
         try:
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) > _START_TOLERANCE_S:
-                return None
-            return None if process.status() == psutil.STATUS_ZOMBIE else process
+            return None if self.is_recycled() or process.status() == psutil.STATUS_ZOMBIE else process
         except psutil.NoSuchProcess:
             return None
 
@@ -63,7 +68,7 @@ def end_group(ref: ProcessRef, *, first: signal.Signals, grace_s: float) -> bool
     leader = ref.find()
     if leader is None:
         # A leader that was killed from outside leaves workers behind; the group's id is not reused while they live.
-        if not psutil.pid_exists(ref.pid):
+        if not ref.is_recycled():
             kill_group(ref.pid)
         return False
     # Children in sessions of their own are no members of the group: note them down while the leader lives.
@@ -79,11 +84,13 @@ def end_group(ref: ProcessRef, *, first: signal.Signals, grace_s: float) -> bool
     return forced
 
 
-def kill_group(group: int) -> None:
-    """SIGKILL every live member of a process group; nothing if there is none."""
-    if group_members(group):
+def kill_group(group: int, timeout_s: float = 5.0) -> None:
+    """SIGKILL every live member of a process group and wait until they are gone; nothing if there is none."""
+    deadline = time.monotonic() + timeout_s
+    while group_members(group) and time.monotonic() < deadline:
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
+        time.sleep(_POLL_S)
 
 
 def wait_gone(ref: ProcessRef, timeout_s: float) -> bool:

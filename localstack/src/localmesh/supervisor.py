@@ -64,6 +64,15 @@ class Supervisor:
             raise failures[0]
         return started
 
+    def check_ports(self, members: Sequence[Member]) -> None:
+        """Raise `PortInUseError` before anything is started, so that nothing has to be undone."""
+        for member in members:
+            record = self._records.read(member.name)
+            if record is None or record.ref.find() is None:
+                # What a killed process left behind is not somebody else.
+                self._end([member])
+                check_port(member.name, member.host, member.port, member.port_setting)
+
     def undo(self, started: Sequence[Started]) -> None:
         """End those that did not run before."""
         self._end([one.member for one in started if one.seconds is not None])
@@ -103,7 +112,7 @@ class Supervisor:
             if time.monotonic() > deadline or record.ref.find() is None:
                 return False
             time.sleep(_POLL_S)
-        return True
+        return record.ref.find() is not None  # what answered may have been its dying breath
 
     def _spawn(self, member: Member) -> Record:
         member.prepare()

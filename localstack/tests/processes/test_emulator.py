@@ -36,7 +36,7 @@ def handler(event, context):
 """
 
 
-def client(emulator: Emulator, service: str) -> Any:
+def client(emulator: Emulator, service: Any) -> Any:
     """A client that does not retry: what the emulator refuses is what the test sees."""
     return boto3.client(service, **emulator.client_settings, config=Config(retries={"total_max_attempts": 1}))
 

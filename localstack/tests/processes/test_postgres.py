@@ -10,7 +10,8 @@ import psutil
 import psycopg
 import pytest
 
-from localmesh.postgres import Postgres, PostgresError
+from localmesh.postgres import Postgres, PostgresError, account
+from localmesh.postgres.server import binary
 from localmesh.processes import ProcessRef, wait_gone
 from localmesh.testing import FreshDatabase
 
@@ -75,3 +76,30 @@ def test_a_cluster_of_another_major_version_is_named(tmp_path: Path) -> None:
     (tmp_path / "data" / "PG_VERSION").write_text("17\n")
     with pytest.raises(PostgresError, match="made by Postgres 17"):
         Postgres(tmp_path).start()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change its account")
+def test_a_cluster_passes_between_the_accounts_that_root_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container run-time may allow namespaces today and forbid them tomorrow; the folder is closed to nobody."""
+    usable = [one for one in account._candidates() if one.name in {"user namespace", "nobody with reach"}]
+    usable = [one for one in usable if account.can_use(one, binary("postgres"))]
+    assert usable
+    for number, chosen in enumerate([*usable, *usable]):
+        monkeypatch.setattr(account, "_candidates", lambda chosen=chosen: (chosen,))
+        with Postgres(tmp_path / "pg", fast=True) as server:
+            process = psutil.Process(int((server.data / "postmaster.pid").read_text().split()[0]))
+            if chosen.owner:
+                assert process.uids().effective == chosen.owner
+            with psycopg.connect(server.dsn(), autocommit=True) as connection:
+                connection.execute("CREATE TABLE IF NOT EXISTS turns (n int)")
+                assert connection.execute("SELECT count(*) FROM turns").fetchone() == (number,)
+                connection.execute("INSERT INTO turns VALUES (%s)", [number])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change its account")
+def test_root_without_any_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(account, "_candidates", lambda: (account.Account("none", (), None),))
+    with pytest.raises(PostgresError, match="as an ordinary user"):
+        Postgres(tmp_path / "pg").start()

@@ -17,7 +17,7 @@ from localmesh.errors import MeshBusyError, PortInUseError, ProcessStartError
 from localmesh.lock import mesh_lock
 from localmesh.members import Member
 from localmesh.paths import StatePaths
-from localmesh.processes import free_port, group_members, is_listening
+from localmesh.processes import free_port, group_members, is_listening, wait_gone
 from localmesh.records import Record, Records
 from localmesh.supervisor import Supervisor, rotate
 
@@ -102,8 +102,10 @@ def test_changed_settings_start_a_process_anew(bench: Bench) -> None:
 
 def test_a_killed_process_is_started_again_and_its_workers_ended(bench: Bench) -> None:
     one = member("one")
-    first = bench.supervisor.start([one])[0].record.pid
+    record = bench.supervisor.start([one])[0].record
+    first = record.pid
     os.kill(first, signal.SIGKILL)
+    assert wait_gone(record.ref, 5)
     second = bench.supervisor.start([one])[0]
     assert second.seconds is not None
     assert group_members(first) == []

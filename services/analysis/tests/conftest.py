@@ -149,7 +149,7 @@ class Running:
             document = event.to_wire()
             envelope = {"source": document["source"], "detail-type": document["type"], "detail": document}
             sqs.send_message(QueueUrl=url, MessageBody=json.dumps(envelope))
-        records = []
+        records: list[dict[str, Any]] = []
         while len(records) < len(events):
             for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)["Messages"]:
                 records.append(
@@ -267,10 +267,7 @@ def start(
                 database_schema=role,
                 queue_url=sqs.create_queue(QueueName=f"analysis-{mark}")["QueueUrl"],
                 dead_letter_queue_url=sqs.create_queue(QueueName=f"analysis-{mark}-dlq")["QueueUrl"],
-                **(
-                    {"max_receives": 6, "provider_timeout_s": 5, "analysis_budget_s": 12, "picture_wait_s": 1}
-                    | settings
-                ),
+                **(QUICK | settings),
             )
         )
         running = Running(service, entries.consumer(service), HttpEntry(entries.api(service)))

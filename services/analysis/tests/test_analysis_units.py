@@ -117,6 +117,7 @@ def test_statuses_become_our_errors(sdk: Any, module: Any, status: int, expected
     error = module.translated(status_error(sdk, status, headers={"retry-after": "7"}))
     assert type(error) is expected
     if expected is ProviderUnavailableError:
+        assert isinstance(error, ProviderUnavailableError)
         assert error.retry_after_s == 7
     assert str(status) in str(error)
 

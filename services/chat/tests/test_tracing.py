@@ -27,7 +27,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: Recorder
 
     def do_GET(self) -> None:
-        self._answer(200, {"version": "0", "batch_ingest_config": {"use_multipart_endpoint": True}})
+        limits = {"size_limit": 100, "size_limit_bytes": 20_971_520, "use_multipart_endpoint": True}
+        threads = {"scale_up_nthreads_limit": 4, "scale_up_qsize_trigger": 1000, "scale_down_nempty_trigger": 4}
+        self._answer(200, {"version": "0", "batch_ingest_config": {**limits, **threads}})
 
     def do_POST(self) -> None:
         self.server.posted.append(self._body())
@@ -80,7 +82,7 @@ def test_traces_hold_no_contents(
     assert running.chat("ann", session, "Which pictures of confidential ramen do I have?").status == 200
     posted = traced(langsmith, b"ChatAnthropic")
     assert b"search_collection" in posted
-    for secret in (b"confidential", b"Wakkanai", b"ls-key"):
+    for secret in (b"confidential", b"Wakkanai", b"ls-key", b"ann#"):
         assert secret not in posted
     langsmith.posted.clear()
     providers.fail(provider="anthropic", kind="status", status=400)

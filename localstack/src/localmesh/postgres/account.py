@@ -33,17 +33,21 @@ def choose_account(binary: Path) -> Account:
     if os.geteuid() != 0:
         return Account("own user", (), None)
     for candidate in _candidates():
-        probe = [*candidate.prefix, "sh", "-c", 'test "$(id -u)" != 0 && exec "$0" --version', str(binary)]
-        try:
-            tried = subprocess.run(probe, capture_output=True, check=False, timeout=10)
-        except FileNotFoundError:  # this machine lacks the tool in the prefix
-            continue
-        if tried.returncode == 0:
+        if can_use(candidate, binary):
             return candidate
     raise PostgresError(
         "Postgres does not run as root, and neither a user namespace (unshare) nor the user nobody (setpriv) "
         "is available here: start the mesh as an ordinary user"
     )
+
+
+def can_use(account: Account, binary: Path) -> bool:
+    """Whether the account is there on this machine, is not root, and can execute the binary."""
+    probe = [*account.prefix, "sh", "-c", 'test "$(id -u)" != 0 && exec "$0" --version', str(binary)]
+    try:
+        return subprocess.run(probe, capture_output=True, check=False, timeout=10).returncode == 0
+    except FileNotFoundError:  # this machine lacks the tool in the prefix
+        return False
 
 
 def _candidates() -> tuple[Account, ...]:

@@ -1,7 +1,9 @@
 """Settings and wiring. Nothing here connects or reads a secret before it is used."""
 
 from functools import cache
-from typing import Literal
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from chassis.config import Settings
 from chassis.errors import ConfigurationError
@@ -15,12 +17,22 @@ from embedding.repository import Space
 BATCH_SIZE = 64
 
 
+#: Sizes in which Voyage's current models give a vector.
+OFFERED_DIMENSIONS = (256, 512, 1024, 2048)
+
+
+def _offered(dimensions: int) -> int:
+    if dimensions not in OFFERED_DIMENSIONS:
+        raise ValueError(f"the models give vectors of {OFFERED_DIMENSIONS} dimensions")
+    return dimensions
+
+
 class EmbeddingSettings(Settings):
     """The chassis' settings and this service's own (environment variables of the same names in capitals)."""
 
     service: str = "embedding"
     embedding_model: str = "voyage-3.5-lite"
-    embedding_dimensions: Literal[256, 512, 1024, 2048] = 1024
+    embedding_dimensions: Annotated[int, AfterValidator(_offered)] = 1024
     #: What a caller may rebuild with, separated by commas.
     rebuild_models: str = "voyage-3.5-lite,voyage-3.5,voyage-4-lite,voyage-4,voyage-4-large"
     voyage_base_url: str | None = None

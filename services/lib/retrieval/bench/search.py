@@ -113,10 +113,9 @@ def bench(conn: Connection[Any], data: Data, count: int, random: np.random.Gener
     found = {mode: measure(searching(conn, asked_by[mode]), count) for mode in SearchMode}
     hits = recall(conn, data, queries, noisy)
     vector = found[SearchMode.VECTOR]
-    print(
-        f"{len(data.items):>7,} | {shown(found[SearchMode.BM25])} | {shown(vector)} | {shown(found[SearchMode.HYBRID])} "
-        f"| {shown(dot)} | {statistics.median(vector) / statistics.median(dot):6.1f}x | {hits:.3f}"
-    )
+    columns = [shown(times) for times in (found[SearchMode.BM25], vector, found[SearchMode.HYBRID], dot)]
+    ratio = statistics.median(vector) / statistics.median(dot)
+    print(f"{len(data.items):>7,} |", " | ".join(columns), f"| {ratio:6.1f}x | {hits:.3f}")
 
 
 def searching(conn: Connection[Any], queries: list[SearchQuery]) -> Callable[[int], object]:

@@ -159,13 +159,14 @@ def test_tenants_never_see_each_other(conn: Connection[Any], make_item: MakeItem
     bob = Collection(conn, "bob", 40, make_item)
     with conn.transaction():
         # An item of Bob's with the id of one of Alice's.
-        project_analysis(conn, "bob", make_item("alice-0003", "tokyo cat"))
+        project_analysis(conn, "bob", make_item("alice-0003", "tokyo cat", category="bobs"))
     with conn.transaction():
         store_vector(conn, "bob", "alice-0003", bob.vectors["bob-0001"])
     # Not even the scores move: statistics are the tenant's own.
     assert [search(conn, query) for query in queries] == before
     assert all(hits for hits in before)
     for query in queries:
+        assert search(conn, replace(query, category="bobs")) == []
         assert search(conn, replace(query, tenant_id="carol")) == []
         found = search(conn, replace(query, tenant_id="bob"))
         assert found
@@ -206,16 +207,53 @@ def test_thresholds(conn: Connection[Any], collection: Collection, make_vector: 
 
 
 def test_ties_are_in_the_order_of_ids(conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector) -> None:
-    items = ["b", "Z", "a", "ä", "10", "9"]
+    items = ["b", "Z", "a", "ä", *map(str, Random(1).sample(range(100), 40))]
     for item in items:
         with conn.transaction():
             project_analysis(conn, "alice", make_item(item, "one two three four five six seven"))
         with conn.transaction():
             store_vector(conn, "alice", item, make_vector(1))
     for mode in SearchMode:
-        query = SearchQuery("alice", "seven three five one two", mode, vector=make_vector(1), model=MODEL, top_k=6)
+        query = SearchQuery("alice", "seven three five one two", mode, vector=make_vector(1), model=MODEL, top_k=44)
         assert ids(search(conn, query)) == sorted(items)
-        assert ids(search(conn, replace(query, top_k=3))) == sorted(items)[:3]
+        assert ids(search(conn, replace(query, top_k=7))) == sorted(items)[:7]
+
+
+@pytest.mark.parametrize(("by_word", "by_meaning"), [("a", "z"), ("z", "a")])
+def test_ties_between_the_legs_too(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, by_word: str, by_meaning: str
+) -> None:
+    with conn.transaction():
+        project_analysis(conn, "alice", make_item(by_word, "cat"))
+    with conn.transaction():
+        project_analysis(conn, "alice", make_item(by_meaning, "dog"))
+    with conn.transaction():
+        store_vector(conn, "alice", by_meaning, make_vector(1))
+    query = SearchQuery("alice", "cat", vector=make_vector(1), model=MODEL, top_k=2)
+    even = Ranking(bm25_weight=0.5, vector_weight=0.5)
+    assert [(hit.item_id, hit.score) for hit in search(conn, query, even)] == [("a", 0.5 / 16), ("z", 0.5 / 16)]
+    assert ids(search(conn, replace(query, top_k=1), even)) == ["a"]
+
+
+def test_forms_of_a_word_count_once(conn: Connection[Any], make_item: MakeItem) -> None:
+    with conn.transaction():
+        project_analysis(conn, "alice", make_item("i1", "she runs"))
+    (once,) = search(conn, SearchQuery("alice", "run", SearchMode.BM25))
+    assert search(conn, SearchQuery("alice", "running Runs run", SearchMode.BM25)) == [once]
+
+
+@pytest.mark.parametrize("exact_limit", [10_000, 1])
+def test_a_vector_without_document_takes_nobodys_place(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, exact_limit: int
+) -> None:
+    for item in ("hidden", "shown"):
+        with conn.transaction():
+            store_vector(conn, "alice", item, make_vector(values=[1.0, 0.0 if item == "hidden" else 0.5]))
+    with conn.transaction():
+        project_analysis(conn, "alice", make_item("shown"))
+    maintain_vector_indexes(conn, exact_limit)
+    query = SearchQuery("alice", mode=SearchMode.VECTOR, vector=make_vector(values=[1.0]), model=MODEL, top_k=1)
+    assert ids(search(conn, query, Ranking(exact_limit=exact_limit))) == ["shown"]
 
 
 def test_only_vectors_of_the_model_are_compared(

@@ -37,9 +37,7 @@ def show(source: str, *, function: str | None, since: str, follow: bool, as_json
     from localmesh.inventory import clients_of
 
     back = parse_duration(since)
-    lines = function_lines(
-        clients_of(settings).logs, settings, source, function=function, since=back, follow=follow
-    )
+    lines = function_lines(clients_of(settings).logs, settings, source, function=function, since=back, follow=follow)
     for line in lines:
         if as_json:
             if not line.is_platform:

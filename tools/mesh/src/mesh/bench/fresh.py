@@ -77,9 +77,11 @@ def import_handler(
     return _probe({"handler": handler, "watch": watch}, environment, packages)
 
 
-def run_statements(statements: Sequence[str], environment: Mapping[str, str]) -> Import:
-    """Run import statements in a fresh interpreter of this environment. Raises ImportFailedError."""
-    return _probe({"statements": list(statements), "watch": False}, environment, None)
+def run_statements(
+    statements: Sequence[str], environment: Mapping[str, str], *, packages: Sequence[Path] | None = None
+) -> Import:
+    """Run statements in a fresh interpreter, with `packages` as above. Raises ImportFailedError."""
+    return _probe({"statements": list(statements), "watch": False}, environment, packages)
 
 
 def _probe(task: Mapping[str, object], environment: Mapping[str, str], packages: Sequence[Path] | None) -> Import:

@@ -1,0 +1,120 @@
+"""What needs no server: the text, the SDK's errors, the checks on vectors, the isolation of bad texts."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import voyageai.error
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contracts.analysis import Description, ImageDetails, MediaMetadata
+from embedding.embedder import Answer, Embedder, Vector
+from embedding.errors import EmbeddingError, InvalidVectorError, ProviderUnavailableError, TextRejectedError
+from embedding.text import MAX_LENGTH, compose, digest
+from embedding.voyage import translated
+
+DESCRIPTION = Description(
+    category="Travel",
+    subcategories=("City", "Night"),
+    headline="Shinjuku at night",
+    summary="Neon signs\nabove a crowd.",
+    media_metadata=MediaMetadata(location_tags=("Tokyo",), hashtags=("#neon",), original_poster="@mika"),
+    image_details=ImageDetails(
+        extracted_text=("OPEN", "24\x00h"), objects=("sign", "umbrella"), themes=("city life",), vibes=("busy",)
+    ),
+)
+
+
+def test_the_text_is_labelled_lines_the_most_telling_first() -> None:
+    assert compose(DESCRIPTION).split("\n") == [
+        "Shinjuku at night",
+        "Neon signs above a crowd.",
+        "Category: Travel, City, Night",
+        "Themes: city life",
+        "Objects: sign, umbrella",
+        "Places: Tokyo",
+        "People and accounts: @mika",
+        "Hashtags: #neon",
+        "Mood: busy",
+        "Text in the picture: OPEN 24h",
+    ]
+
+
+def test_a_long_page_does_not_push_the_rest_out() -> None:
+    page = DESCRIPTION.image_details.model_copy(update={"extracted_text": ("word " * 5000,)})
+    text = compose(DESCRIPTION.model_copy(update={"image_details": page, "summary": "s" * 5000}))
+    assert len(text) <= MAX_LENGTH
+    assert "Places: Tokyo" in text
+
+
+@given(st.builds(Description, category=st.text(min_size=1), headline=st.text(), summary=st.text(max_size=9000)))
+def test_any_description_has_a_text_that_can_be_stored_and_sent(description: Description) -> None:
+    text = compose(description)
+    assert 0 < len(text) <= MAX_LENGTH
+    assert "\x00" not in text
+    assert len(digest(text)) == 64
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (voyageai.error.InvalidRequestError("no", http_status=400), TextRejectedError),
+        (voyageai.error.MalformedRequestError("no", http_status=422), TextRejectedError),
+        (voyageai.error.APIError("no", http_status=404), TextRejectedError),
+        (voyageai.error.AuthenticationError("no", http_status=401), ProviderUnavailableError),
+        (voyageai.error.APIError("no", http_status=403), ProviderUnavailableError),
+        (voyageai.error.RateLimitError("no", http_status=429), ProviderUnavailableError),
+        (voyageai.error.ServerError("no", http_status=500), ProviderUnavailableError),
+        (voyageai.error.ServiceUnavailableError("no", http_status=503), ProviderUnavailableError),
+        (voyageai.error.APIConnectionError("no"), ProviderUnavailableError),
+        (voyageai.error.Timeout("no"), ProviderUnavailableError),
+        (voyageai.error.TryAgain("no"), ProviderUnavailableError),
+    ],
+)
+def test_the_sdks_errors_become_ours(error: voyageai.error.VoyageError, expected: type[EmbeddingError]) -> None:
+    assert type(translated(error)) is expected
+
+
+def test_the_providers_wish_is_kept() -> None:
+    limited = voyageai.error.RateLimitError("no", http_status=429, headers={"retry-after": "9"})
+    error = translated(limited)
+    assert isinstance(error, ProviderUnavailableError)
+    assert error.retry_after_s == 9
+
+
+class Model:
+    """Answers what it is told to; remembers how it was asked."""
+
+    def __init__(self, vectors: dict[str, tuple[float, ...]]) -> None:
+        self.vectors = vectors
+        self.asked: list[list[str]] = []
+
+    def embed(self, texts: Sequence[str]) -> Answer:
+        self.asked.append(list(texts))
+        if "reject" in texts:
+            raise TextRejectedError("no")
+        return Answer([self.vectors.get(text, (3.0, 4.0)) for text in texts], tokens=100)
+
+
+@pytest.mark.parametrize("values", [(1.0,), (1.0, 2.0, 3.0), (0.0, 0.0), (math.nan, 1.0), (math.inf, 1.0)])
+def test_an_unusable_vector_is_an_outcome_of_its_text_alone(values: tuple[float, ...]) -> None:
+    model = Model({"bad": values})
+    outcomes = Embedder(lambda _: model, 2, 10).embed(["good", "bad"], "m")
+    assert isinstance(outcomes["bad"], InvalidVectorError)
+    good = outcomes["good"]
+    assert isinstance(good, Vector)
+    assert good.values == (3.0, 4.0)
+
+
+def test_batches_equal_texts_and_isolation() -> None:
+    model = Model({})
+    outcomes = Embedder(lambda _: model, 2, 2).embed(["a", "b", "a", "reject", "c"], "m")
+    assert model.asked == [["a", "b"], ["reject", "c"], ["reject"], ["c"]]
+    assert isinstance(outcomes["reject"], TextRejectedError)
+    assert {text for text, outcome in outcomes.items() if isinstance(outcome, Vector)} == {"a", "b", "c"}
+
+
+def test_tokens_are_shared_by_length() -> None:
+    outcomes = Embedder(lambda _: Model({}), 2, 10).embed(["x" * 30, "y" * 10], "m")
+    assert [outcome.tokens for outcome in outcomes.values() if isinstance(outcome, Vector)] == [75, 25]

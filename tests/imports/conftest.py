@@ -1,0 +1,41 @@
+"""Tests with an argument `ref` run for every function of every manifest, those with `service` for every service."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localmesh.paths import REPOSITORY
+from manifests import FunctionRef, Manifests, load_manifests
+
+_MANIFESTS = load_manifests(REPOSITORY)
+
+
+def name_of(ref: FunctionRef) -> str:
+    return f"{ref.service.service}.{ref.name}"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "ref" in metafunc.fixturenames:
+        metafunc.parametrize("ref", _MANIFESTS.functions, ids=name_of)
+    if "service" in metafunc.fixturenames:
+        metafunc.parametrize("service", list(_MANIFESTS.services), scope="module")
+
+
+@pytest.fixture(scope="session")
+def manifests() -> Manifests:
+    return _MANIFESTS
+
+
+@pytest.fixture(scope="session")
+def table() -> dict[str, Any]:
+    """What `budgets.toml` says."""
+    return tomllib.loads(Path(__file__).with_name("budgets.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def budget(ref: FunctionRef, table: dict[str, Any]) -> set[str]:
+    """The watched modules that the function loads."""
+    of_trigger = table["triggers"][ref.function.trigger.value]
+    return {*table["everywhere"], *of_trigger, *table["functions"].get(name_of(ref), ())}

@@ -1,0 +1,73 @@
+"""What a service declares is enough: its package, built for this machine, is all that its handlers are given."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from manifests import Manifests
+from mesh.bench.fresh import environment_of, import_handler, run_statements
+from mesh.packages import AWS_SERVICES, RegistryError, add_own_code, dependencies_of, install, trim
+
+AI = {
+    "anthropic", "openai", "voyageai", "tavily-python", "langsmith", "langchain", "langchain-core", "langgraph",
+    "langchain-anthropic", "langchain-voyageai", "numpy", "tokenizers", "tiktoken", "huggingface-hub",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Built:
+    service: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+    """The package as it would be shipped, but for this machine and without compiled modules."""
+    folder = tmp_path_factory.mktemp("packages") / service
+    dependencies = dependencies_of(service)
+    try:
+        install(dependencies, folder)
+    except RegistryError as error:
+        pytest.skip(f"NOT TESTED: the registry cannot be reached and the cache does not hold everything: {error}")
+    add_own_code(dependencies, folder)
+    trim(folder)
+    yield Built(service, folder)
+
+
+@pytest.mark.integration
+def test_every_handler_starts_with_its_package_alone(
+    package: Built, manifests: Manifests, table: dict[str, Any]
+) -> None:
+    for ref in manifests.functions:
+        if ref.service.service == package.service:
+            environment = environment_of(manifests, ref)
+            imported = import_handler(ref.function.handler, environment, packages=[package.folder], watch=False)
+            allowed = {*table["everywhere"], *table["triggers"][ref.function.trigger.value]}
+            allowed |= set(table["functions"].get(f"{package.service}.{ref.name}", ()))
+            assert imported.loaded(table["watched"]) <= allowed
+
+
+@pytest.mark.integration
+def test_the_package_has_the_aws_services_that_we_call(package: Built, manifests: Manifests) -> None:
+    ref = next(ref for ref in manifests.functions if ref.service.service == package.service)
+    statements = ["import boto3", *(f"boto3.client({name!r})" for name in sorted(AWS_SERVICES))]
+    run_statements(statements, environment_of(manifests, ref), packages=[package.folder])
+
+
+def test_aws_clients_in_our_code_are_of_services_that_are_packaged(manifests: Manifests) -> None:
+    asked: set[str] = set()
+    for file in (manifests.root / "services").rglob("src/**/*.py"):
+        asked |= set(re.findall(r"""(?:boto3|session)\.(?:client|resource)\(\s*["']([a-z0-9-]+)["']""", file.read_text()))
+    assert {"s3", "events", "dynamodb"} <= asked, "the expression finds nothing any more"
+    assert asked <= AWS_SERVICES
+
+
+@pytest.mark.parametrize("name", ["ingest", "imaging", "sessions"])
+def test_services_without_models_have_no_ai_sdk_among_their_dependencies(name: str) -> None:
+    required = set(re.findall(r"^([a-z0-9._-]+)==", dependencies_of(name).requirements, re.MULTILINE))
+    assert "pydantic" in required
+    assert not required & AI
