@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -39,16 +38,11 @@ def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.mark.integration
-def test_every_handler_starts_with_its_package_alone(
-    package: Built, manifests: Manifests, table: dict[str, Any]
-) -> None:
-    for ref in manifests.functions:
-        if ref.service.service == package.service:
-            environment = environment_of(manifests, ref)
-            imported = import_handler(ref.function.handler, environment, packages=[package.folder], watch=False)
-            allowed = {*table["everywhere"], *table["triggers"][ref.function.trigger.value]}
-            allowed |= set(table["functions"].get(f"{package.service}.{ref.name}", ()))
-            assert imported.loaded(table["watched"]) <= allowed
+def test_every_handler_starts_with_its_package_alone(package: Built, manifests: Manifests) -> None:
+    refs = [ref for ref in manifests.functions if ref.service.service == package.service]
+    assert refs
+    for ref in refs:
+        import_handler(ref.function.handler, environment_of(manifests, ref), packages=[package.folder], watch=False)
 
 
 @pytest.mark.integration

@@ -82,6 +82,7 @@ def test_traces_hold_no_contents(
     assert running.chat("ann", session, "Which pictures of confidential ramen do I have?").status == 200
     posted = traced(langsmith, b"ChatAnthropic")
     assert b"search_collection" in posted
+    assert b"input_tokens" in posted
     for secret in (b"confidential", b"Wakkanai", b"ls-key", b"ann#"):
         assert secret not in posted
     langsmith.posted.clear()

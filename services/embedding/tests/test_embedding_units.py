@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import voyageai.error
@@ -57,28 +58,29 @@ def test_any_description_has_a_text_that_can_be_stored_and_sent(description: Des
 
 
 @pytest.mark.parametrize(
-    ("error", "expected"),
+    ("name", "status", "expected"),
     [
-        (voyageai.error.InvalidRequestError("no", http_status=400), TextRejectedError),
-        (voyageai.error.MalformedRequestError("no", http_status=422), TextRejectedError),
-        (voyageai.error.APIError("no", http_status=404), TextRejectedError),
-        (voyageai.error.AuthenticationError("no", http_status=401), ProviderUnavailableError),
-        (voyageai.error.APIError("no", http_status=403), ProviderUnavailableError),
-        (voyageai.error.RateLimitError("no", http_status=429), ProviderUnavailableError),
-        (voyageai.error.ServerError("no", http_status=500), ProviderUnavailableError),
-        (voyageai.error.ServiceUnavailableError("no", http_status=503), ProviderUnavailableError),
-        (voyageai.error.APIConnectionError("no"), ProviderUnavailableError),
-        (voyageai.error.Timeout("no"), ProviderUnavailableError),
-        (voyageai.error.TryAgain("no"), ProviderUnavailableError),
+        ("InvalidRequestError", 400, TextRejectedError),
+        ("MalformedRequestError", 422, TextRejectedError),
+        ("APIError", 404, TextRejectedError),
+        ("AuthenticationError", 401, ProviderUnavailableError),
+        ("APIError", 403, ProviderUnavailableError),
+        ("RateLimitError", 429, ProviderUnavailableError),
+        ("ServerError", 500, ProviderUnavailableError),
+        ("ServiceUnavailableError", 503, ProviderUnavailableError),
+        ("APIConnectionError", None, ProviderUnavailableError),
+        ("Timeout", None, ProviderUnavailableError),
+        ("TryAgain", None, ProviderUnavailableError),
     ],
 )
-def test_the_sdks_errors_become_ours(error: voyageai.error.VoyageError, expected: type[EmbeddingError]) -> None:
-    assert type(translated(error)) is expected
+def test_the_sdks_errors_become_ours(name: str, status: int | None, expected: type[EmbeddingError]) -> None:
+    make: Any = getattr(voyageai.error, name)
+    assert type(translated(make("no", http_status=status))) is expected
 
 
 def test_the_providers_wish_is_kept() -> None:
-    limited = voyageai.error.RateLimitError("no", http_status=429, headers={"retry-after": "9"})
-    error = translated(limited)
+    make: Any = voyageai.error.RateLimitError
+    error = translated(make("no", http_status=429, headers={"retry-after": "9"}))
     assert isinstance(error, ProviderUnavailableError)
     assert error.retry_after_s == 9
 

@@ -1,6 +1,7 @@
 """Answers a question out of the sources in the prompt and cites the ones that match; says so when none does."""
 
 import re
+import textwrap
 from dataclasses import dataclass
 from html import unescape
 
@@ -17,6 +18,7 @@ _QUESTION = re.compile(
     r"<(question|query)>(.*?)</\1>|^\s*(?:user'?s? )?(?:question|query)\s*:\s*(.+)$", re.S | re.I | re.M
 )
 _CITED = 5
+_QUOTED_CHARACTERS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +91,6 @@ def _quote(scored: Scored, question: str) -> str:
     lacking = [term for term in content_words(question) if not overlap([term], head)]
     best = max(rest, key=lambda part: overlap(lacking, part), default="")
     bare = head.rstrip(".!? ")
-    return f"{bare}: {best.rstrip('.!? ')}" if overlap(lacking, best) > 0 else bare
+    if overlap(lacking, best) == 0:
+        return bare
+    return f"{bare}: {textwrap.shorten(best.rstrip('.!? '), _QUOTED_CHARACTERS, placeholder=' …')}"

@@ -11,7 +11,10 @@ from localmesh.providers.sight import Sight
 _LEAST_GROUP = 0.25
 _LEAST_LABEL = 0.3
 
-_SHOP = r"\b(?:sub-?total|total|tax|vat|mwst|cash|change|receipt|invoice|amount|qty|visa|mastercard|合計|小計)\b"
+_SHOP = (
+    r"\b(?:sub-?total|total|tax|vat|mwst|tva|ttc|cash|change|receipt|invoice|amount|qty|visa|mastercard|"
+    r"carte bancaire|合計|小計)\b"
+)
 _CODE = (
     r"(?:^\$ |^> |^>>> |\bTraceback\b|\bdef \w|\bclass \w|\bimport \w|\bfunction\b|\breturn\b|\bexit code\b|\berror:|"
     r"\w+Error\b|\bException\b|\bsudo\b|\bkubectl\b|\bgit \w|\bdocker\b|\bpip install\b|\bnpm \w|\bSELECT\b.*\bFROM\b|"

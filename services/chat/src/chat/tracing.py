@@ -5,6 +5,7 @@ Off without a key. A dead endpoint fails no turn and holds none up for long.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tracers.langchain import LangChainTracer
@@ -14,6 +15,14 @@ _FLUSH_S = 2.0
 _TIMEOUT_MS = (2000, 5000)
 #: What local provisioning may write where there is no key.
 _NO_KEY = {"", "local", "emulated"}
+
+
+#: LangGraph adds the thread's id to a run's metadata, and with it the tenant.
+_HARMLESS = ("ls_", "langgraph_node", "langgraph_step", "usage_metadata")
+
+
+def _harmless(metadata: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metadata.items() if name.startswith(_HARMLESS)}
 
 
 class ContentFreeTracer(LangChainTracer):
@@ -31,7 +40,12 @@ class Tracing:
         self._client: Client | None = None
         if (key or "") not in _NO_KEY:
             self._client = Client(
-                api_key=key, api_url=endpoint, timeout_ms=_TIMEOUT_MS, hide_inputs=True, hide_outputs=True
+                api_key=key,
+                api_url=endpoint,
+                timeout_ms=_TIMEOUT_MS,
+                hide_inputs=True,
+                hide_outputs=True,
+                hide_metadata=_harmless,
             )
 
     @contextmanager

@@ -29,20 +29,23 @@ CONVERSATION = ("Which receipts do I have?", "And which of those are in Tokyo?")
 
 @dataclass(frozen=True, slots=True)
 class DemoUser:
-    """The local user of the demo, kept so that running it again signs the same one in."""
+    """The local user of a demo: a new one each time, so that its collection holds the demo's pictures alone."""
 
     email: str
     password: str
 
     @classmethod
-    def kept_in(cls, path: Path) -> "DemoUser":
-        """The user that the file holds; made now if there is none (readable by its owner only)."""
-        if path.exists():
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        user = cls("demo@example.com", f"Demo-{secrets.token_urlsafe(12)}-1a")
-        path.touch(mode=0o600)
-        path.write_text(json.dumps({"email": user.email, "password": user.password}), encoding="utf-8")
+    def made(cls, kept_in: Path) -> "DemoUser":
+        """A user whose e-mail address and password are written to the file, readable by its owner only."""
+        user = cls(f"demo-{int(time.time())}@example.com", f"Demo-{secrets.token_urlsafe(12)}-1a")
+        _write_private(kept_in, json.dumps({"email": user.email, "password": user.password}))
         return user
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def run_demo(settings: MeshSettings, provisioned: Provisioned, console: Console) -> bool:
@@ -71,7 +74,7 @@ def _sign_in(settings: MeshSettings, provisioned: Provisioned, console: Console)
         user_pool_id=provisioned.user_pool_id,
         client_id=provisioned.client_id,
     )
-    user = DemoUser.kept_in(settings.paths.root / "demo-user.json")
+    user = DemoUser.made(settings.paths.root / "demo-user.json")
     identity.ensure_user(user.email, user.password)
     console.print(f"\nSigned up and signed in through Cognito as [bold]{user.email}[/].")
     return identity.sign_in(user.email, user.password)
@@ -156,8 +159,7 @@ def _summary(api: Api, console: Console) -> None:
 
 def _how_to_go_on(settings: MeshSettings, provisioned: Provisioned, token: str, console: Console) -> None:
     kept = settings.paths.root / "demo-token"
-    kept.touch(mode=0o600)
-    kept.write_text(token, encoding="ascii")
+    _write_private(kept, token)
     console.print(f"\nThe mesh stays up. API: [bold]{provisioned.api_url}[/]\n", soft_wrap=True)
     lines = [
         f"API={provisioned.api_url}",

@@ -31,7 +31,7 @@ def main() -> None:
             module, _, name = order["handler"].rpartition(".")
             getattr(importlib.import_module(module), name)
         else:
-            exec(program, {})  # noqa: S102 - imports that we wrote down ourselves
+            exec(program, {})
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     loaded = sorted(set(sys.modules) - before)
     said = {"wall_s": wall, "cpu_s": cpu, "modules": loaded, "statements": statements}
@@ -51,8 +51,8 @@ def watching(statements: list[str], *, wanted: bool) -> Iterator[None]:
 
     def watched(
         name: str,
-        globals: Any = None,  # noqa: A002 - the signature of __import__
-        locals: Any = None,  # noqa: A002
+        globals: Any = None,
+        locals: Any = None,
         fromlist: Any = (),
         level: int = 0,
     ) -> Any:
