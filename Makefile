@@ -9,10 +9,9 @@ PYTEST := $(BIN)/python -m pytest
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
 # Anything with tests of its own: test-imaging, test-chassis, test-contracts, test-localstack, test-mesh, …
 member = $(firstword $(wildcard services/$*/tests services/lib/$*/tests tools/$*/tests $*/tests tests/$*))
-benches := $(sort $(wildcard tests/bench/[a-z]*.py services/*/bench/[a-z]*.py services/lib/*/bench/[a-z]*.py))
-bench = $(firstword $(filter %/bench/$*.py,$(benches)))
+bench = $(firstword $(wildcard services/*/bench/$*.py services/lib/*/bench/$*.py))
 
-.PHONY: help setup up down status logs reset demo test check fmt contracts-export bench ci clean
+.PHONY: help setup up down status logs reset demo test check fmt contracts-export openapi bench ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,7 +52,7 @@ test-%: setup ## The tests of one service or library, e.g. make test-imaging
 check: setup ## Lint, types and the arrows between packages
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy contracts services localstack tools tests
 	@$(BIN)/lint-imports
 
 fmt: setup ## Format and sort imports
@@ -63,12 +62,14 @@ fmt: setup ## Format and sort imports
 contracts-export: setup ## Write the JSON Schemas of all events from their models
 	@$(BIN)/python -m contracts.export contracts/schemas
 
-bench: setup ## All measurements, as tables
-	@for file in $(benches); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: setup ## All measurements of the mesh, as tables, each figure beside its reference
+	@$(MESH) bench all
 
-bench-%: setup ## One measurement
-	@test -n "$(bench)" || { echo "make: no measurement is named $*; there are: $(notdir $(basename $(benches)))" >&2; exit 2; }
-	@$(BIN)/python $(bench) $(ARGS)
+bench-%: setup ## One measurement: imports, packages, pipeline, or a library's own
+	@$(if $(bench),$(BIN)/python $(bench),$(MESH) bench $*) $(ARGS)
+
+openapi: setup ## Write the one OpenAPI document from all services
+	@$(BIN)/python -m mesh.openapi
 
 ci: ## What continuous integration runs
 	@bash .ci/run

@@ -53,7 +53,7 @@ def up(settings: MeshSettings, report: Report, detail: Report | None = None, *, 
     paths = make_state(settings)
     with mesh_lock(paths.run / "lock", report):
         started, provisioned = _start(settings, paths, report, detail or (lambda _: None), with_provisioning)
-        if any(one.seconds is not None for one in started):
+        if any(one.seconds is not None for one in started) or (provisioned is not None and provisioned.changes):
             paths.ready.touch()
     return Up(started, provisioned, time.monotonic() - begun)
 

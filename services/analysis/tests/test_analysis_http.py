@@ -96,6 +96,16 @@ def test_an_analysis_under_way_is_not_paid_for_twice(running: Any, providers: An
     assert len(providers.requests("anthropic")) == 1
 
 
+def test_who_asks_while_the_queue_waits_for_the_provider_need_not_wait(running: Any, providers: Any) -> None:
+    providers.fault(provider="anthropic", kind="status", status=529, count=1)
+    event = running.upload("alice")
+    assert running.hear(event) == 1
+    answer = running.request("POST", f"/items/{event.subject}/analyze", "alice")
+    assert (answer.status, answer.body["version"]) == (200, 1)
+    assert running.hear(event, attempt=2) == 0
+    assert len(running.said("alice", event.subject)) == 1, "the queue finds the work done"
+
+
 def test_a_client_may_not_want_to_wait(running: Any) -> None:
     event = running.upload("alice")
     prefer = {"prefer": "respond-async, wait=1"}

@@ -82,11 +82,19 @@ def test_a_silent_model_does_not_outlast_the_gateway(
 
 def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> None:
     providers.fail(provider="anthropic", kind="refusal", count=1)
-    answer = running.chat("ann", session, "hello")
-    assert providers.struck() == 1
-    assert answer.status in {200, 502}
-    assert len(running.said("ann", session)) == (1 if answer.status == 200 else 0)
-    assert running.chat("ann", session, "hello").status == 200
+    refused = running.chat("ann", session, "hello")
+    assert (refused.status, refused.body["type"].rpartition(":")[2]) == (502, "model-rejected")
+    assert running.said("ann", session) == []
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
+
+
+def test_after_the_last_round_the_model_must_speak(running: Any, session: str, providers: Any) -> None:
+    settings = running.http.service.settings.model_copy(update={"max_tool_rounds": 0})
+    running.http.service.__dict__["settings"] = settings
+    assert running.chat("ann", session, QUESTION).status == 200
+    (request,) = providers.requests("anthropic")
+    assert request["body"]["tool_choice"] == {"type": "none"}
+    assert [tool["name"] for tool in request["body"]["tools"]] == ["search_collection", "search_web"]
 
 
 def test_without_embeddings_the_words_are_searched(
@@ -116,24 +124,24 @@ def test_a_failing_tool_is_told_to_the_model(running: Any, session: str, provide
 
 
 def test_one_turn_at_a_time(running: Any, session: str, providers: Any) -> None:
-    providers.fail(provider="anthropic", kind="slow", delay_s=3, count=1)
+    providers.fail(provider="anthropic", kind="slow", delay_s=6, count=1)
     answers: list[Any] = []
     slow = threading.Thread(target=lambda: answers.append(running.chat("ann", session, "hello")))
-    # The second process of a real deployment has a connection of its own; here they share one, which psycopg allows.
     slow.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 20
     while providers.struck() == 0:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     busy = running.chat("ann", session, "hello")
     assert (busy.status, busy.body["type"].rpartition(":")[2]) == (409, "conversation-busy")
-    assert running.chat("bob", session, "hello").status == 200
     slow.join()
     assert [answer.status for answer in answers] == [200]
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
 
 
-def test_a_turn_that_died_blocks_only_until_its_lease_ends(running: Any, session: str) -> None:
+def test_a_turn_that_died_blocks_only_its_conversation_and_only_until_its_lease_ends(
+    running: Any, session: str
+) -> None:
     connection = running.http.service.database.connection()
     connection.execute(
         "INSERT INTO conversations (tenant_id, session_id, lease, lease_until)"
@@ -141,7 +149,8 @@ def test_a_turn_that_died_blocks_only_until_its_lease_ends(running: Any, session
         (session,),
     )
     assert running.chat("ann", session, "hello").status == 409
-    connection.execute("UPDATE conversations SET lease_until = now() - interval '1 second'")
+    assert running.chat("bob", session, "hello").status == 200
+    connection.execute("UPDATE conversations SET lease_until = now() - interval '1 second' WHERE tenant_id = 'ann'")
     assert running.chat("ann", session, "hello").status == 200
 
 

@@ -106,7 +106,7 @@ def test_an_expired_session_is_forgotten_unless_it_went_on(running: Any, session
 @pytest.mark.integration
 def test_a_deletion_during_a_turn_wins(running: Any, session: str, providers: Any) -> None:
     assert running.chat("ann", session, "hello").status == 200
-    providers.fail(provider="anthropic", kind="slow", delay_s=2, count=1)
+    providers.fail(provider="anthropic", kind="slow", delay_s=6, count=1)
     answers: list[Any] = []
     slow = threading.Thread(target=lambda: answers.append(running.chat("ann", session, "hello")))
     slow.start()
@@ -157,3 +157,20 @@ def test_the_queue_function_imports_no_ai_package() -> None:
     loaded = set(out.stdout.split())
     assert {"boto3", "psycopg"} < loaded
     assert not loaded & heavy
+
+
+def test_a_checkpoint_imports_no_code() -> None:
+    program = """
+import chat.saver, chat.ledger
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+serde = JsonPlusSerializer()
+for value in (HumanMessage("hello"), chat.ledger.Standing(1, "x")):
+    print(type(serde.loads_typed(serde.dumps_typed(value))).__name__)
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env={"SERVICE": "chat"}
+    )
+    message, other = out.stdout.split()
+    assert message == "HumanMessage"
+    assert other != "Standing"

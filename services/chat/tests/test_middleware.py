@@ -1,6 +1,7 @@
 """The wrappers around model and tools, and what is read from an answer; opens no socket."""
 
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +16,7 @@ from chassis.errors import TransientError
 from chat.config import ChatSettings, domains
 from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
 from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests
-from chat.results import citations, search_results
+from chat.results import MAX_BYTES, citations, search_results
 from chat.turn import TurnContext
 from retrieval import Hit, ScoreType
 
@@ -159,6 +160,13 @@ def test_results_hold_each_item_once() -> None:
     assert [(result.item_id, result.rank, result.score) for result in results] == [("a", 1, 0.5), ("b", 2, 0.5)]
     assert results[0].image_url == "/images/a.png"
     assert results[0].metadata["location_tags"] == ["Tokyo"]
+
+
+def test_results_stay_within_what_an_event_carries() -> None:
+    long = [replace(hit(f"item-{n}"), summary="の" * 3000) for n in range(50)]
+    results = search_results(long, 50)
+    assert 10 < len(results) < 50
+    assert sum(len(result.model_dump_json().encode()) for result in results) <= MAX_BYTES
 
 
 def test_domains_of_a_setting() -> None:

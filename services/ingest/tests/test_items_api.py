@@ -246,7 +246,7 @@ def test_health_and_version_need_no_token(ingest: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "checks"),
     [
-        ({"images_bucket": "no-such-bucket"}, {"images": "ClientError"}),
+        ({"images_bucket": "no-such-bucket"}, {"images": "NoSuchBucket"}),
         ({"database_port": 1}, {"database": "TransientError"}),
     ],
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analysis import repository
 from analysis.analyst import Analyst, Cause, Plan
-from analysis.errors import AnalysisError, NotDescribedError
+from analysis.errors import AnalysisError, NotDescribedError, ProviderUnavailableError
 from analysis.models import Provider
 from analysis.repository import PictureRecord
 from chassis.consumer import attempt
@@ -87,6 +87,11 @@ class EventHandlers:
             result = self.analyst.describe(
                 picture, plan, fresh=force, fallback=attempt() > self.patience, budget_s=self.budget_s
             )
+        except ProviderUnavailableError:
+            # The message waits in the queue; a person who asks meanwhile need not.
+            with self.work.database.transaction() as connection:
+                repository.end_lease(connection, picture.tenant_id, picture.item_id)
+            raise
         except NotDescribedError as error:
             with self.work.applying(event) as work:
                 _record_failure(work, event, plan, error.reason, str(error), attempt())

@@ -115,9 +115,10 @@ class Agent:
     def _read(self, turn: Sequence[AnyMessage], thread: str) -> Answered:
         said = [message for message in turn if isinstance(message, AIMessage)]
         text = said[-1].text.strip() if said else ""
-        if not text:
-            reason = said[-1].response_metadata.get("stop_reason") if said else None
-            raise ModelRejectedError(f"the model answered nothing ({reason})")
+        reason = said[-1].response_metadata.get("stop_reason") if said else None
+        # After a refusal the provider wants the exchange out of the context, so it must not become memory.
+        if reason == "refusal" or not text:
+            raise ModelRejectedError(f"the model gave no answer ({reason})")
         usage = [message.usage_metadata for message in said if message.usage_metadata]
         return Answered(
             text=text,

@@ -24,12 +24,24 @@ class ChatSearchResult(BaseModel):
     metadata: dict[str, Any]
 
 
+#: Bytes of results that a turn may carry: its event, with both messages, has to fit the bus (256 KiB).
+MAX_BYTES = 150_000
+
+
 def search_results(hits: Iterable[Hit], limit: int) -> list[ChatSearchResult]:
-    """Each item once, in the order in which the turn's searches found them, ranked anew."""
+    """Each item once, in the order in which the turn's searches found them, ranked anew; as many as fit."""
     first: dict[str, Hit] = {}
     for hit in hits:
         first.setdefault(hit.item_id, hit)
-    return [_result(rank, hit) for rank, hit in enumerate(list(first.values())[:limit], start=1)]
+    results: list[ChatSearchResult] = []
+    size = 0
+    for rank, hit in enumerate(list(first.values())[:limit], start=1):
+        result = _result(rank, hit)
+        size += len(result.model_dump_json().encode())
+        if size > MAX_BYTES:
+            break
+        results.append(result)
+    return results
 
 
 def citations(answer: str, known: Iterable[str]) -> list[str]:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+_NO_OBJECT = "health/images/none"
+
+
 def broken(service: Service[Any]) -> dict[str, str]:
     """What does not answer, and how that showed; empty when all is well.
 
@@ -28,8 +31,12 @@ def broken(service: Service[Any]) -> dict[str, str]:
     except (ChassisError, psycopg.Error) as error:
         faults["database"] = type(error).__name__
     try:
-        _s3().head_bucket(Bucket=service.settings.images_bucket)
-    except (ClientError, BotoCoreError) as error:
+        _s3().get_object(Bucket=service.settings.images_bucket, Key=_NO_OBJECT)
+    except ClientError as error:
+        # Who may not list the bucket is denied a key that is not there: an answer all the same.
+        if error.response["Error"]["Code"] not in {"AccessDenied", "NoSuchKey"}:
+            faults["images"] = type(error).__name__
+    except BotoCoreError as error:
         faults["images"] = type(error).__name__
     return faults
 
