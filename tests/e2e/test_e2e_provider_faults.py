@@ -55,10 +55,11 @@ def test_search_and_chat_say_that_a_provider_is_away_and_work_again_after(
     alice: Api, picture: Draw, mesh: RunningMesh
 ) -> None:
     item = alice.upload(picture("resilient"))
-    alice.follow([item["id"]])
+    final = alice.follow([item["id"]])[item["id"]]
+    headline = final["latest_analysis"]["raw_response"]["headline"]
     session = str(uuid.uuid4())
     with mesh.fault(provider="*", kind="status", status=500, count=None):
-        keyword = alice.search("picture", search_type="bm25", include_answer=False)
+        keyword = alice.search(headline, search_type="bm25", min_relevance_score=0, include_answer=False)
         assert keyword["results"], "keyword search needs no provider"
         chat = alice.request("POST", "/chat", json={"session_id": session, "message": "Which pictures do I have?"})
         assert chat.status_code in {502, 503}

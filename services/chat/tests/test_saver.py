@@ -27,8 +27,7 @@ async def test_the_saver_conforms(saver: TurnSaver) -> None:
 
     report = await validate(ours)
     assert report.passed_all_base(), report
-    tried = sum(len(result.passes) if hasattr(result, "passes") else 1 for result in report.results.values())
-    assert tried > 0
+    assert sum(result.tests_passed for result in report.results.values()) >= 58
 
 
 def fill(saver: TurnSaver, thread: str, count: int = 3) -> list[str]:

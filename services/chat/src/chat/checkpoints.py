@@ -27,7 +27,7 @@ _BATCH = 25
 
 def thread_id(tenant_id: str, session_id: str) -> str:
     """The agent's memory of one conversation of one tenant."""
-    return session_id
+    return f"{tenant_id}#{session_id}"
 
 
 class CheckpointTable:

@@ -373,8 +373,23 @@ def test_a_large_tenant_is_searched_by_its_own_index(
     assert "vectors_hnsw_" not in plan(conn, "bob", approximate=True)
     assert "vectors_hnsw_" not in plan(conn, "alice", approximate=False)
 
+    # As often as asked: a statement that psycopg has prepared by then would be planned for any tenant.
+    before = index_scans(conn)
+    for _ in range(12):
+        search(conn, query, ranking)
+    assert index_scans(conn) == before + 12
+    search(conn, query)
+    assert index_scans(conn) == before + 12
+
     assert maintain_vector_indexes(conn, exact_limit=1_000) == ["alice"]
     assert "vectors_hnsw_" not in plan(conn, "alice", approximate=True)
+
+
+def index_scans(conn: Connection[Any]) -> int:
+    conn.execute("SELECT pg_stat_force_next_flush()")
+    query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE indexrelname LIKE 'vectors_hnsw_%'"
+    ((count,),) = conn.execute(query).fetchall()
+    return int(count)
 
 
 def plan(conn: Connection[Any], tenant: str, *, approximate: bool) -> str:
