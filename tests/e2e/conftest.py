@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from running_mesh import RunningMesh
 
 from localmesh.config import MeshSettings
 from localmesh.lifecycle import down, up
 from localmesh.processes import free_port
 from mesh.client import Api
+from mesh.testing import RunningMesh
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_mesh import RunningMesh, eventually
 
 from mesh.client import Api
+from mesh.testing import RunningMesh, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
 

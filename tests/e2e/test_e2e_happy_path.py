@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from running_mesh import RunningMesh
 
 from localmesh.pictures import make_pictures
 from mesh.client import Api
+from mesh.testing import RunningMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
@@ -118,7 +118,7 @@ def test_the_second_question_alone_means_nothing(collection: Collection) -> None
 
 
 def test_conversations_are_listed_shown_and_deleted(collection: Collection, mesh: RunningMesh) -> None:
-    from running_mesh import eventually
+    from mesh.testing import eventually
 
     api, _ = collection
     session = str(uuid.uuid4())
@@ -154,7 +154,7 @@ def test_analyses_have_versions(collection: Collection) -> None:
 
 
 def test_a_rebuild_embeds_everything_again(collection: Collection, mesh: RunningMesh) -> None:
-    from running_mesh import eventually
+    from mesh.testing import eventually
 
     api, items = collection
     before = len(mesh.rows("SELECT 1 FROM embedding.events WHERE type LIKE %s", "%item-embedded%"))
@@ -198,7 +198,7 @@ def test_upload_of_a_picture_larger_than_the_gateway_takes(mesh: RunningMesh, tm
     answer = httpx.post(form["url"], data=form["fields"], files={"file": path.read_bytes()}, timeout=60)
     assert answer.status_code in {200, 201, 204}
     item_id = form["item_id"]
-    from running_mesh import eventually
+    from mesh.testing import eventually
 
     eventually(lambda: api.request("GET", f"/items/{item_id}").status_code == 200)
     final = api.follow([item_id])[item_id]

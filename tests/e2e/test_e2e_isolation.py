@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from running_mesh import RunningMesh, eventually
 
 from mesh.client import Api
+from mesh.testing import RunningMesh, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
 

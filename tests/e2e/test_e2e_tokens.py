@@ -4,11 +4,11 @@ import base64
 import json
 
 import pytest
-from running_mesh import PASSWORD, RunningMesh, eventually
 
 from manifests import load_manifests
 from manifests.model import RouteAuth
 from mesh.client import Api, Identity
+from mesh.testing import PASSWORD, RunningMesh, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 

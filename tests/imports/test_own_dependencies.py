@@ -55,7 +55,9 @@ def test_every_handler_starts_with_its_package_alone(package: Built, manifests: 
 def test_aws_clients_in_our_code_are_of_services_that_are_packaged(manifests: Manifests) -> None:
     asked: set[str] = set()
     for file in (manifests.root / "services").rglob("src/**/*.py"):
-        asked |= set(re.findall(r"""(?:boto3|session)\.(?:client|resource)\(\s*["']([a-z0-9-]+)["']""", file.read_text()))
+        asked |= set(
+            re.findall(r"""(?:boto3|session)\.(?:client|resource)\(\s*["']([a-z0-9-]+)["']""", file.read_text())
+        )
     assert {"s3", "events", "dynamodb"} <= asked, "the expression finds nothing any more"
     assert asked <= AWS_SERVICES
 

@@ -10,6 +10,8 @@ async def info(request: Request) -> Response:
         "size_limit": 100,
         "size_limit_bytes": 20_971_520,
         "scale_up_nthreads_limit": 4,
+        "scale_up_qsize_trigger": 1000,
+        "scale_down_nempty_trigger": 4,
         "use_multipart_endpoint": True,
     }
     return JSONResponse({"version": "0.0.0-local", "batch_ingest_config": batch, "instance_flags": {}})

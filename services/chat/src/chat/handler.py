@@ -1,13 +1,14 @@
-"""Lambda entry points `on_events` (queue) and `relay` (schedule). They import no AI SDK; `http_handler` does."""
+"""Lambda entry points: `on_events` (queue), `relay` and `maintenance` (schedules). No AI SDK here; see `http_handler`."""
 
 from chassis.consumer import EventConsumer, on
-from chassis.schedule import relay_entry
+from chassis.schedule import relay_entry, scheduled
 from chat.bootstrap import checkpoints, service
 from chat.handling import Handling
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from contracts.sessions import SessionDeleted, SessionExpired
+from retrieval import maintain_vector_indexes
 
 handling = Handling(service, checkpoints)
 
@@ -22,3 +23,4 @@ on_events = EventConsumer(
     ],
 )
 relay = relay_entry(service)
+maintenance = scheduled("maintenance", lambda: {"tenants": len(maintain_vector_indexes(service.database.connection()))})

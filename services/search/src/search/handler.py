@@ -2,9 +2,11 @@
 
 from chassis.consumer import EventConsumer, on
 from chassis.http import HttpEntry
+from chassis.schedule import scheduled
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
+from retrieval import maintain_vector_indexes
 from search.api import routes
 from search.bootstrap import production
 from search.projection import Projection
@@ -23,3 +25,6 @@ on_events = EventConsumer(
 
 api = routes(_bootstrap)
 http = HttpEntry(api)
+maintenance = scheduled(
+    "maintenance", lambda: {"tenants": len(maintain_vector_indexes(_bootstrap.service.database.connection()))}
+)
