@@ -22,7 +22,7 @@ from localmesh.provision import Provisioned
 from mesh.client import Api, Identity, Json
 
 STEPS = ("uploaded", "processed", "analyzed", "searchable")
-ENDS = {"rejected": "[red]rejected[/]", "failed": "[red]failed[/]"}
+ENDS = ("rejected", "failed")
 QUESTION = "coffee receipt from Tokyo"
 CONVERSATION = ("Which receipts do I have?", "And which of those are in Tokyo?")
 
@@ -88,13 +88,17 @@ def _upload(api: Api, pictures: list[Picture], console: Console) -> bool:
     reasons: dict[str, str] = {}
 
     def table() -> Table:
-        grid = Table("picture", *STEPS, "outcome", title="seconds since upload", title_justify="left")
+        grid = Table(title="seconds since upload", title_justify="left")
+        grid.add_column("picture", no_wrap=True)
+        for step in STEPS:
+            grid.add_column(step, justify="right", no_wrap=True)
         for item_id, picture in picture_of.items():
             steps = reached[item_id]
-            end = next((ENDS[status] for status in steps if status in ENDS), "")
-            done = "[green]searchable[/]" if "searchable" in steps else "…"
             times = [f"{steps[step]:.1f}" if step in steps else "" for step in STEPS]
-            grid.add_row(picture.name, *times, f"{end} {reasons.get(item_id, '')}".strip() if end else done)
+            end = next((status for status in ENDS if status in steps), None)
+            if end is not None:
+                times[-1] = f"[red]{end}[/]"
+            grid.add_row(picture.name, *times)
         return grid
 
     with Live(table(), console=console, refresh_per_second=8) as live:
@@ -113,8 +117,12 @@ def _upload(api: Api, pictures: list[Picture], console: Console) -> bool:
         final = api.follow(list(picture_of), timeout_s=180, changed=changed)
         live.update(table())
     wrong = [picture.name for item_id, picture in picture_of.items() if final[item_id]["status"] != picture.outcome]
+    for item_id, picture in picture_of.items():
+        if reasons.get(item_id):
+            console.print(f"{picture.name}: {reasons[item_id]}", highlight=False)
     for name in wrong:
         console.print(f"[red]{name} did not end as it should[/]")
+    console.print()
     return not wrong
 
 
@@ -124,7 +132,7 @@ def _search(api: Api, names: dict[str, str], console: Console) -> None:
         answer = api.search(QUESTION, search_type=search_type, top_k=3)
         took = (time.monotonic() - begun) * 1000
         retrieval = answer["retrieval_time_ms"]
-        grid = Table("", "score", "picture", "headline", title_justify="left")
+        grid = Table("", "score", "picture", "headline", title_justify="left", min_width=60)
         grid.title = f"{search_type}: “{QUESTION}” ({took:.0f} ms in all, retrieval {retrieval:.0f} ms)"
         for result in answer["results"]:
             name = names.get(result["item_id"], "?")
