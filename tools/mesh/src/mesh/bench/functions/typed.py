@@ -1,0 +1,22 @@
+"""A consumer of ours, whole but for its handler, which notes when it was called with the typed event."""
+
+import os
+import time
+from pathlib import Path
+
+from chassis.config import Settings
+from chassis.consumer import EventConsumer, on
+from chassis.service import Service
+from contracts import Event
+from contracts.ingest import ItemDeleted
+
+
+def note(event: Event[ItemDeleted]) -> None:
+    """Note the time and the id of the event."""
+    now = time.time()
+    with Path(os.environ["NOTES"]).open("a", encoding="ascii") as notes:
+        notes.write(f"{event.id} {now}\n")
+
+
+service = Service(Settings(service=os.environ["SERVICE"]))
+handler = EventConsumer(service, [on(ItemDeleted, note)])

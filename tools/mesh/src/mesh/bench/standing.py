@@ -1,0 +1,114 @@
+"""The mesh that is measured: one of its own, ended afterwards, or the one that runs here."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx
+
+from localmesh.config import MeshSettings
+from localmesh.lifecycle import down, up
+from localmesh.processes import free_port
+from localmesh.provision import Provisioned, load_provisioned
+from mesh.client import Api, Identity
+
+_PASSWORD = "Measured-horse-7-battery"  # noqa: S105 - of users that nobody but this run has
+_ROOT = "test"
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A mesh that stands, with its AI providers answering at once."""
+
+    settings: MeshSettings
+    provisioned: Provisioned
+
+    def client(self, service: Any) -> Any:  # noqa: ANN401 - a client of any service
+        """A boto3 client with the emulator's root credentials."""
+        return boto3.client(
+            service,
+            endpoint_url=self.settings.emulator_url,
+            region_name=self.settings.region,
+            aws_access_key_id=_ROOT,
+            aws_secret_access_key=_ROOT,
+        )
+
+    def new_user(self) -> Api:
+        """A user with an empty collection, signed in."""
+        identity = Identity(
+            endpoint_url=self.settings.emulator_url,
+            region=self.settings.region,
+            user_pool_id=self.provisioned.user_pool_id,
+            client_id=self.provisioned.client_id,
+        )
+        email = f"bench-{secrets.token_hex(6)}@example.com"
+        identity.ensure_user(email, _PASSWORD)
+        return Api(self.provisioned.api_url, identity.sign_in(email, _PASSWORD))
+
+    def dead_letters(self) -> int:
+        """Messages in all dead-letter queues together."""
+        sqs = self.client("sqs")
+        total = 0
+        for function in self.provisioned.functions.values():
+            if function.dead_letter_queue_url:
+                counted = sqs.get_queue_attributes(
+                    QueueUrl=function.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+                )
+                total += int(counted["Attributes"]["ApproximateNumberOfMessages"])
+        return total
+
+
+@contextmanager
+def standing_mesh(report: Report, *, running: bool) -> Iterator[Standing]:
+    """A mesh with instant AI providers; `running` takes the one that is up, and gives it back as it was.
+
+    Raises what `localmesh.lifecycle.up` raises; FileNotFoundError or httpx.ConnectError when none is up.
+    """
+    if running:
+        settings = MeshSettings()
+        with _instant(settings):
+            yield Standing(settings, load_provisioned(settings))
+        return
+    with tempfile.TemporaryDirectory(prefix="collections-bench-") as folder:
+        settings = MeshSettings(
+            _env_file=None,  # never a developer's keys
+            state_dir=Path(folder),
+            emulator_port=free_port(),
+            postgres_port=free_port(),
+            providers_port=free_port(),
+            anthropic_api_key=None,
+            openai_api_key=None,
+            voyage_api_key=None,
+            tavily_api_key=None,
+            langsmith_api_key=None,
+        )
+        try:
+            report("a mesh of its own is starting")
+            provisioned = up(settings, report=lambda line: None).provisioned
+            assert provisioned is not None, "up() provisions unless told otherwise"
+            with _instant(settings):
+                yield Standing(settings, provisioned)
+        finally:
+            down(settings, report=lambda line: None)
+
+
+@contextmanager
+def _instant(settings: MeshSettings) -> Iterator[None]:
+    _switch(settings, "instant")
+    try:
+        yield
+    finally:
+        _switch(settings, "models")
+
+
+def _switch(settings: MeshSettings, mode: str) -> None:
+    httpx.post(f"{settings.providers_url}/_mode", json={"mode": mode}, timeout=30).raise_for_status()
