@@ -26,7 +26,7 @@ def test_the_picture_is_the_manifests() -> None:
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z][a-z%-]*):", makefile, flags=re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z-]+)", README.read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert {"demo", "test", "up", "down", "status", "logs", "reset"} <= named
     assert named <= targets, f"no such target: {named - targets}"
 
