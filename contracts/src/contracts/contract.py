@@ -1,21 +1,52 @@
-"""The base of every contract, and the law of their names.
+"""The base of every contract, the law of their names, and the types that say how time is written.
 
 A contract is the payload (`data`) of one event type at one schema version. Types are facts in the past tense,
 `collections.<service>.<fact>.v<major>`; the version is `<major>.<minor>`.
 """
 
 import re
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, NaiveDatetime, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 TYPE_PATTERN = re.compile(r"^collections\.(?P<service>[a-z]+)\.(?P<fact>[a-z]+(?:-[a-z]+)*)\.v(?P<major>[1-9][0-9]*)$")
 
+_CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+_ZONED = re.compile(rf"^{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$")
+_LOCAL = re.compile(rf"^{_CLOCK}$")
+
+
+def _written_with_zone(value: object) -> object:
+    # pydantic also takes Unix time, a space for the T, and times without seconds: none of it is RFC 3339.
+    if isinstance(value, str) and not _ZONED.match(value):
+        raise PydanticCustomError("date-time", "Input should be an RFC 3339 date-time with a zone")
+    return value
+
+
+def _written_without_zone(value: object) -> object:
+    if isinstance(value, str) and not _LOCAL.match(value):
+        raise PydanticCustomError("local-date-time", "Input should be a date and time without a zone")
+    return value
+
+
+#: A moment; on the wire an RFC 3339 date-time.
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_written_with_zone)]
+#: What a clock showed somewhere; on the wire ISO 8601 without a zone, which is no `date-time` of JSON Schema.
+LocalTime = Annotated[
+    NaiveDatetime,
+    BeforeValidator(_written_without_zone),
+    WithJsonSchema({"type": "string", "pattern": _LOCAL.pattern}),
+]
+
 
 class Part(BaseModel):
-    """A piece of a payload. Frozen; unknown fields are ignored, so that a newer producer does not break a reader."""
+    """A piece of a payload. Frozen; a reader ignores unknown fields, so that a newer producer does not break it.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    Errors never quote the input: payloads are personal.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
 class Contract(Part):
@@ -30,7 +61,38 @@ class Contract(Part):
         return cls.event_type.rsplit(".", 2)[0]
 
     @classmethod
+    def fact(cls) -> str:
+        """What all majors of the fact share, `collections.<service>.<fact>`."""
+        return fact_of(cls.event_type)
+
+    @classmethod
+    def major(cls) -> int:
+        """The major version."""
+        return major_of(cls.event_type)
+
+    @classmethod
     def dataschema(cls) -> str:
         """The name of the exact schema version, as carried in the envelope."""
-        name = cls.event_type.removeprefix("collections.").rsplit(".", 1)[0]
-        return f"urn:collections:contract:{name}:{cls.schema_version}"
+        return schema_name(cls.event_type, cls.schema_version)
+
+
+def fact_of(event_type: str) -> str:
+    """`collections.<service>.<fact>` of `collections.<service>.<fact>.v<major>`."""
+    return event_type.rpartition(".v")[0]
+
+
+def major_of(event_type: str) -> int:
+    """The major version of an event type that keeps the law of names.
+
+    Raises:
+        ValueError: it does not.
+    """
+    name = TYPE_PATTERN.match(event_type)
+    if name is None:
+        raise ValueError(f"{event_type!r} breaks the naming law")
+    return int(name["major"])
+
+
+def schema_name(event_type: str, version: str) -> str:
+    """`urn:collections:contract:<service>.<fact>:<version>`, the CloudEvents `dataschema`."""
+    return f"urn:collections:contract:{fact_of(event_type).removeprefix('collections.')}:{version}"

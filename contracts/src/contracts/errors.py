@@ -1,11 +1,16 @@
 """What can be wrong with an event.
 
 ContractError
-├── UnknownEventError   no contract of that type is registered
-└── InvalidEventError   the document does not satisfy the envelope or its contract
+├── UnknownEventError    no contract of that type is registered
+├── InvalidEventError    the document does not satisfy the envelope or its contract
+├── NoUpcasterError      no chain of upcasters leads from a version to the one that is asked for
+└── SchemaFileError      a committed schema is missing, misplaced or unreadable
+
+No message quotes a value of a payload: payloads are personal.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +45,20 @@ class InvalidEventError(ContractError):
         super().__init__(f"invalid event {event_type or '(no type)'}: {listed}")
         self.event_type = event_type
         self.violations = violations
+
+
+class NoUpcasterError(ContractError):
+    """An event of one version cannot be read as another."""
+
+    def __init__(self, event_type: str, to: str) -> None:
+        super().__init__(f"no chain of upcasters leads from {event_type} to {to}")
+        self.event_type = event_type
+        self.to = to
+
+
+class SchemaFileError(ContractError):
+    """A committed schema file is missing, misplaced or unreadable."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(f"{path} {message}")
+        self.path = path

@@ -68,6 +68,8 @@ def environment(options: EmulatorOptions, inherited: Mapping[str, str]) -> dict[
         "TMPDIR": str(options.temporary_dir),
         "GATEWAY_PORT": str(options.port),
         "BIND_HOST": options.host,
+        # How it reaches itself (a JWT authorizer fetches the pool's keys): not every machine resolves "localhost".
+        "MINISTACK_HOST": options.host,
         "MINISTACK_REGION": options.region,
         "PERSIST_STATE": "1",
         "STATE_DIR": str(options.state_dir),

@@ -30,7 +30,11 @@ class EventHandlers:
     patience: int
 
     def describe_processed(self, event: Event[ImageProcessed]) -> None:
-        """A picture is ready: describe it, unless that model has described it under that prompt before."""
+        """A picture is ready: describe it, unless it is described already.
+
+        New renditions of a described picture are no reason to pay for another description. A replay is one, where the
+        configured model has not described it under the current prompt: it is how better models reach old pictures.
+        """
         picture = PictureRecord.of(event)
         if picture is None:
             raise PermanentError("no-model-rendition", "imaging made no rendition for models")
@@ -39,7 +43,8 @@ class EventHandlers:
             deleted = work.is_deleted()
             if not deleted:
                 repository.note_picture(work.connection, picture, event.time)
-        if deleted or not self._begin(picture, plan, force=False):
+            described = repository.is_described(work.connection, picture)
+        if deleted or (described and event.replay_id is None) or not self._begin(picture, plan, force=False):
             self._only_mark(event)
         else:
             self._describe(event, picture, plan, force=False)

@@ -146,6 +146,15 @@ def find_result(
     return _result(row) if row else None
 
 
+def is_described(connection: Connection, picture: PictureRecord) -> bool:
+    """Whether the item has a description of this content, by whatever model."""
+    row = connection.execute(
+        "SELECT 1 FROM analyses WHERE tenant_id = %s AND item_id = %s AND sha256 = %s LIMIT 1",
+        (picture.tenant_id, picture.item_id, picture.sha256),
+    ).fetchone()
+    return row is not None
+
+
 def add_analysis(
     connection: Connection, picture: PictureRecord, analysis_id: str, result: Result, created_at: datetime
 ) -> AnalysisRecord:

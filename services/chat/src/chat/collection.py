@@ -42,8 +42,8 @@ class CollectionSearch:
             min_similarity=context.min_similarity,
             **self._meaning(context.tenant_id, query),
         )
-        with self._lock:
-            return search(self.database.connection(), wanted)
+        with self._lock, self.database.transaction() as connection:
+            return search(connection, wanted)
 
     def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
         try:

@@ -96,6 +96,21 @@ def running_rebuild(connection: Connection, tenant_id: str, model: str) -> Rebui
     return Rebuild(**row) if row else None
 
 
+def is_superseded(connection: Connection, tenant_id: str, rebuild_id: str) -> bool:
+    """Whether the tenant has asked for another rebuild since. Only the newest goes on: two with different models would
+    take the documents from each other for ever."""
+    row = connection.execute(
+        """
+        SELECT 1 FROM rebuilds AS this JOIN rebuilds AS other USING (tenant_id)
+        WHERE tenant_id = %s AND this.rebuild_id = %s
+          AND (other.created_at, other.rebuild_id) > (this.created_at, this.rebuild_id)
+        LIMIT 1
+        """,
+        (tenant_id, rebuild_id),
+    ).fetchone()
+    return row is not None
+
+
 def next_documents(connection: Connection, tenant_id: str, rebuild_id: str, limit: int) -> list[Document]:
     """Documents that the rebuild has not dealt with."""
     rows = connection.execute(

@@ -30,7 +30,7 @@ class RebuildHandlers:
     budget_s: float
 
     def rebuild(self, event: Event[RebuildRequested]) -> None:
-        """Go on with the rebuild until it is finished or the time is up.
+        """Go on with the rebuild until it is finished, a newer one takes its place, or the time is up.
 
         Raises:
             TransientError: the provider does not answer; what is done stays done.
@@ -48,7 +48,10 @@ class RebuildHandlers:
             if unavailable is not None:
                 raise unavailable
         with self.work.applying(event) as work:
-            rebuild_repository.end_rebuild(work.connection, event.tenant_id, event.subject, "finished")
+            superseded = rebuild_repository.is_superseded(work.connection, event.tenant_id, event.subject)
+            rebuild_repository.end_rebuild(
+                work.connection, event.tenant_id, event.subject, "failed" if superseded else "finished"
+            )
 
     def give_up(self, event: Event[RebuildRequested], error: Exception, attempts: int) -> None:
         """The rebuild kept failing; what it has done stays, and another may be asked for."""
@@ -62,6 +65,8 @@ class RebuildHandlers:
             rebuild_repository.add_rebuild(
                 connection, event.tenant_id, event.subject, event.data.model, event.data.total, event.time
             )
+            if rebuild_repository.is_superseded(connection, event.tenant_id, event.subject):
+                return []
             return rebuild_repository.next_documents(
                 connection, event.tenant_id, event.subject, self.embedder.batch_size
             )

@@ -12,6 +12,7 @@ from chassis.http import Caller, ProblemError, not_found
 from chassis.objects import rendition_key, thumbnail_key
 from chassis.observability import logger
 from chassis.service import Service
+from chassis.work import UnitOfWork
 from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition
 from contracts.ingest import ItemDeleted, ItemUploaded
@@ -27,21 +28,25 @@ def process_upload(service: Service[Any], event: Event[ItemUploaded]) -> None:
 
     Raises `TransientError` and `DecoderLostError` for what may go better next time.
     """
-    original = Original.of(event)
     outcome: ImageProcessed | ImageRejected
     try:
-        outcome = make_renditions(service, original)
+        outcome = make_renditions(service, Original.of(event))
     except RejectedImageError as rejection:
         outcome = ImageRejected(reason=rejection.reason, detail=rejection.detail)
-    _tell(service, event, original, outcome)
+    with service.work.applying(event) as work:
+        _tell(service, work, event, outcome)
 
 
 def give_up(service: Service[Any], event: Event[ItemUploaded], fault: Exception, attempts: int) -> None:
-    """A picture whose decoder is lost every time is rejected, so that its owner is not left waiting."""
+    """A picture whose decoder is lost every time is rejected, so that its owner is not left waiting.
+
+    The inbox stays clean: a message redriven from the dead-letter queue counts.
+    """
     if isinstance(fault, DecoderLostError):
         logger.warning("decoder lost for the last time", extra={"attempts": attempts, "error": str(fault)})
         rejected = ImageRejected(reason=ImageRejection.TOO_SLOW, detail="The picture could not be decoded in time.")
-        _tell(service, event, Original.of(event), rejected)
+        with service.work.on(event.tenant_id, event.subject) as work:
+            _tell(service, work, event, rejected)
 
 
 def remove_item(service: Service[Any], event: Event[ItemDeleted]) -> None:
@@ -61,9 +66,12 @@ def make_anew(service: Service[Any], caller: Caller, item_id: str) -> ImageProce
     """Make the renditions of the caller's item again, and tell so.
 
     Raises:
-        ProblemError: 404, there is no such item of the caller's; 422, its original is not an image.
+        ProblemError: 404, there is no such item of the caller's; 422, its original is not an image; 503, its decoder
+            came to no end.
+        TransientError: the bucket or the database does not answer.
     """
-    original = originals.find(service.database.connection(), caller.tenant_id, item_id)
+    with service.database.transaction() as connection:
+        original = originals.find(connection, caller.tenant_id, item_id)
     if original is None:
         raise not_found("item", item_id)
     try:
@@ -72,6 +80,10 @@ def make_anew(service: Service[Any], caller: Caller, item_id: str) -> ImageProce
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"image-{rejection.reason}", rejection.detail
         ) from rejection
+    except DecoderLostError as fault:
+        raise ProblemError(
+            HTTPStatus.SERVICE_UNAVAILABLE, "decoder-lost", "the picture could not be decoded in time; try again"
+        ) from fault
     with service.work.on(caller.tenant_id, item_id) as work:
         deleted = work.is_deleted()
         if not deleted:
@@ -142,12 +154,11 @@ def delete_renditions(service: Service[Any], tenant_id: str, item_id: str) -> No
 
 
 def _tell(
-    service: Service[Any], event: Event[ItemUploaded], original: Original, outcome: ImageProcessed | ImageRejected
+    service: Service[Any], work: UnitOfWork, event: Event[ItemUploaded], outcome: ImageProcessed | ImageRejected
 ) -> None:
-    with service.work.applying(event) as work:
-        if work.is_deleted():
-            # Inside the transaction, rare as it is: if this fails, the event must come back.
-            delete_renditions(service, event.tenant_id, event.subject)
-        else:
-            originals.keep(work.connection, original)
-            work.record(new_event(outcome, subject=event.subject, tenant_id=event.tenant_id, cause=event))
+    if work.is_deleted():
+        # Inside the transaction, rare as it is: if this fails, the event must come back.
+        delete_renditions(service, event.tenant_id, event.subject)
+    else:
+        originals.keep(work.connection, Original.of(event))
+        work.record(new_event(outcome, subject=event.subject, tenant_id=event.tenant_id, cause=event))

@@ -15,6 +15,7 @@ from chassis.errors import ObjectMissingError, PermanentError
 from chassis.objects import original_key, upload_key
 from chassis.observability import event_context, hash_tenant, logger
 from chassis.service import Service
+from chassis.store import read_stream
 from contracts import Contract, new_event
 from contracts.ingest import ItemUploaded, UploadRejected, UploadRejection
 from ingest import items, uploads
@@ -92,8 +93,7 @@ def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> 
         content = service.images.get(landing)
         size = len(content)
         kind = sniff(content)
-        sha256 = hashlib.sha256(content).hexdigest()
-        if upload.sha256 is not None and upload.sha256 != sha256:
+        if upload.sha256 is not None and upload.sha256 != hashlib.sha256(content).hexdigest():
             raise UnacceptableError(
                 UploadRejection.CHECKSUM_MISMATCH, "the sha256 of what arrived is not the one that was announced"
             )
@@ -105,14 +105,17 @@ def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> 
         )
     filename = f"{upload.item_id}.{kind.extension}"
     key = original_key(upload.tenant_id, filename)
-    service.images.put(key, content, kind.media_type)
+    if not service.images.put_new(key, content, kind.media_type):
+        # Stored by an attempt that ended before its transaction, or the form is being sent twice at this moment: an
+        # original never changes, so the first is the one that counts.
+        content = service.images.get(key)
     return ItemUploaded(
         filename=filename,
         original_filename=upload.original_filename,
         key=key,
         media_type=kind.media_type,
-        size=size,
-        sha256=sha256,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
@@ -132,6 +135,9 @@ def _record(service: Service[IngestSettings], upload: Upload, outcome: Contract)
             )
             items.apply(work.connection, event)
             uploads.end(work.connection, upload.tenant_id, upload.item_id)
-    if deleted and isinstance(outcome, ItemUploaded):
+        stream = read_stream(work.connection, upload.tenant_id, upload.item_id)
+    originals = {told.data.key for told in stream if isinstance(told.data, ItemUploaded)}
+    if isinstance(outcome, ItemUploaded) and (deleted or outcome.key not in originals):
+        # Of no item: it was deleted meanwhile, or another sending of the form, of another kind, came first.
         service.images.delete(outcome.key)
     logger.debug("direct upload ended", extra={"outcome": outcome.event_type})

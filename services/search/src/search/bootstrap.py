@@ -51,7 +51,7 @@ class Bootstrap:
             rrf_constant=settings.rrf_constant,
             fetch_multiplier=settings.fetch_multiplier,
         )
-        return Searcher(self.service.database.connection, lambda: self._embedder, ranking)
+        return Searcher(self.service.database.transaction, lambda: self._embedder, ranking)
 
     @cached_property
     def answerer(self) -> "Answerer":

@@ -1,11 +1,12 @@
 """Events become the read model."""
 
+from chassis.errors import PermanentError
 from chassis.service import Service
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded, decode_vector
 from contracts.ingest import ItemDeleted
-from retrieval import AnalyzedItem, forget, project_analysis, project_vector
+from retrieval import AnalyzedItem, InvalidVectorError, forget, project_analysis, project_vector
 from search.bootstrap import SearchSettings
 
 
@@ -33,17 +34,19 @@ class Projection:
     def place(self, event: Event[ItemEmbedded]) -> None:
         """The item can be found by its meaning."""
         embedded = event.data
-        vector = decode_vector(embedded.vector)
-        with self._work.applying(event) as work:
-            project_vector(
-                work.connection,
-                event.tenant_id,
-                event.subject,
-                vector=vector,
-                model=embedded.model,
-                analysis_version=embedded.analysis_version,
-                embedded_at=event.time,
-            )
+        try:
+            with self._work.applying(event) as work:
+                project_vector(
+                    work.connection,
+                    event.tenant_id,
+                    event.subject,
+                    vector=decode_vector(embedded.vector),
+                    model=embedded.model,
+                    analysis_version=embedded.analysis_version,
+                    embedded_at=event.time,
+                )
+        except InvalidVectorError as error:
+            raise PermanentError("invalid-vector", str(error)) from error
 
     def forget(self, event: Event[ItemDeleted]) -> None:
         """The item cannot be found any more."""

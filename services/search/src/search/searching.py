@@ -1,6 +1,7 @@
 """Retrieval for one tenant: a query by keyword, by meaning or both, over the service's own read model."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ class Searcher:
     """Finds items of one tenant at a time."""
 
     def __init__(
-        self, connect: Callable[[], Connection[Any]], embedder: Callable[[], QueryEmbedder], ranking: Ranking
+        self, connect: Callable[[], AbstractContextManager[Connection[Any]]], embedder: Callable[[], QueryEmbedder], ranking: Ranking
     ) -> None:
         self._connect = connect
         self._embedder = embedder
@@ -38,6 +39,7 @@ class Searcher:
         Raises:
             retrieval.EmbeddingUnavailableError: the query cannot be embedded now.
             retrieval.EmbeddingRejectedError: the embedding model refuses the query.
+            TransientError: the database does not answer.
         """
         vector, model = None, None
         if question.mode is not SearchMode.BM25:
@@ -55,7 +57,8 @@ class Searcher:
             max_bm25_score=question.min_relevance if question.mode is SearchMode.BM25 else 0.0,
             min_similarity=question.min_similarity,
         )
-        return search(self._connect(), query, self.ranking)
+        with self._connect() as connection:
+            return search(connection, query, self.ranking)
 
 
 def as_result(hit: Hit, rank: int | None = None) -> SearchResult:

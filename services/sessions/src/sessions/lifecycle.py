@@ -100,8 +100,8 @@ class Lifecycle:
         started_at = self.now()
         expired = 0
         while (self.now() - started_at).total_seconds() < self.service.settings.cleanup_seconds:
-            connection = self.service.database.connection()
-            candidates = ledger.idle(connection, self._active_since(), _PAGE)
+            with self.service.database.transaction() as connection:
+                candidates = ledger.idle(connection, self._active_since(), _PAGE)
             expired += sum(self.expire(tenant_id, session_id, "idle") for tenant_id, session_id in candidates)
             if len(candidates) < _PAGE:
                 break
@@ -111,8 +111,9 @@ class Lifecycle:
         return {"expired": expired, "seconds": round((finished_at - started_at).total_seconds(), 3)}
 
     def _enforce_limit(self, tenant_id: str) -> None:
-        connection = self.service.database.connection()
-        for session_id in ledger.beyond(connection, tenant_id, self.service.settings.sessions_per_user):
+        with self.service.database.transaction() as connection:
+            superfluous = ledger.beyond(connection, tenant_id, self.service.settings.sessions_per_user)
+        for session_id in superfluous:
             self.expire(tenant_id, session_id, "limit")
 
     def _superfluous(self, work: UnitOfWork, tenant_id: str) -> list[str]:

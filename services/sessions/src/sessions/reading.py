@@ -87,9 +87,9 @@ class Reading:
         """The latest conversations, and figures over all of them."""
         since = self._active_since()
         settings = self.service.settings
-        connection = self.service.database.connection()
-        totals = ledger.totals(connection, tenant_id, since=since)
-        cleanup = ledger.last_cleanup(connection, tenant_id)
+        with self.service.database.transaction() as connection:
+            totals = ledger.totals(connection, tenant_id, since=since)
+            cleanup = ledger.last_cleanup(connection, tenant_id)
         return SessionList(
             sessions=[
                 SessionSummary(

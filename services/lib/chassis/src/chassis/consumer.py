@@ -7,6 +7,7 @@ and comes back with back-off. The same fault for the last time: dead-letter queu
 
 import json
 import random
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from chassis import aws
-from chassis.errors import AlreadyAppliedError, ChassisError, PermanentError, TransientError
+from chassis.errors import AlreadyAppliedError, PermanentError, TransientError
 from chassis.observability import MetricUnit, annotate, event_context, hash_tenant, logger, metrics
 from chassis.service import Service
 from contracts import REGISTRY, Contract, ContractError, Event, InvalidEventError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=Contract)
 M = TypeVar("M")
 MAX_BACKOFF_S = 900
+_UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _attempt: ContextVar[int] = ContextVar("attempt", default=1)
 
@@ -58,9 +60,10 @@ def on(
 ) -> "Subscription[Any]":
     """Subscribe a handler.
 
-    `prepare` sees all fresh events of a batch at once, before the first is handled (for work that is cheaper together);
-    a fault in it is the fault of each. `give_up` is called with the event, the last fault and the number of attempts
-    before an event that kept failing goes to the dead-letter queue.
+    `prepare` sees all fresh events of a batch at once, before the first is handled (for work that is cheaper together).
+    A `TransientError` in it is the fault of each; after any other each event is prepared alone when its turn comes, so
+    that the one at fault does not take its neighbours along. `give_up` is called with the event, the last fault and the
+    number of attempts before an event that kept failing goes to the dead-letter queue.
     """
     return Subscription(contract, handle, prepare, give_up)
 
@@ -130,8 +133,16 @@ class _BatchEntry(ABC):
                 back_off(self._service, record, error)
                 raise
             if give_up is not None:
-                give_up(error, receives)
+                self._give_up(error, receives, give_up)
             dead_letter(self._service, record, f"gave-up:{type(error).__name__}", str(error))
+
+    def _give_up(self, error: Exception, receives: int, give_up: Callable[[Exception, int], None]) -> None:
+        try:
+            give_up(error, receives)
+        except Exception:
+            # The message goes on to the dead-letter queue with the fault that brought it there: left in the queue, SQS
+            # would move it without any reason. A redrive tries all of it again.
+            logger.exception("giving up failed")
 
 
 class QueueConsumer(_BatchEntry, Generic[M]):
@@ -164,7 +175,8 @@ class EventConsumer(_BatchEntry):
     def __init__(self, service: Service[Any], subscriptions: Sequence["Subscription[Any]"]) -> None:
         super().__init__(service)
         self._subscriptions = {subscription.contract.event_type: subscription for subscription in subscriptions}
-        self._prepare_fault: dict[str, Exception] = {}
+        self._prepare_fault: dict[str, TransientError] = {}
+        self._unprepared: set[str] = set()
         self._applied: set[tuple[str, str]] = set()
 
     def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
@@ -174,12 +186,13 @@ class EventConsumer(_BatchEntry):
         """One look into the inbox for the whole batch, then the subscriptions' `prepare` on what is fresh."""
         readable = [event for event in events if event is not None]
         self._prepare_fault = {}
+        self._unprepared = set()
         self._applied = set()
         if not readable:
             return
         try:
             self._applied = self._service.work.applied(readable)
-        except ChassisError as error:
+        except TransientError as error:
             self._prepare_fault = {event.id: error for event in readable}
             return
         for event_type, subscription in self._subscriptions.items():
@@ -188,8 +201,11 @@ class EventConsumer(_BatchEntry):
                 continue
             try:
                 subscription.prepare(fresh)
-            except ChassisError as error:
+            except TransientError as error:
                 self._prepare_fault |= {event.id: error for event in fresh}
+            except Exception:
+                logger.exception("batch not prepared, preparing one by one", extra={"events": len(fresh)})
+                self._unprepared |= {event.id for event in fresh}
 
     def _was_applied(self, event: Event[Contract]) -> bool:
         return (event.id, event.replay_id or "") in self._applied
@@ -222,6 +238,8 @@ class EventConsumer(_BatchEntry):
             fault = self._prepare_fault.get(event.id)
             if fault is not None:
                 raise fault
+            if subscription.prepare is not None and event.id in self._unprepared:
+                subscription.prepare([event])
             subscription.handle(event)
 
         give_up = subscription.give_up
@@ -263,6 +281,11 @@ def _readable(record: dict[str, Any]) -> Event[Contract] | None:
         return None  # dealt with when its turn comes
 
 
+def sendable(text: str) -> str:
+    """The text with a space for every character that SQS takes in no message (control characters, surrogates)."""
+    return _UNSENDABLE.sub(" ", text)
+
+
 def back_off(service: Service[Any], record: SQSRecord, error: Exception) -> None:
     """Let the message come back later: 2^receives seconds with full jitter, or when the provider said."""
     receives = int(record.attributes.approximate_receive_count)
@@ -299,7 +322,7 @@ def dead_letter(service: Service[Any], record: SQSRecord, code: str, detail: str
         QueueUrl=settings.dead_letter_queue_url,
         MessageBody=record.body,
         MessageAttributes={
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
+            name: {"DataType": "String", "StringValue": sendable(value)} for name, value in attributes.items() if value
         },
     )
     logger.error("dead-lettered", extra={"reason": code, "detail": detail[:300]})

@@ -31,7 +31,10 @@ class Database:
         self._connection: Connection | None = None
 
     def connection(self) -> Connection:
-        """The open connection (autocommit; rows are dictionaries).
+        """The open connection (autocommit; rows are dictionaries), perhaps one whose server has gone away since.
+
+        Only `transaction` notices that and connects again: use it for reading too, unless a statement (CREATE INDEX
+        CONCURRENTLY) will have no transaction around it.
 
         Raises:
             TransientError: the server cannot be reached.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LINK_LIFETIME_S = 3600
 _MISSING = {"NoSuchKey", "404", "NotFound"}
+_ALREADY_THERE = {"PreconditionFailed", "412"}
 
 
 def original_key(tenant_id: str, filename: str) -> str:
@@ -78,6 +79,20 @@ class ImageStore:
             aws.s3().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type)
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, key) from error
+
+    def put_new(self, key: str, body: bytes, media_type: str) -> bool:
+        """Store the object unless there is one under that key already; whether it was stored.
+
+        Raises:
+            TransientError: S3 did not answer, or somebody is storing one at this moment.
+        """
+        try:
+            aws.s3().put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type, IfNoneMatch="*")
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] in _ALREADY_THERE:
+                return False
+            raise _translated(error, key) from error
+        return True
 
     def delete(self, *keys: str) -> None:
         """Remove the objects; what is not there is no fault.

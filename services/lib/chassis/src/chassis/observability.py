@@ -5,6 +5,7 @@ The hash keeps a person's lines together without naming the person.
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 __all__ = ["MetricUnit", "annotate", "child_span", "event_context", "hash_tenant", "logger", "metrics"]
 
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", os.environ.get("SERVICE", "collections"))
 
 logger = Logger(service=_SERVICE, use_rfc3339=True)
@@ -31,8 +33,8 @@ def child_span(traceparent: str | None) -> str:
 
     https://www.w3.org/TR/trace-context/#traceparent-header
     """
-    parts = (traceparent or "").split("-")
-    trace_id = parts[1] if len(parts) == 4 and len(parts[1]) == 32 else secrets.token_hex(16)
+    given = _TRACEPARENT.fullmatch(traceparent or "")
+    trace_id = given[1] if given else secrets.token_hex(16)
     return f"00-{trace_id}-{secrets.token_hex(8)}-01"
 
 

@@ -56,8 +56,12 @@ class UnitsOfWork:
         """A unit of work that no event caused (an HTTP request, a schedule)."""
         with self.database.transaction() as connection:
             work = UnitOfWork(connection, tenant_id, subject)
-            # Taken before the first write, so that a stream's events also come out of `read_all` in their order.
-            connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"{tenant_id}/{subject}",))
+            # Taken before the first write, so that a stream's events also come out of `read_all` in their order. Such
+            # locks belong to the whole database: the schema keeps services out of each other's way.
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))",
+                (f"{tenant_id}/{subject}",),
+            )
             yield work
         publish(self.database, self.bus, work.recorded)
 
@@ -81,17 +85,22 @@ class UnitsOfWork:
             yield work
 
     def applied(self, events: list[Event[Contract]]) -> set[tuple[str, str]]:
-        """Which of these deliveries the inbox holds already, as (event id, replay id): one look for a whole batch."""
-        rows = self.database.connection().execute(
-            """
-            SELECT event_id, replay_id FROM inbox
-            JOIN unnest(%s::text[], %s::text[], %s::text[]) AS asked (source, event_id, replay_id)
-            USING (source, event_id, replay_id)
-            """,
-            (
-                [event.source for event in events],
-                [event.id for event in events],
-                [event.replay_id or "" for event in events],
-            ),
-        )
+        """Which of these deliveries the inbox holds already, as (event id, replay id): one look for a whole batch.
+
+        Raises:
+            TransientError: the database does not answer.
+        """
+        with self.database.transaction() as connection:
+            rows = connection.execute(
+                """
+                SELECT event_id, replay_id FROM inbox
+                JOIN unnest(%s::text[], %s::text[], %s::text[]) AS asked (source, event_id, replay_id)
+                USING (source, event_id, replay_id)
+                """,
+                (
+                    [event.source for event in events],
+                    [event.id for event in events],
+                    [event.replay_id or "" for event in events],
+                ),
+            ).fetchall()
         return {(row["event_id"], row["replay_id"]) for row in rows}

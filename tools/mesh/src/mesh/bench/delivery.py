@@ -114,6 +114,7 @@ def _route(mesh: Standing, name: str, package: bytes, notes: Path) -> Iterator[R
     resource = f"collections-{mesh.settings.environment}-bench-{name}"
     model = mesh.provisioned.functions[_MODEL]
     like = functions.get_function_configuration(FunctionName=model.name)
+    pattern = json.dumps({"detail-type": [ItemDeleted.event_type]})
     with ExitStack() as stack:
         queue_url = sqs.create_queue(QueueName=resource, Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
         stack.callback(sqs.delete_queue, QueueUrl=queue_url)
@@ -134,7 +135,7 @@ def _route(mesh: Standing, name: str, package: bytes, notes: Path) -> Iterator[R
         functions.get_waiter("function_active_v2").wait(FunctionName=resource)
         events.create_event_bus(Name=resource)
         stack.callback(events.delete_event_bus, Name=resource)
-        events.put_rule(Name=resource, EventBusName=resource, EventPattern=json.dumps({"detail-type": _any_type()}))
+        events.put_rule(Name=resource, EventBusName=resource, EventPattern=pattern)
         stack.callback(events.delete_rule, Name=resource, EventBusName=resource)
         events.put_targets(Rule=resource, EventBusName=resource, Targets=[{"Id": "queue", "Arn": queue_arn}])
         stack.callback(events.remove_targets, Rule=resource, EventBusName=resource, Ids=["queue"])
@@ -147,7 +148,3 @@ def _route(mesh: Standing, name: str, package: bytes, notes: Path) -> Iterator[R
         )
         stack.callback(functions.delete_event_source_mapping, UUID=mapping["UUID"])
         yield Route(resource, notes)
-
-
-def _any_type() -> list[str]:
-    return [ItemDeleted.event_type]

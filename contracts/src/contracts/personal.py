@@ -1,0 +1,126 @@
+"""Personal fields: what a contract marks as about a person never shows in logs, errors or catalogues.
+
+A field is marked `Annotated[str, Personal()]`; the mark covers everything below it and is `x-personal: true` in the
+published schemas. Ids, object keys and digests are not marked: they say nothing without the collection itself.
+"""
+
+import types
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+
+from contracts.contract import Contract, Part
+
+MASK = "***"
+#: Shorter texts are left where they stand by `redacted`: they would strike out half of an ordinary sentence.
+_SHORTEST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Marks a field as personal."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The field's schema with `x-personal`."""
+        return {**handler(core_schema), "x-personal": True}
+
+
+#: Field -> whether all below is personal, or which parts of it are.
+Marks = Mapping[str, "bool | Marks"]
+
+
+def masked(contract: type[Contract], payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload with everything personal masked; texts become `***`, numbers 0, and the shape stays valid."""
+    return _masked(marks(contract), payload)
+
+
+def personal_paths(contract: type[Contract]) -> tuple[str, ...]:
+    """Where personal fields are, as `description/media_metadata/hashtags`; items of lists have no step of their own."""
+    return tuple(_paths(marks(contract), ""))
+
+
+def redacted(text: str, contract: type[Contract], payload: Mapping[str, Any]) -> str:
+    """A text (of an error, say) in which no personal text of the payload is left."""
+    values = sorted(set(_personal_texts(marks(contract), payload)), key=len, reverse=True)
+    for value in values:
+        text = text.replace(value, MASK)
+    return text
+
+
+@cache
+def marks(part: type[Part]) -> Marks:
+    """The personal fields of a part, found once."""
+    found: dict[str, bool | Marks] = {}
+    for name, field in part.model_fields.items():
+        if any(isinstance(mark, Personal) for mark in field.metadata):
+            found[name] = True
+            continue
+        below: dict[str, bool | Marks] = {}
+        for inner in _parts(field.annotation):
+            below |= marks(inner)
+        if below:
+            found[name] = below
+    return found
+
+
+def _parts(annotation: object) -> Iterator[type[Part]]:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation
+    elif get_origin(annotation) in (Union, types.UnionType, tuple, list):
+        for argument in get_args(annotation):
+            yield from _parts(argument)
+    elif get_origin(annotation) is not None and get_args(annotation):
+        yield from _parts(get_args(annotation)[0])  # Annotated
+
+
+def _paths(found: Marks, above: str) -> Iterator[str]:
+    for name, mark in found.items():
+        if isinstance(mark, bool):
+            yield above + name
+        else:
+            yield from _paths(mark, f"{above}{name}/")
+
+
+def _masked(found: Marks, value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json", exclude_none=True)
+    if isinstance(value, Mapping):
+        return {name: _below(found.get(name, False), item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(found, item) for item in value]
+    return value
+
+
+def _below(mark: "bool | Marks", value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    if mark is True:
+        return _mask(value)
+    return value if mark is False else _masked(mark, value)
+
+
+def _mask(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    if isinstance(value, str):
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: _mask(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_mask(item) for item in value]
+    # A whole number stays one; true and false could tell something too, and false is the quieter.
+    return value if value is None else type(value)(0)
+
+
+def _personal_texts(found: "bool | Marks", value: Any) -> Iterator[str]:  # noqa: ANN401  # any JSON value
+    if found is False:
+        return
+    if isinstance(value, str):
+        if found is True and len(value) >= _SHORTEST:
+            yield value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _personal_texts(True if found is True else found.get(name, False), item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _personal_texts(found, item)

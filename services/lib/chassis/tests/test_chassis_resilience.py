@@ -1,0 +1,143 @@
+"""What must not take more along than itself: a failing farewell, one bad event, a restarted server, another service."""
+
+import json
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from psycopg import connect
+
+from chassis.config import Settings
+from chassis.consumer import EventConsumer, on, sendable
+from chassis.errors import TransientError
+from chassis.observability import child_span
+from chassis.service import Service
+from contracts import Event, new_event
+from contracts.ingest import ItemDeleted
+from localmesh.testing import FreshDatabase
+
+Imaging = Service[Settings]
+Deliver = Callable[..., list[str]]
+CONTEXT: Any = SimpleNamespace(aws_request_id="r", function_name="f")
+
+
+@pytest.fixture
+def deliver(service: Imaging) -> Deliver:
+    """Hands one event a subject to the consumer, by way of the real queue; returns the subjects that stay in it."""
+    sqs, url = boto3.client("sqs"), service.settings.queue_url
+
+    def send(consumer: EventConsumer, *subjects: str, receives: int = 1) -> list[str]:
+        records: list[dict[str, Any]] = []
+        for subject in subjects:
+            event = new_event(ItemDeleted(), subject=subject, tenant_id="tenant-a")
+            body = json.dumps({"source": event.source, "detail-type": event.type, "detail": event.to_wire()})
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+            [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+            records.append(
+                {
+                    "messageId": subject,
+                    "receiptHandle": message["ReceiptHandle"],
+                    "body": body,
+                    "attributes": {"ApproximateReceiveCount": str(receives)},
+                    "eventSource": "aws:sqs",
+                }
+            )
+        return [failure["itemIdentifier"] for failure in consumer({"Records": records}, CONTEXT)["batchItemFailures"]]
+
+    return send
+
+
+def reasons(service: Imaging) -> list[str]:
+    answer = boto3.client("sqs").receive_message(
+        QueueUrl=service.settings.dead_letter_queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+    )
+    return [message["MessageAttributes"]["reason"]["StringValue"] for message in answer.get("Messages", [])]
+
+
+@pytest.mark.integration
+def test_a_message_dies_with_its_reason_even_when_giving_up_fails(service: Imaging, deliver: Deliver) -> None:
+    def handle(event: Event[ItemDeleted]) -> None:
+        raise TransientError("the bucket is away")
+
+    def give_up(event: Event[ItemDeleted], error: Exception, attempts: int) -> None:
+        raise TransientError("the database is away too")
+
+    assert deliver(EventConsumer(service, [on(ItemDeleted, handle, give_up=give_up)]), "item-1", receives=3) == []
+    assert reasons(service) == ["gave-up:TransientError"]
+
+
+@pytest.mark.integration
+def test_an_event_that_cannot_be_prepared_fails_alone(service: Imaging, deliver: Deliver) -> None:
+    prepared: list[list[str]] = []
+    handled: list[str] = []
+
+    def prepare(events: Sequence[Event[ItemDeleted]]) -> None:
+        prepared.append([event.subject for event in events])
+        if "odd" in prepared[-1]:
+            raise KeyError("a defect of ours that only this event shows")
+
+    consumer = EventConsumer(
+        service, [on(ItemDeleted, lambda event: handled.append(event.subject), prepare=prepare)]
+    )
+    assert deliver(consumer, "first", "odd", "last") == ["odd"]
+    assert handled == ["first", "last"]
+    assert prepared == [["first", "odd", "last"], ["first"], ["odd"], ["last"]]
+
+
+@pytest.mark.integration
+def test_a_server_that_restarted_between_two_batches_costs_nothing(
+    service: Imaging, deliver: Deliver, fresh_database: FreshDatabase
+) -> None:
+    handled: list[str] = []
+    consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.subject))])
+    assert deliver(consumer, "before") == []
+    with connect(fresh_database.dsn, autocommit=True) as administrator:
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
+            (service.settings.database_role,),
+        )
+    assert deliver(consumer, "after") == []
+    assert handled == ["before", "after"]
+
+
+@pytest.mark.integration
+def test_services_do_not_wait_for_each_others_locks(service: Imaging) -> None:
+    elsewhere = Service(service.settings.model_copy(update={"database_schema": "public"}))
+    try:
+        with service.work.on("tenant-a", "item-1"), elsewhere.work.on("tenant-a", "item-1") as work:
+            assert work.connection.execute("SELECT current_schema() AS name").fetchone() == {"name": "public"}
+    finally:
+        elsewhere.database.close()
+
+
+@pytest.mark.integration
+def test_an_object_that_is_there_is_not_replaced(service: Imaging) -> None:
+    assert service.images.put_new("tenant-a/images/1.png", b"first", "image/png")
+    assert not service.images.put_new("tenant-a/images/1.png", b"second", "image/png")
+    assert service.images.get("tenant-a/images/1.png") == b"first"
+
+
+def test_what_sqs_refuses_is_taken_out_of_reasons() -> None:
+    assert sendable("a\x00b\x1fc\ud800d\ufffee\tf\ng \U0001f363 ü") == "a b c d e\tf\ng \U0001f363 ü"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "",
+        "00-" + "x" * 32 + "-" + "1" * 16 + "-01",
+        "00-" + "0" * 32 + "-" + "1" * 16 + "-01",
+        "00-" + "1" * 32 + "-" + "1" * 15 + "-01",
+    ],
+)
+def test_a_malformed_trace_is_not_carried_on(given: str | None) -> None:
+    made = child_span(given)
+    assert child_span(made).split("-")[1] == made.split("-")[1]
+    assert not given or given.split("-")[1] not in made
+
+
+def test_a_trace_goes_on() -> None:
+    assert child_span("00-" + "ab" * 16 + "-" + "12" * 8 + "-01").split("-")[1] == "ab" * 16

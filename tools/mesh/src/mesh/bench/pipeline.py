@@ -1,0 +1,127 @@
+"""All that needs a running mesh: delivery, one picture, a hundred pictures, memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from mesh.bench.delivery import measure_delivery
+from mesh.bench.drawing import Kind, draw
+from mesh.bench.figures import Figure, Section
+from mesh.bench.processes import Usage, usage, watching_peak
+from mesh.bench.standing import Report, Standing, standing_mesh
+from mesh.bench.uploads import Journey, travel, travel_together
+from mesh.client import Api
+
+ONE_PICTURE_LIMIT_S: Final = 1.5
+_MB: Final = 1e6
+_WARM_UP: Final = 3
+#: Of a hundred pictures, how many are photos; the others are screenshots.
+_PHOTO_SHARE: Final = 0.2
+
+
+def measure_pipeline(
+    report: Report, *, running: bool = False, events: int = 100, single: int = 15, crowd: int = 100
+) -> list[Section]:
+    """Measure the mesh that runs here, or one of its own. Raises LostPictureError, TimeoutError, LocalMeshError."""
+    with (
+        standing_mesh(report, running=running) as mesh,
+        tempfile.TemporaryDirectory(prefix="collections-pictures-") as folder,
+    ):
+        idle = usage(mesh.settings.paths)
+        report("events to a handler")
+        sections = [measure_delivery(mesh, events)]
+        with mesh.new_user() as api:
+            report("one picture at a time")
+            sections.append(_one_at_a_time(api, single, Path(folder)))
+            sections += _together(mesh, api, crowd, Path(folder), idle, report)
+            for item in api.items() if running else ():
+                api.delete(item["id"])
+    return sections
+
+
+def _one_at_a_time(api: Api, count: int, folder: Path) -> Section:
+    for number in range(_WARM_UP):
+        travel(api, draw(Kind.SCREENSHOT, -1 - number, folder))
+    figures: list[Figure] = []
+    for kind in Kind:
+        pictures = [draw(kind, number, folder) for number in range(count)]
+        journeys = [travel(api, picture) for picture in pictures]
+        seconds = median(journey.seconds for journey in journeys)
+        figures.append(Figure(kind, "upload to searchable, p50", seconds, "s", limit=ONE_PICTURE_LIMIT_S))
+        figures.append(Figure(kind, "slowest", max(journey.seconds for journey in journeys), "s"))
+        figures += [Figure(kind, stage, value * 1000, "ms", note="p50") for stage, value in _stages(journeys)]
+    return Section(
+        "One picture",
+        tuple(figures),
+        notes=(
+            f"{count} of each kind, one after the other, by one user; {_WARM_UP} before them warm the functions up",
+            "searchable: its status says so and a hybrid search has returned it",
+        ),
+    )
+
+
+def _stages(journeys: Sequence[Journey]) -> Iterable[tuple[str, float]]:
+    for stage in journeys[0].stages:
+        yield stage, median(journey.stages[stage] for journey in journeys)
+
+
+def _together(
+    mesh: Standing, api: Api, count: int, folder: Path, idle: Usage, report: Report
+) -> list[Section]:
+    photos = round(count * _PHOTO_SHARE)
+    report(f"drawing {count} pictures")
+    pictures = [draw(Kind.PHOTO if number < photos else Kind.SCREENSHOT, 1000 + number, folder) for number in range(count)]
+    pictures = [pictures[(number * 37) % count] for number in range(count)]  # the photos spread among the others
+    report(f"{count} pictures at once")
+    before = usage(mesh.settings.paths)
+    with watching_peak(mesh.settings.paths) as peak:
+        result = travel_together(api, pictures)
+        after = usage(mesh.settings.paths)
+    dead = mesh.dead_letters()
+    subject = f"{count} pictures"
+    figures = [
+        Figure(subject, "throughput", count / result.seconds, "pictures/s"),
+        Figure(subject, "all searchable after", result.seconds, "s", note=f"uploaded after {result.uploading_s:.1f} s"),
+        Figure(subject, "lost", 0, "", limit=0, note="each one found by a search for its own headline"),
+        Figure(subject, "dead letters", dead, "", limit=0),
+        *(Figure(subject, stage, value, "s", note="p50, waiting included") for stage, value in result.medians().items()),
+    ]
+    spent = {group: seconds - before.cpu_s.get(group, 0) for group, seconds in after.cpu_s.items()}
+    total = sum(spent.values())
+    costs = [
+        Figure(group, "processor time", seconds, "s", note=f"{seconds / total:.0%}, {seconds / count * 1000:.0f} ms a picture")
+        for group, seconds in sorted(spent.items(), key=lambda entry: -entry[1])
+        if seconds >= 0.01 * total
+    ]
+    costs.insert(0, Figure("all", "processor time", total, "s", note=f"{total / result.seconds:.1f} processors busy"))
+    mix = f"{photos} photos of 12 megapixels, {count - photos} screenshots of 1280 x 800, four uploads at a time"
+    return [
+        Section(f"{count} pictures at once", tuple(figures), notes=(mix,)),
+        Section("Where the time goes", tuple(costs), notes=("until the last picture was searchable, searches included",)),
+        _memory(idle, peak.usage),
+    ]
+
+
+def _memory(idle: Usage, peak: Usage) -> Section:
+    figures = [
+        Figure(name, "memory", sum(use.memory.values()) / _MB, "MB", note=f"{len(use.memory)} groups")
+        for name, use in (("idle", idle), ("peak", peak))
+    ]
+    for name, use in (("idle", idle), ("peak", peak)):
+        workers = {group: size for group, size in use.memory.items() if group.startswith("worker ")}
+        for group in ("postgres", "emulator", "providers"):
+            figures.append(Figure(name, group, use.memory.get(group, 0) / _MB, "MB"))
+        largest = ", ".join(
+            f"{group.removeprefix('worker ')} {size / _MB:.0f}"
+            for group, size in sorted(workers.items(), key=lambda entry: -entry[1])[:5]
+        )
+        figures.append(Figure(name, "workers of functions", sum(workers.values()) / _MB, "MB", note=largest))
+    return Section(
+        "Memory",
+        tuple(figures),
+        notes=("RSS: pages that processes share count in each, Postgres' buffers above all", "idle: just provisioned"),
+    )
