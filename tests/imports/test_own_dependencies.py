@@ -1,7 +1,6 @@
 """What a service declares is enough: its package, built for this machine, is all that its handlers are given."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
+def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The package as it would be shipped, but for this machine and without compiled modules."""
     folder = tmp_path_factory.mktemp("packages") / service
     dependencies = dependencies_of(service)
@@ -34,7 +33,7 @@ def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         pytest.skip(f"NOT TESTED: the registry cannot be reached and the cache does not hold everything: {error}")
     add_own_code(dependencies, folder)
     trim(folder)
-    yield Built(service, folder)
+    return Built(service, folder)
 
 
 @pytest.mark.integration

@@ -6,7 +6,8 @@ documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
 
 from contracts.contract import Contract, Part
 from contracts.envelope import Event, new_event, replayed
-from contracts.errors import ContractError, InvalidEventError, UnknownEventError, Violation
+from contracts.errors import ContractError, InvalidEventError, NoUpcasterError, UnknownEventError, Violation
+from contracts.personal import Personal
 from contracts.registry import REGISTRY, Registry
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "ContractError",
     "Event",
     "InvalidEventError",
+    "NoUpcasterError",
     "Part",
+    "Personal",
     "Registry",
     "UnknownEventError",
     "Violation",

@@ -1,43 +1,44 @@
 """Facts about descriptions, told by the analysis service. The subject is the item's id."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from contracts.contract import Contract, Part
+from contracts.personal import Personal
 
 
 class MediaMetadata(Part):
     """Who posted the picture and what it is tagged with, as far as the picture shows it."""
 
-    original_poster: str | None = None
-    tagged_accounts: tuple[str, ...] = ()
-    location_tags: tuple[str, ...] = ()
-    audio_source: str | None = None
-    hashtags: tuple[str, ...] = ()
+    original_poster: Annotated[str | None, Personal()] = None
+    tagged_accounts: Annotated[tuple[str, ...], Personal()] = ()
+    location_tags: Annotated[tuple[str, ...], Personal()] = ()
+    audio_source: Annotated[str | None, Personal()] = None
+    hashtags: Annotated[tuple[str, ...], Personal()] = ()
 
 
 class ImageDetails(Part):
     """What is seen and read in the picture."""
 
-    extracted_text: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
-    themes: tuple[str, ...] = ()
-    emotions: tuple[str, ...] = ()
-    vibes: tuple[str, ...] = ()
-    visual_hierarchy: tuple[str, ...] = ()
-    key_interest: str | None = None
-    likely_source: str | None = None
+    extracted_text: Annotated[tuple[str, ...], Personal()] = ()
+    objects: Annotated[tuple[str, ...], Personal()] = ()
+    themes: Annotated[tuple[str, ...], Personal()] = ()
+    emotions: Annotated[tuple[str, ...], Personal()] = ()
+    vibes: Annotated[tuple[str, ...], Personal()] = ()
+    visual_hierarchy: Annotated[tuple[str, ...], Personal()] = ()
+    key_interest: Annotated[str | None, Personal()] = None
+    likely_source: Annotated[str | None, Personal()] = None
 
 
 class Description(Part):
     """The structured description of one picture (`raw_response` of the HTTP API)."""
 
-    category: str = Field(min_length=1)
-    subcategories: tuple[str, ...] = ()
-    headline: str = ""
-    summary: str = ""
+    category: Annotated[str, Personal()] = Field(min_length=1)
+    subcategories: Annotated[tuple[str, ...], Personal()] = ()
+    headline: Annotated[str, Personal()] = ""
+    summary: Annotated[str, Personal()] = ""
     media_metadata: MediaMetadata = MediaMetadata()
     image_details: ImageDetails = ImageDetails()
 
@@ -51,7 +52,7 @@ class ItemAnalyzed(Contract):
     analysis_id: str = Field(min_length=1)
     version: int = Field(ge=1)
     filename: str = Field(description="The stored name of the original, `{item_id}.{ext}`.")
-    original_filename: str
+    original_filename: Annotated[str, Personal()]
     description: Description
     provider: str
     model: str
@@ -79,7 +80,7 @@ class AnalysisFailed(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     reason: AnalysisFailure
-    detail: str
+    detail: Annotated[str, Personal()]
     attempts: int = Field(ge=1)
     provider: str
     model: str

@@ -1,21 +1,21 @@
 """Facts about conversations, told by the chat service. The subject is the session's id."""
 
-from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.contract import Contract, Part
+from contracts.contract import Contract, Part, Timestamp
+from contracts.personal import Personal
 
 
 class ChatMessage(Part):
     """One message as the history shows it."""
 
     role: Literal["user", "assistant"]
-    content: str
-    timestamp: datetime
-    search_results: tuple[dict[str, Any], ...] | None = None
-    tools_used: tuple[dict[str, Any], ...] | None = None
+    content: Annotated[str, Personal()]
+    timestamp: Timestamp
+    search_results: Annotated[tuple[dict[str, Any], ...] | None, Personal()] = None
+    tools_used: Annotated[tuple[dict[str, Any], ...] | None, Personal()] = None
 
 
 class TurnCompleted(Contract):

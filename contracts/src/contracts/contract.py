@@ -5,7 +5,9 @@ A contract is the payload (`data`) of one event type at one schema version. Type
 """
 
 import re
-from typing import Annotated, ClassVar
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, ClassVar, LiteralString
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, NaiveDatetime, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -17,25 +19,28 @@ _ZONED = re.compile(rf"^{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$")
 _LOCAL = re.compile(rf"^{_CLOCK}$")
 
 
-def _written_with_zone(value: object) -> object:
+def _written_as(pattern: re.Pattern[str], rule: LiteralString, message: LiteralString) -> BeforeValidator:
     # pydantic also takes Unix time, a space for the T, and times without seconds: none of it is RFC 3339.
-    if isinstance(value, str) and not _ZONED.match(value):
-        raise PydanticCustomError("date-time", "Input should be an RFC 3339 date-time with a zone")
-    return value
+    def read(value: object) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and pattern.match(value):
+            with suppress(ValueError):  # the 30th of February; its own message would quote it
+                return datetime.fromisoformat(value)
+        raise PydanticCustomError(rule, message)
 
-
-def _written_without_zone(value: object) -> object:
-    if isinstance(value, str) and not _LOCAL.match(value):
-        raise PydanticCustomError("local-date-time", "Input should be a date and time without a zone")
-    return value
+    return BeforeValidator(read)
 
 
 #: A moment; on the wire an RFC 3339 date-time.
-Timestamp = Annotated[AwareDatetime, BeforeValidator(_written_with_zone)]
+Timestamp = Annotated[
+    AwareDatetime,
+    _written_as(_ZONED, "date-time", "Input should be an RFC 3339 date-time with a zone"),
+]
 #: What a clock showed somewhere; on the wire ISO 8601 without a zone, which is no `date-time` of JSON Schema.
 LocalTime = Annotated[
     NaiveDatetime,
-    BeforeValidator(_written_without_zone),
+    _written_as(_LOCAL, "local-date-time", "Input should be a date and time without a zone"),
     WithJsonSchema({"type": "string", "pattern": _LOCAL.pattern}),
 ]
 

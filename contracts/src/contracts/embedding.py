@@ -4,11 +4,12 @@ import base64
 import struct
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from contracts.contract import Contract
+from contracts.personal import Personal
 
 
 def encode_vector(values: Sequence[float]) -> str:
@@ -34,7 +35,8 @@ class ItemEmbedded(Contract):
     event_type: ClassVar[str] = "collections.embedding.item-embedded.v1"
     schema_version: ClassVar[str] = "1.0"
 
-    vector: str = Field(description="Little-endian float32 values, base64.")
+    # Personal, for a text can be guessed from its vector.
+    vector: Annotated[str, Personal()] = Field(description="Little-endian float32 values, base64.")
     dimensions: int = Field(gt=0)
     model: str
     analysis_id: str
@@ -63,7 +65,7 @@ class EmbeddingFailed(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     reason: EmbeddingFailure
-    detail: str
+    detail: Annotated[str, Personal()]
     analysis_version: int = Field(ge=1)
     attempts: int = Field(ge=1)
 

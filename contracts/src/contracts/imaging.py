@@ -1,12 +1,12 @@
 """Facts about pictures, told by the imaging service. The subject is the item's id."""
 
-from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from contracts.contract import Contract, Part
+from contracts.contract import Contract, LocalTime, Part
+from contracts.personal import Personal
 
 
 class RenditionKind(StrEnum):
@@ -40,13 +40,13 @@ class Exif(Part):
     camera_make: str | None = None
     camera_model: str | None = None
     lens_model: str | None = None
-    taken_at: datetime | None = Field(default=None, description="The camera's local time; no zone is known.")
+    taken_at: LocalTime | None = Field(default=None, description="The camera's local time; no zone is known.")
     exposure_time: float | None = Field(default=None, description="Seconds.")
     f_number: float | None = None
     iso: int | None = None
     focal_length: float | None = Field(default=None, description="Millimetres.")
     software: str | None = None
-    location: Location | None = None
+    location: Annotated[Location | None, Personal()] = None
 
 
 class ImageProcessed(Contract):
@@ -56,7 +56,7 @@ class ImageProcessed(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     filename: str = Field(description="The stored name of the original, `{item_id}.{ext}`.")
-    original_filename: str
+    original_filename: Annotated[str, Personal()]
     media_type: str = Field(description="Of the original.")
     sha256: str = Field(description="Of the original's bytes.", pattern="^[0-9a-f]{64}$")
     width: int = Field(description="Pixels, after EXIF orientation.", gt=0)

@@ -1,11 +1,12 @@
 """Facts about items, told by the ingest service. The subject is the item's id."""
 
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from contracts.contract import Contract
+from contracts.personal import Personal
 
 
 class ItemUploaded(Contract):
@@ -15,7 +16,7 @@ class ItemUploaded(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     filename: str = Field(description="The stored name, `{item_id}.{ext}`.", min_length=1)
-    original_filename: str = Field(description="The name the user gave.")
+    original_filename: Annotated[str, Personal()] = Field(description="The name the user gave.")
     key: str = Field(description="The original's object key in the images bucket.", min_length=1)
     media_type: str = Field(description="Found in the bytes, never taken from the name.")
     size: int = Field(description="Bytes.", gt=0)
@@ -45,7 +46,7 @@ class UploadRejected(Contract):
     event_type: ClassVar[str] = "collections.ingest.upload-rejected.v1"
     schema_version: ClassVar[str] = "1.0"
 
-    original_filename: str
+    original_filename: Annotated[str, Personal()]
     size: int = Field(description="Bytes that arrived.", ge=0)
     reason: UploadRejection
     detail: str = Field(description="One sentence for the user.")

@@ -2,38 +2,74 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from contracts import analysis, chat, embedding, imaging, ingest, sessions
-from contracts.contract import TYPE_PATTERN, Contract
-from contracts.envelope import EXTENSIONS, Event, read_cloudevent, validate
+from contracts import analysis, chat, embedding, imaging, ingest, retired, sessions
+from contracts.contract import TYPE_PATTERN, Contract, fact_of
+from contracts.envelope import Event, envelope_problems, read_cloudevent
 from contracts.errors import InvalidEventError, UnknownEventError, Violation
+from contracts.upcasters import UPCASTERS
+from contracts.upcasting import Upcaster, chain, upcast
+from contracts.validation import validate
+
+T = TypeVar("T", bound=Contract)
 
 
 class Registry:
-    """Contracts by event type. Building one proves the law of names."""
+    """Contracts by event type: living ones, which are published, and retired ones, which are only read.
 
-    def __init__(self, contracts: Iterable[type[Contract]]) -> None:
+    Building one proves the law of names, that a fact has one living major, and that a chain of upcasters leads from
+    every retired major to it.
+    """
+
+    def __init__(
+        self,
+        contracts: Iterable[type[Contract]],
+        retired: Iterable[type[Contract]] = (),
+        upcasters: Mapping[str, Upcaster] = UPCASTERS,
+    ) -> None:
         self._contracts: dict[str, type[Contract]] = {}
+        self._newest: dict[str, type[Contract]] = {}
+        self._upcasters = upcasters
         for contract in contracts:
-            name = TYPE_PATTERN.match(contract.event_type)
-            if name is None:
-                raise ValueError(f"{contract.__name__}: {contract.event_type!r} breaks the naming law")
-            if contract.schema_version.split(".")[0] != name["major"]:
-                raise ValueError(f"{contract.__name__}: version {contract.schema_version} is not of {name['major']}.x")
-            if contract.event_type in self._contracts:
-                raise ValueError(f"{contract.event_type} is declared twice")
-            self._contracts[contract.event_type] = contract
+            self._add(contract)
+            if contract.fact() in self._newest:
+                raise ValueError(f"{contract.fact()} has two living majors")
+            self._newest[contract.fact()] = contract
+        self._living = tuple(self._contracts.values())
+        for contract in retired:
+            self._add(contract)
+            chain(contract.event_type, self.newest(contract.event_type).event_type, upcasters)
+
+    def _add(self, contract: type[Contract]) -> None:
+        name = TYPE_PATTERN.match(contract.event_type)
+        if name is None:
+            raise ValueError(f"{contract.__name__}: {contract.event_type!r} breaks the naming law")
+        if contract.schema_version.split(".")[0] != name["major"]:
+            raise ValueError(f"{contract.__name__}: version {contract.schema_version} is not of {name['major']}.x")
+        if contract.event_type in self._contracts:
+            raise ValueError(f"{contract.event_type} is declared twice")
+        self._contracts[contract.event_type] = contract
 
     def __iter__(self) -> Iterator[type[Contract]]:
-        return iter(self._contracts.values())
+        """The living contracts."""
+        return iter(self._living)
 
     def types(self) -> tuple[str, ...]:
-        """Every event type, sorted."""
-        return tuple(sorted(self._contracts))
+        """Every event type that is published, sorted."""
+        return tuple(sorted(contract.event_type for contract in self._living))
+
+    def retired(self) -> tuple[type[Contract], ...]:
+        """Majors that nobody publishes any more; stored events, archives and dead letters hold them for ever."""
+        return tuple(contract for contract in self._contracts.values() if contract not in self._living)
+
+    def majors(self, event_type: str) -> tuple[type[Contract], ...]:
+        """All majors of the type's fact, oldest first."""
+        found = [contract for contract in self._contracts.values() if contract.fact() == fact_of(event_type)]
+        return tuple(sorted(found, key=lambda contract: contract.major()))
 
     def contract(self, event_type: str) -> type[Contract]:
-        """The contract of a type.
+        """The contract of a type, living or retired.
 
         Raises:
             UnknownEventError: there is none.
@@ -43,17 +79,46 @@ class Registry:
         except KeyError:
             raise UnknownEventError(event_type) from None
 
+    def newest(self, event_type: str) -> type[Contract]:
+        """The living contract of the type's fact.
+
+        Raises:
+            UnknownEventError: there is none.
+        """
+        try:
+            return self._newest[fact_of(event_type)]
+        except KeyError:
+            raise UnknownEventError(event_type) from None
+
+    def admit(self, event: Event[Contract]) -> None:
+        """Let an event be published: its payload is the living contract of its type, not something that resembles it.
+
+        Raises:
+            UnknownEventError: it is not.
+        """
+        if self._newest.get(event.data.fact()) is not type(event.data):
+            raise UnknownEventError(event.type)
+
     def read(self, document: Mapping[str, Any]) -> Event[Contract]:
-        """A document of the wire as a typed event: first the envelope (CloudEvents SDK), then the contract.
+        """A document of the wire or a store as a typed event of the newest major. Raises like `read_as`."""
+        event_type = document.get("type")
+        newest = self._newest.get(fact_of(event_type)) if isinstance(event_type, str) else None
+        return self.read_as(document, newest or Contract)
+
+    def read_as(self, document: Mapping[str, Any], understood: type[T]) -> Event[T]:
+        """A document of any major of a fact as a typed event of the version that the reader understands.
+
+        First the envelope (CloudEvents SDK), then the contract it was written under, then the upcasters.
 
         Raises:
             UnknownEventError: no contract of its type.
+            NoUpcasterError: it is of another fact or of a newer major than is understood.
             InvalidEventError: it breaks the envelope or the contract.
         """
         attributes = {name: value for name, value in document.items() if name != "data"}
         event_type = attributes.get("type")
         data = document.get("data")
-        problems = _envelope_problems(attributes, data)
+        problems = envelope_problems(attributes, data)
         if problems:
             raise InvalidEventError(str(event_type) if event_type else None, tuple(problems))
         attributes["time"] = datetime.fromisoformat(attributes["time"])
@@ -73,35 +138,15 @@ class Registry:
             traceparent=attributes.get("traceparent"),
             replay_id=attributes.get("replayid"),
             replay_for=attributes.get("replayfor"),
-            data=validate(contract, data),
+            data=self._payload(contract, data, understood),
         )
 
-
-def _envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Violation]:
-    """What our envelope asks beyond CloudEvents: the required extensions, a subject, a JSON object as data."""
-    problems = [
-        Violation("missing", f"/{name}", f"{name} is required")
-        for name in ("id", "type", "source", "subject", "time", "tenantid", "correlationid", "dataschema")
-        if not attributes.get(name)
-    ]
-    problems += [
-        Violation("string", f"/{name}", f"{name} is text")
-        for name, value in attributes.items()
-        if name in {"id", "type", "source", "subject", "time", *EXTENSIONS} and not isinstance(value, str)
-    ]
-    if not isinstance(data, Mapping):
-        problems.append(Violation("object", "/data", "data is a JSON object"))
-    if not problems and not str(attributes.get("sequence", "0")).isdigit():
-        problems.append(Violation("sequence", "/sequence", "sequence is a whole number"))
-    if not problems:
-        try:
-            zone = datetime.fromisoformat(attributes["time"]).tzinfo
-        except ValueError:
-            problems.append(Violation("time", "/time", "time is RFC 3339"))
-        else:
-            if zone is None:
-                problems.append(Violation("time", "/time", "time carries a zone"))
-    return problems
+    def _payload(self, written: type[Contract], data: object, understood: type[T]) -> T:
+        payload = validate(written, data)
+        if isinstance(payload, understood):
+            return payload
+        document = payload.model_dump(mode="json", exclude_none=True)
+        return validate(understood, upcast(written.event_type, document, understood, self._upcasters))
 
 
 REGISTRY = Registry(
@@ -120,5 +165,6 @@ REGISTRY = Registry(
         chat.TurnCompleted,
         sessions.SessionDeleted,
         sessions.SessionExpired,
-    )
+    ),
+    retired.CONTRACTS,
 )

@@ -1,8 +1,7 @@
 """Pictures become descriptions: through the real SDKs, into a real database, under every fault a provider has."""
 
-import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from analysis import repository
 from contracts import Contract, Event, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
 from contracts.ingest import ItemDeleted
+from localmesh.testing import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -191,21 +191,20 @@ def test_a_deleted_item_stays_deleted_in_any_order(running: Any, deleted: Delete
 def test_an_item_deleted_while_the_model_looks_at_it_is_not_described(
     running: Any, providers: Any, deleted: Deleted
 ) -> None:
-    providers.fault(provider="anthropic", kind="slow", delay_s=1.5, count=1)
+    providers.fault(provider="anthropic", kind="slow", delay_s=30, count=1)
     event = running.upload("alice")
-    worker = threading.Thread(target=running.hear, args=(event,))
-    worker.start()
-    other = type(running.service)(running.service.settings)  # one connection serves one thread
-    deadline = time.monotonic() + 10
-    while not other.database.connection().execute("SELECT 1 FROM pictures").fetchone():
-        assert time.monotonic() < deadline
-    gone = deleted("alice", event.subject)
-    with other.work.applying(gone) as work:
-        work.bury(gone)
-        repository.forget(work.connection, "alice", event.subject)
-    other.database.close()
-    assert providers.requests("anthropic") == [], "the model has answered already; nothing is proved"
-    worker.join()
+    other = running.again().service
+    with ThreadPoolExecutor(1) as worker:
+        heard = worker.submit(running.hear, event)
+        eventually(providers.struck)
+        gone = deleted("alice", event.subject)
+        with other.work.applying(gone) as work:
+            work.bury(gone)
+            repository.forget(work.connection, "alice", event.subject)
+        other.database.close()
+        assert providers.requests("anthropic") == [], "the model has answered already; nothing is proved"
+        providers.release()
+        assert heard.result() == 0
     assert len(providers.requests("anthropic")) == 1
     assert running.said("alice", event.subject) == []
 

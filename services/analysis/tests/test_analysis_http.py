@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from analysis import entries, repository
-from chassis.http import HttpEntry
+from analysis import repository
 from contracts.analysis import AnalysisRequested, ItemAnalyzed
+from localmesh.testing import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +62,7 @@ def test_nobody_sees_anothers_analyses(running: Any) -> None:
 def test_a_picture_on_its_way_is_waited_for(start: Callable[..., Any]) -> None:
     running = start(picture_wait_s=20)
     event = running.upload("alice")
-    other = type(running.service)(running.service.settings)
+    other = running.again().service
 
     def arrive() -> None:
         with other.work.on("alice", event.subject) as work:
@@ -81,17 +82,14 @@ def test_an_analysis_under_way_is_not_paid_for_twice(running: Any, providers: An
     """The usual client uploads and then asks for the analysis that upload has started."""
     providers.fault(provider="anthropic", kind="slow", delay_s=1.5, count=1)
     event = running.upload("alice")
-    worker = threading.Thread(target=running.hear, args=(event,))
-    worker.start()
-    service = type(running.service)(running.service.settings)  # one connection serves one thread
-    asking = type(running)(service, None, HttpEntry(entries.api(service)))
-    deadline = time.monotonic() + 10
-    leased = "SELECT 1 FROM pictures WHERE analyzing_until > now()"
-    while not service.database.connection().execute(leased).fetchone():
-        assert time.monotonic() < deadline
-    answer = asking.request("POST", f"/items/{event.subject}/analyze", "alice")
-    worker.join()
-    service.database.close()
+    asking = running.again()
+    with ThreadPoolExecutor(1) as worker:
+        heard = worker.submit(running.hear, event)
+        leased = "SELECT 1 FROM pictures WHERE analyzing_until > now()"
+        eventually(lambda: asking.service.database.connection().execute(leased).fetchone())
+        answer = asking.request("POST", f"/items/{event.subject}/analyze", "alice")
+        assert heard.result() == 0
+    asking.service.database.close()
     assert (answer.status, answer.body["version"]) == (200, 1)
     assert len(providers.requests("anthropic")) == 1
 

@@ -19,6 +19,7 @@ from localmesh.providers.request_log import RequestLog, digest, telling_headers
 
 _TIMEOUT_S = 600.0
 _SLOW_S = 2.0
+_LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,15 @@ class Exchange:
         """A Starlette endpoint that speaks the dialect."""
 
         async def serve(request: Request) -> Response:
-            started, raw, record = time.perf_counter(), await request.body(), _Record()
+            started, begun = time.perf_counter(), self.log.begin()
+            raw, record = await request.body(), _Record()
             try:
                 response = await self._answer(request, raw, dialect, work, record)
                 record.status = response.status_code
                 return response
             finally:
                 self.log.add(
+                    begun,
                     method=request.method,
                     path=request.url.path,
                     provider=dialect.provider,
@@ -101,10 +104,10 @@ class Exchange:
             if _authentication(request) is None:
                 raise UnauthorizedError("no API key: send it as `Authorization: Bearer` or `x-api-key`")
             record.body = _parsed(raw)
-            fault = self.faults.strike(dialect.provider, raw)
+            cleared, fault = self.faults.cleared, self.faults.strike(dialect.provider, raw)
             if fault is not None:
                 record.fault = fault.kind if fault.kind != "status" else f"status {fault.status}"
-                failed = await _failing(request, fault, dialect)
+                failed = await _failing(request, fault, dialect, lambda: self.faults.cleared != cleared)
                 if failed is not None:
                     return failed
             kind = fault.kind if fault else None
@@ -143,24 +146,26 @@ def _text(body: Any, name: str) -> str | None:  # noqa: ANN401 # any JSON value
     return value if isinstance(value, str) else None
 
 
-async def _failing(request: Request, fault: Fault, dialect: Dialect) -> Response | None:
+async def _failing(
+    request: Request, fault: Fault, dialect: Dialect, is_cleared: Callable[[], bool]
+) -> Response | None:
     """The response of a fault that replaces the answer; None after the delay of one that only slows it."""
     if fault.kind == "status":
         headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
         return _json(fault.status, dialect.error(fault.status, f"fault injected: {fault.status}", None), headers)
     if fault.kind == "timeout":
-        await _hold(request, _TIMEOUT_S if fault.delay_s is None else fault.delay_s)
+        await _hold(request, _TIMEOUT_S if fault.delay_s is None else fault.delay_s, is_cleared)
         return _json(504, dialect.error(504, "fault injected: time-out", None))
     if fault.kind == "slow":
-        await asyncio.sleep(_SLOW_S if fault.delay_s is None else fault.delay_s)
+        await _hold(request, _SLOW_S if fault.delay_s is None else fault.delay_s, is_cleared)
     return None
 
 
-async def _hold(request: Request, seconds: float) -> None:
-    """Says nothing for that long, or until the caller has gone."""
+async def _hold(request: Request, seconds: float, is_cleared: Callable[[], bool]) -> None:
+    """Says nothing for that long, or until the caller has gone or the faults are cleared."""
     deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0 and not await request.is_disconnected():
-        await asyncio.sleep(min(left, 0.1))
+    while (left := deadline - time.monotonic()) > 0 and not is_cleared() and not await request.is_disconnected():
+        await asyncio.sleep(min(left, _LOOK_S))
 
 
 def _json(status: int, body: JsonObject, headers: dict[str, str] | None = None) -> Response:

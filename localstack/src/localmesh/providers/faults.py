@@ -15,6 +15,7 @@ class Fault(BaseModel):
 
     status: the answer is an error of that status in the provider's format, with `retry_after` if given.
     timeout: no answer within `delay_s` (default 600), then 504. slow: the answer comes `delay_s` (default 2) later.
+    Clearing the faults ends both delays.
     malformed: structured output breaks off in the middle; without structured output the HTTP body does.
     refusal: the model declines; Anthropic and OpenAI only, others are untouched.
     """
@@ -57,7 +58,13 @@ class FaultBook:
 
     def __init__(self) -> None:
         self._armed: list[ArmedFault] = []
+        self._cleared = 0
         self._lock = threading.Lock()
+
+    @property
+    def cleared(self) -> int:
+        """How often the book was cleared: whoever is held up by a fault goes on when this changes."""
+        return self._cleared
 
     def add(self, fault: Fault) -> ArmedFault:
         armed = ArmedFault(id=uuid.uuid4().hex[:12], fault=fault, remaining=fault.count, applied=0)
@@ -73,6 +80,7 @@ class FaultBook:
     def clear(self) -> int:
         with self._lock:
             count, self._armed = len(self._armed), []
+            self._cleared += 1
         return count
 
     def strike(self, provider: Provider, body: bytes) -> Fault | None:

@@ -55,10 +55,17 @@ class RequestLog:
     def __init__(self) -> None:
         self._entries: deque[LoggedRequest] = deque(maxlen=_KEPT)
         self._count = 0
+        self._cleared = 0
         self._lock = threading.Lock()
 
-    def add(self, **fields: Any) -> None:  # noqa: ANN401 # validated by the model
+    def begin(self) -> int:
+        """For `add`, when the request comes: what began before the log was cleared does not enter it afterwards."""
+        return self._cleared
+
+    def add(self, begun: int, **fields: Any) -> None:  # noqa: ANN401 # validated by the model
         with self._lock:
+            if begun != self._cleared:
+                return
             self._count += 1
             self._entries.append(LoggedRequest(number=self._count, time=datetime.now(UTC), **fields))
 
@@ -72,6 +79,7 @@ class RequestLog:
         with self._lock:
             count = len(self._entries)
             self._entries.clear()
+            self._cleared += 1
         return count
 
 

@@ -29,18 +29,13 @@ def provision_tables(context: Context) -> None:
 
 def _provision(context: Context, name: str, table: Table) -> None:
     dynamodb = context.clients.dynamodb
-    indexes = [_index(label, index.partition_key, index.sort_key) for label, index in table.indexes.items()]
     description = _describe(context, name)
     if description is None:
-        keys = _keys(table.partition_key, table.sort_key)
-        wanted: dict[str, Any] = {"KeySchema": keys, "AttributeDefinitions": _attributes(table)}
-        if indexes:
-            wanted["GlobalSecondaryIndexes"] = indexes
-        dynamodb.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **wanted)
+        dynamodb.create_table(TableName=name, **table_definition(table))
         context.note("table", name, Action.CREATED)
     else:
         present = {index["IndexName"] for index in description.get("GlobalSecondaryIndexes", [])}
-        for index in indexes:
+        for index in _indexes(table):
             if index["IndexName"] not in present:
                 _wait_active(context, name)
                 addition: dict[str, Any] = {
@@ -52,6 +47,18 @@ def _provision(context: Context, name: str, table: Table) -> None:
     _wait_active(context, name)
     if table.ttl:
         _time_to_live(context, name, table.ttl)
+
+
+def table_definition(table: Table) -> dict[str, Any]:
+    """Keyword arguments of CreateTable for what a manifest declares, all but the name and the time to live."""
+    wanted: dict[str, Any] = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": _keys(table.partition_key, table.sort_key),
+        "AttributeDefinitions": _attributes(table),
+    }
+    if table.indexes:
+        wanted["GlobalSecondaryIndexes"] = _indexes(table)
+    return wanted
 
 
 def _time_to_live(context: Context, name: str, attribute: str) -> None:
@@ -86,8 +93,15 @@ def _keys(partition: str, sort: str | None) -> list[dict[str, str]]:
     return [*keys, {"AttributeName": sort, "KeyType": "RANGE"}] if sort else keys
 
 
-def _index(name: str, partition: str, sort: str | None) -> dict[str, Any]:
-    return {"IndexName": name, "KeySchema": _keys(partition, sort), "Projection": {"ProjectionType": "ALL"}}
+def _indexes(table: Table) -> list[dict[str, Any]]:
+    return [
+        {
+            "IndexName": name,
+            "KeySchema": _keys(index.partition_key, index.sort_key),
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for name, index in table.indexes.items()
+    ]
 
 
 def _attributes(table: Table) -> list[dict[str, str]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 import pytest
@@ -20,8 +20,11 @@ from chassis import aws
 from localmesh.emulator import Emulator
 from localmesh.paths import REPOSITORY
 from localmesh.provision.tables import table_definition
-from localmesh.testing.schemas import SchemaTemplates, ServiceSchema
+from localmesh.testing.schemas import SchemaPool, ServiceSchema
 from manifests import load_manifests
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,11 @@ class Deployment:
     def put_secret(self, name: str, value: str) -> None:
         """Make or change a secret of the service."""
         path = f"{self.settings['parameter_prefix']}/{name}"
-        boto3.client("ssm").put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
+        _ssm().put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
 
     def delete_secret(self, name: str) -> None:
         """Forget a secret of the service."""
-        boto3.client("ssm").delete_parameter(Name=f"{self.settings['parameter_prefix']}/{name}")
+        _ssm().delete_parameter(Name=f"{self.settings['parameter_prefix']}/{name}")
 
 
 class Deploy(Protocol):
@@ -56,7 +59,7 @@ class Deploy(Protocol):
 
 @contextmanager
 def deployed(
-    templates: SchemaTemplates,
+    pool: SchemaPool,
     service: str,
     *,
     secret_names: Iterable[str] = (),
@@ -65,7 +68,7 @@ def deployed(
     """Everything a service runs with, in the emulator that boto3's environment names. Only the schema ends again:
     the emulator forgets the rest when it ends."""
     mark = f"{service}-{secrets.token_hex(4)}"
-    with templates.copy(service, sources) as schema:
+    with pool.lend(service, sources) as schema:
         aws.events().create_event_bus(Name=f"bus-{mark}")
         aws.s3().create_bucket(Bucket=f"images-{mark}")
         own = {
@@ -116,10 +119,15 @@ def aws_variables(emulator: Emulator) -> dict[str, str]:
 
 
 @cache
-def forget_clients(_url: str) -> None:
+def _ssm() -> SSMClient:
+    return boto3.client("ssm")
+
+
+@cache
+def _forget_clients(_url: str) -> None:
     """Drop AWS clients that were made before there was an emulator; once, because making them costs much."""
     boto3.setup_default_session()
-    for made in (aws.events, aws.sqs, aws.s3):
+    for made in (aws.events, aws.sqs, aws.s3, _ssm):
         made.cache_clear()
 
 
@@ -128,11 +136,11 @@ def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None
     """AWS clients that name no endpoint reach the emulator, those of the service under test too."""
     for name, value in aws_variables(emulator).items():
         monkeypatch.setenv(name, value)
-    forget_clients(emulator.url)
+    _forget_clients(emulator.url)
 
 
 @pytest.fixture
-def deploy(schema_templates: SchemaTemplates, aws_environment: None) -> Iterator[Deploy]:
+def deploy(schema_pool: SchemaPool, aws_environment: None) -> Iterator[Deploy]:
     """Gives services what they run with; their schemas end with the test."""
     with ExitStack() as stack:
 
@@ -140,7 +148,7 @@ def deploy(schema_templates: SchemaTemplates, aws_environment: None) -> Iterator
             service: str, *, secret_names: Iterable[str] = (), sources: Sequence[Path] | None = None
         ) -> Deployment:
             return stack.enter_context(
-                deployed(schema_templates, service, secret_names=secret_names, sources=sources)
+                deployed(schema_pool, service, secret_names=secret_names, sources=sources)
             )
 
         yield make

@@ -45,15 +45,11 @@ class FreshDatabase:
 
 
 @contextmanager
-def database(server: Postgres, template: str = "template1") -> Iterator[FreshDatabase]:
-    """A copy of the template while the block runs. Nobody may be connected to the template meanwhile."""
+def database(server: Postgres) -> Iterator[FreshDatabase]:
+    """An empty database while the block runs."""
     name = f"test_{secrets.token_hex(6)}"
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
             yield FreshDatabase(server, name)
         finally:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from mesh.contracts.commands import app as contracts
+
 app = typer.Typer(
     name="mesh",
     help="Run and look after a local Collections mesh.",
@@ -18,6 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(contracts)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import random
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -22,7 +22,7 @@ from chassis import aws
 from chassis.errors import AlreadyAppliedError, PermanentError, TransientError
 from chassis.observability import MetricUnit, annotate, event_context, hash_tenant, logger, metrics
 from chassis.service import Service
-from contracts import REGISTRY, Contract, ContractError, Event, InvalidEventError
+from contracts import REGISTRY, Contract, ContractError, Event, InvalidEventError, NoUpcasterError, Violation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -70,10 +70,11 @@ def on(
 
 @dataclass(frozen=True, slots=True)
 class PoisonError(Exception):
-    """A message that no retry will mend."""
+    """A message that no retry will mend; `violations` are the broken rules of an event's contract and their places."""
 
     code: str
     detail: str
+    violations: tuple[Violation, ...] = ()
 
 
 class _BatchEntry(ABC):
@@ -164,7 +165,7 @@ class QueueConsumer(_BatchEntry, Generic[M]):
         try:
             message = self._read(record.body)
         except PoisonError as poison:
-            dead_letter(self._service, record, poison.code, poison.detail)
+            dead_letter(self._service, record, poison.code, poison.detail, poison.violations)
             return
         self._settle(record, lambda: self._handle(message))
 
@@ -174,17 +175,32 @@ class EventConsumer(_BatchEntry):
 
     def __init__(self, service: Service[Any], subscriptions: Sequence["Subscription[Any]"]) -> None:
         super().__init__(service)
-        self._subscriptions = {subscription.contract.event_type: subscription for subscription in subscriptions}
+        # Events of older majors of a fact reach the same handler, upcast to the contract that it understands.
+        self._subscriptions = {
+            event_type: subscription
+            for subscription in subscriptions
+            for event_type in understood_types(subscription.contract)
+        }
+        self._understood = {
+            event_type: subscription.contract for event_type, subscription in self._subscriptions.items()
+        }
+        self._decoded: dict[str, Event[Contract] | PoisonError] = {}
         self._prepare_fault: dict[str, TransientError] = {}
         self._unprepared: set[str] = set()
         self._applied: set[tuple[str, str]] = set()
 
     def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
-        self._look_ahead([_readable(record) for record in records])
+        self._decoded = {record["messageId"]: self._decode(record["body"]) for record in records}
+        self._look_ahead([event for event in self._decoded.values() if isinstance(event, Event)])
 
-    def _look_ahead(self, events: Sequence[Event[Contract] | None]) -> None:
+    def _decode(self, body: str) -> Event[Contract] | PoisonError:
+        try:
+            return decode(body, self._understood)
+        except PoisonError as poison:
+            return poison  # dealt with when its turn comes
+
+    def _look_ahead(self, readable: list[Event[Contract]]) -> None:
         """One look into the inbox for the whole batch, then the subscriptions' `prepare` on what is fresh."""
-        readable = [event for event in events if event is not None]
         self._prepare_fault = {}
         self._unprepared = set()
         self._applied = set()
@@ -211,13 +227,13 @@ class EventConsumer(_BatchEntry):
         return (event.id, event.replay_id or "") in self._applied
 
     def _handle_record(self, record: SQSRecord) -> None:
-        try:
-            event = decode(record.body)
-            subscription = self._subscriptions.get(event.type)
-            if subscription is None:
-                raise PoisonError("not-subscribed", f"nothing here handles {event.type}")
-        except PoisonError as poison:
-            dead_letter(self._service, record, poison.code, poison.detail)
+        event = self._decoded[record.message_id]
+        if isinstance(event, PoisonError):
+            dead_letter(self._service, record, event.code, event.detail, event.violations)
+            return
+        subscription = self._subscriptions.get(event.type)
+        if subscription is None:
+            dead_letter(self._service, record, "not-subscribed", f"nothing here handles {event.type}")
             return
         with event_context(
             correlation_id=event.correlation_id,
@@ -250,15 +266,23 @@ class EventConsumer(_BatchEntry):
         )
 
 
-def decode(body: str) -> Event[Contract]:
+def understood_types(contract: type[Contract]) -> tuple[str, ...]:
+    """Event types that a reader of the contract understands: its own, and older majors of the fact by upcasters."""
+    older = (major.event_type for major in REGISTRY.majors(contract.event_type) if major.major() < contract.major())
+    return (*older, contract.event_type)
+
+
+def decode(body: str, understood: Mapping[str, type[Contract]] = {}) -> Event[Contract]:
     """The CloudEvent in the EventBridge envelope that is an SQS message's body.
+
+    An event type that `understood` names is read as that contract, whatever its major; any other as its newest.
 
     Raises:
         PoisonError: it is not JSON, not an envelope, or not a valid event under a contract of ours.
     """
     try:
         envelope = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PoisonError("not-json", str(error)) from error
     detail = envelope.get("detail") if isinstance(envelope, dict) else None
     if not isinstance(detail, dict):
@@ -266,24 +290,15 @@ def decode(body: str) -> Event[Contract]:
     if envelope.get("detail-type") != detail.get("type") or envelope.get("source") != detail.get("source"):
         # The bus rule matched the envelope; an event that says otherwise inside went round somebody's permissions.
         raise PoisonError("mismatched-envelope", "the envelope's source or detail-type is not the event's")
+    contract = understood.get(str(detail.get("type")))
     try:
-        return REGISTRY.read(detail)
+        return REGISTRY.read(detail) if contract is None else REGISTRY.read_as(detail, contract)
     except InvalidEventError as error:
-        raise PoisonError("invalid-event", "; ".join(map(str, error.violations))) from error
+        raise PoisonError("invalid-event", "; ".join(map(str, error.violations)), error.violations) from error
+    except NoUpcasterError as error:
+        raise PoisonError("no-upcaster", str(error)) from error
     except ContractError as error:
         raise PoisonError("unknown-event", str(error)) from error
-
-
-def _readable(record: dict[str, Any]) -> Event[Contract] | None:
-    try:
-        return decode(record["body"])
-    except PoisonError:
-        return None  # dealt with when its turn comes
-
-
-def sendable(text: str) -> str:
-    """The text with a space for every character that SQS takes in no message (control characters, surrogates)."""
-    return _UNSENDABLE.sub(" ", text)
 
 
 def back_off(service: Service[Any], record: SQSRecord, error: Exception) -> None:
@@ -304,9 +319,20 @@ def back_off(service: Service[Any], record: SQSRecord, error: Exception) -> None
     )
 
 
-def dead_letter(service: Service[Any], record: SQSRecord, code: str, detail: str) -> None:
+def sendable(text: str) -> str:
+    """The text with blanks where SQS takes no character: controls, lone surrogates, non-characters.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    return _UNSENDABLE.sub(" ", text)
+
+
+def dead_letter(
+    service: Service[Any], record: SQSRecord, code: str, detail: str, violations: Sequence[Violation] = ()
+) -> None:
     """Move the message to the dead-letter queue with its reason as message attributes.
 
+    Of an event that breaks its contract, `rule` and `path` are those of the first violation; `detail` tells all.
     SQS's own redrive keeps no reason; it stays in place for the crash that never gets here.
     """
     settings = service.settings
@@ -318,6 +344,8 @@ def dead_letter(service: Service[Any], record: SQSRecord, code: str, detail: str
         "receives": record.attributes.approximate_receive_count,
         "message_id": record.message_id,
     }
+    if violations:
+        attributes |= {"rule": violations[0].rule, "path": violations[0].path, "violations": str(len(violations))}
     aws.sqs().send_message(
         QueueUrl=settings.dead_letter_queue_url,
         MessageBody=record.body,
@@ -325,5 +353,8 @@ def dead_letter(service: Service[Any], record: SQSRecord, code: str, detail: str
             name: {"DataType": "String", "StringValue": sendable(value)} for name, value in attributes.items() if value
         },
     )
-    logger.error("dead-lettered", extra={"reason": code, "detail": detail[:300]})
+    broken = [{"rule": violation.rule, "path": violation.path} for violation in violations[:5]]
+    logger.error(
+        "dead-lettered", extra={"reason": code, "detail": detail[:300]} | ({"violations": broken} if broken else {})
+    )
     metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)

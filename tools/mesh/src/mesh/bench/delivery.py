@@ -1,7 +1,7 @@
 """From PutEvents to a typed handler on our chassis, beside a bare function on the same emulator.
 
-Both get a bus, a rule, a queue and a mapping of the same settings, and events in turn, one at a time. The consumer of ours
-runs with the settings, the role and the database of a real one (sessions.events): only its handler is another.
+Both get a bus, a rule, a queue and a mapping of the same settings, and events in turn, one at a time. The consumer of
+ours runs with the settings, the role and the database of a real one (sessions.events): only its handler is another.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _percentile(seconds: tuple[float, ...], share: int) -> float:
     return quantiles(seconds, n=100, method="inclusive")[share - 1] * 1000
 
 
-def _send(client: Any, route: Route) -> float:  # noqa: ANN401 - a boto3 client
+def _send(client: Any, route: Route) -> float:
     event = new_event(
         ItemDeleted(), subject=str(uuid.uuid4()), tenant_id=str(uuid.uuid4()), correlation_id=str(uuid.uuid4())
     )

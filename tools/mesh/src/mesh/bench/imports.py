@@ -28,8 +28,10 @@ def measure_imports(
     return Section(
         "Cold imports",
         tuple(figures),
-        reference="the import statements of our own code that name somebody else's package, run alone in the same order",
-        notes=(f"median of {runs} fresh interpreters each, handler and reference in turn, .pyc warm; CPU is the verdict",),
+        reference="the import statements of our code that name somebody else's package, run alone in the same order",
+        notes=(
+            f"median of {runs} fresh interpreters each, handler and reference in turn, .pyc warm; CPU is the verdict",
+        ),
     )
 
 

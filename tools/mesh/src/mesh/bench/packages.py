@@ -43,9 +43,7 @@ def measure_packages(report: Callable[[str], None], root: Path = REPOSITORY, *, 
     return Section("Lambda packages", tuple(figures), notes=tuple(notes))
 
 
-def _measure(
-    name: str, functions: str, folder: Path, target: Target, root: Path, *, zipped: bool
-) -> list[Figure]:
+def _measure(name: str, functions: str, folder: Path, target: Target, root: Path, *, zipped: bool) -> list[Figure]:
     dependencies = dependencies_of(name, root)
     install(dependencies, folder, target)
     add_own_code(dependencies, folder)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Usage:
 def usage(paths: StatePaths) -> Usage:
     """What the processes of a mesh use now. Time of ended processes is in their parents'."""
     memory: Counter[str] = Counter()
-    cpu: Counter[str] = Counter()
+    cpu: defaultdict[str, float] = defaultdict(float)
     records = Records(paths.run)
     for name in NAMES:
         record = records.read(name)
@@ -61,6 +61,12 @@ def _worker_of(process: psutil.Process) -> str | None:
         if found := _WORKER.search(" ".join(one.cmdline())):
             return f"worker {found['function']}"
     return None
+
+
+def machine_busy_s() -> float:
+    """Seconds that all processors together have been busy since the machine started."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from localmesh.processes import free_port
 from localmesh.provision import Provisioned, load_provisioned
 from mesh.client import Api, Identity
 
-_PASSWORD = "Measured-horse-7-battery"  # noqa: S105 - of users that nobody but this run has
+_PASSWORD = "Measured-horse-7-battery"
 _ROOT = "test"
 
 Report = Callable[[str], None]
@@ -32,7 +32,7 @@ class Standing:
     settings: MeshSettings
     provisioned: Provisioned
 
-    def client(self, service: Any) -> Any:  # noqa: ANN401 - a client of any service
+    def client(self, service: Any) -> Any:
         """A boto3 client with the emulator's root credentials."""
         return boto3.client(
             service,

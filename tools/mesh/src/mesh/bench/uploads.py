@@ -6,17 +6,18 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from mesh.client import FINAL_STATUSES, Api, Json
 
 _PATIENCE_S: Final = 60.0
 _EVERY_S: Final = 0.03
+_CROWD_EVERY_S: Final = 0.5
+CROWD_TIMEOUT_S: Final = 600.0
 #: What happens between two events of an item's history, by the later event's type.
 _STAGES: Final[Mapping[str, str]] = {
     "collections.imaging.image-processed.v1": "uploaded to processed",
@@ -40,15 +41,19 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Many pictures at once: seconds until all were uploaded, and until all were searchable; stages of each."""
+    """Many pictures at once: seconds until all were uploaded, and until each had come to its end or time was up."""
 
+    item_ids: tuple[str, ...]
     uploading_s: float
     seconds: float
-    stages: Mapping[str, list[float]] = field(default_factory=dict)
 
-    def medians(self) -> dict[str, float]:
-        """The median of each stage."""
-        return {stage: median(times) for stage, times in self.stages.items()}
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What became of a crowd: pictures that no search finds, by id with the status they have; seconds by stage."""
+
+    lost: Mapping[str, str]
+    stages: Mapping[str, Sequence[float]]
 
 
 def travel(api: Api, picture: Path) -> Journey:
@@ -102,29 +107,33 @@ def stages_of(api: Api, item_id: str) -> dict[str, float]:
     }
 
 
-def travel_together(api: Api, pictures: Sequence[Path], *, uploaders: int = 4, timeout_s: float = 600) -> Crowd:
-    """Upload many pictures, several at a time, and wait until a search finds each. Raises LostPictureError."""
+def travel_together(
+    api: Api, pictures: Sequence[Path], *, uploaders: int = 4, timeout_s: float = CROWD_TIMEOUT_S
+) -> Crowd:
+    """Upload many pictures, several at a time, and wait until each has come to its end, or time is up."""
     begun = time.monotonic()
     with ThreadPoolExecutor(uploaders) as pool:
-        ids = [item["id"] for item in pool.map(api.upload, pictures)]
+        ids = tuple(item["id"] for item in pool.map(api.upload, pictures))
     uploaded = time.monotonic()
     waiting = set(ids)
-    while waiting:
-        stand = {item["id"]: item for item in api.items() if item["id"] in waiting}
-        waiting -= {item_id for item_id, item in stand.items() if item["status"] in FINAL_STATUSES}
-        if waiting and time.monotonic() - begun > timeout_s:
-            raise LostPictureError(f"{len(waiting)} of {len(ids)} pictures did not get through in {timeout_s:.0f} s")
-        time.sleep(0.5 if waiting else 0)
-    done = time.monotonic()
+    while time.monotonic() - begun < timeout_s:
+        waiting -= {item["id"] for item in api.items() if item["status"] in FINAL_STATUSES}
+        if not waiting:
+            break
+        time.sleep(_CROWD_EVERY_S)
+    return Crowd(ids, uploaded - begun, time.monotonic() - begun)
+
+
+def inspect(api: Api, crowd: Crowd) -> Inspection:
+    """Ask a search for each picture, and its history for the stages."""
+    lost: dict[str, str] = {}
     stages: defaultdict[str, list[float]] = defaultdict(list)
-    of_this_run = [item for item in api.items() if item["id"] in set(ids)]
-    for item in of_this_run:
-        if item["status"] != "searchable":
-            raise LostPictureError(f"item {item['id']} is {item['status']}: {item['status_reason']}")
-        if item["id"] not in found_by_search(api, item):
-            raise LostPictureError(f"item {item['id']} is searchable, but no search finds it")
-        for stage, seconds in stages_of(api, item["id"]).items():
+    items = {item["id"]: item for item in api.items()}
+    for item_id in crowd.item_ids:
+        item = items.get(item_id)
+        if item is None or item["status"] != "searchable" or item_id not in found_by_search(api, item):
+            lost[item_id] = item["status"] if item else "not listed"
+            continue
+        for stage, seconds in stages_of(api, item_id).items():
             stages[stage].append(seconds)
-    if len(of_this_run) != len(ids):
-        raise LostPictureError(f"{len(ids)} pictures were taken, {len(of_this_run)} are listed")
-    return Crowd(uploaded - begun, done - begun, stages)
+    return Inspection(lost, stages)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.contract import TYPE_PATTERN
+from contracts.schemas import closed
 from manifests import Manifests
 from mesh.contracts.errors import NoRegistryError, UnknownTypeError, UnknownVersionError, UnusableFileError
 
@@ -45,6 +46,14 @@ class Version:
     consumer: Json
     producer: Json | None
     examples: tuple[Example, ...]
+
+    @property
+    def closed(self) -> Json:
+        """All that a producer may say; derived where it was not published with the version."""
+        if self.producer is not None:
+            return self.producer
+        schema: Json = closed(self.consumer)
+        return schema
 
     @property
     def order(self) -> tuple[int, int]:

@@ -21,6 +21,9 @@ class What(StrEnum):
     DESCRIPTION = "description"
 
 
+_MARKS = {What.ADDED: "+", What.REMOVED: "-"}
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference of one field; `before` and `after` in words, empty where there is nothing."""
@@ -49,6 +52,13 @@ def in_words(field: Field) -> str:
     default = (f"default {field.default}",) if field.default is not None else ()
     personal = ("personal",) if field.personal else ()
     return ", ".join((field.type, _need(field), *field.limits, *default, *personal))
+
+
+def change_line(change: Change) -> str:
+    """`+ exif.lens  string, optional` or `~ width  limits: > 0 → ≥ 100`."""
+    if change.what in _MARKS:
+        return f"{_MARKS[change.what]} {change.path}  {change.before or change.after}"
+    return f"~ {change.path}  {change.what}: {change.before or 'none'} → {change.after or 'none'}"
 
 
 def _differences(before: Field, after: Field) -> list[Change]:

@@ -137,7 +137,8 @@ def _limits(root: Json, schema: Mapping[str, Any], depth: int = 0) -> Iterator[s
     for keyword, words in _BOUNDS.items():
         # Draft 4 has booleans here, which change the meaning of their neighbour; they are shown as they are written.
         if keyword in target and target[keyword] is not False:
-            yield words.format(target[keyword])
+            plain = keyword in ("minLength", "minItems", "minProperties") and target[keyword] == 1
+            yield "not empty" if plain else words.format(target[keyword])
     for option in (*_as_list(target.get("anyOf")), *_as_list(target.get("oneOf"))):
         if isinstance(option, Mapping):
             yield from _limits(root, option, depth + 1)

@@ -5,11 +5,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import boto3
 
 from chassis import aws
 from chassis.consumer import EventConsumer
+from chassis.service import Service
+from contracts import Contract
 from localmesh.provision.context import Context
 from manifests import FunctionRef, function_environment
 
@@ -43,8 +46,18 @@ def consumer_of(ref: FunctionRef, environment: Mapping[str, str]) -> Iterator[Ev
         try:
             yield entry
         finally:
-            entry.service.database.close()
+            service_of(entry).database.close()
     _forget_clients()
+
+
+def service_of(entry: EventConsumer) -> Service[Any]:
+    """The service that the entry point works on."""
+    return entry._service
+
+
+def subscriptions_of(entry: EventConsumer) -> dict[str, type[Contract]]:
+    """What the entry point handles: the contract of each event type."""
+    return {event_type: subscription.contract for event_type, subscription in entry._subscriptions.items()}
 
 
 @contextmanager

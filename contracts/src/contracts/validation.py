@@ -1,0 +1,75 @@
+"""Validation of payloads as JSON Schema means it: strict types, RFC 3339 times, no coercion.
+
+pydantic's strict JSON mode is the fast way to the verdict of the published schemas; the tests hold both to each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from contracts.contract import Contract
+from contracts.errors import InvalidEventError, Violation
+
+T = TypeVar("T", bound=Contract)
+
+# pydantic's own sentence would quote the input.
+_MESSAGES = {"union_tag_invalid": "Input should be one of the known kinds"}
+
+
+def validate(contract: type[T], data: object) -> T:
+    """Read a payload under its contract, as a consumer: unknown fields are ignored.
+
+    Raises:
+        InvalidEventError: the payload does not satisfy it.
+    """
+    try:
+        text = to_json(data)
+    except (PydanticSerializationError, UnicodeEncodeError, RecursionError) as error:
+        # Lone surrogates, or nesting beyond any payload of ours.
+        broken = Violation("json", "/data", "data cannot be written as JSON")
+        raise InvalidEventError(contract.event_type, (broken,)) from error
+    try:
+        return contract.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise _invalid(contract, error, data) from error
+
+
+def validate_written(contract: type[T], text: bytes) -> T:
+    """Check JSON that is about to be published: unknown fields are forbidden.
+
+    Raises:
+        InvalidEventError: the payload does not satisfy the closed contract.
+    """
+    try:
+        return contract.model_validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise _invalid(contract, error, None) from error
+
+
+def _invalid(contract: type[Contract], error: ValidationError, data: object) -> InvalidEventError:
+    violations = tuple(
+        Violation(
+            rule=fault["type"],
+            path="/data" + _pointer(fault["loc"], data),
+            message=_MESSAGES.get(fault["type"], fault["msg"]),
+        )
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+    return InvalidEventError(contract.event_type, violations)
+
+
+def _pointer(steps: Sequence[str | int], data: Any) -> str:  # noqa: ANN401  # any JSON value
+    """pydantic's location as a JSON Pointer, without the steps that name a branch of a union and no place."""
+    pointer, here, known = "", data, data is not None
+    for position, step in enumerate(steps):
+        if known and isinstance(step, str):
+            inside = isinstance(here, Mapping) and step in here
+            if not inside and (position < len(steps) - 1 or not isinstance(here, Mapping)):
+                continue
+            here = here[step] if inside else None
+        elif known and isinstance(step, int):
+            here = here[step] if isinstance(here, Sequence) and step < len(here) else None
+        pointer += "/" + str(step).replace("~", "~0").replace("/", "~1")
+    return pointer

@@ -1,0 +1,56 @@
+"""For the tests of every workspace member: fixtures over real servers, and how Lambda calls an entry point.
+
+The root `conftest.py` loads it as a plugin. Nothing is started unless a test asks for it.
+"""
+
+from localmesh.testing.deployment import (
+    Deploy,
+    Deployment,
+    aws_environment,
+    aws_variables,
+    deploy,
+    deployed,
+    import_afresh,
+    make_table,
+    make_table_again,
+)
+from localmesh.testing.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
+from localmesh.testing.invoking import Answer, call, dead_letters, deliver, envelope
+from localmesh.testing.polling import eventually
+from localmesh.testing.providers import Providers, provider_server, providers, real_models
+from localmesh.testing.schemas import MakeSchema, SchemaPool, ServiceSchema, schema_pool, service_schema
+from localmesh.testing.servers import FreshDatabase, emulator, fresh_database, postgres_server
+
+__all__ = [
+    "Answer",
+    "Deploy",
+    "Deployment",
+    "FreshDatabase",
+    "MakeSchema",
+    "Providers",
+    "SchemaPool",
+    "ServiceSchema",
+    "SocketInUnitTestError",
+    "_no_sockets",
+    "aws_environment",
+    "aws_variables",
+    "call",
+    "dead_letters",
+    "deliver",
+    "deploy",
+    "deployed",
+    "emulator",
+    "envelope",
+    "eventually",
+    "fresh_database",
+    "import_afresh",
+    "make_table",
+    "make_table_again",
+    "postgres_server",
+    "provider_server",
+    "providers",
+    "pytest_collection_modifyitems",
+    "real_models",
+    "schema_pool",
+    "service_schema",
+]

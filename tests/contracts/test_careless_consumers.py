@@ -1,0 +1,91 @@
+"""The tests of the consumers can fail: consumers that are careless in every way we know are found out."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from chassis.consumer import EventConsumer, on
+from chassis.errors import PermanentError, TransientError
+from chassis.service import Service
+from contracts import Event
+from contracts.analysis import ItemAnalyzed
+from localmesh.paths import REPOSITORY
+from localmesh.provision.context import Context
+from manifests import FunctionRef
+from mesh.proving.delivery import Outcome, as_news, deliver
+from mesh.proving.entry import EntryPointError, consumer_of, environment_of, service_of
+from mesh.proving.examples import versions_met
+
+Handle = Callable[[Event[ItemAnalyzed]], None]
+(MET,) = versions_met(REPOSITORY / "contracts", ItemAnalyzed.event_type)
+
+
+@pytest.fixture(scope="module")
+def search(place: Context) -> Iterator[Service[Any]]:
+    """A service to be careless in."""
+    (ref,) = (ref for ref in place.manifests.functions if (ref.service.service, ref.name) == ("search", "events"))
+    with consumer_of(ref, environment_of(place, ref)) as entry:
+        yield service_of(entry)
+
+
+def outcome(service: Service[Any], handle: Handle, document: str) -> Outcome:
+    consumer = EventConsumer(service, [on(ItemAnalyzed, handle)])
+    return deliver(consumer, as_news((MET.documents() | MET.variants())[document], "search"))
+
+
+@pytest.mark.integration
+def test_one_that_reads_a_field_which_a_producer_may_omit(search: Service[Any]) -> None:
+    def read_trace(event: Event[ItemAnalyzed]) -> None:
+        assert event.data.trace_id is not None, "there is no trace"
+        with search.work.applying(event):
+            pass
+
+    assert outcome(search, read_trace, "maximal") == Outcome(applied=True)
+    assert outcome(search, read_trace, "minimal") == Outcome(
+        applied=False, reason="gave-up:AssertionError", detail="there is no trace"
+    )
+
+
+@pytest.mark.integration
+def test_one_that_reads_the_first_of_a_list_which_may_be_empty(search: Service[Any]) -> None:
+    def read_first(event: Event[ItemAnalyzed]) -> None:
+        with search.work.applying(event) as work:
+            work.connection.execute("SELECT %s", (event.data.description.subcategories[0],))
+
+    assert outcome(search, read_first, "receipt").applied
+    assert outcome(search, read_first, "minimal").reason == "gave-up:IndexError"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [(TransientError("later"), "gave-up:TransientError"), (PermanentError("never", "Never."), "never")],
+)
+def test_one_that_refuses(search: Service[Any], fault: Exception, reason: str) -> None:
+    def refuse(event: Event[ItemAnalyzed]) -> None:
+        raise fault
+
+    assert outcome(search, refuse, "receipt").reason == reason
+
+
+@pytest.mark.integration
+def test_one_that_lets_it_pass_by(search: Service[Any]) -> None:
+    assert outcome(search, lambda event: None, "receipt") == Outcome(applied=False)
+
+
+@pytest.mark.integration
+def test_one_that_is_not_subscribed(search: Service[Any]) -> None:
+    deaf = EventConsumer(search, [])
+    assert deliver(deaf, as_news(MET.documents()["receipt"], "search")).reason == "not-subscribed"
+
+
+@pytest.mark.integration
+def test_an_entry_point_that_is_no_consumer(place: Context) -> None:
+    (ref,) = (ref for ref in place.manifests.functions if (ref.service.service, ref.name) == ("search", "events"))
+    wrong = FunctionRef(ref.service, ref.name, ref.function.model_copy(update={"handler": "search.handler.http"}))
+    with (
+        pytest.raises(EntryPointError, match=r"search\.handler\.http gets events and is a HttpEntry"),
+        consumer_of(wrong, environment_of(place, wrong)),
+    ):
+        pass

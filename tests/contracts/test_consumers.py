@@ -1,0 +1,81 @@
+"""Each consumer handles whatever it may meet, at its real entry point on real servers.
+
+What it may meet: every golden example of every version of its events, ever; and of each version the document with
+nothing but the required fields and the one with everything, which a producer may send tomorrow.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from chassis.consumer import EventConsumer
+from localmesh.paths import REPOSITORY
+from localmesh.provision.context import Context
+from manifests import FunctionRef, load_manifests
+from mesh.proving.delivery import as_news, deliver, object_keys
+from mesh.proving.entry import consumer_of, environment_of
+from mesh.proving.examples import Met, versions_met
+
+REGISTRY = REPOSITORY / "contracts"
+CONSUMERS = [ref for ref in load_manifests(REPOSITORY).functions if ref.service.consumed_by(ref.name)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A consumer, and a document of a version that it may meet."""
+
+    ref: FunctionRef
+    met: Met
+    document: str
+
+    def __str__(self) -> str:
+        return f"{self.ref.service.service}.{self.ref.name}-{self.met}-{self.document}"
+
+
+#: What a consumer refuses on purpose although the contract allows it: document -> reason of the dead letter. A column of
+#: vectors has one size; whoever embeds with another has to rebuild the read models.
+REFUSED = {
+    f"{reader}.events-collections.embedding.item-embedded.v1/1.0-four-dimensions": "invalid-vector"
+    for reader in ("search", "chat")
+}
+
+CASES = [
+    Case(ref, met, name)
+    for ref in CONSUMERS
+    for event_type in ref.service.consumed_by(ref.name)
+    for met in versions_met(REGISTRY, event_type)
+    for name in (*met.documents(), "minimal", "maximal")
+]
+
+
+@pytest.fixture(scope="module")
+def consumer(request: pytest.FixtureRequest, place: Context) -> Iterator[EventConsumer]:
+    """The entry point of one function; the tests of one function come one after the other."""
+    ref: FunctionRef = request.param
+    with consumer_of(ref, environment_of(place, ref)) as entry:
+        yield entry
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("consumer", "case"), [(case.ref, case) for case in CASES], ids=map(str, CASES), indirect=["consumer"]
+)
+def test_consumer_handles_what_it_may_meet(consumer: EventConsumer, case: Case, place: Context, picture: bytes) -> None:
+    documents = case.met.documents() | case.met.variants()
+    document = as_news(documents[case.document], case.ref.service.service)
+    for key in object_keys(document["data"]):
+        place.clients.s3.put_object(Bucket=place.names.images_bucket, Key=key, Body=picture, ContentType="image/jpeg")
+    outcome = deliver(consumer, document)
+    if str(case) in REFUSED:
+        assert outcome.reason == REFUSED[str(case)], f"{case}: {outcome}"
+    else:
+        assert outcome.applied, f"{case}: {outcome}"
+
+
+def test_every_consumed_event_has_a_version_and_an_example() -> None:
+    for ref in CONSUMERS:
+        for event_type in ref.service.consumed_by(ref.name):
+            found = versions_met(REGISTRY, event_type)
+            assert found, f"{ref.service.service} consumes {event_type}, which was never published"
+            assert all(met.examples for met in found), f"{event_type}: a version without golden example"

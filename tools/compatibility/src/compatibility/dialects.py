@@ -1,0 +1,68 @@
+"""The drafts of JSON Schema that are read, and what each of them knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jsonschema import (
+    Draft4Validator,
+    Draft6Validator,
+    Draft7Validator,
+    Draft201909Validator,
+    Draft202012Validator,
+)
+
+from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.model import JsonValue
+from compatibility.schema import ValidatorClass
+
+_DRAFT_4 = frozenset(
+    "type enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items "
+    "additionalItems minItems maxItems uniqueItems properties patternProperties additionalProperties required "
+    "minProperties maxProperties dependencies allOf anyOf oneOf not definitions $ref".split()
+)
+_DRAFT_6 = _DRAFT_4 | {"const", "contains", "propertyNames"}
+_DRAFT_7 = _DRAFT_6 | {"if", "then", "else"}
+_DRAFT_2019 = (_DRAFT_7 - {"dependencies"}) | frozenset(
+    "$defs $recursiveRef dependentRequired dependentSchemas minContains maxContains unevaluatedItems "
+    "unevaluatedProperties".split()
+)
+_DRAFT_2020 = (_DRAFT_2019 - {"additionalItems", "$recursiveRef"}) | {"prefixItems", "$dynamicRef"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One draft: its number, its validator, the keywords that it gives a meaning to, and its keyword for ids."""
+
+    draft: int
+    validator_class: ValidatorClass
+    keywords: frozenset[str]
+    id_keyword: str = "$id"
+
+    @property
+    def reference_hides_siblings(self) -> bool:
+        """Up to draft 7 whatever stands beside ``$ref`` means nothing."""
+        return self.draft <= 7
+
+
+_DIALECTS = {
+    "http://json-schema.org/draft-04/schema": Dialect(4, Draft4Validator, _DRAFT_4, "id"),
+    "http://json-schema.org/draft-06/schema": Dialect(6, Draft6Validator, _DRAFT_6),
+    "http://json-schema.org/draft-07/schema": Dialect(7, Draft7Validator, _DRAFT_7),
+    "https://json-schema.org/draft/2019-09/schema": Dialect(2019, Draft201909Validator, _DRAFT_2019),
+    "https://json-schema.org/draft/2020-12/schema": Dialect(2020, Draft202012Validator, _DRAFT_2020),
+}
+DEFAULT = _DIALECTS["https://json-schema.org/draft/2020-12/schema"]
+
+
+def dialect_of(source: JsonValue) -> Dialect:
+    """The dialect that ``$schema`` names; 2020-12 where nothing is named. An unknown one is unusable."""
+    named = source.get("$schema") if isinstance(source, dict) else None
+    if named is None:
+        return DEFAULT
+    dialect = _DIALECTS.get(named.removesuffix("#")) if isinstance(named, str) else None
+    if dialect is None:
+        raise UnusableSchemaError(
+            Unusable.UNKNOWN_DIALECT, f"$schema {named!r} is none of draft 4, 6, 7, 2019-09 and 2020-12"
+        )
+    return dialect

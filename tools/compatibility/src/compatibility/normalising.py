@@ -1,0 +1,143 @@
+"""Says a schema of any supported draft in the terms of 2020-12, with plain pointers for references."""
+
+from __future__ import annotations
+
+from compatibility.dialects import Dialect
+from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.model import JsonValue
+from compatibility.pointers import as_reference, child, from_reference, tokens
+from compatibility.references import Index, index
+from compatibility.schema import Schema
+from compatibility.walking import IN_PLACE, Tokens, subschemas
+
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+
+
+def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
+    """Build the ``Schema`` of a document that satisfies its meta-schema.
+
+    Unusable: references that lead nowhere, out of the document or in a circle; names given twice.
+    """
+    made = index(source, dialect)
+    obstacles: list[str] = []
+    document = _normal("", source, made, obstacles)
+    nodes = {place.normal: _at(document, place.normal) for place in made.places.values()}
+    origins = {place.normal: pointer for pointer, place in made.places.items() if place.normal != pointer}
+    for pointer, place in made.places.items():
+        if isinstance(place.schema, dict) and isinstance(place.schema.get("items"), list) and dialect.draft < 2020:
+            origins[child(place.normal, "items")] = child(pointer, "additionalItems")
+            origins[child(place.normal, "prefixItems")] = child(pointer, "items")
+        if isinstance(place.schema, dict) and "dependencies" in place.schema and dialect.draft <= 7:
+            origins[child(place.normal, "dependentRequired")] = child(pointer, "dependencies")
+    _refuse_circles(nodes)
+    return Schema(name, source, dialect.validator_class, document, nodes, origins, tuple(obstacles))
+
+
+def _at(document: JsonValue, pointer: str) -> JsonValue:
+    for token in tokens(pointer):
+        document = document[int(token)] if isinstance(document, list) else document[token]
+    return document
+
+
+def _normal(pointer: str, schema: JsonValue, made: Index, obstacles: list[str]) -> JsonValue:
+    if not isinstance(schema, dict):
+        return schema
+    dialect = made.dialect
+    parts = list(subschemas(schema, dialect))
+    if dialect.reference_hides_siblings and "$ref" in schema:
+        result: dict[str, JsonValue] = {}
+    else:
+        result = _assertions(schema, {str(old[0]) for old, _, _ in parts}, dialect)
+    for old, new, part in parts:
+        _put(result, new, _normal(child(pointer, *old), part, made, obstacles))
+    for keyword in _REFERENCES:
+        if keyword in schema and keyword in dialect.keywords:
+            target = as_reference(made.places[_target(pointer, keyword, schema, made, obstacles)].normal)
+            if result.setdefault("$ref", target) != target:
+                result.setdefault("allOf", []).append({"$ref": target})
+    return result
+
+
+def _assertions(schema: dict[str, JsonValue], owned: set[str], dialect: Dialect) -> dict[str, JsonValue]:
+    """The keywords that hold no subschema, with the forms of old drafts replaced."""
+    plain = {
+        key: value
+        for key, value in schema.items()
+        if key in dialect.keywords and key not in owned and key not in _REFERENCES and key != "dependencies"
+    }
+    dependencies = schema.get("dependencies", {}) if "dependencies" in dialect.keywords else {}
+    required = {name: value for name, value in dependencies.items() if isinstance(value, list)}
+    if required:
+        plain["dependentRequired"] = required
+    if dialect.draft == 4:
+        for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if plain.pop(exclusive, False) and bound in plain:
+                plain[exclusive] = plain.pop(bound)
+    return plain
+
+
+def _put(result: dict[str, JsonValue], place: Tokens, part: JsonValue) -> None:
+    keyword = str(place[0])
+    if len(place) == 1:
+        result[keyword] = part
+    elif keyword in _LISTS:
+        result.setdefault(keyword, []).append(part)
+    else:
+        result.setdefault(keyword, {})[place[1]] = part
+
+
+def _target(
+    pointer: str, keyword: str, schema: dict[str, JsonValue], made: Index, obstacles: list[str]
+) -> str:
+    target = made.resolve(pointer, schema[keyword])
+    candidates: list[str] = []
+    if keyword == "$recursiveRef":
+        candidates = made.dynamic.get("$recursiveAnchor", [])
+    elif keyword == "$dynamicRef":
+        candidates = made.dynamic.get(schema[keyword].rpartition("#")[2], [])
+    if target in candidates and len(candidates) > 1:
+        obstacles.append(f"{child(pointer, keyword)} has several targets in the dynamic scope")
+    return target
+
+
+def _refuse_circles(nodes: dict[str, JsonValue]) -> None:
+    """A schema that applies itself to the same value, through references and combinators alone, describes nothing."""
+    done: set[str] = set()
+    for start in nodes:
+        path: list[tuple[str, list[str]]] = [(start, [])] if start not in done else []
+        on_path = {start}
+        if path:
+            path[0] = (start, _same_value(start, nodes))
+        while path:
+            here, following = path[-1]
+            if not following:
+                path.pop()
+                on_path.discard(here)
+                done.add(here)
+                continue
+            succeeding = following.pop()
+            if succeeding in on_path:
+                raise UnusableSchemaError(
+                    Unusable.CIRCULAR_REFERENCE, f"{here or '/'} applies {succeeding or '/'} again to the same value"
+                )
+            if succeeding not in done:
+                on_path.add(succeeding)
+                path.append((succeeding, _same_value(succeeding, nodes)))
+
+
+def _same_value(pointer: str, nodes: dict[str, JsonValue]) -> list[str]:
+    schema = nodes[pointer]
+    result: list[str] = []
+    if isinstance(schema, dict):
+        for keyword in IN_PLACE:
+            part = schema.get(keyword)
+            if keyword == "$ref" and part is not None:
+                result.append(from_reference(part))
+            elif isinstance(part, list):
+                result += [child(pointer, keyword, number) for number in range(len(part))]
+            elif keyword == "dependentSchemas" and part:
+                result += [child(pointer, keyword, name) for name in part]
+            elif part is not None:
+                result.append(child(pointer, keyword))
+    return [found for found in result if found in nodes]

@@ -1,0 +1,127 @@
+"""Reads a schema and refuses, with a stable code, whatever could not be judged in bounded time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from jsonschema.exceptions import SchemaError
+
+from compatibility.dialects import Dialect, dialect_of
+from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.automata import UnsafeExpressionError, refuse_unsafe
+from compatibility.model import JsonValue
+from compatibility.normalising import normalise
+from compatibility.schema import Schema
+
+MAX_BYTES = 512 * 1024
+"""Largest schema text; one of our contracts has about 5 KB."""
+MAX_DEPTH = 96
+"""Deepest nesting of objects and arrays in a schema text."""
+
+
+def read_schema(source: str | Path | Mapping[str, JsonValue] | bool, *, name: str | None = None) -> Schema:
+    """Read a schema from JSON text, a file or a parsed document.
+
+    ``name`` is what findings call it (default: the file's path, else its id). Raises ``UnusableSchemaError``.
+    """
+    if isinstance(source, Path):
+        document, default = _parse(_load(source)), str(source)
+    elif isinstance(source, str):
+        document, default = _parse(source), ""
+    else:
+        document, default = _parse(_dumped(source)), ""
+    if not isinstance(document, dict | bool):
+        raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, "a schema is an object, true or false")
+    dialect = dialect_of(document)
+    _check_form(document, dialect)
+    identifier = document.get(dialect.id_keyword) if isinstance(document, dict) else None
+    schema = normalise(name or default or identifier or "schema", document, dialect)
+    _check_patterns(schema)
+    return schema
+
+
+def _load(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnusableSchemaError(Unusable.TOO_LARGE, f"{path} has more than {MAX_BYTES} bytes")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableSchemaError(Unusable.NOT_FOUND, f"{path}: {error}") from error
+
+
+def _dumped(document: JsonValue) -> str:
+    try:
+        return json.dumps(document, allow_nan=False)
+    except RecursionError as error:
+        raise UnusableSchemaError(Unusable.TOO_DEEP, "the document contains itself or is nested too deep") from error
+    except (TypeError, ValueError) as error:
+        raise UnusableSchemaError(Unusable.NOT_JSON, str(error)) from error
+
+
+def _parse(text: str) -> JsonValue:
+    if len(text) > MAX_BYTES:
+        raise UnusableSchemaError(Unusable.TOO_LARGE, f"the schema has more than {MAX_BYTES} characters")
+    _check_depth(text)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except ValueError as error:
+        raise UnusableSchemaError(Unusable.NOT_JSON, str(error)) from error
+
+
+def _check_depth(text: str) -> None:
+    depth, quoted, escaped = 0, False, False
+    for character in text:
+        if quoted:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                quoted = False
+        elif character == '"':
+            quoted = True
+        elif character in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise UnusableSchemaError(Unusable.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+        elif character in "]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise UnusableSchemaError(Unusable.DUPLICATE_KEY, f"the key {double!r} stands twice in one object")
+    return result
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise UnusableSchemaError(Unusable.NOT_JSON, f"{constant} is no JSON number")
+
+
+def _check_form(document: JsonValue, dialect: Dialect) -> None:
+    if dialect.draft == 4 and isinstance(document, bool):
+        raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, "draft 4 knows no boolean schemas")
+    try:
+        dialect.validator_class.check_schema(document)
+    except SchemaError as error:
+        place = "/" + "/".join(str(token) for token in error.absolute_path)
+        raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, f"{place}: {error.message[:200]}") from error
+
+
+def _check_patterns(schema: Schema) -> None:
+    for pointer, node in schema.nodes.items():
+        if not isinstance(node, dict):
+            continue
+        patterns = [node["pattern"]] if "pattern" in node else []
+        for pattern in [*patterns, *node.get("patternProperties", {})]:
+            try:
+                refuse_unsafe(pattern)
+            except UnsafeExpressionError as error:
+                code = Unusable.PATTERN_CATASTROPHIC if error.catastrophic else Unusable.PATTERN_INVALID
+                raise UnusableSchemaError(code, f"{schema.origin(pointer) or '/'}: {error}") from error

@@ -1,0 +1,59 @@
+"""A schema that passed every check of its form: what the author wrote, and the same in the terms of 2020-12."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+from referencing import Registry
+
+from compatibility.model import JsonValue
+
+ValidatorClass = type[Any]
+"""A validator class of jsonschema; ``Any`` because its ``create`` builds them at run time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """A usable schema.
+
+    ``source`` is the document as written and ``validator_class`` that of its dialect (formats are annotations: never
+    asserted). ``document`` says the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
+    subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
+    reading can settle; a pair with obstacles can be refuted by a witness but never proven compatible.
+    """
+
+    name: str
+    source: JsonValue
+    validator_class: ValidatorClass
+    document: JsonValue
+    nodes: Mapping[str, JsonValue]
+    origins: Mapping[str, str] = field(default_factory=dict)
+    obstacles: tuple[str, ...] = ()
+
+    @cached_property
+    def validator(self) -> Validator:
+        """The validator of the schema as written."""
+        made: Validator = self.validator_class(self.source, registry=Registry())
+        return made
+
+    @cached_property
+    def normal_validator(self) -> Validator:
+        """The validator of the normalised schema, for questions about its parts."""
+        return Draft202012Validator(self.document, registry=Registry())
+
+    def accepts(self, instance: JsonValue) -> bool:
+        """What the validator says of ``instance`` under the schema as written."""
+        return bool(self.validator.is_valid(instance))
+
+    def origin(self, pointer: str) -> str:
+        """The place in ``source`` of a place in ``document``: the longest known prefix is replaced."""
+        head, tail = pointer, ""
+        while head and head not in self.origins:
+            head, _, last = head.rpartition("/")
+            tail = f"/{last}{tail}"
+        return self.origins.get(head, head) + tail

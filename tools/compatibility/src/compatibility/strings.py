@@ -1,0 +1,101 @@
+"""Finds a string that meets demands on its length and patterns, or proves that there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compatibility.automata import Machine, literal_machine, machine
+from compatibility.characters import classes
+from compatibility.expressions import OpaqueExpressionError
+from compatibility.outcomes import OpenQuestionError
+
+_MAX_STATES = 30_000
+_MAX_LENGTH = 50_000
+
+
+@dataclass(frozen=True)
+class StringDemand:
+    """Length in code points between ``shortest`` and ``longest``; patterns to match and to fail; words not to be."""
+
+    shortest: int = 0
+    longest: int | None = None
+    matching: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
+    excluded: frozenset[str] = frozenset()
+
+
+def find_string(demand: StringDemand) -> str | None:
+    """A shortest such string, readable where possible; None is a proof. ``OpenQuestionError``: not decided."""
+    if demand.longest is not None and demand.shortest > demand.longest:
+        return None
+    if demand.matching & demand.failing:
+        return None
+    if demand.shortest > _MAX_LENGTH:
+        raise OpenQuestionError(f"strings longer than {_MAX_LENGTH} are not built")
+    if not (demand.matching or demand.failing or demand.excluded):
+        return "a" * demand.shortest
+    try:
+        wanted = [machine(pattern) for pattern in sorted(demand.matching)]
+        unwanted = [machine(pattern) for pattern in sorted(demand.failing)]
+    except OpaqueExpressionError as error:
+        raise OpenQuestionError(f"a pattern is not modelled: {error}") from error
+    found = _search(demand, wanted, unwanted)
+    if found in demand.excluded:
+        found = _search(demand, wanted, [*unwanted, literal_machine(demand.excluded)])
+    return found
+
+
+class _Table:
+    """The moves of one machine by class of character."""
+
+    def __init__(self, made: Machine, letters: list[str]) -> None:
+        self.final = made.final
+        self.moves = [
+            [
+                frozenset(target for ranges, target in moves if any(low <= ord(c) <= high for low, high in ranges))
+                for c in letters
+            ]
+            for moves in made.moves
+        ]
+        self.known: dict[tuple[frozenset[int], int], frozenset[int]] = {}
+
+    def step(self, states: frozenset[int], letter: int) -> frozenset[int]:
+        result = self.known.get((states, letter))
+        if result is None:
+            result = frozenset().union(*(self.moves[state][letter] for state in states))
+            self.known[states, letter] = result
+        return result
+
+
+def _search(demand: StringDemand, wanted: list[Machine], unwanted: list[Machine]) -> str | None:
+    machines = [*wanted, *unwanted]
+    letters = classes(ranges for made in machines for moves in made.moves for ranges, _ in moves)
+    tables = [_Table(made, letters) for made in machines]
+    count = len(wanted)
+    start = tuple(made.start for made in machines)
+    layer: dict[tuple[frozenset[int], ...], str] = {start: ""}
+    seen: set[tuple[frozenset[int], ...]] = set()
+    tried = 0
+    length = 0
+    while layer:
+        if length >= demand.shortest:
+            for states, text in layer.items():
+                ends = [bool(here & table.final) for here, table in zip(states, tables, strict=True)]
+                if all(ends[:count]) and not any(ends[count:]):
+                    return text
+            layer = {states: text for states, text in layer.items() if states not in seen}
+            seen |= layer.keys()
+        if length == demand.longest:
+            return None
+        following: dict[tuple[frozenset[int], ...], str] = {}
+        for states, text in layer.items():
+            for letter, character in enumerate(letters):
+                tried += 1
+                after = tuple(table.step(here, letter) for here, table in zip(states, tables, strict=True))
+                if all(after[:count]):
+                    following.setdefault(after, text + character)
+            if tried > _MAX_STATES * 20 or len(seen) > _MAX_STATES:
+                raise OpenQuestionError("the patterns need too many states")
+        layer = following
+        length += 1
+    return None

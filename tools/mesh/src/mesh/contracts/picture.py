@@ -1,0 +1,157 @@
+"""The mesh as one SVG, without scripts: who tells a fact stands left of it, who hears it right.
+
+Colours come from the page (`--hue` of each service, light or dark), so that one picture serves both.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from manifests import Manifests
+
+WIDTH = 1080
+_TELLER_W, _EVENT_X, _EVENT_W, _HEARER_W = 150, 196, 270, 150
+_ROW, _PILL, _GROUP_GAP, _PORT, _MARGIN = 38, 30, 16, 15, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One event type, who tells it and who hears it."""
+
+    event_type: str
+    teller: str
+    hearers: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """`image-processed`, with its major where that is not the first."""
+        _, _, fact, major = self.event_type.split(".")
+        return fact if major == "v1" else f"{fact} {major}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Hearer:
+    """Where a hearing service stands: its box, and the height at which each event's line arrives."""
+
+    top: float
+    height: float
+    ports: Mapping[str, float]
+
+
+def facts(manifests: Manifests) -> tuple[Fact, ...]:
+    """Every published event type, in the order of the services along the flow."""
+    services = manifests.services.values()
+    heard: dict[str, list[str]] = {}
+    for service in services:
+        for item in service.consumes:
+            if item.event:
+                heard.setdefault(item.event, []).append(service.service)
+    found = [Fact(event, s.service, tuple(heard.get(event, ()))) for s in services for event in s.publishes]
+    place = {name: position for position, name in enumerate(flow(manifests.services, found))}
+    return tuple(sorted(found, key=lambda fact: place[fact.teller]))
+
+
+def flow(services: Sequence[str] | Mapping[str, object], found: Sequence[Fact]) -> list[str]:
+    """Services ordered so that few facts go backwards (the greedy heuristic of Eades, Lin and Smyth)."""
+    arrows = {(fact.teller, hearer) for fact in found for hearer in fact.hearers if hearer != fact.teller}
+    left, first, last = list(services), list[str](), list[str]()
+
+    def count(name: str, end: int) -> int:
+        return sum(1 for arrow in arrows if arrow[end] == name and arrow[1 - end] in left)
+
+    while left:
+        sinks = [name for name in left if not count(name, 0)]
+        sources = [name for name in left if not count(name, 1)]
+        # Of the rest the one that tells the most more than it hears.
+        best = (sinks or sources or [max(left, key=lambda name: (count(name, 0) - count(name, 1), count(name, 0)))])[0]
+        left.remove(best)
+        if sinks:
+            last.insert(0, best)
+        else:
+            first.append(best)
+    return first + last
+
+
+def draw(shown: Sequence[Fact], hues: Mapping[str, int], *, base: str = "") -> str:
+    """The SVG element; `base` leads from the page to the root of the site."""
+    tops, tellers = _rows(shown)
+    bottom = max(tops.values()) + _PILL
+    hearers = _hearers(shown, [name for name in hues], tops, bottom)
+    height = max(bottom, *(hearer.top + hearer.height for hearer in hearers.values())) if hearers else bottom
+    # What is shorter stands in the middle of what is taller.
+    shift = (height - bottom) / 2 if len(tops) == 1 else 0
+    parts = [_event(fact, tops[fact.event_type] + shift, hearers, hues, base) for fact in shown]
+    parts += [_service(name, 0, top + shift, box, _TELLER_W, hues, base, "teller") for name, (top, box) in tellers.items()]
+    parts += [
+        _service(name, WIDTH - _HEARER_W, hearer.top, hearer.height, _HEARER_W, hues, base, "hearer")
+        for name, hearer in hearers.items()
+    ]
+    box = f"{-_MARGIN} {-_MARGIN} {WIDTH + 2 * _MARGIN} {height + 2 * _MARGIN:g}"
+    rules = "".join(
+        f'.mesh:has(.hearer.{name}:hover) .line:not(.to-{name}),.mesh:has(.teller.{name}:hover) .event:not(.of-{name})'
+        "{opacity:var(--dim)}"
+        for name in hues
+    )
+    title = "Which service tells which fact, and which services hear it"
+    return f'<svg class="mesh" viewBox="{box}" role="group" aria-label="{title}"><style>{rules}</style>{"".join(parts)}</svg>'
+
+
+def _rows(shown: Sequence[Fact]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Top of every event's pill; top and height of every telling service, beside its events."""
+    tops: dict[str, float] = {}
+    tellers: dict[str, tuple[float, float]] = {}
+    at = 0.0
+    for position, fact in enumerate(shown):
+        if position and shown[position - 1].teller != fact.teller:
+            at += _GROUP_GAP
+        tops[fact.event_type] = at
+        top = tellers[fact.teller][0] if fact.teller in tellers else at
+        tellers[fact.teller] = (top, at + _PILL - top)
+        at += _ROW
+    return tops, tellers
+
+
+def _hearers(
+    shown: Sequence[Fact], order: Sequence[str], tops: Mapping[str, float], bottom: float
+) -> dict[str, _Hearer]:
+    """Boxes of the hearing services, spread over the height, with a port for every line in the events' order."""
+    lines = {name: [fact for fact in shown if name in fact.hearers] for name in order}
+    lines = {name: found for name, found in lines.items() if found}
+    heights = {name: max(_PILL, len(found) * _PORT + 6) for name, found in lines.items()}
+    free = bottom - sum(heights.values())
+    gap = max(_GROUP_GAP, free / max(len(heights) - 1, 1)) if len(heights) > 1 else 0
+    at = max(0.0, (bottom - sum(heights.values()) - gap * (len(heights) - 1)) / 2)
+    hearers: dict[str, _Hearer] = {}
+    for name, found in lines.items():
+        inset = (heights[name] - (len(found) - 1) * _PORT) / 2
+        ports = {fact.event_type: at + inset + place * _PORT for place, fact in enumerate(found)}
+        hearers[name] = _Hearer(at, heights[name], ports)
+        at += heights[name] + gap
+    return hearers
+
+
+def _event(fact: Fact, top: float, hearers: Mapping[str, _Hearer], hues: Mapping[str, int], base: str) -> str:
+    middle = top + _PILL / 2
+    start, end = _EVENT_X + _EVENT_W, WIDTH - _HEARER_W
+    bend = (end - start) * 0.5
+    lines = [f'<path class="stem" d="M{_TELLER_W} {middle:g}H{_EVENT_X}"/>']
+    for hearer in fact.hearers:
+        port = hearers[hearer].ports[fact.event_type]
+        curve = f"M{start} {middle:g}C{start + bend:g} {middle:g} {end - bend:g} {port:g} {end} {port:g}"
+        lines.append(f'<path class="line to-{hearer}" d="{curve}"/>')
+    return (
+        f'<g class="event of-{fact.teller}" style="--hue:{hues[fact.teller]}">{"".join(lines)}'
+        f'<a href="{base}events/{fact.event_type}.html"><rect class="pill" x="{_EVENT_X}" y="{top:g}" '
+        f'width="{_EVENT_W}" height="{_PILL}" rx="{_PILL / 2:g}"/>'
+        f'<text class="fact" x="{_EVENT_X + _EVENT_W / 2:g}" y="{middle + 5:g}">{escape(fact.label)}</text></a></g>'
+    )
+
+
+def _service(
+    name: str, left: int, top: float, height: float, width: int, hues: Mapping[str, int], base: str, role: str
+) -> str:
+    return (
+        f'<a class="service {role} {name}" style="--hue:{hues[name]}" href="{base}services/{name}.html">'
+        f'<rect x="{left}" y="{top:g}" width="{width}" height="{height:g}" rx="8"/>'
+        f'<text x="{left + width / 2:g}" y="{top + height / 2 + 5:g}">{escape(name)}</text></a>'
+    )

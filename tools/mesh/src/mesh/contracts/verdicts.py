@@ -1,0 +1,63 @@
+"""`check` and `compat`: judge, tell, and end with the right exit code."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from compatibility import Mode, Schema, UnusableSchemaError, read_schema
+from compatibility import check as check_schemas
+from manifests import load_manifests
+from mesh.contracts import report
+from mesh.contracts.base import compare
+from mesh.contracts.catalogue import find_root, read_bytes
+from mesh.contracts.commands import BROKEN
+from mesh.contracts.errors import UnusableFileError
+from mesh.contracts.review import review
+
+
+def check(root: Path, base: str | None, output: str) -> None:
+    """The working tree against a revision. Raises `typer.Exit` with code 1 when something cannot go out."""
+    folder = find_root(root)
+    comparison = compare(folder, base)
+    if comparison.base is None:
+        note = "main is not in this clone (fetch it, or name a revision with --base)"
+        typer.echo(f"mesh contracts: {note}; published versions are compared with each other only", err=True)
+    reviews = review(comparison, load_manifests(folder))
+    if output == "json":
+        typer.echo(json.dumps(report.as_json(comparison.base, reviews), indent=2, ensure_ascii=False))
+    elif output == "github":
+        typer.echo(report.as_github(comparison.base, reviews))
+    else:
+        typer.echo(report.as_text(comparison.base, reviews))
+    if any(found.problems for found in reviews):
+        raise typer.Exit(BROKEN)
+
+
+def compat(files: Sequence[Path], mode: str, *, as_json: bool) -> None:
+    """Schemas, oldest first, the last against those before it."""
+    *history, new = [_schema(path) for path in files]
+    verdict = check_schemas(new, history, Mode(mode))
+    if as_json:
+        findings = [report.finding_json(finding) for finding in verdict.findings]
+        answer = {"mode": mode, "compatible": verdict.compatible, "findings": findings}
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        for finding in verdict.findings:
+            typer.echo("\n".join(report.finding_lines(finding)))
+        typer.echo(f"{'compatible' if verdict.compatible else 'not compatible'} ({mode})")
+    if not verdict.compatible:
+        raise typer.Exit(BROKEN)
+
+
+def _schema(path: Path) -> Schema:
+    raw = read_bytes(path)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableFileError(f"{path}: not UTF-8 text") from error
+    try:
+        return read_schema(text)
+    except UnusableSchemaError as error:
+        raise UnusableFileError(f"{path}: {error}") from error

@@ -1,0 +1,213 @@
+"""A pytest plugin: what the services' own tests make them say is held against the contracts.
+
+Every event that is appended to an event store while tests run is kept. At the end of the session
+
+- each must satisfy the closed schema of its contract's version, whoever's test it was;
+- an event from a service's own tests (`services/<service>/tests`) must be of a type which its manifest publishes;
+- each type that a manifest publishes must have come up in that service's own tests. This is held against a service
+  only when all of its tests ran; for the others the summary says what was not looked at.
+
+A fault fails the session, with a section of the summary that says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from manifests import Manifests, load_manifests
+
+_TITLE = "events against their contracts"
+
+
+@dataclass
+class Tests:
+    """The tests of one service in this run."""
+
+    files: set[Path] = field(default_factory=set)
+    selected: int = 0
+    deselected: int = 0
+    narrowed: bool = False
+    ran: int = 0
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the check says: `faults` fail the session, `unchecked` are services whose tests did not all run."""
+
+    captured: Counter[str]
+    distinct: int
+    faults: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+class Emissions:
+    """Keeps events, once each, with the test that first made the service say them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._kept: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+        self.tests: dict[str, Tests] = defaultdict(Tests)
+        self.captured: Counter[str] = Counter()
+        self.current: pytest.Item | None = None
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Those of the repository under test."""
+        return load_manifests(self._root)
+
+    def owner(self, path: Path) -> str | None:
+        """The service whose own test a file is; None for everybody else's."""
+        parts = path.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
+        own = len(parts) > 3 and parts[0] == "services" and parts[2] == "tests" and parts[1] in self.manifests.services
+        return parts[1] if own else None
+
+    def keep(self, documents: Iterable[dict[str, Any]]) -> None:
+        """Note what was just appended."""
+        item = self.current
+        owner = self.owner(item.path) if item else None
+        for document in documents:
+            self.captured[owner or "others"] += 1
+            shape = json.dumps([document["dataschema"], document["data"]], sort_keys=True)
+            self._kept.setdefault((owner or "", shape), (item.nodeid if item else "outside of any test", document))
+
+    def check(self) -> Findings:
+        """Hold everything kept against the contracts."""
+        faults = list(self._schema_faults())
+        said: dict[str, set[str]] = defaultdict(set)
+        for (owner, _), (nodeid, document) in self._kept.items():
+            if owner and document["source"] == f"collections.{owner}":
+                if document["type"] not in self.manifests.services[owner].publishes:
+                    faults.append(f"{owner} says {document['type']}, which its manifest does not publish ({nodeid})")
+                said[owner].add(document["type"])
+        unchecked: list[str] = []
+        for name, service in self.manifests.services.items():
+            if not service.publishes:
+                continue
+            missing = sorted(set(service.publishes) - said[name])
+            if gap := self._gap(name):
+                silent = f"; not seen: {', '.join(missing)}" if missing else "; all its types were seen"
+                unchecked.append(f"{name}: {gap}{silent}")
+            else:
+                faults += [f"{name} publishes {event}, and none of its own tests makes it say so" for event in missing]
+        return Findings(self.captured, len(self._kept), tuple(dict.fromkeys(faults)), tuple(unchecked))
+
+    def _schema_faults(self) -> Iterable[str]:
+        validators: dict[tuple[str, str], Draft202012Validator] = {}
+        for nodeid, document in self._kept.values():
+            key = document["type"], document["dataschema"].rpartition(":")[2]
+            if key not in validators:
+                file = self._root / "contracts" / "schemas" / key[0] / f"{key[1]}.producer.json"
+                if not file.exists():
+                    yield f"{key[0]} {key[1]} was said, and {file.relative_to(self._root)} does not exist ({nodeid})"
+                    continue
+                validators[key] = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
+            for fault in validators[key].iter_errors(document["data"]):
+                # The value stays out: what was said may be personal, and this ends in a public log.
+                yield f"{key[0]} {key[1]} breaks {fault.validator!r} at {fault.json_path} ({nodeid})"
+
+    def _gap(self, service: str) -> str:
+        """Why this run says nothing about what the service does not say; empty when all of its tests ran."""
+        tests = self.tests[service]
+        on_disk = set((self._root / "services" / service / "tests").rglob("test_*.py"))
+        if not tests.files:
+            return "none of its tests were asked for"
+        if absent := on_disk - tests.files:
+            return f"{len(absent)} of {len(on_disk)} test files were left out"
+        if tests.narrowed or tests.deselected:
+            return "only some of its tests were asked for"
+        if tests.ran < tests.selected:
+            return f"the run ended after {tests.ran} of {tests.selected} tests"
+        return ""
+
+
+class EmissionsPlugin:
+    """Feeds `Emissions` from pytest's hooks and makes its verdict the session's."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._emissions = Emissions(config.rootpath)
+        self._findings: Findings | None = None
+        self._patch = pytest.MonkeyPatch()
+
+    @property
+    def _is_ours(self) -> bool:
+        return (self._config.rootpath / "services" / "platform.yaml").exists()
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        for item in items:
+            if self._is_ours and (owner := self._emissions.owner(item.path)):
+                self._emissions.tests[owner].deselected += 1
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if not self._is_ours:
+            return
+        for item in session.items:
+            if owner := self._emissions.owner(item.path):
+                self._emissions.tests[owner].files.add(item.path)
+                self._emissions.tests[owner].selected += 1
+        for argument in self._config.args:
+            path, _, inside = argument.partition("::")
+            owner = self._emissions.owner((self._config.invocation_params.dir / path).resolve())
+            if inside and owner:
+                self._emissions.tests[owner].narrowed = True
+        if any((self._config.rootpath / "services") in item.path.parents for item in session.items):
+            self._listen()
+
+    def _listen(self) -> None:
+        # Imported here: a run without tests of services has no use for it.
+        from chassis import store
+
+        append = store.append
+
+        def heard(*arguments: Any, **options: Any) -> Any:
+            appended = append(*arguments, **options)
+            self._emissions.keep(event.to_wire() for _, event in appended)
+            return appended
+
+        self._patch.setattr(store, "append", heard)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._emissions.current = item
+        try:
+            return (yield)
+        finally:
+            self._emissions.current = None
+            if self._is_ours and (owner := self._emissions.owner(item.path)):
+                self._emissions.tests[owner].ran += 1
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._patch.undo()
+        if not self._emissions.tests or self._config.option.collectonly:
+            return
+        self._findings = self._emissions.check()
+        if self._findings.faults and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        found = self._findings
+        if found is None:
+            return
+        terminalreporter.section(_TITLE, red=bool(found.faults))
+        for fault in found.faults:
+            terminalreporter.line(f"FAILED {fault}", red=True)
+        for line in found.unchecked:
+            terminalreporter.line(f"NOT CHECKED {line}", yellow=True)
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(found.captured.items())) or "none"
+        verdict = f"{len(found.faults)} faults" if found.faults else "no fault"
+        terminalreporter.line(f"{found.distinct} different events ({counts}): {verdict}", bold=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take part in the session."""
+    config.pluginmanager.register(EmissionsPlugin(config), "collections-emissions")
