@@ -1,6 +1,5 @@
 """What the services' consumers run on: everything that the manifests declare, provisioned by the provisioner itself."""
 
-from collections.abc import Iterator
 from io import BytesIO
 
 import pytest
@@ -16,7 +15,6 @@ from localmesh.provision.context import Context
 from localmesh.provision.place import deployment_of
 from localmesh.testing import Providers
 from manifests import Manifests, load_manifests
-from mesh.proving.entry import environment_of
 
 ENVIRONMENT = "contracts"
 

@@ -33,8 +33,8 @@ class Case:
         return f"{self.ref.service.service}.{self.ref.name}-{self.met}-{self.document}"
 
 
-#: What a consumer refuses on purpose although the contract allows it: document -> reason of the dead letter. A column of
-#: vectors has one size; whoever embeds with another has to rebuild the read models.
+#: What a consumer refuses on purpose although the contract allows it: document -> reason of the dead letter. A column
+#: of vectors has one size; whoever embeds with another has to rebuild the read models.
 REFUSED = {
     f"{reader}.events-collections.embedding.item-embedded.v1/1.0-four-dimensions": "invalid-vector"
     for reader in ("search", "chat")

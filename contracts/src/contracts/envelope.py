@@ -5,7 +5,7 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -53,6 +53,8 @@ class Event(Generic[T_co]):
     traceparent: str | None = None
     replay_id: str | None = None
     replay_for: str | None = None
+    # What was checked and written once: attributes, and the payload as JSON.
+    _written: tuple[dict[str, Any], bytes] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def type(self) -> str:
@@ -70,6 +72,14 @@ class Event(Generic[T_co]):
         Raises:
             InvalidEventError: a value was smuggled past the contract's validation, or the envelope lacks something.
         """
+        written = self._written
+        if written is None:
+            written = self._write()
+            object.__setattr__(self, "_written", written)
+        attributes, text = written
+        return {**attributes, "data": from_json(text)}
+
+    def _write(self) -> tuple[dict[str, Any], bytes]:
         # Warnings would quote the forged value; the validation that follows names its path.
         text = self.data.__pydantic_serializer__.to_json(self.data, exclude_none=True, warnings=False)
         validate_written(type(self.data), text)
@@ -83,8 +93,8 @@ class Event(Generic[T_co]):
             "datacontenttype": "application/json",
             "dataschema": self.data.dataschema(),
         }
-        for attribute, field in EXTENSIONS.items():
-            value = getattr(self, field)
+        for attribute, name in EXTENSIONS.items():
+            value = getattr(self, name)
             if value is not None:
                 # The documented `sequence` extension is a string.
                 attributes[attribute] = str(value)
@@ -93,7 +103,7 @@ class Event(Generic[T_co]):
         if problems:
             raise InvalidEventError(self.type, tuple(problems))
         read_cloudevent({**attributes, "time": self.time}, data)
-        return {**attributes, "data": data}
+        return attributes, text
 
 
 def new_event(

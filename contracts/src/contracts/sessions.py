@@ -1,9 +1,10 @@
 """Facts about the life of conversations, told by the sessions service. The subject is the session's id."""
 
-from datetime import datetime
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from contracts.contract import Contract
+from pydantic import Field
+
+from contracts.contract import Contract, Part, Timestamp
 
 
 class SessionDeleted(Contract):
@@ -13,11 +14,29 @@ class SessionDeleted(Contract):
     schema_version: ClassVar[str] = "1.0"
 
 
+class Idle(Part):
+    """There was no turn for too long."""
+
+    kind: Literal["idle"]
+    after_s: int = Field(description="Seconds without a turn that a conversation outlives.", ge=1)
+
+
+class CrowdedOut(Part):
+    """The user has too many conversations, and this one was the oldest."""
+
+    kind: Literal["crowded-out"]
+    allowed: int = Field(description="Conversations that a user may have.", ge=1)
+
+
 class SessionExpired(Contract):
-    """The conversation ended by itself: idle for too long, or the oldest of too many."""
+    """The conversation ended by itself: idle for too long, or the oldest of too many.
 
-    event_type: ClassVar[str] = "collections.sessions.session-expired.v1"
-    schema_version: ClassVar[str] = "1.0"
+    Version 2 named the limit that applied, for users want to know why a conversation is gone; version 3 names it
+    for each cause apart, in its own unit.
+    """
 
-    reason: Literal["idle", "limit"]
-    last_activity: datetime
+    event_type: ClassVar[str] = "collections.sessions.session-expired.v3"
+    schema_version: ClassVar[str] = "3.0"
+
+    cause: Annotated[Idle | CrowdedOut, Field(discriminator="kind")]
+    last_turn_at: Timestamp

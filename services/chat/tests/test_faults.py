@@ -1,12 +1,14 @@
 """When a provider or a store fails: clear answers, nothing half-written, and the same message works afterwards."""
 
 import json
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+
+from localmesh.testing import eventually, make_table_again
 
 pytestmark = pytest.mark.integration
 
@@ -17,8 +19,8 @@ QUESTION = "Which pictures of ramen do I have?"
 @pytest.mark.parametrize(
     ("fault", "status", "code"),
     [
-        ({"kind": "status", "status": 529}, 503, "model-unavailable"),
-        ({"kind": "status", "status": 500}, 503, "model-unavailable"),
+        ({"kind": "status", "status": 529, "retry_after": 0}, 503, "model-unavailable"),
+        ({"kind": "status", "status": 500, "retry_after": 0}, 503, "model-unavailable"),
         ({"kind": "status", "status": 429, "retry_after": 60}, 503, "model-unavailable"),
         ({"kind": "status", "status": 401}, 502, "model-rejected"),
         ({"kind": "status", "status": 400}, 502, "model-rejected"),
@@ -30,15 +32,15 @@ def test_a_failing_model_leaves_nothing_behind(
 ) -> None:
     item = add_item("ann", "A bowl of ramen")
     for turn in (1, 2):
-        providers.reset()
-        providers.fail(provider="anthropic", **fault)
+        providers.calm()
+        providers.fault(provider="anthropic", **fault)
         failed = running.chat("ann", session, QUESTION)
         assert (failed.status, failed.body["type"].rpartition(":")[2]) == (status, code)
         assert failed.body["detail"]
         assert providers.struck() >= 1
         assert len(running.said("ann", session)) == turn - 1
 
-        providers.reset()
+        providers.calm()
         again = running.chat("ann", session, QUESTION)
         assert (again.status, again.body["conversation_turn"]) == (200, turn)
         assert item in again.body["message"]["content"]
@@ -51,17 +53,17 @@ def test_a_fault_between_the_tools_and_the_answer(
     running: Any, add_item: AddItem, session: str, providers: Any
 ) -> None:
     item = add_item("ann", "A bowl of ramen")
-    providers.fail(provider="anthropic", kind="status", status=500, match="tool_result")
+    providers.fault(provider="anthropic", kind="status", status=500, match="tool_result")
     assert running.chat("ann", session, QUESTION).status == 503
     assert running.said("ann", session) == []
-    providers.reset()
+    providers.calm()
     again = running.chat("ann", session, QUESTION)
     assert item in again.body["message"]["content"]
     assert again.body["conversation_turn"] == 1
 
 
 def test_a_passing_fault_is_not_seen(running: Any, session: str, providers: Any) -> None:
-    providers.fail(provider="anthropic", kind="status", status=529, count=2)
+    providers.fault(provider="anthropic", kind="status", status=529, count=2)
     assert running.chat("ann", session, "hello").status == 200
     assert providers.struck() == 2
 
@@ -72,16 +74,16 @@ def test_a_silent_model_does_not_outlast_the_gateway(
     settings = running.http.service.settings.model_copy(update={"turn_seconds": 2.0})
     monkeypatch.setitem(running.http.service.__dict__, "settings", settings)
     assert running.http.service.settings.turn_seconds == 2
-    providers.fail(provider="anthropic", kind="timeout", delay_s=20)
+    providers.fault(provider="anthropic", kind="timeout", delay_s=20)
     started = time.monotonic()
     assert running.chat("ann", session, "hello").status == 503
     assert time.monotonic() - started < 6
-    providers.reset()
+    providers.calm()
     assert running.chat("ann", session, "hello").status == 200
 
 
 def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> None:
-    providers.fail(provider="anthropic", kind="refusal", count=1)
+    providers.fault(provider="anthropic", kind="refusal", count=1)
     refused = running.chat("ann", session, "hello")
     assert (refused.status, refused.body["type"].rpartition(":")[2]) == (502, "model-rejected")
     assert running.said("ann", session) == []
@@ -101,7 +103,7 @@ def test_without_embeddings_the_words_are_searched(
     running: Any, add_item: AddItem, session: str, providers: Any
 ) -> None:
     item = add_item("ann", "A bowl of ramen")
-    providers.fail(provider="voyage", kind="status", status=401)
+    providers.fault(provider="voyage", kind="status", status=401)
     answer = running.chat("ann", session, QUESTION)
     assert providers.struck() >= 1
     assert item in answer.body["message"]["content"]
@@ -109,7 +111,7 @@ def test_without_embeddings_the_words_are_searched(
 
 
 def test_a_failing_tool_is_told_to_the_model(running: Any, session: str, providers: Any) -> None:
-    providers.fail(provider="tavily", kind="status", status=432)
+    providers.fault(provider="tavily", kind="status", status=432)
     answer = running.chat("ann", session, "Look up on the web: the latest news about ramen")
     assert answer.status == 200
     (use,) = answer.body["tools_used"]
@@ -124,18 +126,14 @@ def test_a_failing_tool_is_told_to_the_model(running: Any, session: str, provide
 
 
 def test_one_turn_at_a_time(running: Any, session: str, providers: Any) -> None:
-    providers.fail(provider="anthropic", kind="slow", delay_s=6, count=1)
-    answers: list[Any] = []
-    slow = threading.Thread(target=lambda: answers.append(running.chat("ann", session, "hello")))
-    slow.start()
-    deadline = time.monotonic() + 20
-    while providers.struck() == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    busy = running.chat("ann", session, "hello")
-    assert (busy.status, busy.body["type"].rpartition(":")[2]) == (409, "conversation-busy")
-    slow.join()
-    assert [answer.status for answer in answers] == [200]
+    providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
+    with ThreadPoolExecutor(1) as worker:
+        slow = worker.submit(running.chat, "ann", session, "hello")
+        eventually(providers.struck)
+        busy = running.chat("ann", session, "hello")
+        assert (busy.status, busy.body["type"].rpartition(":")[2]) == (409, "conversation-busy")
+        providers.release()
+        assert slow.result().status == 200
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
 
 
@@ -162,9 +160,4 @@ def test_a_silent_table_is_a_503(running: Any, session: str) -> None:
         assert answer.status == 503
         assert len(running.said("ann", session)) == 1
     finally:
-        running.dynamodb.create_table(
-            TableName=running.table,
-            BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("PK", "SK")],
-        )
+        make_table_again("chat", "checkpoints", running.table)

@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from contracts import new_event
-from contracts.sessions import SessionDeleted, SessionExpired
+from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
+from localmesh.testing import eventually
 
 AddItem = Callable[..., str]
 QUESTION = "Which pictures of ramen do I have?"
@@ -35,10 +36,7 @@ def test_an_expired_conversation_begins_anew(
     settings = running.http.service.settings
     monkeypatch.setitem(running.http.service.__dict__, "settings", settings.model_copy(update={"session_ttl_s": 1}))
     recorded = running.said("ann", session)[-1].time
-    deadline = time.monotonic() + 5
-    while datetime.now(UTC) < recorded + timedelta(seconds=1):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: datetime.now(UTC) >= recorded + timedelta(seconds=1))
     # DynamoDB still has the items: it removes expired ones when it gets round to it.
     assert running.stored("ann", session) == before
     answer = running.chat("ann", session, "hello")
@@ -85,15 +83,15 @@ def test_a_deleted_session_is_forgotten(running: Any, session: str, providers: A
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("reason", ["idle", "limit"])
-def test_an_expired_session_is_forgotten_unless_it_went_on(running: Any, session: str, reason: Any) -> None:
+@pytest.mark.parametrize("cause", [Idle(kind="idle", after_s=14400), CrowdedOut(kind="crowded-out", allowed=100)])
+def test_an_expired_session_is_forgotten_unless_it_went_on(running: Any, session: str, cause: Any) -> None:
     assert running.chat("ann", session, "hello").status == 200
     first = running.said("ann", session)[0].time
     assert running.chat("ann", session, "hello").status == 200
     second = running.said("ann", session)[1].time
 
-    def expire(last_activity: datetime) -> None:
-        data = SessionExpired(reason=reason, last_activity=last_activity)
+    def expire(last_turn_at: datetime) -> None:
+        data = SessionExpired(cause=cause, last_turn_at=last_turn_at)
         running.hear(new_event(data, subject=session, tenant_id="ann"))
 
     expire(first)
@@ -106,19 +104,14 @@ def test_an_expired_session_is_forgotten_unless_it_went_on(running: Any, session
 @pytest.mark.integration
 def test_a_deletion_during_a_turn_wins(running: Any, session: str, providers: Any) -> None:
     assert running.chat("ann", session, "hello").status == 200
-    providers.fail(provider="anthropic", kind="slow", delay_s=6, count=1)
-    answers: list[Any] = []
-    slow = threading.Thread(target=lambda: answers.append(running.chat("ann", session, "hello")))
-    slow.start()
-    deadline = time.monotonic() + 10
-    while providers.struck() == 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    running.hear(new_event(SessionDeleted(), subject=session, tenant_id="ann"))
-    slow.join()
-    assert [(answer.status, answer.body["type"].rpartition(":")[2]) for answer in answers] == [
-        (409, "conversation-ended")
-    ]
+    providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
+    with ThreadPoolExecutor(1) as worker:
+        slow = worker.submit(running.chat, "ann", session, "hello")
+        eventually(providers.struck)
+        running.hear(new_event(SessionDeleted(), subject=session, tenant_id="ann"))
+        providers.release()
+        answer = slow.result()
+    assert (answer.status, answer.body["type"].rpartition(":")[2]) == (409, "conversation-ended")
     assert len(running.said("ann", session)) == 1
     assert running.stored("ann", session) == []
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 1

@@ -77,7 +77,7 @@ def test_the_same_session_id_of_two_users_is_two_conversations(
         assert answer.body["conversation_turn"] == 1
         assert own in answer.body["message"]["content"]
         assert foreign not in json.dumps(answer.body)
-    providers.reset()
+    providers.calm()
     assert running.chat("bob", session, "and which of those are secret?").status == 200
     assert anns not in json.dumps([request["body"] for request in providers.requests("anthropic")])
     assert len(running.said("ann", session)) == 1
@@ -93,7 +93,7 @@ def test_the_filters_of_the_caller_bind(running: Any, add_item: AddItem, session
     assert len(running.chat("ann", session, "Find my ramen", top_k=2).body["search_results"]) == 2
 
 
-def test_the_web_is_searched_when_there_is_a_key(running: Any, configured: Any, session: str, providers: Any) -> None:
+def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, session: str, providers: Any) -> None:
     question = "Look up on the web: the latest news about ramen"
     answer = running.chat("ann", session, question)
     assert answer.body["tools_used"][0]["name"] == "search_web"
@@ -101,11 +101,11 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, configured: Any, 
     assert search["body"]["max_results"] == 5
     assert search["body"]["search_depth"] == "basic"
 
-    configured.ssm.delete_parameter(Name=f"{configured.prefix}/tavily-api-key")
+    deployment.delete_secret("tavily-api-key")
     from aws_lambda_powertools.utilities import parameters
 
     parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
-    providers.reset()
+    providers.calm()
     assert running.chat("ann", str(uuid.uuid4()), question).status == 200
     assert providers.requests("tavily") == []
     declared = [tool["name"] for tool in providers.requests("anthropic")[0]["body"]["tools"]]

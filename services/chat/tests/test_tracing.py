@@ -57,10 +57,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def langsmith(configured: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+def langsmith(deployment: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     server = Recorder()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    configured.ssm.put_parameter(Name=f"{configured.prefix}/langsmith-api-key", Value="ls-key", Type="SecureString")
+    deployment.put_secret("langsmith-api-key", "ls-key")
     monkeypatch.setenv("LANGSMITH_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     yield server
     server.shutdown()
@@ -86,11 +86,11 @@ def test_traces_hold_no_contents(
     for secret in (b"confidential", b"Wakkanai", b"ls-key", b"ann#"):
         assert secret not in posted
     langsmith.posted.clear()
-    providers.fail(provider="anthropic", kind="status", status=400)
+    providers.fault(provider="anthropic", kind="status", status=400)
     assert running.chat("ann", session, "hello confidential").status == 502
     assert b"confidential" not in traced(langsmith, b"BadRequest")
 
 
-def test_without_a_key_nothing_is_traced(running: Any, session: str, configured: Any, providers: Any) -> None:
+def test_without_a_key_nothing_is_traced(running: Any, session: str, deployment: Any, providers: Any) -> None:
     assert running.chat("ann", session, "hello").status == 200
     assert providers.requests("langsmith") == []

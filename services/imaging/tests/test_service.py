@@ -282,13 +282,29 @@ def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(
     def lose(_original: bytes) -> None:
         raise DecoderLostError("killed")
 
-    monkeypatch.setattr(isolation, "process_isolated", lose)
     event = imaging.upload(sound_files["png"])
-    assert imaging.deliver(event, receives=1) == [event.id]
-    assert imaging.told() == []
-    assert imaging.deliver(event, receives=3) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(isolation, "process_isolated", lose)
+        assert imaging.deliver(event, receives=1) == [event.id]
+        assert imaging.told() == []
+        assert imaging.deliver(event, receives=3) == []
     assert imaging.told()[0]["data"]["reason"] == "too-slow"
     sqs = boto3.client("sqs")
     letters = sqs.receive_message(QueueUrl=imaging.dead_letters, MessageAttributeNames=["All"], WaitTimeSeconds=5)
     [letter] = letters["Messages"]
     assert letter["MessageAttributes"]["reason"]["StringValue"] == "gave-up:DecoderLostError"
+    assert imaging.deliver(event) == [], "redriven from the dead-letter queue, it counts"
+    assert [told["type"].split(".")[2] for told in imaging.told()] == ["image-rejected", "image-processed"]
+
+
+def test_resize_only_says_when_the_decoder_is_lost(
+    imaging: Imaging, sound_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(_original: bytes) -> None:
+        raise DecoderLostError("killed")
+
+    imaging.deliver(imaging.upload(sound_files["png"]))
+    monkeypatch.setattr(isolation, "process_isolated", lose)
+    status, body = imaging.post("item-1")
+    assert (status, body["type"]) == (503, "urn:collections:problem:decoder-lost")
+    assert len(imaging.told()) == 1

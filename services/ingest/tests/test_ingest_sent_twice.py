@@ -35,9 +35,7 @@ def overtaken(ingest: Any, tenant: str, form: str, monkeypatch: pytest.MonkeyPat
         from ingest.bootstrap import service
 
         s3, key = boto3.client("s3"), f"{tenant}/uploads/{form}"
-        body = json.dumps(
-            {"source": "aws.s3", "detail": {"bucket": {"name": ingest.bucket}, "object": {"key": key}}}
-        )
+        body = json.dumps({"source": "aws.s3", "detail": {"bucket": {"name": ingest.bucket}, "object": {"key": key}}})
         examine = landing._examine
 
         def late(*arguments: Any) -> Any:

@@ -1,5 +1,6 @@
-"""The search service after its database restarted, and about a vector of another size."""
+"""The search service after its database restarted, and about vectors of another size or another model."""
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -8,16 +9,16 @@ import pytest
 from chassis.errors import PermanentError
 from contracts import new_event
 from contracts.embedding import ItemEmbedded, encode_vector
-from localmesh.testing import FreshDatabase
+from localmesh.testing import Deployment
 
 pytestmark = pytest.mark.integration
 
 
-def test_a_restarted_database_costs_no_search(search: Any, fresh_database: FreshDatabase) -> None:
+def test_a_restarted_database_costs_no_search(search: Any, deployment: Deployment) -> None:
     item = search.show("Receipt from Café Mori")
     options = {"search_type": "bm25", "min_relevance_score": 0, "include_answer": False}
     assert search.search("café mori", **options)["total_results"] == 1
-    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
+    with psycopg.connect(deployment.schema.database.dsn, autocommit=True) as administrator:
         administrator.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'search-%%'", ()
         )
@@ -31,3 +32,14 @@ def test_a_vector_of_another_size_is_poison_at_once(search: Any) -> None:
     with pytest.raises(PermanentError) as raised:
         search.apply(new_event(embedded, subject="item-1", tenant_id="tenant-a"))
     assert raised.value.code == "invalid-vector"
+
+
+def test_who_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -> None:
+    for tenant, model in (("tenant-a", "voyage-4"), ("tenant-b", "voyage-3.5-lite")):
+        analyzed, embedded = search.events_of("Poster of a jazz concert", tenant, f"item-of-{tenant}")
+        search.apply(analyzed)
+        search.apply(replace(embedded, data=embedded.data.model_copy(update={"model": model})))
+    for tenant in ("tenant-a", "tenant-b", "tenant-c"):
+        answer = search.search("jazz concert", tenant, search_type="vector", include_answer=False)
+        expected = [] if tenant == "tenant-c" else [f"item-of-{tenant}"]
+        assert [found["item_id"] for found in answer["results"]] == expected

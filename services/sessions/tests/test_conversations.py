@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from contracts import Contract, Event, replayed
-from contracts.sessions import SessionExpired
+from contracts.sessions import CrowdedOut, Idle, SessionExpired
+from localmesh.testing import make_table_again
 
 Turn = Callable[..., Event[Contract]]
 MINUTE = timedelta(minutes=1)
@@ -149,7 +150,7 @@ def test_expired_is_gone_at_once_and_ended_by_the_clean_up(running: Any, make_tu
     assert running.handler.cleanup({}, None)["expired"] == 1
     assert running.items("ann", session) == []
     (said,) = running.said("ann", session)
-    assert said.data == SessionExpired(reason="idle", last_activity=stale.time)
+    assert said.data == SessionExpired(cause=Idle(kind="idle", after_s=4 * 3600), last_turn_at=stale.time)
     assert running.said("bob", session) == []
     assert running.handler.cleanup({}, None)["expired"] == 0
     stats = running.request("GET", "/chat/sessions", "ann").body["stats"]
@@ -187,24 +188,19 @@ def test_beyond_the_limit_the_oldest_ends(running: Any, make_turn: Turn, monkeyp
     for ended in sessions[:2]:
         (said,) = running.said("ann", ended)
         assert isinstance(said.data, SessionExpired)
-        assert said.data.reason == "limit"
+        assert said.data.cause == CrowdedOut(kind="crowded-out", allowed=100)
         assert running.items("ann", ended) == []
 
 
 @pytest.mark.integration
 def test_a_silent_table_leaves_the_turn_in_the_queue(
-    running: Any, make_turn: Turn, session: str, configured: Any
+    running: Any, make_turn: Turn, session: str
 ) -> None:
     turn = make_turn("ann", session)
     running.dynamodb.delete_table(TableName=running.table)
     assert running.request("GET", f"/chat/{session}/history", "ann").status == 503
     assert len(running.hear(turn)) == 1
-    running.dynamodb.create_table(
-        TableName=running.table,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-    )
+    make_table_again("sessions", "sessions", running.table)
     assert running.hear(turn) == []
     assert contents(running, session) == ["question 1"]
 

@@ -12,7 +12,7 @@ from chassis.database import Database
 from chassis.observability import MetricUnit, logger, metrics
 from chat.results import texts
 from chat.turn import TurnContext
-from retrieval import EmbeddingError, Hit, QueryEmbedder, SearchMode, SearchQuery, search
+from retrieval import EmbeddingError, Hit, QueryEmbedder, SearchMode, SearchQuery, search, vector_model
 
 #: Bounds of what one search may put into the model's context and into memory, in characters.
 MAX_RESULT = 24_000
@@ -46,13 +46,15 @@ class CollectionSearch:
             return search(connection, wanted)
 
     def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
+        with self._lock, self.database.transaction() as connection:
+            model = vector_model(connection, tenant_id) or self.embedder.model
         try:
-            vector = self.embedder.embed(tenant_id, query)
+            vector = self.embedder.embed(tenant_id, query, model)
         except EmbeddingError as error:
             logger.warning("searching by words alone", extra={"error": type(error).__name__})
             metrics.add_metric("SearchesWithoutMeaning", MetricUnit.Count, 1)
             return {"mode": SearchMode.BM25}
-        return {"mode": SearchMode.HYBRID, "vector": vector, "model": self.embedder.model}
+        return {"mode": SearchMode.HYBRID, "vector": vector, "model": model}
 
 
 def collection_tool(collection: CollectionSearch) -> BaseTool:

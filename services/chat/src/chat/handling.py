@@ -71,7 +71,7 @@ class Handling:
     def end_expired(self, event: Event[SessionExpired]) -> None:
         """The agent forgets the conversation, unless it has gone on since."""
         with self.service.work.applying(event) as work:
-            if ledger.end_expired(work.connection, event.tenant_id, event.subject, event.data.last_activity):
+            if ledger.end_expired(work.connection, event.tenant_id, event.subject, event.data.last_turn_at):
                 self._forget(event)
 
     def _forget(self, event: Event[SessionDeleted] | Event[SessionExpired]) -> None:

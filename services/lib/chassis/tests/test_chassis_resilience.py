@@ -78,9 +78,7 @@ def test_an_event_that_cannot_be_prepared_fails_alone(service: Imaging, deliver:
         if "odd" in prepared[-1]:
             raise KeyError("a defect of ours that only this event shows")
 
-    consumer = EventConsumer(
-        service, [on(ItemDeleted, lambda event: handled.append(event.subject), prepare=prepare)]
-    )
+    consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.subject), prepare=prepare)])
     assert deliver(consumer, "first", "odd", "last") == ["odd"]
     assert handled == ["first", "last"]
     assert prepared == [["first", "odd", "last"], ["first"], ["odd"], ["last"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from retrieval import Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search
+from retrieval import Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
 from search.requests import SearchResult
 
 
@@ -27,7 +27,10 @@ class Searcher:
     """Finds items of one tenant at a time."""
 
     def __init__(
-        self, connect: Callable[[], AbstractContextManager[Connection[Any]]], embedder: Callable[[], QueryEmbedder], ranking: Ranking
+        self,
+        connect: Callable[[], AbstractContextManager[Connection[Any]]],
+        embedder: Callable[[], QueryEmbedder],
+        ranking: Ranking,
     ) -> None:
         self._connect = connect
         self._embedder = embedder
@@ -43,9 +46,11 @@ class Searcher:
         """
         vector, model = None, None
         if question.mode is not SearchMode.BM25:
-            # Before the connection is used: the provider may take seconds.
             embedder = self._embedder()
-            vector, model = embedder.embed(tenant_id, question.text), embedder.model
+            with self._connect() as connection:
+                model = vector_model(connection, tenant_id) or embedder.model
+            # Outside of any transaction: the provider may take seconds.
+            vector = embedder.embed(tenant_id, question.text, model)
         query = SearchQuery(
             tenant_id=tenant_id,
             text=question.text,

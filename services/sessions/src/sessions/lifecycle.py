@@ -14,7 +14,7 @@ from chassis.service import Service
 from chassis.work import UnitOfWork
 from contracts import Event, new_event
 from contracts.chat import TurnCompleted
-from contracts.sessions import SessionDeleted, SessionExpired
+from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import ledger
 from sessions.config import SessionsSettings
 from sessions.table import SessionTable
@@ -91,7 +91,7 @@ class Lifecycle:
             if reason == "limit" and session_id not in self._superfluous(work, tenant_id):
                 return False
             self._end(work, at=conversation.last_activity, deleted=False)
-            expired = SessionExpired(reason=reason, last_activity=conversation.last_activity)
+            expired = SessionExpired(cause=self._cause(reason), last_turn_at=conversation.last_activity)
             work.record(new_event(expired, subject=session_id, tenant_id=tenant_id, time=self.now()))
         return True
 
@@ -115,6 +115,12 @@ class Lifecycle:
             superfluous = ledger.beyond(connection, tenant_id, self.service.settings.sessions_per_user)
         for session_id in superfluous:
             self.expire(tenant_id, session_id, "limit")
+
+    def _cause(self, reason: Literal["idle", "limit"]) -> Idle | CrowdedOut:
+        settings = self.service.settings
+        if reason == "idle":
+            return Idle(kind="idle", after_s=settings.session_ttl_s)
+        return CrowdedOut(kind="crowded-out", allowed=settings.sessions_per_user)
 
     def _superfluous(self, work: UnitOfWork, tenant_id: str) -> list[str]:
         return ledger.beyond(work.connection, tenant_id, self.service.settings.sessions_per_user)

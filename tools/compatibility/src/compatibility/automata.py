@@ -12,6 +12,7 @@ from compatibility.expressions import Anchor, Chars, Choice, OpaqueExpressionErr
 _MAX_POSITIONS = 3000
 _MAX_POSITIONS_SHOWN_SAFE = 160
 _LARGEST_SMALL_COUNT = 8
+_MAX_OPTIONAL_PARTS = 24
 
 
 class UnsafeExpressionError(Exception):
@@ -43,6 +44,7 @@ class _Glushkov:
     """Positions are the characters of the tree; ``follow`` keeps every way to go on, also when two ways are equal."""
 
     compact: bool = False
+    optional_parts: int = 0
     chars: list[Ranges] = field(default_factory=list)
     follow: list[list[int]] = field(default_factory=list)
 
@@ -83,7 +85,10 @@ class _Glushkov:
 
     def repeat(self, tree: Tree, low: int, high: int | None) -> _Part:
         if self.compact and (high is None or high > _LARGEST_SMALL_COUNT):
-            return self.loop(self.build(tree), low)
+            part = self.build(tree)
+            if part.nullable and high is not None:
+                self.optional_parts += high
+            return self.loop(part, low)
         whole = _Part(nullable=True, first=(), last=())
         for _ in range(low if high is not None else max(low - 1, 0)):
             whole = self.join(whole, self.build(tree))
@@ -92,6 +97,7 @@ class _Glushkov:
         optional: list[_Part] = []
         for _ in range(high - low):
             optional.append(self.build(tree))
+        self.optional_parts += len(optional)
         tail = _Part(nullable=True, first=(), last=())
         for part in reversed(optional):
             joined = self.join(part, tail)
@@ -202,6 +208,8 @@ def _without_anchors(tree: Tree) -> Tree:
 
 def _explodes(built: _Glushkov) -> bool:
     """Exponential ambiguity: two different ways from a position back to itself over the same string."""
+    if built.optional_parts > _MAX_OPTIONAL_PARTS:
+        return True
     if any(len(set(follow)) != len(follow) for follow in built.follow):
         return True
     looping = _looping(built.follow)

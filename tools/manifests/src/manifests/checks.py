@@ -18,11 +18,16 @@ def check(manifests: Manifests) -> list[Problem]:
 
 
 def consumed_events_are_published(manifests: Manifests) -> Iterator[Problem]:
-    """Somebody says what somebody hears."""
-    published = {event for service in manifests.services.values() for event in service.publishes}
+    """Somebody says what somebody hears, or said it before: archives and dead letters hold older majors of a fact."""
+    published: dict[str, int] = {}
+    for service in manifests.services.values():
+        for event in service.publishes:
+            fact, _, major = event.rpartition(".v")
+            published[fact] = max(published.get(fact, 0), int(major))
     for service in manifests.services.values():
         for position, item in enumerate(service.consumes):
-            if item.event and item.event not in published:
+            fact, _, major = (item.event or "").rpartition(".v")
+            if item.event and int(major) > published.get(fact, 0):
                 yield _problem(service, f"consumes.{position}.event", f"{item.event} is published by no service")
 
 

@@ -13,13 +13,17 @@ BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
 
 def mermaid(manifests: Manifests) -> str:
     """A Mermaid flow chart: services, and the events that go from one to another."""
-    publisher = {event: name for name, service in manifests.services.items() for event in service.publishes}
+    publisher = {_stem(event): name for name, service in manifests.services.items() for event in service.publishes}
     edges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, service in manifests.services.items():
         for subscription in service.consumes:
             event = subscription.event
-            if event is not None and publisher[event] != name:
-                edges[publisher[event], name].append(_fact(event))
+            if event is None or publisher[_stem(event)] == name:
+                continue
+            facts = edges[publisher[_stem(event)], name]
+            # Several majors of a fact are one arrow.
+            if _fact(event) not in facts:
+                facts.append(_fact(event))
     lines = ["flowchart LR", '    person(["HTTP API"])']
     lines += [f'    {name}["{name}"]' for name in manifests.services]
     served = [name for name, service in manifests.services.items() if any(f.routes for f in service.functions.values())]
@@ -39,6 +43,10 @@ def in_document(document: str, manifests: Manifests) -> str:
     if not mark or not end:
         raise ValueError(f"the document has no {BEGIN} … {END}")
     return f"{before}{BEGIN}\n```mermaid\n{mermaid(manifests)}\n```\n{END}{after}"
+
+
+def _stem(event: str) -> str:
+    return event.rpartition(".v")[0]
 
 
 def _fact(event: str) -> str:

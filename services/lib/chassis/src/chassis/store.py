@@ -46,6 +46,7 @@ def append(
         ConcurrencyError: the stream is at another version.
         EventTooLargeError: the bus could not carry an event.
         contracts.InvalidEventError: an event breaks its contract.
+        contracts.UnknownEventError: its contract is not registered, or retired.
     """
     if not events:
         return []
@@ -54,6 +55,8 @@ def append(
         raise ValueError("one append writes one stream")
     version = stream_version(connection, tenant_id, stream_id) if expected_version is None else expected_version
     sequenced = [replace(event, sequence=version + step) for step, event in enumerate(events, start=1)]
+    for event in sequenced:
+        REGISTRY.admit(event)
     documents = [event.to_wire() for event in sequenced]
     for document in documents:
         check_size(document)
@@ -93,7 +96,7 @@ def stream_version(connection: Connection, tenant_id: str, stream_id: str) -> in
 
 
 def read_stream(connection: Connection, tenant_id: str, stream_id: str) -> list[Event[Contract]]:
-    """The stream's events, oldest first."""
+    """The stream's events, oldest first; those of older majors are upcast."""
     rows = connection.execute(
         "SELECT event FROM events WHERE tenant_id = %s AND stream_id = %s ORDER BY stream_version",
         (tenant_id, stream_id),
@@ -104,6 +107,7 @@ def read_stream(connection: Connection, tenant_id: str, stream_id: str) -> list[
 def read_all(connection: Connection, after: Checkpoint = BEGINNING, *, limit: int = 1000) -> list[Recorded]:
     """Events of every stream after the checkpoint, in an order that never changes and never gains a row behind.
 
+    Events of older majors are upcast, so whoever republishes them for a replay tells them in today's words.
     Rows of transactions that still run, and of all that began after them, stay out of sight until those end.
     """
     rows = connection.execute(

@@ -19,7 +19,7 @@ from retrieval.errors import (
 from retrieval.maintenance import maintain_vector_indexes
 from retrieval.projection import Outcome, forget, project_analysis, project_vector
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
-from retrieval.search import collection_stats, search
+from retrieval.search import collection_stats, search, vector_model
 from retrieval.vectors import DIMENSIONS
 
 __all__ = [
@@ -50,4 +50,5 @@ __all__ = [
     "project_analysis",
     "project_vector",
     "search",
+    "vector_model",
 ]

@@ -61,6 +61,23 @@ def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
     return CollectionStats(documents[0] if documents else 0, sum(by_model.values()), by_model)
 
 
+def vector_model(conn: Connection[Any], tenant_id: str) -> str | None:
+    """The model of most of the tenant's vectors, None where there are none: queries embedded by another find nothing.
+
+    A tenant may have its vectors made anew with another model than the configured one; meanwhile, and for what is added
+    later, vectors of both lie side by side.
+    """
+    row = (
+        conn.cursor(row_factory=tuple_row)
+        .execute(
+            "SELECT model FROM vectors WHERE tenant_id = %s GROUP BY model ORDER BY count(*) DESC, model LIMIT 1",
+            (tenant_id,),
+        )
+        .fetchone()
+    )
+    return str(row[0]) if row else None
+
+
 def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
     row = conn.execute(
         "SELECT 1 FROM tenant_stats WHERE tenant_id = %s AND vectors > %s AND vector_index IS NOT NULL",

@@ -4,7 +4,7 @@ Colours come from the page (`--hue` of each service, light or dark), so that one
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from manifests import Manifests
@@ -48,7 +48,8 @@ def facts(manifests: Manifests) -> tuple[Fact, ...]:
                 heard.setdefault(item.event, []).append(service.service)
     found = [Fact(event, s.service, tuple(heard.get(event, ()))) for s in services for event in s.publishes]
     place = {name: position for position, name in enumerate(flow(manifests.services, found))}
-    return tuple(sorted(found, key=lambda fact: place[fact.teller]))
+    in_order = [replace(fact, hearers=tuple(sorted(fact.hearers, key=place.__getitem__))) for fact in found]
+    return tuple(sorted(in_order, key=lambda fact: place[fact.teller]))
 
 
 def flow(services: Sequence[str] | Mapping[str, object], found: Sequence[Fact]) -> list[str]:
@@ -76,10 +77,10 @@ def draw(shown: Sequence[Fact], hues: Mapping[str, int], *, base: str = "") -> s
     """The SVG element; `base` leads from the page to the root of the site."""
     tops, tellers = _rows(shown)
     bottom = max(tops.values()) + _PILL
-    hearers = _hearers(shown, [name for name in hues], tops, bottom)
+    hearers = _hearers(shown, list(hues), tops, bottom)
     height = max(bottom, *(hearer.top + hearer.height for hearer in hearers.values())) if hearers else bottom
     # What is shorter stands in the middle of what is taller.
-    shift = (height - bottom) / 2 if len(tops) == 1 else 0
+    shift = (height - bottom) / 2
     parts = [_event(fact, tops[fact.event_type] + shift, hearers, hues, base) for fact in shown]
     parts += [_service(name, 0, top + shift, box, _TELLER_W, hues, base, "teller") for name, (top, box) in tellers.items()]
     parts += [

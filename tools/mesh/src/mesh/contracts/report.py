@@ -65,20 +65,6 @@ def finding_lines(finding: Finding) -> Iterator[str]:
     yield f"  accepted by {finding.accepted_by}, rejected by {finding.rejected_by}"
 
 
-def finding_json(finding: Finding) -> Json:
-    """For programs; the witness in full."""
-    return {
-        "rule": str(finding.rule),
-        "path": finding.path,
-        "direction": str(finding.direction),
-        "message": finding.message,
-        "witness": finding.witness,
-        "accepted_by": finding.accepted_by,
-        "rejected_by": finding.rejected_by,
-        "against": finding.against,
-    }
-
-
 def short(value: object) -> str:
     """JSON on one line, cut."""
     text = json.dumps(value, ensure_ascii=False)
@@ -127,7 +113,7 @@ def _property(text: str) -> str:
 
 
 def _problem_json(problem: Problem) -> Json:
-    found = {"finding": finding_json(problem.finding), "against": problem.against} if problem.finding else {}
+    found = {"finding": problem.finding.as_json(), "against": problem.against} if problem.finding else {}
     return {"rule": problem.rule.value, "file": problem.path, "message": problem.message, **found}
 
 

@@ -7,10 +7,14 @@ ignore what they do not know).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import Path
 
-from compatibility import Finding, UnusableSchemaError, covers, read_schema
+import contracts
+from compatibility import Direction, Finding, UnusableSchemaError, compare, read_schema
+from contracts.errors import NoUpcasterError
+from contracts.upcasting import chain
 from manifests import Manifests
 from mesh.contracts.base import Comparison
 from mesh.contracts.catalogue import EXAMPLES, Json, People, Version, people
@@ -21,6 +25,7 @@ class Break(StrEnum):
     """Why a change is refused."""
 
     INCOMPATIBLE = "incompatible"
+    UNDECIDED = "undecided"
     VERSION_DELETED = "version-deleted"
     CHANGED_WITHOUT_VERSION = "changed-without-version"
     EXAMPLE_DELETED = "example-deleted"
@@ -28,7 +33,7 @@ class Break(StrEnum):
     EXAMPLE_MISSING = "example-missing"
     VERSION_ORDER = "version-order"
     UNUSABLE_SCHEMA = "unusable-schema"
-    NOT_EXPORTED = "not-exported"
+    UPCASTER_MISSING = "upcaster-missing"
 
 
 class Status(StrEnum):
@@ -78,8 +83,27 @@ def review(comparison: Comparison, manifests: Manifests) -> tuple[Review, ...]:
             subjects = tuple(version for version in new if not _is_published(version, old))
             if not subjects and _same(old, new):
                 continue
-        reviews.append(_judge(event_type, old, new, subjects, manifests))
+        judged = _judge(event_type, old, new, subjects, manifests)
+        if not old and new:
+            older = [version for version in comparison.now.of_fact(new[0].fact) if version.order < new[0].order]
+            judged = _with_upcasters(judged, new[0], older, manifests)
+        reviews.append(judged)
     return tuple(reviews)
+
+
+def _with_upcasters(judged: Review, new: Version, older: Iterable[Version], manifests: Manifests) -> Review:
+    """A new major has a way from every older one; asked only of the repository whose contracts run here."""
+    if not Path(contracts.__file__).is_relative_to(manifests.root.resolve()):
+        return judged
+    problems, notes = list(judged.problems), list(judged.notes)
+    for event_type in dict.fromkeys(version.event_type for version in older):
+        try:
+            chain(event_type, new.event_type)
+        except NoUpcasterError as error:
+            problems.append(Problem(Break.UPCASTER_MISSING, new.path, str(error)))
+        else:
+            notes.append(f"a new major: events of {event_type} are upcast to it")
+    return replace(judged, problems=tuple(problems), notes=tuple(notes))
 
 
 def _judge(
@@ -156,19 +180,19 @@ def _without_examples(subjects: Iterable[Version]) -> Iterator[Problem]:
 
 def _incompatibilities(old: Version, new: Version) -> Iterator[Problem]:
     """Both directions, each with its proof."""
-    ways = (
-        (old.closed, new.consumer, f"what {old.number} emits is refused by consumers of {new.number}"),
-        (new.closed, old.consumer, f"what {new.number} emits is refused by consumers of {old.number}"),
-    )
-    for writer, reader, meaning in ways:
+    for direction, writer, reader in ((Direction.BACKWARD, old, new), (Direction.FORWARD, new, old)):
+        told, heard = f"producer {writer.number}", f"consumer {reader.number}"
+        refused = f"what {told} emits, {heard} refuses"
         try:
-            found = covers(read_schema(writer), read_schema(reader))
+            coverage = compare(read_schema(writer.closed, name=told), read_schema(reader.consumer, name=heard), direction=direction)
         except UnusableSchemaError as error:
             yield Problem(Break.UNUSABLE_SCHEMA, new.path, str(error))
             return
-        for finding in found:
-            text = f"{meaning}: {finding.message}"
-            yield Problem(Break.INCOMPATIBLE, new.path, text, finding, old.number)
+        for finding in coverage.findings:
+            yield Problem(Break.INCOMPATIBLE, new.path, f"{refused}: {finding.message}", finding, old.number)
+        for question in coverage.undecided:
+            text = f"cannot prove the contrary of: {refused}: {question.reason}"
+            yield Problem(Break.UNDECIDED, new.path, text, against=old.number)
 
 
 def _is_published(version: Version, old: tuple[Version, ...]) -> bool:

@@ -6,7 +6,7 @@ index.html, events/<type>.html, services/<service>.html, and what `export` write
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +155,13 @@ def _event(site: _Site, versions: tuple[Version, ...]) -> Json:
 
 
 def _service(site: _Site, service: Service) -> Json:
-    shown = [fact for fact in site.facts if fact.teller == service.service or service.service in fact.hearers]
+    name = service.service
+    # Of what others tell only the line to this service.
+    shown = [
+        fact if fact.teller == name else replace(fact, hearers=(name,))
+        for fact in site.facts
+        if name in (fact.teller, *fact.hearers)
+    ]
     return {
         "service": service,
         "picture": Markup(draw(shown, site.hues, base="../")) if shown else "",  # noqa: S704  # as above

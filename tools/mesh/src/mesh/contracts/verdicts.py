@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from compatibility import Mode, Schema, UnusableSchemaError, read_schema
+from compatibility import Mode, Outcome, Schema, UnusableSchemaError, read_schema
 from compatibility import check as check_schemas
 from manifests import load_manifests
 from mesh.contracts import report
@@ -15,6 +15,12 @@ from mesh.contracts.catalogue import find_root, read_bytes
 from mesh.contracts.commands import BROKEN
 from mesh.contracts.errors import UnusableFileError
 from mesh.contracts.review import review
+
+WORDS = {
+    Outcome.COMPATIBLE: "compatible",
+    Outcome.INCOMPATIBLE: "not compatible",
+    Outcome.UNDECIDED: "not proven compatible, which counts as not compatible",
+}
 
 
 def check(root: Path, base: str | None, output: str) -> None:
@@ -40,13 +46,13 @@ def compat(files: Sequence[Path], mode: str, *, as_json: bool) -> None:
     *history, new = [_schema(path) for path in files]
     verdict = check_schemas(new, history, Mode(mode))
     if as_json:
-        findings = [report.finding_json(finding) for finding in verdict.findings]
-        answer = {"mode": mode, "compatible": verdict.compatible, "findings": findings}
-        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(verdict.as_json(), indent=2, ensure_ascii=False))
     else:
         for finding in verdict.findings:
             typer.echo("\n".join(report.finding_lines(finding)))
-        typer.echo(f"{'compatible' if verdict.compatible else 'not compatible'} ({mode})")
+        for question in verdict.undecided:
+            typer.echo(f"undecided ({question.direction}, against {question.against}): {question.reason}")
+        typer.echo(f"{WORDS[verdict.outcome]} ({mode})")
     if not verdict.compatible:
         raise typer.Exit(BROKEN)
 
@@ -58,6 +64,6 @@ def _schema(path: Path) -> Schema:
     except UnicodeDecodeError as error:
         raise UnusableFileError(f"{path}: not UTF-8 text") from error
     try:
-        return read_schema(text)
+        return read_schema(text, name=str(path))
     except UnusableSchemaError as error:
         raise UnusableFileError(f"{path}: {error}") from error

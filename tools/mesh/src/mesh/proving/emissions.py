@@ -13,23 +13,24 @@ A fault fails the session, with a section of the summary that says why.
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
-from manifests import Manifests, load_manifests
+from contracts import Contract, Event
+from manifests import ManifestsInvalidError, load_manifests
 
 _TITLE = "events against their contracts"
 
 
 @dataclass
-class Tests:
+class Coverage:
     """The tests of one service in this run."""
 
     files: set[Path] = field(default_factory=set)
@@ -55,20 +56,16 @@ class Emissions:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._kept: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
-        self.tests: dict[str, Tests] = defaultdict(Tests)
+        self.tests: dict[str, Coverage] = defaultdict(Coverage)
         self.captured: Counter[str] = Counter()
         self.current: pytest.Item | None = None
-
-    @cached_property
-    def manifests(self) -> Manifests:
-        """Those of the repository under test."""
-        return load_manifests(self._root)
 
     def owner(self, path: Path) -> str | None:
         """The service whose own test a file is; None for everybody else's."""
         parts = path.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
-        own = len(parts) > 3 and parts[0] == "services" and parts[2] == "tests" and parts[1] in self.manifests.services
-        return parts[1] if own else None
+        if len(parts) < 4 or parts[0] != "services" or parts[2] != "tests":
+            return None
+        return parts[1] if (self._root / "services" / parts[1] / "service.yaml").exists() else None
 
     def keep(self, documents: Iterable[dict[str, Any]]) -> None:
         """Note what was just appended."""
@@ -80,16 +77,21 @@ class Emissions:
             self._kept.setdefault((owner or "", shape), (item.nodeid if item else "outside of any test", document))
 
     def check(self) -> Findings:
-        """Hold everything kept against the contracts."""
+        """Hold everything kept against the contracts and the manifests."""
         faults = list(self._schema_faults())
+        unchecked: list[str] = []
+        try:
+            services = load_manifests(self._root).services
+        except ManifestsInvalidError as error:
+            faults.append(f"the manifests cannot be read: {error}")
+            services = {}
         said: dict[str, set[str]] = defaultdict(set)
         for (owner, _), (nodeid, document) in self._kept.items():
-            if owner and document["source"] == f"collections.{owner}":
-                if document["type"] not in self.manifests.services[owner].publishes:
+            if owner in services and document["source"] == f"collections.{owner}":
+                if document["type"] not in services[owner].publishes:
                     faults.append(f"{owner} says {document['type']}, which its manifest does not publish ({nodeid})")
                 said[owner].add(document["type"])
-        unchecked: list[str] = []
-        for name, service in self.manifests.services.items():
+        for name, service in services.items():
             if not service.publishes:
                 continue
             missing = sorted(set(service.publishes) - said[name])
@@ -159,17 +161,20 @@ class EmissionsPlugin:
             owner = self._emissions.owner((self._config.invocation_params.dir / path).resolve())
             if inside and owner:
                 self._emissions.tests[owner].narrowed = True
-        if any((self._config.rootpath / "services") in item.path.parents for item in session.items):
+        # A run that has nothing to do with services need not wait for the import.
+        if self._emissions.tests or "chassis.store" in sys.modules:
             self._listen()
 
     def _listen(self) -> None:
-        # Imported here: a run without tests of services has no use for it.
         from chassis import store
+        from chassis.database import Connection
 
         append = store.append
 
-        def heard(*arguments: Any, **options: Any) -> Any:
-            appended = append(*arguments, **options)
+        def heard(
+            connection: Connection, events: Sequence[Event[Contract]], *, expected_version: int | None = None
+        ) -> list[tuple[int, Event[Contract]]]:
+            appended = append(connection, events, expected_version=expected_version)
             self._emissions.keep(event.to_wire() for _, event in appended)
             return appended
 
@@ -188,7 +193,8 @@ class EmissionsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._patch.undo()
-        if not self._emissions.tests or self._config.option.collectonly:
+        nothing = not self._emissions.tests and not self._emissions.captured
+        if nothing or self._config.option.collectonly:
             return
         self._findings = self._emissions.check()
         if self._findings.faults and session.exitstatus == pytest.ExitCode.OK:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.schemas import PublishedVersion, examples, published_versions
+from contracts.schemas import PublishedVersion, examples, history
 from mesh.proving.variants import VariantError, maximal, minimal
 
 
@@ -42,17 +42,9 @@ class Met:
 
 
 def versions_met(registry: Path, event_type: str) -> list[Met]:
-    """Every version that a reader of the type may meet: all of its major, and of the majors before it.
-
-    An event of an older major may still come from a replay, a redrive, or a producer that is not deployed yet.
-    """
-    fact, _, major = event_type.rpartition(".v")
+    """Every version of an event type that was ever published, oldest first; a reader may meet each of them."""
+    shown = list(examples(registry / "examples", event_type))
     return [
-        Met(version, tuple(path for _, number, path in _examples(registry, version) if number == version.version))
-        for version in published_versions(registry / "schemas")
-        if version.fact == fact and version.major <= int(major)
+        Met(version, tuple(path for _, number, path in shown if number == version.version))
+        for version in history(registry / "schemas", event_type)
     ]
-
-
-def _examples(registry: Path, version: PublishedVersion) -> list[tuple[str, str, Path]]:
-    return list(examples(registry / "examples", version.event_type))

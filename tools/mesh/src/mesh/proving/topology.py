@@ -24,7 +24,10 @@ def publication_problems(service: Service, folder: Path) -> list[str]:
     made = {contract.event_type: place for place, contract in contracts_made(folder)}
     declared = set(service.publishes)
     return [
-        *(f"{made[event]} makes {event}, which {service.service} does not publish" for event in sorted(set(made) - declared)),
+        *(
+            f"{made[event]} makes {event}, which {service.service} does not publish"
+            for event in sorted(set(made) - declared)
+        ),
         *(f"{service.service} publishes {event}, and no code makes it" for event in sorted(declared - set(made))),
     ]
 

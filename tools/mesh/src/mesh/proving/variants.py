@@ -10,6 +10,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 Schema = Mapping[str, Any]
+#: Any JSON value; no type of ours describes what a schema does.
+Json = Any
 _NOTHING: Any = object()
 _MOMENT = "2026-11-22T09:30:00Z"
 _FORMATS = {
@@ -26,7 +28,7 @@ class VariantError(ValueError):
     """No such payload can be made; the message says what a golden example has to show."""
 
 
-def minimal(schema: Schema, examples: Sequence[Any]) -> Any:  # noqa: ANN401  # any JSON value
+def minimal(schema: Schema, examples: Sequence[Json]) -> Json:
     """Required fields alone, at every depth; arrays as short as they may be, null where it is allowed.
 
     Raises:
@@ -35,12 +37,12 @@ def minimal(schema: Schema, examples: Sequence[Any]) -> Any:  # noqa: ANN401  # 
     return _made(schema, examples, required_only=True)
 
 
-def maximal(schema: Schema, examples: Sequence[Any]) -> Any:  # noqa: ANN401  # any JSON value
+def maximal(schema: Schema, examples: Sequence[Json]) -> Json:
     """Every field, at every depth; no array is empty and nothing is null that may be otherwise. Raises as `minimal`."""
     return _made(schema, examples, required_only=False)
 
 
-def _made(schema: Schema, examples: Sequence[Any], *, required_only: bool) -> Any:
+def _made(schema: Schema, examples: Sequence[Json], *, required_only: bool) -> Json:
     seed = _NOTHING
     for example in examples:
         seed = _merged(seed, example)
@@ -51,7 +53,7 @@ def _made(schema: Schema, examples: Sequence[Any], *, required_only: bool) -> An
     return value
 
 
-def _merged(first: Any, second: Any) -> Any:
+def _merged(first: Json, second: Json) -> Json:
     """The first, with what only the second has."""
     if first is _NOTHING or first is None or first == []:
         return second
@@ -69,7 +71,7 @@ class _Maker:
         self._root = root
         self._required_only = required_only
 
-    def make(self, schema: Schema, seed: Any, path: str) -> Any:
+    def make(self, schema: Schema, seed: Json, path: str) -> Json:
         schema = self._resolved(schema)
         for choice in ("anyOf", "oneOf"):
             if choice in schema:
@@ -101,7 +103,7 @@ class _Maker:
             schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
         return schema
 
-    def _chosen(self, branches: Sequence[Schema], seed: Any) -> Schema:
+    def _chosen(self, branches: Sequence[Schema], seed: Json) -> Schema:
         """The branch to take: null for the barest, else the one that the example took."""
         resolved = [self._resolved(branch) for branch in branches]
         nulls = [branch for branch in resolved if branch.get("type") == "null"]
@@ -118,7 +120,7 @@ class _Maker:
             return "null"
         return next(kind for kind in kinds if kind != "null")
 
-    def _object(self, schema: Schema, seed: Any, path: str) -> dict[str, Any]:
+    def _object(self, schema: Schema, seed: Json, path: str) -> dict[str, Json]:
         known = seed if isinstance(seed, dict) else {}
         properties: Mapping[str, Schema] = schema.get("properties", {})
         wanted = schema.get("required", ()) if self._required_only else properties
@@ -127,7 +129,7 @@ class _Maker:
             made |= {name: value for name, value in known.items() if name not in properties}
         return made
 
-    def _array(self, schema: Schema, seed: Any, path: str) -> list[Any]:
+    def _array(self, schema: Schema, seed: Json, path: str) -> list[Json]:
         known = seed if isinstance(seed, list) else []
         least = schema.get("minItems", 0)
         length = least if self._required_only else max(least, len(known), 1)
@@ -139,7 +141,7 @@ class _Maker:
 
 def _text(schema: Schema, path: str) -> str:
     if schema.get("format") in _FORMATS:
-        return _FORMATS[schema["format"]]
+        return str(_FORMATS[schema["format"]])
     if "pattern" in schema:
         raise VariantError(f"{path}: a golden example must show a text of the pattern {schema['pattern']}")
     return "x" * max(schema.get("minLength", 0), 1)

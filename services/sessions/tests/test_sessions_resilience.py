@@ -1,0 +1,23 @@
+"""The sessions service after its database restarted."""
+
+from typing import Any
+
+import psycopg
+import pytest
+
+from localmesh.testing import FreshDatabase
+
+pytestmark = pytest.mark.integration
+
+SESSION = "11111111-2222-4333-8444-555555555555"
+
+
+def test_a_restarted_database_costs_no_answer(running: Any, make_turn: Any, fresh_database: FreshDatabase) -> None:
+    assert running.hear(make_turn("alice", SESSION)) == []
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
+        administrator.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sessions-%%'", ()
+        )
+    answer = running.request("GET", "/chat/sessions", "alice")
+    assert answer.status == 200
+    assert answer.body["stats"]["active_sessions"] == 1

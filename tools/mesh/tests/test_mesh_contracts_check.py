@@ -1,0 +1,264 @@
+"""`mesh contracts check`: what is a break, who is told of it, and what the working tree is compared with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+Json = dict[str, Any]
+ORDER = "collections.shop.order-placed.v1"
+# The class is in conftest.py, which is no module to import from.
+Registry = Any
+
+
+def problems(verdict: Json) -> list[str]:
+    return [problem["rule"] for contract in verdict["contracts"] for problem in contract["problems"]]
+
+
+def test_nothing_has_changed(registry: Registry) -> None:
+    registry.git("checkout", "-q", "-b", "topic")
+    assert "no contract has changed" in registry.run("check").stdout
+
+
+def test_an_optional_field_in_a_minor_version_is_compatible(
+    registry: Registry, order_schema: Json, order_data: Json
+) -> None:
+    order_schema["properties"]["voucher"] = {"type": "string"}
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", {**order_data, "voucher": "x"})
+    [contract] = registry.check()["contracts"]
+    assert contract["type"] == ORDER
+    assert (contract["versions"], contract["compared_with"]) == (["1.1"], ["1.0"])
+    assert (contract["producers"], contract["consumers"]) == (["shop"], ["billing"])
+    assert contract["changes"] == [{"field": "voucher", "what": "added", "before": "", "after": "string, optional"}]
+    assert contract["problems"] == []
+
+
+def test_a_required_field_breaks_and_the_witness_proves_it(
+    registry: Registry, order_schema: Json, order_data: Json
+) -> None:
+    order_schema["properties"]["voucher"] = {"type": "string"}
+    order_schema["required"].append("voucher")
+    new = registry.schema("1.1", order_schema)
+    registry.example("1.1", {**order_data, "voucher": "x"})
+    verdict = registry.check(exit_code=1)
+    assert verdict["compatible"] is False
+    [contract] = verdict["contracts"]
+    found = [problem["finding"] for problem in contract["problems"] if problem["rule"] == "incompatible"]
+    assert {(finding["rule"], finding["direction"]) for finding in found} == {("required-property-added", "backward")}
+    old = new.with_name("1.0.producer.json")
+    for finding in found:
+        Draft202012Validator(json.loads(old.read_text())).validate(finding["witness"])
+        assert not Draft202012Validator(json.loads(new.read_text())).is_valid(finding["witness"])
+    text = registry.run("check", exit_code=1).stdout
+    assert "heard by billing" in text
+    assert "BREAK [incompatible]" in text
+    assert "witness: {" in text
+
+
+def test_every_published_version_counts(registry: Registry, order_schema: Json, order_data: Json) -> None:
+    order_schema["properties"]["voucher"] = {"type": "string"}
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    registry.commit()
+    del order_schema["properties"]["voucher"]
+    order_schema["properties"]["voucher"] = {"type": "integer"}
+    registry.schema("1.2", order_schema)
+    registry.example("1.2", order_data)
+    [contract] = registry.check(exit_code=1)["contracts"]
+    assert contract["compared_with"] == ["1.0", "1.1"]
+    assert {problem["against"] for problem in contract["problems"]} == {"1.1"}
+
+
+def test_a_published_schema_that_changes_is_a_break(registry: Registry, order_schema: Json) -> None:
+    order_schema["properties"]["voucher"] = {"type": "string"}
+    registry.schema("1.0", order_schema)
+    assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
+
+
+def test_words_alone_may_change(registry: Registry, order_schema: Json) -> None:
+    order_schema["properties"]["quantity"]["description"] = "How many pieces."
+    order_schema["x-note"] = "new"
+    registry.schema("1.0", order_schema)
+    [contract] = registry.check()["contracts"]
+    assert contract["notes"] == ["1.0: only words changed (titles, descriptions, annotations)"]
+
+
+def test_a_field_that_is_called_like_a_word_is_no_word(registry: Registry, order_schema: Json) -> None:
+    order_schema["properties"]["description"] = {"type": "string"}
+    registry.schema("1.0", order_schema)
+    assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
+
+
+def test_a_producer_schema_alone_counts_too(registry: Registry) -> None:
+    path = registry.root / f"contracts/schemas/{ORDER}/1.0.producer.json"
+    schema = json.loads(path.read_text())
+    del schema["properties"]["lines"]
+    path.write_text(json.dumps(schema))
+    assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
+
+
+def _delete_version(registry: Registry) -> None:
+    (registry.root / f"contracts/schemas/{ORDER}/1.0.json").unlink()
+
+
+def _delete_example(registry: Registry) -> None:
+    (registry.root / f"contracts/examples/{ORDER}/1.0/usual.json").unlink()
+
+
+def _change_example(registry: Registry) -> None:
+    registry.example("1.0", {"quantity": 3, "customer": "Ada"})
+
+
+def _forget_example(registry: Registry) -> None:
+    registry.schema("1.1", json.loads((registry.root / f"contracts/schemas/{ORDER}/1.0.json").read_text()))
+
+
+def _go_below(registry: Registry) -> None:
+    schema = json.loads((registry.root / f"contracts/schemas/{ORDER}/1.0.json").read_text())
+    registry.schema("0.9", schema)
+    registry.example("0.9", {"quantity": 3, "customer": "Ada"})
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (_delete_version, "version-deleted"),
+        (_delete_example, "example-deleted"),
+        (_change_example, "example-changed"),
+        (_forget_example, "example-missing"),
+        (_go_below, "version-order"),
+    ],
+)
+def test_what_is_published_stays(registry: Registry, change: Callable[[Registry], None], rule: str) -> None:
+    change(registry)
+    assert problems(registry.check(exit_code=1)) == [rule]
+
+
+def test_a_new_contract_hurts_nobody(registry: Registry, order_schema: Json) -> None:
+    order_schema["$id"] = "urn:collections:contract:shop.order-paid:1.0"
+    registry.schema("1.0", order_schema, "collections.shop.order-paid.v1")
+    registry.example("1.0", {}, event_type="collections.shop.order-paid.v1")
+    [contract] = registry.check()["contracts"]
+    assert (contract["status"], contract["producers"], contract["problems"]) == ("new", [], [])
+
+
+def test_an_unusable_schema_is_a_break(registry: Registry, order_schema: Json, order_data: Json) -> None:
+    order_schema["properties"]["quantity"] = {"type": "number of pieces"}
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    assert "unusable-schema" in problems(registry.check(exit_code=1))
+
+
+def test_the_base_is_where_the_branch_left_main(registry: Registry, order_schema: Json, order_data: Json) -> None:
+    registry.git("checkout", "-q", "-b", "topic")
+    order_schema["properties"]["voucher"] = {"type": "string"}
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    registry.commit("Vouchers")
+    registry.git("checkout", "-q", "main")
+    _delete_example(registry)
+    registry.commit("Main goes on")
+    registry.git("checkout", "-q", "topic")
+    verdict = registry.check()
+    assert verdict["base"].endswith("Orders")
+    assert [contract["versions"] for contract in verdict["contracts"]] == [["1.1"]]
+
+
+def test_on_main_a_commit_is_compared_with_the_one_before(registry: Registry) -> None:
+    _delete_example(registry)
+    registry.commit("Careless")
+    verdict = registry.check(exit_code=1)
+    assert verdict["base"].endswith("Orders")
+    assert problems(verdict) == ["example-deleted"]
+
+
+def test_published_is_what_the_remote_main_has(registry: Registry, tmp_path: Path) -> None:
+    clone = _clone(registry, tmp_path / "clone")
+    _delete_example(clone)
+    clone.commit("One commit")
+    (clone.root / "another").write_text("")
+    clone.commit("Two commits")
+    verdict = clone.check(exit_code=1)
+    assert verdict["base"].endswith("Orders")
+
+
+def test_a_shallow_clone_without_main_compares_its_versions_with_each_other(
+    registry: Registry, order_schema: Json, order_data: Json, tmp_path: Path
+) -> None:
+    registry.git("checkout", "-q", "-b", "topic")
+    order_schema["required"].append("lines")
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    registry.commit()
+    clone = _clone(registry, tmp_path / "clone", "--depth=1", "--branch=topic")
+    result = clone.run("check", exit_code=1)
+    assert "no published revision" in result.stdout
+    assert "main is not in this clone" in result.stderr
+    assert "required-property-added" in result.stdout
+
+
+def _clone(registry: Registry, path: Path, *options: str) -> Registry:
+    subprocess.run(["git", "clone", "-q", *options, f"file://{registry.root}", str(path)], check=True)
+    return type(registry)(path)
+
+
+def test_any_revision_can_be_the_base(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = registry.git("rev-parse", "HEAD")
+    _delete_example(registry)
+    registry.commit()
+    registry.commit_empty = registry.git("commit", "-q", "--allow-empty", "-m", "nothing")
+    assert problems(registry.check()) == []
+    assert problems(registry.check("--base", first, exit_code=1)) == ["example-deleted"]
+    monkeypatch.setenv("CONTRACTS_BASE", first)
+    assert problems(registry.check(exit_code=1)) == ["example-deleted"]
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:services", ""])
+def test_an_unknown_revision_is_told(registry: Registry, revision: str) -> None:
+    arguments = ["check", f"--base={revision}"]
+    if not revision:
+        registry.run(*arguments)
+        return
+    assert "knows no revision" in registry.run(*arguments, exit_code=2).stderr
+
+
+def test_no_checkout_is_told(registry: Registry) -> None:
+    (registry.root / ".git").rename(registry.root / "elsewhere")
+    assert "git rev-parse" in registry.run("check", exit_code=2).stderr
+
+
+def test_no_registry_is_told(registry: Registry) -> None:
+    (registry.root / "contracts").rename(registry.root / "elsewhere")
+    assert "contracts/schemas" in registry.run("check", exit_code=2).stderr
+
+
+def test_a_broken_file_is_told(registry: Registry) -> None:
+    (registry.root / f"contracts/schemas/{ORDER}/1.0.json").write_text("{")
+    assert "1.0.json: not JSON" in registry.run("check", exit_code=2).stderr
+
+
+def test_a_repository_may_be_a_folder_of_another(registry: Registry, tmp_path: Path) -> None:
+    outer = type(registry)(tmp_path)
+    (registry.root / ".git").rename(tmp_path / ".git")
+    outer.commit("Everything one floor down")
+    _delete_example(registry)
+    assert problems(registry.check(exit_code=1)) == ["example-deleted"]
+
+
+def test_annotations_for_github(registry: Registry, order_schema: Json, order_data: Json) -> None:
+    order_schema["required"].append("lines")
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    lines = registry.run("check", "--output", "github", exit_code=1).stdout.splitlines()
+    path = f"contracts/schemas/{ORDER}/1.1.json"
+    assert lines[0].startswith(f"::error file={path},line=1,title={ORDER} [incompatible%3A required-property-added]::")
+    assert "%0AWitness: {" in lines[0]
+    assert lines[0].endswith("Told by shop; heard by billing.")
+    assert len(lines) == 2
