@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
 # Anything with tests of its own: test-imaging, test-chassis, test-contracts, test-localstack, test-mesh, …
 member = $(firstword $(wildcard services/$*/tests services/lib/$*/tests tools/$*/tests $*/tests tests/$*))
-bench = $(firstword $(wildcard services/*/bench/$*.py services/lib/*/bench/$*.py))
+bench = $(firstword $(wildcard services/*/bench/$*.py services/lib/*/bench/$*.py */bench/$*.py))
 
 .PHONY: help setup up down status logs reset demo test check fmt contracts-export openapi bench ci clean
 
@@ -66,7 +66,7 @@ bench: setup ## All measurements of the mesh, as tables, each figure beside its 
 	@$(MESH) bench all
 
 bench-%: setup ## One measurement: imports, packages, pipeline, or a library's own
-	@$(if $(bench),$(BIN)/python $(bench),$(MESH) bench $*) $(ARGS)
+	@$(if $(bench),$(BIN)/python -P $(bench),$(MESH) bench $*) $(ARGS)
 
 openapi: setup ## Write the one OpenAPI document from all services
 	@$(BIN)/python -m mesh.openapi

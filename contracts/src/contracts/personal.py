@@ -4,8 +4,10 @@ A field is marked `Annotated[str, Personal()]`; the mark covers everything below
 published schemas. Ids, object keys and digests are not marked: they say nothing without the collection itself.
 """
 
+import json
+import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Union, get_args, get_origin
@@ -16,7 +18,6 @@ from pydantic_core import CoreSchema
 from contracts.contract import Contract, Part
 
 MASK = "***"
-#: Shorter texts are left where they stand by `redacted`: they would strike out half of an ordinary sentence.
 _SHORTEST = 4
 
 
@@ -44,12 +45,36 @@ def personal_paths(contract: type[Contract]) -> tuple[str, ...]:
     return tuple(_paths(marks(contract), ""))
 
 
-def redacted(text: str, contract: type[Contract], payload: Mapping[str, Any]) -> str:
-    """A text (of an error, say) in which no personal text of the payload is left."""
-    values = sorted(set(_personal_texts(marks(contract), payload)), key=len, reverse=True)
-    for value in values:
-        text = text.replace(value, MASK)
-    return text
+def redaction(data: Contract) -> Callable[[str], str]:
+    """A function that strikes out of a text (of an error, say) all personal texts of the payload.
+
+    Whole words only, and none shorter than four letters: a mood like "fun" would strike out half of "function".
+    """
+    pattern: re.Pattern[str] | None = None
+
+    def strike_out(text: str) -> str:
+        # Most events are handled without a line, so the pattern is made for the first one.
+        nonlocal pattern
+        pattern = pattern or _pattern(data)
+        return pattern.sub(MASK, text)
+
+    return strike_out
+
+
+def _pattern(data: Contract) -> re.Pattern[str]:
+    texts = set(_personal_texts(marks(type(data)), data.model_dump(mode="json")))
+    # Exceptions and JSON show a text with its line breaks and quotes escaped.
+    forms = {
+        form for text in texts for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    }
+    # Without any text: a pattern that matches nothing.
+    return re.compile("|".join(_whole(form) for form in sorted(forms, key=len, reverse=True)) or r"(?!)")
+
+
+def _whole(text: str) -> str:
+    before = r"(?<!\w)" if re.match(r"\w", text) else ""
+    after = r"(?!\w)" if re.search(r"\w\Z", text) else ""
+    return before + re.escape(text) + after
 
 
 @cache

@@ -22,9 +22,7 @@ def test_a_description_by_another_model_is_one_too(running: Any, providers: Any)
     providers.calm()
     again = new_event(first.data, subject=first.subject, tenant_id="alice")
     assert running.hear(again) == 0
-    assert models(running, first.subject) == ["gpt-5.5"], (
-        "described by the fallback, and not by the first provider again"
-    )
+    assert models(running, first.subject) == ["gpt-5.5"], "by the fallback, and not again by the first"
     assert providers.requests("anthropic") == []
 
 

@@ -1,6 +1,5 @@
 """The service as it runs: its entry points over a real Postgres, the AWS emulator, and the AI provider emulator."""
 
-import importlib
 import math
 import uuid
 from collections.abc import Callable, Iterator
@@ -29,9 +28,7 @@ class Running:
 
     def chat(self, tenant: str, session: str, message: str, **fields: Any) -> Answer:
         """POST /chat."""
-        return call(
-            self.http.http, "POST", "/chat", tenant, body={"message": message, "session_id": session, **fields}
-        )
+        return call(self.http.http, "POST", "/chat", tenant, body={"message": message, "session_id": session, **fields})
 
     def hear(self, *events: Event[Contract]) -> None:
         """Deliver events, ten at a time; all are handled."""
@@ -78,8 +75,7 @@ def deployment(
 @pytest.fixture
 def running(deployment: Deployment, table: CheckpointTable, providers: Providers) -> Iterator[Running]:
     """The entry points, imported afresh for this test's environment."""
-    http = import_afresh("chat.http_handler")
-    events = importlib.import_module("chat.handler")
+    _, events, http = import_afresh("chat.bootstrap", "chat.handler", "chat.http_handler")
     yield Running(http, events, table.name, table.dynamodb)
     http.service.database.close()
 

@@ -1,7 +1,6 @@
 """The checkpointer as we set it up, against LangGraph's own conformance suite; and our deletion against its."""
 
 import secrets
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def saver(table: SimpleNamespace, aws_environment: None) -> TurnSaver:
+def saver(table: Any, aws_environment: None) -> TurnSaver:
     return TurnSaver(table.name, ttl_s=3600)
 
 
@@ -43,11 +42,11 @@ def fill(saver: TurnSaver, thread: str, count: int = 3) -> list[str]:
     return ids
 
 
-def keys(table: SimpleNamespace) -> set[str]:
+def keys(table: Any) -> set[str]:
     return {item["PK"]["S"] for item in table.dynamodb.scan(TableName=table.name)["Items"]}
 
 
-def test_forgetting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSaver, table: SimpleNamespace) -> None:
+def test_forgetting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSaver, table: Any) -> None:
     fill(saver, "ann#1")
     fill(saver, "bob#1")
     fill(saver, "ann#12")
@@ -66,7 +65,7 @@ def test_forgetting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnS
     assert {key for key in keys(table) if "ann" in key} == set()
 
 
-def test_forgetting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: SimpleNamespace) -> None:
+def test_forgetting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: Any) -> None:
     first, second, third = fill(saver, "ann#1")
     CheckpointTable(table.name).forget("ann#1", second)
     config: Any = {"configurable": {"thread_id": "ann#1"}}

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from localmesh.testing import Providers
+
 pytestmark = pytest.mark.integration
 
 AddItem = Callable[..., str]
 
 
-def test_the_second_turn_needs_the_first(running: Any, add_item: AddItem, session: str, providers: Any) -> None:
+def test_the_second_turn_needs_the_first(running: Any, add_item: AddItem, session: str, real_models: Providers) -> None:
     tokyo = add_item("ann", "A bowl of ramen in Shinjuku", place="Tokyo")
     osaka = add_item("ann", "Ramen shop with red lanterns", place="Osaka")
     add_item("ann", "Mountains above a lake", place="Zurich", category="landscape")
@@ -48,7 +50,7 @@ def test_the_second_turn_needs_the_first(running: Any, add_item: AddItem, sessio
     assert told[0].data.tools_used == ("search_collection",)
     assert told[0].data.input_tokens > 0
     assert told[0].data.cost_usd > 0
-    sent = [request["body"] for request in providers.requests("anthropic")]
+    sent = [request["body"] for request in real_models.requests("anthropic")]
     assert {(body["temperature"], body["max_tokens"], body["model"]) for body in sent} == {
         (0.1, 2048, "claude-sonnet-4-6")
     }

@@ -1,35 +1,25 @@
 """The service on a real Postgres and a real object store: uploads, rejections, deletions, new renditions."""
 
 import hashlib
-import importlib
 import io
-import json
-import secrets
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 from PIL import Image
 
 from chassis import aws
-from chassis.migrations import migrate, prepare_role
 from contracts import Contract, Event, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
 from imaging import isolation
 from imaging.errors import DecoderLostError
-from localmesh.emulator import Emulator
-from localmesh.testing import FreshDatabase
+from localmesh.testing import Answer, Deploy, Deployment, call, dead_letters, deliver, envelope, import_afresh
 
 pytestmark = pytest.mark.integration
 
-SERVICES = Path(__file__).parents[2]
-CONTEXT: Any = SimpleNamespace(aws_request_id="r", function_name="f")
 ALICE, BOB = "tenant-alice", "tenant-bob"
 
 
@@ -38,14 +28,16 @@ class Imaging:
     """The service with its entry points, and what can be seen of it from outside."""
 
     handler: ModuleType
-    bucket: str
-    dsn: str
-    dead_letters: str
+    deployment: Deployment
+
+    @property
+    def bucket(self) -> str:
+        return str(self.deployment.settings["images_bucket"])
 
     def upload(self, data: bytes, *, tenant: str = ALICE, item: str = "item-1") -> Event[ItemUploaded]:
         """Store an original as ingest would; returns the event that tells of it."""
         key = f"{tenant}/images/{item}.png"
-        boto3.client("s3").put_object(Bucket=self.bucket, Key=key, Body=data)
+        aws.s3().put_object(Bucket=self.bucket, Key=key, Body=data)
         uploaded = ItemUploaded(
             filename=f"{item}.png",
             original_filename="holiday.png",
@@ -57,101 +49,41 @@ class Imaging:
         return new_event(uploaded, subject=item, tenant_id=tenant)
 
     def deliver(self, *events: Event[Contract], receives: int = 1) -> list[str]:
-        """Hand events to the consumer; returns the ids of those that stay in the queue."""
-        records = [
-            {
-                "messageId": event.id,
-                "receiptHandle": "none",
-                "body": json.dumps({"source": event.source, "detail-type": event.type, "detail": event.to_wire()}),
-                "attributes": {"ApproximateReceiveCount": str(receives)},
-                "eventSource": "aws:sqs",
-            }
-            for event in events
-        ]
-        answer = self.handler.on_events({"Records": records}, CONTEXT)
-        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        """Hand events to the consumer; returns the bodies of those that stay in the queue."""
+        queue = self.deployment.settings["queue_url"]
+        return deliver(self.handler.on_events, queue, *events, receives=receives)
 
-    def post(self, item: str, tenant: str = ALICE) -> tuple[int, dict[str, Any]]:
-        """POST /items/{id}/resize-only as API Gateway would send it."""
-        path = f"/items/{item}/resize-only"
-        answer = self.handler.http(
-            {
-                "version": "2.0",
-                "routeKey": "POST /items/{id}/resize-only",
-                "rawPath": path,
-                "rawQueryString": "",
-                "headers": {"content-type": "application/json"},
-                "requestContext": {
-                    "http": {"method": "POST", "path": path},
-                    "stage": "$default",
-                    "requestId": "request-1",
-                    "authorizer": {"jwt": {"claims": {"sub": tenant}}},
-                },
-                "isBase64Encoded": False,
-            },
-            CONTEXT,
-        )
-        return answer["statusCode"], json.loads(answer["body"])
+    def dead_letters(self) -> list[str]:
+        """The reasons in the dead-letter queue."""
+        return [letter["reason"] for letter in dead_letters(self.deployment.settings["dead_letter_queue_url"])]
+
+    def post(self, item: str, tenant: str = ALICE, *, headers: dict[str, str] | None = None) -> Answer:
+        """POST /items/{id}/resize-only."""
+        return call(self.handler.http, "POST", f"/items/{item}/resize-only", tenant, headers=headers)
 
     def told(self) -> list[dict[str, Any]]:
         """Every event in the store, in order; all must have left the outbox."""
-        with psycopg.connect(self.dsn) as connection:
+        with psycopg.connect(self.deployment.schema.dsn) as connection:
             assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
             return [row[0] for row in connection.execute("SELECT event FROM events ORDER BY position")]
 
     def derived(self) -> set[str]:
         """Every object but the originals."""
-        listed = boto3.client("s3").list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        listed = aws.s3().list_objects_v2(Bucket=self.bucket).get("Contents", [])
         return {entry["Key"] for entry in listed if "/images/" not in entry["Key"]}
 
     def get(self, key: str) -> bytes:
-        return boto3.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return aws.s3().get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
 
 @pytest.fixture
-def imaging(fresh_database: FreshDatabase, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Imaging]:
-    mark = secrets.token_hex(4)
-    role, password = f"imaging_{mark}", secrets.token_hex(8)
-    for name, value in {
-        "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
+def imaging(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Imaging]:
+    deployment = deploy("imaging")
+    for name, value in (deployment.variables | {"MAX_RECEIVES": "3"}).items():
         monkeypatch.setenv(name, value)
-    boto3.setup_default_session()
-    for cached in (aws.events, aws.sqs, aws.s3):
-        cached.cache_clear()
-    with psycopg.connect(fresh_database.dsn, autocommit=True) as connection:
-        prepare_role(connection, role, password)
-    dsn = fresh_database.dsn_of(role, password)
-    migrate(dsn, role, [SERVICES / "lib" / "chassis" / "migrations", SERVICES / "imaging" / "migrations"])
-    boto3.client("ssm").put_parameter(Name=f"/test-{mark}/database/imaging", Value=password, Type="SecureString")
-    boto3.client("events").create_event_bus(Name=f"bus-{mark}")
-    boto3.client("s3").create_bucket(Bucket=f"images-{mark}")
-    dead_letters = boto3.client("sqs").create_queue(QueueName=f"imaging-{mark}-dlq")["QueueUrl"]
-    for name, value in {
-        "SERVICE": "imaging",
-        "FUNCTION": "events",
-        "EVENT_BUS": f"bus-{mark}",
-        "IMAGES_BUCKET": f"images-{mark}",
-        "PARAMETER_PREFIX": f"/test-{mark}",
-        "DATABASE_HOST": fresh_database.host,
-        "DATABASE_PORT": str(fresh_database.port),
-        "DATABASE_NAME": fresh_database.name,
-        "DATABASE_ROLE": role,
-        "DATABASE_SCHEMA": role,
-        "DEAD_LETTER_QUEUE_URL": dead_letters,
-        "MAX_RECEIVES": "3",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for module in ("imaging.handler", "imaging.bootstrap"):
-        sys.modules.pop(module, None)
-    handler = importlib.import_module("imaging.handler")
-    yield Imaging(handler, f"images-{mark}", dsn, dead_letters)
+    _, handler = import_afresh("imaging.bootstrap", "imaging.handler")
+    yield Imaging(handler, deployment)
     handler.service.database.close()
-    for cached in (aws.events, aws.sqs, aws.s3):
-        cached.cache_clear()
 
 
 def test_an_upload_becomes_renditions_and_a_fact(imaging: Imaging, make: Any) -> None:
@@ -199,7 +131,7 @@ def test_a_bad_original_is_rejected_once_and_for_all(imaging: Imaging, data: byt
 
 def test_a_missing_original_is_rejected(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
     event = imaging.upload(sound_files["png"])
-    boto3.client("s3").delete_object(Bucket=imaging.bucket, Key=event.data.key)
+    aws.s3().delete_object(Bucket=imaging.bucket, Key=event.data.key)
     assert imaging.deliver(event) == []
     assert imaging.told()[0]["data"]["reason"] == "missing"
 
@@ -232,7 +164,7 @@ def test_deletion_removes_every_rendition_of_the_item_alone(imaging: Imaging, so
         f"{BOB}/renditions/item-1",
         f"{BOB}/thumbnails/item-1",
     }
-    assert imaging.post("item-1")[0] == 404
+    assert imaging.post("item-1").status == 404
 
 
 def test_an_upload_that_comes_after_its_deletion_leaves_nothing(
@@ -249,31 +181,32 @@ def test_resize_only_makes_renditions_anew(imaging: Imaging, sound_files: dict[s
     imaging.deliver(imaging.upload(sound_files["png"]))
     keys = imaging.derived()
     for key in keys:
-        boto3.client("s3").delete_object(Bucket=imaging.bucket, Key=key)
-    status, body = imaging.post("item-1")
-    assert status == 200
+        aws.s3().delete_object(Bucket=imaging.bucket, Key=key)
+    answer = imaging.post("item-1", headers={"x-correlation-id": "the-thread"})
+    assert answer.status == 200
+    body = answer.body
     assert (body["id"], body["width"], body["height"]) == ("item-1", 320, 240)
     assert [rendition["kind"] for rendition in body["renditions"]] == ["model", "thumbnail"]
     assert imaging.derived() == keys
     first, second = imaging.told()
     assert second["data"] == first["data"]
-    assert second["correlationid"] == "request-1"
+    assert second["correlationid"] == "the-thread"
 
 
 def test_resize_only_knows_nothing_of_other_tenants(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
     imaging.deliver(imaging.upload(sound_files["png"], tenant=BOB))
     before = imaging.told()
     for item, tenant in (("item-1", ALICE), ("unknown", BOB)):
-        status, body = imaging.post(item, tenant)
-        assert (status, body["title"]) == (404, "Not Found")
+        answer = imaging.post(item, tenant)
+        assert (answer.status, answer.body["title"]) == (404, "Not Found")
     assert imaging.told() == before
 
 
 def test_resize_only_of_a_rejected_item_says_why(imaging: Imaging) -> None:
     imaging.deliver(imaging.upload(b"no picture"))
-    status, body = imaging.post("item-1")
-    assert (status, body["type"]) == (422, "urn:collections:problem:image-not-an-image")
-    assert body["detail"]
+    answer = imaging.post("item-1")
+    assert (answer.status, answer.body["type"]) == (422, "urn:collections:problem:image-not-an-image")
+    assert answer.body["detail"]
 
 
 def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(
@@ -285,14 +218,11 @@ def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(
     event = imaging.upload(sound_files["png"])
     with monkeypatch.context() as patch:
         patch.setattr(isolation, "process_isolated", lose)
-        assert imaging.deliver(event, receives=1) == [event.id]
+        assert imaging.deliver(event, receives=1) == [envelope(event)]
         assert imaging.told() == []
         assert imaging.deliver(event, receives=3) == []
     assert imaging.told()[0]["data"]["reason"] == "too-slow"
-    sqs = boto3.client("sqs")
-    letters = sqs.receive_message(QueueUrl=imaging.dead_letters, MessageAttributeNames=["All"], WaitTimeSeconds=5)
-    [letter] = letters["Messages"]
-    assert letter["MessageAttributes"]["reason"]["StringValue"] == "gave-up:DecoderLostError"
+    assert imaging.dead_letters() == ["gave-up:DecoderLostError"]
     assert imaging.deliver(event) == [], "redriven from the dead-letter queue, it counts"
     assert [told["type"].split(".")[2] for told in imaging.told()] == ["image-rejected", "image-processed"]
 
@@ -305,6 +235,6 @@ def test_resize_only_says_when_the_decoder_is_lost(
 
     imaging.deliver(imaging.upload(sound_files["png"]))
     monkeypatch.setattr(isolation, "process_isolated", lose)
-    status, body = imaging.post("item-1")
-    assert (status, body["type"]) == (503, "urn:collections:problem:decoder-lost")
+    answer = imaging.post("item-1")
+    assert (answer.status, answer.body["type"]) == (503, "urn:collections:problem:decoder-lost")
     assert len(imaging.told()) == 1

@@ -51,7 +51,7 @@ def running(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     table, dynamodb = make_table("sessions", "sessions"), boto3.client("dynamodb")
     for name, value in (deploy("sessions").variables | {"TABLE_SESSIONS": table}).items():
         monkeypatch.setenv(name, value)
-    handler = import_afresh("sessions.handler")
+    _, handler = import_afresh("sessions.bootstrap", "sessions.handler")
     yield Running(handler, table, dynamodb)
     handler.service.database.close()
     dynamodb.delete_table(TableName=table)

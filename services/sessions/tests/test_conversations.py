@@ -193,9 +193,7 @@ def test_beyond_the_limit_the_oldest_ends(running: Any, make_turn: Turn, monkeyp
 
 
 @pytest.mark.integration
-def test_a_silent_table_leaves_the_turn_in_the_queue(
-    running: Any, make_turn: Turn, session: str
-) -> None:
+def test_a_silent_table_leaves_the_turn_in_the_queue(running: Any, make_turn: Turn, session: str) -> None:
     turn = make_turn("ann", session)
     running.dynamodb.delete_table(TableName=running.table)
     assert running.request("GET", f"/chat/{session}/history", "ann").status == 503

@@ -100,12 +100,12 @@ def make_table_again(service: str, name: str, made: str) -> None:
     boto3.client("dynamodb").create_table(TableName=made, **definition)
 
 
-def import_afresh(module: str) -> ModuleType:
-    """Import a module of a service together with the service's other modules: they read their settings at import."""
-    package = module.partition(".")[0]
-    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-        del sys.modules[name]
-    return importlib.import_module(module)
+def import_afresh(*modules: str) -> list[ModuleType]:
+    """Import modules that read their settings at import, whether or not somebody imported them before. Name all of
+    them that import each other, the imported before the importing."""
+    for name in modules:
+        sys.modules.pop(name, None)
+    return [importlib.import_module(name) for name in modules]
 
 
 def aws_variables(emulator: Emulator) -> dict[str, str]:
@@ -147,8 +147,6 @@ def deploy(schema_pool: SchemaPool, aws_environment: None) -> Iterator[Deploy]:
         def make(
             service: str, *, secret_names: Iterable[str] = (), sources: Sequence[Path] | None = None
         ) -> Deployment:
-            return stack.enter_context(
-                deployed(schema_pool, service, secret_names=secret_names, sources=sources)
-            )
+            return stack.enter_context(deployed(schema_pool, service, secret_names=secret_names, sources=sources))
 
         yield make

@@ -98,9 +98,7 @@ def envelope(event: Event[Contract]) -> str:
     return json.dumps({"source": document["source"], "detail-type": document["type"], "detail": document})
 
 
-def deliver(
-    consumer: EntryPoint, queue_url: str, *messages: Event[Contract] | str, receives: int = 1
-) -> list[str]:
+def deliver(consumer: EntryPoint, queue_url: str, *messages: Event[Contract] | str, receives: int = 1) -> list[str]:
     """Send events, or bodies, through the queue and hand the batch over; returns the bodies of those that stay in it.
 
     `receives` is how often the queue has handed them over by now. Afterwards the queue is empty: what stays would come
@@ -148,9 +146,11 @@ def dead_letters(queue_url: str) -> list[dict[str, str]]:
     No waiting: whoever dead-letters has done so before it returns.
     """
     found: list[dict[str, str]] = []
-    while messages := aws.sqs().receive_message(
-        QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-    ).get("Messages"):
+    while (
+        messages := aws.sqs()
+        .receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        .get("Messages")
+    ):
         for message in messages:
             attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
             found.append({"body": message["Body"], **attributes})

@@ -101,9 +101,10 @@ def control(url: str) -> Iterator[Providers]:
 def provider_server() -> Iterator[Providers]:
     """The running emulator, at first in instant mode; a test takes `providers`."""
     port = free_port()
-    with tempfile.TemporaryDirectory(prefix="collections-providers-") as folder, control(
-        f"http://127.0.0.1:{port}"
-    ) as providers:
+    with (
+        tempfile.TemporaryDirectory(prefix="collections-providers-") as folder,
+        control(f"http://127.0.0.1:{port}") as providers,
+    ):
         log = Path(folder) / "providers.log"
         arguments = ["--port", str(port), "--models-dir", folder, "--mode", "instant"]
         with log.open("wb") as output:

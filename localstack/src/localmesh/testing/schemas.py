@@ -75,9 +75,7 @@ class SchemaPool:
 
     def _make(self, service: str, sources: tuple[Path, ...]) -> _Pooled:
         made = self._stack.enter_context(database(self._server))
-        role, password = self._roles.setdefault(
-            service, (f"{service}_{secrets.token_hex(4)}", secrets.token_hex(8))
-        )
+        role, password = self._roles.setdefault(service, (f"{service}_{secrets.token_hex(4)}", secrets.token_hex(8)))
         schema = ServiceSchema(made, role, password)
         with psycopg.connect(made.dsn, autocommit=True) as connection:
             prepare_role(connection, role, password)

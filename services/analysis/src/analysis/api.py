@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.models import Provider
@@ -67,11 +68,17 @@ class AnalyzeAccepted(BaseModel):
     message: str = "the analysis will be made; look at the item's analyses"
 
 
+_ANALYZE_RESPONSES: dict[int, OpenAPIResponse] = {
+    200: {"description": "The description", "content": {"application/json": {"model": Analysis}}},
+    202: {"description": "It will be made", "content": {"application/json": {"model": AnalyzeAccepted}}},
+}
+
+
 def build(requests: Requests) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api()
 
-    @api.post("/items/<item_id>/analyze", summary="Describe an item", responses={202: {"description": "Accepted"}})
+    @api.post("/items/<item_id>/analyze", summary="Describe an item", responses=_ANALYZE_RESPONSES)
     def analyze(
         item_id: str,
         caller: CallerDep,

@@ -1,4 +1,4 @@
-"""Lambda entry points: `on_events` (queue), `relay` and `maintenance` (schedules). No AI SDK here; see `http_handler`."""
+"""Lambda entry points: `on_events` (queue), `relay` and `maintenance` (schedules); without AI SDKs (`http_handler`)."""
 
 from chassis.consumer import EventConsumer, on
 from chassis.schedule import relay_entry, scheduled

@@ -159,7 +159,14 @@ def get_item_events(item_id: str, caller: CallerDep) -> ItemEvents:
     return ItemEvents(item_id=item_id, status=Item.of(stored).status, events=[ItemEvent.of(entry) for entry in entries])
 
 
-@api.get("/images/<filename>", summary="A link to a picture")
+@api.get(
+    "/images/<filename>",
+    summary="A link to a picture",
+    responses={
+        200: {"description": "The link"},
+        302: {"description": "To the picture itself, for `Accept: image/*`", "content": {}},
+    },
+)
 def get_image(
     request: Request,
     filename: str,

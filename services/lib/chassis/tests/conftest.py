@@ -8,68 +8,32 @@ from typing import Any
 
 import boto3
 import pytest
-from psycopg import connect
 
-from chassis import aws
 from chassis.config import Settings
-from chassis.migrations import migrate, prepare_role
 from chassis.service import Service
-from localmesh.emulator import Emulator
-from localmesh.testing import FreshDatabase
+from localmesh.testing import Deploy, Deployment, FreshDatabase
 
-CHASSIS = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The default boto3 session talks to the emulator."""
-    for name, value in {
-        "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }.items():
-        monkeypatch.setenv(name, value)
-    boto3.setup_default_session()
-    caches = (aws.events, aws.sqs, aws.s3)
-    for cached in caches:
-        cached.cache_clear()
-    yield
-    for cached in caches:
-        cached.cache_clear()
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 @pytest.fixture
-def service(fresh_database: FreshDatabase, aws_environment: None) -> Iterator[Service[Settings]]:
-    """A service called `imaging` with an empty store, a bus of its own, a queue and a dead-letter queue."""
-    mark = secrets.token_hex(4)
-    role, password = f"imaging_{mark}", secrets.token_hex(8)
-    with connect(fresh_database.dsn, autocommit=True) as connection:
-        prepare_role(connection, role, password)
-    migrate(fresh_database.dsn_of(role, password), role, [CHASSIS / "migrations"])
-    boto3.client("ssm").put_parameter(Name=f"/test-{mark}/database/imaging", Value=password, Type="SecureString")
-    boto3.client("events").create_event_bus(Name=f"bus-{mark}")
-    sqs = boto3.client("sqs")
-    boto3.client("s3").create_bucket(Bucket=f"images-{mark}")
-    made = Service(
-        Settings(
-            service="imaging",
-            function="events",
-            event_bus=f"bus-{mark}",
-            images_bucket=f"images-{mark}",
-            parameter_prefix=f"/test-{mark}",
-            database_host=fresh_database.host,
-            database_port=fresh_database.port,
-            database_name=fresh_database.name,
-            database_role=role,
-            database_schema=role,
-            queue_url=sqs.create_queue(QueueName=f"queue-{mark}")["QueueUrl"],
-            dead_letter_queue_url=sqs.create_queue(QueueName=f"queue-{mark}-dlq")["QueueUrl"],
-            max_receives=3,
-        )
-    )
+def deployment(deploy: Deploy) -> Deployment:
+    """What a service called `imaging` runs with that has no tables of its own."""
+    return deploy("imaging", sources=[MIGRATIONS])
+
+
+@pytest.fixture
+def service(deployment: Deployment) -> Iterator[Service[Settings]]:
+    """The service, with an empty store, a bus of its own, a queue and a dead-letter queue."""
+    made = Service(Settings(**deployment.settings, max_receives=3))
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def service_database(deployment: Deployment) -> FreshDatabase:
+    """The service's database, for its administrator."""
+    return deployment.schema.database
 
 
 @pytest.fixture
@@ -84,10 +48,17 @@ def published(service: Service[Settings]) -> Callable[[], list[dict[str, Any]]]:
     seen: list[dict[str, Any]] = []
 
     def read() -> list[dict[str, Any]]:
-        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
-            for message in messages:
-                seen.append(json.loads(message["Body"])["detail"])
+        # Buses deliver in order: once the mark is here, so is everything that was published before it.
+        mark = json.dumps({"mark": secrets.token_hex(4)})
+        entry = {"EventBusName": bus, "Source": "collections.mark", "DetailType": "mark", "Detail": mark}
+        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+        while True:
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=4)
+            for message in answer["Messages"]:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return seen
+                detail = json.loads(message["Body"])["detail"]
+                if detail == json.loads(mark):
+                    return seen
+                seen.append(detail)
 
     return read

@@ -2,10 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from types import SimpleNamespace
-from typing import Any
 
-import boto3
 import pytest
 from psycopg import connect
 
@@ -16,44 +13,27 @@ from chassis.observability import child_span
 from chassis.service import Service
 from contracts import Event, new_event
 from contracts.ingest import ItemDeleted
+from localmesh import testing
 from localmesh.testing import FreshDatabase
 
 Imaging = Service[Settings]
 Deliver = Callable[..., list[str]]
-CONTEXT: Any = SimpleNamespace(aws_request_id="r", function_name="f")
 
 
 @pytest.fixture
 def deliver(service: Imaging) -> Deliver:
     """Hands one event a subject to the consumer, by way of the real queue; returns the subjects that stay in it."""
-    sqs, url = boto3.client("sqs"), service.settings.queue_url
 
     def send(consumer: EventConsumer, *subjects: str, receives: int = 1) -> list[str]:
-        records: list[dict[str, Any]] = []
-        for subject in subjects:
-            event = new_event(ItemDeleted(), subject=subject, tenant_id="tenant-a")
-            body = json.dumps({"source": event.source, "detail-type": event.type, "detail": event.to_wire()})
-            sqs.send_message(QueueUrl=url, MessageBody=body)
-            [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
-            records.append(
-                {
-                    "messageId": subject,
-                    "receiptHandle": message["ReceiptHandle"],
-                    "body": body,
-                    "attributes": {"ApproximateReceiveCount": str(receives)},
-                    "eventSource": "aws:sqs",
-                }
-            )
-        return [failure["itemIdentifier"] for failure in consumer({"Records": records}, CONTEXT)["batchItemFailures"]]
+        events = [new_event(ItemDeleted(), subject=subject, tenant_id="tenant-a") for subject in subjects]
+        left = testing.deliver(consumer, service.settings.queue_url, *events, receives=receives)
+        return [json.loads(body)["detail"]["subject"] for body in left]
 
     return send
 
 
 def reasons(service: Imaging) -> list[str]:
-    answer = boto3.client("sqs").receive_message(
-        QueueUrl=service.settings.dead_letter_queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-    )
-    return [message["MessageAttributes"]["reason"]["StringValue"] for message in answer.get("Messages", [])]
+    return [letter["reason"] for letter in testing.dead_letters(service.settings.dead_letter_queue_url)]
 
 
 @pytest.mark.integration
@@ -86,12 +66,12 @@ def test_an_event_that_cannot_be_prepared_fails_alone(service: Imaging, deliver:
 
 @pytest.mark.integration
 def test_a_server_that_restarted_between_two_batches_costs_nothing(
-    service: Imaging, deliver: Deliver, fresh_database: FreshDatabase
+    service: Imaging, deliver: Deliver, service_database: FreshDatabase
 ) -> None:
     handled: list[str] = []
     consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.subject))])
     assert deliver(consumer, "before") == []
-    with connect(fresh_database.dsn, autocommit=True) as administrator:
+    with connect(service_database.dsn, autocommit=True) as administrator:
         administrator.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
             (service.settings.database_role,),

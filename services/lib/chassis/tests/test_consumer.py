@@ -3,10 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
 
-import boto3
 import pytest
 
 from chassis.config import Settings
@@ -14,8 +11,9 @@ from chassis.consumer import EventConsumer, attempt, on
 from chassis.errors import PermanentError, TransientError
 from chassis.observability import logger
 from chassis.service import Service
-from contracts import Contract, Event, new_event, replayed
+from contracts import Event, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
+from localmesh.testing import dead_letters, deliver, envelope
 
 pytestmark = pytest.mark.integration
 
@@ -26,52 +24,18 @@ def deleted(item: str = "item-1", tenant: str = "tenant-a") -> Event[ItemDeleted
     return new_event(ItemDeleted(), subject=item, tenant_id=tenant)
 
 
-def envelope(event: Event[Contract]) -> str:
-    return json.dumps({"source": event.source, "detail-type": event.type, "detail": event.to_wire()})
-
-
 class Queue:
     """Sends bodies through the service's real queue and hands the batch to the consumer as Lambda would."""
 
     def __init__(self, service: Imaging) -> None:
         self._settings = service.settings
-        self._sqs = boto3.client("sqs")
 
     def deliver(self, consumer: EventConsumer, *bodies: str, receives: int = 1) -> set[str]:
         """Returns the bodies that stay in the queue."""
-        for body in bodies:
-            self._sqs.send_message(QueueUrl=self._settings.queue_url, MessageBody=body)
-        records: list[dict[str, Any]] = []
-        while len(records) < len(bodies):
-            answer = self._sqs.receive_message(
-                QueueUrl=self._settings.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=5
-            )
-            records += [
-                {
-                    "messageId": message["MessageId"],
-                    "receiptHandle": message["ReceiptHandle"],
-                    "body": message["Body"],
-                    "attributes": {"ApproximateReceiveCount": str(receives)},
-                    "eventSource": "aws:sqs",
-                }
-                for message in answer["Messages"]
-            ]
-        context: Any = SimpleNamespace(aws_request_id="r", function_name="f")
-        failed = {failure["itemIdentifier"] for failure in consumer({"Records": records}, context)["batchItemFailures"]}
-        return {record["body"] for record in records if record["messageId"] in failed}
+        return set(deliver(consumer, self._settings.queue_url, *bodies, receives=receives))
 
     def dead_letters(self) -> list[dict[str, str]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self._settings.dead_letter_queue_url,
-            MaxNumberOfMessages=10,
-            MessageAttributeNames=["All"],
-            WaitTimeSeconds=1,
-        )
-        return [
-            {"body": message["Body"]}
-            | {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            for message in answer.get("Messages", [])
-        ]
+        return dead_letters(self._settings.dead_letter_queue_url)
 
 
 @pytest.fixture

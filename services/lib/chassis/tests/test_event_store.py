@@ -16,6 +16,7 @@ from contracts import Contract, Event, new_event, replayed
 from contracts.chat import ChatMessage, TurnCompleted
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
+from localmesh.testing import FreshDatabase
 
 pytestmark = pytest.mark.integration
 
@@ -79,7 +80,7 @@ def test_an_event_too_large_for_the_bus_is_refused_before_it_is_stored(service: 
     assert stored(service) == []
 
 
-def test_a_follower_never_skips_a_row_that_commits_late(service: Imaging, fresh_database: Any) -> None:
+def test_a_follower_never_skips_a_row_that_commits_late(service: Imaging, service_database: FreshDatabase) -> None:
     """Writers commit out of order on purpose; a follower polls meanwhile and must see each event once, in order."""
     writers, each = 6, 25
     barrier = threading.Barrier(writers)
@@ -108,6 +109,16 @@ def test_a_follower_never_skips_a_row_that_commits_late(service: Imaging, fresh_
     assert len(seen) == len(set(seen)) == writers * each
     for number in range(writers):
         assert [version for stream, version in seen if stream == f"stream-{number}"] == list(range(1, each + 1))
+
+
+def test_the_order_is_that_of_numbers_where_transactions_gain_a_digit(service: Imaging) -> None:
+    for item in ("first", "second"):
+        with service.work.on("tenant-a", item) as work:
+            work.record(rejected(item))
+    connection = service.database.connection()
+    for item, transaction in (("first", 9), ("second", 10)):
+        connection.execute("UPDATE events SET transaction_id = %s WHERE stream_id = %s", (str(transaction), item))
+    assert [recorded.event.subject for recorded in read_all(connection)] == ["first", "second"]
 
 
 def test_what_is_recorded_is_published_after_the_commit(service: Imaging, published: Published) -> None:
@@ -212,30 +223,32 @@ def test_tombstones_belong_to_one_tenant(service: Imaging) -> None:
         assert not work.is_deleted()
 
 
-def test_a_lost_connection_is_replaced(service: Imaging, fresh_database: Any) -> None:
+def test_a_lost_connection_is_replaced(service: Imaging, service_database: FreshDatabase) -> None:
     with service.work.on("tenant-a", "item-1") as work:
         work.record(rejected())
     row = service.database.connection().execute("SELECT pg_backend_pid() AS pid").fetchone()
     assert row is not None
-    with psycopg.connect(fresh_database.dsn, autocommit=True) as admin:
+    with psycopg.connect(service_database.dsn, autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(%s, 5000)", (row["pid"],))
     with service.work.on("tenant-a", "item-1") as work:
         work.record(rejected())
     assert len(stored(service)) == 2
 
 
-def test_a_connection_lost_inside_a_transaction_is_a_transient_fault(service: Imaging, fresh_database: Any) -> None:
+def test_a_connection_lost_inside_a_transaction_is_a_transient_fault(
+    service: Imaging, service_database: FreshDatabase
+) -> None:
     with pytest.raises(TransientError), service.work.on("tenant-a", "item-1") as work:
         work.record(rejected())
         row = work.connection.execute("SELECT pg_backend_pid() AS pid").fetchone()
         assert row is not None
-        with psycopg.connect(fresh_database.dsn, autocommit=True) as admin:
+        with psycopg.connect(service_database.dsn, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(%s, 5000)", (row["pid"],))
     assert stored(service) == []
 
 
-def test_the_role_sees_its_own_schema_only(service: Imaging, fresh_database: Any) -> None:
-    with psycopg.connect(fresh_database.dsn, autocommit=True) as admin:
+def test_the_role_sees_its_own_schema_only(service: Imaging, service_database: FreshDatabase) -> None:
+    with psycopg.connect(service_database.dsn, autocommit=True) as admin:
         admin.execute("CREATE SCHEMA other")
         admin.execute("CREATE TABLE other.secret (x int)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):

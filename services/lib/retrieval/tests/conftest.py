@@ -10,10 +10,10 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from localmesh.testing import FreshDatabase
+from localmesh.testing import MakeSchema
 from retrieval import AnalyzedItem
 
-MIGRATION = Path(__file__).parents[1] / "migrations" / "0001_read_model.sql"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 MakeItem = Callable[..., AnalyzedItem]
@@ -21,13 +21,9 @@ MakeVector = Callable[..., list[float]]
 
 
 @pytest.fixture
-def read_model_dsn(fresh_database: FreshDatabase) -> str:
-    """A database whose schema `search` holds an empty read model and is on the search_path, before `public`."""
-    with psycopg.connect(fresh_database.dsn, autocommit=True) as conn:
-        conn.execute("CREATE SCHEMA search")
-        conn.execute("SET search_path = search, public")
-        conn.execute(MIGRATION.read_bytes())
-    return psycopg.conninfo.make_conninfo(fresh_database.dsn, options="-c search_path=search,public")
+def read_model_dsn(service_schema: MakeSchema) -> str:
+    """A database with an empty read model, in a schema that is on the search_path before `public`."""
+    return service_schema("search", [MIGRATIONS]).dsn
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 
 from compatibility.model import JsonValue
-from compatibility.outcomes import OpenQuestionError
+from compatibility.questions import OpenQuestionError
 from compatibility.terms import Limit, Values
 
 _MAX_TRIED = 20_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from compatibility.automata import Machine, literal_machine, machine
 from compatibility.characters import classes
 from compatibility.expressions import OpaqueExpressionError
-from compatibility.outcomes import OpenQuestionError
+from compatibility.questions import OpenQuestionError
 
 _MAX_STATES = 30_000
 _MAX_LENGTH = 50_000

@@ -20,9 +20,19 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from chassis import aws
 from chassis.errors import AlreadyAppliedError, PermanentError, TransientError
-from chassis.observability import MetricUnit, annotate, event_context, hash_tenant, logger, metrics
+from chassis.observability import (
+    MetricUnit,
+    annotate,
+    event_context,
+    hash_tenant,
+    logger,
+    metrics,
+    striking_out,
+    struck_out,
+)
 from chassis.service import Service
 from contracts import REGISTRY, Contract, ContractError, Event, InvalidEventError, NoUpcasterError, Violation
+from contracts.personal import redaction
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -235,13 +245,14 @@ class EventConsumer(_BatchEntry):
         if subscription is None:
             dead_letter(self._service, record, "not-subscribed", f"nothing here handles {event.type}")
             return
-        with event_context(
+        context = event_context(
             correlation_id=event.correlation_id,
             event_id=event.id,
             event_type=event.type,
             tenant=hash_tenant(event.tenant_id),
             replay_id=event.replay_id,
-        ):
+        )
+        with context, striking_out(redaction(event.data)):
             self._handle_event(record, event, subscription)
 
     def _handle_event(self, record: SQSRecord, event: Event[Contract], subscription: "Subscription[Any]") -> None:
@@ -336,6 +347,7 @@ def dead_letter(
     SQS's own redrive keeps no reason; it stays in place for the crash that never gets here.
     """
     settings = service.settings
+    detail = struck_out(detail)
     attributes = {
         "reason": code,
         "detail": detail[:1000] or code,

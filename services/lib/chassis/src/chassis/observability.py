@@ -1,25 +1,77 @@
 """Logs, metrics and traces. One structured line an invocation; tenants appear as a hash only.
 
-The hash keeps a person's lines together without naming the person.
+The hash keeps a person's lines together without naming the person. While an event is handled, what its contract marks
+personal is struck out of every line, whoever writes it: the sentence of a foreign exception may quote a payload.
 """
 
 import hashlib
+import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-__all__ = ["MetricUnit", "annotate", "child_span", "event_context", "hash_tenant", "logger", "metrics"]
+__all__ = [
+    "MetricUnit",
+    "annotate",
+    "child_span",
+    "event_context",
+    "hash_tenant",
+    "logger",
+    "metrics",
+    "striking_out",
+    "struck_out",
+]
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", os.environ.get("SERVICE", "collections"))
 
-logger = Logger(service=_SERVICE, use_rfc3339=True)
+# Written by us alone, and what lines are found by: struck out by accident they would be of no use.
+_PLAIN = frozenset(
+    {"level", "location", "timestamp", "service", "correlation_id", "event_id", "event_type", "tenant", "replay_id"}
+)
+_strike_out: ContextVar[Callable[[str], str] | None] = ContextVar("strike_out", default=None)
+
+
+def struck_out(text: str) -> str:
+    """The text without what is personal in the event that is being handled."""
+    strike_out = _strike_out.get()
+    return strike_out(text) if strike_out else text
+
+
+@contextmanager
+def striking_out(strike_out: Callable[[str], str]) -> Iterator[None]:
+    """Every text of a line logged inside passes through the function."""
+    token = _strike_out.set(strike_out)
+    try:
+        yield
+    finally:
+        _strike_out.reset(token)
+
+
+def _all_struck_out(value: Any) -> Any:  # noqa: ANN401  # whatever is logged
+    if isinstance(value, str):
+        return struck_out(value)
+    if isinstance(value, Mapping):
+        return {name: _all_struck_out(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_all_struck_out(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else struck_out(str(value))
+
+
+def _line(log: Mapping[str, Any]) -> str:
+    if _strike_out.get() is not None:
+        log = {name: value if name in _PLAIN else _all_struck_out(value) for name, value in log.items()}
+    return json.dumps(log, default=str, separators=(",", ":"), ensure_ascii=False)
+
+
+logger = Logger(service=_SERVICE, use_rfc3339=True, json_serializer=_line)
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Collections"), service=_SERVICE)
 
 

@@ -115,7 +115,8 @@ def read_all(connection: Connection, after: Checkpoint = BEGINNING, *, limit: in
         SELECT transaction_id::text AS transaction_id, position, event FROM events
         WHERE (transaction_id, position) > (%s::text::xid8, %s)
           AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-        ORDER BY transaction_id, position LIMIT %s
+        ORDER BY events.transaction_id, position  -- the number, not the text of the same name
+        LIMIT %s
         """,
         (str(after.transaction_id), after.position, limit),
     )

@@ -71,9 +71,7 @@ def _channel(version: Version) -> Json:
 def _message(version: Version, catalogue: Catalogue) -> Json:
     name = short_name(version.event_type)
     personal = personal_paths(catalogue.of_fact(version.fact))
-    examples = [
-        {"name": example.name, "payload": masked_document(example, personal)} for example in version.examples
-    ]
+    examples = [{"name": example.name, "payload": masked_document(example, personal)} for example in version.examples]
     return {
         "name": version.event_type,
         "title": str(version.consumer.get("title", name)),
@@ -118,6 +116,9 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  # an
         return [_renamed(entry, names) for entry in value]
     if isinstance(value, Mapping):
         return {
-            key: names.get(str(entry), entry) if key == "$ref" else _renamed(entry, names) for key, entry in value.items()
+            key: names.get(str(entry), entry) if key == "$ref" else _renamed(entry, names)
+            for key, entry in value.items()
+            # OpenAPI's, with names of definitions; the branches say the same by their constants.
+            if not (key == "discriminator" and isinstance(entry, Mapping) and "propertyName" in entry)
         }
     return value

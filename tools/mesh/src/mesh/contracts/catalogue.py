@@ -131,7 +131,11 @@ def people(manifests: Manifests, event_type: str, *, all_majors: bool = True) ->
     services = manifests.services.values()
     return People(
         tuple(service.service for service in services if any(map(meant, service.publishes))),
-        tuple(service.service for service in services if any(item.event and meant(item.event) for item in service.consumes)),
+        tuple(
+            service.service
+            for service in services
+            if any(item.event and meant(item.event) for item in service.consumes)
+        ),
     )
 
 

@@ -58,7 +58,10 @@ def change_line(change: Change) -> str:
     """`+ exif.lens  string, optional` or `~ width  limits: > 0 → ≥ 100`."""
     if change.what in _MARKS:
         return f"{_MARKS[change.what]} {change.path}  {change.before or change.after}"
-    return f"~ {change.path}  {change.what}: {change.before or 'none'} → {change.after or 'none'}"
+    if change.what is What.PERSONAL:
+        return f"~ {change.path}  {'now' if change.after else 'no longer'} personal"
+    label = "" if change.what is What.REQUIRED else f"{change.what}: "
+    return f"~ {change.path}  {label}{change.before or 'none'} → {change.after or 'none'}"
 
 
 def _differences(before: Field, after: Field) -> list[Change]:

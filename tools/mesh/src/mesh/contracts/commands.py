@@ -80,7 +80,9 @@ def compat(
 
 @app.command()
 def diff(
-    which: Annotated[list[str], typer.Argument(metavar="TYPE | OLD NEW", help="TYPE, TYPE@VERSION or a file, one or two.")],
+    which: Annotated[
+        list[str], typer.Argument(metavar="TYPE | OLD NEW", help="TYPE, TYPE@VERSION or a file, one or two.")
+    ],
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
@@ -102,7 +104,9 @@ def list_(as_json: AsJson = False, root: Root = HERE) -> None:
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(metavar="TYPE", help="E.g. image-processed; @1.0 for another than the newest.")],
+    name: Annotated[
+        str, typer.Argument(metavar="TYPE", help="E.g. image-processed; @1.0 for another than the newest.")
+    ],
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:

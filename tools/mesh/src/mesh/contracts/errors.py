@@ -27,7 +27,9 @@ class UnknownTypeError(RegistryError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         # People type `image-procesed`, not the whole type: compare with the fact too.
-        by_name = {candidate: event_type for event_type in known for candidate in (event_type, event_type.split(".")[2])}
+        by_name = {
+            candidate: event_type for event_type in known for candidate in (event_type, event_type.split(".")[2])
+        }
         near = dict.fromkeys(by_name[match] for match in get_close_matches(name, by_name, n=3, cutoff=0.5))
         hint = f"; did you mean {' or '.join(near)}?" if near else "; `mesh contracts list` shows all"
         super().__init__(f"no contract is called {name!r}{hint}")

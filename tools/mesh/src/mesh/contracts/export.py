@@ -1,9 +1,9 @@
 """`export`: the registry as files for other tools.
 
-    schemas/<type>/<version>.json             JSON Schema 2020-12 of the payload, as a consumer reads it
-    schemas/<type>/<version>.producer.json    the same, closed: all that a producer may say
-    asyncapi.json                             the whole mesh as one AsyncAPI 3.0 document
-    eventbridge/<type>.json                   the whole event in JSON Schema draft 4, as EventBridge Schemas takes it
+schemas/<type>/<version>.json             JSON Schema 2020-12 of the payload, as a consumer reads it
+schemas/<type>/<version>.producer.json    the same, closed: all that a producer may say
+asyncapi.json                             the whole mesh as one AsyncAPI 3.0 document
+eventbridge/<type>.json                   the whole event in JSON Schema draft 4, as EventBridge Schemas takes it
 """
 
 import json

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -64,16 +64,30 @@ def _properties(root: Json, schema: object, prefix: str, seen: tuple[str, ...]) 
         return
     required = target.get("required", ())
     properties = target.get("properties")
-    for name, inner in (properties.items() if isinstance(properties, Mapping) else ()):
+    for name, inner in properties.items() if isinstance(properties, Mapping) else ():
         path = f"{prefix}.{name}" if prefix else str(name)
         yield _field(root, path, inner, isinstance(required, list) and name in required)
         yield from _properties(root, inner, path, (*seen, ""))
     yield from _properties(root, target.get("items"), f"{prefix}[]", (*seen, ""))
     yield from _properties(root, target.get("additionalProperties"), f"{prefix}{{}}", (*seen, ""))
-    for keyword in _ALTERNATIVES:
-        inner = target.get(keyword)
-        for option in inner if isinstance(inner, list) else ():
-            yield from _properties(root, option, prefix, (*seen, ""))
+    for part in _as_list(target.get("allOf")):
+        yield from _properties(root, part, prefix, (*seen, ""))
+    for keyword in ("anyOf", "oneOf"):
+        options = [list(_properties(root, option, prefix, (*seen, ""))) for option in _as_list(target.get(keyword))]
+        yield from _merged([{field.path: field for field in found} for found in options if found])
+
+
+def _merged(options: list[dict[str, Field]]) -> Iterator[Field]:
+    """Fields of alternatives as one list: a field that one of them may lack is optional, and its types add up."""
+    for path in dict.fromkeys(path for option in options for path in option):
+        known = [option[path] for option in options if path in option]
+        yield replace(
+            known[0],
+            type=" or ".join(dict.fromkeys(field.type for field in known)),
+            required=len(known) == len(options) and all(field.required for field in known),
+            limits=tuple(dict.fromkeys(limit for field in known for limit in field.limits)),
+            personal=any(field.personal for field in known),
+        )
 
 
 def _field(root: Json, path: str, schema: object, required: bool) -> Field:

@@ -82,14 +82,16 @@ def draw(shown: Sequence[Fact], hues: Mapping[str, int], *, base: str = "") -> s
     # What is shorter stands in the middle of what is taller.
     shift = (height - bottom) / 2
     parts = [_event(fact, tops[fact.event_type] + shift, hearers, hues, base) for fact in shown]
-    parts += [_service(name, 0, top + shift, box, _TELLER_W, hues, base, "teller") for name, (top, box) in tellers.items()]
+    parts += [
+        _service(name, 0, top + shift, box, _TELLER_W, hues, base, "teller") for name, (top, box) in tellers.items()
+    ]
     parts += [
         _service(name, WIDTH - _HEARER_W, hearer.top, hearer.height, _HEARER_W, hues, base, "hearer")
         for name, hearer in hearers.items()
     ]
     box = f"{-_MARGIN} {-_MARGIN} {WIDTH + 2 * _MARGIN} {height + 2 * _MARGIN:g}"
     rules = "".join(
-        f'.mesh:has(.hearer.{name}:hover) .line:not(.to-{name}),.mesh:has(.teller.{name}:hover) .event:not(.of-{name})'
+        f".mesh:has(.hearer.{name}:hover) .line:not(.to-{name}),.mesh:has(.teller.{name}:hover) .event:not(.of-{name})"
         "{opacity:var(--dim)}"
         for name in hues
     )

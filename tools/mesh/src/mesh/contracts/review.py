@@ -17,7 +17,7 @@ from contracts.errors import NoUpcasterError
 from contracts.upcasting import chain
 from manifests import Manifests
 from mesh.contracts.base import Comparison
-from mesh.contracts.catalogue import EXAMPLES, Json, People, Version, people
+from mesh.contracts.catalogue import EXAMPLES, People, Version, people
 from mesh.contracts.changes import Change, changes
 
 
@@ -107,7 +107,11 @@ def _with_upcasters(judged: Review, new: Version, older: Iterable[Version], mani
 
 
 def _judge(
-    event_type: str, old: tuple[Version, ...], new: tuple[Version, ...], subjects: Iterable[Version], manifests: Manifests
+    event_type: str,
+    old: tuple[Version, ...],
+    new: tuple[Version, ...],
+    subjects: Iterable[Version],
+    manifests: Manifests,
 ) -> Review:
     subjects = tuple(subjects)
     published = {version.number: version for version in old}
@@ -184,7 +188,9 @@ def _incompatibilities(old: Version, new: Version) -> Iterator[Problem]:
         told, heard = f"producer {writer.number}", f"consumer {reader.number}"
         refused = f"what {told} emits, {heard} refuses"
         try:
-            coverage = compare(read_schema(writer.closed, name=told), read_schema(reader.consumer, name=heard), direction=direction)
+            coverage = compare(
+                read_schema(writer.closed, name=told), read_schema(reader.consumer, name=heard), direction=direction
+            )
         except UnusableSchemaError as error:
             yield Problem(Break.UNUSABLE_SCHEMA, new.path, str(error))
             return
@@ -210,7 +216,9 @@ def _same(old: tuple[Version, ...], new: tuple[Version, ...]) -> bool:
 
 
 #: Keywords that say something to people or tools, and nothing to a validator.
-_WORDS = frozenset({"title", "description", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly", "$id"})
+_WORDS = frozenset(
+    {"title", "description", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly", "$id"}
+)
 _BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _VERBATIM = frozenset({"const", "enum", "required"})
 

@@ -6,6 +6,7 @@ ScaffoldError: the event cannot be added; nothing has been written
 """
 
 import json
+import keyword
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from contracts.contract import TYPE_PATTERN
+from contracts.contract import TYPE_PATTERN, Contract
 from manifests import Service, load_manifests
 from mesh.contracts.catalogue import EXAMPLES, Json, find_root, tree_files
 from mesh.contracts.errors import ScaffoldError, UnusableFileError
@@ -49,7 +50,11 @@ class _FieldSpec:
         annotation = _TYPES[self.type][0]
         if not self.optional:
             return f"    {self.name}: {annotation}"
-        return f"    {self.name}: {annotation} = ()" if self.type == "list" else f"    {self.name}: {annotation} | None = None"
+        return (
+            f"    {self.name}: {annotation} = ()"
+            if self.type == "list"
+            else f"    {self.name}: {annotation} | None = None"
+        )
 
 
 def new_event(root: Path, service: str, event: str, *, summary: str, fields: Sequence[str]) -> None:
@@ -65,7 +70,9 @@ def new_event(root: Path, service: str, event: str, *, summary: str, fields: Seq
     manifest = folder / "services" / service / "service.yaml"
     example = folder / EXAMPLES / event_type / "1.0" / f"{event}.json"
     files = {
-        module: _with_class(_read(module) if module.exists() else None, service, event_type, class_name, sentence, specs),
+        module: _with_class(
+            _read(module) if module.exists() else None, service, event_type, class_name, sentence, specs
+        ),
         registry: _with_registration(_read(registry), service, class_name),
         manifest: _with_publication(_read(manifest), event_type),
         example: json.dumps(_example(event_type, specs), indent=2, ensure_ascii=False) + "\n",
@@ -87,7 +94,8 @@ def new_event(root: Path, service: str, event: str, *, summary: str, fields: Seq
 
 def _field(text: str) -> _FieldSpec:
     match = _FIELD.match(text)
-    if match is None or match["type"] not in _TYPES:
+    taken = match is not None and (keyword.iskeyword(match["name"]) or hasattr(Contract, match["name"]))
+    if match is None or match["type"] not in _TYPES or taken or match["name"] in Contract.__annotations__:
         raise ScaffoldError(f"{text!r} is no field: name:type with a type of {', '.join(_TYPES)}; ? after it: optional")
     return _FieldSpec(match["name"], match["type"], bool(match["optional"]))
 
@@ -111,7 +119,10 @@ def _check_names(folder: Path, service: str, event: str, event_type: str, specs:
 def _with_class(
     text: str | None, service: str, event_type: str, class_name: str, sentence: str, specs: Sequence[_FieldSpec]
 ) -> str:
-    source = text or f'"""Facts told by the {service} service."""\n\nfrom typing import ClassVar\n\nfrom contracts.contract import Contract\n'
+    source = (
+        text
+        or f'"""Facts told by the {service} service."""\n\nfrom typing import ClassVar\n\nfrom contracts.contract import Contract\n'
+    )
     if re.search(rf"^class {class_name}\b", source, re.MULTILINE):
         raise ScaffoldError(f"{_PACKAGE}/{service}.py has a class {class_name} already")
     if any(spec.type == "datetime" for spec in specs):
@@ -133,7 +144,7 @@ def _with_import(source: str, module: str, name: str) -> str:
     """The source with `from module import name`, in the order that ruff wants where there is such a line already."""
     found = re.search(rf"^from {re.escape(module)} import (?P<names>[\w, ]+)$", source, re.MULTILINE)
     if found:
-        names = sorted({*(entry.strip() for entry in found["names"].split(",")), name}, key=lambda entry: (entry.lower()))
+        names = sorted({*(entry.strip() for entry in found["names"].split(",")), name}, key=lambda entry: entry.lower())
         return f"{source[: found.start()]}from {module} import {', '.join(names)}{source[found.end() :]}"
     first = re.search(r"^(from|import) ", source, re.MULTILINE)
     place = first.start() if first else len(source)

@@ -48,9 +48,13 @@ class _Site:
     hues: Mapping[str, int]
 
     def fact(self, event_type: str) -> Fact:
-        """The fact of a type; a type that nobody publishes any more has nobody to hear it."""
+        """The fact of a type, of one that nobody publishes any more too: stored events of it are still heard."""
         known = {fact.event_type: fact for fact in self.facts}
-        return known.get(event_type) or Fact(event_type, event_type.split(".")[1], ())
+        if event_type in known:
+            return known[event_type]
+        services = self.manifests.services
+        hearers = [name for name in self.hues if any(item.event == event_type for item in services[name].consumes)]
+        return Fact(event_type, event_type.split(".")[1], tuple(hearers))
 
 
 def pages(catalogue: Catalogue, manifests: Manifests) -> dict[str, str]:
@@ -78,7 +82,11 @@ def pages(catalogue: Catalogue, manifests: Manifests) -> dict[str, str]:
 
 def _environment(hues: Mapping[str, int]) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"words": _words, "json": _json_markup}
     environment.globals["hues"] = hues
@@ -90,7 +98,9 @@ def _index(site: _Site) -> Json:
         {
             "service": site.manifests.services[name],
             "events": [
-                _row(site, event) for event in site.manifests.services[name].publishes if event in site.catalogue.versions
+                _row(site, event)
+                for event in site.manifests.services[name].publishes
+                if event in site.catalogue.versions
             ],
         }
         for name in site.hues
@@ -128,11 +138,12 @@ def _event(site: _Site, versions: tuple[Version, ...]) -> Json:
     fields = fields_of(newest.consumer)
     return {
         "fact": fact,
+        "retired": newest.event_type not in {known.event_type for known in site.facts},
         "title": newest.consumer.get("title", fact.label),
         "description": newest.consumer.get("description", ""),
         "newest": newest,
         "versions": list(reversed(every)),
-        "picture": Markup(draw([fact], site.hues, base="../")) if fact.hearers else "",  # noqa: S704  # as above
+        "picture": Markup(draw([fact], site.hues, base="../")) if fact.teller in site.hues else "",  # noqa: S704  # as above
         "hearers": [
             (service, item.function)
             for service in site.manifests.services.values()

@@ -1,0 +1,104 @@
+"""What a contract marks personal shows nowhere but in the event itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from contracts import REGISTRY, Contract
+from contracts.personal import MASK, masked, personal_paths, redaction
+from contracts.schemas import consumer_schema, examples, producer_schema
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = list(examples(ROOT / "examples"))
+ANALYZED = ROOT / "examples/collections.analysis.item-analyzed.v1/1.0/receipt.json"
+#: Every field of the wire that is about a person, by its last step: the review list of this registry.
+PERSONAL = {
+    *("original_filename", "location", "content", "search_results", "tools_used", "vector", "detail"),
+    *("category", "subcategories", "headline", "summary", "original_poster", "tagged_accounts", "location_tags"),
+    *("audio_source", "hashtags", "extracted_text", "objects", "themes", "emotions", "vibes", "visual_hierarchy"),
+    *("key_interest", "likely_source"),
+}
+
+
+def contracts() -> list[type[Contract]]:
+    return [*REGISTRY, *REGISTRY.retired()]
+
+
+def schema_paths(schema: dict[str, Any], node: Any, path: str = "") -> set[str]:
+    """Where a schema says x-personal, found without the code under test."""
+    found: set[str] = set()
+    if not isinstance(node, dict):
+        return found
+    if node.get("x-personal"):
+        return {path}
+    for name, inner in node.get("properties", {}).items():
+        found |= schema_paths(schema, inner, f"{path}/{name}" if path else name)
+    for keyword in ("items", "$ref"):
+        inner = node.get(keyword)
+        found |= schema_paths(
+            schema, schema["$defs"][inner.rpartition("/")[2]] if keyword == "$ref" and inner else inner, path
+        )
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        for inner in node.get(keyword, []):
+            found |= schema_paths(schema, inner, path)
+    return found
+
+
+def test_the_personal_fields_are_those_of_the_review_list() -> None:
+    assert {path.rpartition("/")[2] for contract in contracts() for path in personal_paths(contract)} == PERSONAL
+
+
+@pytest.mark.parametrize("contract", contracts(), ids=lambda c: c.event_type)
+def test_schemas_carry_the_marks(contract: type[Contract]) -> None:
+    for schema in (consumer_schema(contract), producer_schema(contract)):
+        assert schema_paths(schema, schema) == set(personal_paths(contract))
+
+
+@pytest.mark.parametrize("path", [path for *_, path in EXAMPLES], ids=lambda p: f"{p.parents[1].name}/{p.stem}")
+def test_masked_examples_keep_their_shape(path: Path) -> None:
+    contract = REGISTRY.contract(path.parents[1].name)
+    data = json.loads(path.read_text(encoding="utf-8"))["data"]
+    shown = masked(contract, data)
+    Draft202012Validator(producer_schema(contract)).validate(shown)
+    assert shown.keys() == data.keys()
+    assert (shown == data) == (not any(name.split("/")[0] in data for name in personal_paths(contract)))
+
+
+def test_masking_reaches_every_depth_and_only_what_is_marked() -> None:
+    data = json.loads(ANALYZED.read_text(encoding="utf-8"))["data"]
+    shown = masked(REGISTRY.contract("collections.analysis.item-analyzed.v1"), data)
+    assert shown["description"]["headline"] == shown["original_filename"] == MASK
+    assert set(shown["description"]["image_details"]["extracted_text"]) == {MASK}
+    assert (shown["model"], shown["filename"], shown["version"]) == (data["model"], data["filename"], data["version"])
+
+
+def test_numbers_and_objects_are_masked_too() -> None:
+    processed = REGISTRY.contract("collections.imaging.image-processed.v1")
+    place = {"latitude": 48.2, "longitude": 16.3}
+    assert masked(processed, {"exif": {"location": place, "iso": 200}})["exif"] == {
+        "location": {"latitude": 0.0, "longitude": 0.0},
+        "iso": 200,
+    }
+    turn = REGISTRY.contract("collections.chat.turn-completed.v1")
+    answer = {"search_results": [{"title": "Ramen", "score": 0.5, "none": None}]}
+    assert masked(turn, {"answer": answer})["answer"] == {
+        "search_results": [{"title": MASK, "score": 0.0, "none": None}]
+    }
+
+
+def test_redaction_strikes_out_whole_personal_words_in_any_escaping() -> None:
+    event = REGISTRY.read(json.loads(ANALYZED.read_text(encoding="utf-8")))
+    data: Any = event.data
+    details = data.description.image_details.model_copy(
+        update={"themes": ("food", "line\nbreak"), "objects": ("Käse",)}
+    )
+    data = data.model_copy(update={"description": data.description.model_copy(update={"image_details": details})})
+    strike_out = redaction(data)
+    said = strike_out(
+        f"no food in foodstuff; {data.description.headline!r} line\\nbreak, line\nbreak, K\\u00e4se, Käse"
+    )
+    assert said == f"no {MASK} in foodstuff; '{MASK}' {MASK}, {MASK}, {MASK}, {MASK}"
+    assert redaction(REGISTRY.contract("collections.ingest.item-deleted.v1")())("anything at all") == "anything at all"

@@ -1,0 +1,151 @@
+"""Derived schemas, the exporter, and the committed history of versions."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft4Validator, Draft202012Validator
+
+from contracts import REGISTRY, Contract
+from contracts.errors import SchemaFileError
+from contracts.eventbridge import eventbridge_schema
+from contracts.export import main
+from contracts.schemas import closed, consumer_schema, examples, history, producer_schema, published_versions
+
+ROOT = Path(__file__).parents[1]
+EXPIRED = "collections.sessions.session-expired"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """A copy of the committed schemas."""
+    return Path(shutil.copytree(ROOT / "schemas", tmp_path / "schemas"))
+
+
+def objects(schema: Any) -> list[dict[str, Any]]:
+    """Every schema of an object with named fields."""
+    found = [schema] if isinstance(schema, dict) and schema.get("type") == "object" else []
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        found += objects(inner)
+    return found
+
+
+@pytest.mark.parametrize("contract", [*REGISTRY, *REGISTRY.retired()], ids=lambda c: c.event_type)
+def test_the_producers_schema_is_closed_and_the_consumers_open(contract: type[Contract]) -> None:
+    assert all("additionalProperties" in schema for schema in objects(producer_schema(contract)))
+    named = [schema for schema in objects(consumer_schema(contract)) if "properties" in schema]
+    assert all("additionalProperties" not in schema for schema in named)
+    assert named
+
+
+def test_an_object_that_is_free_by_intention_stays_free() -> None:
+    free = {"type": "object", "additionalProperties": True}
+    schema = {"properties": {"type": free, "default": {"type": "object"}}, "type": "object"}
+    assert closed(schema) == {
+        "properties": {"type": free, "default": {"type": "object", "additionalProperties": False}},
+        "type": "object",
+        "additionalProperties": False,
+    }
+
+
+def test_the_history_of_a_fact_is_read_from_the_files() -> None:
+    versions = [version for version in published_versions(ROOT / "schemas") if version.fact == EXPIRED]
+    assert [version.version for version in versions] == ["1.0", "2.0", "3.0"]
+    assert [version.version for version in history(ROOT / "schemas", f"{EXPIRED}.v2")] == ["2.0"]
+    for version in versions:
+        assert version.consumer()["$id"] == f"urn:collections:contract:sessions.session-expired:{version.version}"
+        assert version.producer()["additionalProperties"] is False
+
+
+def test_an_unchanged_directory_passes(directory: Path) -> None:
+    assert main([str(directory), "--check"]) == 0
+
+
+SPOILT = {
+    "a schema of a retired major is lost": (f"{EXPIRED}.v1/1.0.json", None),
+    "a producer's schema is lost": (f"{EXPIRED}.v2/2.0.producer.json", None),
+    "a schema is no JSON": (f"{EXPIRED}.v2/2.0.json", "{"),
+    "a schema is somebody else's": (f"{EXPIRED}.v3/3.0.json", '{"$id": "urn:collections:contract:x.y:3.0"}'),
+    "a minor version lacks its producer's schema": (f"{EXPIRED}.v3/3.1.json", "{}"),
+    "a file is misplaced": (f"{EXPIRED}.v3/4.0.json", "{}"),
+    "nobody knows the type": ("collections.ingest.item-lost.v1/1.0.json", "{}"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_spoilt_history_is_found(name: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, text = SPOILT[name]
+    path = directory / file
+    if text is None:
+        path.unlink()
+    else:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert main([str(directory), "--check"]) == 1
+    assert path.parent.name in capsys.readouterr().err
+
+
+def test_export_writes_what_is_missing_and_leaves_older_versions_alone(directory: Path) -> None:
+    newest = directory / f"{EXPIRED}.v3" / "3.0.json"
+    newest.unlink()
+    marker = directory / "collections.ingest.item-deleted.v1" / "0.9.json"
+    assert main([str(directory)]) == 0
+    assert newest.read_text() == (ROOT / "schemas" / newest.relative_to(directory)).read_text()
+    assert not marker.exists()
+
+
+def test_a_misplaced_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "nonsense").mkdir()
+    (tmp_path / "nonsense" / "1.0.json").write_text("{}")
+    with pytest.raises(SchemaFileError):
+        published_versions(tmp_path)
+
+
+@pytest.mark.parametrize("contract", REGISTRY, ids=lambda c: c.event_type)
+def test_eventbridge_takes_what_the_bus_carries(contract: type[Contract]) -> None:
+    schema = eventbridge_schema(contract)
+    Draft4Validator.check_schema(schema)
+    validator = Draft4Validator(schema)
+    tried = 0
+    for _, _, path in examples(ROOT / "examples", contract.event_type):
+        detail = json.loads(path.read_text(encoding="utf-8"))
+        message = {"version": "0", "detail-type": detail["type"], "source": detail["source"], "detail": detail}
+        validator.validate(message)
+        assert not validator.is_valid({**message, "source": "collections.nobody"})
+        assert not validator.is_valid({**message, "detail": {**detail, "data": []}})
+        for name in consumer_schema(contract).get("required", []):
+            without = {key: value for key, value in detail["data"].items() if key != name}
+            assert not validator.is_valid({**message, "detail": {**detail, "data": without}}), name
+        tried += 1
+    assert tried
+    text = json.dumps(schema)
+    assert not any(word in text for word in ("$defs", '"const"', '"$id"', "2020-12"))
+
+
+def test_eventbridge_schemas_keep_limits_and_branches() -> None:
+    uploaded = eventbridge_schema(REGISTRY.contract("collections.ingest.item-uploaded.v1"))
+    size = uploaded["properties"]["detail"]["properties"]["data"]["properties"]["size"]
+    assert (size["minimum"], size["exclusiveMinimum"]) == (0, True)
+    expired = eventbridge_schema(REGISTRY.contract(f"{EXPIRED}.v3"))
+    cause = expired["properties"]["detail"]["properties"]["data"]["properties"]["cause"]
+    validator = Draft4Validator({**cause, "definitions": expired["definitions"]})
+    assert validator.is_valid({"kind": "idle", "after_s": 1})
+    assert not validator.is_valid({"kind": "idle", "allowed": 1})
+
+
+def test_the_eventbridge_flavour_is_written(tmp_path: Path) -> None:
+    assert main([str(tmp_path), "--flavour", "eventbridge"]) == 0
+    assert len(list(tmp_path.glob("*/*.json"))) == len([*REGISTRY, *REGISTRY.retired()])
+    assert main([str(tmp_path), "--flavour", "eventbridge", "--check"]) == 0
+
+
+def test_an_optional_field_is_safe_in_both_directions() -> None:
+    contract = REGISTRY.contract("collections.ingest.upload-rejected.v1")
+    old_closed, old_tolerant = producer_schema(contract), consumer_schema(contract)
+    new = {**old_closed, "properties": {**old_closed["properties"], "note": {"type": "string"}}}
+    said = {"original_filename": "a", "size": 1, "reason": "empty", "detail": "b", "note": "c"}
+    assert Draft202012Validator(new).is_valid(said)
+    assert Draft202012Validator(old_tolerant).is_valid(said)
+    assert not Draft202012Validator(old_closed).is_valid(said)

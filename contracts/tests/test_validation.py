@@ -1,0 +1,198 @@
+"""The fast verdict is the published schemas' verdict: nothing is said that the closed schema forbids, nor heard."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from contracts import REGISTRY, Contract, InvalidEventError, UnknownEventError, new_event
+from contracts.analysis import Description
+from contracts.contract import Part
+from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.schemas import consumer_schema, examples, producer_schema
+from contracts.sessions import Idle, SessionExpired
+from contracts.validation import validate, validate_written
+
+ROOT = Path(__file__).parents[1]
+Path_ = tuple[str | int, ...]
+ODD: list[Any] = [
+    *(None, True, 0, -1, 1.5, 10**30, "", "x", "2026-11-22", "2026-11-22 09:30:00Z", "1732267800"),
+    *("2026-11-22T09:30:00", "2026-02-30T09:30:00Z", [], ["x"], [None], {}, {"x": 1}),
+]
+
+
+def payloads() -> dict[str, tuple[type[Contract], dict[str, Any]]]:
+    """The payload of every golden example, with the contract of its own version."""
+    return {
+        f"{event_type}/{path.stem}": (REGISTRY.contract(event_type), json.loads(path.read_text())["data"])
+        for event_type, _, path in examples(ROOT / "examples")
+    }
+
+
+PAYLOADS = payloads()
+
+
+def places(value: Any, here: Path_ = ()) -> Iterator[Path_]:
+    """Every place in a document."""
+    if here:
+        yield here
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from places(inner, (*here, name))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from places(inner, (*here, index))
+
+
+def accepts(check: Any, *arguments: Any) -> bool:
+    try:
+        check(*arguments)
+    except InvalidEventError:
+        return False
+    return True
+
+
+def changed(payload: dict[str, Any], place: Path_, change: str, odd: Any) -> dict[str, Any]:
+    """The payload with one thing wrong at a place, or right in another way."""
+    copy: dict[str, Any] = json.loads(json.dumps(payload))
+    target: Any = copy
+    for step in place[:-1]:
+        target = target[step]
+    match change:
+        case "replace":
+            target[place[-1]] = odd
+        case "remove":
+            del target[place[-1]]
+        case "add" if isinstance(target, dict):
+            target["something_new"] = odd
+    return copy
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_our_verdict_is_the_published_schemas_verdict(name: str) -> None:
+    contract, payload = PAYLOADS[name]
+    if not payload:
+        pytest.skip("an event without fields has nothing to change")
+    formats = Draft202012Validator.FORMAT_CHECKER
+    closed = Draft202012Validator(producer_schema(contract), format_checker=formats)
+    tolerant = Draft202012Validator(consumer_schema(contract), format_checker=formats)
+    verdicts = {True: 0, False: 0}
+    changes = st.sampled_from(["replace", "replace", "remove", "add"])
+
+    @given(st.sampled_from(list(places(payload))), changes, st.sampled_from(ODD))
+    def check(place: Path_, change: str, odd: Any) -> None:
+        document = changed(payload, place, change, odd)
+        said = accepts(validate_written, contract, json.dumps(document).encode())
+        heard = accepts(validate, contract, document)
+        verdicts[said] += 1
+        # A rule that no JSON Schema can tell (a vector has its dimensions) may refuse more, never less.
+        assert not said or closed.is_valid(document)
+        assert not heard or tolerant.is_valid(document)
+        if "vector" not in document:
+            assert said == closed.is_valid(document)
+            assert heard == tolerant.is_valid(document)
+
+    check()
+    assert verdicts[False] > 0
+
+
+def test_unknown_fields_are_heard_but_never_said() -> None:
+    contract, payload = PAYLOADS["collections.analysis.item-analyzed.v1/receipt"]
+    payload = json.loads(json.dumps(payload))
+    payload["description"]["image_details"]["colours"] = ["red"]
+    assert accepts(validate, contract, payload)
+    with pytest.raises(InvalidEventError) as refused:
+        validate_written(contract, json.dumps(payload).encode())
+    (violation,) = refused.value.violations
+    assert (violation.rule, violation.path) == ("extra_forbidden", "/data/description/image_details/colours")
+
+
+FORGED: dict[str, tuple[dict[str, Any], str]] = {
+    "a number as text": ({"size": "5"}, "/data/size"),
+    "a number out of range": ({"size": 0}, "/data/size"),
+    "a digest of another length": ({"sha256": "ab"}, "/data/sha256"),
+    "nothing at all": ({"key": None}, "/data/key"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_what_is_smuggled_past_the_model_is_not_said(name: str) -> None:
+    change, path = FORGED[name]
+    sound = REGISTRY.read_as(
+        json.loads((ROOT / "examples/collections.ingest.item-uploaded.v1/1.0/photo.json").read_text()), ItemUploaded
+    )
+    forged = sound.data.model_copy(update=change)
+    with warnings.catch_warnings(), pytest.raises(InvalidEventError) as refused:
+        warnings.simplefilter("error")  # pydantic's would quote the value
+        new_event(forged, subject="item", tenant_id="tenant").to_wire()
+    assert path in [violation.path for violation in refused.value.violations]
+
+
+def test_only_living_registered_contracts_are_published() -> None:
+    class MoreThanDeleted(ItemDeleted):
+        schema_version: ClassVar[str] = "1.0"
+        colour: str = "red"
+
+    old = REGISTRY.contract("collections.sessions.session-expired.v1")
+    expired = old.model_validate({"reason": "idle", "last_activity": "2026-11-22T09:30:00Z"})
+    for data in (MoreThanDeleted(), expired):
+        with pytest.raises(UnknownEventError):
+            REGISTRY.admit(new_event(data, subject="item", tenant_id="tenant"))
+    REGISTRY.admit(new_event(ItemDeleted(), subject="item", tenant_id="tenant"))
+
+
+@pytest.mark.parametrize("lack", [{"tenant_id": ""}, {"subject": ""}])
+def test_an_incomplete_envelope_is_not_said(lack: dict[str, str]) -> None:
+    with pytest.raises(InvalidEventError):
+        new_event(ItemDeleted(), **{"subject": "item", "tenant_id": "tenant", **lack}).to_wire()
+
+
+def test_writing_twice_gives_equal_documents_that_share_nothing() -> None:
+    event = new_event(
+        SessionExpired(cause=Idle(kind="idle", after_s=1), last_turn_at="2026-11-22T09:30:00Z"),
+        subject="s",
+        tenant_id="t",
+    )  # type: ignore[arg-type]  # text is what JSON has
+    first = event.to_wire()
+    second = event.to_wire()
+    assert first == second
+    first["data"]["cause"]["kind"] = "changed"
+    first["subject"] = "changed"
+    assert event.to_wire() == second
+
+
+@pytest.mark.parametrize(
+    ("cause", "rule", "path"),
+    [
+        ({"kind": "idle"}, "missing", "/data/cause/after_s"),
+        ({"kind": "idle", "after_s": "secret"}, "int_type", "/data/cause/after_s"),
+        ({"kind": "secret", "after_s": 1}, "union_tag_invalid", "/data/cause"),
+        ({"after_s": 1}, "union_tag_not_found", "/data/cause"),
+        ("secret", "model_attributes_type", "/data/cause"),
+    ],
+)
+def test_paths_lead_into_the_document_and_messages_quote_nothing(cause: object, rule: str, path: str) -> None:
+    with pytest.raises(InvalidEventError) as refused:
+        validate(SessionExpired, {"cause": cause, "last_turn_at": "2026-11-22T09:30:00Z"})
+    assert [(violation.rule, violation.path) for violation in refused.value.violations] == [(rule, path)]
+    assert "secret" not in str(refused.value)
+    assert "secret" not in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize("odd", ["\ud800", {"a": {1, 2}}, float("nan")])
+def test_what_is_no_json_is_an_invalid_event(odd: object) -> None:
+    with pytest.raises(InvalidEventError):
+        validate(SessionExpired, {"cause": {"kind": "idle", "after_s": odd}, "last_turn_at": "2026-11-22T09:30:00Z"})
+
+
+def test_errors_of_the_models_quote_no_input() -> None:
+    assert Part.model_config.get("hide_input_in_errors")
+    with pytest.raises(ValueError, match="category") as refused:
+        Description.model_validate({"category": "", "headline": 5, "summary": ["a secret"]})
+    assert "secret" not in str(refused.value)
