@@ -11,7 +11,7 @@ SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.y
 member = $(firstword $(wildcard services/$*/tests services/lib/$*/tests tools/$*/tests $*/tests tests/$*))
 bench = $(firstword $(wildcard services/*/bench/$*.py services/lib/*/bench/$*.py */bench/$*.py))
 
-.PHONY: help setup up down status logs reset demo test check fmt contracts-export openapi bench ci clean
+.PHONY: help setup up down status logs reset demo test check fmt contracts-export contracts-check contracts-docs openapi bench ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,11 +49,12 @@ test-%: setup ## The tests of one service or library, e.g. make test-imaging
 	@test -n "$(member)" || { echo "make: no tests are named $*" >&2; exit 2; }
 	@$(PYTEST) $(member) $(ARGS)
 
-check: setup ## Lint, types and the arrows between packages
+check: setup ## Lint, types, the arrows between packages, and what the contracts promise
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy contracts services localstack tools tests
 	@$(BIN)/lint-imports
+	@$(MAKE) contracts-check
 
 fmt: setup ## Format and sort imports
 	@$(BIN)/ruff format .
@@ -61,6 +62,12 @@ fmt: setup ## Format and sort imports
 
 contracts-export: setup ## Write the JSON Schemas of all events from their models
 	@$(BIN)/python -m contracts.export contracts/schemas
+
+contracts-check: setup ## Would the working tree break any consumer? BASE=rev compares with another revision than main
+	@$(MESH) contracts check $(if $(BASE),--base $(BASE)) $(if $(GITHUB_ACTIONS),--output github)
+
+contracts-docs: setup ## The catalogue of contracts as a web site in build/contracts
+	@$(MESH) contracts docs build/contracts
 
 bench: setup ## All measurements of the mesh, as tables, each figure beside its reference
 	@$(MESH) bench all

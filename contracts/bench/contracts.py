@@ -3,9 +3,10 @@
     python -P contracts/bench/contracts.py [--seconds 0.2]
 
 Medians in microseconds. `payload` compares like with like: our validation under the closed (publish) and the tolerant
-(consume) contract, and the two libraries under the schemas that are exported from them; all check formats. Theirs
-answer yes or no, ours makes the typed event as well. `whole` is all that a service pays: with the envelope and its
-CloudEvents check, from the typed event to the document, and from JSON text to the typed event.
+(consume) contract, and the two libraries under the schemas that are exported from them. Theirs answer yes or no, ours
+makes the typed event as well; jsonschema does not check date-times, for want of an extra package. `whole` is all that a
+service pays: with the envelope and its CloudEvents check, from the typed event to the document, and from JSON text to
+the typed event.
 """
 
 import argparse

@@ -103,7 +103,7 @@ def test_a_misplaced_file_is_an_error(tmp_path: Path) -> None:
         published_versions(tmp_path)
 
 
-@pytest.mark.parametrize("contract", REGISTRY, ids=lambda c: c.event_type)
+@pytest.mark.parametrize("contract", list(REGISTRY), ids=lambda c: c.event_type)
 def test_eventbridge_takes_what_the_bus_carries(contract: type[Contract]) -> None:
     schema = eventbridge_schema(contract)
     Draft4Validator.check_schema(schema)

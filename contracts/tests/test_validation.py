@@ -1,15 +1,17 @@
 """The fast verdict is the published schemas' verdict: nothing is said that the closed schema forbids, nor heard."""
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, FormatChecker
 
 from contracts import REGISTRY, Contract, InvalidEventError, UnknownEventError, new_event
 from contracts.analysis import Description
@@ -20,7 +22,8 @@ from contracts.sessions import Idle, SessionExpired
 from contracts.validation import validate, validate_written
 
 ROOT = Path(__file__).parents[1]
-Path_ = tuple[str | int, ...]
+FORMATS = FormatChecker(formats=())
+Place = tuple[str | int, ...]
 ODD: list[Any] = [
     *(None, True, 0, -1, 1.5, 10**30, "", "x", "2026-11-22", "2026-11-22 09:30:00Z", "1732267800"),
     *("2026-11-22T09:30:00", "2026-02-30T09:30:00Z", [], ["x"], [None], {}, {"x": 1}),
@@ -38,7 +41,7 @@ def payloads() -> dict[str, tuple[type[Contract], dict[str, Any]]]:
 PAYLOADS = payloads()
 
 
-def places(value: Any, here: Path_ = ()) -> Iterator[Path_]:
+def places(value: Any, here: Place = ()) -> Iterator[Place]:
     """Every place in a document."""
     if here:
         yield here
@@ -50,6 +53,18 @@ def places(value: Any, here: Path_ = ()) -> Iterator[Path_]:
             yield from places(inner, (*here, index))
 
 
+@FORMATS.checks("date-time")
+def is_rfc_3339(value: object) -> bool:
+    """The format as the RFC has it; jsonschema checks it only with a package that is not installed here."""
+    if not isinstance(value, str):
+        return True
+    shape = re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", value, re.ASCII)
+    try:
+        return shape is not None and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def accepts(check: Any, *arguments: Any) -> bool:
     try:
         check(*arguments)
@@ -58,7 +73,7 @@ def accepts(check: Any, *arguments: Any) -> bool:
     return True
 
 
-def changed(payload: dict[str, Any], place: Path_, change: str, odd: Any) -> dict[str, Any]:
+def changed(payload: dict[str, Any], place: Place, change: str, odd: Any) -> dict[str, Any]:
     """The payload with one thing wrong at a place, or right in another way."""
     copy: dict[str, Any] = json.loads(json.dumps(payload))
     target: Any = copy
@@ -79,14 +94,13 @@ def test_our_verdict_is_the_published_schemas_verdict(name: str) -> None:
     contract, payload = PAYLOADS[name]
     if not payload:
         pytest.skip("an event without fields has nothing to change")
-    formats = Draft202012Validator.FORMAT_CHECKER
-    closed = Draft202012Validator(producer_schema(contract), format_checker=formats)
-    tolerant = Draft202012Validator(consumer_schema(contract), format_checker=formats)
+    closed = Draft202012Validator(producer_schema(contract), format_checker=FORMATS)
+    tolerant = Draft202012Validator(consumer_schema(contract), format_checker=FORMATS)
     verdicts = {True: 0, False: 0}
     changes = st.sampled_from(["replace", "replace", "remove", "add"])
 
     @given(st.sampled_from(list(places(payload))), changes, st.sampled_from(ODD))
-    def check(place: Path_, change: str, odd: Any) -> None:
+    def check(place: Place, change: str, odd: Any) -> None:
         document = changed(payload, place, change, odd)
         said = accepts(validate_written, contract, json.dumps(document).encode())
         heard = accepts(validate, contract, document)
@@ -124,10 +138,8 @@ FORGED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", FORGED)
 def test_what_is_smuggled_past_the_model_is_not_said(name: str) -> None:
     change, path = FORGED[name]
-    sound = REGISTRY.read_as(
-        json.loads((ROOT / "examples/collections.ingest.item-uploaded.v1/1.0/photo.json").read_text()), ItemUploaded
-    )
-    forged = sound.data.model_copy(update=change)
+    _, payload = PAYLOADS["collections.ingest.item-uploaded.v1/photo"]
+    forged = ItemUploaded.model_validate(payload).model_copy(update=change)
     with warnings.catch_warnings(), pytest.raises(InvalidEventError) as refused:
         warnings.simplefilter("error")  # pydantic's would quote the value
         new_event(forged, subject="item", tenant_id="tenant").to_wire()
@@ -147,18 +159,15 @@ def test_only_living_registered_contracts_are_published() -> None:
     REGISTRY.admit(new_event(ItemDeleted(), subject="item", tenant_id="tenant"))
 
 
-@pytest.mark.parametrize("lack", [{"tenant_id": ""}, {"subject": ""}])
-def test_an_incomplete_envelope_is_not_said(lack: dict[str, str]) -> None:
+@pytest.mark.parametrize(("subject", "tenant"), [("item", ""), ("", "tenant")])
+def test_an_incomplete_envelope_is_not_said(subject: str, tenant: str) -> None:
     with pytest.raises(InvalidEventError):
-        new_event(ItemDeleted(), **{"subject": "item", "tenant_id": "tenant", **lack}).to_wire()
+        new_event(ItemDeleted(), subject=subject, tenant_id=tenant).to_wire()
 
 
 def test_writing_twice_gives_equal_documents_that_share_nothing() -> None:
-    event = new_event(
-        SessionExpired(cause=Idle(kind="idle", after_s=1), last_turn_at="2026-11-22T09:30:00Z"),
-        subject="s",
-        tenant_id="t",
-    )  # type: ignore[arg-type]  # text is what JSON has
+    expired = SessionExpired(cause=Idle(kind="idle", after_s=1), last_turn_at=datetime(2026, 11, 22, tzinfo=UTC))
+    event = new_event(expired, subject="session", tenant_id="tenant")
     first = event.to_wire()
     second = event.to_wire()
     assert first == second
@@ -174,7 +183,7 @@ def test_writing_twice_gives_equal_documents_that_share_nothing() -> None:
         ({"kind": "idle", "after_s": "secret"}, "int_type", "/data/cause/after_s"),
         ({"kind": "secret", "after_s": 1}, "union_tag_invalid", "/data/cause"),
         ({"after_s": 1}, "union_tag_not_found", "/data/cause"),
-        ("secret", "model_attributes_type", "/data/cause"),
+        ("secret", "dict_type", "/data/cause"),
     ],
 )
 def test_paths_lead_into_the_document_and_messages_quote_nothing(cause: object, rule: str, path: str) -> None:
@@ -182,7 +191,8 @@ def test_paths_lead_into_the_document_and_messages_quote_nothing(cause: object, 
         validate(SessionExpired, {"cause": cause, "last_turn_at": "2026-11-22T09:30:00Z"})
     assert [(violation.rule, violation.path) for violation in refused.value.violations] == [(rule, path)]
     assert "secret" not in str(refused.value)
-    assert "secret" not in str(refused.value.__cause__)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
 
 
 @pytest.mark.parametrize("odd", ["\ud800", {"a": {1, 2}}, float("nan")])

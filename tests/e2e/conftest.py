@@ -11,6 +11,7 @@ import pytest
 from localmesh.config import MeshSettings
 from localmesh.lifecycle import down, up
 from localmesh.processes import free_port
+from localmesh.testing import control
 from mesh.client import Api
 from mesh.testing import RunningMesh
 
@@ -35,7 +36,8 @@ def mesh() -> Iterator[RunningMesh]:
         try:
             provisioned = up(settings, report=lambda line: None).provisioned
             assert provisioned is not None
-            yield RunningMesh(settings, provisioned)
+            with control(settings.providers_url) as providers:
+                yield RunningMesh(settings, provisioned, providers)
         finally:
             down(settings, report=lambda line: None)
 
@@ -43,9 +45,9 @@ def mesh() -> Iterator[RunningMesh]:
 @pytest.fixture
 def instant(mesh: RunningMesh) -> Iterator[None]:
     """The AI providers answer at once with canned descriptions: for tests that are not about what is described."""
-    mesh.providers("POST", "/_mode", json={"mode": "instant"})
+    mesh.providers.mode("instant")
     yield
-    mesh.providers("POST", "/_mode", json={"mode": "models"})
+    mesh.providers.mode("models")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from localmesh.pictures import make_pictures
+from localmesh.testing import eventually
 from mesh.client import Api
 from mesh.testing import RunningMesh
 
@@ -118,8 +119,6 @@ def test_the_second_question_alone_means_nothing(collection: Collection) -> None
 
 
 def test_conversations_are_listed_shown_and_deleted(collection: Collection, mesh: RunningMesh) -> None:
-    from mesh.testing import eventually
-
     api, _ = collection
     session = str(uuid.uuid4())
     api.chat(session, "Which posters do I have?")
@@ -154,8 +153,6 @@ def test_analyses_have_versions(collection: Collection) -> None:
 
 
 def test_a_rebuild_embeds_everything_again(collection: Collection, mesh: RunningMesh) -> None:
-    from mesh.testing import eventually
-
     api, items = collection
     before = len(mesh.rows("SELECT 1 FROM embedding.events WHERE type LIKE %s", "%item-embedded%"))
     started = api.request("POST", "/vector-index/rebuild")
@@ -198,8 +195,6 @@ def test_upload_of_a_picture_larger_than_the_gateway_takes(mesh: RunningMesh, tm
     answer = httpx.post(form["url"], data=form["fields"], files={"file": path.read_bytes()}, timeout=60)
     assert answer.status_code in {200, 201, 204}
     item_id = form["item_id"]
-    from mesh.testing import eventually
-
     eventually(lambda: api.request("GET", f"/items/{item_id}").status_code == 200)
     final = api.follow([item_id])[item_id]
     assert (final["status"], final["original_filename"], final["file_size"]) == ("searchable", "large.png", size)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from localmesh.testing import eventually
 from mesh.client import Api
-from mesh.testing import RunningMesh, eventually
+from mesh.testing import RunningMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
 
@@ -78,13 +79,11 @@ def test_the_same_picture_of_two_users_is_described_for_each(
 ) -> None:
     """No result of one tenant is served to another from a cache."""
     path = picture("the very same bytes")
-    mesh.providers("DELETE", "/_requests")
+    mesh.providers.calm()
     for api in (alice, bob):
         item = api.upload(path)
         assert api.follow([item["id"]])[item["id"]]["status"] == "searchable"
-    requests = mesh.providers("GET", "/_requests", params={"provider": "anthropic", "limit": 500})
-    entries = requests["requests"] if isinstance(requests, dict) else requests
-    assert sum(entry["kind"] == "vision" for entry in entries) == 2
+    assert [entry["kind"] for entry in mesh.providers.requests("anthropic")].count("vision") == 2
 
 
 def test_object_keys_and_links_name_their_tenant_only(alice: Api, bob: Api, picture: Draw, mesh: RunningMesh) -> None:

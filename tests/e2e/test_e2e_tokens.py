@@ -5,10 +5,11 @@ import json
 
 import pytest
 
+from localmesh.testing import eventually
 from manifests import load_manifests
 from manifests.model import RouteAuth
 from mesh.client import Api, Identity
-from mesh.testing import PASSWORD, RunningMesh, eventually
+from mesh.testing import PASSWORD, RunningMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 

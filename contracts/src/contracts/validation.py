@@ -14,7 +14,7 @@ from contracts.errors import InvalidEventError, Violation
 
 T = TypeVar("T", bound=Contract)
 
-# pydantic's own sentence would quote the input.
+# pydantic's own sentence would quote the input, and so would its error as the cause of ours: hence `from None` below.
 _MESSAGES = {"union_tag_invalid": "Input should be one of the known kinds"}
 
 
@@ -33,7 +33,7 @@ def validate(contract: type[T], data: object) -> T:
     try:
         return contract.model_validate_json(text, strict=True)
     except ValidationError as error:
-        raise _invalid(contract, error, data) from error
+        raise _invalid(contract, error, data) from None
 
 
 def validate_written(contract: type[T], text: bytes) -> T:
@@ -45,7 +45,7 @@ def validate_written(contract: type[T], text: bytes) -> T:
     try:
         return contract.model_validate_json(text, strict=True, extra="forbid")
     except ValidationError as error:
-        raise _invalid(contract, error, None) from error
+        raise _invalid(contract, error, None) from None
 
 
 def _invalid(contract: type[Contract], error: ValidationError, data: object) -> InvalidEventError:

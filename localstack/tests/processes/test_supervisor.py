@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +20,7 @@ from localmesh.paths import StatePaths
 from localmesh.processes import free_port, group_members, is_listening, wait_gone
 from localmesh.records import Record, Records
 from localmesh.supervisor import Supervisor, rotate
+from localmesh.testing import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -154,7 +155,7 @@ def test_logs_of_earlier_starts_are_kept(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_commands_take_turns(tmp_path: Path, wait_until: Callable[[Callable[[], bool]], None]) -> None:
+def test_commands_take_turns(tmp_path: Path) -> None:
     said: list[str] = []
     order: list[str] = []
 
@@ -165,7 +166,7 @@ def test_commands_take_turns(tmp_path: Path, wait_until: Callable[[Callable[[], 
     with ThreadPoolExecutor(1) as pool:
         with mesh_lock(tmp_path / "lock", said.append):
             waiting = pool.submit(second)
-            wait_until(lambda: bool(said))
+            eventually(lambda: said)
             order.append("first")
         waiting.result(10)
     assert order == ["first", "second"]

@@ -1,11 +1,11 @@
-"""The real Anthropic SDK and LangChain's client against the emulator."""
+"""The real Anthropic SDK and LangChain's client against the providers."""
 
 import json
 from typing import Any
 
 import anthropic
 import httpx
-import jsonschema  # type: ignore[import-untyped]  # ships no types
+import jsonschema
 import pytest
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -29,13 +29,13 @@ class Short(BaseModel):
 
 
 @pytest.fixture
-def client(emulator: Any) -> anthropic.Anthropic:
-    return anthropic.Anthropic(base_url=emulator.url, api_key="test", max_retries=0)
+def client(providers: Any) -> anthropic.Anthropic:
+    return anthropic.Anthropic(base_url=providers.url, api_key="test", max_retries=0)
 
 
 @pytest.fixture
-def langchain(emulator: Any) -> ChatAnthropic:
-    return ChatAnthropic(model=MODEL, base_url=emulator.url, api_key="test", max_tokens=1024, max_retries=0)
+def langchain(providers: Any) -> ChatAnthropic:
+    return ChatAnthropic(model=MODEL, base_url=providers.url, api_key="test", max_tokens=1024, max_retries=0)
 
 
 def image(data: str) -> Any:
@@ -176,10 +176,10 @@ HELLO = {"role": "user", "content": "Hello"}
         ({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}, "additionalProperties"),
     ],
 )
-def test_bad_requests_are_told_in_anthropics_format(emulator: Any, change: dict[str, Any], reason: str) -> None:
+def test_bad_requests_are_told_in_anthropics_format(providers: Any, change: dict[str, Any], reason: str) -> None:
     body = {"model": MODEL, "max_tokens": 10, "messages": [HELLO], **change}
     body = {name: value for name, value in body.items() if value is not None}
-    answer = emulator.client.post("/v1/messages", json=body, headers={"x-api-key": "test"})
+    answer = providers.client.post("/v1/messages", json=body, headers={"x-api-key": "test"})
     assert answer.status_code == 400, answer.text
     assert answer.json()["type"] == "error"
     assert answer.json()["error"]["type"] == "invalid_request_error"
@@ -194,20 +194,20 @@ def test_bad_requests_are_told_in_anthropics_format(emulator: Any, change: dict[
         (None, "image/jpeg", "appears to be"),
     ],
 )
-def test_bad_pictures(emulator: Any, receipt_base64: str, data: str | None, media_type: str, reason: str) -> None:
+def test_bad_pictures(providers: Any, receipt_base64: str, data: str | None, media_type: str, reason: str) -> None:
     source = {"type": "base64", "media_type": media_type, "data": data or receipt_base64}
     content = [{"type": "image", "source": source}]
     body = {"model": MODEL, "max_tokens": 10, "messages": [{"role": "user", "content": content}]}
-    answer = emulator.client.post("/v1/messages", json=body, headers={"x-api-key": "test"})
+    answer = providers.client.post("/v1/messages", json=body, headers={"x-api-key": "test"})
     assert answer.status_code == 400
     assert reason in answer.json()["error"]["message"]
 
 
-def test_without_a_key_and_with_broken_json(emulator: Any, client: anthropic.Anthropic) -> None:
+def test_without_a_key_and_with_broken_json(providers: Any, client: anthropic.Anthropic) -> None:
     for headers in ({}, {"authorization": "Basic abc"}, {"x-api-key": ""}):
-        answer = httpx.post(f"{emulator.url}/v1/messages", json={}, headers=headers)
+        answer = httpx.post(f"{providers.url}/v1/messages", json={}, headers=headers)
         assert (answer.status_code, answer.json()["error"]["type"]) == (401, "authentication_error")
-    answer = httpx.post(f"{emulator.url}/v1/messages", content=b"{", headers={"x-api-key": "k"})
+    answer = httpx.post(f"{providers.url}/v1/messages", content=b"{", headers={"x-api-key": "k"})
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
     with pytest.raises(anthropic.AuthenticationError):
         client.messages.create(

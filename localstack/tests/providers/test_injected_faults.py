@@ -1,6 +1,7 @@
 """Every fault, as the real SDKs meet it."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anthropic
@@ -12,6 +13,8 @@ import tavily  # type: ignore[import-untyped]  # ships no types
 import voyageai
 import voyageai.error
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from localmesh.testing import eventually
 
 pytestmark = pytest.mark.integration
 CLAUDE, GPT, VOYAGE = "claude-haiku-5-5", "gpt-5-mini", "voyage-3.5-lite"
@@ -25,7 +28,7 @@ class Short(BaseModel):
 
 
 class Clients:
-    """All four clients on one emulator."""
+    """All four clients on one providers."""
 
     def __init__(self, url: str, retries: int = 0, timeout: float = 20) -> None:
         self.claude = anthropic.Anthropic(base_url=url, api_key="k", max_retries=retries, timeout=timeout)
@@ -40,8 +43,8 @@ class Clients:
 
 
 @pytest.fixture
-def clients(emulator: Any) -> Clients:
-    return Clients(emulator.url)
+def clients(providers: Any) -> Clients:
+    return Clients(providers.url)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +57,8 @@ def clients(emulator: Any) -> Clients:
         (529, anthropic.InternalServerError),
     ],
 )
-def test_anthropic_status(emulator: Any, clients: Clients, status: int, error: type[anthropic.APIStatusError]) -> None:
-    emulator.fault(provider="anthropic", kind="status", status=status, count=1, retry_after=3)
+def test_anthropic_status(providers: Any, clients: Clients, status: int, error: type[anthropic.APIStatusError]) -> None:
+    providers.fault(provider="anthropic", kind="status", status=status, count=1, retry_after=3)
     with pytest.raises(error) as raised:
         clients.say()
     assert raised.value.status_code == status
@@ -67,8 +70,8 @@ def test_anthropic_status(emulator: Any, clients: Clients, status: int, error: t
     ("status", "error"),
     [(429, openai.RateLimitError), (500, openai.InternalServerError), (503, openai.InternalServerError)],
 )
-def test_openai_status(emulator: Any, clients: Clients, status: int, error: type[openai.APIStatusError]) -> None:
-    emulator.fault(provider="openai", kind="status", status=status)
+def test_openai_status(providers: Any, clients: Clients, status: int, error: type[openai.APIStatusError]) -> None:
+    providers.fault(provider="openai", kind="status", status=status)
     with pytest.raises(error):
         clients.gpt.responses.create(model=GPT, input="Hello")
 
@@ -81,8 +84,8 @@ def test_openai_status(emulator: Any, clients: Clients, status: int, error: type
         (503, voyageai.error.ServiceUnavailableError),
     ],
 )
-def test_voyage_status(emulator: Any, clients: Clients, status: int, error: type[Exception]) -> None:
-    emulator.fault(provider="voyage", kind="status", status=status)
+def test_voyage_status(providers: Any, clients: Clients, status: int, error: type[Exception]) -> None:
+    providers.fault(provider="voyage", kind="status", status=status)
     with pytest.raises(error):
         clients.voyage.embed(["a"], model=VOYAGE)
 
@@ -91,22 +94,22 @@ def test_voyage_status(emulator: Any, clients: Clients, status: int, error: type
     ("status", "error"),
     [(429, tavily.UsageLimitExceededError), (432, Exception), (500, requests.HTTPError)],
 )
-def test_tavily_status(emulator: Any, clients: Clients, status: int, error: type[Exception]) -> None:
-    emulator.fault(provider="tavily", kind="status", status=status)
+def test_tavily_status(providers: Any, clients: Clients, status: int, error: type[Exception]) -> None:
+    providers.fault(provider="tavily", kind="status", status=status)
     with pytest.raises(error):
         clients.tavily.search("Tokyo")
 
 
-def test_retries_get_through(emulator: Any) -> None:
-    emulator.fault(provider="anthropic", kind="status", status=529, count=2, retry_after=0)
-    assert Clients(emulator.url, retries=2).say().stop_reason == "end_turn"
-    assert emulator.faults()[0]["applied"] == 2
-    assert [entry["status"] for entry in emulator.requests("anthropic")] == [200, 529, 529]
+def test_retries_get_through(providers: Any) -> None:
+    providers.fault(provider="anthropic", kind="status", status=529, count=2, retry_after=0)
+    assert Clients(providers.url, retries=2).say().stop_reason == "end_turn"
+    assert providers.faults()[0]["applied"] == 2
+    assert [entry["status"] for entry in providers.requests("anthropic")] == [529, 529, 200]
 
 
-def test_a_silent_provider_runs_into_the_callers_time_out(emulator: Any) -> None:
-    emulator.fault(provider="*", kind="timeout")
-    impatient = Clients(emulator.url, timeout=0.3)
+def test_a_silent_provider_runs_into_the_callers_time_out(providers: Any) -> None:
+    providers.fault(provider="*", kind="timeout")
+    impatient = Clients(providers.url, timeout=0.3)
     with pytest.raises(anthropic.APITimeoutError):
         impatient.say()
     with pytest.raises(openai.APITimeoutError):
@@ -117,16 +120,16 @@ def test_a_silent_provider_runs_into_the_callers_time_out(emulator: Any) -> None
         impatient.tavily.search("Tokyo", timeout=0.3)
 
 
-def test_a_time_out_of_given_length_ends_in_504(emulator: Any) -> None:
-    emulator.fault(provider="voyage", kind="timeout", delay_s=0.2)
-    answer = emulator.client.post(
+def test_a_time_out_of_given_length_ends_in_504(providers: Any) -> None:
+    providers.fault(provider="voyage", kind="timeout", delay_s=0.2)
+    answer = providers.client.post(
         "/voyage/v1/embeddings", json={"input": "a", "model": VOYAGE}, headers={"authorization": "Bearer k"}
     )
     assert answer.status_code == 504
 
 
-def test_slow_answers_come_late_and_whole_and_hold_up_nobody(emulator: Any, clients: Clients) -> None:
-    emulator.fault(provider="anthropic", kind="slow", delay_s=0.5, match="wait for me")
+def test_slow_answers_come_late_and_whole_and_hold_up_nobody(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="anthropic", kind="slow", delay_s=0.5, match="wait for me")
     started = time.monotonic()
     assert clients.say().stop_reason == "end_turn"
     assert time.monotonic() - started < 0.5
@@ -135,8 +138,8 @@ def test_slow_answers_come_late_and_whole_and_hold_up_nobody(emulator: Any, clie
     assert time.monotonic() - started >= 0.5
 
 
-def test_malformed_structured_output(emulator: Any, clients: Clients, receipt_base64: str) -> None:
-    emulator.fault(provider="*", kind="malformed")
+def test_malformed_structured_output(providers: Any, clients: Clients, receipt_base64: str) -> None:
+    providers.fault(provider="*", kind="malformed")
     question: Any = [{"role": "user", "content": "Give me a title."}]
     with pytest.raises(ValidationError):
         clients.claude.messages.parse(model=CLAUDE, max_tokens=500, messages=question, output_format=Short)
@@ -151,13 +154,13 @@ def test_malformed_structured_output(emulator: Any, clients: Clients, receipt_ba
         Short.model_validate(message.content[0].input)
 
 
-def test_malformed_bodies_without_structured_output(emulator: Any, clients: Clients) -> None:
-    emulator.fault(provider="*", kind="malformed")
+def test_malformed_bodies_without_structured_output(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="*", kind="malformed")
     with pytest.raises(Exception, match=r"(?i)json|expecting|unterminated|HTTP code 200"):
         clients.voyage.embed(["a"], model=VOYAGE)
     with pytest.raises(requests.JSONDecodeError):
         clients.tavily.search("Tokyo")
-    answer = emulator.client.post(
+    answer = providers.client.post(
         "/v1/messages",
         json={"model": CLAUDE, "max_tokens": 9, "messages": [{"role": "user", "content": "Hello"}]},
         headers={"x-api-key": "k"},
@@ -167,16 +170,16 @@ def test_malformed_bodies_without_structured_output(emulator: Any, clients: Clie
         answer.json()
 
 
-def test_a_broken_stream_ends_early(emulator: Any, clients: Clients) -> None:
-    emulator.fault(provider="anthropic", kind="malformed")
+def test_a_broken_stream_ends_early(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="anthropic", kind="malformed")
     body = {"model": CLAUDE, "max_tokens": 99, "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
-    text = httpx.post(f"{emulator.url}/v1/messages", json=body, headers={"x-api-key": "k"}).text
+    text = httpx.post(f"{providers.url}/v1/messages", json=body, headers={"x-api-key": "k"}).text
     assert "message_start" in text
     assert "message_stop" not in text
 
 
-def test_refusals(emulator: Any, clients: Clients) -> None:
-    emulator.fault(provider="*", kind="refusal")
+def test_refusals(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="*", kind="refusal")
     assert clients.say().stop_reason == "refusal"
     response = clients.gpt.responses.create(model=GPT, input="Hello")
     assert response.output[0].content[0].type == "refusal"  # type: ignore[union-attr,index]  # a message with one part
@@ -185,14 +188,24 @@ def test_refusals(emulator: Any, clients: Clients) -> None:
     assert clients.voyage.embed(["a"], model=VOYAGE).embeddings
 
 
-def test_match_spares_other_requests(emulator: Any, clients: Clients) -> None:
-    emulator.fault(provider="anthropic", kind="status", status=500, match="needle")
+def test_match_spares_other_requests(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="anthropic", kind="status", status=500, match="needle")
     assert clients.say("Hello").stop_reason == "end_turn"
     with pytest.raises(anthropic.InternalServerError):
         clients.say("Hello needle")
 
 
-def test_clearing(emulator: Any, clients: Clients) -> None:
-    emulator.fault(provider="*", kind="status", status=500)
-    assert emulator.client.delete("/_faults").json() == {"cleared": 1}
+def test_clearing_ends_delays_and_what_ends_then_is_not_logged(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="anthropic", kind="slow", delay_s=60)
+    with ThreadPoolExecutor(1) as worker:
+        slow = worker.submit(clients.say)
+        eventually(providers.struck)
+        providers.calm()
+        assert slow.result(10).stop_reason == "end_turn"
+    assert providers.requests() == []
+
+
+def test_clearing(providers: Any, clients: Clients) -> None:
+    providers.fault(provider="*", kind="status", status=500)
+    assert providers.client.delete("/_faults").json() == {"cleared": 1}
     assert clients.say().stop_reason == "end_turn"

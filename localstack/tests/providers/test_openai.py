@@ -1,9 +1,9 @@
-"""The real OpenAI SDK against the emulator."""
+"""The real OpenAI SDK against the providers."""
 
 import json
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # ships no types
+import jsonschema
 import openai
 import pytest
 from pydantic import BaseModel
@@ -21,8 +21,8 @@ class Short(BaseModel):
 
 
 @pytest.fixture(params=["/openai/v1", "/v1"])
-def client(emulator: Any, request: pytest.FixtureRequest) -> openai.OpenAI:
-    return openai.OpenAI(base_url=emulator.url + request.param, api_key="test", max_retries=0)
+def client(providers: Any, request: pytest.FixtureRequest) -> openai.OpenAI:
+    return openai.OpenAI(base_url=providers.url + request.param, api_key="test", max_retries=0)
 
 
 @pytest.fixture
@@ -107,8 +107,8 @@ def test_chat_completions_with_tools(client: openai.OpenAI) -> None:
         ("chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": [{"type": "video"}]}]}, "video"),
     ],
 )
-def test_bad_requests_are_told_in_openais_format(emulator: Any, path: str, body: dict[str, Any], reason: str) -> None:
-    answer = emulator.client.post(f"/openai/v1/{path}", json=body, headers={"authorization": "Bearer test"})
+def test_bad_requests_are_told_in_openais_format(providers: Any, path: str, body: dict[str, Any], reason: str) -> None:
+    answer = providers.client.post(f"/openai/v1/{path}", json=body, headers={"authorization": "Bearer test"})
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert reason in answer.json()["error"]["message"]
@@ -123,7 +123,7 @@ def test_open_schema_and_foreign_picture_are_refused(client: openai.OpenAI) -> N
         client.responses.create(model=MODEL, input=[{"role": "user", "content": content}])
 
 
-def test_without_a_key(emulator: Any) -> None:
-    answer = emulator.client.post("/openai/v1/responses", json={})
+def test_without_a_key(providers: Any) -> None:
+    answer = providers.client.post("/openai/v1/responses", json={})
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"

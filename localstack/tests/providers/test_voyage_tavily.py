@@ -1,4 +1,4 @@
-"""The real Voyage and Tavily clients against the emulator, and the bit of LangSmith that tracing needs."""
+"""The real Voyage and Tavily clients against the providers, and the bit of LangSmith that tracing needs."""
 
 from typing import Any
 
@@ -12,18 +12,18 @@ pytestmark = pytest.mark.integration
 MODEL = "voyage-3.5-lite"
 
 
-def voyage(emulator: Any) -> Any:
-    return voyageai.Client(api_key="test", base_url=f"{emulator.url}/voyage/v1", max_retries=1, timeout=20)  # type: ignore[attr-defined]  # not exported by name
+def voyage(providers: Any) -> Any:
+    return voyageai.Client(api_key="test", base_url=f"{providers.url}/voyage/v1", max_retries=1, timeout=20)  # type: ignore[attr-defined]  # not exported by name
 
 
-def web(emulator: Any) -> tavily.TavilyClient:
-    return tavily.TavilyClient(api_key="test", api_base_url=f"{emulator.url}/tavily")
+def web(providers: Any) -> tavily.TavilyClient:
+    return tavily.TavilyClient(api_key="test", api_base_url=f"{providers.url}/tavily")
 
 
 @pytest.mark.parametrize("input_type", ["query", "document", None])
-def test_embeddings_are_unit_vectors_of_the_dimension(emulator: Any, input_type: str | None) -> None:
+def test_embeddings_are_unit_vectors_of_the_dimension(providers: Any, input_type: str | None) -> None:
     for dimensions in (256, 512, 1024, 2048):
-        made = voyage(emulator).embed(
+        made = voyage(providers).embed(
             ["a cat", "a tax return"], model=MODEL, input_type=input_type, output_dimension=dimensions
         )
         vectors = np.array(made.embeddings)
@@ -32,8 +32,8 @@ def test_embeddings_are_unit_vectors_of_the_dimension(emulator: Any, input_type:
         assert made.total_tokens > 0
 
 
-def test_embeddings_mean_something_and_stay_the_same(models: Any) -> None:
-    client = voyage(models)
+def test_embeddings_mean_something_and_stay_the_same(real_models: Any) -> None:
+    client = voyage(real_models)
     first = np.array(client.embed(["a cat", "a kitten", "a tax return"], model=MODEL).embeddings)
     second = np.array(client.embed(["a tax return", "a cat"], model=MODEL).embeddings)
     assert first.shape == (3, 1024)
@@ -42,11 +42,11 @@ def test_embeddings_mean_something_and_stay_the_same(models: Any) -> None:
     assert np.array_equal(first[2], second[0])
 
 
-def test_list_encoding_equals_base64(emulator: Any) -> None:
+def test_list_encoding_equals_base64(providers: Any) -> None:
     headers = {"authorization": "Bearer test"}
     body = {"input": "a cat", "model": MODEL}
-    plain = emulator.client.post("/voyage/v1/embeddings", json=body, headers=headers).json()
-    packed = voyage(emulator).embed(["a cat"], model=MODEL).embeddings[0]
+    plain = providers.client.post("/voyage/v1/embeddings", json=body, headers=headers).json()
+    packed = voyage(providers).embed(["a cat"], model=MODEL).embeddings[0]
     assert plain["data"][0]["embedding"] == pytest.approx(packed, abs=1e-7)
 
 
@@ -63,14 +63,14 @@ def test_list_encoding_equals_base64(emulator: Any) -> None:
         {"input": ["a"], "model": MODEL, "output_dtype": "int8"},
     ],
 )
-def test_bad_embedding_requests(emulator: Any, body: dict[str, Any]) -> None:
-    answer = emulator.client.post("/voyage/v1/embeddings", json=body, headers={"authorization": "Bearer test"})
+def test_bad_embedding_requests(providers: Any, body: dict[str, Any]) -> None:
+    answer = providers.client.post("/voyage/v1/embeddings", json=body, headers={"authorization": "Bearer test"})
     assert answer.status_code == 400
     assert isinstance(answer.json()["detail"], str)
 
 
-def test_search_finds_the_page_by_meaning(models: Any) -> None:
-    found = web(models).search("where to have noodle soup in Tokyo", max_results=3, include_answer=True)
+def test_search_finds_the_page_by_meaning(real_models: Any) -> None:
+    found = web(real_models).search("where to have noodle soup in Tokyo", max_results=3, include_answer=True)
     assert 1 <= len(found["results"]) <= 3
     assert found["results"][0]["url"] == "https://food.example.org/best-ramen-tokyo"
     assert found["answer"]
@@ -78,8 +78,8 @@ def test_search_finds_the_page_by_meaning(models: Any) -> None:
     assert scores == sorted(scores, reverse=True)
 
 
-def test_search_obeys_domains_and_limits(emulator: Any) -> None:
-    client = web(emulator)
+def test_search_obeys_domains_and_limits(providers: Any) -> None:
+    client = web(providers)
     urls = [page["url"] for page in client.search("Paris museum", include_domains=["museums.example.com"])["results"]]
     assert urls
     assert all("//museums.example.com/" in url for url in urls)
@@ -90,17 +90,17 @@ def test_search_obeys_domains_and_limits(emulator: Any) -> None:
     assert client.search("qzxv wlkj")["results"] == []
 
 
-def test_bad_searches_and_missing_keys(emulator: Any) -> None:
+def test_bad_searches_and_missing_keys(providers: Any) -> None:
     with pytest.raises(tavily.BadRequestError, match="max_results"):
-        web(emulator).search("Tokyo", max_results=99)
-    answer = emulator.client.post("/tavily/search", json={"query": "Tokyo"})
+        web(providers).search("Tokyo", max_results=99)
+    answer = providers.client.post("/tavily/search", json={"query": "Tokyo"})
     assert answer.status_code == 401
     assert answer.json()["detail"]["error"]
-    answer = emulator.client.post("/voyage/v1/embeddings", json={"input": "a", "model": MODEL})
+    answer = providers.client.post("/voyage/v1/embeddings", json={"input": "a", "model": MODEL})
     assert answer.status_code == 401
     assert answer.json()["detail"]
 
 
-def test_langsmith_takes_runs(emulator: Any) -> None:
-    assert emulator.client.get("/langsmith/info").json()["batch_ingest_config"]["use_multipart_endpoint"]
-    assert emulator.client.post("/langsmith/runs/multipart", content=b"x").status_code == 202
+def test_langsmith_takes_runs(providers: Any) -> None:
+    assert providers.client.get("/langsmith/info").json()["batch_ingest_config"]["use_multipart_endpoint"]
+    assert providers.client.post("/langsmith/runs/multipart", content=b"x").status_code == 202

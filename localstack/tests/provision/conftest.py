@@ -2,8 +2,7 @@
 
 import json
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ class World:
         assert sorted(reported) == sorted(self.result.changes)
         return reported
 
-    def client(self, service: str) -> Any:
+    def client(self, service: Any) -> Any:
         return boto3.client(service, **self.emulator.client_settings)
 
     def put(self, **detail: object) -> None:
@@ -64,19 +63,6 @@ class World:
         )
         outcomes: list[str] = json.loads(answer["Payload"].read())
         return outcomes
-
-
-@pytest.fixture(scope="session")
-def eventually() -> Callable[[Callable[[], bool]], None]:
-    """Waits until a condition holds; fails after 30 s."""
-
-    def wait(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline, "it did not come true within 30 s"
-            time.sleep(0.05)
-
-    return wait
 
 
 def make_workspace(target: Path) -> Path:

@@ -2,16 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from localmesh.testing import eventually
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-Eventually = Callable[[Callable[[], bool]], None]
 PASSWORD = "Correct-horse-1"
 
 
@@ -19,13 +19,13 @@ def unique() -> str:
     return uuid.uuid4().hex
 
 
-def test_an_event_reaches_every_consumer(world: Any, eventually: Eventually) -> None:
+def test_an_event_reaches_every_consumer(world: Any) -> None:
     event = unique()
     world.put(id=event)
     eventually(lambda: all(world.saw(who, event) for who in ("alpha", "beta", "gamma")))
 
 
-def test_a_replayed_event_reaches_only_the_consumer_it_names(world: Any, eventually: Eventually) -> None:
+def test_a_replayed_event_reaches_only_the_consumer_it_names(world: Any) -> None:
     replayed, marker = unique(), unique()
     world.put(id=replayed, replayfor="beta")
     world.put(id=marker)
@@ -35,7 +35,7 @@ def test_a_replayed_event_reaches_only_the_consumer_it_names(world: Any, eventua
     assert not world.saw("gamma", replayed)
 
 
-def test_a_poison_message_ends_in_the_dead_letter_queue_alone(world: Any, eventually: Eventually) -> None:
+def test_a_poison_message_ends_in_the_dead_letter_queue_alone(world: Any) -> None:
     poison, healthy = unique(), unique()
     world.put(id=poison, poison=True)
     world.put(id=healthy)
@@ -53,7 +53,7 @@ def test_a_poison_message_ends_in_the_dead_letter_queue_alone(world: Any, eventu
     assert found == [poison]
 
 
-def test_an_object_in_the_landing_zone_reaches_its_function(world: Any, eventually: Eventually) -> None:
+def test_an_object_in_the_landing_zone_reaches_its_function(world: Any) -> None:
     s3, bucket = world.client("s3"), world.result.images_bucket
     key, other = f"t/uploads/{unique()}", f"t/images/{unique()}"
     s3.put_object(Bucket=bucket, Key=other, Body=b"x")

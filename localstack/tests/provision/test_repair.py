@@ -11,9 +11,10 @@ import httpx
 import psycopg
 import pytest
 
+from localmesh.testing import eventually
+
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
-Eventually = Callable[[Callable[[], bool]], None]
 CONSUMER = "collections-local-alpha-events"
 
 
@@ -102,7 +103,7 @@ DISABLED: dict[Damage, set[str]] = {disable_rule: {f"rule {CONSUMER} updated"}}
 
 
 @pytest.mark.parametrize("damages", [DELETED, ALTERED, DISABLED], ids=["deleted", "altered", "disabled"])
-def test_damage_is_repaired(world: Any, eventually: Eventually, damages: dict[Damage, set[str]]) -> None:
+def test_damage_is_repaired(world: Any, damages: dict[Damage, set[str]]) -> None:
     for damage in damages:
         damage(world)
     changes = world.provision()
@@ -113,7 +114,7 @@ def test_damage_is_repaired(world: Any, eventually: Eventually, damages: dict[Da
     eventually(lambda: world.saw("alpha", event))
 
 
-def test_an_emulator_that_forgot_everything_is_filled_again(world: Any, eventually: Eventually) -> None:
+def test_an_emulator_that_forgot_everything_is_filled_again(world: Any) -> None:
     httpx.post(f"{world.emulator.url}/_ministack/reset", trust_env=False, timeout=30).raise_for_status()
     assert len(world.provision()) > 50
     assert world.provision() == []
@@ -201,7 +202,7 @@ def mappings(world: Any) -> list[dict[str, Any]]:
     return [item for item in found if item["State"] != "Deleting"]
 
 
-def test_a_service_that_is_gone_disappears_and_strangers_stay(world: Any, eventually: Eventually) -> None:
+def test_a_service_that_is_gone_disappears_and_strangers_stay(world: Any) -> None:
     stranger = world.client("sqs").create_queue(QueueName="somebody-else")["QueueUrl"]
     before = resources(world)
     gamma = {name for name in before if "gamma" in name}

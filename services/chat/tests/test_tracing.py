@@ -2,12 +2,13 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
+from localmesh.testing import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -68,11 +69,8 @@ def langsmith(deployment: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reco
 
 def traced(langsmith: Recorder, word: bytes) -> bytes:
     """Everything posted, once the word is among it."""
-    deadline = time.monotonic() + 10
-    while word not in (posted := b"".join(langsmith.posted)):
-        assert time.monotonic() < deadline, posted[:2000]
-        time.sleep(0.05)
-    return posted
+    eventually(lambda: any(word in posted for posted in langsmith.posted))
+    return b"".join(langsmith.posted)
 
 
 def test_traces_hold_no_contents(

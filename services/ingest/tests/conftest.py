@@ -15,18 +15,7 @@ from psycopg.rows import dict_row
 
 from chassis import aws
 from contracts import Contract, Event
-from localmesh.emulator import Emulator
-from localmesh.testing import (
-    Answer,
-    Deployment,
-    SchemaPool,
-    aws_pointed_to,
-    call,
-    dead_letters,
-    deliver,
-    deployed,
-    import_afresh,
-)
+from localmesh.testing import Answer, Deploy, Deployment, call, dead_letters, deliver, eventually, import_afresh
 
 MAX_UPLOAD_BYTES = 200_000
 MAX_DIRECT_BYTES = 400_000
@@ -59,7 +48,7 @@ class Ingest:
         path: str,
         *,
         tenant: str | None = None,
-        body: bytes | None = None,
+        body: object = None,
         headers: Mapping[str, str] | None = None,
         **query: object,
     ) -> Answer:
@@ -67,9 +56,7 @@ class Ingest:
         return call(self.entry.http, method, path, tenant, query=query, body=body, headers=headers)
 
     def post_json(self, path: str, tenant: str, value: object) -> Answer:
-        return self.call(
-            "POST", path, tenant=tenant, body=json.dumps(value).encode(), headers={"content-type": "application/json"}
-        )
+        return self.call("POST", path, tenant=tenant, body=value)
 
     def upload(self, tenant: str, content: bytes, filename: str = "picture.png", field: str = "file") -> Answer:
         """POST /items with a form as browsers make it."""
@@ -139,23 +126,23 @@ def arrivals(bucket: str) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def ingest_stack(emulator: Emulator, schema_pool: SchemaPool) -> Iterator[Ingest]:
-    """The service over a schema, a bucket and queues of its own. Tests share it and use tenants of their own."""
-    with pytest.MonkeyPatch.context() as patch:
-        aws_pointed_to(emulator, patch)
-        with deployed(schema_pool, "ingest") as deployment:
-            own = {
-                "MAX_RECEIVES": "3",
-                "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
-                "MAX_DIRECT_BYTES": str(MAX_DIRECT_BYTES),
-                "GIT_SHA": "abc1234",
-            }
-            with patch.context() as function:
-                for name, value in (deployment.variables | own).items():
-                    function.setenv(name, value)
-                modules = import_afresh(*(f"ingest.{name}" for name in ("bootstrap", *ENTRIES)))
-                # TODO
+@pytest.fixture
+def ingest(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ingest]:
+    """The service over a schema, a bucket and queues of its own, its entry points imported for them."""
+    deployment = deploy("ingest")
+    own = {
+        "MAX_RECEIVES": "3",
+        "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
+        "MAX_DIRECT_BYTES": str(MAX_DIRECT_BYTES),
+        "GIT_SHA": "abc1234",
+    }
+    for name, value in (deployment.variables | own).items():
+        monkeypatch.setenv(name, value)
+    names = ("bootstrap", "api", "consumers", "schedule", "handler")
+    bootstrap, *_, entry = import_afresh(*(f"ingest.{name}" for name in names))
+    assert all(callable(getattr(entry, name)) for name in ("http", "on_events", "on_uploads", "relay"))
+    yield Ingest(entry, deployment, arrivals(deployment.settings["images_bucket"]))
+    bootstrap.service.database.close()
 
 
 @pytest.fixture

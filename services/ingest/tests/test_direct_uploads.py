@@ -18,7 +18,7 @@ def offer(ingest: Any, tenant: str, content: bytes, **fields: object) -> Any:
     request = {"filename": "dir/big photo.png", "media_type": "image/png", "bytes": len(content), **fields}
     answer = ingest.post_json("/items/uploads", tenant, request)
     assert answer.status == 200, answer.text
-    return answer.json
+    return answer.body
 
 
 def send(form: Any, content: bytes) -> int:
@@ -48,7 +48,7 @@ def test_a_direct_upload_becomes_an_item(ingest: Any, tenant: str, png: Png) -> 
     assert send(form, content) in (200, 201, 204)
     arrival = ingest.next_arrival()
     assert ingest.arrive(arrival) == []
-    item = ingest.call("GET", path, tenant=tenant).json
+    item = ingest.call("GET", path, tenant=tenant).body
     assert (item["status"], item["original_filename"], item["mime_type"]) == ("uploaded", "big photo.png", "image/png")
     assert item["file_size"] == len(content)
     assert ingest.objects(tenant) == [f"{tenant}/images/{form['item_id']}.png"], "the landing zone is clear"
@@ -63,7 +63,7 @@ def test_a_direct_upload_becomes_an_item(ingest: Any, tenant: str, png: Png) -> 
     assert ingest.arrive(ingest.next_arrival()) == []
     assert ingest.objects(tenant) == [f"{tenant}/images/{form['item_id']}.png"]
     assert len(ingest.rows("SELECT 1 FROM events WHERE tenant_id = %s", tenant)) == 1
-    assert ingest.call("GET", path, tenant=tenant).json == item
+    assert ingest.call("GET", path, tenant=tenant).body == item
     assert ingest.dead_letters() == []
 
 
@@ -82,12 +82,12 @@ def test_a_bad_direct_upload_is_a_rejected_item(
     path = f"/items/{form['item_id']}"
     assert send(form, content) in (200, 201, 204)
     assert ingest.arrive(ingest.next_arrival()) == []
-    item = ingest.call("GET", path, tenant=tenant).json
+    item = ingest.call("GET", path, tenant=tenant).body
     assert item["status"] == "rejected"
     assert reason in item["status_reason"]
     assert (item["mime_type"], item["file_size"], item["filename"]) == (None, len(content), form["item_id"])
     assert ingest.objects(tenant) == [], "nothing of it is kept"
-    assert ingest.call("GET", "/items", tenant=tenant, status="rejected").json["total"] == 1
+    assert ingest.call("GET", "/items", tenant=tenant, status="rejected").body["total"] == 1
     assert ingest.call("GET", path, tenant=other_tenant).status == 404
     assert ingest.call("GET", f"/images/{item['filename']}", tenant=tenant).status == 404
     [row] = ingest.rows("SELECT type FROM events WHERE tenant_id = %s", tenant)
@@ -116,7 +116,7 @@ def test_a_larger_object_than_allowed_is_rejected_unread(
     monkeypatch.setattr(narrow.images, "get", lambda key: pytest.fail("it was read"))
     landing.take_in(narrow, landing.read_arrival(arrival))
     narrow.database.close()
-    item = ingest.call("GET", f"/items/{form['item_id']}", tenant=tenant).json
+    item = ingest.call("GET", f"/items/{form['item_id']}", tenant=tenant).body
     assert (item["status"], item["file_size"]) == ("rejected", len(content))
     assert "at most 10" in item["status_reason"]
 

@@ -74,15 +74,15 @@ def life(ingest: Any) -> Callable[[str, str], Events]:
 
 
 def test_an_item_comes_all_the_way(ingest: Any, tenant: str, png: Png, life: Callable[[str, str], Events]) -> None:
-    uploaded = ingest.upload(tenant, png(), "lunch.png").json
+    uploaded = ingest.upload(tenant, png(), "lunch.png").body
     path, filename = f"/items/{uploaded['id']}", uploaded["filename"]
     events = life(tenant, uploaded["id"])
     seen = [uploaded["status"]]
     for event in events[1:]:
         assert ingest.hear(event) == []
-        seen.append(ingest.call("GET", path, tenant=tenant).json["status"])
+        seen.append(ingest.call("GET", path, tenant=tenant).body["status"])
     assert seen == ["uploaded", "processed", "analyzed", "searchable"]
-    item = ingest.call("GET", path, tenant=tenant).json
+    item = ingest.call("GET", path, tenant=tenant).body
     assert (item["width"], item["height"]) == (40, 30)
     assert item["thumbnail_url"] == f"/images/{filename}?size=thumbnail"
     assert datetime.fromisoformat(item["updated_at"]) == events[-1].time
@@ -101,18 +101,18 @@ def test_an_item_comes_all_the_way(ingest: Any, tenant: str, png: Png, life: Cal
     }
     assert analysis.items() >= expected.items()
     for size, folder in (("thumbnail", "thumbnails"), ("large", "models"), ("original", "images")):
-        link = ingest.call("GET", f"/images/{filename}", tenant=tenant, size=size).json["url"]
+        link = ingest.call("GET", f"/images/{filename}", tenant=tenant, size=size).body["url"]
         assert f"/{tenant}/{folder}/" in link
 
 
 def test_the_history_names_every_step(
     ingest: Any, tenant: str, other_tenant: str, png: Png, life: Callable[[str, str], Events]
 ) -> None:
-    item_id = ingest.upload(tenant, png()).json["id"]
+    item_id = ingest.upload(tenant, png()).body["id"]
     events = life(tenant, item_id)
     ingest.hear(*reversed(events))
     ingest.hear(events[2])
-    answer = ingest.call("GET", f"/items/{item_id}/events", tenant=tenant).json
+    answer = ingest.call("GET", f"/items/{item_id}/events", tenant=tenant).body
     assert (answer["item_id"], answer["status"]) == (item_id, "searchable")
     assert [entry["producer"] for entry in answer["events"]] == ["ingest", "imaging", "analysis", "embedding"]
     assert [entry["type"] for entry in answer["events"]] == [event.type for event in events]
@@ -131,7 +131,7 @@ def test_any_order_and_repetition_end_in_the_same_rows(
 ) -> None:
     wanted: list[dict[str, Any]] = []
     for seed in range(8):
-        item_id = ingest.upload(tenant, png()).json["id"]
+        item_id = ingest.upload(tenant, png()).body["id"]
         events = life(tenant, item_id)
         shuffled = random.Random(seed).sample(events * 2, k=8)
         assert ingest.hear(*shuffled) == []
@@ -149,7 +149,7 @@ def test_any_order_and_repetition_end_in_the_same_rows(
 def test_a_replay_fills_an_empty_projection(
     ingest: Any, tenant: str, png: Png, life: Callable[[str, str], Events]
 ) -> None:
-    item_id = ingest.upload(tenant, png()).json["id"]
+    item_id = ingest.upload(tenant, png()).body["id"]
     events = life(tenant, item_id)
     ingest.hear(*events)
     before = ingest.rows("SELECT * FROM items WHERE tenant_id = %s", tenant)
@@ -160,19 +160,19 @@ def test_a_replay_fills_an_empty_projection(
     again = [replayed(event, replay_id="replay-1", replay_for="ingest") for event in reversed(events)]
     assert ingest.hear(*again[:-1]) == []
     assert ingest.call("GET", f"/items/{item_id}", tenant=tenant).status == 404, "not before its upload was told of"
-    assert ingest.call("GET", "/items", tenant=tenant).json["total"] == 0
+    assert ingest.call("GET", "/items", tenant=tenant).body["total"] == 0
     assert ingest.hear(again[-1]) == []
     assert ingest.rows("SELECT * FROM items WHERE tenant_id = %s", tenant) == before
     assert ingest.rows("SELECT * FROM item_history WHERE tenant_id = %s ORDER BY event_id", tenant) == history
 
 
 def test_filters(ingest: Any, tenant: str, png: Png, life: Callable[[str, str], Events]) -> None:
-    described = ingest.upload(tenant, png(), "lunch.png").json["id"]
-    plain = ingest.upload(tenant, png(), "RamenX100Y.png").json["id"]
+    described = ingest.upload(tenant, png(), "lunch.png").body["id"]
+    plain = ingest.upload(tenant, png(), "RamenX100Y.png").body["id"]
     ingest.hear(*life(tenant, described))
 
     def found(**query: object) -> list[str]:
-        page = ingest.call("GET", "/items", tenant=tenant, **query).json
+        page = ingest.call("GET", "/items", tenant=tenant, **query).body
         assert page["total"] == len(page["items"])
         return [item["id"] for item in page["items"]]
 
@@ -187,23 +187,23 @@ def test_filters(ingest: Any, tenant: str, png: Png, life: Callable[[str, str], 
 
 
 def test_a_rejected_picture_says_why(ingest: Any, tenant: str, png: Png) -> None:
-    item_id = ingest.upload(tenant, png()).json["id"]
+    item_id = ingest.upload(tenant, png()).body["id"]
     rejected = ImageRejected(reason=ImageRejection.TRUNCATED, detail="The file ends in the middle.")
     ingest.hear(replace(new_event(rejected, subject=item_id, tenant_id=tenant), sequence=1))
-    item = ingest.call("GET", f"/items/{item_id}", tenant=tenant).json
+    item = ingest.call("GET", f"/items/{item_id}", tenant=tenant).body
     assert (item["status"], item["status_reason"]) == ("rejected", "The file ends in the middle.")
 
 
 def test_a_failed_new_analysis_does_not_hide_a_searchable_item(
     ingest: Any, tenant: str, png: Png, life: Callable[[str, str], Events]
 ) -> None:
-    item_id = ingest.upload(tenant, png()).json["id"]
+    item_id = ingest.upload(tenant, png()).body["id"]
     ingest.hear(*life(tenant, item_id))
     failed = AnalysisFailed(
         reason=AnalysisFailure.REFUSED, detail="The model refused.", attempts=1, provider="openai", model="m"
     )
     ingest.hear(replace(new_event(failed, subject=item_id, tenant_id=tenant), sequence=2))
-    item = ingest.call("GET", f"/items/{item_id}", tenant=tenant).json
+    item = ingest.call("GET", f"/items/{item_id}", tenant=tenant).body
     assert (item["status"], item["status_reason"]) == ("searchable", "the newest analysis failed: The model refused.")
     assert item["latest_analysis"]["version"] == 1
 
@@ -211,7 +211,7 @@ def test_a_failed_new_analysis_does_not_hide_a_searchable_item(
 def test_a_deletion_reaches_the_bucket_and_stays(
     ingest: Any, tenant: str, png: Png, life: Callable[[str, str], Events]
 ) -> None:
-    item_id = ingest.upload(tenant, png()).json["id"]
+    item_id = ingest.upload(tenant, png()).body["id"]
     events = life(tenant, item_id)
     ingest.hear(*events[:2])
     ingest.call("DELETE", f"/items/{item_id}", tenant=tenant)
@@ -230,11 +230,11 @@ def test_a_deletion_reaches_the_bucket_and_stays(
 def test_an_event_of_another_tenant_does_not_touch_the_item(
     ingest: Any, tenant: str, other_tenant: str, png: Png, life: Callable[[str, str], Events]
 ) -> None:
-    item_id = ingest.upload(tenant, png()).json["id"]
-    before = ingest.call("GET", f"/items/{item_id}", tenant=tenant).json
+    item_id = ingest.upload(tenant, png()).body["id"]
+    before = ingest.call("GET", f"/items/{item_id}", tenant=tenant).body
     foreign = [replace(event, tenant_id=other_tenant, id=f"foreign-{event.id}") for event in life(tenant, item_id)]
     foreign.append(new_event(ItemDeleted(), subject=item_id, tenant_id=other_tenant))
     assert ingest.hear(*foreign) == []
-    assert ingest.call("GET", f"/items/{item_id}", tenant=tenant).json == before
+    assert ingest.call("GET", f"/items/{item_id}", tenant=tenant).body == before
     assert len(ingest.objects(tenant)) == 1
-    assert ingest.call("GET", "/items", tenant=other_tenant).json["total"] == 0
+    assert ingest.call("GET", "/items", tenant=other_tenant).body["total"] == 0

@@ -23,7 +23,7 @@ def form(ingest: Any, tenant: str, png: Png) -> str:
     """The item id of a form that was asked for."""
     request = {"filename": "big.png", "media_type": "image/png", "bytes": 1000}
     answer = ingest.post_json("/items/uploads", tenant, request)
-    item_id: str = answer.json["item_id"]
+    item_id: str = answer.body["item_id"]
     return item_id
 
 
@@ -96,6 +96,6 @@ def test_what_a_crash_left_is_the_original(ingest: Any, tenant: str, form: str, 
     from ingest.bootstrap import service
 
     landing.take_in(service, arrival)
-    item = ingest.call("GET", f"/items/{form}", tenant=tenant).json
+    item = ingest.call("GET", f"/items/{form}", tenant=tenant).body
     assert (item["status"], item["file_size"]) == ("uploaded", len(first))
     assert original(ingest, key) == first

@@ -18,7 +18,7 @@ def test_an_upload_becomes_an_item_and_an_event(ingest: Any, tenant: str, png: P
     content = png()
     answer = ingest.upload(tenant, content, "C:\\holidays\\日本 😀.jpeg")
     assert answer.status == 200, answer.text
-    item = answer.json
+    item = answer.body
     assert item["original_filename"] == "日本 😀.jpeg"
     assert item["filename"] == f"{item['id']}.png", "the extension comes from the bytes"
     assert item["file_size"] == len(content)
@@ -31,20 +31,20 @@ def test_an_upload_becomes_an_item_and_an_event(ingest: Any, tenant: str, png: P
     assert (event["subject"], event["sequence"]) == (item["id"], "1")
     assert event["data"]["sha256"] == hashlib.sha256(content).hexdigest()
     assert ingest.rows("SELECT 1 FROM outbox") == [], "it was published right after the commit"
-    assert ingest.call("GET", f"/items/{item['id']}", tenant=tenant).json == item
-    assert ingest.call("GET", "/items", tenant=tenant).json == {"items": [item], "total": 1, "next_cursor": None}
+    assert ingest.call("GET", f"/items/{item['id']}", tenant=tenant).body == item
+    assert ingest.call("GET", "/items", tenant=tenant).body == {"items": [item], "total": 1, "next_cursor": None}
 
 
 def test_the_same_bytes_again_name_the_oldest_living_item(
     ingest: Any, tenant: str, other_tenant: str, png: Png
 ) -> None:
     content = png()
-    first, second, third = (ingest.upload(tenant, content).json for _ in range(3))
+    first, second, third = (ingest.upload(tenant, content).body for _ in range(3))
     assert (first["duplicate_of"], second["duplicate_of"], third["duplicate_of"]) == (None, first["id"], first["id"])
-    assert ingest.upload(other_tenant, content).json["duplicate_of"] is None, "somebody else's picture is no duplicate"
+    assert ingest.upload(other_tenant, content).body["duplicate_of"] is None, "somebody else's picture is no duplicate"
     assert ingest.call("DELETE", f"/items/{first['id']}", tenant=tenant).status == 200
-    assert ingest.call("GET", f"/items/{second['id']}", tenant=tenant).json["duplicate_of"] is None
-    assert ingest.call("GET", f"/items/{third['id']}", tenant=tenant).json["duplicate_of"] == second["id"]
+    assert ingest.call("GET", f"/items/{second['id']}", tenant=tenant).body["duplicate_of"] is None
+    assert ingest.call("GET", f"/items/{third['id']}", tenant=tenant).body["duplicate_of"] == second["id"]
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_what_is_no_picture_is_400_and_leaves_nothing(
     answer = ingest.upload(tenant, content)
     assert answer.status == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json["type"] == f"urn:collections:problem:{code}"
-    assert said in answer.json["detail"]
+    assert answer.body["type"] == f"urn:collections:problem:{code}"
+    assert said in answer.body["detail"]
     assert ingest.objects(tenant) == []
     assert ingest.rows("SELECT 1 FROM events WHERE tenant_id = %s", tenant) == []
 
@@ -81,32 +81,32 @@ def test_what_is_no_picture_is_400_and_leaves_nothing(
 )
 def test_a_body_without_a_picture_is_400(ingest: Any, tenant: str, content_type: str, body: bytes) -> None:
     answer = ingest.call("POST", "/items", tenant=tenant, body=body, headers={"Content-Type": content_type})
-    assert (answer.status, answer.json["type"]) == (400, "urn:collections:problem:malformed-upload"), answer.text
+    assert (answer.status, answer.body["type"]) == (400, "urn:collections:problem:malformed-upload"), answer.text
 
 
 def test_a_picture_in_another_field_is_400(ingest: Any, tenant: str, png: Png) -> None:
     answer = ingest.upload(tenant, png(), field="image")
     assert answer.status == 400
-    assert "'file'" in answer.json["detail"]
+    assert "'file'" in answer.body["detail"]
 
 
 def test_a_picture_too_large_for_the_gateway_is_413_and_shown_the_way(ingest: Any, tenant: str, png: Png) -> None:
     answer = ingest.upload(tenant, png() + bytes(200_000))
     assert answer.status == 413
-    assert "POST /items/uploads" in answer.json["detail"]
-    assert answer.json["max_bytes"] == 200_000
+    assert "POST /items/uploads" in answer.body["detail"]
+    assert answer.body["max_bytes"] == 200_000
     assert ingest.upload(tenant, (png() + bytes(200_000))[:200_000]).status == 200, "the limit itself is allowed"
 
 
 def test_pages_by_cursor_neither_skip_nor_repeat(ingest: Any, tenant: str, png: Png) -> None:
-    ids = [ingest.upload(tenant, png()).json["id"] for _ in range(7)]
+    ids = [ingest.upload(tenant, png()).body["id"] for _ in range(7)]
     seen: list[str] = []
     query: dict[str, object] = {"limit": 3}
     while True:
-        page = ingest.call("GET", "/items", tenant=tenant, **query).json
+        page = ingest.call("GET", "/items", tenant=tenant, **query).body
         seen += [item["id"] for item in page["items"]]
         # Something new on top must not shift what is below.
-        ids.append(ingest.upload(tenant, png()).json["id"])
+        ids.append(ingest.upload(tenant, png()).body["id"])
         if page["next_cursor"] is None:
             break
         query["cursor"] = page["next_cursor"]
@@ -114,11 +114,11 @@ def test_pages_by_cursor_neither_skip_nor_repeat(ingest: Any, tenant: str, png: 
 
 
 def test_pages_by_offset(ingest: Any, tenant: str, png: Png) -> None:
-    ids = [ingest.upload(tenant, png()).json["id"] for _ in range(3)]
-    page = ingest.call("GET", "/items", tenant=tenant, limit=2, offset=1).json
+    ids = [ingest.upload(tenant, png()).body["id"] for _ in range(3)]
+    page = ingest.call("GET", "/items", tenant=tenant, limit=2, offset=1).body
     assert [item["id"] for item in page["items"]] == [ids[1], ids[0]]
     assert page["total"] == 3
-    assert ingest.call("GET", "/items", tenant=tenant, offset=3).json == {"items": [], "total": 3, "next_cursor": None}
+    assert ingest.call("GET", "/items", tenant=tenant, offset=3).body == {"items": [], "total": 3, "next_cursor": None}
 
 
 @pytest.mark.parametrize(
@@ -140,26 +140,26 @@ def test_pages_by_offset(ingest: Any, tenant: str, png: Png) -> None:
 def test_a_wrong_question_is_a_problem(ingest: Any, tenant: str, query: dict[str, object], status: int) -> None:
     answer = ingest.call("GET", "/items", tenant=tenant, **query)
     assert answer.status == status, answer.text
-    assert set(answer.json) >= {"type", "title", "status", "detail"}
+    assert set(answer.body) >= {"type", "title", "status", "detail"}
 
 
 def test_a_cursor_and_an_offset_are_one_too_many(ingest: Any, tenant: str, png: Png) -> None:
     for _ in range(2):
         ingest.upload(tenant, png())
-    cursor = ingest.call("GET", "/items", tenant=tenant, limit=1).json["next_cursor"]
+    cursor = ingest.call("GET", "/items", tenant=tenant, limit=1).body["next_cursor"]
     assert ingest.call("GET", "/items", tenant=tenant, cursor=cursor, offset=1).status == 400
 
 
 def test_links_open_the_picture_and_pictures_can_be_embedded(ingest: Any, tenant: str, png: Png) -> None:
     content = png()
-    filename = ingest.upload(tenant, content).json["filename"]
+    filename = ingest.upload(tenant, content).body["filename"]
     answer = ingest.call("GET", f"/images/{filename}", tenant=tenant)
-    assert (answer.status, answer.json["expires_in"]) == (200, 3600)
-    with urllib.request.urlopen(answer.json["url"]) as response:
+    assert (answer.status, answer.body["expires_in"]) == (200, 3600)
+    with urllib.request.urlopen(answer.body["url"]) as response:
         assert response.read() == content
         assert response.headers["Content-Type"] == "image/png"
     for size in ("large", "thumbnail"):
-        link = ingest.call("GET", f"/images/{filename}", tenant=tenant, size=size).json["url"]
+        link = ingest.call("GET", f"/images/{filename}", tenant=tenant, size=size).body["url"]
         assert f"/images/{filename}" in link, "the original, until there is something smaller"
     shown = ingest.call("GET", f"/images/{filename}", tenant=tenant, headers={"Accept": "image/avif,image/*,*/*;q=0.8"})
     assert shown.status == 302
@@ -172,13 +172,13 @@ def test_links_open_the_picture_and_pictures_can_be_embedded(ingest: Any, tenant
 
 
 def test_a_deleted_item_is_gone_at_once(ingest: Any, tenant: str, png: Png) -> None:
-    item = ingest.upload(tenant, png()).json
+    item = ingest.upload(tenant, png()).body
     answer = ingest.call("DELETE", f"/items/{item['id']}", tenant=tenant)
-    assert (answer.status, answer.json) == (200, {"status": "deleted", "id": item["id"]})
+    assert (answer.status, answer.body) == (200, {"status": "deleted", "id": item["id"]})
     for path in (f"/items/{item['id']}", f"/items/{item['id']}/events", f"/images/{item['filename']}"):
         assert ingest.call("GET", path, tenant=tenant).status == 404
     assert ingest.call("DELETE", f"/items/{item['id']}", tenant=tenant).status == 404
-    assert ingest.call("GET", "/items", tenant=tenant).json["total"] == 0
+    assert ingest.call("GET", "/items", tenant=tenant).body["total"] == 0
     types = [
         row["type"] for row in ingest.rows("SELECT type FROM events WHERE tenant_id = %s ORDER BY position", tenant)
     ]
@@ -186,9 +186,9 @@ def test_a_deleted_item_is_gone_at_once(ingest: Any, tenant: str, png: Png) -> N
 
 
 def test_somebody_else_sees_nothing_by_any_route(ingest: Any, tenant: str, other_tenant: str, png: Png) -> None:
-    item = ingest.upload(tenant, png(), "secret name.png").json
-    offered = ingest.post_json("/items/uploads", tenant, {"filename": "b", "media_type": "image/png", "bytes": 9}).json
-    cursor = ingest.call("GET", "/items", tenant=tenant, limit=1).json["next_cursor"]
+    item = ingest.upload(tenant, png(), "secret name.png").body
+    offered = ingest.post_json("/items/uploads", tenant, {"filename": "b", "media_type": "image/png", "bytes": 9}).body
+    cursor = ingest.call("GET", "/items", tenant=tenant, limit=1).body["next_cursor"]
     assert cursor is None
     routes = [
         ("GET", f"/items/{item['id']}"),
@@ -204,8 +204,8 @@ def test_somebody_else_sees_nothing_by_any_route(ingest: Any, tenant: str, other
         assert (theirs.status, missing.status) == (404, 404)
         assert theirs.text.replace(item["id"], "missing") == missing.text, "the same answer as for a missing one"
     for query in ({}, {"q": "secret"}, {"status": "uploaded"}):
-        assert ingest.call("GET", "/items", tenant=other_tenant, **query).json["total"] == 0
-    assert ingest.call("GET", f"/items/{item['id']}", tenant=tenant).json == item, "and nothing was changed by trying"
+        assert ingest.call("GET", "/items", tenant=other_tenant, **query).body["total"] == 0
+    assert ingest.call("GET", f"/items/{item['id']}", tenant=tenant).body == item, "and nothing was changed by trying"
 
 
 @pytest.mark.parametrize(
@@ -223,14 +223,14 @@ def test_somebody_else_sees_nothing_by_any_route(ingest: Any, tenant: str, other
 def test_without_a_verified_token_every_route_is_401(ingest: Any, method: str, path: str) -> None:
     body = json.dumps({"filename": "a", "media_type": "image/png", "bytes": 1}).encode()
     answer = ingest.call(method, path, body=body, headers={"content-type": "application/json"})
-    assert (answer.status, answer.json["status"]) == (401, 401)
+    assert (answer.status, answer.body["status"]) == (401, 401)
 
 
 def test_health_and_version_need_no_token(ingest: Any) -> None:
     health = ingest.call("GET", "/health")
     assert health.status == 200, health.text
     assert (
-        health.json.items()
+        health.body.items()
         >= {
             "status": "healthy",
             "environment": "local",
@@ -238,8 +238,8 @@ def test_health_and_version_need_no_token(ingest: Any) -> None:
             "database": "postgresql",
         }.items()
     )
-    assert "timestamp" in health.json
-    version = ingest.call("GET", "/version").json
+    assert "timestamp" in health.body
+    version = ingest.call("GET", "/version").body
     assert set(version) == {"git_sha", "git_tag", "git_branch", "build_timestamp", "environment"}
 
 
@@ -258,7 +258,7 @@ def test_health_is_503_when_something_is_gone(
     broken = type(bootstrap.service)(bootstrap.service.settings.model_copy(update=change))
     monkeypatch.setattr(api, "service", broken)
     answer = ingest.call("GET", "/health")
-    assert (answer.status, answer.json["checks"]) == (503, checks)
+    assert (answer.status, answer.body["checks"]) == (503, checks)
     if "database" in checks:
         assert ingest.call("GET", "/items", tenant="somebody").status == 503
     broken.database.close()
@@ -278,4 +278,4 @@ def test_the_documents_are_served_from_here(ingest: Any) -> None:
     document = ingest.call("GET", "/openapi.json")
     assert document.status == 200
     assert document.headers["Content-Type"] == "application/json"
-    assert isinstance(document.json, dict)
+    assert isinstance(document.body, dict)

@@ -47,12 +47,15 @@ class Running:
         return item_events(self.bootstrap, headline, tenant, item)
 
     def apply(self, event: Event[Any]) -> None:
-        handle = {
-            ItemAnalyzed: self.projection.show,
-            ItemEmbedded: self.projection.place,
-            ItemDeleted: self.projection.forget,
-        }[type(event.data)]
-        handle(event)
+        match event.data:
+            case ItemAnalyzed():
+                self.projection.show(event)
+            case ItemEmbedded():
+                self.projection.place(event)
+            case ItemDeleted():
+                self.projection.forget(event)
+            case other:
+                raise TypeError(f"search does not hear {type(other).__name__}")
 
 
 def item_events(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urldefrag, urlparse
@@ -159,7 +160,7 @@ def test_boxes_of_a_picture_do_not_overlap(site: Path) -> None:
             columns.setdefault(box.attrib["x"], []).append((y, y + h))
         for spans in columns.values():
             spans.sort()
-            assert all(above[1] < below[0] for above, below in zip(spans, spans[1:], strict=False))
+            assert all(above[1] < below[0] for above, below in pairwise(spans))
 
 
 def test_the_picture_has_a_line_for_every_subscription() -> None:

@@ -26,6 +26,7 @@ def checkout(tmp_path: Path) -> Path:
     for manifest in (ROOT / "services").glob("*/service.yaml"):
         (tmp_path / "services" / manifest.parent.name).mkdir(parents=True)
         shutil.copy(manifest, tmp_path / "services" / manifest.parent.name)
+    shutil.copytree(ROOT / "services/imaging/src", tmp_path / "services/imaging/src")
     shutil.copy(ROOT / "services/platform.yaml", tmp_path / "services")
     return tmp_path
 
@@ -41,9 +42,11 @@ def contents(checkout: Path) -> dict[str, bytes]:
 
 def run_there(checkout: Path, *command: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(checkout / "contracts/src")}
-    return subprocess.run(
-        [sys.executable, *command], cwd=checkout, env=environment, check=True, capture_output=True, text=True
-    ).stdout
+    done = subprocess.run(
+        [sys.executable, *command], cwd=checkout, env=environment, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_everything_that_an_event_needs(checkout: Path) -> None:
@@ -60,6 +63,8 @@ def test_everything_that_an_event_needs(checkout: Path) -> None:
         f"contracts/schemas/{TAGGED}/1.0.producer.json",
         f"contracts/examples/{TAGGED}/1.0/image-tagged.json",
         "services/imaging/service.yaml",
+        "services/imaging/src/imaging/image_tagged.py",
+        "services/imaging/tests/test_imaging_image_tagged.py",
     }
     run_there(checkout, "-m", "contracts.export", "contracts/schemas", "--check")
     read_back = (
@@ -71,7 +76,9 @@ def test_everything_that_an_event_needs(checkout: Path) -> None:
     assert run_there(checkout, "-c", read_back).startswith(str(checkout))
     # As CI looks at it; the copy has no configuration of its own.
     for command in (["check"], ["format", "--check"]):
-        run_there(checkout, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), "contracts/src")
+        run_there(
+            checkout, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), "contracts/src", "services"
+        )
 
 
 def test_the_schema_says_what_was_asked_for(checkout: Path) -> None:
@@ -109,6 +116,8 @@ def test_an_event_of_a_service_that_has_told_nothing(checkout: Path) -> None:
         (["imaging", "image-tagged", "--field", "tag:text"], "is no field"),
         (["imaging", "image-tagged", "--field", "a:str", "--field", "a:int"], "named once: a"),
         (["imaging", "image-tagged", "--field", "class:str"], "is no field"),
+        (["imaging", "image-tagged", "--field", "subject:str"], "is no field"),
+        (["imaging", "renditions"], "renditions.py exists"),
         (["imaging", "image-tagged", "--field", "event_type:str"], "is no field"),
         (["imaging", "image-tagged", "--summary", "x" * 200], "one sentence"),
     ],
@@ -128,6 +137,27 @@ def test_a_registry_that_cannot_be_imported_leaves_nothing_behind(checkout: Path
     assert result.exit_code == 2
     assert "the schema cannot be made" in result.stderr
     assert contents(checkout) == before
+    assert not (checkout / f"contracts/examples/{TAGGED}").exists()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("fields", [[], ["tag:str", "at:datetime", "words:list", "score:float?"]], ids=["none", "some"])
+def test_the_service_records_the_event_and_its_test_passes(checkout: Path, fields: list[str]) -> None:
+    """The generated test runs with the copy's contracts and service, on real servers."""
+    add(checkout, "imaging", "image-tagged", *(option for field in fields for option in ("--field", field)))
+    sources = [checkout / "contracts/src", checkout / "services/imaging/src"]
+    test = checkout / "services/imaging/tests/test_imaging_image_tagged.py"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources))}
+    command = ["-m", "pytest", "-q", "-p", "localmesh.testing", "--import-mode=importlib", "--rootdir", str(checkout)]
+    done = subprocess.run(
+        [sys.executable, *command, str(test)],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_comments_in_the_manifest_stay(checkout: Path) -> None:

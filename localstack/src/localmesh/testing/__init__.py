@@ -17,7 +17,7 @@ from localmesh.testing.deployment import (
 from localmesh.testing.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
 from localmesh.testing.invoking import Answer, call, dead_letters, deliver, envelope
 from localmesh.testing.polling import eventually
-from localmesh.testing.providers import Providers, provider_server, providers, real_models
+from localmesh.testing.providers import Providers, control, provider_server, providers, real_models
 from localmesh.testing.schemas import MakeSchema, SchemaPool, ServiceSchema, schema_pool, service_schema
 from localmesh.testing.servers import FreshDatabase, emulator, fresh_database, postgres_server
 
@@ -35,6 +35,7 @@ __all__ = [
     "aws_environment",
     "aws_variables",
     "call",
+    "control",
     "dead_letters",
     "deliver",
     "deploy",

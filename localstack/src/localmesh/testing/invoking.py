@@ -71,7 +71,7 @@ def http_event(
         "routeKey": f"{method} {path}",
         "rawPath": path,
         "rawQueryString": urlencode(parameters),
-        "headers": {"host": "api", "content-type": "application/json", **(headers or {})},
+        "headers": {"host": "api", **(headers or {})},
         "requestContext": {
             **claims,
             "accountId": "000000000000",
@@ -88,6 +88,7 @@ def http_event(
     if isinstance(body, bytes):
         event["body"] = base64.b64encode(body).decode()
     elif body is not None:
+        event["headers"].setdefault("content-type", "application/json")
         event["body"] = json.dumps(body)
     return event
 

@@ -50,11 +50,12 @@ def published(service: Service[Settings]) -> Callable[[], list[dict[str, Any]]]:
     def read() -> list[dict[str, Any]]:
         # Buses deliver in order: once the mark is here, so is everything that was published before it.
         mark = json.dumps({"mark": secrets.token_hex(4)})
-        entry = {"EventBusName": bus, "Source": "collections.mark", "DetailType": "mark", "Detail": mark}
-        assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+        answer = events.put_events(
+            Entries=[{"EventBusName": bus, "Source": "collections.mark", "DetailType": "mark", "Detail": mark}]
+        )
+        assert answer["FailedEntryCount"] == 0
         while True:
-            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=4)
-            for message in answer["Messages"]:
+            for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=4)["Messages"]:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
                 detail = json.loads(message["Body"])["detail"]
                 if detail == json.loads(mark):

@@ -53,7 +53,8 @@ class SearchAgent:
             api_key=api_key,
             max_tokens=_MAX_TOKENS,
             timeout=timeout_s,
-            max_retries=1,
+            # A retry would not fit into the request's time: the caller is told, and asks again.
+            max_retries=0,
             stop=None,
         )
 

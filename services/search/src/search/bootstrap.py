@@ -32,6 +32,8 @@ class SearchSettings(Settings):
     answer_timeout_s: float = 12
     agent_model: str = "claude-sonnet-5-5"
     agent_max_rounds: int = Field(default=3, ge=1, le=10)
+    #: Seconds for one call of the agent's model: rounds and a last answer end before the gateway's 29 s.
+    agent_timeout_s: float = 6
 
 
 class Bootstrap:
@@ -72,7 +74,7 @@ class Bootstrap:
             api_key=secret(settings, "anthropic-api-key"),
             model=settings.agent_model,
             max_rounds=settings.agent_max_rounds,
-            timeout_s=settings.answer_timeout_s,
+            timeout_s=settings.agent_timeout_s,
         )
 
     @cached_property

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from compatibility.model import JsonValue
-from compatibility.questions import OpenQuestionError
+from compatibility.questions import ExhaustedError, OpenQuestionError
 from compatibility.search import Questions, Result, Search
 from compatibility.terms import ArrayShape, Count, Goal, ItemHolder, Leaf, Limit, Term
 
@@ -92,9 +92,9 @@ def _all_possible(search: Search, slots: list[Terms], questions: Questions) -> b
         try:
             if search.model(terms) is None:
                 return False
+        except ExhaustedError:
+            raise
         except OpenQuestionError as error:
-            if type(error) is not OpenQuestionError:
-                raise
             questions.reasons.append(str(error))
             return False
     return True
@@ -145,10 +145,7 @@ def _counted(search: Search, counts: list[Count], slots: list[Terms]) -> Iterato
             yield from _counted(
                 search,
                 rest,
-                [
-                    terms | ({count.term} if index in chosen else other)
-                    for index, terms in enumerate(slots)
-                ],
+                [terms | ({count.term} if index in chosen else other) for index, terms in enumerate(slots)],
             )
 
 
@@ -193,9 +190,14 @@ def _with_repetition(search: Search, slots: list[Terms], aimed: Aimed) -> Iterat
     questions = Questions()
     for one, other in combinations(range(len(slots)), 2):
         search.step()
-        for _, value in questions.drain(search.explore(slots[one] | slots[other], None)):
-            values = _values(search, slots, False, {one: value, other: value})
-            if values is not None:
-                yield None, values
-            break
+        try:
+            found = search.model(slots[one] | slots[other])
+            values = _values(search, slots, False, {one: found.value, other: found.value}) if found else None
+        except ExhaustedError:
+            raise
+        except OpenQuestionError as error:
+            questions.reasons.append(str(error))
+            continue
+        if values is not None:
+            yield None, values
     questions.settle()

@@ -187,9 +187,7 @@ def refuse_unsafe(pattern: str) -> None:
     except OpaqueExpressionError as error:
         raise UnsafeExpressionError(f"{pattern!r} is too large to be shown safe", catastrophic=True) from error
     if _explodes(built):
-        raise UnsafeExpressionError(
-            f"{pattern!r} can match one string in exponentially many ways", catastrophic=True
-        )
+        raise UnsafeExpressionError(f"{pattern!r} can match one string in exponentially many ways", catastrophic=True)
 
 
 def _without_anchors(tree: Tree) -> Tree:

@@ -23,15 +23,15 @@ def blames(schema: Schema, validator: Validator, pointer: str, value: JsonValue)
 
 def _place(schema: Schema, pointer: str, path: Iterable[str | int]) -> str:
     """Follow the path of an error, which passes through references, to the place that it means."""
-    tokens = list(path)
-    for number, token in enumerate(tokens):
+    steps = list(path)
+    for number, step in enumerate(steps):
         node = schema.nodes.get(pointer)
-        if isinstance(node, dict) and token == "$ref" and "$ref" in node:
+        if isinstance(node, dict) and step == "$ref" and "$ref" in node:
             pointer = from_reference(node["$ref"])
-        elif isinstance(node, dict) and token == "if" and tokens[number + 1 : number + 2] in (["then"], ["else"]):
+        elif isinstance(node, dict) and step == "if" and steps[number + 1 : number + 2] in (["then"], ["else"]):
             continue
         else:
-            pointer = child(pointer, token)
+            pointer = child(pointer, step)
     return pointer
 
 
@@ -48,13 +48,13 @@ def _blames(schema: Schema, start: str, error: ValidationError) -> Iterator[Blam
     if keyword == "oneOf" and not error.context:
         yield Blame(Rule.ONE_OF_AMBIGUOUS, pointer)
     elif keyword == "required":
-        for position, name in enumerate(error.validator_value):
-            if name not in error.instance:
+        for position, name in enumerate(_value(error)):
+            if name not in _instance(error):
                 yield Blame(Rule.REQUIRED_PROPERTY_ADDED, child(pointer, position))
     elif keyword == "dependentRequired":
-        for name, needed in error.validator_value.items():
+        for name, needed in _value(error).items():
             for position, other in enumerate(needed):
-                if name in error.instance and other not in error.instance:
+                if name in _instance(error) and other not in _instance(error):
                     yield Blame(Rule.DEPENDENT_PROPERTY_REQUIRED, child(pointer, name, position))
     elif keyword == "contains" and error.schema_path[-1] != "contains":
         yield Blame(KEYWORD_RULES[str(error.schema_path[-1])], pointer)
@@ -68,4 +68,12 @@ def _blames(schema: Schema, start: str, error: ValidationError) -> Iterator[Blam
 
 def _hopeless(error: ValidationError) -> bool:
     """The alternative is for other values altogether: their type or a constant of theirs differs."""
-    return error.validator == "type" and len(error.relative_path) == 0 or error.validator == "const"
+    return (error.validator == "type" and len(error.relative_path) == 0) or error.validator == "const"
+
+
+def _value(error: ValidationError) -> JsonValue:
+    return error.validator_value
+
+
+def _instance(error: ValidationError) -> JsonValue:
+    return error.instance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 Ranges = tuple[tuple[int, int], ...]
 """Disjoint, sorted, inclusive ranges of code points."""
@@ -62,7 +63,7 @@ def classes(sets: Iterable[Ranges]) -> list[str]:
         for low, high in ranges:
             cuts |= {low, high + 1}
     bounds = [*sorted(cut for cut in cuts if cut <= 0x10FFFF), 0x110000]
-    result = [_readable(low, high - 1) for low, high in zip(bounds, bounds[1:], strict=False)]
+    result = [_readable(low, high - 1) for low, high in pairwise(bounds)]
     return sorted((found for found in result if found), key=_rank)
 
 

@@ -1,27 +1,69 @@
-"""Thin form."""
+"""Compares two schemas: every violation found is confirmed by the validator before anyone hears of it."""
 
 from __future__ import annotations
 
-from compatibility.model import Coverage, Direction, Finding, JsonValue, Rule
+from compatibility.model import Coverage, Direction, Finding, JsonValue, Undecided
+from compatibility.pointers import tokens
+from compatibility.questions import OpenQuestionError
+from compatibility.rules import wording
 from compatibility.schema import Schema
+from compatibility.search import Questions
+from compatibility.solving import Budget, Solver
+from compatibility.terms import Blame
 
 
-def _documents(schema: Schema) -> list[JsonValue]:
-    base = {k: "x" for k in schema.nodes[""].get("required", [])}
-    values: list[JsonValue] = [None, True, 0, 1.5, "", [], {}, base]
-    for key in schema.nodes[""].get("properties", {}):
-        values += [{**base, key: value} for value in (None, True, 0, "x", [], {})]
-    return values
+def decide(
+    writer: Schema, reader: Schema, direction: Direction, against: str, budget: Budget | None = None
+) -> Coverage:
+    """Whether the reader accepts every document of the writer.
 
-
-def decide(writer: Schema, reader: Schema, direction: Direction, against: str) -> Coverage:
-    """Thin."""
+    A document that the search builds but the validator does not confirm counts as an open question, never as a finding.
+    """
     names = ("old", "new") if direction is Direction.BACKWARD else ("new", "old")
-    for witness in _documents(writer):
-        if writer.accepts(witness) and not reader.accepts(witness):
-            error = next(iter(reader.validator.iter_errors(witness)))
-            rule = Rule.REQUIRED_PROPERTY_ADDED if error.validator == "required" else Rule.TYPE_NARROWED
-            path = "/" + "/".join(map(str, error.absolute_schema_path))
-            return Coverage(findings=(Finding(rule=rule, path=path, direction=direction, message=error.message,
-                witness=witness, accepted_by=names[0], rejected_by=names[1], against=against),))
-    return Coverage()
+    findings: list[Finding] = []
+    reasons = [*writer.obstacles, *reader.obstacles]
+    solver = Solver(writer, reader, budget or Budget())
+    questions = Questions()
+    try:
+        for blame, witness in questions.drain(solver.violations()):
+            if blame is None or blame in solver.blamed:
+                continue
+            if not writer.accepts(witness) or reader.accepts(witness):
+                questions.reasons.append(f"a document against {blame.pointer} was not confirmed: {witness!r:.200}")
+                continue
+            solver.blamed.add(blame)
+            findings.append(_finding(reader, blame, direction, witness, names, against))
+    except OpenQuestionError as error:
+        questions.reasons.append(str(error))
+    except RecursionError:
+        questions.reasons.append("the schemas are nested too deep")
+    reasons += questions.reasons
+    open_questions = tuple(
+        Undecided(direction=direction, reason=reason, against=against) for reason in dict.fromkeys(reasons)
+    )
+    return Coverage(findings=tuple(findings), undecided=open_questions)
+
+
+def _finding(
+    reader: Schema, blame: Blame, direction: Direction, witness: JsonValue, names: tuple[str, str], against: str
+) -> Finding:
+    path = reader.origin(blame.pointer)
+    value = _value(reader, blame.pointer)
+    said = wording(blame.rule, path, value)
+    return Finding(
+        rule=blame.rule,
+        path=path,
+        direction=direction,
+        message=f"{path or '/'}: the {names[1]} schema {said}; documents of the {names[0]} one need not comply",
+        witness=witness,
+        accepted_by=names[0],
+        rejected_by=names[1],
+        against=against,
+    )
+
+
+def _value(reader: Schema, pointer: str) -> JsonValue:
+    found = reader.document
+    for token in tokens(pointer):
+        found = found[int(token)] if isinstance(found, list) else found[token]
+    return found

@@ -17,16 +17,24 @@ from compatibility.model import JsonValue
 from compatibility.schema import ValidatorClass
 
 _DRAFT_4 = frozenset(
-    "type enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items "
-    "additionalItems minItems maxItems uniqueItems properties patternProperties additionalProperties required "
-    "minProperties maxProperties dependencies allOf anyOf oneOf not definitions $ref".split()
+    """
+    type enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items
+    additionalItems minItems maxItems uniqueItems properties patternProperties additionalProperties required
+    minProperties maxProperties dependencies allOf anyOf oneOf not definitions $ref
+    """.split()  # noqa: SIM905 - a list of forty literals does not read better
 )
 _DRAFT_6 = _DRAFT_4 | {"const", "contains", "propertyNames"}
 _DRAFT_7 = _DRAFT_6 | {"if", "then", "else"}
-_DRAFT_2019 = (_DRAFT_7 - {"dependencies"}) | frozenset(
-    "$defs $recursiveRef dependentRequired dependentSchemas minContains maxContains unevaluatedItems "
-    "unevaluatedProperties".split()
-)
+_DRAFT_2019 = (_DRAFT_7 - {"dependencies"}) | {
+    "$defs",
+    "$recursiveRef",
+    "dependentRequired",
+    "dependentSchemas",
+    "minContains",
+    "maxContains",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+}
 _DRAFT_2020 = (_DRAFT_2019 - {"additionalItems", "$recursiveRef"}) | {"prefixItems", "$dynamicRef"}
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compatibility.model import JsonValue
-from compatibility.questions import OpenQuestionError
 from compatibility.pointers import child, from_reference
+from compatibility.questions import OpenQuestionError
 from compatibility.terms import Goal, Item, Key, Term
 
 if TYPE_CHECKING:

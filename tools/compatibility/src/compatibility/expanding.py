@@ -215,7 +215,7 @@ def _violated(
             yield Option((Limit("integer", value=True, positive=False),), blame("type"))
     for keyword in ("enum", "const"):
         if keyword in schema:
-            listed = [value for value in (schema["enum"] if keyword == "enum" else [schema["const"]])]
+            listed = schema["enum"] if keyword == "enum" else [schema["const"]]
             yield Option(tuple(_different(nodes, listed, kind)), blame(keyword))
     yield from _combinators(schema, goal, relevant, blame)
     for keyword in LIMITS.get(kind, ()):

@@ -87,9 +87,7 @@ def _put(result: dict[str, JsonValue], place: Tokens, part: JsonValue) -> None:
         result.setdefault(keyword, {})[place[1]] = part
 
 
-def _target(
-    pointer: str, keyword: str, schema: dict[str, JsonValue], made: Index, obstacles: list[str]
-) -> str:
+def _target(pointer: str, keyword: str, schema: dict[str, JsonValue], made: Index, obstacles: list[str]) -> str:
     target = made.resolve(pointer, schema[keyword])
     candidates: list[str] = []
     if keyword == "$recursiveRef":

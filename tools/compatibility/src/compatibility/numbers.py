@@ -89,9 +89,9 @@ def _add(made: _Demand, limit: Limit) -> None:
             made.below(value, strictly=False)
         case ("exclusiveMaximum", True) | ("minimum", False):
             made.below(value, strictly=True)
-        case ("multipleOf" | "integer"), True:
+        case (("multipleOf" | "integer"), True):
             made.multiple(value)
-        case ("multipleOf" | "integer"), False:
+        case (("multipleOf" | "integer"), False):
             made.not_steps.append(value)
 
 
@@ -157,7 +157,7 @@ def _between(demand: _Demand) -> Iterator[Fraction]:
     end = high if high is not None else start + 1000
     yield from (start, end)
     for offset in (1, 2, Fraction(1, 2), Fraction(1, 10), Fraction(1, 4), Fraction(1, 100)):
-        yield floor(start) + offset
+        yield Fraction(floor(start)) + offset
         yield start + offset
         yield end - offset
     for parts in (2, 4, 10, 16, 3, 7, 100, 1000):

@@ -151,9 +151,7 @@ def _held(search: Search, demand: _Demand, holders: list[Holder], filled: _Fille
     questions.settle()
 
 
-def _candidates(
-    search: Search, demand: _Demand, holder: Holder, filled: _Filled
-) -> Iterator[tuple[str, Terms, bool]]:
+def _candidates(search: Search, demand: _Demand, holder: Holder, filled: _Filled) -> Iterator[tuple[str, Terms, bool]]:
     """Names that a holder may take, the demands on their values, and whether the name is fresh."""
     known = [holder.name] if holder.name is not None else list(dict.fromkeys([*demand.known(), *filled.values]))
     for name in known:

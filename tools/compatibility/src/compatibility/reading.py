@@ -9,9 +9,9 @@ from typing import NoReturn
 
 from jsonschema.exceptions import SchemaError
 
+from compatibility.automata import UnsafeExpressionError, refuse_unsafe
 from compatibility.dialects import Dialect, dialect_of
 from compatibility.errors import Unusable, UnusableSchemaError
-from compatibility.automata import UnsafeExpressionError, refuse_unsafe
 from compatibility.model import JsonValue
 from compatibility.normalising import normalise
 from compatibility.schema import Schema

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from compatibility.automata import Machine, literal_machine, machine
@@ -43,6 +44,17 @@ def find_string(demand: StringDemand) -> str | None:
     if found in demand.excluded:
         found = _search(demand, wanted, [*unwanted, literal_machine(demand.excluded)])
     return found
+
+
+def meets(demand: StringDemand, text: str) -> bool:
+    """Whether a given string meets the demand."""
+    long_enough = len(text) >= demand.shortest and (demand.longest is None or len(text) <= demand.longest)
+    return (
+        long_enough
+        and text not in demand.excluded
+        and all(re.search(pattern, text) for pattern in demand.matching)
+        and not any(re.search(pattern, text) for pattern in demand.failing)
+    )
 
 
 class _Table:

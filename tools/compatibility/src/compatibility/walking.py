@@ -8,8 +8,8 @@ from compatibility.dialects import Dialect
 from compatibility.model import JsonValue
 
 _SINGLE = frozenset(
-    "additionalProperties propertyNames contains not if then else additionalItems unevaluatedItems "
-    "unevaluatedProperties".split()
+    {"additionalProperties", "propertyNames", "contains", "not", "if", "then", "else"}
+    | {"additionalItems", "unevaluatedItems", "unevaluatedProperties"}
 )
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _SHELVES = frozenset({"$defs", "definitions"})

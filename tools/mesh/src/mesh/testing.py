@@ -2,32 +2,19 @@
 
 import json
 import secrets
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
-import httpx
 import psycopg
 from psycopg.rows import dict_row
 
 from localmesh.config import MeshSettings
 from localmesh.provision import Provisioned
+from localmesh.testing import Providers
 from mesh.client import Api, Identity
 
-T = TypeVar("T")
 PASSWORD = "Correct-horse-7-battery"
-
-
-def eventually(look: Callable[[], T], *, timeout_s: float = 60, every_s: float = 0.1) -> T:
-    """The first true answer; the last one in the failure."""
-    deadline = time.monotonic() + timeout_s
-    while not (answer := look()):
-        assert time.monotonic() < deadline, f"still {answer!r} after {timeout_s} s"
-        time.sleep(every_s)
-    return answer
 
 
 @dataclass(frozen=True)
@@ -36,6 +23,7 @@ class RunningMesh:
 
     settings: MeshSettings
     provisioned: Provisioned
+    providers: Providers
 
     @property
     def identity(self) -> Identity:
@@ -96,18 +84,3 @@ class RunningMesh:
                 )["Attributes"]
                 counts[function.dead_letter_queue] = int(attributes["ApproximateNumberOfMessages"])
         return {name: count for name, count in counts.items() if count}
-
-    def providers(self, method: str, path: str, **arguments: Any) -> Any:
-        """The control routes of the AI provider emulator."""
-        answer = httpx.request(method, f"{self.settings.providers_url}{path}", timeout=30, **arguments)
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
-
-    @contextmanager
-    def fault(self, **fault: Any) -> Iterator[None]:
-        """A fault of an AI provider while the block runs."""
-        self.providers("POST", "/_faults", json=fault)
-        try:
-            yield
-        finally:
-            self.providers("DELETE", "/_faults")

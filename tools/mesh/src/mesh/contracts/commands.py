@@ -24,6 +24,10 @@ BROKEN, UNUSABLE = 1, 2
 
 Root = Annotated[Path, typer.Option("--root", help="A folder of the repository.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--deployments", metavar="DIR", help="Where records are; default: deployments in the repository."),
+]
 HERE = Path()
 
 
@@ -153,6 +157,37 @@ def docs(
     from mesh.contracts.site import docs
 
     guarded(lambda: docs(root, directory))
+
+
+@app.command("record-deployment")
+def record_deployment(
+    service: Annotated[str, typer.Argument(help="Which service went out.")],
+    env: Annotated[str, typer.Option(help="The environment, e.g. production.")],
+    git_sha: Annotated[str, typer.Option(help="The commit that went out.")] = "HEAD",
+    folder: Folder = None,
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """Note which contract versions run in an environment now, after a deployment."""
+    from mesh.deployments.commands import record_deployment
+
+    guarded(lambda: record_deployment(root, service, env, git_sha, folder=folder, as_json=as_json))
+
+
+@app.command("can-deploy")
+def can_deploy(
+    service: Annotated[str, typer.Argument(help="Which service would go out.")],
+    env: Annotated[str, typer.Option(help="The environment, e.g. production.")],
+    git_sha: Annotated[str | None, typer.Option(help="The commit; default: the working tree.")] = None,
+    folder: Folder = None,
+    first: Annotated[bool, typer.Option("--first", help="Nothing is deployed in that environment yet.")] = False,
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """May a service go out to where the others are deployed? Exit code 0 yes, 1 no, 2 it cannot be said."""
+    from mesh.deployments.commands import can_deploy
+
+    guarded(lambda: can_deploy(root, service, env, git_sha, folder=folder, first=first, as_json=as_json))
 
 
 def guarded(command: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""A JSON Schema as a flat list of fields, as people talk about a payload: `renditions[].width`, integer, > 0, required."""
+"""A JSON Schema as a flat list of fields, as people talk of a payload: `renditions[].width`, integer, > 0, required."""
 
 import json
 from collections.abc import Iterator, Mapping

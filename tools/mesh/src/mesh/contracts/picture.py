@@ -96,7 +96,8 @@ def draw(shown: Sequence[Fact], hues: Mapping[str, int], *, base: str = "") -> s
         for name in hues
     )
     title = "Which service tells which fact, and which services hear it"
-    return f'<svg class="mesh" viewBox="{box}" role="group" aria-label="{title}"><style>{rules}</style>{"".join(parts)}</svg>'
+    head = f'<svg class="mesh" viewBox="{box}" role="group" aria-label="{title}"><style>{rules}</style>'
+    return f"{head}{''.join(parts)}</svg>"
 
 
 def _rows(shown: Sequence[Fact]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:

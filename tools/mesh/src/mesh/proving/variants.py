@@ -144,7 +144,7 @@ def _text(schema: Schema, path: str) -> str:
         return str(_FORMATS[schema["format"]])
     if "pattern" in schema:
         raise VariantError(f"{path}: a golden example must show a text of the pattern {schema['pattern']}")
-    return "x" * max(schema.get("minLength", 0), 1)
+    return "x" * max(int(schema.get("minLength", 0)), 1)
 
 
 def _whole(schema: Schema, path: str) -> int:
