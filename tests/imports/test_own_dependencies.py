@@ -1,6 +1,7 @@
 """What a service declares is enough: its package, built for this machine, is all that its handlers are given."""
 
 import re
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,18 @@ def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
         pytest.skip(f"NOT TESTED: the registry cannot be reached and the cache does not hold everything: {error}")
     add_own_code(dependencies, folder)
     trim(folder)
+    borrow_compiled_modules(folder)
     return Built(service, folder)
+
+
+def borrow_compiled_modules(folder: Path) -> None:
+    """Spare compiling what this environment has compiled: Python takes a module only for the source it was made of."""
+    environment = Path(sysconfig.get_path("purelib"))
+    for compiled in environment.rglob("__pycache__/*.pyc"):
+        there = folder / compiled.relative_to(environment)
+        if (there.parent.parent / f"{compiled.name.partition('.')[0]}.py").exists():
+            there.parent.mkdir(exist_ok=True)
+            there.symlink_to(compiled)
 
 
 @pytest.mark.integration

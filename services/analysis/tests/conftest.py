@@ -1,10 +1,8 @@
 """The service as it runs: its entry points over a real Postgres, the AWS emulator and the AI provider emulator."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cached_property
 from io import BytesIO
 from typing import Any
 
@@ -13,35 +11,27 @@ from PIL import Image
 
 from analysis import entries
 from analysis.bootstrap import AnalysisSettings
-from chassis import store
-from chassis.consumer import EventConsumer
 from chassis.http import HttpEntry
 from chassis.service import Service
-from contracts import Contract, Event, new_event
+from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, Rendition, RenditionKind
 from contracts.ingest import ItemDeleted
-from localmesh.testing import Answer, Deploy, Providers, call, dead_letters, deliver
+from localmesh.testing import Deploy, Providers, RunningService
 
 QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "analysis_budget_s": 12, "picture_wait_s": 1}
 
 
-@dataclass
-class Running:
+class Running(RunningService[AnalysisSettings]):
     """The service in this process."""
 
-    service: Service[AnalysisSettings]
-
-    @cached_property
-    def on_events(self) -> EventConsumer:
-        return entries.consumer(self.service)
-
-    @cached_property
-    def http(self) -> HttpEntry:
-        return HttpEntry(entries.api(self.service))
+    @classmethod
+    def over(cls, service: Service[AnalysisSettings]) -> "Running":
+        """Its entry points."""
+        return cls(service, HttpEntry(entries.api(service)), entries.consumer(service))
 
     def again(self) -> "Running":
         """Another process of the service: one connection serves one thread."""
-        return Running(Service(self.service.settings))
+        return Running.over(Service(self.service.settings))
 
     def upload(self, tenant: str, item: str | None = None, *, colour: str = "red") -> Event[ImageProcessed]:
         """Store a rendition as imaging does; returns what imaging says about it."""
@@ -68,31 +58,6 @@ class Running:
             tenant_id=tenant,
         )
 
-    def hear(self, *events: Event[Contract], attempt: int = 1) -> int:
-        """Deliver the events through the queue; returns how many stay in it."""
-        return len(deliver(self.on_events, self.service.settings.queue_url, *events, receives=attempt))
-
-    def said(self, tenant: str, item: str) -> list[Event[Contract]]:
-        """What the service recorded about the item."""
-        return store.read_stream(self.service.database.connection(), tenant, item)
-
-    def dead_letters(self) -> list[str]:
-        """The reasons in the dead-letter queue."""
-        return [letter["reason"] for letter in dead_letters(self.service.settings.dead_letter_queue_url)]
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        tenant: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Call the HTTP entry point."""
-        return call(self.http, method, path, tenant, query=query, body=body, headers=headers)
-
 
 @pytest.fixture
 def start(deploy: Deploy, providers: Providers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Running]]:
@@ -105,7 +70,7 @@ def start(deploy: Deploy, providers: Providers, monkeypatch: pytest.MonkeyPatch)
     def build(*, keys: tuple[str, ...] = ("anthropic", "openai"), **settings: Any) -> Running:
         for name in keys:
             deployment.put_secret(f"{name}-api-key", "emulated")
-        running = Running(Service(AnalysisSettings(**(deployment.settings | QUICK | settings))))
+        running = Running.over(Service(AnalysisSettings(**(deployment.settings | QUICK | settings))))
         started.append(running)
         return running
 

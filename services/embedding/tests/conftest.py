@@ -1,14 +1,13 @@
 """The service as it runs: its entry points over a real Postgres, the AWS emulator and the AI provider emulator."""
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from chassis import store
 from chassis.http import HttpEntry
 from chassis.service import Service
 from contracts import Contract, Event, new_event
@@ -16,19 +15,16 @@ from contracts.analysis import Description, ItemAnalyzed
 from contracts.ingest import ItemDeleted
 from embedding import entries
 from embedding.bootstrap import EmbeddingSettings
-from localmesh.testing import Answer, Deploy, Providers, call, dead_letters, deliver
+from localmesh.testing import Deploy, Providers, RunningService, deliver
 
 QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "provider_attempts": 1}
 
 
 @dataclass(frozen=True)
-class Running:
+class Running(RunningService[EmbeddingSettings]):
     """The service in this process."""
 
-    service: Service[EmbeddingSettings]
-    on_events: Any
     on_rebuilds: Any
-    http: Any
 
     def describe(
         self, tenant: str, item: str | None = None, *, headline: str = "A cat", version: int = 1, analysis: str = ""
@@ -50,33 +46,9 @@ class Running:
             tenant_id=tenant,
         )
 
-    def hear(self, *events: Event[Contract], attempt: int = 1) -> int:
-        """Deliver a batch through the queue; returns how many stay in it."""
-        return len(deliver(self.on_events, self.service.settings.queue_url, *events, receives=attempt))
-
     def rebuild(self, *events: Event[Contract], attempt: int = 1) -> int:
         """Deliver requests for rebuilds."""
         return len(deliver(self.on_rebuilds, self.service.settings.queue_url, *events, receives=attempt))
-
-    def said(self, tenant: str, item: str) -> list[Event[Contract]]:
-        """What the service recorded about the item."""
-        return store.read_stream(self.service.database.connection(), tenant, item)
-
-    def dead_letters(self) -> list[str]:
-        """The reasons in the dead-letter queue."""
-        return [letter["reason"] for letter in dead_letters(self.service.settings.dead_letter_queue_url)]
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        tenant: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: object = None,
-    ) -> Answer:
-        """Call the HTTP entry point."""
-        return call(self.http, method, path, tenant, query=query, body=body)
 
 
 @pytest.fixture
@@ -91,7 +63,7 @@ def start(deploy: Deploy, providers: Providers) -> Iterator[Callable[..., Runnin
             deployment.put_secret(f"{name}-api-key", "emulated")
         service = Service(EmbeddingSettings(**(deployment.settings | ours | settings)))
         running = Running(
-            service, entries.consumer(service), entries.rebuilds(service), HttpEntry(entries.api(service))
+            service, HttpEntry(entries.api(service)), entries.consumer(service), entries.rebuilds(service)
         )
         started.append(running)
         return running

@@ -1,6 +1,7 @@
 """Rebuilds: asked for by HTTP, done in batches, resumable, never two effects."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ def test_an_interrupted_rebuild_goes_on_where_it_stopped(
     monkeypatch.setattr("embedding.bootstrap.BATCH_SIZE", 2)
     from embedding import entries
 
-    small = type(running)(running.service, None, entries.rebuilds(running.service), running.http)
+    small = replace(running, on_rebuilds=entries.rebuilds(running.service))
     event = asked(running, "alice")
     texts = sorted(items)
     row = (

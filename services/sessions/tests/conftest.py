@@ -1,39 +1,26 @@
 """The service as it runs: its entry points over a real Postgres and the AWS emulator."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 
 import boto3
 import pytest
 
-from chassis import store
+from chassis.config import Settings
 from contracts import Contract, Event, new_event
 from contracts.chat import ChatMessage, TurnCompleted
-from localmesh.testing import Answer, Deploy, call, deliver, import_afresh, make_table
+from localmesh.testing import Deploy, RunningService, import_afresh, make_table
 
 
 @dataclass(frozen=True)
-class Running:
+class Running(RunningService[Settings]):
     """The service in this process."""
 
-    handler: ModuleType
+    cleanup: Callable[..., dict[str, Any]]
     table: str
     dynamodb: Any
-
-    def request(self, method: str, path: str, tenant: str, *, query: Mapping[str, str] | None = None) -> Answer:
-        """Call the HTTP entry point."""
-        return call(self.handler.http, method, path, tenant, query=query)
-
-    def hear(self, *events: Event[Contract]) -> list[str]:
-        """Deliver a batch; returns what stays in the queue."""
-        return deliver(self.handler.on_events, self.handler.service.settings.queue_url, *events)
-
-    def said(self, tenant: str, session: str) -> list[Event[Contract]]:
-        """What the service recorded about the session."""
-        return store.read_stream(self.handler.service.database.connection(), tenant, session)
 
     def items(self, tenant: str, session: str) -> list[dict[str, Any]]:
         """What the table holds of the session."""
@@ -52,7 +39,7 @@ def running(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     for name, value in (deploy("sessions").variables | {"TABLE_SESSIONS": table}).items():
         monkeypatch.setenv(name, value)
     _, handler = import_afresh("sessions.bootstrap", "sessions.handler")
-    yield Running(handler, table, dynamodb)
+    yield Running(handler.service, handler.http, handler.on_events, handler.cleanup, table, dynamodb)
     handler.service.database.close()
     dynamodb.delete_table(TableName=table)
 

@@ -7,6 +7,7 @@ import pytest
 
 from manifests import ManifestsInvalidError, load_manifests
 from manifests.checks import RULES
+from manifests.picture import mermaid
 
 Change = Callable[[str, str, object], None]
 QUEUE = {"batch_size": 1}
@@ -76,6 +77,13 @@ SECRET = {"read": ["*/secret/*"]}
 ACROSS = [
     ("consumed_events_are_published", "talker", "publishes", ["collections.talker.other.v1"], "consumes.0.event"),
     (
+        "consumed_events_are_published",
+        "listener",
+        "consumes.0.event",
+        "collections.talker.thing-said.v2",
+        "consumes.0.event",
+    ),
+    (
         "events_belong_to_their_publisher",
         "talker",
         "publishes",
@@ -143,3 +151,12 @@ def test_what_is_no_yaml_and_an_empty_root_are_errors(root: Path, tmp_path_facto
         load_manifests(root)
     with pytest.raises(ManifestsInvalidError, match=r"platform\.yaml: is missing"):
         load_manifests(tmp_path_factory.mktemp("empty"))
+
+
+def test_an_older_major_of_what_is_published_may_be_consumed(root: Path, change: Change) -> None:
+    change("talker", "publishes", ["collections.talker.thing-said.v10"])
+    majors = [f"collections.talker.thing-said.v{major}" for major in (9, 10)]
+    change("listener", "consumes", [{"event": event, "function": "events"} for event in majors])
+    manifests = load_manifests(root)
+    assert manifests.services["listener"].consumed_by("events") == tuple(majors)
+    assert mermaid(manifests).count("thing-said") == 1

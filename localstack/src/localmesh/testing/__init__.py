@@ -18,6 +18,7 @@ from localmesh.testing.guard import SocketInUnitTestError, _no_sockets, pytest_c
 from localmesh.testing.invoking import Answer, call, dead_letters, deliver, envelope
 from localmesh.testing.polling import eventually
 from localmesh.testing.providers import Providers, control, provider_server, providers, real_models
+from localmesh.testing.running import RunningService
 from localmesh.testing.schemas import MakeSchema, SchemaPool, ServiceSchema, schema_pool, service_schema
 from localmesh.testing.servers import FreshDatabase, emulator, fresh_database, postgres_server
 
@@ -28,6 +29,7 @@ __all__ = [
     "FreshDatabase",
     "MakeSchema",
     "Providers",
+    "RunningService",
     "SchemaPool",
     "ServiceSchema",
     "SocketInUnitTestError",

@@ -54,6 +54,9 @@ class Nodes(Protocol):
 Relevant = Callable[[Term], bool]
 """Whether a subschema could be satisfied at all where the search stands; one that cannot needs no violation."""
 
+Apart = Callable[[Term, Term], bool]
+"""Whether it is proven that no value satisfies both subschemas."""
+
 
 def types_of(schema: Mapping[str, JsonValue]) -> list[str] | None:
     """The types that a schema names, None if it names none."""
@@ -80,7 +83,7 @@ def equal_to(value: JsonValue) -> JsonValue:
     return {"const": value}
 
 
-def demands(nodes: Nodes, term: Term, kind: Kind) -> list[Item] | None:
+def demands(nodes: Nodes, term: Term, kind: Kind, apart: Apart) -> list[Item] | None:
     """What a positive term demands of a value of ``kind``; None if it accepts none."""
     schema = nodes.node(term.side, term.pointer)
     if isinstance(schema, bool):
@@ -95,7 +98,7 @@ def demands(nodes: Nodes, term: Term, kind: Kind) -> list[Item] | None:
         if keyword in schema:
             listed = schema["enum"] if keyword == "enum" else [schema["const"]]
             items.append(Values(tuple(value for value in listed if kind_of(value) is kind), positive=True))
-    items += _combined(schema, term)
+    items += _combined(schema, term, apart)
     items += [
         Limit(keyword, schema[keyword])
         for keyword in LIMITS.get(kind, ())
@@ -108,7 +111,7 @@ def demands(nodes: Nodes, term: Term, kind: Kind) -> list[Item] | None:
     return items
 
 
-def _combined(schema: Mapping[str, JsonValue], term: Term) -> Iterator[Item]:
+def _combined(schema: Mapping[str, JsonValue], term: Term, apart: Apart) -> Iterator[Item]:
     def part(*place: str | int, positive: bool = True) -> Goal:
         return Goal(Term(term.side, child(term.pointer, *place), positive))
 
@@ -119,9 +122,14 @@ def _combined(schema: Mapping[str, JsonValue], term: Term) -> Iterator[Item]:
     if "anyOf" in schema:
         yield Split(tuple(Option((part("anyOf", number),)) for number in range(len(schema["anyOf"]))))
     if "oneOf" in schema:
-        every = range(len(schema["oneOf"]))
+        every = [Term(term.side, child(term.pointer, "oneOf", number), True) for number in range(len(schema["oneOf"]))]
         yield Split(
-            tuple(Option(tuple(part("oneOf", other, positive=other == chosen) for other in every)) for chosen in every)
+            tuple(
+                Option(
+                    (Goal(one), *(Goal(other.negated()) for other in every if other != one and not apart(one, other)))
+                )
+                for one in every
+            )
         )
     if "not" in schema:
         yield part("not", positive=False)

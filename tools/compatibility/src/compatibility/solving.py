@@ -267,19 +267,23 @@ class Solver:
         if not item.term.positive:
             branch.denied.append(item.term)
             return True
-        items = demands(self, item.term, branch.kind)
+        items = demands(self, item.term, branch.kind, lambda one, other: self._apart(branch.kind, one, other))
         branch.todo += items or ()
         return items is not None
 
     def _deny(self, branch: Branch, term: Term) -> None:
-        split = violations(self, Goal(term), branch.kind, lambda part: self._possible(branch, part))
+        # Nothing is presumed impossible here: what the branch has chosen may be impossible because of this very term.
+        split = violations(self, Goal(term), branch.kind, lambda _: True)
         options = tuple(Option(option.items) for option in split.options)
         if all(option.items for option in options):
             branch.later.append(Split(options))
 
-    def _possible(self, branch: Branch, part: Term) -> bool:
-        """Whether a part could hold here; only a proof that stands on its own may say that it could not."""
-        state = branch.chosen | {part}, branch.kind, None
+    def _apart(self, kind: Kind, one: Term, other: Term) -> bool:
+        return not self._possible(frozenset({one, other}), kind)
+
+    def _possible(self, terms: Terms, kind: Kind) -> bool:
+        """Whether terms could hold together; only a proof that stands on its own may say that they could not."""
+        state = terms, kind, None
         if state in self._above:
             return True
         lowest = self._lowest
@@ -303,7 +307,9 @@ class Solver:
 
     def _aim(self, branch: Branch, aimed: Term, task: Task) -> Iterator[Result]:
         questions = Questions()
-        split = violations(self, Goal(aimed, aimed=True), branch.kind, lambda part: self._possible(branch, part))
+        split = violations(
+            self, Goal(aimed, aimed=True), branch.kind, lambda part: self._possible(branch.chosen | {part}, branch.kind)
+        )
         branch.aimed = None
         for option in split.options:
             if option.blame in self.blamed:

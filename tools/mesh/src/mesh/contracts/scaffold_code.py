@@ -50,12 +50,7 @@ _TEST = '''\
 
 {datetime}import pytest
 
-from chassis import store
-from chassis.config import Settings
-from chassis.service import Service
-from contracts.{service} import {class_name}
-from localmesh.testing import Deploy
-from {service}.{snake} import record_{snake}
+{imports}
 
 
 @pytest.mark.integration
@@ -163,7 +158,16 @@ def recording(spec: EventSpec) -> str:
 
 def recording_test(spec: EventSpec) -> str:
     """The service's test of it."""
+    ours = {
+        "chassis": "store",
+        "chassis.config": "Settings",
+        "chassis.service": "Service",
+        f"contracts.{spec.service}": spec.class_name,
+        "localmesh.testing": "Deploy",
+        f"{spec.service}.{spec.snake}": f"record_{spec.snake}",
+    }
     return _TEST.format(
+        imports="\n".join(f"from {module} import {name}" for module, name in sorted(ours.items())),
         event=spec.event,
         service=spec.service,
         snake=spec.snake,
