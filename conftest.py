@@ -1,3 +1,4 @@
-"""Fixtures over real servers for every member's tests; none is started unless a test asks for it."""
+"""Fixtures over real servers for every member's tests (none is started unless a test asks for it), and the check that
+what the services say while they are tested keeps their contracts."""
 
-pytest_plugins = ["localmesh.testing"]
+pytest_plugins = ["localmesh.testing", "mesh.proving.emissions"]

@@ -91,6 +91,7 @@ BREAKS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "time is no time": (lambda d: d.update(time="yesterday"), "/time"),
     "time is a number": (lambda d: d.update(time=5), "/time"),
     "sequence is no number": (lambda d: d.update(sequence="one"), "/sequence"),
+    "sequence is beyond reading": (lambda d: d.update(sequence="9" * 5000), "/sequence"),
     "another service's source": (lambda d: d.update(source="collections.imaging"), "/source"),
     "wrong specversion": (lambda d: d.update(specversion="0.3"), "/specversion"),
     "upper-case extension": (lambda d: d.update(Tenant="x"), "/Tenant"),

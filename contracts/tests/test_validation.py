@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from contracts import REGISTRY, Contract, InvalidEventError, UnknownEventError, new_event
+from contracts import REGISTRY, Contract, InvalidEventError, NotLivingError, new_event
 from contracts.analysis import Description
 from contracts.contract import Part
 from contracts.ingest import ItemDeleted, ItemUploaded
@@ -154,7 +154,7 @@ def test_only_living_registered_contracts_are_published() -> None:
     old = REGISTRY.contract("collections.sessions.session-expired.v1")
     expired = old.model_validate({"reason": "idle", "last_activity": "2026-11-22T09:30:00Z"})
     for data in (MoreThanDeleted(), expired):
-        with pytest.raises(UnknownEventError):
+        with pytest.raises(NotLivingError):
             REGISTRY.admit(new_event(data, subject="item", tenant_id="tenant"))
     REGISTRY.admit(new_event(ItemDeleted(), subject="item", tenant_id="tenant"))
 

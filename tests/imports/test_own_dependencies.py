@@ -3,6 +3,7 @@
 import re
 import sysconfig
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,20 @@ def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(service, folder)
 
 
+@cache
+def compiled_modules(environment: Path) -> list[Path]:
+    return list(environment.rglob("__pycache__/*.pyc"))
+
+
 def borrow_compiled_modules(folder: Path) -> None:
     """Spare compiling what this environment has compiled: Python takes a module only for the source it was made of."""
     environment = Path(sysconfig.get_path("purelib"))
-    for compiled in environment.rglob("__pycache__/*.pyc"):
-        there = folder / compiled.relative_to(environment)
+    present = {entry.name for entry in folder.iterdir()}
+    for compiled in compiled_modules(environment):
+        place = compiled.relative_to(environment)
+        there = folder / place
+        if place.parts[0] not in present:
+            continue
         if (there.parent.parent / f"{compiled.name.partition('.')[0]}.py").exists():
             there.parent.mkdir(exist_ok=True)
             there.symlink_to(compiled)

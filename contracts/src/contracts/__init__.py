@@ -6,7 +6,14 @@ documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
 
 from contracts.contract import Contract, Part
 from contracts.envelope import Event, new_event, replayed
-from contracts.errors import ContractError, InvalidEventError, NoUpcasterError, UnknownEventError, Violation
+from contracts.errors import (
+    ContractError,
+    InvalidEventError,
+    NotLivingError,
+    NoUpcasterError,
+    UnknownEventError,
+    Violation,
+)
 from contracts.personal import Personal
 from contracts.registry import REGISTRY, Registry
 
@@ -17,6 +24,7 @@ __all__ = [
     "Event",
     "InvalidEventError",
     "NoUpcasterError",
+    "NotLivingError",
     "Part",
     "Personal",
     "Registry",

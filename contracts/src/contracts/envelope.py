@@ -3,6 +3,7 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
 """
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,8 @@ EXTENSIONS: Mapping[str, str] = {
 }
 
 _REQUIRED = ("id", "type", "source", "subject", "time", "tenantid", "correlationid", "dataschema")
+# No stream is that long; Python refuses to read numbers of thousands of digits.
+_SEQUENCE = re.compile("[0-9]{1,18}")
 _TEXTS = frozenset({"id", "type", "source", "subject", "time", *EXTENSIONS})
 
 
@@ -178,7 +181,7 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
     ]
     if not isinstance(data, Mapping):
         problems.append(Violation("object", "/data", "data is a JSON object"))
-    if not problems and not str(attributes.get("sequence", "0")).isdecimal():
+    if not problems and not _SEQUENCE.fullmatch(attributes.get("sequence", "0")):
         problems.append(Violation("sequence", "/sequence", "sequence is a whole number"))
     if not problems:
         try:

@@ -2,6 +2,7 @@
 
 ContractError
 ├── UnknownEventError    no contract of that type is registered
+├── NotLivingError       the payload to be published is of no living contract
 ├── InvalidEventError    the document does not satisfy the envelope or its contract
 ├── NoUpcasterError      no chain of upcasters leads from a version to the one that is asked for
 └── SchemaFileError      a committed schema is missing, misplaced or unreadable
@@ -34,6 +35,14 @@ class UnknownEventError(ContractError):
 
     def __init__(self, event_type: str) -> None:
         super().__init__(f"no contract is registered for event type {event_type!r}")
+        self.event_type = event_type
+
+
+class NotLivingError(ContractError):
+    """A payload is not the living contract of its fact: it is retired, not registered, or only resembles it."""
+
+    def __init__(self, event_type: str, contract: str) -> None:
+        super().__init__(f"{contract} is not the living contract of {event_type}, and is not published")
         self.event_type = event_type
 
 

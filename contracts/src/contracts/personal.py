@@ -45,8 +45,8 @@ def personal_paths(contract: type[Contract]) -> tuple[str, ...]:
     return tuple(_paths(marks(contract), ""))
 
 
-def redaction(data: Contract) -> Callable[[str], str]:
-    """A function that strikes out of a text (of an error, say) all personal texts of the payload.
+def redaction(*data: Contract) -> Callable[[str], str]:
+    """A function that strikes out of a text (of an error, say) all personal texts of payloads.
 
     Whole words only, and none shorter than four letters: a mood like "fun" would strike out half of "function".
     """
@@ -61,8 +61,8 @@ def redaction(data: Contract) -> Callable[[str], str]:
     return strike_out
 
 
-def _pattern(data: Contract) -> re.Pattern[str]:
-    texts = set(_personal_texts(marks(type(data)), data.model_dump(mode="json")))
+def _pattern(data: tuple[Contract, ...]) -> re.Pattern[str]:
+    texts = {text for one in data for text in _personal_texts(marks(type(one)), one.model_dump(mode="json"))}
     # Exceptions and JSON show a text with its line breaks and quotes escaped.
     forms = {
         form for text in texts for form in (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])

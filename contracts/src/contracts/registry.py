@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from contracts import analysis, chat, embedding, imaging, ingest, retired, sessions
 from contracts.contract import TYPE_PATTERN, Contract, fact_of
 from contracts.envelope import Event, envelope_problems, read_cloudevent
-from contracts.errors import InvalidEventError, UnknownEventError, Violation
+from contracts.errors import InvalidEventError, NotLivingError, UnknownEventError, Violation
 from contracts.upcasters import UPCASTERS
 from contracts.upcasting import Upcaster, chain, upcast
 from contracts.validation import validate
@@ -94,10 +94,10 @@ class Registry:
         """Let an event be published: its payload is the living contract of its type, not something that resembles it.
 
         Raises:
-            UnknownEventError: it is not.
+            NotLivingError: it is not.
         """
         if self._newest.get(event.data.fact()) is not type(event.data):
-            raise UnknownEventError(event.type)
+            raise NotLivingError(event.type, type(event.data).__name__)
 
     def read(self, document: Mapping[str, Any]) -> Event[Contract]:
         """A document of the wire or a store as a typed event of the newest major. Raises like `read_as`."""

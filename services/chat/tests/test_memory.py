@@ -141,17 +141,6 @@ def payloads(running: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_queue_function_imports_no_ai_package() -> None:
-    program = "import sys, chat.handler; print(*{name.partition('.')[0] for name in sys.modules})"
-    out = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, env={"SERVICE": "chat"}
-    )
-    heavy = {"langchain", "langchain_core", "langgraph", "anthropic", "openai", "voyageai", "tavily", "langsmith"}
-    loaded = set(out.stdout.split())
-    assert {"boto3", "psycopg"} < loaded
-    assert not loaded & heavy
-
-
 def test_a_checkpoint_imports_no_code() -> None:
     program = """
 import chat.saver, chat.ledger

@@ -129,7 +129,8 @@ def test_history_tells_each_change_of_a_field(
     page = (tmp_path / "events/collections.shop.order-placed.v1.html").read_text()
     Page(page)
     history = page[page.index('id="history"') :]
-    assert re.search(r"1\.1</span> <code>voucher</code> added", history)
+    assert "+ voucher  string, optional" in history
+    assert re.search(r"1\.0<br><span class=\"changed\">changed 1\.2</span>", page)
     assert "~ quantity  description: Pieces. → Pieces &amp; &lt;i&gt;more&lt;/i&gt;." in history
     assert "<i>more" not in page
     assert "<b>bold" not in page

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from chassis.consumer import EventConsumer, on
 from chassis.observability import logger
 from chassis.service import Service
 from chassis.store import read_all, read_stream
-from contracts import Contract, Event, InvalidEventError, UnknownEventError, new_event, replayed
+from contracts import Contract, Event, InvalidEventError, NotLivingError, new_event, replayed
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.retired import SessionExpiredV1, SessionExpiredV2
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
@@ -110,7 +111,7 @@ def test_what_a_contract_forbids_is_not_recorded(service: Imaging) -> None:
     old = SessionExpiredV1.model_validate({"reason": "idle", "last_activity": "2026-11-22T09:30:00Z"})
     zero = Idle.model_construct(kind="idle", after_s=0)
     forged = SessionExpired.model_validate({"cause": {"kind": "idle", "after_s": 1}, "last_turn_at": old.last_activity})
-    for data, error in ((old, UnknownEventError), (forged.model_copy(update={"cause": zero}), InvalidEventError)):
+    for data, error in ((old, NotLivingError), (forged.model_copy(update={"cause": zero}), InvalidEventError)):
         with pytest.raises(error), service.work.on("tenant-a", "session") as work:
             work.record(new_event(data, subject="session", tenant_id="tenant-a"))
     assert read_all(service.database.connection()) == []
@@ -171,6 +172,23 @@ def test_an_error_that_quotes_a_payload_leaks_nothing(
     for letter in dead_letters(service.settings.dead_letter_queue_url):
         assert letter["detail"] == "no place for '***'"
         assert letter["body"] == message, "the event itself is kept as it is"
+
+
+def test_a_preparation_that_quotes_a_payload_leaks_nothing(service: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    handled: list[str] = []
+
+    def prepare(events: Sequence[Event[UploadRejected]]) -> None:
+        if len(events) > 1:
+            raise RuntimeError(f"no place for {events[0].data.original_filename!r}")
+
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    subscription = on(UploadRejected, lambda event: handled.append(event.id), prepare=prepare)
+    consumer = EventConsumer(service, [subscription])
+    assert not deliver(consumer, service.settings.queue_url, body(rejected()), body(rejected()))
+    assert len(handled) == 2
+    assert "no place for '***'" in log.getvalue()
+    assert "Brot" not in log.getvalue()
 
 
 def test_lines_outside_of_an_event_are_left_alone(service: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def arrays(search: Search, leaves: Iterable[Leaf]) -> Iterator[Result]:
                 return
             continue
         for filled, aimed in _held(search, demand.holders, slots, None):
-            for counted in _counted(search, demand.counts, filled):
+            for counted in _counted(search, demand.counts, filled, aimed[0] if aimed else None):
                 yield from questions.drain(_built(search, demand, counted, aimed))
     questions.settle()
 
@@ -126,7 +126,7 @@ def _held(
             yield from _held(search, rest, changed, aimed)
 
 
-def _counted(search: Search, counts: list[Count], slots: list[Terms]) -> Iterator[list[Terms]]:
+def _counted(search: Search, counts: list[Count], slots: list[Terms], aimed: int | None) -> Iterator[list[Terms]]:
     """Every way to say which items satisfy a counted term."""
     if not counts:
         yield slots
@@ -134,19 +134,17 @@ def _counted(search: Search, counts: list[Count], slots: list[Terms]) -> Iterato
     count, rest = counts[0], counts[1:]
     most = count.low if count.high is None else min(count.high, len(slots))
     for number in range(count.low, most + 1):
-        tried: set[tuple[Terms, ...]] = set()
+        tried: set[tuple[bool, tuple[tuple[Term, ...], ...]]] = set()
         for chosen in combinations(range(len(slots)), number):
             search.step()
-            shape = tuple(sorted((slots[index] for index in chosen), key=sorted))
+            # The aimed item has a demand of its own that is not among its terms yet.
+            shape = aimed in chosen, tuple(sorted(tuple(sorted(slots[index])) for index in chosen))
             if shape in tried:
                 continue
             tried.add(shape)
             other = frozenset[Term]() if count.high is None else frozenset({count.term.negated()})
-            yield from _counted(
-                search,
-                rest,
-                [terms | ({count.term} if index in chosen else other) for index, terms in enumerate(slots)],
-            )
+            marked = [terms | ({count.term} if index in chosen else other) for index, terms in enumerate(slots)]
+            yield from _counted(search, rest, marked, aimed)
 
 
 def _built(search: Search, demand: _Demand, slots: list[Terms], aimed: Aimed) -> Iterator[Result]:

@@ -230,7 +230,8 @@ class EventConsumer(_BatchEntry):
             except TransientError as error:
                 self._prepare_fault |= {event.id: error for event in fresh}
             except Exception:
-                logger.exception("batch not prepared, preparing one by one", extra={"events": len(fresh)})
+                with striking_out(redaction(*(event.data for event in fresh))):
+                    logger.exception("batch not prepared, preparing one by one", extra={"events": len(fresh)})
                 self._unprepared |= {event.id for event in fresh}
 
     def _was_applied(self, event: Event[Contract]) -> bool:

@@ -46,7 +46,7 @@ def append(
         ConcurrencyError: the stream is at another version.
         EventTooLargeError: the bus could not carry an event.
         contracts.InvalidEventError: an event breaks its contract.
-        contracts.UnknownEventError: its contract is not registered, or retired.
+        contracts.NotLivingError: its contract is not registered, or retired.
     """
     if not events:
         return []

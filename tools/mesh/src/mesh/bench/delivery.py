@@ -63,7 +63,7 @@ def measure_delivery(mesh: Standing, events: int = 100) -> Section:
         ),
         reference="a function without any of our code, on the same emulator, in turn with ours",
         notes=(
-            f"{events} events each, one at a time to an idle consumer, from before PutEvents until the handler is called",
+            f"{events} events each, one at a time, consumers idle; from before PutEvents until the handler is called",
         ),
     )
 

@@ -195,7 +195,8 @@ def _incompatibilities(old: Version, new: Version) -> Iterator[Problem]:
             yield Problem(Break.UNUSABLE_SCHEMA, new.path, str(error))
             return
         for finding in coverage.findings:
-            yield Problem(Break.INCOMPATIBLE, new.path, f"{refused}: {finding.message}", finding, old.number)
+            named = replace(finding, accepted_by=told, rejected_by=heard, against=old.number)
+            yield Problem(Break.INCOMPATIBLE, new.path, f"{refused}: {finding.message}", named, old.number)
         for question in coverage.undecided:
             text = f"cannot prove the contrary of: {refused}: {question.reason}"
             yield Problem(Break.UNDECIDED, new.path, text, against=old.number)

@@ -18,7 +18,7 @@ from contracts.personal import MASK
 from manifests import Manifests, Service, load_manifests
 from mesh.contracts.asyncapi import asyncapi
 from mesh.contracts.catalogue import Catalogue, Json, Version, find_root, read_catalogue, tree_files
-from mesh.contracts.changes import change_line, history
+from mesh.contracts.changes import Event, change_line, history
 from mesh.contracts.export import as_text, schema_files, write
 from mesh.contracts.fields import fields_of
 from mesh.contracts.masking import masked_document, personal_paths
@@ -150,19 +150,19 @@ def _event(site: _Site, versions: tuple[Version, ...]) -> Json:
             for item in service.consumes
             if item.event == newest.event_type
         ],
-        "fields": [(field, past[path][0].version) for path, field in fields.items()],
-        "history": {
-            path: [(event.version, change_line(event.change)) for event in events[1:]]
-            for path, events in past.items()
-            if len(events) > 1
-        },
-        "added": {path: events[0].version for path, events in past.items() if events[0].version != every[0].number},
+        "fields": [(field, [event.version for event in past[path]]) for path, field in fields.items()],
+        "changes": {version.number: _lines(past, version.number) for version in every[1:]},
         "examples": [
             (version.number, example.name, masked_document(example, personal))
             for version in reversed(versions)
             for example in version.examples
         ],
     }
+
+
+def _lines(past: Mapping[str, tuple[Event, ...]], number: str) -> list[str]:
+    """What a version did to the fields."""
+    return [change_line(event.change) for events in past.values() for event in events if event.version == number]
 
 
 def _service(site: _Site, service: Service) -> Json:

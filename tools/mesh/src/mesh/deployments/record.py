@@ -90,7 +90,7 @@ def note(folder: Path, environment: str, release: Release, *, at: datetime) -> E
     """Put a release in the place of the one before it; returns what is deployed now. Raises RecordUnusableError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = _path(folder, environment)
-    with _alone(folder / f".{environment}.lock"):
+    with _alone(folder):
         before = read(folder, environment) if path.exists() else Environment(environment=environment)
         services = before.services | {release.service: Deployed(release=release, recorded_at=at)}
         after = before.model_copy(update={"services": dict(sorted(services.items()))})
@@ -105,8 +105,9 @@ def _path(folder: Path, environment: str) -> Path:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+def _alone(folder: Path) -> Iterator[None]:
+    # The folder itself is the lock: nothing is left lying beside the records.
+    handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
