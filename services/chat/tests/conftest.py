@@ -75,7 +75,7 @@ def deployment(
 @pytest.fixture
 def running(deployment: Deployment, table: CheckpointTable, providers: Providers) -> Iterator[Running]:
     """The entry points, imported afresh for this test's environment."""
-    _, events, http = import_afresh("chat.bootstrap", "chat.handler", "chat.http_handler")
+    *_, events, http = import_afresh("chat.bootstrap", "chat.consumers", "chat.handler", "chat.http_handler")
     yield Running(http, events, table.name, table.dynamodb)
     http.service.database.close()
 

@@ -81,9 +81,11 @@ def imaging(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Imaging
     deployment = deploy("imaging")
     for name, value in (deployment.variables | {"MAX_RECEIVES": "3"}).items():
         monkeypatch.setenv(name, value)
-    _, handler = import_afresh("imaging.bootstrap", "imaging.handler")
+    bootstrap, *_, handler = import_afresh(
+        "imaging.bootstrap", "imaging.api", "imaging.consumers", "imaging.schedule", "imaging.handler"
+    )
     yield Imaging(handler, deployment)
-    handler.service.database.close()
+    bootstrap.service.database.close()
 
 
 def test_an_upload_becomes_renditions_and_a_fact(imaging: Imaging, make: Any) -> None:

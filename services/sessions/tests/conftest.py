@@ -38,9 +38,11 @@ def running(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running
     table, dynamodb = make_table("sessions", "sessions"), boto3.client("dynamodb")
     for name, value in (deploy("sessions").variables | {"TABLE_SESSIONS": table}).items():
         monkeypatch.setenv(name, value)
-    _, handler = import_afresh("sessions.bootstrap", "sessions.handler")
-    yield Running(handler.service, handler.http, handler.on_events, handler.cleanup, table, dynamodb)
-    handler.service.database.close()
+    bootstrap, *_, handler = import_afresh(
+        "sessions.bootstrap", "sessions.api", "sessions.consumers", "sessions.schedule", "sessions.handler"
+    )
+    yield Running(bootstrap.service, handler.http, handler.on_events, handler.cleanup, table, dynamodb)
+    bootstrap.service.database.close()
     dynamodb.delete_table(TableName=table)
 
 

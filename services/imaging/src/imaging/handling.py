@@ -4,11 +4,9 @@ Pictures are read, decoded and stored before the transaction: keys are determini
 Deletion and processing of one item may overlap; whichever comes last removes the renditions.
 """
 
-from http import HTTPStatus
 from typing import Any
 
 from chassis.errors import ObjectMissingError
-from chassis.http import Caller, ProblemError, not_found
 from chassis.objects import rendition_key, thumbnail_key
 from chassis.observability import logger
 from chassis.service import Service
@@ -60,46 +58,6 @@ def remove_item(service: Service[Any], event: Event[ItemDeleted]) -> None:
     delete_renditions(service, event.tenant_id, event.subject)
     with service.work.applying(event):
         pass
-
-
-def make_anew(service: Service[Any], caller: Caller, item_id: str) -> ImageProcessed:
-    """Make the renditions of the caller's item again, and tell so.
-
-    Raises:
-        ProblemError: 404, there is no such item of the caller's; 422, its original is not an image; 503, its decoder
-            came to no end.
-        TransientError: the bucket or the database does not answer.
-    """
-    with service.database.transaction() as connection:
-        original = originals.find(connection, caller.tenant_id, item_id)
-    if original is None:
-        raise not_found("item", item_id)
-    try:
-        processed = make_renditions(service, original)
-    except RejectedImageError as rejection:
-        raise ProblemError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, f"image-{rejection.reason}", rejection.detail
-        ) from rejection
-    except DecoderLostError as fault:
-        raise ProblemError(
-            HTTPStatus.SERVICE_UNAVAILABLE, "decoder-lost", "the picture could not be decoded in time; try again"
-        ) from fault
-    with service.work.on(caller.tenant_id, item_id) as work:
-        deleted = work.is_deleted()
-        if not deleted:
-            work.record(
-                new_event(
-                    processed,
-                    subject=item_id,
-                    tenant_id=caller.tenant_id,
-                    correlation_id=caller.correlation_id,
-                    traceparent=caller.traceparent,
-                )
-            )
-    if deleted:
-        delete_renditions(service, caller.tenant_id, item_id)
-        raise not_found("item", item_id)
-    return processed
 
 
 def make_renditions(service: Service[Any], original: Original) -> ImageProcessed:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from jsonschema import FormatChecker
 from jsonschema.exceptions import SchemaError
 
 from compatibility.automata import UnsafeExpressionError, refuse_unsafe
@@ -108,7 +109,8 @@ def _check_form(document: JsonValue, dialect: Dialect) -> None:
     if dialect.draft == 4 and isinstance(document, bool):
         raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, "draft 4 knows no boolean schemas")
     try:
-        dialect.validator_class.check_schema(document)
+        # Patterns are judged below, with a code of their own; other formats in meta-schemas are annotations.
+        dialect.validator_class.check_schema(document, format_checker=FormatChecker(formats=()))
     except SchemaError as error:
         place = "/" + "/".join(str(token) for token in error.absolute_path)
         raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, f"{place}: {error.message[:200]}") from error
