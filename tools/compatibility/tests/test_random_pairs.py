@@ -9,7 +9,7 @@ from typing import Any
 from compatibility import Direction, Outcome, read_schema
 from compatibility.deciding import decide
 from compatibility.fuzzing import fuzz
-from compatibility.solving import Budget
+from compatibility.questions import Budget
 
 PAIRS = 400
 DOCUMENTS = 60

@@ -10,7 +10,7 @@ import pytest
 
 from compatibility import Direction, Mode, Outcome, Unusable, UnusableSchemaError, check, compare, read_schema
 from compatibility.deciding import decide
-from compatibility.solving import Budget
+from compatibility.questions import Budget
 
 SECONDS = 5.0
 DRAFT_4 = "http://json-schema.org/draft-04/schema#"

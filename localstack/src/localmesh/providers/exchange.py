@@ -146,9 +146,7 @@ def _text(body: Any, name: str) -> str | None:  # noqa: ANN401 # any JSON value
     return value if isinstance(value, str) else None
 
 
-async def _failing(
-    request: Request, fault: Fault, dialect: Dialect, is_cleared: Callable[[], bool]
-) -> Response | None:
+async def _failing(request: Request, fault: Fault, dialect: Dialect, is_cleared: Callable[[], bool]) -> Response | None:
     """The response of a fault that replaces the answer; None after the delay of one that only slows it."""
     if fault.kind == "status":
         headers = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}

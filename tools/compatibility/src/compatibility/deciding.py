@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from compatibility.model import Coverage, Direction, Finding, JsonValue, Undecided
 from compatibility.pointers import tokens
-from compatibility.questions import OpenQuestionError
+from compatibility.questions import Budget, OpenQuestionError
 from compatibility.rules import wording
 from compatibility.schema import Schema
 from compatibility.search import Questions
-from compatibility.solving import Budget, Solver
+from compatibility.solving import Solver
 from compatibility.terms import Blame
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
@@ -26,7 +25,7 @@ from compatibility.model import JsonValue
 from compatibility.numbers import find_number
 from compatibility.objects import objects
 from compatibility.pointers import child
-from compatibility.questions import ExhaustedError, OpenQuestionError
+from compatibility.questions import Budget, ExhaustedError, OpenQuestionError
 from compatibility.schema import Schema
 from compatibility.search import Found, Questions, Result
 from compatibility.strings import StringDemand, find_string, meets
@@ -47,14 +46,6 @@ _PLAIN_FIRST = (Kind.STRING, Kind.NUMBER, Kind.BOOLEAN, Kind.NULL, Kind.ARRAY, K
 _MAX_DEPTH = 60
 _UNTAINTED = 1_000_000
 _ROOT = Term(Side.WRITER, "", positive=True)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much work one comparison may take."""
-
-    steps: int = 150_000
-    seconds: float = 10.0
 
 
 class Solver:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from mesh.client import Api, Identity
 
 _PASSWORD = "Measured-horse-7-battery"
 _ROOT = "test"
+_TERMINATED = 128 + signal.SIGTERM
 
 Report = Callable[[str], None]
 
@@ -92,6 +95,8 @@ def standing_mesh(report: Report, *, running: bool) -> Iterator[Standing]:
             langsmith_api_key=None,
         )
         try:
+            # A plain kill would leave the mesh behind: it shall unwind, as Ctrl-C does.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
             report("a mesh of its own is starting")
             provisioned = up(settings, report=lambda line: None).provisioned
             assert provisioned is not None, "up() provisions unless told otherwise"
