@@ -8,11 +8,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from chassis import aws
 from contracts import Contract, Event
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
 
 CONTEXT: Any = SimpleNamespace(
     function_name="test",
@@ -141,19 +144,18 @@ def _through(queue_url: str, bodies: list[str], receives: int) -> list[dict[str,
     ]
 
 
-def dead_letters(queue_url: str) -> list[dict[str, str]]:
+def dead_letters(queue_url: str, sqs: SQSClient | None = None) -> list[dict[str, str]]:
     """Body and attributes (`reason`, `detail`, …) of every dead letter since the last look.
 
     No waiting: whoever dead-letters has done so before it returns.
     """
+    sqs = sqs or aws.sqs()
     found: list[dict[str, str]] = []
-    while (
-        messages := aws.sqs()
-        .receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
-        .get("Messages")
-    ):
-        for message in messages:
+    while True:
+        answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        for message in answer.get("Messages", []):
             attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
             found.append({"body": message["Body"], **attributes})
-            aws.sqs().delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-    return found
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        if not answer.get("Messages"):
+            return found

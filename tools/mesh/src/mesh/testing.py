@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from localmesh.config import MeshSettings
 from localmesh.provision import Provisioned
-from localmesh.testing import Providers
+from localmesh.testing import Providers, dead_letters
 from mesh.client import Api, Identity
 
 PASSWORD = "Correct-horse-7-battery"
@@ -72,6 +72,12 @@ class RunningMesh:
             ]
         )
         assert answer["FailedEntryCount"] == 0
+
+    def take_dead_letters(self, function: str) -> list[dict[str, str]]:
+        """Body and attributes of the function's dead letters, which are gone from their queue thereafter."""
+        url = self.provisioned.functions[function].dead_letter_queue_url
+        assert url is not None
+        return dead_letters(url, self.aws("sqs"))
 
     def dead_letters(self) -> dict[str, int]:
         """Messages in each dead-letter queue that is not empty."""
