@@ -51,7 +51,8 @@ class Part(BaseModel):
     Errors never quote the input: payloads are personal.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    # Validators are built when first used: a function reads a few of the contracts that it imports.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class Contract(Part):

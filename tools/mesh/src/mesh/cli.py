@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mesh.bench.cli import app as bench
 from mesh.contracts.commands import app as contracts
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(contracts)
+app.add_typer(bench, name="bench")
 
 
 @app.command()
