@@ -71,7 +71,7 @@ def sink() -> Iterator[Sink]:
         def log_message(self, format: str, *args: Any) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     kept.url = f"http://127.0.0.1:{server.server_port}"
     yield kept
     server.shutdown()

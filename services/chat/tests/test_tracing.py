@@ -60,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def langsmith(deployment: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     server = Recorder()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     deployment.put_secret("langsmith-api-key", "ls-key")
     monkeypatch.setenv("LANGSMITH_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     yield server

@@ -123,7 +123,7 @@ def registry(bootstrap: ModuleType, wheel: bytes, monkeypatch: pytest.MonkeyPatc
     digest = hashlib.sha256(wheel).hexdigest()
     monkeypatch.setattr(bootstrap, "UV_SHA256", dict.fromkeys(bootstrap.UV_SHA256, digest))
     server = Registry(wheel, digest)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(bootstrap, "INDEX", f"http://127.0.0.1:{server.server_port}/simple")
     yield server
     server.shutdown()
