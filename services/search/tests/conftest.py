@@ -15,8 +15,9 @@ from contracts.embedding import ItemEmbedded, encode_vector
 from contracts.ingest import ItemDeleted
 from localmesh.testing import Deploy, Deployment, Providers, call
 from search.api import routes
-from search.bootstrap import Bootstrap, SearchSettings
+from search.bootstrap import Bootstrap
 from search.projection import Projection
+from search.settings import SearchSettings
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded, decode_vector
 from contracts.ingest import ItemDeleted
 from retrieval import AnalyzedItem, InvalidVectorError, forget, project_analysis, project_vector
-from search.bootstrap import SearchSettings
+from search.settings import SearchSettings
 
 
 class Projection:
