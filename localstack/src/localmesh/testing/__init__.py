@@ -20,7 +20,7 @@ from localmesh.testing.polling import eventually
 from localmesh.testing.providers import Providers, control, provider_server, providers, real_models
 from localmesh.testing.running import RunningService
 from localmesh.testing.schemas import MakeSchema, SchemaPool, ServiceSchema, schema_pool, service_schema
-from localmesh.testing.servers import FreshDatabase, emulator, fresh_database, postgres_server
+from localmesh.testing.servers import FreshDatabase, emulator, fresh_database, postgres_server, pytest_configure
 
 __all__ = [
     "Answer",
@@ -53,6 +53,7 @@ __all__ = [
     "provider_server",
     "providers",
     "pytest_collection_modifyitems",
+    "pytest_configure",
     "real_models",
     "schema_pool",
     "service_schema",

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from localmesh.postgres.account import die_with_parent
 from localmesh.processes import free_port
 from localmesh.testing.polling import eventually
 
@@ -109,7 +110,7 @@ def provider_server() -> Iterator[Providers]:
         arguments = ["--port", str(port), "--models-dir", folder, "--mode", "instant"]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "localmesh.providers", *arguments],
+                [*die_with_parent(), sys.executable, "-m", "localmesh.providers", *arguments],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=folder,

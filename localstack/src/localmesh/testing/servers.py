@@ -1,11 +1,13 @@
 """The servers under the tests: started on first use on free ports, shared by all tests of a session, ended with it.
 
-They also end when the test run is killed.
+They also end when the test run is killed; a run that is merely told to end (SIGTERM) tears its fixtures down first, as
+after Ctrl-C, because a whole mesh outlives who started it.
 """
 
 from __future__ import annotations
 
 import secrets
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,11 @@ from psycopg import sql
 
 from localmesh.emulator import Emulator
 from localmesh.postgres import Postgres
+
+
+def pytest_configure() -> None:
+    """SIGTERM is taken as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @dataclass(frozen=True, slots=True)
