@@ -49,7 +49,7 @@ def test_names(functions: dict[str, FunctionRef]) -> None:
     ref = functions["listener.events"]
     assert NAMES.function(ref) == "collections-test-listener-events"
     assert NAMES.dead_letter_queue(ref) == "collections-test-listener-events-dlq"
-    assert NAMES.images_bucket == "collections-test-images"
+    assert NAMES.images_bucket == f"collections-test-images-{NAMES.account}"
     assert NAMES.parameter("voyage-api-key") == "/collections/test/voyage-api-key"
     assert NAMES.rule_arn("r") == "arn:aws:events:eu-west-1:123456789012:rule/r"
     assert NAMES.rule_arn("r", "b") == "arn:aws:events:eu-west-1:123456789012:rule/b/r"
@@ -64,7 +64,7 @@ def test_environment_of_an_http_function(root: Path, functions: dict[str, Functi
         "FUNCTION": "http",
         "ENVIRONMENT": "test",
         "EVENT_BUS": "collections-test",
-        "IMAGES_BUCKET": "collections-test-images",
+        "IMAGES_BUCKET": f"collections-test-images-{NAMES.account}",
         "PARAMETER_PREFIX": "/collections/test",
         "DATABASE_ROLE": "talker",
         "DATABASE_SCHEMA": "talker",
@@ -96,7 +96,7 @@ def test_patterns(functions: dict[str, FunctionRef]) -> None:
     assert bus_pattern(functions["talker.http"]) is None
     (event,) = ref.service.aws_events_of("events")
     assert aws_pattern(NAMES, event)["detail"] == {
-        "bucket": {"name": ["collections-test-images"]},
+        "bucket": {"name": [f"collections-test-images-{NAMES.account}"]},
         "object": {"key": [{"wildcard": "*/images/*"}]},
     }
     assert schedule_input(functions["talker.relay"])["function"] == "relay"

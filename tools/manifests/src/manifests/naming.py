@@ -30,8 +30,18 @@ class Names:
 
     @property
     def images_bucket(self) -> str:
-        """The bucket of originals, renditions, thumbnails and uploads."""
-        return f"{self.prefix}images"
+        """The bucket of originals, renditions, thumbnails and uploads; bucket names are unique in all of AWS."""
+        return f"{self.prefix}images-{self.account}"
+
+    @property
+    def packages_bucket(self) -> str:
+        """The bucket that functions are installed from."""
+        return f"{self.prefix}packages-{self.account}"
+
+    @property
+    def schedules_dead_letter_queue(self) -> str:
+        """Where runs go that a schedule could not start."""
+        return f"{self.prefix}schedules-dlq"
 
     @property
     def api(self) -> str:

@@ -1,0 +1,15 @@
+"""What can go wrong when an environment is opened; the package's docstring draws the tree."""
+
+from localmesh.errors import LocalMeshError
+
+
+class EnvironmentUnusableError(LocalMeshError):
+    """The environment cannot be used; the message says why and what would help."""
+
+
+class EnvironmentUnknownError(EnvironmentUnusableError):
+    """Nothing is saved under that name."""
+
+
+class OutputsMalformedError(EnvironmentUnusableError):
+    """What is saved cannot be read."""

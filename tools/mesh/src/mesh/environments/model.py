@@ -1,0 +1,75 @@
+"""What an environment is to those who act on it: names and addresses, nothing secret."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+from pydantic import BaseModel, ConfigDict
+
+from manifests import Names
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class DatabaseAccess(_Model):
+    """Where Postgres is and how one signs in. `administrator_secret` is the ARN of the first password, in AWS only."""
+
+    host: str
+    port: int
+    name: str
+    auth: Literal["password", "iam"]
+    sslmode: str
+    administrator: str
+    administrator_secret: str | None = None
+    resource_id: str | None = None
+
+
+class DeployedFunction(_Model):
+    """A function and what belongs to it; queues only of consumers."""
+
+    name: str
+    log_group: str
+    queue_url: str | None = None
+    dead_letter_queue_url: str | None = None
+
+
+class Environment(_Model):
+    """One environment. Functions are keyed `<service>.<function>`; `endpoint_url` is an emulator's, None is AWS."""
+
+    environment: str
+    region: str
+    account: str
+    api_url: str
+    user_pool_id: str
+    client_id: str
+    issuer: str
+    event_bus: str
+    archive: str
+    images_bucket: str
+    packages_bucket: str | None = None
+    tables: dict[str, str]
+    functions: dict[str, DeployedFunction]
+    database: DatabaseAccess
+    endpoint_url: str | None = None
+
+    @property
+    def names(self) -> Names:
+        """Names of everything in it."""
+        return Names(self.environment, self.region, self.account)
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """Credentials as boto3 finds them; an emulator takes any."""
+        emulated = "test" if self.endpoint_url else None
+        return boto3.Session(region_name=self.region, aws_access_key_id=emulated, aws_secret_access_key=emulated)
+
+    def client(self, service: str, **settings: Any) -> Any:  # noqa: ANN401 - the stubs know a client by a literal name
+        """A boto3 client of that AWS service; `settings` are those of `botocore.config.Config`."""
+        retries = {"mode": "standard", "total_max_attempts": 3}
+        config = Config(**{"retries": retries, "connect_timeout": 5, **settings})
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)

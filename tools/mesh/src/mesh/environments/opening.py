@@ -1,0 +1,58 @@
+"""Opens an environment by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from localmesh.config import MeshSettings
+from localmesh.paths import REPOSITORY
+from localmesh.provision.result import load_provisioned
+from manifests import load_manifests
+from mesh.environments.errors import EnvironmentUnknownError
+from mesh.environments.model import DatabaseAccess, DeployedFunction, Environment
+from mesh.environments.outputs import OUTPUTS_FOLDER, load_outputs
+
+LOCAL: Final = "local"
+
+
+def open_environment(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
+    """`local` is the mesh that this checkout's settings describe, any other name an environment whose outputs are
+    saved. Raises EnvironmentUnusableError."""
+    return local_environment(MeshSettings()) if name == LOCAL else load_outputs(name, folder)
+
+
+def local_environment(settings: MeshSettings) -> Environment:
+    """A mesh on this machine. Raises EnvironmentUnknownError when it was never provisioned."""
+    try:
+        provisioned = load_provisioned(settings)
+    except FileNotFoundError:
+        raise EnvironmentUnknownError("the local mesh was never up: `make up` starts it") from None
+    functions = {
+        key: DeployedFunction(
+            name=function.name,
+            log_group=function.log_group,
+            queue_url=function.queue_url,
+            dead_letter_queue_url=function.dead_letter_queue_url,
+        )
+        for key, function in provisioned.functions.items()
+    }
+    return Environment(
+        **provisioned.model_dump(include=_SHARED),
+        functions=functions,
+        database=DatabaseAccess(
+            host=settings.host,
+            port=settings.postgres_port,
+            name=load_manifests(REPOSITORY).platform.database.name,
+            auth="password",
+            sslmode="disable",
+            administrator="postgres",
+        ),
+        endpoint_url=provisioned.emulator_url,
+    )
+
+
+_SHARED: Final = {
+    "environment", "region", "account", "api_url", "user_pool_id", "client_id", "issuer", "event_bus", "archive",
+    "images_bucket", "tables",
+}  # fmt: skip
