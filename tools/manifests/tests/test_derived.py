@@ -105,7 +105,10 @@ def test_patterns(functions: dict[str, FunctionRef]) -> None:
 
 def test_a_policy_holds_what_is_declared(functions: dict[str, FunctionRef]) -> None:
     policy = function_policy(DEPLOYMENT, functions["talker.http"])
-    bucket, parameter = "arn:aws:s3:::collections-test-images", "arn:aws:ssm:eu-west-1:123456789012:parameter"
+    bucket, parameter = (
+        f"arn:aws:s3:::collections-test-images-{NAMES.account}",
+        "arn:aws:ssm:eu-west-1:123456789012:parameter",
+    )
     table = "arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-notes"
     parameters = [f"{parameter}/collections/test/voyage-api-key", f"{parameter}/collections/test/database/talker"]
     found = actions(policy)

@@ -72,4 +72,5 @@ class Environment(_Model):
         """A boto3 client of that AWS service; `settings` are those of `botocore.config.Config`."""
         retries = {"mode": "standard", "total_max_attempts": 3}
         config = Config(**{"retries": retries, "connect_timeout": 5, **settings})
-        return self.session.client(service, endpoint_url=self.endpoint_url, config=config)
+        make: Any = self.session.client
+        return make(service, endpoint_url=self.endpoint_url, config=config)
