@@ -118,7 +118,7 @@ def _sums(clients: Clients, metric: str, functions: list[str]) -> dict[str, int]
 
 
 def read_queues(clients: Clients, settings: MeshSettings) -> tuple[QueueStatus, ...]:
-    """The queues of this mesh by name, each with the number of its dead letters."""
+    """The queues of this mesh by name, each with its dead letters; schedules have a dead-letter queue alone."""
     urls = [
         url
         for page in clients.sqs.get_paginator("list_queues").paginate(QueueNamePrefix=prefix_of(settings))
@@ -127,17 +127,17 @@ def read_queues(clients: Clients, settings: MeshSettings) -> tuple[QueueStatus, 
     with ThreadPoolExecutor(8) as pool:
         depths = pool.map(lambda url: _depth(clients, url), urls)
         counts = {url.rsplit("/", 1)[1]: depth for url, depth in zip(urls, depths, strict=True)}
+    nothing = (0, 0, 0)
     return tuple(
         QueueStatus(
             name=name,
             short_name=name.removeprefix(prefix_of(settings)),
-            waiting=waiting,
-            in_flight=in_flight,
-            delayed=delayed,
-            dead_letters=sum(counts.get(f"{name}-dlq", (0, 0, 0))),
+            waiting=counts.get(name, nothing)[0],
+            in_flight=counts.get(name, nothing)[1],
+            delayed=counts.get(name, nothing)[2],
+            dead_letters=sum(counts.get(f"{name}-dlq", nothing)),
         )
-        for name, (waiting, in_flight, delayed) in sorted(counts.items())
-        if not name.endswith("-dlq")
+        for name in sorted({name.removesuffix("-dlq") for name in counts})
     )
 
 

@@ -68,6 +68,7 @@ def test_a_scheduled_function_is_the_target_of_a_rule_with_constant_input(world:
     (target,) = events.list_targets_by_rule(Rule=name)["Targets"]
     assert target["Arn"].endswith(f":function:{name}")
     assert json.loads(target["Input"]) == {"source": "collections.schedule", "service": "alpha", "function": "probe"}
+    assert target["DeadLetterConfig"]["Arn"].endswith("-schedules-dlq")
 
 
 def test_routes_know_who_asks(world: Any) -> None:

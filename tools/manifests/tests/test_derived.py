@@ -22,6 +22,7 @@ from manifests import (
     queue_policy,
     queue_visibility_s,
     schedule_input,
+    schedules_queue_policy,
 )
 
 NAMES = Names("test", "eu-west-1", "123456789012")
@@ -148,8 +149,23 @@ def test_iam_authentication_takes_the_place_of_the_password(functions: dict[str,
 
 
 def test_only_the_rules_of_a_function_may_send_to_its_queue(functions: dict[str, FunctionRef]) -> None:
-    (statement,) = queue_policy(NAMES, functions["listener.events"], ["arn:rule"])["Statement"]
+    (statement,) = queue_policy("arn:queue", ["arn:rule"])["Statement"]
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": ["arn:rule"]}}
+
+
+def test_the_queue_for_what_schedules_could_not_start_takes_from_rules_of_its_environment_alone() -> None:
+    (statement,) = schedules_queue_policy(NAMES)["Statement"]
+    assert statement["Resource"] == "arn:aws:sqs:eu-west-1:123456789012:collections-test-schedules-dlq"
+    assert statement["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":rule/collections-test-*")
+
+
+def test_root_certificates_come_with_the_demand_to_verify_them(root: Path, functions: dict[str, FunctionRef]) -> None:
+    address = DatabaseAddress("db.example", 5432, "iam", "verify-full", resource_id="db-ABC")
+    verifying = dataclasses.replace(DEPLOYMENT, database=address)
+    manifests, ref = load_manifests(root), functions["talker.http"]
+    variables = function_environment(manifests, verifying, ref)
+    assert variables["DATABASE_SSLROOTCERT"] == "/var/task/chassis/rds-ca.pem"
+    assert "DATABASE_SSLROOTCERT" not in function_environment(manifests, DEPLOYMENT, ref)
 
 
 REPOSITORY = Path(__file__).resolve().parents[3]

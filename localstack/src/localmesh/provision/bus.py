@@ -20,11 +20,12 @@ _TARGET = "function"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as it shall be; `pattern` or `schedule`, and one target."""
+    """A rule as it shall be; `pattern` or `schedule`, one target, and the queue for what cannot be delivered to it."""
 
     name: str
     bus: str
     target_arn: str
+    dead_letter_arn: str
     pattern: str | None = None
     schedule: str | None = None
     input: str | None = None
@@ -57,16 +58,18 @@ def rules_of(context: Context, ref: FunctionRef) -> list[Rule]:
     """Every rule that leads to a function."""
     names = context.names
     name, queue = names.function(ref), names.queue_arn(names.function(ref))
+    dead = names.queue_arn(names.dead_letter_queue(ref))
     rules: list[Rule] = []
     if pattern := bus_pattern(ref):
-        rules.append(Rule(name, names.bus, queue, pattern=json.dumps(pattern)))
+        rules.append(Rule(name, names.bus, queue, dead, pattern=json.dumps(pattern)))
     for number, event in enumerate(ref.service.aws_events_of(ref.name)):
         rule_name = f"{name}-{number}" if number else name
-        rules.append(Rule(rule_name, DEFAULT_BUS, queue, pattern=json.dumps(aws_pattern(names, event))))
+        rules.append(Rule(rule_name, DEFAULT_BUS, queue, dead, pattern=json.dumps(aws_pattern(names, event))))
     if ref.function.trigger is Trigger.SCHEDULE:
         told = json.dumps(schedule_input(ref))
         arn = names.function_arn(ref)
-        rules.append(Rule(name, DEFAULT_BUS, arn, schedule=ref.function.schedule, input=told))
+        dead = names.queue_arn(names.schedules_dead_letter_queue)
+        rules.append(Rule(name, DEFAULT_BUS, arn, dead, schedule=ref.function.schedule, input=told))
     return rules
 
 
@@ -99,7 +102,11 @@ def _provision_rule(context: Context, rule: Rule) -> None:
     if any(current.get(key) != value for key, value in wanted.items()):
         events.put_rule(Name=rule.name, EventBusName=rule.bus, **wanted)
         context.note("rule", rule.name, Action.UPDATED if current else Action.CREATED)
-    target: TargetTypeDef = {"Id": _TARGET, "Arn": rule.target_arn}
+    target: TargetTypeDef = {
+        "Id": _TARGET,
+        "Arn": rule.target_arn,
+        "DeadLetterConfig": {"Arn": rule.dead_letter_arn},
+    }
     if rule.input:
         target["Input"] = rule.input
     targets = events.list_targets_by_rule(Rule=rule.name, EventBusName=rule.bus)["Targets"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from localmesh.provision.bus import rule_arns
 from localmesh.provision.context import Action, Context, in_parallel
-from manifests import FunctionRef, queue_policy, queue_visibility_s
+from manifests import FunctionRef, queue_policy, queue_visibility_s, schedules_queue_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +18,13 @@ _DEAD_RETENTION_S = 14 * 86400
 
 
 def provision_queues(context: Context) -> None:
-    """Make and mend the queues of all functions that have one."""
+    """Make and mend the queues of all functions that have one, and the dead-letter queue of the schedules."""
     found = _list(context)
+    schedules = {
+        "MessageRetentionPeriod": str(_DEAD_RETENTION_S),
+        "Policy": json.dumps(schedules_queue_policy(context.names)),
+    }
+    _provision(context, context.names.schedules_dead_letter_queue, found, schedules)
     consumers = [ref for ref in context.manifests.functions if ref.function.queue]
     in_parallel(lambda ref: _provision_pair(context, ref, found), consumers)
 
@@ -32,7 +37,7 @@ def remove_queues(context: Context) -> None:
         for ref in context.manifests.functions
         if ref.function.queue
         for name in (names.function(ref), names.dead_letter_queue(ref))
-    }
+    } | {names.schedules_dead_letter_queue}
     for name, url in _list(context).items():
         if name not in wanted:
             context.clients.sqs.delete_queue(QueueUrl=url)
@@ -48,14 +53,19 @@ def _provision_pair(context: Context, ref: FunctionRef, found: Mapping[str, str]
     names, queue = context.names, ref.function.queue
     if queue is None:
         return
-    dead = names.dead_letter_queue(ref)
-    _provision(context, dead, found, {"MessageRetentionPeriod": str(_DEAD_RETENTION_S)})
+    dead, rules = names.dead_letter_queue(ref), rule_arns(context, ref)
+    of_dead = {
+        "MessageRetentionPeriod": str(_DEAD_RETENTION_S),
+        # What a rule cannot deliver goes there too.
+        "Policy": json.dumps(queue_policy(names.queue_arn(dead), rules)),
+    }
+    _provision(context, dead, found, of_dead)
     redrive = {"deadLetterTargetArn": names.queue_arn(dead), "maxReceiveCount": queue.max_receives}
     attributes = {
         "MessageRetentionPeriod": str(_RETENTION_S),
         "VisibilityTimeout": str(queue_visibility_s(ref)),
         "RedrivePolicy": json.dumps(redrive),
-        "Policy": json.dumps(queue_policy(names, ref, rule_arns(context, ref))),
+        "Policy": json.dumps(queue_policy(names.queue_arn(names.function(ref)), rules)),
     }
     _provision(context, names.function(ref), found, attributes)
 

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -200,3 +201,18 @@ def test_the_logs_name_the_thread_but_not_the_tenant(
     printed = capsys.readouterr().out
     assert tenant not in log.getvalue() + printed
     assert "EventsHandled" in printed, "metrics are flushed with the invocation"
+
+
+def test_how_old_an_event_was_when_it_was_applied_is_measured_but_not_of_replays(
+    service: Imaging, queue: Queue, capsys: pytest.CaptureFixture[str]
+) -> None:
+    consumer = EventConsumer(service, [on(ItemDeleted, lambda event: None)])
+    old = new_event(
+        ItemDeleted(), subject="item-1", tenant_id="tenant-a", time=datetime.now(UTC) - timedelta(seconds=60)
+    )
+    assert queue.deliver(consumer, envelope(old)) == set()
+    (measured,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "ProjectionLag" in line]
+    (lag_ms,) = measured["ProjectionLag"]
+    assert 60_000 <= lag_ms < 120_000
+    assert queue.deliver(consumer, envelope(replayed(old, replay_id="replay-1", replay_for="imaging"))) == set()
+    assert "ProjectionLag" not in capsys.readouterr().out

@@ -11,7 +11,7 @@ from manifests.model import Function, Route, RouteAuth, Service, Table, Trigger
 from manifests.naming import APPLICATION, Names
 from manifests.patterns import archive_pattern, aws_pattern, bus_pattern, schedule_input
 from manifests.platform import Platform
-from manifests.policies import function_policy, queue_policy, trust_policy
+from manifests.policies import function_policy, queue_policy, schedules_queue_policy, trust_policy
 from manifests.reader import load_manifests
 
 __all__ = [
@@ -42,5 +42,6 @@ __all__ = [
     "queue_policy",
     "queue_visibility_s",
     "schedule_input",
+    "schedules_queue_policy",
     "trust_policy",
 ]

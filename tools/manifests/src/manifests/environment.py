@@ -8,6 +8,8 @@ from manifests.catalogue import FunctionRef, Manifests
 from manifests.naming import Names
 
 VISIBILITY_FACTOR = 6
+# Where Lambda unpacks the root certificates of RDS that come with the chassis.
+ROOT_CERTIFICATES = "/var/task/chassis/rds-ca.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def function_environment(manifests: Manifests, deployment: Deployment, ref: Func
 
 def _database(manifests: Manifests, deployment: Deployment, ref: FunctionRef) -> dict[str, str]:
     address = deployment.database
-    return {
+    verified = {"DATABASE_SSLROOTCERT": ROOT_CERTIFICATES} if address.sslmode == "verify-full" else {}
+    return verified | {
         "DATABASE_HOST": address.host,
         "DATABASE_PORT": str(address.port),
         "DATABASE_NAME": manifests.platform.database.name,

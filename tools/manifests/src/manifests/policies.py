@@ -35,15 +35,28 @@ def trust_policy() -> Policy:
     return _policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
 
 
-def queue_policy(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Policy:
-    """Who may send to the queue of a function: EventBridge, for the function's own rules."""
+def queue_policy(queue_arn: str, rule_arns: list[str]) -> Policy:
+    """Who may send to a queue that rules lead to, as target or as dead-letter queue: EventBridge, for those rules."""
     return _policy(
         {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
-            "Resource": names.queue_arn(names.function(ref)),
+            "Resource": queue_arn,
             "Condition": {"ArnEquals": {"aws:SourceArn": rule_arns}},
+        }
+    )
+
+
+def schedules_queue_policy(names: Names) -> Policy:
+    """Who may send to the dead-letter queue of the schedules: EventBridge, for any rule of the environment."""
+    return _policy(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": names.queue_arn(names.schedules_dead_letter_queue),
+            "Condition": {"ArnLike": {"aws:SourceArn": names.rule_arn(f"{names.prefix}*")}},
         }
     )
 

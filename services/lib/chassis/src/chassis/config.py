@@ -29,6 +29,7 @@ class Settings(BaseSettings):
     database_schema: str = ""
     database_auth: Literal["password", "iam"] = "password"
     database_sslmode: str = "prefer"
+    database_sslrootcert: str | None = None
 
     queue_url: str = ""
     dead_letter_queue_url: str = ""

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -269,6 +270,9 @@ class EventConsumer(_BatchEntry):
             if subscription.prepare is not None and event.id in self._unprepared:
                 subscription.prepare([event])
             subscription.handle(event)
+            if event.replay_id is None:
+                lag = datetime.now(UTC) - event.time
+                metrics.add_metric("ProjectionLag", MetricUnit.Milliseconds, round(lag / timedelta(milliseconds=1)))
 
         give_up = subscription.give_up
         self._settle(

@@ -86,6 +86,7 @@ class Database:
                 user=settings.database_role,
                 password=self._password(),
                 sslmode=settings.database_sslmode,
+                sslrootcert=settings.database_sslrootcert,
                 connect_timeout=5,
                 application_name=f"{settings.service}-{settings.function}",
                 options=_SESSION_OPTIONS.format(schema=settings.database_schema),
