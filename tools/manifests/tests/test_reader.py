@@ -107,6 +107,7 @@ ACROSS = [
     ("aws_events_name_a_known_bucket", "listener", BUCKET, "other", BUCKET),
     ("image_keys_have_a_known_prefix", "talker", f"{HTTP}.images", SECRET, "functions.http.images.read"),
     ("retrieval_needs_a_database", "listener", "retrieval", True, "retrieval"),
+    ("extras_are_optional_dependencies", "talker", f"{HTTP}.extras", ["voice"], "functions.http.extras"),
 ]  # fmt: skip
 
 
@@ -123,6 +124,14 @@ def test_a_broken_rule_is_named(
 
 def test_every_rule_across_services_has_a_case() -> None:
     assert {rule.__name__ for rule in RULES} == {case[0] for case in ACROSS}
+
+
+def test_optional_dependencies_that_no_function_gets_are_named(root: Path, change: Change) -> None:
+    (root / "services/talker/pyproject.toml").write_text('[project.optional-dependencies]\nvoice = ["espeak"]\n')
+    with pytest.raises(ManifestsInvalidError, match="'voice' are in no function's extras"):
+        load_manifests(root)
+    change("talker", f"{HTTP}.extras", ["voice"])
+    assert load_manifests(root).services["talker"].functions["http"].extras == ("voice",)
 
 
 def test_a_publisher_without_the_right_is_named(root: Path, change: Change) -> None:

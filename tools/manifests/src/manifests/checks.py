@@ -1,6 +1,7 @@
 """Rules that one manifest alone cannot keep: each takes all manifests and yields what breaks it."""
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -139,6 +140,21 @@ def retrieval_needs_a_database(manifests: Manifests) -> Iterator[Problem]:
             yield _problem(service, "retrieval", "needs database: true")
 
 
+def extras_are_optional_dependencies(manifests: Manifests) -> Iterator[Problem]:
+    """A function's extras are groups in the pyproject.toml of its service, and every group there has a function."""
+    for service in manifests.services.values():
+        file = manifests.service_folder(service.service) / "pyproject.toml"
+        project = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        groups = set(project.get("project", {}).get("optional-dependencies", {}))
+        for name, function in service.functions.items():
+            for extra in function.extras:
+                if extra not in groups:
+                    message = f"{extra!r} is no group of optional dependencies in the service's pyproject.toml"
+                    yield _problem(service, f"functions.{name}.extras", message)
+        for group in sorted(groups - {extra for function in service.functions.values() for extra in function.extras}):
+            yield _problem(service, "functions", f"the optional dependencies {group!r} are in no function's extras")
+
+
 RULES: tuple[Check, ...] = (
     consumed_events_are_published,
     events_belong_to_their_publisher,
@@ -152,6 +168,7 @@ RULES: tuple[Check, ...] = (
     aws_events_name_a_known_bucket,
     image_keys_have_a_known_prefix,
     retrieval_needs_a_database,
+    extras_are_optional_dependencies,
 )
 
 

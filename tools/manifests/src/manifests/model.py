@@ -108,6 +108,8 @@ class Function(Model):
     queue: Queue | None = None
     routes: tuple[Route, ...] = ()
     schedule: Schedule | None = None
+    # Groups of optional dependencies of the service's pyproject.toml that are in the function's package.
+    extras: tuple[Name, ...] = ()
     publish: bool = False
     images: Images = Images()
     tables: dict[Name, tuple[Access, ...]] = {}
