@@ -1,4 +1,7 @@
-"""The database: one role and schema a service, and the migrations of each."""
+"""The database: one role and schema a service, and the migrations of each.
+
+`make_database`, `prepare_services` and `migration_folders` take no mesh: they serve databases elsewhere too.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from localmesh.provision.context import Action, Context, in_parallel
 from manifests import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from manifests.platform import Database
 
 _PASSWORDS = "database-passwords.json"
 _CHASSIS = "services/lib/chassis/migrations"
@@ -24,11 +29,23 @@ _RETRIEVAL = "services/lib/retrieval/migrations"
 
 def role_passwords(context: Context) -> dict[str, str]:
     """The password of each service's role: made once, kept in the state folder for the owner's eyes alone."""
-    file = context.settings.paths.root / _PASSWORDS
+    return make_passwords(context.settings.paths.root, [service.service for service in _services(context)])
+
+
+def known_passwords(state: Path) -> dict[str, str]:
+    """The passwords that were made so far, by role."""
+    file = state / _PASSWORDS
     passwords: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    missing = [service.service for service in _services(context) if service.service not in passwords]
+    return passwords
+
+
+def make_passwords(state: Path, roles: Iterable[str]) -> dict[str, str]:
+    """The passwords of all roles in that state folder, after those that are missing were made."""
+    passwords = known_passwords(state)
+    missing = [role for role in roles if role not in passwords]
     if missing:
-        passwords |= {service: secrets.token_urlsafe(24) for service in missing}
+        passwords |= {role: secrets.token_urlsafe(24) for role in missing}
+        file = state / _PASSWORDS
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
         fresh.touch(mode=0o600)
@@ -42,17 +59,38 @@ def provision_database(context: Context, passwords: dict[str, str]) -> None:
     database = context.manifests.platform.database
     unready = [service for service in _services(context) if not _ready(context, service.service, passwords)]
     if unready:
-        _make_database(context, database.name)
+        with psycopg.connect(context.settings.postgres_dsn(), autocommit=True) as connection:
+            if make_database(connection, database.name):
+                context.note("database", database.name, Action.CREATED)
         with psycopg.connect(context.settings.postgres_dsn(database.name), autocommit=True) as connection:
-            connection.execute("SET client_min_messages = warning")
-            for extension in database.extensions:
-                connection.execute(
-                    sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA public").format(sql.Identifier(extension))
-                )
-            for service in unready:
-                prepare_role(connection, service.service, passwords[service.service])
-                context.note("role and schema", service.service, Action.CREATED)
+            prepare_services(connection, database, {each.service: passwords[each.service] for each in unready})
+        for service in unready:
+            context.note("role and schema", service.service, Action.CREATED)
     in_parallel(lambda service: _migrate(context, service, passwords[service.service]), _services(context))
+
+
+def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> bool:
+    """Make the database unless it exists; returns whether it had to be made. Run in autocommit mode, elsewhere."""
+    _take_turns(connection)
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None:
+        return False
+    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return True
+
+
+def prepare_services(
+    connection: psycopg.Connection[tuple[object, ...]], database: Database, passwords: Mapping[str, str | None]
+) -> None:
+    """Make the extensions, and a role and schema for each service named; one without a password gets none.
+
+    Run in autocommit mode by the owner of the connected database, as often as one likes.
+    """
+    connection.execute("SET client_min_messages = warning")
+    _take_turns(connection)
+    for extension in database.extensions:
+        connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA public").format(sql.Identifier(extension)))
+    for service, password in passwords.items():
+        prepare_role(connection, service, password)
 
 
 def migration_folders(root: Path, service: Service) -> list[Path]:
@@ -79,11 +117,9 @@ def _ready(context: Context, service: str, passwords: dict[str, str]) -> bool:
         return False
 
 
-def _make_database(context: Context, name: str) -> None:
-    with psycopg.connect(context.settings.postgres_dsn(), autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            context.note("database", name, Action.CREATED)
+def _take_turns(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Wait until no other run prepares the same database; our turn ends with the connection."""
+    connection.execute("SELECT pg_advisory_lock(hashtextextended('prepare services', 0))")
 
 
 def _migrate(context: Context, service: Service, password: str) -> None:

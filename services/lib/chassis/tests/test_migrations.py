@@ -11,9 +11,12 @@ from chassis.migrations import (
     MigrationChangedError,
     MigrationFailedError,
     MigrationSourceError,
+    Standing,
     migrate,
     prepare_role,
+    standing,
 )
+from localmesh.postgres import Postgres
 from localmesh.testing import FreshDatabase
 
 pytestmark = pytest.mark.integration
@@ -113,3 +116,50 @@ def test_a_role_has_no_rights_outside_its_schema(fresh_database: FreshDatabase, 
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement.encode())
         assert connection.execute("SELECT current_schema()").fetchone() == (mine,)
+
+
+def test_what_stands_is_told_without_changing_anything(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int)"})
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert standing(connection, name, [source]) == Standing((), ("mine/0001_a.sql", "mine/0002_b.sql"))
+        assert connection.execute("SELECT to_regclass('schema_migrations')").fetchone() == (None,)
+        migrate(dsn, name, [source])
+        folder("mine", **{"0001_a": "SELECT 1", "0003_c": "CREATE TABLE c (n int)"})
+        assert standing(connection, name, [source]) == Standing(
+            ("mine/0001_a.sql", "mine/0002_b.sql"), ("mine/0003_c.sql",), ("mine/0001_a.sql",)
+        )
+
+
+def test_what_was_applied_before_a_failure_is_reported(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "SELECT 1/0", "0003_c": "SELECT 1"})
+    reported: list[str] = []
+    with pytest.raises(MigrationFailedError, match="0002_b"):
+        migrate(dsn, name, [source], reported.append)
+    assert reported == ["mine/0001_a.sql"]
+
+
+def test_an_administrator_needs_no_superpowers(postgres_server: Postgres, folder: Folder) -> None:
+    """As in RDS: the owner of the database may make roles, and keeps no way into the schemas of the services."""
+    mark = secrets.token_hex(4)
+    owner, database, names = f"owner_{mark}", f"owned_{mark}", [f"one_{mark}", f"two_{mark}"]
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE CREATEDB PASSWORD 'x'".encode())
+        connection.execute(f"CREATE DATABASE {database} OWNER {owner}".encode())
+    with psycopg.connect(postgres_server.dsn(database, owner, "x"), autocommit=True) as connection:
+        for name in names * 2:
+            prepare_role(connection, name, "y")
+        # A run that was cut short has left a role without its schema.
+        connection.execute(f"CREATE ROLE cut_{mark} LOGIN".encode())
+        prepare_role(connection, f"cut_{mark}", "y")
+        for name in (*names, f"cut_{mark}"):
+            migrate(
+                postgres_server.dsn(database, name, "y"), name, [folder("mine", **{"0001_a": "CREATE TABLE a (n int)"})]
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SELECT * FROM {name}.a".encode())
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(f"SET ROLE {name}".encode())
+    with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())

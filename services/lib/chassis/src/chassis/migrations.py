@@ -1,7 +1,8 @@
 """Brings a service's schema up to date: SQL files, in order, each once, each in a transaction of its own.
 
 `prepare_role` is for the administrator of the database (role, schema, rights); `migrate` runs as the service's own
-role, so that everything it makes belongs to the service. What was applied is in `<schema>.schema_migrations`.
+role, so that everything it makes belongs to the service. What was applied is in `<schema>.schema_migrations`;
+`standing` says what is and what is not.
 
 MigrationError
     MigrationChangedError   a file was edited after it had been applied
@@ -10,7 +11,7 @@ MigrationError
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import LiteralString
@@ -50,10 +51,38 @@ class Migration:
         return hashlib.sha256(self.statements.encode()).hexdigest()
 
 
-def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a schema stands: names of what was applied, of what is pending, and of what was edited since, in order."""
+
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    edited: tuple[str, ...] = ()
+
+
+def standing(
+    connection: psycopg.Connection[tuple[object, ...]] | None, schema: str, sources: Sequence[Path]
+) -> Standing:
+    """Compare the folders with what the schema has recorded, changing nothing; no connection means: no schema yet.
+
+    The role needs no more than to read the record. Raises MigrationSourceError, and psycopg's own errors.
+    """
+    migrations = [migration for folder in sources for migration in _read(folder)]
+    known = {} if connection is None else _recorded(connection, schema)
+    return Standing(
+        applied=tuple(each.name for each in migrations if each.name in known),
+        pending=tuple(each.name for each in migrations if each.name not in known),
+        edited=tuple(each.name for each in migrations if known.get(each.name, each.sha256) != each.sha256),
+    )
+
+
+def migrate(
+    conninfo: str, schema: str, sources: Sequence[Path], report: Callable[[str], None] = lambda name: None
+) -> list[str]:
     """Apply what is missing from the `*.sql` of each folder, in the order given; returns the names applied.
 
-    Two runs at once wait for each other. Extensions are expected in `public`, which comes second in the search path.
+    `report` hears of each name once it is recorded, also of those before one that fails. Two runs at once wait for each
+    other. Extensions are expected in `public`, which comes second in the search path.
     Raises the errors of this module, and psycopg's own when the server cannot be reached or refuses the role.
     """
     migrations = [migration for folder in sources for migration in _read(folder)]
@@ -73,14 +102,16 @@ def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:
                 )
         for migration in missing:
             _apply(connection, schema, migration)
+            report(migration.name)
         return [migration.name for migration in missing]
 
 
 def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, password: str | None) -> None:
     """Make sure that a role and the schema it owns exist, both called `name`, in the connected database.
 
-    Run by an administrator in autocommit mode, as often as one likes. With a password the role signs in with it;
-    without one it has none (IAM authentication). It gets no rights on any other schema but to use `public`.
+    Run in autocommit mode, as often as one likes, by the owner of the database: a superuser, or one who may make roles
+    (in Postgres 16 or newer). With a password the role signs in with it; without one it has none (IAM authentication).
+    It gets no rights on any other schema but to use `public`.
     """
     role, database = sql.Identifier(name), sql.Identifier(connection.info.dbname)
     if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
@@ -93,10 +124,22 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
     connection.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
     connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
     if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", name):
-        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
+        _make_schema(connection, name)
     connection.execute(
         sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}, public").format(role, database, role)
     )
+
+
+def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    """Only who can become a role may give it a schema; its maker can become it by a grant, here for a moment."""
+    role = sql.Identifier(name)
+    with connection.transaction():
+        cannot = _exists(connection, "SELECT 1 WHERE NOT pg_has_role(current_user, %s, 'SET')", name)
+        if cannot:
+            connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE").format(role))
+        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
+        if cannot:
+            connection.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(role))
 
 
 def _exists(connection: psycopg.Connection[tuple[object, ...]], query: LiteralString, name: str) -> bool:
@@ -113,13 +156,20 @@ def _read(folder: Path) -> list[Migration]:
 
 
 def _applied(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> dict[str, str]:
-    table = sql.Identifier(schema, "schema_migrations")
     connection.execute(
         sql.SQL(
             "CREATE TABLE IF NOT EXISTS {} (name text PRIMARY KEY, sha256 text NOT NULL,"
             " applied_at timestamptz NOT NULL DEFAULT now())"
-        ).format(table)
+        ).format(sql.Identifier(schema, "schema_migrations"))
     )
+    return _recorded(connection, schema)
+
+
+def _recorded(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> dict[str, str]:
+    table = sql.Identifier(schema, "schema_migrations")
+    known = "SELECT 1 FROM pg_tables WHERE tablename = 'schema_migrations' AND schemaname = %s"
+    if not _exists(connection, known, schema):
+        return {}
     rows = connection.execute(sql.SQL("SELECT name, sha256 FROM {}").format(table)).fetchall()
     return {str(name): str(digest) for name, digest in rows}
 
