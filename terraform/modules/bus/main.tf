@@ -1,0 +1,66 @@
+# The event bus, its archive, and the queue of runs that no schedule could start.
+
+locals {
+  name        = "collections-${var.environment}"
+  dead_letter = "${local.name}-schedules-dlq"
+}
+
+resource "aws_cloudwatch_event_bus" "main" {
+  #checkov:skip=CKV2_AWS_73:EventBridge encrypts with a key of its own; a key of ours costs 1 USD a month and protects nobody more
+  name = local.name
+}
+
+# No replayed copies: each names the consumer it is for, and the original is here already.
+resource "aws_cloudwatch_event_archive" "main" {
+  name             = local.name
+  event_source_arn = aws_cloudwatch_event_bus.main.arn
+  retention_days   = var.archive_days
+  event_pattern    = jsonencode({ detail = { replayfor = [{ exists = false }] } })
+}
+
+resource "aws_sqs_queue" "schedules" {
+  name                      = local.dead_letter
+  message_retention_seconds = 14 * 86400
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_sqs_queue_policy" "schedules" {
+  queue_url = aws_sqs_queue.schedules.url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = aws_sqs_queue.schedules.arn
+        Condition = { ArnLike = {
+          "aws:SourceArn" = "arn:aws:events:${var.region}:${var.account}:rule/${local.name}-*"
+        } }
+      },
+      {
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = aws_sqs_queue.schedules.arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      },
+    ]
+  })
+}
+
+resource "aws_cloudwatch_metric_alarm" "schedules" {
+  alarm_name          = "${local.dead_letter}-dead-letters"
+  alarm_description   = "A scheduled run could not be started; ${local.dead_letter} says which."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.schedules.name }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.alarms_topic_arn]
+  ok_actions          = [var.alarms_topic_arn]
+}

@@ -1,0 +1,90 @@
+# Alarms by name, without what all names of the service begin with: rules as data, one resource that reads them.
+
+locals {
+  function_alarms = merge([for name, function in local.functions : {
+    "${name}-errors" = {
+      description = "${function.name} failed."
+      namespace   = "AWS/Lambda"
+      metric      = "Errors"
+      dimensions  = { FunctionName = function.name }
+      statistic   = "Sum"
+      threshold   = 0
+      period_s    = 300
+      periods     = 1
+    }
+    "${name}-throttles" = {
+      description = "${function.name} was asked for more often than the account's concurrency lets it run."
+      namespace   = "AWS/Lambda"
+      metric      = "Throttles"
+      dimensions  = { FunctionName = function.name }
+      statistic   = "Sum"
+      threshold   = 0
+      period_s    = 300
+      periods     = 1
+    }
+    "${name}-duration" = {
+      description = "One run in twenty of ${function.name} takes more than 80 % of its ${function.timeout_s} s."
+      namespace   = "AWS/Lambda"
+      metric      = "Duration"
+      dimensions  = { FunctionName = function.name }
+      statistic   = "p95"
+      threshold   = 0.8 * 1000 * function.timeout_s
+      period_s    = 300
+      periods     = 3
+    }
+  }]...)
+
+  queue_alarms = merge([for name, queue in local.queues : {
+    "${name}-dead-letters" = {
+      description = "Messages are in ${queue.dead_letter}: `mesh dlq` shows why, and redrives them."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = queue.dead_letter }
+      statistic   = "Maximum"
+      threshold   = 0
+      period_s    = 60
+      periods     = 1
+    }
+    "${name}-age" = {
+      description = "The oldest message in ${queue.name} waits too long: its consumer fails or cannot keep up."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = queue.name }
+      statistic   = "Maximum"
+      # Ten minutes, or what a message needs whose first handler crashed.
+      threshold = max(600, queue.visibility_s + local.functions[name].timeout_s)
+      period_s  = 300
+      periods   = 1
+    }
+  }]...)
+
+  service_alarms = { for name in length(local.queues) > 0 ? ["projection-lag"] : [] : name => {
+    description = "Events reach ${local.service} more than 5 minutes after they happened."
+    namespace   = "Collections"
+    metric      = "ProjectionLag"
+    dimensions  = { service = local.service }
+    statistic   = "Maximum"
+    threshold   = 5 * 60 * 1000
+    period_s    = 300
+    periods     = 1
+  } }
+}
+
+resource "aws_cloudwatch_metric_alarm" "main" {
+  for_each = merge(local.function_alarms, local.queue_alarms, local.service_alarms)
+
+  alarm_name          = "${local.prefix}${local.service}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = startswith(each.value.statistic, "p") ? null : each.value.statistic
+  extended_statistic  = startswith(each.value.statistic, "p") ? each.value.statistic : null
+  period              = each.value.period_s
+  evaluation_periods  = each.value.periods
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = each.value.threshold
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [var.context.alarms_topic_arn]
+  ok_actions          = [var.context.alarms_topic_arn]
+}

@@ -1,0 +1,61 @@
+# One service, made from its manifest. This file reads the manifest: the defaults of manifests.model, the names and ARNs
+# of manifests.naming. The other files make what follows from it, one subject each.
+
+locals {
+  service  = var.manifest.service
+  prefix   = "collections-${var.context.environment}-"
+  database = try(var.manifest.database, false)
+  tables   = try(var.manifest.tables, {})
+  consumes = try(var.manifest.consumes, [])
+
+  # What ARNs have between the service's name and the resource.
+  place = "${var.context.region}:${var.context.account}"
+
+  functions = { for name, declared in var.manifest.functions : name => {
+    name      = "${local.prefix}${local.service}-${name}"
+    handler   = declared.handler
+    memory_mb = try(declared.memory_mb, 512)
+    timeout_s = try(declared.timeout_s, 60)
+    trigger = (
+      try(declared.queue, null) != null ? "queue" :
+      length(try(declared.routes, [])) > 0 ? "routes" : "schedule"
+    )
+    publish       = try(declared.publish, false)
+    tracing       = try(declared.tracing, false)
+    images        = try(declared.images, {})
+    tables        = try(declared.tables, {})
+    secrets       = try(declared.secrets, [])
+    configuration = try(declared.configuration, {})
+  } }
+
+  queues = { for name, function in local.functions : name => {
+    name            = function.name
+    arn             = "arn:aws:sqs:${local.place}:${function.name}"
+    dead_letter     = "${function.name}-dlq"
+    dead_letter_arn = "arn:aws:sqs:${local.place}:${function.name}-dlq"
+    # As AWS advises, so that a batch is not handed out again while it is being handled.
+    visibility_s    = 6 * function.timeout_s
+    batch_size      = try(var.manifest.functions[name].queue.batch_size, 5)
+    max_concurrency = try(var.manifest.functions[name].queue.max_concurrency, 2)
+    max_receives    = try(var.manifest.functions[name].queue.max_receives, 5)
+  } if function.trigger == "queue" }
+
+  schedules = { for name, function in local.functions : name =>
+    var.manifest.functions[name].schedule if function.trigger == "schedule"
+  }
+
+  routes = merge([for name, function in local.functions : {
+    for route in var.manifest.functions[name].routes : "${route.method} ${route.path}" => {
+      function = name
+      auth     = try(route.auth, "jwt")
+    }
+  } if function.trigger == "routes"]...)
+}
+
+module "tables" {
+  source = "../tables"
+
+  prefix              = local.prefix
+  tables              = local.tables
+  deletion_protection = var.context.environment == "prod"
+}

@@ -1,0 +1,104 @@
+# What each function may do, as manifests.policies gives it: what its manifest declares, and nothing else.
+
+locals {
+  table_actions = {
+    read  = ["dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:Query"]
+    write = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    scan  = ["dynamodb:Scan"]
+  }
+  image_actions = [
+    { access = "read", action = "s3:GetObject" },
+    { access = "write", action = "s3:PutObject" },
+    { access = "delete", action = "s3:DeleteObject" },
+    { access = "tag", action = "s3:PutObjectTagging" },
+  ]
+  table_arns = { for table in keys(local.tables) : table => "arn:aws:dynamodb:${local.place}:table/${local.prefix}${table}" }
+  parameters = "arn:aws:ssm:${local.place}:parameter${var.context.parameter_prefix}"
+  log_groups = { for name, function in local.functions :
+    name => "arn:aws:logs:${local.place}:log-group:/aws/lambda/${function.name}"
+  }
+
+  # Lists of what may be done to what; an entry without resources makes no statement.
+  permissions = { for name, function in local.functions : name => concat(
+    [
+      {
+        actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resources = [local.log_groups[name], "${local.log_groups[name]}:*"]
+      },
+      {
+        actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+        # These two actions know no resources.
+        resources = function.tracing ? ["*"] : []
+      },
+      {
+        actions   = ["events:PutEvents"]
+        resources = function.publish ? [var.context.bus.arn] : []
+        condition = { StringEquals = { "events:source" = "collections.${local.service}" } }
+      },
+      {
+        actions = [
+          "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
+        ]
+        resources = function.trigger == "queue" ? [local.queues[name].arn] : []
+      },
+      {
+        actions   = ["sqs:SendMessage"]
+        resources = function.trigger == "queue" ? [local.queues[name].dead_letter_arn] : []
+      },
+    ],
+    [
+      for item in local.image_actions : {
+        actions   = [item.action]
+        resources = [for key in try(function.images[item.access], []) : "${var.context.images.arn}/${key}"]
+      }
+    ],
+    [
+      {
+        actions   = ["s3:ListBucket"]
+        resources = try(function.images.list, false) ? [var.context.images.arn] : []
+      },
+      {
+        actions   = ["s3:GetLifecycleConfiguration"]
+        resources = try(function.images.read_lifecycle, false) ? [var.context.images.arn] : []
+      },
+    ],
+    [
+      for table, access in function.tables : {
+        actions = sort(flatten([for item in access : local.table_actions[item]]))
+        resources = concat(
+          [local.table_arns[table]],
+          length(try(local.tables[table].indexes, {})) > 0 ? ["${local.table_arns[table]}/index/*"] : [],
+        )
+      }
+    ],
+    [
+      {
+        actions = ["ssm:GetParameter", "ssm:GetParameters"]
+        resources = [for secret in concat(
+          function.secrets,
+          local.database && var.context.database.auth == "password" ? ["database/${local.service}"] : [],
+        ) : "${local.parameters}/${secret}"]
+      },
+      {
+        actions = ["rds-db:connect"]
+        resources = (
+          local.database && var.context.database.auth == "iam"
+          ? ["arn:aws:rds-db:${local.place}:dbuser:${var.context.database.resource_id}/${local.service}"]
+          : []
+        )
+      },
+    ],
+  ) }
+
+  policies = { for name, permissions in local.permissions : name => jsonencode({
+    Version = "2012-10-17"
+    Statement = [for permission in permissions : {
+      for key, value in {
+        Effect    = "Allow"
+        Action    = permission.actions
+        Resource  = permission.resources
+        Condition = try(permission.condition, null)
+      } : key => value if value != null
+    } if length(permission.resources) > 0]
+  }) }
+}

@@ -1,0 +1,17 @@
+output "parameter_prefix" {
+  description = "What the names of all parameters begin with, no slash at the end."
+  value       = local.prefix
+}
+
+output "parameters" {
+  description = "Name and ARN of each secret's parameter, by the secret's name; whether it has a value is not known here."
+  value = { for name in var.names : name => {
+    name = "${local.prefix}/${name}"
+    arn  = "${local.root}/${name}"
+  } }
+}
+
+output "operator_policy_arn" {
+  description = "The policy of whoever runs `mesh secrets`."
+  value       = aws_iam_policy.operator.arn
+}
