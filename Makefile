@@ -11,7 +11,12 @@ SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.y
 member = $(firstword $(wildcard services/$*/tests services/lib/$*/tests tools/$*/tests $*/tests tests/$*))
 bench = $(firstword $(wildcard services/*/bench/$*.py services/lib/*/bench/$*.py */bench/$*.py))
 
-.PHONY: help setup up down status logs reset demo test check fmt contracts-export contracts-check contracts-docs openapi bench ci clean
+# The first line of what acts on one environment: without ENV it says how to name one.
+needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
+
+.PHONY: help setup up down status logs reset demo test check fmt contracts-export contracts-check contracts-docs openapi \
+	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
+	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +79,63 @@ bench: setup ## All measurements of the mesh, as tables, each figure beside its 
 
 bench-%: setup ## One measurement: imports, packages, pipeline, or a library's own
 	@$(if $(bench),$(BIN)/python -P $(bench),$(MESH) bench $*) $(ARGS)
+
+infra-bootstrap: setup ## Make the bucket for Terraform's state, once for each AWS account (asks first; YES=1 does not)
+	@$(MESH) infra bootstrap $(if $(YES),--yes)
+
+infra-plan: setup ## What infra-apply would do to ENV=dev
+	$(needs-env)
+	@$(MESH) infra plan --env "$(ENV)" $(ARGS)
+
+infra-apply: setup ## Make ENV=dev what the code says, after showing it (asks first; YES=1 does not, prod: CONFIRM=prod)
+	$(needs-env)
+	@$(MESH) infra apply --env "$(ENV)" $(if $(YES),--yes) $(if $(CONFIRM),--confirm "$(CONFIRM)") $(ARGS)
+
+infra-diff: setup ## Does ENV=dev differ from the code? Exit code of mesh infra diff: 0 no, 4 yes
+	$(needs-env)
+	@$(MESH) infra diff --env "$(ENV)" $(ARGS)
+
+infra-destroy: setup ## Take ENV=dev away for good, after showing it (its name must be typed, or CONFIRM=dev)
+	$(needs-env)
+	@$(MESH) infra destroy --env "$(ENV)" $(if $(CONFIRM),--confirm "$(CONFIRM)")
+
+infra-outputs: setup ## Names and addresses of ENV=dev; saved for the other commands
+	$(needs-env)
+	@$(MESH) infra outputs --env "$(ENV)" $(ARGS)
+
+package: setup ## Lambda packages in build/packages, those that have changed
+	@$(MESH) package $(ARGS)
+
+lambda-deploy: setup ## Put the code of SERVICE=chat out to ENV=dev, without Terraform
+	@test -n "$(SERVICE)" && test -n "$(ENV)" || { echo "usage: make $@ SERVICE=chat ENV=dev (one of: $(SERVICES))" >&2; exit 2; }
+	@$(MESH) deploy "$(SERVICE)" --env "$(ENV)" $(ARGS)
+
+lambda-logs: setup ## What the functions of SERVICE=chat have logged in ENV=dev (default: the local mesh); FOLLOW=1, SINCE=1h
+	@test -n "$(SERVICE)" || { echo "usage: make $@ SERVICE=chat [ENV=dev] (one of: $(SERVICES))" >&2; exit 2; }
+	@$(MESH) logs "$(SERVICE)" $(if $(ENV),--env "$(ENV)") $(if $(SINCE),--since $(SINCE)) $(if $(FOLLOW),--follow)
+
+db-migrate: setup ## Bring the database of ENV=dev to what the services' migrations say
+	$(needs-env)
+	@$(MESH) db migrate --env "$(ENV)" $(ARGS)
+
+secrets-push: setup ## Put the keys of .env into the Parameter Store of ENV=dev (asks first)
+	$(needs-env)
+	@$(MESH) secrets push "$(ENV)" $(ARGS)
+
+secrets-pull: setup ## Write the keys of ENV=dev into .env (asks first)
+	$(needs-env)
+	@$(MESH) secrets pull "$(ENV)" $(ARGS)
+
+secrets-list: setup ## Names of the secrets of ENV=dev, never values
+	$(needs-env)
+	@$(MESH) secrets list "$(ENV)" $(ARGS)
+
+verify: setup ## Does ENV=dev work? Ten checks with their times, and a report
+	$(needs-env)
+	@$(MESH) verify --env "$(ENV)" $(ARGS)
+
+cost: setup ## What an environment costs a month, from its plan: terraform/COST.md
+	@$(MESH) cost $(ARGS)
 
 openapi: setup ## Write the one OpenAPI document from all services
 	@$(BIN)/python -m mesh.openapi
