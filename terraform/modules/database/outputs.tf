@@ -1,0 +1,26 @@
+output "address" {
+  description = "Where the database is and how a function signs in."
+  value = {
+    host        = aws_db_instance.this.address
+    port        = aws_db_instance.this.port
+    name        = aws_db_instance.this.db_name
+    auth        = "iam"
+    sslmode     = "verify-full"
+    resource_id = aws_db_instance.this.resource_id
+  }
+}
+
+output "administrator" {
+  description = "The role that makes all others."
+  value       = aws_db_instance.this.username
+}
+
+output "administrator_secret" {
+  description = "ARN of the secret with the administrator's password."
+  value       = one(aws_db_instance.this.master_user_secret[*].secret_arn)
+}
+
+output "identifier" {
+  description = "Identifier of the instance, by which CloudWatch names its metrics."
+  value       = aws_db_instance.this.identifier
+}

@@ -1,0 +1,42 @@
+variable "environment" {
+  description = "Name of the environment."
+  type        = string
+}
+
+variable "database" {
+  description = "`database` of services/platform.yaml: name of the database, and the extensions that may be made in it."
+  type        = object({ name = string, extensions = optional(list(string), []) })
+}
+
+variable "instance_class" {
+  description = "Class of the instance."
+  type        = string
+  default     = "db.t4g.micro"
+}
+
+variable "storage" {
+  description = "Gigabytes of storage at first, and at most when it grows by itself."
+  type        = object({ initial = number, maximum = number })
+  default     = { initial = 20, maximum = 100 }
+}
+
+variable "backup_days" {
+  description = "Days to any moment of which the database can be brought back."
+  type        = number
+  default     = 7
+
+  validation {
+    condition     = var.backup_days >= 1 && var.backup_days <= 35
+    error_message = "RDS keeps backups for 1 to 35 days; 0 would turn them off."
+  }
+}
+
+variable "log_retention_days" {
+  description = "Days for which logs are kept."
+  type        = number
+}
+
+variable "protect" {
+  description = "Whether the instance refuses to be deleted, and leaves a last snapshot and its backups when it is deleted after all."
+  type        = bool
+}

@@ -1,0 +1,24 @@
+output "id" {
+  description = "Id of the API."
+  value       = aws_apigatewayv2_api.this.id
+}
+
+output "execution_arn" {
+  description = "What permissions to invoke functions name as their source."
+  value       = aws_apigatewayv2_api.this.execution_arn
+}
+
+output "authorizer_id" {
+  description = "Id of the authorizer `users`."
+  value       = aws_apigatewayv2_authorizer.users.id
+}
+
+output "url" {
+  description = "Base of all routes, no slash at the end."
+  value       = var.domain == null ? aws_apigatewayv2_api.this.api_endpoint : "https://${var.domain.name}"
+}
+
+output "domain_target" {
+  description = "What the domain's CNAME shall name where Route 53 does not hold it; null without a domain."
+  value       = one([for domain in aws_apigatewayv2_domain_name.this : domain.domain_name_configuration[0].target_domain_name])
+}

@@ -1,0 +1,66 @@
+mock_provider "aws" {
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:access" }
+  }
+}
+
+variables {
+  environment        = "test"
+  cors_origins       = ["https://app.example.com"]
+  throttling         = { rate = 100, burst = 200 }
+  issuer             = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool"
+  audience           = ["client"]
+  log_retention_days = 14
+}
+
+run "limits_tokens_and_logs" {
+  assert {
+    condition     = aws_apigatewayv2_authorizer.users.jwt_configuration[0].issuer == var.issuer && aws_apigatewayv2_authorizer.users.jwt_configuration[0].audience == toset(["client"])
+    error_message = "The authorizer takes tokens of our pool for our client."
+  }
+  assert {
+    condition     = aws_apigatewayv2_stage.default.default_route_settings[0].throttling_rate_limit == 100 && aws_apigatewayv2_stage.default.default_route_settings[0].throttling_burst_limit == 200
+    error_message = "The platform's limits hold for every route."
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.access.retention_in_days == 14 && !strcontains(aws_apigatewayv2_stage.default.access_log_settings[0].format, "$context.path")
+    error_message = "The access log ends some day and names routes, not paths."
+  }
+  assert {
+    condition     = length(aws_apigatewayv2_domain_name.this) == 0 && output.domain_target == null
+    error_message = "Without a domain there is none."
+  }
+}
+
+run "domain_in_route_53" {
+  variables {
+    domain = {
+      name            = "api.example.com"
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+      zone_id         = "Z1"
+    }
+  }
+
+  assert {
+    condition     = output.url == "https://api.example.com" && aws_route53_record.this["api.example.com"].type == "A"
+    error_message = "The domain is entered in its zone and is the API's address."
+  }
+  assert {
+    condition     = aws_apigatewayv2_domain_name.this["api.example.com"].domain_name_configuration[0].security_policy == "TLS_1_2"
+    error_message = "Nothing older than TLS 1.2."
+  }
+}
+
+run "domain_managed_elsewhere" {
+  variables {
+    domain = {
+      name            = "api.example.com"
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    }
+  }
+
+  assert {
+    condition     = length(aws_route53_record.this) == 0 && output.domain_target != null
+    error_message = "Without a zone the target is told instead."
+  }
+}

@@ -1,0 +1,41 @@
+variable "environment" {
+  description = "Name of the environment."
+  type        = string
+}
+
+variable "cors_origins" {
+  description = "Origins of pages that may call the API from a browser."
+  type        = list(string)
+}
+
+variable "throttling" {
+  description = "Requests a second, and how many may come at once."
+  type        = object({ rate = number, burst = number })
+}
+
+variable "issuer" {
+  description = "Issuer of the tokens that the API takes."
+  type        = string
+}
+
+variable "audience" {
+  description = "Clients whose tokens the API takes."
+  type        = list(string)
+}
+
+variable "log_retention_days" {
+  description = "Days for which the access log is kept."
+  type        = number
+}
+
+variable "domain" {
+  description = "A domain of one's own: its name, a certificate for it in this region, and the hosted zone to enter it in (null: enter it elsewhere)."
+  type        = object({ name = string, certificate_arn = string, zone_id = optional(string) })
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of the API; an emulator takes the API's id from one."
+  type        = map(string)
+  default     = {}
+}
