@@ -1,0 +1,242 @@
+"""`mesh verify` on a running mesh: everything passes and nothing stays; and each check can fail, with a sentence that
+says why."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import typer
+
+from manifests import load_manifests
+from mesh.environments import Environment
+from mesh.environments.opening import local_environment
+from mesh.testing import RunningMesh
+from mesh.verify import CHECKS, Outcome, Verdict, Verification, verify
+from mesh.verify.commands import run
+
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
+
+
+@pytest.fixture
+def environment(mesh: RunningMesh) -> Environment:
+    return local_environment(mesh.settings)
+
+
+def outcomes(verification: Verification) -> dict[str, Outcome]:
+    return {outcome.check.name: outcome for outcome in verification.outcomes}
+
+
+def failure(verification: Verification, name: str) -> str:
+    """Why the check failed; nothing else may have, but what needs it."""
+    found = outcomes(verification)
+    assert found[name].verdict is Verdict.FAILED, found[name]
+    return found[name].detail
+
+
+def objects(environment: Environment) -> list[str]:
+    """Every version of every object, delete markers too, that a verification made."""
+    pages = environment.client("s3").get_paginator("list_object_versions").paginate(Bucket=environment.images_bucket)
+    entries = [entry for page in pages for kind in ("Versions", "DeleteMarkers") for entry in page.get(kind, ())]
+    return [entry["Key"] for entry in entries if entry["Key"].startswith("verify")]
+
+
+def users(environment: Environment) -> list[str]:
+    found = environment.client("cognito-idp").list_users(UserPoolId=environment.user_pool_id, Limit=60)["Users"]
+    emails = [item["Value"] for user in found for item in user["Attributes"] if item["Name"] == "email"]
+    return [email for email in emails if email.startswith("verify")]
+
+
+def all_keys(environment: Environment) -> set[str]:
+    pages = environment.client("s3").get_paginator("list_object_versions").paginate(Bucket=environment.images_bucket)
+    return {entry["Key"] for page in pages for kind in ("Versions", "DeleteMarkers") for entry in page.get(kind, ())}
+
+
+def test_the_mesh_passes_and_nothing_stays(
+    environment: Environment, mesh: RunningMesh, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the models behind it, as `mesh verify --env local --json --report` runs it."""
+    before = all_keys(environment)
+    run(environment, [], tmp_path / "report.md", 180, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert {check["name"]: check["verdict"] for check in told["checks"]} == {check.name: "passed" for check in CHECKS}
+    assert len(CHECKS) == 10
+    assert told["left_behind"] == []
+    assert told["environment"] == "local"
+    report = (tmp_path / "report.md").read_text()
+    assert "# local: verified" in report
+    assert all(f"| {check.name}:" in report for check in CHECKS)
+    assert all_keys(environment) == before
+    assert users(environment) == []
+    assert mesh.dead_letters() == {}
+    kept = mesh.rows("SELECT 1 FROM ingest.items WHERE tenant_id LIKE 'verify-%%'")
+    assert kept == []
+
+
+def test_no_secret_is_told(environment: Environment, mesh: RunningMesh, tmp_path: Path) -> None:
+    ssm, name = environment.client("ssm"), environment.names.parameter("langsmith-api-key")
+    ssm.put_parameter(Name=name, Value="swordfish-42", Type="SecureString")
+    try:
+        verification = verify(environment, only=["parameters"])
+    finally:
+        ssm.delete_parameter(Name=name)
+    assert verification.passed
+    assert "langsmith-api-key" in outcomes(verification)["parameters"].detail
+    assert "swordfish" not in str(verification)
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port where nobody answers, for as long as it is held."""
+    with closing(socket.socket()) as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_a_database_that_does_not_answer(environment: Environment) -> None:
+    with closed_port() as port:
+        doctored = environment.model_copy(update={"database": environment.database.model_copy(update={"port": port})})
+        verification = verify(doctored, only=["database", "bucket"])
+    assert "refused" in failure(verification, "database")
+    assert outcomes(verification)["bucket"].verdict is Verdict.PASSED
+    assert not verification.passed
+
+
+def test_a_database_without_what_services_need(environment: Environment) -> None:
+    manifests = load_manifests(Path(__file__).parents[2])
+    platform = manifests.platform
+    wanting = platform.database.model_copy(update={"extensions": ("vector", "postgis")})
+    more = type(manifests)(manifests.root, manifests.services, platform.model_copy(update={"database": wanting}))
+    assert "lacks the extension postgis" in failure(verify(environment, only=["database"], manifests=more), "database")
+
+
+def test_parameters_that_are_missing_or_in_the_clear(environment: Environment) -> None:
+    elsewhere = environment.model_copy(update={"environment": "nowhere"})
+    told = failure(verify(elsewhere, only=["parameters"]), "parameters")
+    assert "/collections/nowhere lacks anthropic-api-key, voyage-api-key" in told
+    assert "without tavily-api-key: chat does not search the web" in told
+    ssm, name = environment.client("ssm"), environment.names.parameter("langsmith-api-key")
+    ssm.put_parameter(Name=name, Value="swordfish-42", Type="String")
+    try:
+        told = failure(verify(environment, only=["parameters"]), "parameters")
+    finally:
+        ssm.delete_parameter(Name=name)
+    assert "in the clear" in told
+    assert "swordfish" not in told
+
+
+@pytest.mark.parametrize(
+    ("doctored", "said"),
+    [
+        ({"client_id": "nobody"}, "ResourceNotFoundException"),
+        ({"issuer": "https://elsewhere.example"}, "the API trusts https://elsewhere.example"),
+    ],
+)
+def test_a_token_that_the_api_would_not_take(
+    doctored: dict[str, str], said: str, environment: Environment, mesh: RunningMesh
+) -> None:
+    verification = verify(environment.model_copy(update=doctored), only=["token"])
+    assert said in failure(verification, "token")
+    assert verification.left_behind == ()
+    assert users(environment) == []
+
+
+def test_a_bucket_that_is_not_there_or_says_nothing(environment: Environment) -> None:
+    lost = environment.model_copy(update={"images_bucket": "collections-local-lost"})
+    verification = verify(lost, only=["bucket"])
+    assert "NoSuchBucket" in failure(verification, "bucket")
+    s3, bucket = environment.client("s3"), environment.images_bucket
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        verification = verify(environment, only=["bucket"])
+    finally:
+        s3.put_bucket_notification_configuration(
+            Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+    assert "does not tell EventBridge" in failure(verification, "bucket")
+    assert verification.left_behind == ()
+    assert objects(environment) == []
+
+
+def test_a_function_that_is_not_there(environment: Environment) -> None:
+    lost = environment.functions["chat.http"].model_copy(update={"name": "collections-local-chat-lost"})
+    doctored = environment.model_copy(update={"functions": environment.functions | {"chat.http": lost}})
+    verification = verify(doctored, only=["function-database"])
+    assert "collections-local-chat-lost" in failure(verification, "invoke")
+    skipped = outcomes(verification)["function-database"]
+    assert (skipped.verdict, skipped.detail) == (Verdict.SKIPPED, "it needs invoke, which was failed")
+
+
+def test_a_service_that_may_not_sign_in_to_its_schema(environment: Environment, mesh: RunningMesh) -> None:
+    """Both of the functions that are asked to read: by a request, and by a run of the schedule."""
+    for role in ("embedding", "sessions"):
+        _alter_role(mesh, role, "NOLOGIN")
+        _end_sessions(mesh, role)
+    try:
+        told = failure(verify(environment, only=["function-database"]), "function-database")
+    finally:
+        for role in ("embedding", "sessions"):
+            _alter_role(mesh, role, "LOGIN")
+    assert "embedding.http answers 503" in told
+    assert "sessions-relay ended with" in told
+    assert "ingest" not in told
+
+
+def _alter_role(mesh: RunningMesh, role: str, what: str) -> None:
+    import psycopg
+
+    with psycopg.connect(mesh.settings.postgres_dsn("collections"), autocommit=True) as connection:
+        connection.execute(f"ALTER ROLE {role} {what}".encode())
+
+
+def _end_sessions(mesh: RunningMesh, role: str) -> None:
+    mesh.rows("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", role)
+
+
+def test_a_provider_that_refuses_the_key(environment: Environment, mesh: RunningMesh) -> None:
+    with mesh.providers.while_at_fault(provider="voyage", kind="status", status=401):
+        told = failure(verify(environment, only=["function-parameters"]), "function-parameters")
+    assert "has read voyage-api-key, but" in told
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("", "refused"), ("/items", "GET /health without a token answers 401 instead of 200")],
+)
+def test_a_gateway_that_is_not_there_or_not_ours(path: str, said: str, environment: Environment) -> None:
+    with closed_port() as port:
+        url = f"{environment.api_url}{path}" if path else f"http://127.0.0.1:{port}"
+        told = failure(verify(environment.model_copy(update={"api_url": url}), only=["gateway"]), "gateway")
+    assert said in told
+
+
+def test_events_that_do_not_arrive(environment: Environment) -> None:
+    """Imaging's rule is off: ingest tells, nobody hears; and what was uploaded goes all the same."""
+    events = environment.client("events")
+    rule = {"Name": environment.functions["imaging.events"].name, "EventBusName": environment.event_bus}
+    events.disable_rule(**rule)
+    try:
+        verification = verify(environment, only=["events"], timeout_s=2)
+    finally:
+        events.enable_rule(**rule)
+    assert "after 2 s still waiting for imaging's verdict" in failure(verification, "events")
+    assert verification.left_behind == ()
+    assert objects(environment) == []
+
+
+def test_a_picture_that_nobody_describes(environment: Environment, mesh: RunningMesh) -> None:
+    """The way of a user ends where analysis does not answer; the command says so with its exit code."""
+    before = all_keys(environment)
+    rule = {"Name": environment.functions["analysis.events"].name, "EventBusName": environment.event_bus}
+    events = environment.client("events")
+    events.disable_rule(**rule)
+    try:
+        with pytest.raises(typer.Exit) as ended:
+            run(environment, ["end-to-end"], None, 4, as_json=False)
+    finally:
+        events.enable_rule(**rule)
+    assert ended.value.exit_code == 1
+    assert users(environment) == []
+    assert all_keys(environment) == before

@@ -1,0 +1,75 @@
+"""The command `mesh verify`.
+
+Exit codes: 0 everything passed, 1 something failed or was left behind (or the environment is not known), 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mesh.run import guarded
+
+if TYPE_CHECKING:
+    from mesh.environments import Environment
+
+
+def verify(
+    env: Annotated[str, typer.Option("--env", help="Which environment: local, or one whose outputs are saved.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="This check and those it needs; may be given more than once.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE.md", help="Also write a Markdown report.", dir_okay=False)
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds to wait for what happens by itself, such as a description.")
+    ] = 180,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Check an environment from its database to a picture that is uploaded, found and deleted again."""
+    from mesh.environments import open_environment
+
+    guarded(lambda: run(open_environment(env), only or [], report, timeout, as_json=as_json))
+
+
+def run(environment: Environment, only: list[str], report: Path | None, timeout_s: float, *, as_json: bool) -> None:
+    """Verify, tell, and end with exit code 1 unless all is well."""
+    from rich.console import Console
+
+    from mesh.verify.checks import CHECKS
+    from mesh.verify.errors import UnknownCheckError
+    from mesh.verify.model import Check, Outcome
+    from mesh.verify.report import document, line, markdown, style, verdict
+    from mesh.verify.running import choose, verify
+
+    try:
+        choose(CHECKS, only)
+    except UnknownCheckError as error:
+        raise typer.BadParameter(str(error), param_hint="--only") from error
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    with Console(stderr=True, highlight=False, markup=False).status("verifying") as status:
+
+        def beginning(check: Check) -> None:
+            status.update(check.sentence)
+
+        def ended(outcome: Outcome) -> None:
+            status.update("cleaning up")
+            if not as_json:
+                out.print(line(outcome), style=style(outcome))
+
+        verification = verify(environment, only=only, timeout_s=timeout_s, beginning=beginning, ended=ended)
+    if report is not None:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(markdown(verification), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(document(verification), indent=2))
+    else:
+        for what in verification.left_behind:
+            out.print(f"left behind: {what}", style="red")
+        out.print(verdict(verification), style="bold")
+    if not verification.passed:
+        raise typer.Exit(1)

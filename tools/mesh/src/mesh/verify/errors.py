@@ -1,0 +1,15 @@
+"""What can go wrong while an environment is verified; the package's docstring draws the tree."""
+
+from localmesh.errors import LocalMeshError
+
+
+class VerifyError(LocalMeshError):
+    """Base of all errors that verifying raises on purpose."""
+
+
+class CheckFailedError(VerifyError):
+    """Something is not as it should be; the message is a sentence for people."""
+
+
+class UnknownCheckError(VerifyError):
+    """No check has that name."""

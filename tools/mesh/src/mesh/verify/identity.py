@@ -1,0 +1,65 @@
+"""The check of the user pool: a temporary user gets a token."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from typing import Any
+
+from mesh.verify.errors import CheckFailedError
+from mesh.verify.probe import Probe, SignedIn
+
+
+def token(probe: Probe) -> str:
+    """Make a user, sign it in, and read the token as the authorizer will."""
+    environment = probe.environment
+    cognito, pool = environment.client("cognito-idp"), environment.user_pool_id
+    email, password = f"{probe.mark}@example.com", f"Aa1!{secrets.token_urlsafe(24)}"
+    user = {"UserPoolId": pool, "Username": email}
+    probe.cleanup.add(f"the user {email}", lambda: _delete(cognito, user))
+    made = cognito.admin_create_user(
+        **user,
+        MessageAction="SUPPRESS",
+        UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
+    )
+    cognito.admin_set_user_password(**user, Password=password, Permanent=True)
+    answer = cognito.initiate_auth(
+        AuthFlow="USER_PASSWORD_AUTH",
+        ClientId=environment.client_id,
+        AuthParameters={"USERNAME": email, "PASSWORD": password},
+    )
+    result = answer.get("AuthenticationResult")
+    if not result:
+        raise CheckFailedError(f"the sign-in wants more than a password: {answer.get('ChallengeName', 'no token')}")
+    claims = _claims(result["AccessToken"])
+    attributes = {item["Name"]: item["Value"] for item in made["User"].get("Attributes", ())}
+    sub = str(claims.get("sub") or "")
+    if not sub:
+        raise CheckFailedError("the access token has no sub, so nobody can tell whose request it is")
+    if attributes.get("sub", sub) != sub:
+        raise CheckFailedError("the sub of the token is not the user's")
+    if claims.get("iss") != environment.issuer:
+        raise CheckFailedError(f"the token is issued by {claims.get('iss')}, the API trusts {environment.issuer}")
+    if claims.get("client_id") != environment.client_id:
+        raise CheckFailedError("the token is for another client than the API's")
+    probe.user = SignedIn(sub, result["AccessToken"])
+    minutes = (int(claims.get("exp", 0)) - int(claims.get("iat", 0))) // 60
+    return f"an access token with the user's sub, for {minutes} minutes"
+
+
+def _delete(cognito: Any, user: dict[str, str]) -> None:  # noqa: ANN401 - a boto3 client
+    try:
+        cognito.admin_delete_user(**user)
+    except cognito.exceptions.UserNotFoundException:
+        return
+
+
+def _claims(access_token: str) -> dict[str, Any]:
+    """The claims, unverified: verifying is what the gateway does."""
+    try:
+        middle = access_token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+    except (IndexError, ValueError) as error:
+        raise CheckFailedError("what Cognito gives is not a token") from error
+    return claims if isinstance(claims, dict) else {}
