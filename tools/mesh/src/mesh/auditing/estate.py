@@ -1,0 +1,57 @@
+"""An environment as Terraform would leave it: what audits look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from manifests import DatabaseAddress, FunctionRef, Manifests, Names
+from mesh.auditing.terraform.resources import Resource, of_type, resources_of_state
+
+
+@dataclass(frozen=True)
+class Estate:
+    """The resources of an applied environment, its outputs, and the manifests it was made from."""
+
+    manifests: Manifests
+    outputs: Mapping[str, Any]
+    resources: tuple[Resource, ...]
+
+    @classmethod
+    def from_state(cls, manifests: Manifests, state: Mapping[str, Any]) -> Estate:
+        """Read what `terraform show -json` says of a state."""
+        outputs = {name: output["value"] for name, output in state["values"].get("outputs", {}).items()}
+        return cls(manifests, outputs, tuple(resources_of_state(state)))
+
+    @property
+    def environment(self) -> str:
+        """Its name."""
+        return str(self.outputs["environment"])
+
+    @property
+    def is_production(self) -> bool:
+        """Whether losing it would be losing what people keep there."""
+        return self.environment == "prod"
+
+    @cached_property
+    def names(self) -> Names:
+        """Names of everything in it."""
+        return Names(self.environment, self.outputs["region"], self.outputs["account"])
+
+    @cached_property
+    def database(self) -> DatabaseAddress:
+        """Where its functions find Postgres."""
+        found = self.outputs["database"]
+        resource_id = found.get("resource_id") or DatabaseAddress.resource_id
+        return DatabaseAddress(found["host"], int(found["port"]), found["auth"], found["sslmode"], resource_id)
+
+    @cached_property
+    def functions(self) -> dict[str, FunctionRef]:
+        """Every function that is declared, by its resource name."""
+        return {self.names.function(ref): ref for ref in self.manifests.functions}
+
+    def of_type(self, *types: str) -> list[Resource]:
+        """Resources of some types."""
+        return of_type(self.resources, *types)

@@ -1,0 +1,114 @@
+"""Who is told what, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from mesh.auditing.estate import Estate
+from mesh.auditing.rules.base import Faults, Rule
+from mesh.auditing.rules.queues import dead_letter_arns
+from mesh.auditing.terraform.resources import Resource
+
+
+def every_dead_letter_queue_has_an_alarm(estate: Estate) -> Faults:
+    """On the first message."""
+    dead = dead_letter_arns(estate)
+    for queue in estate.of_type("aws_sqs_queue"):
+        if queue["arn"] in dead:
+            watching = _alarms(estate, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName=queue["name"])
+            if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in watching):
+                yield queue.address, "has no alarm on its first dead letter"
+
+
+def every_queue_has_an_alarm_on_its_oldest_message(estate: Estate) -> Faults:
+    """A consumer that stands still makes no errors."""
+    dead = dead_letter_arns(estate)
+    for queue in estate.of_type("aws_sqs_queue"):
+        if queue["arn"] not in dead:
+            watching = _alarms(estate, "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=queue["name"])
+            if not any(alarm["threshold"] > 0 and _above(alarm) for alarm in watching):
+                yield queue.address, "has no alarm on the age of its oldest message"
+
+
+def every_function_has_alarms(estate: Estate) -> Faults:
+    """Errors, throttles, and a p95 that comes near its time-out."""
+    for function in estate.of_type("aws_lambda_function"):
+        name = function["function_name"]
+        for metric in ("Errors", "Throttles"):
+            if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in _of_function(estate, metric, name)):
+                yield function.address, f"has no alarm on {metric}"
+        limit = 1000 * int(function["timeout"] or 3)
+        slow = [alarm for alarm in _of_function(estate, "Duration", name) if alarm["extended_statistic"] == "p95"]
+        if not any(alarm["threshold"] < limit and _above(alarm) for alarm in slow):
+            yield function.address, "has no alarm on a p95 near its time-out"
+
+
+def the_database_has_alarms(estate: Estate) -> Faults:
+    """Connections and storage end; both are seen coming."""
+    for instance in estate.of_type("aws_db_instance"):
+        for metric in ("DatabaseConnections", "FreeStorageSpace"):
+            if not _alarms(estate, "AWS/RDS", metric, DBInstanceIdentifier=instance["identifier"]):
+                yield instance.address, f"has no alarm on {metric}"
+
+
+def every_alarm_tells_the_topic(estate: Estate) -> Faults:
+    """The one of the environment."""
+    topics = {topic["arn"] for topic in estate.of_type("aws_sns_topic")}
+    for alarm in estate.of_type("aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm"):
+        if not topics & set(alarm["alarm_actions"] or ()):
+            yield alarm.address, "tells nobody"
+        if alarm["actions_enabled"] is False:
+            yield alarm.address, "is silenced"
+
+
+def there_is_one_topic(estate: Estate) -> Faults:
+    """And alarms of CloudWatch may publish to it."""
+    topics = estate.of_type("aws_sns_topic")
+    if [topic["name"] for topic in topics] != [f"{estate.names.bus}-alarms"]:
+        yield "aws_sns_topic", f"the topics are {[topic['name'] for topic in topics]}"
+
+
+def money_is_watched(estate: Estate) -> Faults:
+    """A budget with an alarm on what is forecast, in every environment in AWS."""
+    if estate.database.auth != "iam":
+        return
+    kinds = {
+        item["notification_type"]
+        for budget in estate.of_type("aws_budgets_budget")
+        for item in budget["notification"] or ()
+    }
+    if not {"ACTUAL", "FORECASTED"} <= kinds:
+        yield "aws_budgets_budget", f"tells of {sorted(kinds) or 'nothing'}"
+
+
+def _of_function(estate: Estate, metric: str, name: str) -> list[Resource]:
+    return _alarms(estate, "AWS/Lambda", metric, FunctionName=name)
+
+
+def _alarms(estate: Estate, namespace: str, metric: str, **dimensions: str) -> list[Resource]:
+    def fits(alarm: Resource) -> bool:
+        found: Mapping[str, str] = alarm["dimensions"] or {}
+        return (alarm["namespace"], alarm["metric_name"], dict(found)) == (namespace, metric, dimensions)
+
+    return [alarm for alarm in estate.of_type("aws_cloudwatch_metric_alarm") if fits(alarm)]
+
+
+def _above(alarm: Resource) -> bool:
+    return bool(alarm["comparison_operator"] == "GreaterThanThreshold")
+
+
+RULES: Final = tuple(
+    map(
+        Rule,
+        (
+            every_dead_letter_queue_has_an_alarm,
+            every_queue_has_an_alarm_on_its_oldest_message,
+            every_function_has_alarms,
+            the_database_has_alarms,
+            every_alarm_tells_the_topic,
+            there_is_one_topic,
+            money_is_watched,
+        ),
+    )
+)

@@ -1,0 +1,62 @@
+"""Nothing secret is in plan or state: both lie around on laptops and in build logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from mesh.auditing.estate import Estate
+from mesh.auditing.rules.base import Faults, Rule
+from mesh.auditing.terraform.resources import UNKNOWN, Resource
+
+_TELLING = re.compile(r"(^|_)(password|passwd|secret|secrets|token|tokens|private_key|secret_string|credential)(_|$)")
+# Attributes about secrets that are none: how long, how many, where, whether.
+_ABOUT = re.compile(
+    r"_(arn|arns|id|name|enabled|validity|validities|units|policy|period|duration|minutes|days|length|revocation)$"
+    r"|^(manage_|generate_|enable_|token_validity|event_source_token|master_user_secret$|password_policy)"
+)
+
+
+def nothing_secret_is_stated(estate: Estate) -> Faults:
+    """No attribute whose name tells of a secret has a value."""
+    for resource in estate.resources:
+        for path, value in secret_values(resource):
+            yield resource.address, f"{path} has a value ({len(str(value))} characters)"
+
+
+def secret_values(resource: Resource) -> Iterator[tuple[str, Any]]:
+    """Attributes whose names tell of a secret, and that have a known value that is not empty."""
+    for path, name, value in _leaves(resource.values, ""):
+        settled = value is not UNKNOWN and value not in (None, "", False, 0)
+        if settled and not isinstance(value, bool) and _TELLING.search(name) and not _ABOUT.search(name):
+            yield path, value
+
+
+def no_parameter_has_its_value_here(estate: Estate) -> Faults:
+    """Terraform makes the names of secrets and the access to them; values come from `mesh secrets`."""
+    for parameter in estate.of_type("aws_ssm_parameter", "aws_secretsmanager_secret_version", "aws_iam_access_key"):
+        if parameter["value"] or parameter["insecure_value"] or parameter["secret_string"] or parameter["secret"]:
+            yield parameter.address, "has its value in the state"
+
+
+def outputs_tell_no_secret(estate: Estate) -> Faults:
+    """Outputs are saved in files for other commands."""
+    for path, name, value in _leaves(estate.outputs, ""):
+        if isinstance(value, str) and value and _TELLING.search(name) and not value.startswith("arn:"):
+            yield f"output.{path}", "has a value"
+
+
+def _leaves(value: Any, path: str, name: str = "") -> Iterator[tuple[str, str, Any]]:  # noqa: ANN401 - any JSON value
+    """Path, name of the attribute (elements of lists have that of the list), and value."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key), str(key).lower())
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{number}]", name)
+    else:
+        yield path, name, value
+
+
+RULES: Final = tuple(map(Rule, (nothing_secret_is_stated, no_parameter_has_its_value_here, outputs_tell_no_secret)))
