@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -44,8 +44,9 @@ class Estate:
     def database(self) -> DatabaseAddress:
         """Where its functions find Postgres."""
         found = self.outputs["database"]
-        resource_id = found.get("resource_id") or DatabaseAddress.resource_id
-        return DatabaseAddress(found["host"], int(found["port"]), found["auth"], found["sslmode"], resource_id)
+        address = DatabaseAddress(found["host"], int(found["port"]), found["auth"], found["sslmode"])
+        known = found.get("resource_id")
+        return replace(address, resource_id=known) if known else address
 
     @cached_property
     def functions(self) -> dict[str, FunctionRef]:

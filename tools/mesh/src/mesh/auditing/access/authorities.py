@@ -35,7 +35,7 @@ _EMPTY: Final = ("", "{}", None)
 
 @dataclass(frozen=True)
 class Authorities:
-    """Policies by what they belong to. `roles` is by the name of the role, `functions` has the role of each function."""
+    """Policies by what they belong to: `roles` by the name of the role; `functions` has the role of each function."""
 
     roles: Mapping[str, tuple[Policy, ...]]
     trust: Mapping[str, Policy]

@@ -1,8 +1,9 @@
 """Runs Terraform on a copy of the checkout, and reads its plans and states."""
 
 from mesh.auditing.terraform.copying import copy_configuration, write_packages
-from mesh.auditing.terraform.finding import Terraform, find_terraform
+from mesh.auditing.terraform.finding import find_terraform
 from mesh.auditing.terraform.resources import UNKNOWN, Resource, resources_of_plan, resources_of_state
+from mesh.auditing.terraform.running import Terraform
 from mesh.auditing.terraform.summary import summarise
 
 __all__ = [

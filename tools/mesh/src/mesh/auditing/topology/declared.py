@@ -106,7 +106,7 @@ def _patterns(deployment: Deployment, ref: FunctionRef) -> Iterator[tuple[str, s
 def _rules(deployment: Deployment, ref: FunctionRef) -> _Part:
     names, name = deployment.names, deployment.names.function(ref)
     if ref.function.queue:
-        target = {
+        target: Settings = {
             "arn": names.queue_arn(name),
             "input": None,
             "dead_letters": names.queue_arn(names.dead_letter_queue(ref)),
