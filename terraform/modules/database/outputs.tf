@@ -24,3 +24,8 @@ output "identifier" {
   description = "Identifier of the instance, by which CloudWatch names its metrics."
   value       = aws_db_instance.this.identifier
 }
+
+output "connections" {
+  description = "Connections that it takes at least."
+  value       = var.connections
+}

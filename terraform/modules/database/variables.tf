@@ -14,6 +14,12 @@ variable "instance_class" {
   default     = "db.t4g.micro"
 }
 
+variable "connections" {
+  description = "Connections that the class takes at least: RDS reckons memory / 9531392, and leaves some for itself."
+  type        = number
+  default     = 80
+}
+
 variable "storage" {
   description = "Gigabytes of storage at first, and at most when it grows by itself."
   type        = object({ initial = number, maximum = number })

@@ -1,0 +1,39 @@
+terraform {
+  # The bucket's name holds the account's number: it is given at init (`-backend-config=bucket=…`, as `mesh infra` does).
+  backend "s3" {
+    key          = "prod/terraform.tfstate"
+    region       = "us-east-1"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = {
+      application = "collections"
+      environment = "prod"
+      managed-by  = "terraform"
+    }
+  }
+}
+
+module "environment" {
+  source = "../../modules/environment"
+
+  environment    = "prod"
+  packages_file  = var.packages_file
+  schemas_folder = var.schemas_folder
+  build          = var.build
+
+  protect     = var.protect
+  backup_days = 14
+
+  alarm_emails = var.alarm_emails
+  budget_usd   = var.budget_usd
+  domain       = var.domain
+  hosted_ui    = var.hosted_ui
+  mfa          = var.mfa
+}

@@ -1,0 +1,39 @@
+terraform {
+  # The bucket's name holds the account's number: it is given at init (`-backend-config=bucket=…`, as `mesh infra` does).
+  backend "s3" {
+    key          = "staging/terraform.tfstate"
+    region       = "us-east-1"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
+
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = {
+      application = "collections"
+      environment = "staging"
+      managed-by  = "terraform"
+    }
+  }
+}
+
+module "environment" {
+  source = "../../modules/environment"
+
+  environment    = "staging"
+  packages_file  = var.packages_file
+  schemas_folder = var.schemas_folder
+  build          = var.build
+
+  service_dashboards = false
+  backup_days        = 7
+
+  alarm_emails = var.alarm_emails
+  budget_usd   = var.budget_usd
+  domain       = var.domain
+  hosted_ui    = var.hosted_ui
+  mfa          = var.mfa
+}
