@@ -6,7 +6,6 @@ locals {
 }
 
 resource "aws_cloudwatch_event_bus" "main" {
-  #checkov:skip=CKV2_AWS_73:EventBridge encrypts with a key of its own; a key of ours costs 1 USD a month and protects nobody more
   name = local.name
 }
 
@@ -50,7 +49,7 @@ resource "aws_sqs_queue_policy" "schedules" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "schedules" {
-  alarm_name          = "${local.dead_letter}-dead-letters"
+  alarm_name          = "${local.name}-schedules-dead-letters"
   alarm_description   = "A scheduled run could not be started; ${local.dead_letter} says which."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
