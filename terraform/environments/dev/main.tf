@@ -28,13 +28,12 @@ module "environment" {
   schemas_folder = var.schemas_folder
   build          = var.build
 
-  # Dashboards of single services are worth their price where people rely on them.
-  service_dashboards = false
-  backup_days        = 7
+  backup_days = 7
 
-  alarm_emails = var.alarm_emails
-  budget_usd   = var.budget_usd
-  domain       = var.domain
-  hosted_ui    = var.hosted_ui
-  mfa          = var.mfa
+  alarm_emails       = var.alarm_emails
+  budget_usd         = var.budget_usd
+  domain             = var.domain
+  hosted_ui          = var.hosted_ui
+  mfa                = var.mfa
+  service_dashboards = var.service_dashboards
 }

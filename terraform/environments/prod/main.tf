@@ -28,12 +28,13 @@ module "environment" {
   schemas_folder = var.schemas_folder
   build          = var.build
 
-  protect     = var.protect
-  backup_days = 14
+  deletion_protection = var.deletion_protection
+  backup_days         = 14
 
-  alarm_emails = var.alarm_emails
-  budget_usd   = var.budget_usd
-  domain       = var.domain
-  hosted_ui    = var.hosted_ui
-  mfa          = var.mfa
+  alarm_emails       = var.alarm_emails
+  budget_usd         = var.budget_usd
+  domain             = var.domain
+  hosted_ui          = var.hosted_ui
+  mfa                = var.mfa
+  service_dashboards = var.service_dashboards
 }

@@ -25,7 +25,7 @@ variable "build" {
   default = {}
 }
 
-variable "protect" {
+variable "deletion_protection" {
   description = "Whether users, pictures, tables and the database refuse to be deleted. A teardown that is meant sets it to false first."
   type        = bool
   default     = true
@@ -59,4 +59,10 @@ variable "mfa" {
   description = "OFF, OPTIONAL or ON: a second factor from an authenticator app."
   type        = string
   default     = "OPTIONAL"
+}
+
+variable "service_dashboards" {
+  description = "Whether each service has a dashboard of its own; three dashboards in an account are free, others cost 3 dollars a month each."
+  type        = bool
+  default     = true
 }

@@ -54,3 +54,9 @@ variable "mfa" {
   type        = string
   default     = "OFF"
 }
+
+variable "service_dashboards" {
+  description = "Whether each service has a dashboard of its own; three dashboards in an account are free, others cost 3 dollars a month each."
+  type        = bool
+  default     = true
+}

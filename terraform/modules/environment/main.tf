@@ -32,6 +32,7 @@ locals {
     environment                     = var.environment
     region                          = local.region
     account                         = local.account
+    deletion_protection             = var.deletion_protection
     platform                        = local.platform
     build                           = var.build
     bus                             = module.bus.bus
@@ -52,7 +53,7 @@ module "storage" {
   environment = var.environment
   account     = local.account
   images      = local.platform.images
-  keep        = var.protect
+  keep        = var.deletion_protection
 }
 
 module "database" {
@@ -63,7 +64,7 @@ module "database" {
   database           = local.platform.database
   backup_days        = var.backup_days
   log_retention_days = local.platform.logs.retention_days
-  protect            = var.protect
+  protect            = var.deletion_protection
 }
 
 module "bus" {
@@ -103,7 +104,7 @@ module "identity" {
   mfa          = var.mfa
   self_sign_up = var.self_sign_up
   hosted_ui    = var.hosted_ui
-  protect      = var.protect
+  protect      = var.deletion_protection
 }
 
 module "edge" {

@@ -76,6 +76,12 @@ output "functions" {
     queue_url             = function.queue_url
     dead_letter_queue_url = function.dead_letter_queue_url
   } }
+
+  precondition {
+    # A service whose folder is there and which services.tf does not name would be left out without a word.
+    condition     = toset(keys(local.services)) == toset(keys(local.manifests))
+    error_message = "services/ has ${join(", ", keys(local.manifests))}; services.tf names ${join(", ", keys(local.services))}."
+  }
 }
 
 output "database" {

@@ -50,11 +50,3 @@ locals {
     for service, parts in local.services : { for name, function in parts.functions : "${service}.${name}" => function }
   ]...)
 }
-
-# A service whose folder exists and which is not named above would be left out without a word.
-check "every_service_is_here" {
-  assert {
-    condition     = toset(keys(local.services)) == toset(keys(local.manifests))
-    error_message = "services/ has ${join(", ", keys(local.manifests))}, and this module ${join(", ", keys(local.services))}."
-  }
-}

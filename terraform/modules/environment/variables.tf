@@ -29,7 +29,7 @@ variable "build" {
   default = {}
 }
 
-variable "protect" {
+variable "deletion_protection" {
   description = "Whether users, pictures, tables and the database refuse to be deleted."
   type        = bool
   default     = false

@@ -23,11 +23,6 @@ locals {
         statistic   = "p95", operator = "GreaterThanThreshold", threshold = 20000, periods = 3
       }
     },
-    { for service in local.projecting : "${service}-projection-lag" => {
-      description = "Events reach what ${service} shows more than five minutes after they happened."
-      namespace   = "Collections", metric = "ProjectionLag", dimensions = { service = service }
-      statistic   = "p95", operator = "GreaterThanThreshold", threshold = 300000, periods = 3
-    } },
     merge([for database in var.database[*] : {
       "database-connections" = {
         description = "Four fifths of the database's connections are in use; functions that find none fail and try again."
@@ -39,11 +34,6 @@ locals {
         description = "Less than 1.5 GB of the database's storage is free."
         namespace   = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = database.identifier }
         statistic   = "Minimum", operator = "LessThanThreshold", threshold = 1500000000, periods = 2
-      }
-      "database-credits" = {
-        description = "The database has nearly used up its CPU credits; from then on each hour costs extra."
-        namespace   = "AWS/RDS", metric = "CPUCreditBalance", dimensions = { DBInstanceIdentifier = database.identifier }
-        statistic   = "Minimum", operator = "LessThanThreshold", threshold = 20, periods = 3
       }
     }]...),
   )

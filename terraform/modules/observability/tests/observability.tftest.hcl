@@ -54,9 +54,9 @@ run "every_alarm_is_told" {
   assert {
     condition = output.alarm_names == tolist([
       "collections-test-api-faults", "collections-test-api-latency", "collections-test-database-connections",
-      "collections-test-database-credits", "collections-test-database-storage", "collections-test-search-projection-lag",
+      "collections-test-database-storage",
     ])
-    error_message = "API, database and each service with projections are watched."
+    error_message = "API and database are watched; functions, queues and projections are the services' own."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["database-connections"].threshold == 64

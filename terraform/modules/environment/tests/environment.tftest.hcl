@@ -1,0 +1,102 @@
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_region" {
+    defaults = { region = "us-east-1" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1a", "us-east-1b"] }
+  }
+}
+
+variables {
+  environment = "test"
+}
+
+run "setup" {
+  module {
+    source = "./tests/setup"
+  }
+}
+
+run "in_aws" {
+  command = plan
+  variables {
+    packages_file  = run.setup.packages_file
+    schemas_folder = run.setup.schemas_folder
+    alarm_emails   = ["operator@example.com"]
+  }
+
+  assert {
+    condition     = toset(keys(local.services)) == toset(keys(local.manifests)) && length(output.functions) == sum([for manifest in local.manifests : length(manifest.functions)])
+    error_message = "Every function of every manifest is here."
+  }
+  assert {
+    condition     = toset(keys(aws_s3_object.package)) == toset([for service, manifest in local.manifests : "${service}.${sort(keys(manifest.functions))[0]}"])
+    error_message = "Functions that share a zip share an object."
+  }
+  assert {
+    condition     = alltrue([for function, package in local.packages : package.bucket == "collections-test-packages-123456789012" && startswith(package.key, "functions/")])
+    error_message = "Functions are installed from the bucket of packages."
+  }
+  assert {
+    condition     = output.images_bucket == "collections-test-images-123456789012" && output.event_bus == "collections-test" && output.archive == "collections-test"
+    error_message = "Names follow the law of names."
+  }
+  assert {
+    condition     = output.database.auth == "iam" && output.database.sslmode == "verify-full" && output.database.administrator == "administrator"
+    error_message = "The database takes tokens over TLS."
+  }
+  assert {
+    condition     = length(distinct(output.alarms)) == length(output.alarms)
+    error_message = "No alarm is another's."
+  }
+  assert {
+    condition     = length(module.budget) == 1 && length(module.schema_registry) == 1
+    error_message = "Money and contracts are looked after."
+  }
+}
+
+run "on_a_machine_of_ones_own" {
+  command = plan
+  variables {
+    packages_file   = run.setup.packages_file
+    schemas_folder  = run.setup.schemas_folder
+    database        = { host = "127.0.0.1", port = 5433, sslmode = "disable" }
+    schema_registry = false
+    budget_usd      = null
+    api_tags        = { ms-custom-id = "collections" }
+  }
+
+  assert {
+    condition = output.database == {
+      host        = "127.0.0.1", port = 5433, name = "collections", auth = "password", sslmode = "disable",
+      resource_id = "*", administrator = "postgres", administrator_secret = null
+    }
+    error_message = "The database that is there is used as it is."
+  }
+  assert {
+    condition     = length(module.database) == 0 && length(module.schema_registry) == 0 && length(module.budget) == 0
+    error_message = "What an emulator has not is not asked of it."
+  }
+}
+
+run "a_zip_that_is_not_the_listed_one" {
+  command = plan
+  variables {
+    packages_file  = run.setup.wrong_packages_file
+    schemas_folder = run.setup.schemas_folder
+  }
+  expect_failures = [aws_s3_object.package]
+}
+
+run "a_name_that_is_no_name" {
+  command = plan
+  variables {
+    environment    = "Test_1"
+    packages_file  = run.setup.packages_file
+    schemas_folder = run.setup.schemas_folder
+  }
+  expect_failures = [var.environment]
+}
