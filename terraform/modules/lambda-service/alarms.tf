@@ -62,7 +62,7 @@ locals {
     description = "Events reach ${local.service} more than 5 minutes after they happened."
     namespace   = "Collections"
     metric      = "ProjectionLag"
-    dimensions  = { service = local.service }
+    dimensions  = { environment = var.context.environment, service = local.service }
     statistic   = "Maximum"
     threshold   = 5 * 60 * 1000
     period_s    = 300

@@ -100,7 +100,7 @@ def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
 
 
 def _tables(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
-    for table, access in ref.function.tables.items():
+    for table, access in sorted(ref.function.tables.items()):
         arn = deployment.names.arn("dynamodb", f"table/{deployment.names.table(table)}")
         actions = sorted(action for item in access for action in TABLE_ACTIONS[item])
         resources = [arn, f"{arn}/index/*"] if ref.service.tables[table].indexes else [arn]

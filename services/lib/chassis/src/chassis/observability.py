@@ -73,6 +73,8 @@ def _line(log: Mapping[str, Any]) -> str:
 
 logger = Logger(service=_SERVICE, use_rfc3339=True, json_serializer=_line)
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Collections"), service=_SERVICE)
+# Two environments may share an account: what one measures must not set off the other's alarms.
+metrics.set_default_dimensions(environment=os.environ.get("ENVIRONMENT", "local"))
 
 
 def hash_tenant(tenant_id: str) -> str:
