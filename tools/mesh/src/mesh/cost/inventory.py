@@ -1,0 +1,134 @@
+"""What environments consist of, as far as the bill depends on it; kept in `terraform/cost-inventory.json`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from localmesh.paths import REPOSITORY
+from mesh.auditing.terraform import Resource, resources_of_plan
+from mesh.cost.errors import PlanUnreadableError
+
+INVENTORY_FILE: Final = REPOSITORY / "terraform" / "cost-inventory.json"
+# The environment whose bill is told row by row: the one with everything.
+DETAILED: Final = "prod"
+
+
+class DatabaseInstance(BaseModel):
+    """What of the database is billed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instance_class: str
+    storage_gb: int
+    public: bool
+    managed_secret: bool
+
+
+class Inventory(BaseModel):
+    """Resources by type; memory in MB and schedules of functions by `<service>.<function>`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    environment: str
+    resources: dict[str, int]
+    functions: dict[str, int]
+    schedules: dict[str, str]
+    alarm_metrics: int
+    user_pool_tier: str
+    database: DatabaseInstance | None
+
+
+Inventories = dict[str, Inventory]
+_INVENTORIES: Final = TypeAdapter(Inventories)
+
+
+def inventory_of_plan(plan: Mapping[str, Any]) -> Inventory:
+    """What a plan makes or leaves, from the document of `terraform show -json`. Raises PlanUnreadableError."""
+    try:
+        resources = resources_of_plan(plan)
+    except (KeyError, TypeError) as error:
+        raise PlanUnreadableError(f"this is no plan as `terraform show -json` tells it: no {error}") from error
+    buses = _of_type(resources, "aws_cloudwatch_event_bus")
+    if len(buses) != 1:
+        raise PlanUnreadableError(f"the plan makes {len(buses)} event buses, so it is not that of an environment")
+    prefix = f"{buses[0]['name']}-"
+    functions = {_key(prefix, each["function_name"]): int(each["memory_size"]) for each in _functions(resources)}
+    rules = _of_type(resources, "aws_cloudwatch_event_rule")
+    pools = _of_type(resources, "aws_cognito_user_pool")
+    return Inventory(
+        environment=prefix.split("-", 1)[1].rstrip("-"),
+        resources=dict(sorted(Counter(resource.type for resource in resources).items())),
+        functions=functions,
+        schedules={_key(prefix, rule["name"]): rule["schedule_expression"] for rule in rules if _is_schedule(rule)},
+        alarm_metrics=sum(_metrics(alarm) for alarm in _of_type(resources, "aws_cloudwatch_metric_alarm")),
+        user_pool_tier=str(pools[0]["user_pool_tier"] or "ESSENTIALS") if pools else "ESSENTIALS",
+        database=_database(_of_type(resources, "aws_db_instance")),
+    )
+
+
+def read_plan(file: Path) -> Inventory:
+    """The same, of a file. Raises PlanUnreadableError."""
+    try:
+        document = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise PlanUnreadableError(f"{file} cannot be read as JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise PlanUnreadableError(f"{file} holds no plan")
+    return inventory_of_plan(document)
+
+
+def load_inventories(file: Path = INVENTORY_FILE) -> Inventories:
+    """The committed ones, by environment. Raises PlanUnreadableError."""
+    try:
+        return _INVENTORIES.validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise PlanUnreadableError(f"{file} holds no inventories: {error}") from error
+
+
+def save_inventories(inventories: Inventories, file: Path = INVENTORY_FILE) -> None:
+    """Write them as they are committed."""
+    document = _INVENTORIES.dump_python(inventories)
+    file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _of_type(resources: list[Resource], kind: str) -> list[Resource]:
+    return [resource for resource in resources if resource.type == kind]
+
+
+def _functions(resources: list[Resource]) -> list[Resource]:
+    return _of_type(resources, "aws_lambda_function")
+
+
+def _key(prefix: str, name: str) -> str:
+    """`collections-dev-chat-http` -> `chat.http`; services have no dash in their names."""
+    return name.removeprefix(prefix).replace("-", ".", 1)
+
+
+def _is_schedule(rule: Resource) -> bool:
+    return bool(rule["schedule_expression"])
+
+
+def _metrics(alarm: Resource) -> int:
+    """Metrics that an alarm is billed for: each one that an expression reads, or its only one."""
+    queries = [query for query in alarm["metric_query"] or () if query.get("metric")]
+    return len(queries) or 1
+
+
+def _database(instances: list[Resource]) -> DatabaseInstance | None:
+    if not instances:
+        return None
+    instance = instances[0]
+    if len(instances) > 1 or instance["multi_az"] is True:
+        raise PlanUnreadableError("prices are for one database in one zone")
+    return DatabaseInstance(
+        instance_class=instance["instance_class"],
+        storage_gb=int(instance["allocated_storage"]),
+        public=bool(instance["publicly_accessible"]),
+        managed_secret=bool(instance["manage_master_user_password"]),
+    )

@@ -1,0 +1,18 @@
+"""The plan of an environment, made for the purpose of its bill."""
+
+from __future__ import annotations
+
+from localmesh.paths import REPOSITORY
+from mesh.cost.inventory import Inventory, inventory_of_plan
+from mesh.infra.preparing import prepare
+from mesh.infra.running import make_plan, teller, temporary_plan
+from mesh.infra.workspace import Workspace
+
+
+def plan(environment: str) -> Inventory:
+    """Plan as `mesh infra plan` does, and read the result. Raises mesh.infra's InfraError, PlanUnreadableError."""
+    workspace = Workspace(REPOSITORY, environment)
+    ready = prepare(workspace, teller(json_wanted=True), quiet=True)
+    with temporary_plan(workspace, "cost") as file:
+        _, told = make_plan(ready, file)
+    return inventory_of_plan(told)
