@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +21,7 @@ from localmesh.provision.context import Action, Context, in_parallel
 from manifests import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from manifests.platform import Database
 
@@ -41,12 +44,14 @@ def known_passwords(state: Path) -> dict[str, str]:
 
 def make_passwords(state: Path, roles: Iterable[str]) -> dict[str, str]:
     """The passwords of all roles in that state folder, after those that are missing were made."""
-    passwords = known_passwords(state)
-    missing = [role for role in roles if role not in passwords]
-    if missing:
-        passwords |= {role: secrets.token_urlsafe(24) for role in missing}
+    wanted, passwords = list(roles), known_passwords(state)
+    if all(role in passwords for role in wanted):
+        return passwords
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone_in(state):
+        passwords = known_passwords(state)
+        passwords |= {role: secrets.token_urlsafe(24) for role in wanted if role not in passwords}
         file = state / _PASSWORDS
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = file.with_suffix(".new")
         fresh.touch(mode=0o600)
         fresh.write_text(json.dumps(passwords, indent=2), encoding="utf-8")
@@ -98,6 +103,17 @@ def migration_folders(root: Path, service: Service) -> list[Path]:
     own = root / "services" / service.service / "migrations"
     shared = [root / _CHASSIS, *([root / _RETRIEVAL] if service.retrieval else [])]
     return [*shared, *([own] if own.is_dir() else [])]
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """While the block runs, no other that asks so is in the folder; the system forgets who dies there."""
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def _services(context: Context) -> Iterable[Service]:

@@ -13,6 +13,7 @@ from chassis.migrations import (
     MigrationSourceError,
     Standing,
     migrate,
+    migrate_connected,
     prepare_role,
     standing,
 )
@@ -135,8 +136,8 @@ def test_what_was_applied_before_a_failure_is_reported(service: tuple[str, str],
     name, dsn = service
     source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "SELECT 1/0", "0003_c": "SELECT 1"})
     reported: list[str] = []
-    with pytest.raises(MigrationFailedError, match="0002_b"):
-        migrate(dsn, name, [source], reported.append)
+    with psycopg.connect(dsn, autocommit=True) as connection, pytest.raises(MigrationFailedError, match="0002_b"):
+        migrate_connected(connection, name, [source], reported.append)
     assert reported == ["mine/0001_a.sql"]
 
 

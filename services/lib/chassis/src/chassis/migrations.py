@@ -76,34 +76,45 @@ def standing(
     )
 
 
-def migrate(
-    conninfo: str, schema: str, sources: Sequence[Path], report: Callable[[str], None] = lambda name: None
-) -> list[str]:
+def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:
     """Apply what is missing from the `*.sql` of each folder, in the order given; returns the names applied.
 
-    `report` hears of each name once it is recorded, also of those before one that fails. Two runs at once wait for each
-    other. Extensions are expected in `public`, which comes second in the search path.
+    Two runs at once wait for each other. Extensions are expected in `public`, which comes second in the search path.
     Raises the errors of this module, and psycopg's own when the server cannot be reached or refuses the role.
     """
-    migrations = [migration for folder in sources for migration in _read(folder)]
+    applied: list[str] = []
     with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
-        connection.execute("SET client_min_messages = warning")
-        connection.execute("SELECT pg_advisory_lock(hashtextextended('schema_migrations ' || %s, 0))", [schema])
-        applied = _applied(connection, schema)
-        missing: list[Migration] = []
-        for migration in migrations:
-            known = applied.get(migration.name)
-            if known is None:
-                missing.append(migration)
-            elif known != migration.sha256:
-                raise MigrationChangedError(
-                    f"{migration.name} was applied to schema {schema} and edited since: write a new file instead"
-                )
-        for migration in missing:
-            _apply(connection, schema, migration)
-            report(migration.name)
-        return [migration.name for migration in missing]
+        migrate_connected(connection, schema, sources, applied.append)
+    return applied
+
+
+def migrate_connected(
+    connection: psycopg.Connection[tuple[object, ...]],
+    schema: str,
+    sources: Sequence[Path],
+    report: Callable[[str], None],
+) -> None:
+    """As `migrate`, over a connection in autocommit mode that is good for nothing else: other runs wait for its end.
+
+    `report` hears of each name once it is recorded, also of those before one that fails.
+    """
+    migrations = [migration for folder in sources for migration in _read(folder)]
+    connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
+    connection.execute("SET client_min_messages = warning")
+    connection.execute("SELECT pg_advisory_lock(hashtextextended('schema_migrations ' || %s, 0))", [schema])
+    applied = _applied(connection, schema)
+    missing: list[Migration] = []
+    for migration in migrations:
+        known = applied.get(migration.name)
+        if known is None:
+            missing.append(migration)
+        elif known != migration.sha256:
+            raise MigrationChangedError(
+                f"{migration.name} was applied to schema {schema} and edited since: write a new file instead"
+            )
+    for migration in missing:
+        _apply(connection, schema, migration)
+        report(migration.name)
 
 
 def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, password: str | None) -> None:
