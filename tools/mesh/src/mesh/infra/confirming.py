@@ -1,0 +1,33 @@
+"""Asking before something changes."""
+
+from __future__ import annotations
+
+import typer
+
+from mesh.infra.errors import NotConfirmedError
+
+_UNCHANGED = "nothing was changed"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """A yes to go on; `yes` says it beforehand. Raises NotConfirmedError."""
+    if yes:
+        return
+    try:
+        said = typer.confirm(question)
+    except typer.Abort as error:
+        raise NotConfirmedError(f"not confirmed (without a terminal: --yes), {_UNCHANGED}") from error
+    if not said:
+        raise NotConfirmedError(f"not confirmed, {_UNCHANGED}")
+
+
+def confirm_name(why: str, name: str, *, given: str | None) -> None:
+    """The name must be typed, or be given beforehand. Raises NotConfirmedError."""
+    typed = given
+    if typed is None:
+        try:
+            typed = typer.prompt(f"{why} Type {name} to go on", default="", show_default=False)
+        except typer.Abort as error:
+            raise NotConfirmedError(f"not confirmed (without a terminal: --confirm {name}), {_UNCHANGED}") from error
+    if typed.strip() != name:
+        raise NotConfirmedError(f"{typed.strip() or 'nothing'!r} is not {name!r}, {_UNCHANGED}")

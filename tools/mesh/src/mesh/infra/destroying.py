@@ -1,0 +1,85 @@
+"""`destroy`: what Terraform made, and what only hangs around it."""
+
+from __future__ import annotations
+
+import typer
+
+from manifests import Names, load_manifests
+from mesh.environments import EnvironmentUnusableError, load_outputs
+from mesh.infra.confirming import confirm_name
+from mesh.infra.errors import ProtectedError
+from mesh.infra.identity import Identity
+from mesh.infra.leftovers import Leftovers, delete_leftovers, find_leftovers
+from mesh.infra.preparing import prepare
+from mesh.infra.running import console, make_plan, teller, temporary_plan
+from mesh.infra.showing import in_words, print_summary
+from mesh.infra.summary import protected
+from mesh.infra.workspace import Workspace
+
+
+def destroy(workspace: Workspace, *, name: str | None) -> None:
+    """Show what would go, ask for the environment's name, and leave nothing. Raises InfraError."""
+    environment = workspace.environment
+    ready = prepare(workspace, teller(), destroying=True)
+    groups = _log_groups(workspace, ready.identity)
+    with temporary_plan(workspace, "destroy") as file:
+        summary, told = make_plan(ready, file, destroy=True)
+        print_summary(console(), summary)
+        _refuse_protected(workspace, protected(told))
+        left = find_leftovers(ready.identity, environment, groups) if ready.identity else Leftovers()
+        _tell(left)
+        if not summary.differs and not left:
+            _forget(workspace)
+            typer.echo(f"{environment}: nothing is left to destroy")
+            return
+        confirm_name(f"All of {environment} will be destroyed, for good.", environment, given=name)
+        if summary.differs:
+            ready.terraform.apply(file)
+    if ready.identity:
+        # Again: what ran last has logged since, and the database may have left a snapshot.
+        left = find_leftovers(ready.identity, environment, groups)
+        delete_leftovers(ready.identity, left)
+    _forget(workspace)
+    typer.echo(f"{environment}: {in_words(summary)}, done")
+    _tell_what_stays(left)
+
+
+def _refuse_protected(workspace: Workspace, addresses: list[str]) -> None:
+    if not addresses:
+        return
+    raise ProtectedError(
+        f"protected from deletion: {', '.join(addresses)}. `TF_VAR_deletion_protection=false make infra-apply "
+        f"ENV={workspace.environment}` lifts that; then destroy again"
+    )
+
+
+def _tell(left: Leftovers) -> None:
+    for parameter in left.parameters:
+        typer.echo(f"destroy: parameter {parameter}")
+    for group in left.log_groups:
+        typer.echo(f"destroy: log group {group}")
+
+
+def _tell_what_stays(left: Leftovers) -> None:
+    for snapshot in left.snapshots:
+        typer.echo(
+            f"a snapshot of the database stays: `aws rds delete-db-snapshot --db-snapshot-identifier {snapshot}`"
+        )
+    typer.echo("the state bucket stays: `mesh infra bootstrap --destroy` after the account's last environment")
+
+
+def _log_groups(workspace: Workspace, identity: Identity | None) -> set[str]:
+    """Log groups of the functions, of today's manifests and of the environment as it was seen last."""
+    if identity is None:
+        return set()
+    names = Names(workspace.environment, identity.region, identity.account)
+    groups = {names.log_group(ref) for ref in load_manifests(workspace.root).functions}
+    try:
+        known = load_outputs(workspace.environment, workspace.outputs_folder)
+    except EnvironmentUnusableError:
+        return groups
+    return groups | {function.log_group for function in known.functions.values()}
+
+
+def _forget(workspace: Workspace) -> None:
+    (workspace.outputs_folder / f"{workspace.environment}.json").unlink(missing_ok=True)

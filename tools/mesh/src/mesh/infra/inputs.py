@@ -1,0 +1,122 @@
+"""What an environment's Terraform reads that is made here: the build's name, packages, contracts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from localmesh.config import MeshSettings
+from localmesh.provision.place import deployment_of
+from manifests import load_manifests
+from mesh.contracts.errors import GitError, RegistryError
+from mesh.contracts.export import export
+from mesh.contracts.git import Repository
+from mesh.infra.errors import PrerequisiteError
+from mesh.infra.workspace import Workspace
+
+Say = Callable[[str], None]
+
+
+def prepare_inputs(
+    workspace: Workspace, say: Say, *, package: bool = True, destroying: bool = False
+) -> dict[str, object]:
+    """Make what the environment declares variables for; the values of those variables. Without `package` packages are
+    taken as they are.
+
+    Raises PrerequisiteError.
+    """
+    declared = workspace.variables
+    values = {name: value for name, value in _mesh().items() if name in declared} if workspace.is_local else {}
+    if "build" in declared:
+        values["build"] = _build(workspace, say)
+    if "packages_file" in declared:
+        file = _empty_packages(workspace) if destroying else _packages(workspace, say, make=package)
+        values["packages_file"] = str(file)
+    if "schemas_folder" in declared:
+        values["schemas_folder"] = str(_contracts(workspace, say))
+    return values
+
+
+def _mesh() -> dict[str, object]:
+    """The mesh on this machine, as the local environment wants to know it."""
+    settings = MeshSettings()
+    return {
+        "region": settings.region,
+        "endpoint": settings.emulator_url,
+        "providers_url": settings.providers_url,
+        "real_providers": [provider.name for provider in settings.providers if provider.real],
+        "database": {"host": settings.host, "port": settings.postgres_port},
+    }
+
+
+def _build(workspace: Workspace, say: Say) -> dict[str, str]:
+    build = deployment_of(MeshSettings(), workspace.root).build
+    dirty = _is_dirty(workspace.root)
+    if dirty:
+        say("the working tree is not clean: what goes out is not what any commit says")
+    return {
+        "git_sha": build.git_sha + ("-dirty" if dirty else ""),
+        "git_tag": build.git_tag,
+        "git_branch": build.git_branch,
+        "timestamp": build.timestamp,
+    }
+
+
+def _is_dirty(root: Path) -> bool:
+    try:  # Terraform itself writes the lock file, on the first init
+        return Repository(root).is_dirty(".", ":(exclude,glob)**/.terraform.lock.hcl")
+    except GitError:
+        return False
+
+
+def _packages(workspace: Workspace, say: Say, *, make: bool) -> Path:
+    """`mesh package` knows by itself which packages are as they would be made."""
+    file = workspace.packages_file
+    if make:
+        say("packages: mesh package")
+        sys.stdout.flush()
+        done = subprocess.run(
+            [sys.executable, "-m", "mesh.cli", "package"], cwd=workspace.root, stdout=sys.stderr, check=False
+        )
+        if done.returncode:
+            raise PrerequisiteError("the functions' packages could not be made: `mesh package` failed, see above")
+    if not file.is_file():
+        raise PrerequisiteError(f"there is no {file}: `mesh package` makes it")
+    return file
+
+
+def _empty_packages(workspace: Workspace) -> Path:
+    """Terraform reads packages even when all that uses them goes."""
+    folder = workspace.build / "terraform"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    empty = folder / "empty.zip"
+    zipfile.ZipFile(empty, "w").close()
+    package = {
+        "file": str(empty),
+        "sha256": base64.b64encode(hashlib.sha256(empty.read_bytes()).digest()).decode("ascii"),
+        "size": empty.stat().st_size,
+    }
+    functions = load_manifests(workspace.root).functions
+    file = folder / "empty-packages.json"
+    file.write_text(json.dumps({f"{ref.service.service}.{ref.name}": package for ref in functions}), encoding="utf-8")
+    return file
+
+
+def _contracts(workspace: Workspace, say: Say) -> Path:
+    schemas = workspace.contracts / "eventbridge"
+    shutil.rmtree(schemas, ignore_errors=True)  # a contract that was renamed would be published under both names
+    try:
+        with redirect_stdout(sys.stderr):
+            export(workspace.root, workspace.contracts)
+    except RegistryError as error:
+        raise PrerequisiteError(f"the contracts could not be exported: {error}") from error
+    say(f"contracts: {schemas}")
+    return schemas

@@ -1,0 +1,81 @@
+"""Everything that must be there before Terraform is asked, each told in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from localmesh.config import MeshSettings
+from localmesh.processes import is_listening
+from mesh.infra.errors import MeshNotUpError
+from mesh.infra.identity import Identity, check_place, check_state_bucket, whoami
+from mesh.infra.inputs import Say, prepare_inputs
+from mesh.infra.terraform import Terraform, check_version
+from mesh.infra.workspace import Workspace, state_key
+
+_S3: Final = "s3"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Terraform with the environment's state open. `identity` is None for the local mesh, `inputs` are values of the
+    variables that are made here."""
+
+    workspace: Workspace
+    terraform: Terraform
+    identity: Identity | None
+    inputs: dict[str, object]
+
+
+def prepare(
+    workspace: Workspace,
+    say: Say,
+    *,
+    quiet: bool = False,
+    inputs: bool = True,
+    package: bool = True,
+    destroying: bool = False,
+) -> Ready:
+    """Check, make, open. `quiet` keeps Terraform off the terminal; `inputs` False: only what exists is read, nothing
+    is planned. Raises PrerequisiteError, TerraformFailedError."""
+    workspace.check()
+    say(f"terraform {check_version()}")
+    identity = None if workspace.is_local else _identity(workspace, say)
+    backend = _backend(workspace, identity, say)
+    values = prepare_inputs(workspace, say, package=package, destroying=destroying) if inputs else {}
+    variables = {}
+    if workspace.is_local:
+        _check_mesh(say)
+        workspace.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        variables["TF_DATA_DIR"] = str(workspace.state_folder / "data")
+    terraform = Terraform(workspace.folder, variables=variables, quiet=quiet)
+    terraform.init(backend)
+    return Ready(workspace, terraform, identity, values)
+
+
+def _identity(workspace: Workspace, say: Say) -> Identity:
+    identity = whoami(workspace.region)
+    say(str(identity))
+    check_place(workspace, identity)
+    return identity
+
+
+def _backend(workspace: Workspace, identity: Identity | None, say: Say) -> dict[str, str]:
+    """What the environment's backend block leaves open."""
+    if identity is None:
+        return {"path": str(workspace.state_folder / "terraform.tfstate")} if workspace.backend == "local" else {}
+    if workspace.backend != _S3:
+        return {}
+    bucket = check_state_bucket(identity)
+    key = state_key(workspace.environment)
+    say(f"state: s3://{bucket.name}/{key}")
+    return {"bucket": bucket.name, "key": key, "region": bucket.region, "use_lockfile": "true"}
+
+
+def _check_mesh(say: Say) -> None:
+    settings = MeshSettings()
+    if not is_listening(settings.host, settings.emulator_port):
+        raise MeshNotUpError(
+            f"the local mesh is not up: nothing listens at {settings.emulator_url}; `make up` starts it"
+        )
+    say(f"the emulator at {settings.emulator_url}")

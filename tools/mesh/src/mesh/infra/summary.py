@@ -1,0 +1,145 @@
+"""A plan in few words: how much of what, where, and what would be lost."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from mesh.infra.terraform import Json
+
+
+class Action(StrEnum):
+    """What happens to a resource."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    REPLACE = "replace"
+    DESTROY = "destroy"
+    MOVE = "move"  # another address, the same thing
+    FORGET = "forget"  # it stays, and Terraform no longer knows it
+
+
+_ACTIONS: Final[Mapping[tuple[str, ...], Action]] = {
+    ("create",): Action.CREATE,
+    ("update",): Action.CHANGE,
+    ("delete",): Action.DESTROY,
+    ("delete", "create"): Action.REPLACE,
+    ("create", "delete"): Action.REPLACE,
+    ("forget",): Action.FORGET,
+    ("create", "forget"): Action.REPLACE,
+}
+#: Resources that hold what cannot be made again, and what that is.
+STATEFUL: Final[Mapping[str, str]] = {
+    "aws_s3_bucket": "every object in it",
+    "aws_db_instance": "the database",
+    "aws_dynamodb_table": "every item in it",
+    "aws_cognito_user_pool": "every account of a person",
+    "aws_cloudwatch_event_archive": "archived events",
+}
+#: Type, attribute and value with which a resource refuses to be deleted.
+_PROTECTION: Final = (
+    ("aws_db_instance", "deletion_protection", True),
+    ("aws_dynamodb_table", "deletion_protection_enabled", True),
+    ("aws_cognito_user_pool", "deletion_protection", "ACTIVE"),
+    ("aws_s3_bucket", "force_destroy", False),  # unless it is empty, which no plan can tell
+)
+_STEP: Final = re.compile(r'module\.([^.\[]+)(?:\["?([^"\]]+)"?\])?')
+_WRAPPER: Final = "environment"  # the one module that environments call; its parts are what people know
+_ROOT: Final = "(environment)"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one resource; `because` names the attributes that force a replacement."""
+
+    address: str
+    type: str
+    part: str
+    action: Action
+    because: tuple[str, ...] = ()
+
+    @property
+    def loses(self) -> str | None:
+        """What is lost with it for good."""
+        return STATEFUL.get(self.type) if self.action in (Action.DESTROY, Action.REPLACE) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A plan. `differs`: is there anything to do? `outputs`: names of outputs that change. `drifted`: what somebody
+    changed past Terraform."""
+
+    differs: bool
+    changes: tuple[Change, ...]
+    outputs: tuple[str, ...]
+    drifted: tuple[str, ...]
+
+    @property
+    def losses(self) -> tuple[Change, ...]:
+        """Changes that lose data."""
+        return tuple(change for change in self.changes if change.loses)
+
+    @property
+    def counts(self) -> Counter[Action]:
+        """How many of each."""
+        return Counter(change.action for change in self.changes)
+
+    @property
+    def parts(self) -> dict[str, Counter[Action]]:
+        """The same for each service and each shared module, by name."""
+        parts: dict[str, Counter[Action]] = {}
+        for change in sorted(self.changes, key=lambda change: change.part):
+            parts.setdefault(change.part, Counter())[change.action] += 1
+        return parts
+
+
+def summarize(plan: Json, *, differs: bool) -> Summary:
+    """A plan as `terraform show -json` tells it, and as its exit code does."""
+    changes = (_change(resource) for resource in _managed(plan.get("resource_changes")))
+    outputs = plan.get("output_changes") or {}
+    return Summary(
+        differs=differs,
+        changes=tuple(change for change in changes if change),
+        outputs=tuple(sorted(name for name, change in outputs.items() if change["actions"] != ["no-op"])),
+        drifted=tuple(sorted(resource["address"] for resource in _managed(plan.get("resource_drift")))),
+    )
+
+
+def protected(plan: Json) -> list[str]:
+    """Addresses of what a plan would delete and what refuses that."""
+    return sorted(
+        resource["address"]
+        for resource in _managed(plan.get("resource_changes"))
+        if "delete" in resource["change"]["actions"]
+        and _refuses(resource["type"], resource["change"].get("before") or {})
+    )
+
+
+def part_of(address: str) -> str:
+    """The service or shared module that a resource belongs to."""
+    steps = [key or name for name, key in _STEP.findall(address)]
+    if steps[:1] == [_WRAPPER]:
+        steps = steps[1:]
+    return steps[0] if steps else _ROOT
+
+
+def _managed(resources: Iterable[Json] | None) -> list[Json]:
+    return [resource for resource in resources or () if resource["mode"] == "managed"]
+
+
+def _change(resource: Json) -> Change | None:
+    change = resource["change"]
+    moved = Action.MOVE if "previous_address" in resource else None
+    action = _ACTIONS.get(tuple(change["actions"]), moved)
+    if action is None:
+        return None
+    because = tuple(".".join(map(str, path)) for path in change.get("replace_paths") or ())
+    return Change(resource["address"], resource["type"], part_of(resource["address"]), action, because)
+
+
+def _refuses(kind: str, before: Mapping[str, Any]) -> bool:
+    return any(kind == type_ and before.get(attribute) == value for type_, attribute, value in _PROTECTION)

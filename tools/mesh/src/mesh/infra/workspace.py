@@ -1,0 +1,130 @@
+"""Where Terraform's files of an environment lie."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from localmesh.config import MeshSettings
+from mesh.environments import LOCAL
+from mesh.infra.errors import UnknownEnvironmentError
+
+PRODUCTION: Final = frozenset({"prod"})
+BOOTSTRAP: Final = "terraform/bootstrap"
+_ENVIRONMENTS: Final = "terraform/environments"
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_VARIABLE: Final = re.compile(r'^\s*variable\s+"([^"]+)"', re.MULTILINE)
+_REGION: Final = re.compile(r'^\s*region\s*=\s*"([^"]+)"', re.MULTILINE)
+_DEFAULT_REGION: Final = re.compile(r'^variable "region" \{[^}]*^\s*default\s*=\s*"([^"]+)"', re.MULTILINE)
+_BACKEND: Final = re.compile(r'^\s*backend\s+"([^"]+)"', re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """One environment of a repository."""
+
+    root: Path
+    environment: str
+
+    @property
+    def folder(self) -> Path:
+        """The environment's root module."""
+        return self.root / _ENVIRONMENTS / self.environment
+
+    @property
+    def is_local(self) -> bool:
+        """Is it the mesh on this machine?"""
+        return self.environment == LOCAL
+
+    @property
+    def is_production(self) -> bool:
+        """Must its name be typed before anything changes?"""
+        return self.environment in PRODUCTION
+
+    @property
+    def build(self) -> Path:
+        """What is made on the way: packages, contracts, plans."""
+        return self.root / "build"
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan that `plan` made last."""
+        return self.build / "terraform" / f"{self.environment}.tfplan"
+
+    @property
+    def packages_file(self) -> Path:
+        """What `mesh package` has built."""
+        return self.build / "packages" / "packages.json"
+
+    @property
+    def contracts(self) -> Path:
+        """Contracts as `mesh contracts export` writes them."""
+        return self.build / "contracts"
+
+    @property
+    def outputs_folder(self) -> Path:
+        """Outputs that other commands read."""
+        return self.root / ".environments"
+
+    @property
+    def state_folder(self) -> Path:
+        """Where a local environment keeps its state and Terraform's own files: beside the mesh's."""
+        return MeshSettings().state_dir / "terraform"
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """Names of the variables that the root module declares."""
+        return declared_variables(self.folder)
+
+    @property
+    def region(self) -> str | None:
+        """The region that Terraform will take, in the order in which it looks; None: no such variable."""
+        if "region" not in self.variables:
+            return None
+        texts = [file.read_text(encoding="utf-8") for file in self._values]
+        found = [match.group(1) for text in texts for match in _REGION.finditer(text)]
+        if found:
+            return found[-1]
+        default = _DEFAULT_REGION.search(_text(self.folder))
+        return os.environ.get("TF_VAR_region") or (default.group(1) if default else None)  # noqa: SIM112
+
+    @property
+    def _values(self) -> list[Path]:
+        """Files with values of variables; the later wins."""
+        named = self.folder / "terraform.tfvars"
+        return [*([named] if named.is_file() else []), *sorted(self.folder.glob("*.auto.tfvars"))]
+
+    @property
+    def backend(self) -> str | None:
+        """The kind of place where its state is kept; None: not said."""
+        found = _BACKEND.search(_text(self.folder))
+        return found.group(1) if found else None
+
+    def check(self) -> None:
+        """Raises UnknownEnvironmentError."""
+        if not _NAME.fullmatch(self.environment) or not any(self.folder.glob("*.tf")):
+            folders = (self.root / _ENVIRONMENTS).glob("*/*.tf")
+            known = ", ".join(sorted({file.parent.name for file in folders})) or "none"
+            raise UnknownEnvironmentError(f"there is no {_ENVIRONMENTS}/{self.environment} (known: {known})")
+
+
+def declared_variables(folder: Path) -> frozenset[str]:
+    """Names of the variables of a root module."""
+    return frozenset(_VARIABLE.findall(_text(folder)))
+
+
+def state_bucket(account: str) -> str:
+    """The bucket with the states of all environments of an account."""
+    return f"collections-terraform-state-{account}"
+
+
+def state_key(environment: str) -> str:
+    """Where an environment's state is in it."""
+    return f"{environment}/terraform.tfstate"
+
+
+def _text(folder: Path) -> str:
+    return "\n".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.tf")))

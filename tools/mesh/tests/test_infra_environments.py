@@ -1,0 +1,436 @@
+"""An environment from nothing to nothing: real Terraform, its state in a bucket of the AWS emulator.
+
+The environment is a tiny one, of what is built into Terraform, so that no provider has to be fetched.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from localmesh.emulator import Emulator
+from mesh.environments import load_outputs
+from mesh.infra import summary
+from mesh.infra.commands import app
+
+pytestmark = pytest.mark.integration
+
+ACCOUNT = "000000000000"
+BUCKET = f"collections-terraform-state-{ACCOUNT}"
+OUTPUTS: dict[str, Any] = {
+    "region": "us-east-1",
+    "account": ACCOUNT,
+    "api_url": "https://api.example.org",
+    "user_pool_id": "pool",
+    "client_id": "client",
+    "issuer": "https://issuer.example.org",
+    "event_bus": "bus",
+    "archive": "bus",
+    "images_bucket": "images",
+    "packages_bucket": "packages",
+    "tables": {"sessions": "collections-dev-sessions"},
+    "functions": {"shop.gone": {"name": "gone", "log_group": "/aws/lambda/collections-infra-shop-gone"}},
+    "database": {"host": "h", "port": 5432, "name": "c", "auth": "iam", "sslmode": "verify-full", "administrator": "a"},
+}
+MANIFEST = """\
+service: shop
+summary: Sells things.
+functions:
+  relay: {handler: shop.handler.relay, schedule: rate(1 minute)}
+"""
+PLATFORM = Path(__file__).parents[3] / "services/platform.yaml"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository with one environment."""
+
+    root: Path
+    environment: str
+    capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch
+
+    @property
+    def file(self) -> Path:
+        return self.root / "terraform/environments" / self.environment / "main.tf"
+
+    @property
+    def saved(self) -> Path:
+        return self.root / ".environments" / f"{self.environment}.json"
+
+    def write(self, *things: str, **more_outputs: Any) -> None:
+        """An environment that holds these things and has the outputs that every environment has."""
+        outputs = {"environment": self.environment, **OUTPUTS, **more_outputs}
+        text = ['terraform {\n  backend "s3" {\n    use_path_style = true\n  }\n}\n']
+        text += [f'resource "terraform_data" "{thing}" {{\n  input = "{thing}"\n}}\n' for thing in things]
+        text += [f'output "{name}" {{\n  value = {json.dumps(value)}\n}}\n' for name, value in outputs.items()]
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text("".join(text))
+
+    def run(self, *arguments: str, typed: io.StringIO | str = "", on: str | None = None) -> Ran:
+        """`mesh infra …` on the environment, with what somebody types."""
+        place = [] if arguments[0] == "bootstrap" else ["--env", on or self.environment]
+        self.monkeypatch.setattr(sys, "stdin", io.StringIO(typed) if isinstance(typed, str) else typed)
+        self.capfd.readouterr()
+        code = app([*arguments, *place, "--root", str(self.root)], standalone_mode=False)
+        out, err = self.capfd.readouterr()
+        return Ran(code or 0, out, err)
+
+    def done(self, *arguments: str, typed: str = "") -> str:
+        """The same, and it has worked; what it said."""
+        ran = self.run(*arguments, typed=typed)
+        assert ran.code == 0, ran
+        return ran.out
+
+    def failed(self, *arguments: str, typed: io.StringIO | str = "", code: int = 1) -> str:
+        """The same, and it has failed; its last line, which says why."""
+        ran = self.run(*arguments, typed=typed)
+        assert ran.code == code, ran
+        return ran.err.strip().splitlines()[-1]
+
+    def things(self) -> set[str]:
+        """What exists, as the state in the bucket says."""
+        try:
+            body = boto3.client("s3").get_object(Bucket=BUCKET, Key=f"{self.environment}/terraform.tfstate")["Body"]
+        except boto3.client("s3").exceptions.NoSuchKey:
+            return set()
+        return {resource["name"] for resource in json.loads(body.read())["resources"]}
+
+    def plans(self) -> set[str]:
+        return {path.name for path in self.root.glob("build/terraform/**/*.tfplan")}
+
+
+@pytest.fixture
+def state(aws_environment: None, emulator: Emulator) -> Iterator[str]:
+    """The state bucket of the account, with versions; gone afterwards, whoever emptied it."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    yield BUCKET
+    bucket = boto3.resource("s3").Bucket(BUCKET)
+    try:
+        bucket.object_versions.delete()
+        bucket.delete()
+    except s3.exceptions.NoSuchBucket:
+        return
+
+
+@pytest.fixture
+def make(
+    tmp_path: Path, aws_environment: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Project]:
+    """Makes a project with an environment of that name, which holds the thing `one`."""
+
+    def project(environment: str) -> Project:
+        (tmp_path / "services/shop").mkdir(parents=True)
+        (tmp_path / "services/shop/service.yaml").write_text(MANIFEST)
+        (tmp_path / "services/platform.yaml").write_text(PLATFORM.read_text())
+        made = Project(tmp_path, environment, capfd, monkeypatch)
+        made.write("one")
+        return made
+
+    return project
+
+
+@pytest.fixture
+def dev(make: Callable[[str], Project], state: str) -> Project:
+    """An environment like any other, not applied yet."""
+    return make("infra")
+
+
+@pytest.fixture
+def prod(make: Callable[[str], Project], state: str) -> Project:
+    """The one environment whose name must be typed."""
+    return make("prod")
+
+
+def test_from_nothing_to_nothing(dev: Project) -> None:
+    """The whole life of an environment, as its operator lives it."""
+    said = dev.done("plan")
+    assert f"AWS account {ACCOUNT} in us-east-1 as arn:aws:iam::{ACCOUNT}:root" in said
+    assert f"state: s3://{BUCKET}/infra/terraform.tfstate" in said
+    assert "terraform_data.one will be created" in said
+    assert dev.things() == set()
+    plan = dev.root / "build/terraform/infra.tfplan"
+    assert plan.stat().st_mode & 0o777 == 0o600
+    assert dev.run("diff").code == 4
+
+    said = dev.done("apply", typed="y\n")
+    assert "Change infra (1 create)?" in said
+    assert "infra: 1 create, done" in said
+    assert dev.things() == {"one"}
+    assert load_outputs("infra", dev.saved.parent).api_url == "https://api.example.org"
+    assert dev.plans() == {"infra.tfplan"}, "the applied plan and that of diff are gone"
+    assert dev.run("diff").code == 0
+
+    dev.write("one", "two")
+    different = dev.run("diff", "--json")
+    assert different.code == 4
+    assert json.loads(different.out)["counts"] == {"create": 1, "change": 0, "replace": 0, "destroy": 0}
+
+    assert "2 destroy" not in dev.failed("destroy", typed="dev\n")
+    assert dev.things() == {"one"}
+    said = dev.done("destroy", typed="infra\n")
+    assert "infra: 1 destroy, done" in said
+    assert dev.things() == set()
+    assert not dev.saved.exists()
+    assert "nothing is left to destroy" in dev.done("destroy")
+
+
+class Hesitating(io.StringIO):
+    """Somebody who answers when something else has happened."""
+
+    def __init__(self, answer: str, meanwhile: Callable[[], None]) -> None:
+        super().__init__(answer)
+        self._meanwhile = meanwhile
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
+        self._meanwhile()
+        return super().readline(-1 if size is None else size)
+
+
+def test_what_was_shown_is_what_is_applied(dev: Project) -> None:
+    """Between the plan and the yes somebody saves another file: it waits for the next plan."""
+    ran = dev.run("apply", typed=Hesitating("y\n", lambda: dev.write("other")))
+    assert ran.code == 0, ran
+    assert "terraform_data.one will be created" in ran.out
+    assert "other" in dev.file.read_text(), "the file did change before the answer"
+    assert dev.things() == {"one"}
+
+
+def test_a_plan_that_somebody_overtook_is_not_applied(dev: Project) -> None:
+    """Between the plan and the yes somebody else applies: the plan is stale, and what they did stays."""
+
+    def somebody_else() -> None:
+        dev.write("theirs")
+        dev.done("apply", "--yes")
+
+    ran = dev.run("apply", typed=Hesitating("y\n", somebody_else))
+    assert ran.code == 1
+    assert "Saved plan is stale" in ran.err
+    assert dev.things() == {"theirs"}
+
+
+@pytest.mark.parametrize(("typed", "why"), [("n\n", "not confirmed"), ("", "without a terminal: --yes")])
+def test_without_a_yes_nothing_changes(dev: Project, typed: str, why: str) -> None:
+    assert why in dev.failed("apply", typed=typed)
+    assert dev.things() == set()
+    assert not dev.saved.exists()
+    assert dev.plans() == set()
+
+
+def test_yes_can_be_said_beforehand(dev: Project) -> None:
+    dev.done("apply", "--yes")
+    assert dev.things() == {"one"}
+
+
+def test_an_apply_that_finds_nothing_to_do_saves_the_outputs(dev: Project) -> None:
+    dev.done("apply", "--yes")
+    dev.saved.unlink()
+    assert "infra: no differences" in dev.done("apply")
+    assert dev.saved.exists()
+
+
+def test_production_wants_its_name(prod: Project) -> None:
+    assert "without a terminal: --confirm prod" in prod.failed("apply", "--yes")
+    assert "'y' is not 'prod'" in prod.failed("apply", typed="y\n")
+    assert "'dev' is not 'prod'" in prod.failed("apply", "--confirm", "dev")
+    assert prod.things() == set()
+    prod.done("apply", "--confirm", "prod")
+    assert prod.things() == {"one"}
+    prod.write("one", "two")
+    prod.done("apply", typed="prod\n")
+    assert prod.things() == {"one", "two"}
+
+
+def test_losing_data_wants_the_name_too(dev: Project) -> None:
+    dev.done("apply", "--yes")
+    dev.write("two")
+    dev.monkeypatch.setitem(summary.STATEFUL, "terraform_data", "everything")
+    ran = dev.run("apply", "--yes")
+    assert ran.code == 1
+    assert "DATA LOSS: destroy: terraform_data.one: everything is lost" in ran.out
+    assert "--confirm infra" in ran.err
+    assert dev.things() == {"one"}
+    dev.done("apply", "--confirm", "infra")
+    assert dev.things() == {"two"}
+
+
+def test_destroy_has_no_yes(dev: Project) -> None:
+    dev.done("apply", "--yes")
+    with pytest.raises(Exception, match="No such option"):
+        dev.run("destroy", "--yes")
+    assert "without a terminal: --confirm infra" in dev.failed("destroy")
+    assert "'y' is not 'infra'" in dev.failed("destroy", typed="y\n")
+    assert dev.things() == {"one"}
+    dev.done("destroy", "--confirm", "infra")
+    assert dev.things() == set()
+
+
+def test_destroy_leaves_nothing_that_hangs_around(dev: Project) -> None:
+    """Secrets and log groups of this environment go; those of one whose name begins alike stay."""
+    ssm, logs = boto3.client("ssm"), boto3.client("logs")
+    ours = {f"/collections/infra/{name}" for name in ("anthropic-api-key", "database/shop")}
+    theirs = "/collections/infra-2/anthropic-api-key"
+    for name in (*ours, theirs):
+        ssm.put_parameter(Name=name, Value="a secret", Type="SecureString")
+    groups = {
+        "/aws/lambda/collections-infra-shop-relay",
+        "/aws/lambda/collections-infra-shop-gone",
+        "/aws/rds/instance/collections-infra/postgresql",
+    }
+    their_group = "/aws/lambda/collections-infra-2-shop-relay"
+    for group in (*groups, their_group):
+        logs.create_log_group(logGroupName=group)
+    dev.done("apply", "--yes")
+
+    ran = dev.run("destroy", typed="no\n")
+    assert ran.code == 1
+    assert all(f"parameter {name}" in ran.out for name in ours)
+    assert all(f"log group {group}" in ran.out for group in groups)
+    assert "a secret" not in ran.out + ran.err
+
+    assert theirs not in dev.done("destroy", "--confirm", "infra")
+    left = {
+        parameter["Name"]
+        for page in ssm.get_paginator("describe_parameters").paginate()
+        for parameter in page["Parameters"]
+    }
+    assert left & {*ours, theirs} == {theirs}
+    left = {
+        group["logGroupName"]
+        for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/collections-infra")["logGroups"]
+    }
+    assert left == {their_group}
+    assert not logs.describe_log_groups(logGroupNamePrefix="/aws/rds/instance/collections-infra/")["logGroups"]
+
+
+@pytest.mark.parametrize(
+    "command", [("plan",), ("apply", "--yes"), ("diff",), ("destroy", "--confirm", "infra"), ("outputs",)]
+)
+def test_another_account_is_refused(dev: Project, command: tuple[str, ...]) -> None:
+    dev.saved.parent.mkdir()
+    dev.saved.write_text(json.dumps({**OUTPUTS, "environment": "infra", "account": "123456789012"}))
+    said = dev.failed(*command)
+    assert f"infra is in account 123456789012, us-east-1, and this would go to account {ACCOUNT}, us-east-1" in said
+    assert not (dev.file.parent / ".terraform").exists()
+
+
+def test_without_a_state_bucket_its_target_is_named(make: Callable[[str], Project]) -> None:
+    said = make("infra").failed("plan")
+    assert f"there is no bucket {BUCKET} for Terraform's state: `make infra-bootstrap` makes it" in said
+
+
+def test_outputs_come_from_the_state(dev: Project) -> None:
+    assert "has no outputs: `make infra-apply ENV=infra`" in dev.failed("outputs")
+    dev.done("apply", "--yes")
+    dev.saved.unlink()
+    ran = dev.run("outputs", "--json")
+    assert json.loads(ran.out)["tables"] == OUTPUTS["tables"]
+    assert json.loads(dev.saved.read_text()) == json.loads(ran.out)
+    rows = dict(line.split() for line in dev.done("outputs").splitlines() if line.startswith(("api_", "tables")))
+    assert rows == {"api_url": "https://api.example.org", "tables.sessions": "collections-dev-sessions"}
+
+
+def test_sensitive_outputs_are_neither_saved_nor_shown(dev: Project) -> None:
+    with dev.file.open("a") as file:
+        file.write('output "password" {\n  value     = "hunter2"\n  sensitive = true\n}\n')
+    said = dev.done("apply", "--yes") + dev.done("outputs") + dev.done("outputs", "--json")
+    assert "hunter2" not in said + dev.saved.read_text()
+
+
+def test_outputs_of_another_environment_are_not_saved(dev: Project) -> None:
+    dev.write("one", environment="staging")
+    assert "has the outputs of 'staging': nothing is saved" in dev.failed("apply", "--yes")
+    assert not dev.saved.parent.exists()
+
+
+def test_a_plan_as_json_is_all_that_stdout_has(dev: Project) -> None:
+    ran = dev.run("plan", "--json")
+    told = json.loads(ran.out)
+    assert (told["environment"], told["account"], told["differs"]) == ("infra", ACCOUNT, True)
+    assert [(change["address"], change["action"]) for change in told["changes"]] == [("terraform_data.one", "create")]
+    assert "AWS account" in ran.err
+
+
+def test_terraforms_errors_are_told(dev: Project) -> None:
+    with dev.file.open("a") as file:
+        file.write('output "broken" {\n  value = terraform_data.nobody.id\n}\n')
+    assert "terraform plan failed: exit code 1, its own message is above" in dev.failed("plan")
+    assert "Reference to undeclared resource" in dev.failed("plan", "--json")
+
+
+def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
+    lock = {"ID": "1", "Operation": "apply", "Who": "somebody", "Created": "2026-01-01T00:00:00Z", "Path": "p"}
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="infra/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
+    ran = dev.run("apply", "--yes")
+    assert ran.code == 1
+    assert "somebody" in ran.err
+    assert dev.things() == set()
+
+
+BOOTSTRAP = """\
+variable "account" {
+  type = string
+}
+resource "terraform_data" "bucket" {
+  input = "collections-terraform-state-${var.account}"
+  provisioner "local-exec" {
+    command = "%s -c \\"import boto3; boto3.client('s3').create_bucket(Bucket='${self.input}')\\""
+  }
+}
+"""
+
+
+@pytest.fixture
+def account(make: Callable[[str], Project]) -> Iterator[Project]:
+    """An account without a state bucket."""
+    made = make("infra")
+    (made.root / "terraform/bootstrap").mkdir()
+    (made.root / "terraform/bootstrap/main.tf").write_text(BOOTSTRAP % sys.executable)
+    yield made
+    bucket = boto3.resource("s3").Bucket(BUCKET)
+    if bucket.creation_date:
+        bucket.object_versions.delete()
+        bucket.delete()
+
+
+def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> None:
+    assert "not confirmed" in account.failed("bootstrap", typed="n\n")
+    assert "is ready" in account.done("bootstrap", "--yes")
+    (account.root / "terraform/bootstrap/terraform.tfstate").unlink()  # another checkout
+    again = account.done("bootstrap")
+    assert "no differences" in again
+    assert "is ready" in again
+
+    account.done("apply", "--yes")
+    said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
+    account.done("destroy", "--confirm", "infra")
+    assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
+    assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
+    assert "nothing to destroy" in account.done("bootstrap", "--destroy")
+    assert "is ready" in account.done("bootstrap", "--yes"), "and it can be made again"
+
+
+def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, state: str) -> None:
+    assert "it is used as it is" in account.done("bootstrap")
+    account.done("apply", "--yes")
+    assert account.things() == {"one"}

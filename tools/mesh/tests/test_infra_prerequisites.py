@@ -1,0 +1,218 @@
+"""What is checked before Terraform is asked: one line each, and nothing is touched when one fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from localmesh.paths import REPOSITORY
+from mesh.infra.commands import app
+from mesh.infra.errors import PrerequisiteError
+from mesh.infra.inputs import prepare_inputs
+from mesh.infra.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No credentials, from nowhere."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with the environment dev, in which nothing is."""
+    folder = tmp_path / "repository/terraform/environments/dev"
+    folder.mkdir(parents=True)
+    (folder / "main.tf").write_text("")
+    return tmp_path / "repository"
+
+
+def terraform_of(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program on the path that is called terraform and says that it has that version."""
+    folder.mkdir()
+    program = folder / "terraform"
+    answer = json.dumps({"terraform_version": version})
+    program.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def run(root: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--root", str(root)])
+
+
+def failed(result: Result, exit_code: int = 1) -> str:
+    """What a command said that has failed, in one line."""
+    assert result.exit_code == exit_code, result.output
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    return result.stderr
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "diff", "destroy", "outputs"])
+def test_without_terraform_every_command_says_where_it_is(
+    command: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = failed(run(root, command, "--env", "dev"))
+    assert "terraform is not installed: version 1.11 or newer from https://" in said
+
+
+@pytest.mark.parametrize("version", ["1.10.5", "0.15.0", "1.9.99"])
+def test_an_old_terraform_is_refused(version: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terraform_of(tmp_path / "bin", version, monkeypatch)
+    assert f"terraform {version} is too old" in failed(run(root, "plan", "--env", "dev"))
+
+
+@pytest.mark.parametrize("version", ["1.11.0", "1.11.4", "1.12.0-beta2", "2.0.0"])
+def test_a_new_terraform_is_not(version: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terraform_of(tmp_path / "bin", version, monkeypatch)
+    assert "AWS credentials" in failed(run(root, "plan", "--env", "dev"))
+
+
+def test_without_credentials_nothing_happens(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terraform_of(tmp_path / "bin", "1.11.0", monkeypatch)
+    said = failed(run(root, "apply", "--env", "dev", "--yes"))
+    assert "no usable AWS credentials (Unable to locate credentials): `aws configure`" in said
+    assert not (root / "build").exists()
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../modules", "Dev", ""])
+def test_an_unknown_environment_is_told_with_those_that_are_known(name: str, root: Path) -> None:
+    said = failed(run(root, "plan", "--env", name))
+    assert f"there is no terraform/environments/{name} (known: dev)" in said
+
+
+def test_the_local_environment_wants_a_mesh(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terraform_of(tmp_path / "bin", "1.11.0", monkeypatch)
+    monkeypatch.setattr("mesh.infra.preparing.is_listening", lambda *_: False)
+    (root / "terraform/environments/local").mkdir()
+    (root / "terraform/environments/local/main.tf").write_text("")
+    assert "`make up` starts it" in failed(run(root, "plan", "--env", "local"), exit_code=3)
+
+
+def test_an_environment_is_needed(root: Path) -> None:
+    assert run(root, "plan").exit_code == 2
+
+
+def test_packages_are_made_before_a_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program that is run is Python with `-m mesh.cli package`."""
+    program = tmp_path / "python"
+    made = root / "build/packages"
+    program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/called\nmkdir -p {made}\necho "{{}}" >{made}/packages.json\n')
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program))
+    (root / "terraform/environments/dev/main.tf").write_text('variable "packages_file" {\n  type = string\n}\n')
+    workspace = Workspace(root, "dev")
+    assert prepare_inputs(workspace, lambda _: None) == {"packages_file": str(made / "packages.json")}
+    assert (tmp_path / "called").read_text() == "-m mesh.cli package\n"
+    (tmp_path / "called").unlink()
+    assert prepare_inputs(workspace, lambda _: None, package=False) == {"packages_file": str(made / "packages.json")}
+    assert not (tmp_path / "called").exists()
+
+
+def test_without_packages_there_is_no_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "terraform/environments/dev/main.tf").write_text('variable "packages_file" {\n  type = string\n}\n')
+    workspace = Workspace(root, "dev")
+    with pytest.raises(PrerequisiteError, match="`mesh package` makes it"):
+        prepare_inputs(workspace, lambda _: None, package=False)
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(PrerequisiteError, match="`mesh package` failed"):
+        prepare_inputs(workspace, lambda _: None)
+
+
+VALUES = 'region = "eu-west-1"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "variable", "region"),
+    [
+        ({}, None, "us-east-1"),
+        ({}, "eu-central-1", "eu-central-1"),
+        ({"terraform.tfvars": VALUES}, "eu-central-1", "eu-west-1"),
+        ({"terraform.tfvars": VALUES, "a.auto.tfvars": VALUES.replace("west", "north")}, None, "eu-north-1"),
+        ({"notes.tfvars": VALUES}, None, "us-east-1"),
+    ],
+)
+def test_the_region_is_the_one_that_terraform_takes(
+    files: dict[str, str], variable: str | None, region: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As of every environment that there is."""
+    monkeypatch.delenv("TF_VAR_region", raising=False)
+    if variable:
+        monkeypatch.setenv("TF_VAR_region", variable)
+    for number, source in enumerate(sorted(REPOSITORY.glob("terraform/environments/*/variables.tf"))):
+        folder = tmp_path / f"{number}/terraform/environments/dev"
+        folder.mkdir(parents=True)
+        for name, text in {**files, "variables.tf": source.read_text()}.items():
+            (folder / name).write_text(text)
+        assert Workspace(tmp_path / str(number), "dev").region == region
+
+
+def test_an_environment_without_a_region_has_none(root: Path) -> None:
+    assert Workspace(root, "dev").region is None
+
+
+def test_the_local_environment_is_told_where_the_mesh_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_EMULATOR_PORT", "4999")
+    for environment in ("local", "dev"):
+        folder = root / "terraform/environments" / environment
+        folder.mkdir(exist_ok=True)
+        (folder / "main.tf").write_text('variable "endpoint" {\n  type = string\n}\n')
+    assert prepare_inputs(Workspace(root, "local"), lambda _: None) == {"endpoint": "http://127.0.0.1:4999"}
+    assert prepare_inputs(Workspace(root, "dev"), lambda _: None) == {}
+
+
+def test_what_is_made_is_what_the_environments_declare() -> None:
+    """Whatever an environment leaves open is made here, or has a default."""
+    environments = [file.parent.name for file in REPOSITORY.glob("terraform/environments/*/main.tf")]
+    assert {"local", "dev", "staging", "prod"} <= set(environments)
+    for environment in environments:
+        workspace = Workspace(REPOSITORY, environment)
+        text = (workspace.folder / "variables.tf").read_text()
+        blocks = re.findall(r'^variable "([^"]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
+        needed = {name for name, body in blocks if not re.search(r"^  default\s*=", body, re.MULTILINE)}
+        assert needed <= {"build", "packages_file", "schemas_folder"}, environment
+        assert {"build", "packages_file", "schemas_folder"} <= workspace.variables
+        assert workspace.backend == ("local" if environment == "local" else "s3")
+
+
+def test_destroying_needs_no_packages(root: Path) -> None:
+    (root / "terraform/environments/dev/main.tf").write_text('variable "packages_file" {\n  type = string\n}\n')
+    for source in [*REPOSITORY.glob("services/*/*.*ml"), REPOSITORY / "services/platform.yaml"]:
+        copy = root / source.relative_to(REPOSITORY)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(source.read_text())
+    file = prepare_inputs(Workspace(root, "dev"), lambda _: None, destroying=True)["packages_file"]
+    packages = json.loads(Path(str(file)).read_text())
+    assert {"ingest.http", "imaging.events"} <= packages.keys()
+    assert all(Path(package["file"]).is_file() for package in packages.values())
+
+
+def test_only_what_an_environment_declares_is_made(root: Path) -> None:
+    assert prepare_inputs(Workspace(root, "dev"), lambda _: None) == {}
+    assert not (root / "build").exists()
+
+
+def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(Workspace, "contracts", property(lambda _: tmp_path / "contracts"))
+    monkeypatch.setattr(Workspace, "variables", property(lambda _: frozenset({"schemas_folder", "build"})))
+    stale = tmp_path / "contracts/eventbridge/collections.gone.never-was.v1.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("{}")
+    values = prepare_inputs(Workspace(REPOSITORY, "dev"), lambda _: None)
+    assert values["schemas_folder"] == str(stale.parent)
+    names = {path.name for path in stale.parent.iterdir()}
+    assert "collections.imaging.image-processed.v1.json" in names
+    assert stale.name not in names
+    build = values["build"]
+    assert isinstance(build, dict)
+    assert build.keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}
