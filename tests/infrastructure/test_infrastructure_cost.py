@@ -4,16 +4,16 @@
 """
 
 import os
+from typing import Any
 
 import pytest
 
-from mesh.auditing.terraform import Made
 from mesh.cost import inventory_of_plan, load_inventories, save_inventories
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod", "staging"])
-def test_the_inventory_is_that_of_the_plan(environment: str, made: Made) -> None:
-    found = inventory_of_plan(made.plan)
+def test_the_inventory_is_that_of_the_plan(environment: str, plan: dict[str, Any]) -> None:
+    found = inventory_of_plan(plan)
     if os.environ.get("UPDATE_SNAPSHOTS"):
         save_inventories({**load_inventories(), environment: found})
     assert load_inventories()[environment] == found, "UPDATE_SNAPSHOTS=1, then: mesh cost --write"

@@ -35,11 +35,13 @@ _EMPTY: Final = ("", "{}", None)
 
 @dataclass(frozen=True)
 class Authorities:
-    """Policies by what they belong to: `roles` by the name of the role; `functions` has the role of each function."""
+    """Policies by what they belong to: `roles` by the name of the role; `functions` has the role of each function,
+    `managed` the policies that can be given to people."""
 
     roles: Mapping[str, tuple[Policy, ...]]
     trust: Mapping[str, Policy]
     resources: tuple[Policy, ...]
+    managed: tuple[Policy, ...]
     functions: Mapping[str, str]
     account: str
 
@@ -81,6 +83,7 @@ def read_authorities(estate: Estate) -> Authorities:
             for resource in estate.of_type("aws_iam_role")
         },
         resources=tuple(_resource_policies(estate)),
+        managed=tuple(read_policy(policy["policy"], policy.address) for policy in managed.values()),
         functions={
             str(resource["function_name"]): _last(resource["role"])
             for resource in estate.of_type("aws_lambda_function")

@@ -29,7 +29,7 @@ class Wildcard:
 def wildcards_of(estate: Estate, authorities: Authorities) -> list[Wildcard]:
     """Every wildcard in every policy of an environment."""
     policies = [policy for of_role in authorities.roles.values() for policy in of_role]
-    return sorted(set(_wildcards(estate, [*policies, *authorities.resources])))
+    return sorted(set(_wildcards(estate, [*policies, *authorities.managed, *authorities.resources])))
 
 
 def _wildcards(estate: Estate, policies: Iterable[Policy]) -> Iterator[Wildcard]:
@@ -48,6 +48,7 @@ def placeless(estate: Estate, text: str) -> str:
         text = text.replace(function, "{function}")
     for table in sorted((table for service in estate.manifests.services.values() for table in service.tables), key=len):
         text = re.sub(rf"table/{re.escape(names.table(table))}\b", "table/{table}", text)
+    text = text.replace(f":parameter{names.parameter_prefix}/", ":parameter{parameters}/")
     text = text.replace(names.prefix, "{prefix}").replace(names.bus, "{bus}")
     return text.replace(names.account, "{account}").replace(names.region, "{region}")
 

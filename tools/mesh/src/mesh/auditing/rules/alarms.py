@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -9,6 +10,8 @@ from mesh.auditing.estate import Estate
 from mesh.auditing.rules.base import Faults, Rule
 from mesh.auditing.rules.queues import dead_letter_arns
 from mesh.auditing.terraform.resources import Resource
+
+_ALARMS: Final = ("aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm")
 
 
 def every_dead_letter_queue_has_an_alarm(estate: Estate) -> Faults:
@@ -55,11 +58,19 @@ def the_database_has_alarms(estate: Estate) -> Faults:
 def every_alarm_tells_the_topic(estate: Estate) -> Faults:
     """The one of the environment."""
     topics = {topic["arn"] for topic in estate.of_type("aws_sns_topic")}
-    for alarm in estate.of_type("aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm"):
+    for alarm in estate.of_type(*_ALARMS):
         if not topics & set(alarm["alarm_actions"] or ()):
             yield alarm.address, "tells nobody"
         if alarm["actions_enabled"] is False:
             yield alarm.address, "is silenced"
+
+
+def names_of_alarms_are_unique(estate: Estate) -> Faults:
+    """Two of the same name are one in AWS, and the second to be made wins."""
+    counts = Counter(alarm["alarm_name"] for alarm in estate.of_type(*_ALARMS))
+    for alarm in estate.of_type(*_ALARMS):
+        if counts[alarm["alarm_name"]] > 1:
+            yield alarm.address, f"shares the name {alarm['alarm_name']}"
 
 
 def there_is_one_topic(estate: Estate) -> Faults:
@@ -107,6 +118,7 @@ RULES: Final = tuple(
             every_function_has_alarms,
             the_database_has_alarms,
             every_alarm_tells_the_topic,
+            names_of_alarms_are_unique,
             there_is_one_topic,
             money_is_watched,
         ),

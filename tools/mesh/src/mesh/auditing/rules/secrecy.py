@@ -10,12 +10,12 @@ from mesh.auditing.estate import Estate
 from mesh.auditing.rules.base import Faults, Rule
 from mesh.auditing.terraform.resources import UNKNOWN, Resource
 
-_TELLING = re.compile(r"(^|_)(password|passwd|secret|secrets|token|tokens|private_key|secret_string|credential)(_|$)")
-# Attributes about secrets that are none: how long, how many, where, whether.
+_TELLING = re.compile(r"(^|_)(password|passwd|secret|secrets|token|private_key|credential|credentials)(_|$)")
+# Attributes about secrets that are none: how long they are valid, where they are, whether there is one.
 _ABOUT = re.compile(
-    r"_(arn|arns|id|name|enabled|validity|validities|units|policy|period|duration|minutes|days|length|revocation)$"
-    r"|^(manage_|generate_|enable_|token_validity|event_source_token|master_user_secret$|password_policy)"
+    r"_(arn|arns|id|name|enabled|status|validity|policy|period|minutes|days|length|revocation)$|^(manage|generate|enable)_"
 )
+_MEASURES = re.compile(r"^token_validity_units\[")
 
 
 def nothing_secret_is_stated(estate: Estate) -> Faults:
@@ -28,9 +28,25 @@ def nothing_secret_is_stated(estate: Estate) -> Faults:
 def secret_values(resource: Resource) -> Iterator[tuple[str, Any]]:
     """Attributes whose names tell of a secret, and that have a known value that is not empty."""
     for path, name, value in _leaves(resource.values, ""):
-        settled = value is not UNKNOWN and value not in (None, "", False, 0)
-        if settled and not isinstance(value, bool) and _TELLING.search(name) and not _ABOUT.search(name):
+        if value is UNKNOWN or value in (None, "", 0) or isinstance(value, bool) or _MEASURES.match(path):
+            continue
+        if _TELLING.search(name) and not _ABOUT.search(name) and not _is_none(resource, path):
             yield path, value
+
+
+def nothing_sensitive_has_a_value(estate: Estate) -> Faults:
+    """Whatever its name: the provider marks what it would not show."""
+    for resource in estate.resources:
+        for path, _, mark in _leaves(resource.sensitive, ""):
+            name = path.split(".")[0].split("[")[0]
+            if mark is True and resource[name] not in (None, "", [], {}) and not _is_none(resource, name):
+                yield resource.address, f"{path} has a value"
+
+
+def _is_none(resource: Resource, path: str) -> bool:
+    """Cognito makes a secret for clients that ask for one; ours is a program on a user's machine, and does not."""
+    is_client = resource.type == "aws_cognito_user_pool_client" and path == "client_secret"
+    return is_client and not resource["generate_secret"]
 
 
 def no_parameter_has_its_value_here(estate: Estate) -> Faults:
@@ -59,4 +75,14 @@ def _leaves(value: Any, path: str, name: str = "") -> Iterator[tuple[str, str, A
         yield path, name, value
 
 
-RULES: Final = tuple(map(Rule, (nothing_secret_is_stated, no_parameter_has_its_value_here, outputs_tell_no_secret)))
+RULES: Final = tuple(
+    map(
+        Rule,
+        (
+            nothing_secret_is_stated,
+            nothing_sensitive_has_a_value,
+            no_parameter_has_its_value_here,
+            outputs_tell_no_secret,
+        ),
+    )
+)

@@ -1,17 +1,22 @@
 """Runs Terraform on a copy of the checkout, and reads its plans and states."""
 
 from mesh.auditing.terraform.copying import copy_configuration, write_packages
-from mesh.auditing.terraform.finding import find_terraform
+from mesh.auditing.terraform.finding import find_terraform, has_own_providers
 from mesh.auditing.terraform.resources import UNKNOWN, Resource, resources_of_plan, resources_of_state
 from mesh.auditing.terraform.running import Terraform
 from mesh.auditing.terraform.summary import summarise
+from mesh.auditing.terraform.working import Checked, Works, environments_of
 
 __all__ = [
     "UNKNOWN",
+    "Checked",
     "Resource",
     "Terraform",
+    "Works",
     "copy_configuration",
+    "environments_of",
     "find_terraform",
+    "has_own_providers",
     "resources_of_plan",
     "resources_of_state",
     "summarise",

@@ -7,7 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ class Terraform:
     cache: Path | None = None
     plans: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def with_variables(self, variables: Mapping[str, str]) -> Terraform:
+        """The same with further environment variables."""
+        return replace(self, environment={**self.environment, **variables})
 
     def format_problems(self, folder: Path) -> list[str]:
         """Files below a folder that are not formatted as Terraform likes it."""

@@ -1,0 +1,130 @@
+"""Terraform and its providers, each configuration of this checkout worked through once, and what the environments are.
+
+Everything happens in a copy with credentials of nobody: nothing here can reach AWS.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from localmesh.paths import REPOSITORY
+from manifests import Manifests, load_manifests
+from mesh.auditing.access import Authorities, read_authorities
+from mesh.auditing.errors import TerraformUnusableError
+from mesh.auditing.estate import Estate
+from mesh.auditing.terraform import (
+    Terraform,
+    Works,
+    copy_configuration,
+    find_terraform,
+    has_own_providers,
+    write_packages,
+)
+from mesh.contracts.export import export
+
+# What a test waits for may have to wait for its turn, and providers may have to be fetched.
+_PATIENCE_S: Final = 900
+_CANARIES: Final = {
+    name: f"canary-{name.lower().replace('_', '-')}-0123456789"
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "VOYAGE_API_KEY", "TAVILY_API_KEY", "LANGSMITH_API_KEY")
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder may take long."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(_PATIENCE_S))
+
+
+@pytest.fixture(scope="session")
+def terraform() -> Terraform:
+    """Terraform with usable providers. Where that was arranged for, it has to work; elsewhere tests say why not."""
+    try:
+        return find_terraform()
+    except TerraformUnusableError as error:
+        arranged = has_own_providers() or "GITHUB_ACTIONS" in os.environ
+        if os.environ.get("CI") and arranged:
+            pytest.fail(f"Terraform shall be tested here and cannot be: {error}")
+        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
+
+
+@pytest.fixture(scope="session")
+def manifests() -> Manifests:
+    """All manifests of the repository."""
+    return load_manifests(REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def canaries() -> dict[str, str]:
+    """Keys of an operator, in the environment and in .env as they would be on a laptop: they shall turn up nowhere."""
+    return _CANARIES
+
+
+@pytest.fixture(scope="session")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of all Terraform and what it reads, where it may leave its files."""
+    folder = tmp_path_factory.mktemp("terraform") / "repository"
+    copy_configuration(REPOSITORY, folder)
+    keys = "".join(f"{name}={value}\n" for name, value in _CANARIES.items())
+    (folder / ".env").write_text(keys, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def works(
+    request: pytest.FixtureRequest,
+    terraform: Terraform,
+    copy: Path,
+    manifests: Manifests,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Works]:
+    """Works through what the chosen tests ask for, beginning now."""
+    built = tmp_path_factory.mktemp("built")
+    export(REPOSITORY, built / "contracts")
+    packages, schemas = write_packages(manifests, built), built / "contracts" / "eventbridge"
+    variables = {"packages_file": str(packages), "schemas_folder": str(schemas)}
+    works = Works(terraform.with_variables(_CANARIES), copy, variables)
+    applied = _asked_for(request.session, "estate", "environment") if terraform.plans else []
+    planned = _asked_for(request.session, "plan", "environment") if terraform.plans else []
+    works.begin(applied, planned, _asked_for(request.session, "works", "configuration"))
+    yield works
+    works.end()
+
+
+@pytest.fixture
+def plan(works: Works, environment: str) -> dict[str, Any]:
+    """The plan of the environment that a test is about."""
+    _needs_plans(works)
+    return dict(works.planned(environment))
+
+
+@pytest.fixture
+def estate(manifests: Manifests, works: Works, environment: str) -> Estate:
+    """The environment that a test is about, as it would be after an apply."""
+    _needs_plans(works)
+    return Estate.from_state(manifests, works.applied(environment))
+
+
+@pytest.fixture
+def authorities(estate: Estate) -> Authorities:
+    """Its policies."""
+    return read_authorities(estate)
+
+
+def _needs_plans(works: Works) -> None:
+    if not works.terraform.plans:
+        pytest.skip("NOT PLANNED: this AWS provider asks AWS who it is before it plans, and nobody has an account here")
+
+
+def _asked_for(session: pytest.Session, fixture: str, parameter: str) -> list[str]:
+    """The values that a parameter has in those tests of this run that need a fixture."""
+    found = [
+        item.callspec.params.get(parameter)
+        for item in session.items
+        if isinstance(item, pytest.Function) and fixture in item.fixturenames and hasattr(item, "callspec")
+    ]
+    return list(dict.fromkeys(value for value in found if isinstance(value, str)))
