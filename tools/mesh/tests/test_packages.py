@@ -1,12 +1,27 @@
 """What a Lambda package is made of, without any registry."""
 
+import marshal
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from mesh.packages import Dependencies, Target, add_own_code, compile_modules, find_python, size_of, trim, write_zip
+from mesh.packaging import (
+    Dependencies,
+    Target,
+    add_own_code,
+    compile_modules,
+    compiler,
+    find_python,
+    settle_records,
+    size_of,
+    trim,
+    write_zip,
+)
+from mesh.packaging.compiler import compiled
+from mesh.packaging.compiling import here
 
 
 @pytest.fixture
@@ -55,13 +70,62 @@ def test_own_code_is_copied_without_leftovers(tmp_path: Path) -> None:
 
 
 def test_compiled_modules_are_never_checked_against_their_sources(package: Path) -> None:
-    here = Target("any", f"{sys.version_info.major}.{sys.version_info.minor}")
-    compiled = compile_modules(package, here)
+    size = compile_modules(package, here())
     found = sorted(package.rglob("*.pyc"))
-    assert compiled.python == sys.executable
-    assert compiled.size == sum(file.stat().st_size for file in found) > 0
+    assert size == sum(file.stat().st_size for file in found) > 0
     # Flags of PEP 552: a hash instead of a time (1), and do not check it (no 2).
     assert {int.from_bytes(file.read_bytes()[4:8], "little") for file in found} == {1}
+
+
+def test_compiled_modules_are_imported_and_know_where_they_will_lie(package: Path) -> None:
+    (package / "template.py").write_text("{{ no python }}(")
+    compile_modules(package, here())
+    (package / "numpy/core.py").write_text("raise RuntimeError('compiled again')\n")
+    said = subprocess.run(
+        [sys.executable, "-IS", "-c", "import sys; sys.path.insert(0, sys.argv[1]); import numpy.core as m;"
+         "print(m.value, m.__loader__.get_code('numpy.core').co_filename)", str(package)],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said.split() == ["1", "/var/task/numpy/core.py"]
+    assert not (package / "__pycache__").exists()
+
+
+def test_a_compiled_module_is_the_code_of_its_source() -> None:
+    source = Path(__file__).read_bytes()
+    assert marshal.loads(compiled(source, "x.py")[16:]) == compile(source, "x.py", "exec", dont_inherit=True)
+
+
+def test_what_was_compiled_before_makes_no_difference(tmp_path: Path) -> None:
+    """The compiler alone shares equal constants by chance of what else lives in its process."""
+    script = (
+        "import sys, hashlib, random; sys.path.insert(0, sys.argv[1]); import compiler; from pathlib import Path;"
+        "files = sorted(Path(sys.argv[2]).rglob('*.py')); random.Random(int(sys.argv[3])).shuffle(files);"
+        "print(sorted((f.name, hashlib.sha256(compiler.compiled(f.read_bytes(), f.name)).hexdigest()) for f in files))"
+    )
+    folder = Path(compiler.__file__).parent
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script, str(folder), str(folder.parent), seed],
+            capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    ]  # fmt: skip
+    assert said[0] == said[1] != "[]"
+
+
+def test_records_list_what_is_there_and_no_program(tmp_path: Path) -> None:
+    folder = tmp_path / "package"
+    (folder / "some-1.dist-info").mkdir(parents=True)
+    (folder / "some.py").write_text("")
+    (folder / "a,b.py").write_text("")
+    record = folder / "some-1.dist-info" / "RECORD"
+    record.write_text(
+        'some.py,sha256=x,0\nbin/some,sha256=of-a-path,10\n"a,b.py",sha256=x,0\nsome-1.dist-info/RECORD,,\n'
+    )
+    (tmp_path / "cached").hardlink_to(record)
+    settle_records(folder)
+    assert record.read_text() == '"a,b.py",sha256=x,0\nsome-1.dist-info/RECORD,,\nsome.py,sha256=x,0\n'
+    assert "bin/some" in (tmp_path / "cached").read_text()
 
 
 def test_the_same_files_make_the_same_zip(package: Path, tmp_path: Path) -> None:
@@ -73,7 +137,7 @@ def test_the_same_files_make_the_same_zip(package: Path, tmp_path: Path) -> None
 
 
 def test_a_python_is_found_by_its_minor_version() -> None:
-    assert find_python(f"{sys.version_info.major}.{sys.version_info.minor}") == sys.executable
+    assert find_python(f"{sys.version_info.major}.{sys.version_info.minor}") == here()
     assert find_python("3.999") is None
 
 

@@ -1,0 +1,34 @@
+"""New code for the functions of one service, in minutes and without Terraform.
+
+What a deployment changes is a function's code, and the four variables that say which build it is; everything else is
+Terraform's. Terraform sets the same values when it is applied from the same commit, so it finds nothing to do.
+
+DeployError
+├── FunctionsMissingError   the manifest declares what the environment has not
+├── FunctionUnlikeError     a function there cannot run the package, or its variables cannot be read
+├── PackageTooLargeError    Lambda would not take it
+└── DeploymentFailedError   it began and did not end; the message says which functions run which code
+"""
+
+from mesh.deploying.errors import (
+    DeployError,
+    DeploymentFailedError,
+    FunctionsMissingError,
+    FunctionUnlikeError,
+    PackageTooLargeError,
+)
+from mesh.deploying.planning import Deployment, Step, plan_deployment
+from mesh.deploying.running import Result, deploy
+
+__all__ = [
+    "DeployError",
+    "Deployment",
+    "DeploymentFailedError",
+    "FunctionUnlikeError",
+    "FunctionsMissingError",
+    "PackageTooLargeError",
+    "Result",
+    "Step",
+    "deploy",
+    "plan_deployment",
+]

@@ -1,0 +1,171 @@
+"""Makes packages, several at a time, and leaves alone what would come out the same."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from localmesh.paths import REPOSITORY
+from mesh.packaging.compiling import Interpreter, compile_modules, require_compiled
+from mesh.packaging.contents import add_own_code, own_files, settle_records, size_of, trim
+from mesh.packaging.dependencies import Dependencies, dependencies_of, install
+from mesh.packaging.fingerprints import fingerprint_of
+from mesh.packaging.planning import PlannedPackage
+from mesh.packaging.target import LIMIT_BYTES, Target
+from mesh.packaging.zipping import write_zip
+
+_WORK: Final = ".work-"
+_AT_ONCE: Final = max(1, min(4, os.cpu_count() or 1))
+
+
+class Record(BaseModel):
+    """What lies beside a package: what it was made from, and what came out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fingerprint: str
+    sha256: str
+    size: int
+    unzipped: int
+    compiled_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPackage:
+    """A package on disk; `compiled_by` is the Python that compiled its modules, None when they are not compiled."""
+
+    planned: PlannedPackage
+    file: Path
+    sha256_hex: str
+    size: int
+    unzipped: int
+    compiled_by: str | None
+    is_new: bool
+    seconds: float
+
+    @property
+    def code_sha256(self) -> str:
+        """The hash as Lambda reports it: in base64."""
+        return base64.b64encode(bytes.fromhex(self.sha256_hex)).decode()
+
+    @property
+    def fits(self) -> bool:
+        """Whether Lambda takes it."""
+        return self.unzipped <= LIMIT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where and for what packages are made; the last two are who knows the dependencies and who installs them."""
+
+    output: Path
+    target: Target
+    python: Interpreter | None
+    root: Path = REPOSITORY
+    resolve: Callable[[str, Sequence[str], Path], Dependencies] = dependencies_of
+    install: Callable[[Dependencies, Path, Target], None] = install
+
+
+def build_packages(
+    workshop: Workshop, planned: Sequence[PlannedPackage], report: Callable[[str], None], *, force: bool = False
+) -> tuple[BuiltPackage, ...]:
+    """Make what is not there already as it would be made; `force` makes everything anew. Raises PackagingError."""
+
+    def build(package: PlannedPackage) -> BuiltPackage:
+        built = _build(workshop, package, force=force)
+        report(f"{package.name}: {f'built in {built.seconds:.1f} s' if built.is_new else 'unchanged'}")
+        return built
+
+    with alone(workshop.output), ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(build, planned))
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only one that makes packages in the folder; others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        for leftover in folder.glob(f"{_WORK}*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        yield
+    finally:
+        os.close(handle)
+
+
+def sha256_of(file: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _build(workshop: Workshop, package: PlannedPackage, *, force: bool) -> BuiltPackage:
+    begun = time.monotonic()
+    file = workshop.output / f"{package.name}.zip"
+    beside = file.with_suffix(".json")
+    dependencies = workshop.resolve(package.service, package.extras, workshop.root)
+    fingerprint = fingerprint_of(dependencies, workshop.target, workshop.python)
+    record = None if force else _standing(file, beside, fingerprint)
+    is_new = record is None
+    if record is None:
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=workshop.output) as folder:
+            record = _make(workshop, dependencies, Path(folder), fingerprint)
+            beside.unlink(missing_ok=True)  # never beside another package than its own
+            (Path(folder) / "package.zip").replace(file)
+            fresh = Path(folder) / "record.json"
+            fresh.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            fresh.replace(beside)
+    return BuiltPackage(
+        package,
+        file,
+        record.sha256,
+        record.size,
+        record.unzipped,
+        record.compiled_by,
+        is_new,
+        time.monotonic() - begun,
+    )
+
+
+def _standing(file: Path, beside: Path, fingerprint: str) -> Record | None:
+    """The record of a package that is as it would be made; None when it has to be made."""
+    try:
+        record = Record.model_validate_json(beside.read_bytes())
+        whole = record.fingerprint == fingerprint and sha256_of(file) == record.sha256
+    except (OSError, ValidationError):
+        return None
+    return record if whole else None
+
+
+def _make(workshop: Workshop, dependencies: Dependencies, folder: Path, fingerprint: str) -> Record:
+    contents = folder / "contents"
+    workshop.install(dependencies, contents, workshop.target)
+    trim(contents)
+    settle_records(contents)
+    add_own_code(dependencies, contents)
+    if workshop.python:
+        compile_modules(contents, workshop.python)
+        own = (contents / file.relative_to(source) for source in dependencies.own for file in own_files(source))
+        require_compiled((file for file in own if file.suffix == ".py"), workshop.python)
+    size = write_zip(contents, folder / "package.zip")
+    return Record(
+        fingerprint=fingerprint,
+        sha256=sha256_of(folder / "package.zip"),
+        size=size,
+        unzipped=size_of(contents),
+        compiled_by=workshop.python.version if workshop.python else None,
+    )
