@@ -1,4 +1,4 @@
 output "bucket" {
   description = "Name of the bucket."
-  value       = aws_s3_bucket.state.bucket
+  value       = module.state.name
 }

@@ -3,16 +3,6 @@ locals {
   # The major version of the local mesh; RDS picks the current minor one, and has pgvector 0.8 for it.
   engine_version = "18"
   logs           = ["iam-db-auth-error", "postgresql", "upgrade"]
-  parameters = {
-    "rds.force_ssl"                     = "1"
-    "rds.accepted_password_auth_method" = "scram"
-    "rds.allowed_extensions"            = join(",", sort(var.database.extensions))
-    "log_statement"                     = "ddl"
-    "log_min_duration_statement"        = "1000"
-    "log_lock_waits"                    = "1"
-    # Slow statements are logged without what users wrote.
-    "log_parameter_max_length" = "0"
-  }
 }
 
 resource "aws_db_parameter_group" "this" {
@@ -20,12 +10,40 @@ resource "aws_db_parameter_group" "this" {
   family      = "postgres${local.engine_version}"
   description = "TLS only, named extensions, logs without values"
 
-  dynamic "parameter" {
-    for_each = local.parameters
-    content {
-      name  = parameter.key
-      value = parameter.value
-    }
+  parameter {
+    name  = "rds.force_ssl"
+    value = "1"
+  }
+
+  parameter {
+    name  = "rds.accepted_password_auth_method"
+    value = "scram"
+  }
+
+  parameter {
+    name  = "rds.allowed_extensions"
+    value = join(",", sort(var.database.extensions))
+  }
+
+  parameter {
+    name  = "log_statement"
+    value = "ddl"
+  }
+
+  parameter {
+    name  = "log_min_duration_statement"
+    value = "1000"
+  }
+
+  parameter {
+    name  = "log_lock_waits"
+    value = "1"
+  }
+
+  # Slow statements are logged without what users wrote.
+  parameter {
+    name  = "log_parameter_max_length"
+    value = "0"
   }
 
   lifecycle {

@@ -4,7 +4,11 @@
 # is in this network, and nothing in it can reach out.
 
 data "aws_availability_zones" "this" {
-  state = "available"
+  #checkov:skip=CKV_AWS_394:Subnets stay where they were made, whatever zones come to this list or go from it
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
 }
 
 resource "aws_vpc" "this" {
@@ -36,6 +40,10 @@ resource "aws_subnet" "this" {
   availability_zone = data.aws_availability_zones.this.names[count.index]
 
   tags = { Name = "${local.name}-${count.index}" }
+
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_route_table" "this" {

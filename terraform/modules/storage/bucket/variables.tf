@@ -1,0 +1,27 @@
+variable "name" {
+  description = "Name of the bucket."
+  type        = string
+}
+
+variable "force_destroy" {
+  description = "Whether a destroy removes what is in it as well."
+  type        = bool
+  default     = false
+}
+
+variable "noncurrent_days" {
+  description = "Days for which old versions are kept."
+  type        = number
+}
+
+variable "noncurrent_versions" {
+  description = "Old versions of an object that are kept whatever their age; null: none."
+  type        = number
+  default     = null
+}
+
+variable "expire" {
+  description = "Objects below a prefix that go after so many days."
+  type        = list(object({ id = string, prefix = string, days = number }))
+  default     = []
+}
