@@ -14,11 +14,12 @@ import typer
 from mesh.run import guarded
 
 if TYPE_CHECKING:
+    from mesh.databases import Access
     from mesh.environments import Environment
 
 
 def verify(
-    env: Annotated[str, typer.Option("--env", help="Which environment: local, or one whose outputs are saved.")],
+    env: Annotated[str, typer.Option("--env", metavar="ENV", help="The environment: local, dev, staging, prod.")],
     only: Annotated[
         list[str] | None, typer.Option(help="This check and those it needs; may be given more than once.")
     ] = None,
@@ -36,7 +37,15 @@ def verify(
     guarded(lambda: run(open_environment(env), only or [], report, timeout, as_json=as_json))
 
 
-def run(environment: Environment, only: list[str], report: Path | None, timeout_s: float, *, as_json: bool) -> None:
+def run(
+    environment: Environment,
+    only: list[str],
+    report: Path | None,
+    timeout_s: float,
+    *,
+    as_json: bool,
+    access: Access | None = None,
+) -> None:
     """Verify, tell, and end with exit code 1 unless all is well."""
     from rich.console import Console
 
@@ -61,7 +70,9 @@ def run(environment: Environment, only: list[str], report: Path | None, timeout_
             if not as_json:
                 out.print(line(outcome), style=style(outcome))
 
-        verification = verify(environment, only=only, timeout_s=timeout_s, beginning=beginning, ended=ended)
+        verification = verify(
+            environment, access=access, only=only, timeout_s=timeout_s, beginning=beginning, ended=ended
+        )
     if report is not None:
         report.parent.mkdir(parents=True, exist_ok=True)
         report.write_text(markdown(verification), encoding="utf-8")

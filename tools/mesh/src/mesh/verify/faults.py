@@ -8,13 +8,17 @@ import httpx
 import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chassis.migrations import MigrationError
 from mesh.client import ApiError
+from mesh.databases import DatabaseUnusableError
 from mesh.verify.errors import CheckFailedError
 
-FAULTS: Final = (CheckFailedError, ApiError, BotoCoreError, ClientError, httpx.HTTPError, psycopg.Error, TimeoutError)
+# Their messages are sentences already.
+_TOLD: Final = (CheckFailedError, ClientError, DatabaseUnusableError, MigrationError)
+FAULTS: Final = (*_TOLD, ApiError, BotoCoreError, httpx.HTTPError, psycopg.Error, TimeoutError)
 
 
 def sentence(fault: Exception) -> str:
     """The fault in one line; those that say little by themselves with the name of their kind."""
     text = " ".join(str(fault).split()) or "no reason given"
-    return text if isinstance(fault, CheckFailedError | ClientError) else f"{type(fault).__name__}: {text}"
+    return text if isinstance(fault, _TOLD) else f"{type(fault).__name__}: {text}"

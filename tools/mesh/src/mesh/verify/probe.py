@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from manifests import Manifests
+from mesh.databases import Access
 from mesh.environments import Environment
 from mesh.verify.cleaning import Cleanup
 from mesh.verify.invoking import Functions
@@ -21,22 +22,26 @@ class SignedIn:
 
 @dataclass(slots=True)
 class Probe:
-    """The environment, what has been made in it, and how long to wait for what happens by itself.
+    """The environment, the way into its database, what has been made, and how long to wait for what happens by itself.
 
     `mark` is in the name of everything that is made. `user` is there once the check of the token has passed.
     """
 
     environment: Environment
     manifests: Manifests
+    access: Access
     timeout_s: float
     cleanup: Cleanup = field(default_factory=Cleanup)
     mark: str = field(default_factory=lambda: f"verify-{secrets.token_hex(6)}")
     user: SignedIn | None = None
-    functions: Functions = field(init=False)
+    _functions: Functions | None = None
 
-    def __post_init__(self) -> None:
-        """Make what the checks use."""
-        self.functions = Functions(self.environment)
+    @property
+    def functions(self) -> Functions:
+        """The functions, to be invoked by hand; not to be asked for by several threads at once."""
+        if self._functions is None:
+            self._functions = Functions(self.environment)
+        return self._functions
 
     def require_user(self) -> SignedIn:
         """The temporary user; whoever asks needs the check of the token."""

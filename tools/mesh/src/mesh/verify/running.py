@@ -10,6 +10,7 @@ from localmesh.paths import REPOSITORY
 from manifests import Manifests, load_manifests
 from mesh.contracts.errors import RegistryError
 from mesh.contracts.git import Repository
+from mesh.databases import Access, open_access
 from mesh.environments import Environment
 from mesh.verify.checks import CHECKS
 from mesh.verify.errors import UnknownCheckError
@@ -21,22 +22,35 @@ from mesh.verify.probe import Probe
 DEFAULT_TIMEOUT_S = 180.0
 
 
+def running_commit(probe: Probe) -> str:
+    """The commit that ingest was built from; `unknown` when it does not say."""
+    try:
+        answer = probe.functions.request("ingest.http", Request("GET", "/version"))
+    except FAULTS:
+        return "unknown"
+    return str(answer.body.get("git_sha") or "unknown")
+
+
 def verify(
     environment: Environment,
     *,
+    access: Access | None = None,
     only: Iterable[str] = (),
     timeout_s: float = DEFAULT_TIMEOUT_S,
     manifests: Manifests | None = None,
     checks: Sequence[Check] = CHECKS,
+    running_commit: Callable[[Probe], str] = running_commit,
     beginning: Callable[[Check], None] = lambda check: None,
     ended: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Verification:
     """Make the checks (`only` those named, with what they need) and remove what they made, whatever happens.
 
-    Raises UnknownCheckError before anything is done.
+    `access` is the way into the database, if not the environment's usual one; `beginning` and `ended` hear of each
+    check. Raises UnknownCheckError before anything is done.
     """
     chosen = choose(checks, only)
-    probe = Probe(environment, manifests or load_manifests(REPOSITORY), timeout_s)
+    manifests = manifests or load_manifests(REPOSITORY)
+    probe = Probe(environment, manifests, access or open_access(environment), timeout_s)
     started_at, begun = datetime.now(UTC), time.perf_counter()
     outcomes: dict[str, Outcome] = {}
     left_behind: tuple[str, ...] = ()
@@ -52,7 +66,7 @@ def verify(
         region=environment.region,
         account=environment.account,
         api_url=environment.api_url,
-        commit=_commit(probe),
+        commit=running_commit(probe),
         checkout=_checkout(),
         started_at=started_at,
         seconds=time.perf_counter() - begun,
@@ -88,15 +102,6 @@ def _make(check: Check, probe: Probe, outcomes: Mapping[str, Outcome]) -> Outcom
     except FAULTS as fault:
         verdict, detail = Verdict.FAILED, sentence(fault)
     return Outcome(check, verdict, time.perf_counter() - begun, detail)
-
-
-def _commit(probe: Probe) -> str:
-    """The commit that ingest was built from; `unknown` when it does not say."""
-    try:
-        answer = probe.functions.request("ingest.http", Request("GET", "/version"))
-    except FAULTS:
-        return "unknown"
-    return str(answer.body.get("git_sha") or "unknown")
 
 
 def _checkout() -> str:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 from botocore.exceptions import ClientError
 
-import chassis
 from manifests import Manifests
+from mesh.databases import make_plan
 from mesh.verify.errors import CheckFailedError
 from mesh.verify.probe import Probe
 from mesh.verify.waiting import until
-
-ROOT_CERTIFICATES: Final = Path(chassis.__file__).with_name("rds-ca.pem")
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,56 +33,31 @@ MEANINGS: Final[dict[str, Meaning]] = {
 
 
 def database(probe: Probe) -> str:
-    """Sign in, and look for what migrations and services take for granted."""
-    wanted = probe.manifests.platform.database.extensions
-    with _connect(probe) as connection:
+    """Sign in, look for what services take for granted, and whether every migration is applied."""
+    manifests, name = probe.manifests, probe.environment.database.name
+    services = [service for service in manifests.services.values() if service.database]
+    plan = make_plan(probe.access, manifests, services, name)
+    if plan.lacking:
+        raise CheckFailedError(f"the database lacks {', '.join(plan.lacking)}: `mesh db migrate` makes it")
+    for each in plan.services:
+        if each.standing.pending:
+            pending = ", ".join(each.standing.pending)
+            raise CheckFailedError(f"{each.service} lacks {pending}: `mesh db migrate` applies it")
+    with probe.access.administrator(name, changing=False) as connection:
         version = connection.info.parameter_status("server_version") or "of an unknown version"
         found = {row[0]: row[1] for row in connection.execute("SELECT extname, extversion FROM pg_extension")}
-        schemas = {row[0] for row in connection.execute("SELECT nspname FROM pg_namespace")}
         encrypted = connection.execute(
             "SELECT version FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid()"
         ).fetchone()
-    if missing := [name for name in wanted if name not in found]:
-        raise CheckFailedError(f"the database lacks the extension {', '.join(missing)}: `mesh db migrate` adds it")
-    services = {service.service for service in probe.manifests.services.values() if service.database}
-    if missing := sorted(services - schemas):
-        raise CheckFailedError(f"there is no schema of {', '.join(missing)}: `mesh db migrate` makes it")
     if probe.environment.database.sslmode != "disable" and encrypted is None:
         raise CheckFailedError("the connection is not encrypted")
-    return ", ".join(
-        [
-            f"PostgreSQL {version.partition(' ')[0]}",
-            *(f"{name} {found[name]}" for name in wanted),
-            f"schemas of {len(services)} services",
-            encrypted[0] if encrypted else "no TLS (this machine only)",
-        ]
-    )
-
-
-def _connect(probe: Probe) -> Connection:
-    """As the administrator with a token of this minute, or where roles have passwords as the first service's role."""
-    access, names = probe.environment.database, probe.environment.names
-    if access.auth == "iam":
-        user = access.administrator
-        password: str = probe.environment.client("rds").generate_db_auth_token(
-            DBHostname=access.host, Port=access.port, DBUsername=user, Region=probe.environment.region
-        )
-    else:
-        user = next(service.service for service in probe.manifests.services.values() if service.database)
-        name = names.database_password(user)
-        password = probe.environment.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
-    return psycopg.connect(
-        host=access.host,
-        port=access.port,
-        dbname=access.name,
-        user=user,
-        password=password,
-        sslmode=access.sslmode,
-        sslrootcert=str(ROOT_CERTIFICATES) if access.sslmode.startswith("verify") else None,
-        connect_timeout=10,
-        application_name="mesh-verify",
-        autocommit=True,
-    )
+    told = [
+        f"PostgreSQL {version.partition(' ')[0]}",
+        *(f"{extension} {found[extension]}" for extension in manifests.platform.database.extensions),
+        f"schemas of {len(services)} services up to date",
+        str(encrypted[0]) if encrypted else "no TLS (this machine only)",
+    ]
+    return ", ".join(told)
 
 
 def parameters(probe: Probe) -> str:
