@@ -1,0 +1,175 @@
+"""The sub-app `mesh user`. Commands import what they need when they run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="user",
+    help="People of an environment: make them, sign in as them, delete them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
+Env = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment: local, dev, staging, prod.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", metavar="FILE", help="Its first line is the password; -: standard input."),
+]
+
+
+@app.command()
+def create(
+    email: Email,
+    env: Env = "local",
+    password_file: PasswordFile = None,
+    generate: Annotated[bool, typer.Option("--generate", help="A password by chance, shown once.")] = False,
+    save_password: Annotated[
+        Path | None,
+        typer.Option("--save-password", metavar="FILE", help="A password by chance, into this file (mode 0600)."),
+    ] = None,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Content when the person is there already.")] = False,
+) -> None:
+    """Make a user who can sign in at once. Without an option the password is asked for."""
+    from mesh.run import guarded
+
+    if sum((password_file is not None, generate, save_password is not None)) > 1:
+        raise typer.BadParameter("say only one of --password-file, --generate and --save-password")
+    guarded(
+        lambda: _create(
+            email,
+            env,
+            password_file,
+            save_password,
+            by_chance=generate or save_password is not None,
+            if_missing=if_missing,
+        )
+    )
+
+
+@app.command()
+def token(
+    email: Email,
+    env: Env = "local",
+    password_file: PasswordFile = None,
+    id_token: Annotated[bool, typer.Option("--id-token", help="The identity token, not the access token.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Into this file (mode 0600), not to stdout.")
+    ] = None,
+) -> None:
+    """Sign in; the access token is what the API wants to see."""
+    from mesh.run import guarded
+
+    guarded(lambda: _token(email, env, password_file, output, identity=id_token))
+
+
+@app.command()
+def delete(
+    email: Email, env: Env = "local", yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False
+) -> None:
+    """Delete a user. Their pictures stay: delete those through the API first."""
+    from mesh.run import guarded
+
+    guarded(lambda: _delete(email, env, yes=yes))
+
+
+@app.command("list")
+def list_users(
+    env: Env = "local", as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
+) -> None:
+    """Everybody there is."""
+    from mesh.run import guarded
+
+    guarded(lambda: _list(env, as_json=as_json))
+
+
+def _create(
+    email: str, env: str, password_file: Path | None, save: Path | None, *, by_chance: bool, if_missing: bool
+) -> None:
+    from localmesh.paths import REPOSITORY
+    from manifests import load_manifests
+    from mesh.environments import open_environment
+    from mesh.private import write_private
+    from mesh.users import UserExistsError, UserPool, UserUnknownError, generate_password, read_password
+
+    pool = UserPool(open_environment(env))
+    try:
+        pool.find(email)  # before anybody is asked for a password
+    except UserUnknownError:
+        pass
+    else:
+        if not if_missing:
+            raise UserExistsError(f"{email} exists in {env} already; --if-missing is content with that")
+        typer.echo(f"{email} exists in {env} already; nothing was changed")
+        return
+    if by_chance:
+        password = generate_password(load_manifests(REPOSITORY).platform.identity.password)
+    else:
+        password = read_password(password_file, confirm=True)
+    if save is not None:  # before there is a user: a password that cannot be kept is of no use
+        write_private(save, password.get_secret_value() + "\n")
+    pool.create(email, password)
+    typer.echo(f"{email} can sign in to {env}")
+    if save is not None:
+        typer.echo(f"the password is in {save}")
+    elif by_chance:
+        typer.echo(f"password: {password.get_secret_value()}")
+
+
+def _token(email: str, env: str, password_file: Path | None, output: Path | None, *, identity: bool) -> None:
+    from mesh.environments import open_environment
+    from mesh.private import write_private
+    from mesh.users import UserPool, read_password
+
+    tokens = UserPool(open_environment(env)).sign_in(email, read_password(password_file))
+    given = (tokens.identity if identity else tokens.access).get_secret_value()
+    if output is None:
+        typer.echo(given)
+        return
+    write_private(output, given + "\n")
+    typer.echo(f"the token is in {output}", err=True)
+
+
+def _delete(email: str, env: str, *, yes: bool) -> None:
+    from mesh.environments import open_environment
+    from mesh.users import UserPool
+
+    pool = UserPool(open_environment(env))
+    found = pool.find(email)
+    typer.echo(f"the pictures of {email} (tenant {found.sub}) stay until they are deleted through the API")
+    if not yes and not typer.confirm(f"Delete {email} in {env}?"):
+        typer.echo("nothing was changed")
+        raise typer.Exit(1)
+    pool.delete(email)
+    typer.echo(f"{email} is deleted in {env}")
+
+
+def _list(env: str, *, as_json: bool) -> None:
+    from mesh.environments import open_environment
+    from mesh.listing import print_table
+    from mesh.users import UserPool
+
+    everybody = sorted(UserPool(open_environment(env)).users(), key=lambda user: user.email)
+    if as_json:
+        document = [
+            {
+                "email": user.email,
+                "sub": user.sub,
+                "status": user.status,
+                "enabled": user.enabled,
+                "created": user.created.isoformat(),
+            }
+            for user in everybody
+        ]
+        typer.echo(json.dumps(document, indent=2))
+        return
+    rows = [
+        (user.email, user.status, "yes" if user.enabled else "no", f"{user.created:%Y-%m-%d %H:%M}", user.sub)
+        for user in everybody
+    ]
+    print_table(("email", "status", "enabled", "created", "sub"), rows)

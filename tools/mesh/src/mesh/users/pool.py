@@ -1,0 +1,131 @@
+"""The user pool of an environment, as its administrator and as one who signs in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import SecretStr
+
+from mesh.environments import Environment
+from mesh.users.errors import PasswordRefusedError, SignInRefusedError, UserExistsError, UserUnknownError
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person; `sub` is the tenant that all of theirs is kept under."""
+
+    email: str
+    sub: str
+    status: str
+    enabled: bool
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a sign-in gives: the access token is for the API, the identity token says who somebody is."""
+
+    access: SecretStr
+    identity: SecretStr
+
+
+class UserPool:
+    """Raises botocore's own errors when AWS cannot be reached or refuses who asks."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._cognito = environment.client("cognito-idp")
+
+    def create(self, email: str, password: SecretStr) -> None:
+        """Make a user who can sign in at once; nobody gets a mail. Raises UserExistsError, PasswordRefusedError."""
+        person = {"UserPoolId": self._environment.user_pool_id, "Username": email}
+        secret = password.get_secret_value()
+        attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
+        try:
+            # Given as the temporary password too, so that one which the pool does not want leaves no user behind.
+            self._cognito.admin_create_user(
+                **person, UserAttributes=attributes, TemporaryPassword=secret, MessageAction="SUPPRESS"
+            )
+        except ClientError as error:
+            if _code(error) == "UsernameExistsException":
+                raise UserExistsError(f"{email} exists in {self._environment.environment} already") from None
+            raise _password_refused(error) from None
+        try:
+            self._cognito.admin_set_user_password(**person, Password=secret, Permanent=True)
+        except BaseException as error:
+            self._cognito.admin_delete_user(**person)  # who could not sign in, nor be made again
+            if isinstance(error, ClientError):
+                raise _password_refused(error) from None
+            raise
+
+    def delete(self, email: str) -> None:
+        """Forget a user; what they have uploaded stays. Raises UserUnknownError."""
+        try:
+            self._cognito.admin_delete_user(UserPoolId=self._environment.user_pool_id, Username=email)
+        except self._cognito.exceptions.UserNotFoundException:
+            raise self._unknown(email) from None
+
+    def find(self, email: str) -> User:
+        """One user. Raises UserUnknownError."""
+        try:
+            found = self._cognito.admin_get_user(UserPoolId=self._environment.user_pool_id, Username=email)
+        except self._cognito.exceptions.UserNotFoundException:
+            raise self._unknown(email) from None
+        return _user(found, found["UserAttributes"])
+
+    def users(self) -> Iterator[User]:
+        """Everybody."""
+        pages = self._cognito.get_paginator("list_users").paginate(UserPoolId=self._environment.user_pool_id)
+        for page in pages:
+            for found in page["Users"]:
+                yield _user(found, found["Attributes"])
+
+    def sign_in(self, email: str, password: SecretStr) -> Tokens:
+        """Tokens of a user. Raises SignInRefusedError."""
+        try:
+            answer = self._cognito.initiate_auth(
+                AuthFlow="USER_PASSWORD_AUTH",
+                ClientId=self._environment.client_id,
+                AuthParameters={"USERNAME": email, "PASSWORD": password.get_secret_value()},
+            )
+        except (
+            self._cognito.exceptions.NotAuthorizedException,
+            self._cognito.exceptions.UserNotFoundException,
+        ):
+            raise SignInRefusedError(
+                f"wrong password, or there is no {email} in {self._environment.environment}"
+            ) from None
+        if "AuthenticationResult" not in answer:
+            raise SignInRefusedError(f"{email} must do more to sign in: {answer.get('ChallengeName', 'unknown')}")
+        given = answer["AuthenticationResult"]
+        return Tokens(SecretStr(given["AccessToken"]), SecretStr(given["IdToken"]))
+
+    def _unknown(self, email: str) -> UserUnknownError:
+        return UserUnknownError(f"there is no {email} in {self._environment.environment}")
+
+
+def _user(found: dict[str, Any], attributes: list[dict[str, str]]) -> User:
+    named = {each["Name"]: each["Value"] for each in attributes}
+    return User(
+        email=named.get("email", found["Username"]),
+        sub=named.get("sub", found["Username"]),
+        status=found["UserStatus"],
+        enabled=found["Enabled"],
+        created=found["UserCreateDate"],
+    )
+
+
+def _password_refused(error: ClientError) -> Exception:
+    """The pool's own words about a password it does not want; any other error as it is."""
+    if _code(error) != "InvalidPasswordException":
+        return error
+    said = str(error.response.get("Error", {}).get("Message", ""))
+    return PasswordRefusedError(said or "the pool does not take this password")
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
