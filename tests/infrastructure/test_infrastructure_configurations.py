@@ -1,8 +1,5 @@
 """Every configuration is formatted, valid, and passes its own tests."""
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,12 +43,3 @@ def test_every_module_has_tests_of_its_own() -> None:
 def test_a_configuration_has_the_files_where_one_looks_for_them(configuration: str) -> None:
     present = {file.name for file in (REPOSITORY / configuration).glob("*.tf")}
     assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf"} - present == set()
-
-
-def test_the_linter_finds_nothing(copy: Path) -> None:
-    tflint = shutil.which("tflint")
-    if tflint is None:
-        pytest.skip("NOT LINTED: there is no tflint here; https://github.com/terraform-linters/tflint installs it")
-    run = subprocess.run([tflint, "--recursive", "--no-color"], cwd=copy, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert os.environ.get("TFLINT_LOG") is None, "its log would be taken for findings"

@@ -15,6 +15,14 @@ class TerraformFailedError(AuditError):
     """A Terraform command failed; the message is what it said."""
 
 
+class LinterUnusableError(AuditError):
+    """The linter cannot be installed here; the message says why."""
+
+
+class LinterFailedError(AuditError):
+    """The linter itself failed; the message is what it said."""
+
+
 class PolicyNotUnderstoodError(AuditError):
     """A policy says something that the evaluator does not know."""
 

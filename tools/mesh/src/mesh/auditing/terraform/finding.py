@@ -81,6 +81,6 @@ def _registry_answers() -> None:
             return
     except OSError as error:
         raise TerraformUnusableError(
-            f"Terraform's providers are not to be had: {_CONFIGURATION} names no file that exists, and the registry"
+            f"Terraform's providers are not to be had: {_CONFIGURATION} names no file with a mirror, and the registry"
             f" cannot be reached ({getattr(error, 'reason', error)})"
         ) from error

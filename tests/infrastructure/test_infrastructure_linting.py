@@ -1,0 +1,72 @@
+"""Linters of infrastructure find nothing that nobody gave a reason for, where it stands."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from localmesh.paths import REPOSITORY
+from mesh.auditing.errors import LinterUnusableError
+from mesh.auditing.linting import Linted, Remark, install_checkov, lint
+from mesh.auditing.terraform import copy_configuration
+
+REQUIREMENTS = Path(__file__).parent / "checkov" / "requirements.txt"
+# Words that are fewer say that somebody wanted to be rid of a finding.
+_A_REASON = 25
+_PLANTED = "planted"
+_PUBLIC_BUCKET = """
+resource "aws_s3_bucket" "open" {
+  bucket = "open"
+}
+
+resource "aws_s3_bucket_acl" "open" {
+  bucket = aws_s3_bucket.open.id
+  acl    = "public-read"
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def linted(tmp_path_factory: pytest.TempPathFactory) -> Linted:
+    """All of the configuration, read once."""
+    try:
+        program = install_checkov(REQUIREMENTS, REPOSITORY / ".tools")
+    except LinterUnusableError as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(f"NOT CHECKED BY CHECKOV: {error}")
+    folder = tmp_path_factory.mktemp("linted") / "repository"
+    copy_configuration(REPOSITORY, folder)
+    (folder / _PLANTED).mkdir()
+    (folder / _PLANTED / "main.tf").write_text(_PUBLIC_BUCKET, encoding="utf-8")
+    return lint(program, folder)
+
+
+def test_checkov_finds_nothing(linted: Linted) -> None:
+    assert [str(remark) for remark in linted.failed if not _is_planted(remark)] == []
+    assert linted.unread == ()
+    assert linted.passed > 200, "it has hardly read anything"
+
+
+def test_every_exception_has_a_reason(linted: Linted) -> None:
+    assert [str(remark) for remark in linted.excused if len(remark.reason) < _A_REASON] == []
+    assert linted.excused, "exceptions are not recognised any more"
+
+
+def test_a_public_bucket_would_be_found(linted: Linted) -> None:
+    """Else a clean report would mean nothing."""
+    assert "CKV_AWS_20" in {remark.check for remark in linted.failed if _is_planted(remark)}
+
+
+def test_tflint_finds_nothing(copy: Path) -> None:
+    tflint = shutil.which("tflint")
+    if tflint is None:
+        pytest.skip("NOT LINTED: there is no tflint here; https://github.com/terraform-linters/tflint installs it")
+    run = subprocess.run([tflint, "--recursive", "--no-color"], cwd=copy, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def _is_planted(remark: Remark) -> bool:
+    return remark.place.startswith(f"{_PLANTED}/")
