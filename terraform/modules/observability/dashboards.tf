@@ -20,12 +20,12 @@ locals {
     {
       title   = "How far behind projections are (ms, p95)"
       stat    = "p95"
-      metrics = [for service in local.projecting : ["Collections", "ProjectionLag", "service", service, { label = service }]]
+      metrics = [for service in local.projecting : ["Collections", "ProjectionLag", "environment", var.environment, "service", service, { label = service }]]
     },
     {
       title   = "Events handled"
       stat    = "Sum"
-      metrics = [for service in local.projecting : ["Collections", "EventsHandled", "service", service, { label = service }]]
+      metrics = [for service in local.projecting : ["Collections", "EventsHandled", "environment", var.environment, "service", service, { label = service }]]
     },
     {
       title   = "Messages waiting"
@@ -115,12 +115,12 @@ locals {
       {
         title   = "Events"
         stat    = "Sum"
-        metrics = [for metric in ["EventsHandled", "EventsSkipped", "EventsRetried", "EventsDeadLettered"] : ["Collections", metric, "service", name]]
+        metrics = [for metric in ["EventsHandled", "EventsSkipped", "EventsRetried", "EventsDeadLettered"] : ["Collections", metric, "environment", var.environment, "service", name]]
       },
       {
         title   = "Behind (ms, p95)"
         stat    = "p95"
-        metrics = [["Collections", "ProjectionLag", "service", name]]
+        metrics = [["Collections", "ProjectionLag", "environment", var.environment, "service", name]]
       },
     ] if contains(local.projecting, name)]),
   ) }

@@ -78,6 +78,13 @@ run "dashboards_show_what_there_is" {
     error_message = "Queues are shown where there are some."
   }
   assert {
+    condition = anytrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.service["search"].dashboard_body).widgets :
+      try(widget.properties.metrics == [["Collections", "ProjectionLag", "environment", "test", "service", "search"]], false)
+    ])
+    error_message = "What services measure is shown of this environment alone."
+  }
+  assert {
     condition = length(distinct([
       for widget in jsondecode(aws_cloudwatch_dashboard.pipeline.dashboard_body).widgets : "${widget.x} ${widget.y}"
     ])) == length(jsondecode(aws_cloudwatch_dashboard.pipeline.dashboard_body).widgets)
