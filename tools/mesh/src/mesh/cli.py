@@ -1,4 +1,4 @@
-"""The command line `mesh`: what an operator does with a local mesh.
+"""The command line `mesh`: what an operator does with a local mesh, and with environments in AWS.
 
 Commands import what they need when they run, so that `mesh --help` answers at once. Exit codes: 0 done, 1 failed
 (one line on stderr says why), 2 wrong usage, 3 the mesh is not up, 130 interrupted.
@@ -12,17 +12,23 @@ import typer
 
 from mesh.bench.cli import app as bench
 from mesh.contracts.commands import app as contracts
+from mesh.cost.commands import cost
+from mesh.databases.commands import app as databases
+from mesh.deploying.commands import deploy
+from mesh.infra.commands import app as infra
+from mesh.packaging.commands import package
+from mesh.parameters.commands import app as parameters
+from mesh.users.commands import app as users
+from mesh.verify.commands import verify
 
 app = typer.Typer(
     name="mesh",
-    help="Run and look after a local Collections mesh.",
+    help="Run and look after a Collections mesh: the local one, or an environment in AWS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(contracts)
-app.add_typer(bench, name="bench")
 
 
 @app.command()
@@ -73,7 +79,12 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 
 @app.command()
 def logs(
-    source: Annotated[str, typer.Argument(metavar="SERVICE", help="A service, or: postgres, emulator, providers.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SERVICE", help="A service; in the local mesh also: postgres, emulator, providers.")
+    ],
+    env: Annotated[
+        str, typer.Option("--env", help="Which environment: local, or one whose outputs are saved.")
+    ] = "local",
     function: Annotated[str | None, typer.Option(help="Only this function, e.g. events.")] = None,
     since: Annotated[str, typer.Option(help="How far back, e.g. 30s, 10m, 2h.")] = "10m",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
@@ -83,7 +94,17 @@ def logs(
     from mesh.logs import show
     from mesh.run import guarded
 
-    guarded(lambda: show(source, function=function, since=since, follow=follow, as_json=as_json))
+    guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
+
+
+for command in (package, deploy, verify, cost):
+    app.command()(command)
+app.add_typer(contracts)
+app.add_typer(bench, name="bench")
+app.add_typer(infra, name="infra")
+app.add_typer(databases, name="db")
+app.add_typer(parameters, name="secrets")
+app.add_typer(users, name="user")
 
 
 def main() -> None:
