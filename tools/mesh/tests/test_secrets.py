@@ -18,6 +18,7 @@ from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
 from mesh.environments import DatabaseAccess, Environment
 from mesh.parameters import DotenvError, ParameterRefusedError, ParameterStore, commands, read_dotenv, update_dotenv
+from mesh.private import PrivateFileError
 
 OLD, NEW, OTHER = (f"sk-{word}-{secrets.token_hex(8)}" for word in ("old", "new", "other"))
 
@@ -240,7 +241,8 @@ def test_a_file_that_is_being_written_is_private_and_leaves_no_other(
         raise OSError("full")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(PrivateFileError, match="full") as failed:
         update_dotenv(tmp_path / ".env", {"A": SecretStr(NEW)})
+    assert NEW not in str(failed.value)
     assert modes == [0o600]
     assert list(tmp_path.iterdir()) == []

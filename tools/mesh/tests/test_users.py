@@ -147,6 +147,8 @@ def test_a_generated_password_is_shown_once_or_saved(desk: Desk) -> None:
     assert file.read_text().strip() not in saved.output
     assert file.stat().st_mode & 0o777 == 0o600
     desk.run("token", "c@example.com", "--password-file", str(file))
+    assert "exists already" in desk.run("create", ADA, "--save-password", str(file), exit_code=1).stderr
+    assert "cannot be written" in desk.run("create", ADA, "--save-password", str(file / "d"), exit_code=1).stderr
     assert desk.emails() == ["b@example.com", "c@example.com"]
 
 
@@ -163,6 +165,9 @@ def test_a_password_that_the_pool_does_not_want_leaves_nobody_behind(
     with pytest.raises(ZeroDivisionError):
         pool.create(ADA, generate_password(POLICY))
     assert desk.emails() == []
+    monkeypatch.setattr("mesh.users.UserPool", lambda _: pool)
+    desk.run("create", ADA, "--save-password", str(desk.folder / "password"), exit_code=1)
+    assert list(desk.folder.iterdir()) == []
 
 
 @pytest.mark.integration

@@ -1,14 +1,27 @@
-"""Files for their owner's eyes alone."""
+"""Files for their owner's eyes alone.
+
+PrivateFileError    the file cannot be written
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from localmesh.errors import LocalMeshError
+
+
+class PrivateFileError(LocalMeshError):
+    """The file cannot be written; what was there stays."""
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write or replace a file, whole or not at all, with mode 0600 from its first byte on; a link stays a link."""
+    """Write or replace a file, whole or not at all, with mode 0600 from its first byte on; a link stays a link.
+
+    Raises PrivateFileError.
+    """
     target = path.resolve()
     fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
@@ -17,5 +30,8 @@ def write_private(path: Path, text: str) -> None:
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(target)
+    except OSError as error:
+        raise PrivateFileError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):  # usually it has become the target
+            fresh.unlink()

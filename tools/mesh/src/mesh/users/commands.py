@@ -95,7 +95,14 @@ def _create(
     from manifests import load_manifests
     from mesh.environments import open_environment
     from mesh.private import write_private
-    from mesh.users import UserExistsError, UserPool, UserUnknownError, generate_password, read_password
+    from mesh.users import (
+        PasswordRefusedError,
+        UserExistsError,
+        UserPool,
+        UserUnknownError,
+        generate_password,
+        read_password,
+    )
 
     pool = UserPool(open_environment(env))
     try:
@@ -112,8 +119,15 @@ def _create(
     else:
         password = read_password(password_file, confirm=True)
     if save is not None:  # before there is a user: a password that cannot be kept is of no use
+        if save.exists():
+            raise PasswordRefusedError(f"{save} exists already and is left as it is")
         write_private(save, password.get_secret_value() + "\n")
-    pool.create(email, password)
+    try:
+        pool.create(email, password)
+    except BaseException:
+        if save is not None:
+            save.unlink()
+        raise
     typer.echo(f"{email} can sign in to {env}")
     if save is not None:
         typer.echo(f"the password is in {save}")
