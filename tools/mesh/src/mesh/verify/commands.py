@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def verify(
     env: Annotated[str, typer.Option("--env", metavar="ENV", help="The environment: local, dev, staging, prod.")],
     only: Annotated[
-        list[str] | None, typer.Option(help="This check and those it needs; may be given more than once.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="This check and those it needs; once or more."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="Also write a Markdown report.", dir_okay=False)
@@ -33,7 +34,13 @@ def verify(
 ) -> None:
     """Check an environment from its database to a picture that is uploaded, found and deleted again."""
     from mesh.environments import open_environment
+    from mesh.verify import CHECKS, UnknownCheckError
+    from mesh.verify.running import choose
 
+    try:
+        choose(CHECKS, only or [])
+    except UnknownCheckError as error:
+        raise typer.BadParameter(str(error), param_hint="--only") from error
     guarded(lambda: run(open_environment(env), only or [], report, timeout, as_json=as_json))
 
 
@@ -49,16 +56,10 @@ def run(
     """Verify, tell, and end with exit code 1 unless all is well."""
     from rich.console import Console
 
-    from mesh.verify.checks import CHECKS
-    from mesh.verify.errors import UnknownCheckError
     from mesh.verify.model import Check, Outcome
     from mesh.verify.report import document, line, markdown, style, verdict
-    from mesh.verify.running import choose, verify
+    from mesh.verify.running import verify
 
-    try:
-        choose(CHECKS, only)
-    except UnknownCheckError as error:
-        raise typer.BadParameter(str(error), param_hint="--only") from error
     out = Console(highlight=False, markup=False, soft_wrap=True)
     with Console(stderr=True, highlight=False, markup=False).status("verifying") as status:
 
