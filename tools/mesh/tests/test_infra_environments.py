@@ -266,7 +266,7 @@ def test_losing_data_wants_the_name_too(dev: Project) -> None:
     dev.monkeypatch.setitem(summary.STATEFUL, "terraform_data", "everything")
     ran = dev.run("apply", "--yes")
     assert ran.code == 1
-    assert "DATA LOSS: destroy: terraform_data.one: everything is lost" in ran.out
+    assert "DATA LOSS: destroy: terraform_data.one: everything" in ran.out
     assert "--confirm infra" in ran.err
     assert dev.things() == {"one"}
     dev.done("apply", "--confirm", "infra")
@@ -384,6 +384,22 @@ def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
     assert ran.code == 1
     assert "somebody" in ran.err
     assert dev.things() == set()
+
+
+def test_the_local_environment_keeps_its_state_beside_the_mesh(
+    make: Callable[[str], Project], emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It asks nobody for credentials, and other commands need no outputs of it."""
+    monkeypatch.setenv("MESH_EMULATOR_PORT", emulator.url.rpartition(":")[2])
+    monkeypatch.setenv("MESH_STATE_DIR", str(tmp_path / "mesh"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    local = make("local")
+    local.file.write_text(local.file.read_text().replace('"s3"', '"local"').replace("use_path_style = true", ""))
+    assert f"the emulator at {emulator.url}" in local.done("apply", "--yes")
+    assert (tmp_path / "mesh/terraform/terraform.tfstate").is_file()
+    assert [path.name for path in local.file.parent.iterdir()] == ["main.tf"]
+    assert not local.saved.exists()
+    assert "local: 1 destroy, done" in local.done("destroy", "--confirm", "local")
 
 
 BOOTSTRAP = """\

@@ -216,3 +216,11 @@ def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.
     build = values["build"]
     assert isinstance(build, dict)
     assert build.keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}
+
+
+def test_an_override_says_where_the_state_is(root: Path) -> None:
+    folder = root / "terraform/environments/dev"
+    (folder / "main.tf").write_text('terraform {\n  backend "s3" {\n  }\n}\n')
+    assert Workspace(root, "dev").backend == "s3"
+    (folder / "a_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    assert Workspace(root, "dev").backend == "local"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from mesh.infra.running import flat
 from mesh.infra.showing import as_json, in_words, print_summary
 from mesh.infra.summary import STATEFUL, Action, Summary, part_of, protected, summarize
 from mesh.infra.terraform import _reason
@@ -63,6 +64,8 @@ def test_a_move_is_a_change_although_the_resource_stays() -> None:
         ('module.environment.module.imaging.module.service.aws_sqs_queue.this["events"]', "imaging"),
         ("module.environment.module.bus.aws_cloudwatch_event_bus.this", "bus"),
         ('module.environment.module.service["chat"].aws_lambda_function.this["http"]', "chat"),
+        ("module.environment.module.database[0].aws_db_instance.this", "database"),
+        ('module.environment.module.budget["monthly"].aws_budgets_budget.this', "budget"),
         ("module.environment.aws_sns_topic.alarms", "(environment)"),
         ("module.storage.aws_s3_bucket.images", "storage"),
         ("aws_sns_topic.alarms", "(environment)"),
@@ -122,6 +125,31 @@ def test_outputs_and_drift_are_told() -> None:
     assert "aws_sqs_queue.q09" in text
     assert "aws_sqs_queue.q10" not in text
     assert "2 more" in text
+
+
+def test_where_everything_goes_only_losses_are_listed() -> None:
+    out = StringIO()
+    summary = summary_of(resource("aws_sqs_queue.a", "delete"), resource("aws_db_instance.b", "delete"))
+    print_summary(Console(file=out, width=200), summary, everything_goes=True)
+    assert "aws_sqs_queue.a" in printed(summary)
+    assert "aws_sqs_queue.a" not in out.getvalue()
+    assert "DATA LOSS: destroy: aws_db_instance.b: the database" in out.getvalue()
+
+
+def test_outputs_are_flat_for_people() -> None:
+    values = {
+        "database": {"host": "h", "resource_id": None},
+        "functions": {"chat.http": {"name": "collections-dev-chat-http", "log_group": "g", "queue_url": None}},
+        "alarms": ["a", "b", "c", "d"],
+        "mails": ["a", "b"],
+    }
+    assert dict(flat(values)) == {
+        "database.host": "h",
+        "database.resource_id": "",
+        "functions.chat.http": "collections-dev-chat-http",
+        "alarms": "4 (--json shows them)",
+        "mails": "a, b",
+    }
 
 
 def test_nothing_to_do_is_said() -> None:

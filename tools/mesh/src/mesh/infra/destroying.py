@@ -14,6 +14,7 @@ from mesh.infra.preparing import prepare
 from mesh.infra.running import console, make_plan, teller, temporary_plan
 from mesh.infra.showing import in_words, print_summary
 from mesh.infra.summary import protected
+from mesh.infra.terraform import Json
 from mesh.infra.workspace import Workspace
 
 
@@ -24,10 +25,10 @@ def destroy(workspace: Workspace, *, name: str | None) -> None:
     groups = _log_groups(workspace, ready.identity)
     with temporary_plan(workspace, "destroy") as file:
         summary, told = make_plan(ready, file, destroy=True)
-        print_summary(console(), summary)
+        print_summary(console(), summary, everything_goes=True)
         _refuse_protected(workspace, protected(told))
         left = find_leftovers(ready.identity, environment, groups) if ready.identity else Leftovers()
-        _tell(left)
+        _tell(left, _log_groups_of(told))
         if not summary.differs and not left:
             _forget(workspace)
             typer.echo(f"{environment}: nothing is left to destroy")
@@ -41,7 +42,8 @@ def destroy(workspace: Workspace, *, name: str | None) -> None:
         delete_leftovers(ready.identity, left)
     _forget(workspace)
     typer.echo(f"{environment}: {in_words(summary)}, done")
-    _tell_what_stays(left)
+    if ready.identity:
+        _tell_what_stays(left)
 
 
 def _refuse_protected(workspace: Workspace, addresses: list[str]) -> None:
@@ -53,11 +55,20 @@ def _refuse_protected(workspace: Workspace, addresses: list[str]) -> None:
     )
 
 
-def _tell(left: Leftovers) -> None:
+def _log_groups_of(plan: Json) -> set[str]:
+    """Log groups that Terraform knows."""
+    changes = (
+        item["change"] for item in plan.get("resource_changes", ()) if item["type"] == "aws_cloudwatch_log_group"
+    )
+    return {change["before"]["name"] for change in changes if change.get("before")}
+
+
+def _tell(left: Leftovers, known: set[str]) -> None:
     for parameter in left.parameters:
         typer.echo(f"destroy: parameter {parameter}")
     for group in left.log_groups:
-        typer.echo(f"destroy: log group {group}")
+        if group not in known:
+            typer.echo(f"destroy: log group {group}")
 
 
 def _tell_what_stays(left: Leftovers) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -114,7 +115,7 @@ def _contracts(workspace: Workspace, say: Say) -> Path:
     schemas = workspace.contracts / "eventbridge"
     shutil.rmtree(schemas, ignore_errors=True)  # a contract that was renamed would be published under both names
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(io.StringIO()):
             export(workspace.root, workspace.contracts)
     except RegistryError as error:
         raise PrerequisiteError(f"the contracts could not be exported: {error}") from error

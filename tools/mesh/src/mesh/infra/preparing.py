@@ -40,14 +40,16 @@ def prepare(
     is planned. Raises PrerequisiteError, TerraformFailedError."""
     workspace.check()
     say(f"terraform {check_version()}")
-    identity = None if workspace.is_local else _identity(workspace, say)
-    backend = _backend(workspace, identity, say)
-    values = prepare_inputs(workspace, say, package=package, destroying=destroying) if inputs else {}
-    variables = {}
+    variables: dict[str, str] = {}
     if workspace.is_local:
+        identity = None
         _check_mesh(say)
         workspace.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         variables["TF_DATA_DIR"] = str(workspace.state_folder / "data")
+    else:
+        identity = _identity(workspace, say)
+    backend = _backend(workspace, identity, say)
+    values = prepare_inputs(workspace, say, package=package, destroying=destroying) if inputs else {}
     terraform = Terraform(workspace.folder, variables=variables, quiet=quiet)
     terraform.init(backend)
     return Ready(workspace, terraform, identity, values)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from mesh.environments import OutputsMalformedError, save_outputs
 from mesh.infra.confirming import confirm, confirm_name
@@ -24,6 +23,7 @@ from mesh.infra.terraform import Json
 from mesh.infra.workspace import Workspace
 
 DIFFERENT: Final = 4
+_SHORT: Final = 3
 
 
 def plan(workspace: Workspace, *, package: bool, json_wanted: bool) -> None:
@@ -68,14 +68,24 @@ def outputs(workspace: Workspace, *, json_wanted: bool) -> None:
     if json_wanted:
         typer.echo(json.dumps(values, indent=2, sort_keys=True))
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in sorted(values.items()):
-        rows = sorted(value.items()) if isinstance(value, dict) else [("", value)]
-        for key, inner in rows:
-            table.add_row(f"{name}.{key}" if key else name, inner if isinstance(inner, str) else json.dumps(inner))
-    console().print(table)
+    rows = list(flat(values))
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        typer.echo(f"{name.ljust(width)}  {text}")
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Name and text of every value, for people: of what has a name the name, of long lists the length."""
+    for key, value in sorted(values.items()):
+        name = f"{prefix}{key}"
+        if isinstance(value, dict) and "log_group" not in value:
+            yield from flat(value, f"{name}.")
+        elif isinstance(value, dict):
+            yield name, str(value.get("name"))
+        elif isinstance(value, list):
+            yield name, ", ".join(map(str, value)) if len(value) <= _SHORT else f"{len(value)} (--json shows them)"
+        else:
+            yield name, "" if value is None else str(value)
 
 
 def make_plan(ready: Ready, file: Path, *, destroy: bool = False) -> tuple[Summary, Json]:

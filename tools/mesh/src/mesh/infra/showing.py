@@ -15,17 +15,18 @@ _ALWAYS = frozenset({Action.CREATE, Action.CHANGE, Action.REPLACE, Action.DESTRO
 _FIRST = 10  # more of the same kind are counted, not listed
 
 
-def print_summary(console: Console, summary: Summary) -> None:
-    """Counts for each part, then everything that somebody should look at before saying yes."""
+def print_summary(console: Console, summary: Summary, *, everything_goes: bool = False) -> None:
+    """Counts for each part, then everything that somebody should look at before saying yes. What is destroyed without
+    a loss is not listed where everything goes."""
     if not summary.differs:
         console.print("no differences")
     if summary.changes:
         console.print(_table(summary))
     for change in summary.changes:
-        if change.action in _STYLES and not change.loses:
+        if change.action in _STYLES and not change.loses and not everything_goes:
             console.print(_line(change), style=_STYLES[change.action], markup=False, soft_wrap=True)
     for change in summary.losses:
-        console.print(f"DATA LOSS: {_line(change)}: {change.loses} is lost", style="bold red", soft_wrap=True)
+        console.print(f"DATA LOSS: {_line(change)}: {change.loses}", style="bold red", soft_wrap=True)
     if summary.outputs and not summary.changes:
         console.print(f"outputs that change: {', '.join(summary.outputs)}", soft_wrap=True)
     _some(console, "changed past Terraform since the last apply", summary.drifted)

@@ -49,6 +49,7 @@ _PROTECTION: Final = (
 )
 _STEP: Final = re.compile(r'module\.([^.\[]+)(?:\["?([^"\]]+)"?\])?')
 _WRAPPER: Final = "environment"  # the one module that environments call; its parts are what people know
+_KEYED: Final = frozenset({"service", "services"})  # modules of which each is a part
 _ROOT: Final = "(environment)"
 
 
@@ -121,7 +122,7 @@ def protected(plan: Json) -> list[str]:
 
 def part_of(address: str) -> str:
     """The service or shared module that a resource belongs to."""
-    steps = [key or name for name, key in _STEP.findall(address)]
+    steps = [key if name in _KEYED and key else name for name, key in _STEP.findall(address)]
     if steps[:1] == [_WRAPPER]:
         steps = steps[1:]
     return steps[0] if steps else _ROOT

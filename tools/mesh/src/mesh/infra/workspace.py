@@ -100,8 +100,8 @@ class Workspace:
     @property
     def backend(self) -> str | None:
         """The kind of place where its state is kept; None: not said."""
-        found = _BACKEND.search(_text(self.folder))
-        return found.group(1) if found else None
+        found = _BACKEND.findall(_text(self.folder))
+        return found[-1] if found else None
 
     def check(self) -> None:
         """Raises UnknownEnvironmentError."""
@@ -127,4 +127,5 @@ def state_key(environment: str) -> str:
 
 
 def _text(folder: Path) -> str:
-    return "\n".join(file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.tf")))
+    files = sorted(folder.glob("*.tf"), key=lambda file: (file.stem.endswith("override"), file.name))
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)

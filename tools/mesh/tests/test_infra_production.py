@@ -1,0 +1,83 @@
+"""The environment that must not go by accident, as it is in this repository: applied, read, and not destroyed.
+
+Needs an AWS provider that plans without AWS; elsewhere it says why it cannot run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from localmesh.paths import REPOSITORY
+from manifests import load_manifests
+from mesh.auditing.errors import TerraformUnusableError
+from mesh.auditing.terraform import find_terraform, has_own_providers, write_packages
+from mesh.environments import Environment, load_outputs
+from mesh.infra.commands import app
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def provider() -> None:
+    """An AWS provider that plans and applies without AWS."""
+    try:
+        usable = has_own_providers() and find_terraform().plans
+    except TerraformUnusableError as error:
+        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
+    if not usable:
+        pytest.skip("TERRAFORM IS NOT TESTED: TF_CLI_CONFIG_FILE names no AWS provider that works without AWS")
+
+
+@pytest.fixture
+def run(
+    provider: None,
+    aws_environment: None,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., tuple[int, str]]:
+    """`mesh infra …` on prod of a copy of this repository, its state on this machine; exit code and what it said."""
+    ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "__pycache__")
+    for folder in ("terraform", "services", "contracts"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=ignored)
+    override = tmp_path / "terraform/environments/prod/state_override.tf"
+    override.write_text('terraform {\n  backend "local" {}\n}\n')
+    packages = tmp_path / "build/packages"
+    packages.mkdir(parents=True)
+    write_packages(load_manifests(REPOSITORY), packages)
+    for name in [name for name in os.environ if name.startswith("TF_VAR_")]:
+        monkeypatch.delenv(name)
+
+    def command(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "stdin", StringIO())
+        capfd.readouterr()
+        code = app([*arguments, "--env", "prod", "--root", str(tmp_path)], standalone_mode=False)
+        out, err = capfd.readouterr()
+        return code or 0, out + err
+
+    return command
+
+
+def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    code, said = run("apply", "--no-package", "--confirm", "prod")
+    assert code == 0, said
+    environment = load_outputs("prod", tmp_path / ".environments")
+    assert isinstance(environment, Environment)
+    expected = {f"{ref.service.service}.{ref.name}" for ref in load_manifests(REPOSITORY).functions}
+    assert environment.functions.keys() == expected
+    assert environment.database.auth == "iam"
+
+    code, said = run("destroy", "--confirm", "prod")
+    assert code == 1
+    refusal = said.strip().splitlines()[-1]
+    assert "`TF_VAR_deletion_protection=false make infra-apply ENV=prod` lifts that" in refusal
+    for kind in ("aws_db_instance", "aws_dynamodb_table", "aws_cognito_user_pool", "aws_s3_bucket"):
+        assert f".{kind}." in refusal
+    assert run("outputs")[0] == 0, "everything is still there"
