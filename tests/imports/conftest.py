@@ -1,4 +1,4 @@
-"""Tests with an argument `ref` run for every function of every manifest, those with `service` for every service."""
+"""Tests with an argument `ref` run for every function of every manifest, those with `planned` for every package."""
 
 import tomllib
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from localmesh.paths import REPOSITORY
 from manifests import FunctionRef, Manifests, load_manifests
+from mesh.packaging.planning import plan_packages
 
 _MANIFESTS = load_manifests(REPOSITORY)
 
@@ -19,8 +20,9 @@ def name_of(ref: FunctionRef) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "ref" in metafunc.fixturenames:
         metafunc.parametrize("ref", _MANIFESTS.functions, ids=name_of)
-    if "service" in metafunc.fixturenames:
-        metafunc.parametrize("service", list(_MANIFESTS.services), scope="module")
+    if "planned" in metafunc.fixturenames:
+        packages = plan_packages(_MANIFESTS)
+        metafunc.parametrize("planned", packages, ids=[package.name for package in packages], scope="module")
 
 
 @pytest.fixture(scope="session")

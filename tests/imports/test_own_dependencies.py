@@ -1,4 +1,5 @@
-"""What a service declares is enough: its package, built for this machine, is all that its handlers are given."""
+"""What a function's manifest and its service declare is enough: its package, built for this machine, is all that its
+handlers are given; and it is no more than that."""
 
 import re
 import sysconfig
@@ -8,27 +9,38 @@ from pathlib import Path
 
 import pytest
 
-from manifests import Manifests
+from manifests import FunctionRef, Manifests
 from mesh.bench.fresh import environment_of, run_statements
-from mesh.packages import AWS_SERVICES, RegistryError, add_own_code, dependencies_of, install, trim
+from mesh.packaging.contents import AWS_SERVICES, add_own_code, trim
+from mesh.packaging.dependencies import dependencies_of, install
+from mesh.packaging.errors import RegistryError
+from mesh.packaging.planning import PlannedPackage
 
 AI = {
     "anthropic", "openai", "voyageai", "tavily-python", "langsmith", "langchain", "langchain-core", "langgraph",
     "langchain-anthropic", "langchain-voyageai", "numpy", "tokenizers", "tiktoken", "huggingface-hub",
 }  # fmt: skip
+#: Who has the key to a provider can call it, and needs what is called with it, even if only once somebody asks.
+SDKS = {
+    "anthropic-api-key": "anthropic",
+    "openai-api-key": "openai",
+    "voyage-api-key": "voyageai",
+    "tavily-api-key": "tavily-python",
+    "langsmith-api-key": "langsmith",
+}
 
 
 @dataclass(frozen=True)
 class Built:
-    service: str
+    planned: PlannedPackage
     folder: Path
 
 
 @pytest.fixture(scope="module")
-def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
+def package(planned: PlannedPackage, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The package as it would be shipped, but for this machine and without compiled modules."""
-    folder = tmp_path_factory.mktemp("packages") / service
-    dependencies = dependencies_of(service)
+    folder = tmp_path_factory.mktemp("packages") / planned.name
+    dependencies = dependencies_of(planned.service, planned.extras)
     try:
         install(dependencies, folder)
     except RegistryError as error:
@@ -36,7 +48,26 @@ def package(service: str, tmp_path_factory: pytest.TempPathFactory) -> Built:
     add_own_code(dependencies, folder)
     trim(folder)
     borrow_compiled_modules(folder)
-    return Built(service, folder)
+    return Built(planned, folder)
+
+
+@cache
+def required(service: str, extras: tuple[str, ...]) -> set[str]:
+    requirements = dependencies_of(service, extras).requirements
+    return set(re.findall(r"^([a-z0-9._-]+)==", requirements, re.MULTILINE))
+
+
+def modules_of(planned: PlannedPackage, manifests: Manifests) -> list[str]:
+    """All modules of the service, where everything is that any of its functions needs: some are imported only once
+    somebody asks, such as an agent."""
+    functions = manifests.services[planned.service].functions.values()
+    if set(planned.extras) != {extra for function in functions for extra in function.extras}:
+        return []
+    source = manifests.service_folder(planned.service) / "src"
+    return [
+        ".".join(file.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+        for file in sorted(source.rglob("*.py"))
+    ]
 
 
 @cache
@@ -60,17 +91,18 @@ def borrow_compiled_modules(folder: Path) -> None:
 
 @pytest.mark.integration
 def test_every_handler_starts_with_its_package_alone(package: Built, manifests: Manifests) -> None:
-    refs = [ref for ref in manifests.functions if ref.service.service == package.service]
     environment: dict[str, str] = {}
     # One interpreter for all of them: what is missing is missed there too, and starting takes its time.
     statements = ["from importlib import import_module", "import boto3"]
-    for ref in refs:
+    for ref in package.planned.functions:
         environment |= environment_of(manifests, ref)
         module, _, name = ref.function.handler.rpartition(".")
         statements.append(f"getattr(import_module({module!r}), {name!r})")
     statements += [f"boto3.client({name!r})" for name in sorted(AWS_SERVICES)]
+    asked_for = modules_of(package.planned, manifests)
+    statements += [f"import {name}" for name in asked_for]
     started = run_statements(statements, environment, packages=[package.folder])
-    assert {ref.function.handler.partition(".")[0] for ref in refs} <= started.modules
+    assert {package.planned.service, *asked_for} <= started.modules
 
 
 def test_aws_clients_in_our_code_are_of_services_that_are_packaged(manifests: Manifests) -> None:
@@ -83,8 +115,14 @@ def test_aws_clients_in_our_code_are_of_services_that_are_packaged(manifests: Ma
     assert asked <= AWS_SERVICES
 
 
-@pytest.mark.parametrize("name", ["ingest", "imaging", "sessions"])
-def test_services_without_models_have_no_ai_sdk_among_their_dependencies(name: str) -> None:
-    required = set(re.findall(r"^([a-z0-9._-]+)==", dependencies_of(name).requirements, re.MULTILINE))
-    assert "pydantic" in required
-    assert not required & AI
+def test_a_function_with_a_key_has_what_is_called_with_it(ref: FunctionRef) -> None:
+    keys = set(ref.function.secrets)
+    assert keys <= SDKS.keys(), "a secret of which this test knows no SDK"
+    names = required(ref.service.service, tuple(sorted(ref.function.extras)))
+    assert {SDKS[key] for key in keys} <= names
+
+
+def test_a_function_without_keys_has_no_ai_sdk(ref: FunctionRef) -> None:
+    names = required(ref.service.service, tuple(sorted(ref.function.extras)))
+    assert "pydantic" in names
+    assert ref.function.secrets or not names & AI

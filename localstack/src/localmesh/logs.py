@@ -1,4 +1,4 @@
-"""Log lines of functions (from the emulator's CloudWatch Logs) and of processes (from their files), as they come."""
+"""Log lines of functions (from CloudWatch Logs, AWS's or the emulator's) and of processes (from their files)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from localmesh.config import MeshSettings
 from localmesh.errors import LocalMeshError
-from localmesh.inventory import prefix_of
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 _POLL_S: Final = 0.7
-# The emulator gives all lines of an invocation the time of its end, and writes them a little later.
-_OVERLAP: Final = timedelta(seconds=10)
-_PLATFORM: Final = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ")
+_PLATFORM: Final = (
+    "START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "INIT_REPORT ", "XRAY TraceId:",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often to ask for new lines, and how far to look back each time for those that come late."""
+
+    poll_s: float
+    overlap: timedelta
+
+
+#: It gives all lines of an invocation the time of its end, and writes them a little later.
+EMULATOR: Final = Pace(_POLL_S, timedelta(seconds=10))
+#: CloudWatch takes in lines late, and few requests a second.
+CLOUDWATCH: Final = Pace(2, timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,35 +65,37 @@ class LogLine:
 
 def function_lines(
     logs: CloudWatchLogsClient,
-    settings: MeshSettings,
+    prefix: str,
     service: str,
     *,
     function: str | None = None,
     since: timedelta,
     follow: bool = False,
+    pace: Pace = EMULATOR,
 ) -> Iterator[LogLine]:
-    """The lines of a service's functions in order of time; with `follow` it never ends.
+    """The lines of a service's functions in order of time; with `follow` it never ends. `prefix` is what the names of
+    functions start with.
 
     `LocalMeshError` when there is no such service or function.
     """
     start = datetime.now(UTC) - since
-    groups = _groups(logs, settings, service, function)
+    groups = _groups(logs, prefix, service, function)
     seen: set[str] = set()
     while True:
         batch: list[tuple[str, LogLine]] = []
         for group in groups:
-            batch += _read(logs, settings, group, start)
+            batch += _read(logs, prefix, group, start)
         fresh = [(key, line) for key, line in sorted(batch, key=lambda pair: pair[1].time) if key not in seen]
         seen = {key for key, _ in batch}
         yield from (line for _, line in fresh)
         if not follow:
             return
-        start = max(start, datetime.now(UTC) - _OVERLAP)
-        time.sleep(_POLL_S)
+        start = max(start, datetime.now(UTC) - pace.overlap)
+        time.sleep(pace.poll_s)
 
 
-def _groups(logs: CloudWatchLogsClient, settings: MeshSettings, service: str, function: str | None) -> Sequence[str]:
-    start = f"/aws/lambda/{prefix_of(settings)}"
+def _groups(logs: CloudWatchLogsClient, prefix: str, service: str, function: str | None) -> Sequence[str]:
+    start = f"/aws/lambda/{prefix}"
     wanted = f"{start}{service}-{function}" if function else f"{start}{service}-"
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=start)
     known = [group["logGroupName"] for page in pages for group in page["logGroups"]]
@@ -93,10 +107,8 @@ def _groups(logs: CloudWatchLogsClient, settings: MeshSettings, service: str, fu
     return found
 
 
-def _read(
-    logs: CloudWatchLogsClient, settings: MeshSettings, group: str, start: datetime
-) -> Iterator[tuple[str, LogLine]]:
-    name = group.removeprefix(f"/aws/lambda/{prefix_of(settings)}")
+def _read(logs: CloudWatchLogsClient, prefix: str, group: str, start: datetime) -> Iterator[tuple[str, LogLine]]:
+    name = group.removeprefix(f"/aws/lambda/{prefix}")
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, startTime=int(start.timestamp() * 1000)
     )

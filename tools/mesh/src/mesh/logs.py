@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -13,9 +14,11 @@ from rich.text import Text
 
 from localmesh.config import MeshSettings
 from localmesh.errors import LocalMeshError
-from localmesh.logs import LogLine, function_lines, process_lines
+from localmesh.logs import CLOUDWATCH, EMULATOR, LogLine, function_lines, process_lines
 from localmesh.members import NAMES
 
+# Not asked of mesh.environments, which takes its time to import.
+LOCAL: Final = "local"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _STYLES: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}
 # Said on every line by the logger; in the way of a reader.
@@ -26,24 +29,47 @@ _QUIET: Final = frozenset({
 })  # fmt: skip
 
 
-def show(source: str, *, function: str | None, since: str, follow: bool, as_json: bool) -> None:
+def show(
+    source: str, *, environment: str = LOCAL, function: str | None, since: str, follow: bool, as_json: bool
+) -> None:
     """Print the lines; a source that has never logged is a `LocalMeshError` that names those that have."""
-    settings = MeshSettings()
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if source in NAMES:
-        for text in process_lines(settings.paths.log(source), follow=follow):
+        if environment != LOCAL:
+            raise LocalMeshError(f"{source} is a process of the local mesh; {environment} has none of its own")
+        for text in process_lines(MeshSettings().paths.log(source), follow=follow):
             typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
         return
-    from localmesh.inventory import clients_of
-
-    back = parse_duration(since)
-    lines = function_lines(clients_of(settings).logs, settings, source, function=function, since=back, follow=follow)
-    for line in lines:
+    for line in _lines(source, environment, function, parse_duration(since), follow=follow):
         if as_json:
             if not line.is_platform:
                 typer.echo(json.dumps(line.as_json(), ensure_ascii=False))
         elif not line.is_platform and not line.is_metric:
             console.print(render(line))
+
+
+def _lines(
+    service: str, environment: str, function: str | None, since: timedelta, *, follow: bool
+) -> Iterator[LogLine]:
+    if environment == LOCAL:  # as its settings say, for it may be up and not provisioned
+        from localmesh.inventory import clients_of, prefix_of
+
+        settings = MeshSettings()
+        return function_lines(
+            clients_of(settings).logs, prefix_of(settings), service, function=function, since=since, follow=follow
+        )
+    from mesh.environments import open_environment
+
+    opened = open_environment(environment)
+    return function_lines(
+        opened.client("logs"),
+        opened.names.prefix,
+        service,
+        function=function,
+        since=since,
+        follow=follow,
+        pace=EMULATOR if opened.endpoint_url else CLOUDWATCH,
+    )
 
 
 def parse_duration(text: str) -> timedelta:

@@ -86,7 +86,7 @@ def _run(measure: Callable[[Report], list[Section]], *, as_json: bool) -> None:
     from mesh.bench.fresh import ImportFailedError
     from mesh.bench.machine import describe_machine
     from mesh.bench.uploads import LostPictureError
-    from mesh.packaging import PackagingError
+    from mesh.packaging.errors import PackagingError
     from mesh.run import guarded
 
     progress = Console(stderr=True, highlight=False, markup=False)

@@ -9,22 +9,12 @@ from pathlib import Path
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from mesh.bench.figures import Figure, Section
-from mesh.packaging import (
-    LIMIT_BYTES,
-    Interpreter,
-    PlannedPackage,
-    Target,
-    add_own_code,
-    compile_modules,
-    dependencies_of,
-    find_python,
-    install,
-    plan_packages,
-    size_of,
-    trim,
-    write_zip,
-)
-from mesh.packaging.compiling import here
+from mesh.packaging.compiling import Interpreter, compile_modules, find_python, here
+from mesh.packaging.contents import add_own_code, size_of, trim
+from mesh.packaging.dependencies import dependencies_of, install
+from mesh.packaging.planning import PlannedPackage, plan_packages
+from mesh.packaging.target import LIMIT_BYTES, Target
+from mesh.packaging.zipping import write_zip
 
 _MIB = 1024 * 1024
 

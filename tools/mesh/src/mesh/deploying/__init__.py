@@ -9,26 +9,3 @@ DeployError
 ├── PackageTooLargeError    Lambda would not take it
 └── DeploymentFailedError   it began and did not end; the message says which functions run which code
 """
-
-from mesh.deploying.errors import (
-    DeployError,
-    DeploymentFailedError,
-    FunctionsMissingError,
-    FunctionUnlikeError,
-    PackageTooLargeError,
-)
-from mesh.deploying.planning import Deployment, Step, plan_deployment
-from mesh.deploying.running import Result, deploy
-
-__all__ = [
-    "DeployError",
-    "Deployment",
-    "DeploymentFailedError",
-    "FunctionUnlikeError",
-    "FunctionsMissingError",
-    "PackageTooLargeError",
-    "Result",
-    "Step",
-    "deploy",
-    "plan_deployment",
-]

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesh.run import guarded
-
 if TYPE_CHECKING:
     from mesh.deploying.planning import Deployment
     from mesh.deploying.running import Result
@@ -32,6 +30,8 @@ def deploy(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Give a service's functions the code of this checkout; everything else of them is Terraform's."""
+    from mesh.run import guarded
+
     guarded(lambda: run(service, env, function, yes=yes, confirm=confirm, dry_run=dry_run, as_json=as_json))
 
 

@@ -14,7 +14,7 @@ from manifests import Build, FunctionRef, Manifests
 from mesh.deploying.build import variables_of
 from mesh.deploying.errors import FunctionsMissingError, FunctionUnlikeError, PackageTooLargeError
 from mesh.environments import Environment
-from mesh.packaging import BuiltPackage
+from mesh.packaging.building import BuiltPackage
 
 AT_ONCE: Final = 4
 

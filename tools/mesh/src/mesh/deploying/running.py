@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from localmesh.provision.context import error_code
 from mesh.deploying.errors import DeploymentFailedError
 from mesh.deploying.planning import AT_ONCE, Deployment, Step
-from mesh.packaging import BuiltPackage
+from mesh.packaging.building import BuiltPackage
 
 Report = Callable[[str], None]
 
@@ -61,7 +62,7 @@ def deploy(deployment: Deployment, report: Report) -> tuple[Result, ...]:
     try:
         if deployment.bucket:
             _upload(environment.client("s3"), deployment.bucket, deployment.uploads, report)
-    except (ClientError, BotoCoreError, OSError) as error:
+    except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
         raise DeploymentFailedError(f"no function was touched: a package could not be uploaded: {error}") from error
     client = environment.client("lambda", max_pool_connections=AT_ONCE, read_timeout=120)
     states = [_Progress(step, step.code_before, step.variables is None) for step in deployment.to_do]

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesh.run import guarded
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -37,6 +35,8 @@ def package(
     force: Annotated[bool, typer.Option("--force", help="Also make what has not changed.")] = False,
 ) -> None:
     """Make the functions' zip files, of which those that have not changed are left alone, and packages.json."""
+    from mesh.run import guarded
+
     guarded(lambda: run(services or [], env, output, as_json=as_json, force=force))
 
 

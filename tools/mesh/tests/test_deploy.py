@@ -1,0 +1,241 @@
+"""New code for functions, in the emulator."""
+
+import base64
+import hashlib
+import io
+import json
+import secrets
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from localmesh.emulator import Emulator
+from localmesh.paths import REPOSITORY
+from manifests import Build, Manifests, load_manifests
+from mesh.deploying import commands
+from mesh.deploying.errors import DeploymentFailedError, FunctionsMissingError, FunctionUnlikeError
+from mesh.deploying.planning import Deployment, plan_deployment
+from mesh.deploying.running import deploy
+from mesh.environments import DatabaseAccess, DeployedFunction, Environment
+from mesh.packaging.building import BuiltPackage
+from mesh.packaging.code_only import build_code_only
+from mesh.packaging.planning import plan_code_only
+
+BUILD = Build("1" * 40, "v1", "main", "2026-01-01T00:00:00+00:00")
+TOLD = {"GIT_SHA": "1" * 40, "GIT_TAG": "v1", "GIT_BRANCH": "main", "BUILD_TIMESTAMP": "2026-01-01T00:00:00+00:00"}
+SERVICE = "sessions"
+
+pytestmark = pytest.mark.integration
+
+
+def old_code() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(
+            zipfile.ZipInfo("sessions/handler.py"), "http = on_events = cleanup = relay = lambda event, context: 'old'"
+        )
+    return buffer.getvalue()
+
+
+OLD = base64.b64encode(hashlib.sha256(old_code()).digest()).decode()
+
+
+@pytest.fixture(scope="module")
+def manifests() -> Manifests:
+    return load_manifests(REPOSITORY)
+
+
+@pytest.fixture
+def built(manifests: Manifests, tmp_path: Path) -> tuple[BuiltPackage, ...]:
+    return build_code_only(manifests, plan_code_only(manifests, [SERVICE]), tmp_path / "packages")
+
+
+@pytest.fixture
+def environment(emulator: Emulator, manifests: Manifests) -> Environment:
+    """One with the functions of a service, as Terraform left them some commits ago."""
+    name = f"e{secrets.token_hex(4)}"
+    functions = {
+        f"{SERVICE}.{function}": DeployedFunction(name=f"collections-{name}-{SERVICE}-{function}", log_group="none")
+        for function in manifests.services[SERVICE].functions
+    }
+    made = Environment(
+        environment=name,
+        region="us-east-1",
+        account="000000000000",
+        api_url="http://nowhere",
+        user_pool_id="none",
+        client_id="none",
+        issuer="none",
+        event_bus="none",
+        archive="none",
+        images_bucket="none",
+        packages_bucket=f"packages-{name}",
+        tables={},
+        functions=functions,
+        database=DatabaseAccess(
+            host="none", port=1, name="none", auth="iam", sslmode="verify-full", administrator="administrator"
+        ),
+        endpoint_url=emulator.url,
+    )
+    made.client("s3").create_bucket(Bucket=made.packages_bucket)
+    client = made.client("lambda")
+    for key, function in functions.items():
+        declared = manifests.services[SERVICE].functions[key.partition(".")[2]]
+        client.create_function(
+            FunctionName=function.name,
+            Runtime=manifests.platform.runtime,
+            Architectures=[manifests.platform.architecture],
+            Role=f"arn:aws:iam::000000000000:role/{function.name}",
+            Handler=declared.handler,
+            MemorySize=declared.memory_mb,
+            Timeout=declared.timeout_s,
+            Code={"ZipFile": old_code()},
+            Environment={"Variables": {"GIT_SHA": "0" * 40, "KEPT": "kept"}},
+        )
+        client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig={"Delay": 1})
+    return made
+
+
+def configurations(environment: Environment) -> dict[str, Any]:
+    client = environment.client("lambda")
+    return {
+        key: client.get_function_configuration(FunctionName=function.name)
+        for key, function in environment.functions.items()
+    }
+
+
+def plan(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...], function: str | None = None
+) -> Deployment:
+    return plan_deployment(environment, manifests, built, BUILD, function=function)
+
+
+@pytest.mark.parametrize("by_bucket", [True, False])
+def test_functions_get_their_code_once(
+    by_bucket: bool, environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    if not by_bucket:
+        environment = environment.model_copy(update={"packages_bucket": None})
+    planned = plan(environment, manifests, built)
+    assert len(planned.to_do) == len(environment.functions) == 4
+    said: list[str] = []
+    assert {result.step.key for result in deploy(planned, said.append)} == set(environment.functions)
+    for found in configurations(environment).values():
+        assert found["CodeSha256"] == built[0].code_sha256 != OLD
+        assert found["Environment"]["Variables"] == {"KEPT": "kept", **TOLD}
+    assert sum("MiB up" in line for line in said) == by_bucket
+    if by_bucket:
+        objects = environment.client("s3").list_objects_v2(Bucket=environment.packages_bucket)["Contents"]
+        assert [item["Key"] for item in objects] == [f"functions/{built[0].sha256_hex}.zip"]
+    again = plan(environment, manifests, built)
+    assert not again.to_do
+    assert not again.uploads
+    assert deploy(again, said.append) == ()
+
+
+def test_one_function_alone(environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]) -> None:
+    said: list[str] = []
+    deploy(plan(environment, manifests, built, "http"), said.append)
+    found = configurations(environment)
+    assert [key for key, one in found.items() if one["CodeSha256"] != OLD] == ["sessions.http"]
+    deploy(plan(environment, manifests, built), said.append)
+    assert [line for line in said if "in the bucket already" in line]
+    with pytest.raises(FunctionsMissingError, match="no function nothing; there are: http"):
+        plan(environment, manifests, built, "nothing")
+
+
+def test_code_that_is_there_already_only_learns_its_build(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    deploy(plan(environment, manifests, built), lambda line: None)
+    later = plan_deployment(environment, manifests, built, Build("2" * 40))
+    assert later.uploads == ()
+    deploy(later, lambda line: None)
+    found = configurations(environment)["sessions.http"]
+    assert (found["CodeSha256"], found["Environment"]["Variables"]["GIT_SHA"]) == (built[0].code_sha256, "2" * 40)
+
+
+def test_a_failure_says_what_runs(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    planned = plan(environment, manifests, built)
+    lost = environment.functions["sessions.relay"].name
+    environment.client("lambda").delete_function(FunctionName=lost)
+    with pytest.raises(DeploymentFailedError) as caught:
+        deploy(planned, lambda line: None)
+    said = str(caught.value)
+    assert said.startswith("1 of 4 functions")
+    assert f"{lost}: the code it had, {OLD}" in said
+    assert f"{environment.functions['sessions.http'].name}: the new code, {built[0].code_sha256}\n" in said
+    with pytest.raises(FunctionsMissingError, match=f"{lost} is gone"):
+        plan(environment, manifests, built)
+
+
+def test_without_its_bucket_nothing_is_touched(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    lost = environment.model_copy(update={"packages_bucket": "no-such-bucket-anywhere"})
+    with pytest.raises(DeploymentFailedError, match="no function was touched"):
+        deploy(plan(lost, manifests, built), lambda line: None)
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
+
+
+def test_what_only_terraform_changes_is_told(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    name = environment.functions["sessions.http"].name
+    environment.client("lambda").update_function_configuration(FunctionName=name, MemorySize=128)
+    notes = {step.key: step.notes for step in plan(environment, manifests, built).steps}
+    assert [key for key, told in notes.items() if told] == ["sessions.http"]
+    assert "its memory is 128, the manifest says 512" in notes["sessions.http"][0]
+    environment.client("lambda").update_function_configuration(FunctionName=name, Runtime="python3.12")
+    with pytest.raises(FunctionUnlikeError, match=r"runs python3\.12 on arm64, the package is for python3\.13"):
+        plan(environment, manifests, built)
+
+
+def test_functions_that_terraform_has_not_made_are_named(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    fewer = {key: function for key, function in environment.functions.items() if key != "sessions.cleanup"}
+    with pytest.raises(FunctionsMissingError, match=r"has no sessions\.cleanup: `make infra-apply ENV="):
+        plan(environment.model_copy(update={"functions": fewer}), manifests, built)
+
+
+@pytest.fixture
+def cli(environment: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    """The command, for which this environment is the local mesh."""
+    local = environment.model_copy(update={"environment": "local"})
+    monkeypatch.setattr("mesh.environments.open_environment", lambda name: local)
+    monkeypatch.setattr("mesh.packaging.commands.default_output", lambda env, root: tmp_path / "local")
+    app = typer.Typer()
+    app.command()(commands.deploy)
+    return app
+
+
+def test_the_command_deploys_and_then_has_nothing_to_do(cli: typer.Typer, environment: Environment) -> None:
+    def run(*more: str) -> Any:
+        result = CliRunner().invoke(cli, [SERVICE, "--env", "local", *more])
+        assert result.exit_code == 0, result.output
+        return result
+
+    assert "4 functions would be updated" in run("--dry-run").stdout
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
+    told = json.loads(run("--json").stdout)
+    assert [entry["changes_code"] for entry in told["functions"]] == [True] * 4
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {told["functions"][0]["code"]}
+    assert "nothing to do" in run().stdout
+
+
+def test_the_command_asks_before_it_changes_what_is_not_local(
+    cli: typer.Typer, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, options in ((environment.environment, []), ("prod", ["--yes"])):
+        named = environment.model_copy(update={"environment": name})
+        monkeypatch.setattr("mesh.environments.open_environment", lambda _, named=named: named)
+        result = CliRunner().invoke(cli, [SERVICE, "--env", "local", *options], input="no\n")
+        assert result.exit_code == 1
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}

@@ -1,0 +1,100 @@
+"""Logs of functions in any environment, from the emulator's CloudWatch."""
+
+import json
+import secrets
+import time
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from localmesh.emulator import Emulator
+from localmesh.logs import EMULATOR, function_lines
+from mesh.cli import app
+from mesh.environments import DatabaseAccess, Environment
+
+
+@pytest.fixture
+def environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """One in which chat's functions have logged, and search's never."""
+    name = f"e{secrets.token_hex(4)}"
+    nothing = dict.fromkeys(
+        ("api_url", "user_pool_id", "client_id", "issuer", "event_bus", "archive", "images_bucket"), "none"
+    )
+    made = Environment(
+        environment=name,
+        region="us-east-1",
+        account="000000000000",
+        tables={},
+        functions={},
+        database=DatabaseAccess(
+            host="none", port=1, name="none", auth="iam", sslmode="verify-full", administrator="administrator"
+        ),
+        endpoint_url=emulator.url,
+        **nothing,
+    )
+    monkeypatch.setattr("mesh.environments.open_environment", lambda asked: {name: made}[asked])
+    client = made.client("logs")
+    for function in ("http", "events"):
+        client.create_log_group(logGroupName=group(made, function))
+        client.create_log_stream(logGroupName=group(made, function), logStreamName="one")
+    write(client, made, "http", "START RequestId: 1", json.dumps({"level": "INFO", "message": "answered", "turn": 3}))
+    write(client, made, "events", json.dumps({"level": "ERROR", "message": "not understood"}))
+    return made
+
+
+def group(environment: Environment, function: str) -> str:
+    return f"/aws/lambda/collections-{environment.environment}-chat-{function}"
+
+
+def write(client: Any, environment: Environment, function: str, *lines: str) -> None:
+    now = int(time.time() * 1000)
+    client.put_log_events(
+        logGroupName=group(environment, function),
+        logStreamName="one",
+        logEvents=[{"timestamp": now, "message": line} for line in lines],
+    )
+
+
+@pytest.mark.integration
+def test_lines_of_a_service_in_an_environment(environment: Environment) -> None:
+    told = CliRunner().invoke(app, ["logs", "chat", "--env", environment.environment])
+    assert told.exit_code == 0, told.output
+    assert "chat-http answered turn=3" in told.stdout
+    assert "chat-events ERROR not understood" in told.stdout
+    assert "START" not in told.stdout
+    told = CliRunner().invoke(app, ["logs", "chat", "--env", environment.environment, "--function", "events", "--json"])
+    assert [json.loads(line)["message"] for line in told.stdout.splitlines()] == ["not understood"]
+
+
+@pytest.mark.integration
+def test_following_goes_on_with_what_is_new(environment: Environment) -> None:
+    client = environment.client("logs")
+    lines = function_lines(
+        client, environment.names.prefix, "chat", since=timedelta(minutes=5), follow=True, pace=EMULATOR
+    )
+    assert {line.function for line in islice(lines, 3)} == {"chat-http", "chat-events"}
+    write(client, environment, "http", "later")
+    assert next(lines).message == "later"
+
+
+@pytest.mark.integration
+def test_a_service_that_has_not_logged_is_told(environment: Environment) -> None:
+    told = CliRunner().invoke(app, ["logs", "search", "--env", environment.environment])
+    assert told.exit_code == 1
+    assert "nothing has logged under the name search; there are: chat" in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["postgres", "--env", "dev"], "postgres is a process of the local mesh"),
+        (["chat", "--env", "no-such-place"], "nothing is saved for the environment 'no-such-place'"),
+    ],
+)
+def test_what_an_environment_has_not(arguments: list[str], said: str) -> None:
+    told = CliRunner().invoke(app, ["logs", *arguments])
+    assert told.exit_code == 1
+    assert said in told.output
