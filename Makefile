@@ -103,12 +103,12 @@ infra-outputs: setup ## Names and addresses of ENV=dev; saved for the other comm
 	$(needs-env)
 	@$(MESH) infra outputs --env "$(ENV)" $(ARGS)
 
-package: setup ## Lambda packages in build/packages, those that have changed
-	@$(MESH) package $(ARGS)
+package: setup ## Lambda packages in build/packages, those that have changed; SERVICE=chat for one service
+	@$(MESH) package $(SERVICE) $(ARGS)
 
-lambda-deploy: setup ## Put the code of SERVICE=chat out to ENV=dev, without Terraform
+lambda-deploy: setup ## Put the code of SERVICE=chat out to ENV=dev, without Terraform (prod: CONFIRM=prod)
 	@test -n "$(SERVICE)" && test -n "$(ENV)" || { echo "usage: make $@ SERVICE=chat ENV=dev (one of: $(SERVICES))" >&2; exit 2; }
-	@$(MESH) deploy "$(SERVICE)" --env "$(ENV)" $(ARGS)
+	@$(MESH) deploy "$(SERVICE)" --env "$(ENV)" $(if $(YES),--yes) $(if $(CONFIRM),--confirm "$(CONFIRM)") $(ARGS)
 
 lambda-logs: setup ## What the functions of SERVICE=chat have logged in ENV=dev (default: the local mesh); FOLLOW=1, SINCE=1h
 	@test -n "$(SERVICE)" || { echo "usage: make $@ SERVICE=chat [ENV=dev] (one of: $(SERVICES))" >&2; exit 2; }
@@ -118,24 +118,25 @@ db-migrate: setup ## Bring the database of ENV=dev to what the services' migrati
 	$(needs-env)
 	@$(MESH) db migrate --env "$(ENV)" $(ARGS)
 
-secrets-push: setup ## Put the keys of .env into the Parameter Store of ENV=dev (asks first)
+secrets-push: setup ## Put the keys of .env into the Parameter Store of ENV=dev (asks before it overwrites)
 	$(needs-env)
-	@$(MESH) secrets push "$(ENV)" $(ARGS)
+	@$(MESH) secrets push "$(ENV)" $(if $(YES),--yes) $(ARGS)
 
-secrets-pull: setup ## Write the keys of ENV=dev into .env (asks first)
+secrets-pull: setup ## Write the keys of ENV=dev into .env (asks before it overwrites)
 	$(needs-env)
-	@$(MESH) secrets pull "$(ENV)" $(ARGS)
+	@$(MESH) secrets pull "$(ENV)" $(if $(YES),--yes) $(ARGS)
 
 secrets-list: setup ## Names of the secrets of ENV=dev, never values
 	$(needs-env)
 	@$(MESH) secrets list "$(ENV)" $(ARGS)
 
-verify: setup ## Does ENV=dev work? Ten checks with their times, and a report
+verify: setup ## Does ENV=dev work? Ten checks with their times; the report is in build/verify
 	$(needs-env)
-	@$(MESH) verify --env "$(ENV)" $(ARGS)
+	@mkdir -p build/verify
+	@$(MESH) verify --env "$(ENV)" --report "build/verify/$(ENV).md" $(ARGS)
 
-cost: setup ## What an environment costs a month, from its plan: terraform/COST.md
-	@$(MESH) cost $(ARGS)
+cost: setup ## What an environment costs a month; ENV=dev: from its plan; ARGS=--write renews terraform/COST.md
+	@$(MESH) cost $(if $(ENV),--env "$(ENV)") $(ARGS)
 
 openapi: setup ## Write the one OpenAPI document from all services
 	@$(BIN)/python -m mesh.openapi

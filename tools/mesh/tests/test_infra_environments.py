@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ import boto3
 import pytest
 
 from localmesh.emulator import Emulator
+from localmesh.testing import eventually
 from mesh.environments import load_outputs
 from mesh.infra import summary
 from mesh.infra.commands import app
@@ -384,6 +388,28 @@ def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
     assert ran.code == 1
     assert "somebody" in ran.err
     assert dev.things() == set()
+
+
+def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> None:
+    """Terminals send it to both: Terraform writes what it has done and gives the lock back, and we wait for that."""
+    started = tmp_path / "started"
+    slow = f'provisioner "local-exec" {{\n    command = "touch {started} && sleep 60"\n  }}'
+    dev.file.write_text(dev.file.read_text().replace('input = "one"', f'input = "one"\n  {slow}'))
+    code = "from mesh.infra.commands import app; app()"
+    command = [sys.executable, "-c", code, "apply", "--yes", "--env", "infra", "--root", str(dev.root)]
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            eventually(started.exists)
+            os.killpg(process.pid, signal.SIGINT)
+            out, _ = process.communicate(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 1, out
+    assert b"mesh: terraform apply failed" in out.strip().splitlines()[-1]
+    keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert keys == ["infra/terraform.tfstate"], "no lock is left"
+    assert dev.things() == {"one"}, "tainted, but known"
 
 
 def test_the_local_environment_keeps_its_state_beside_the_mesh(

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from mesh.infra.confirming import confirm, confirm_name
 from mesh.infra.errors import ProtectedError, StateInUseError
-from mesh.infra.identity import Identity, StateBucket, find_state_bucket, whoami
+from mesh.infra.identity import Identity, StateBucket, check_state_bucket, find_state_bucket, whoami
 from mesh.infra.running import console
 from mesh.infra.showing import in_words, print_summary
 from mesh.infra.summary import summarize
@@ -55,10 +55,9 @@ def bootstrap(root: Path, *, yes: bool) -> None:
             terraform.apply(plan)
     finally:
         plan.unlink(missing_ok=True)
-    made = find_state_bucket(identity)
-    if made:
-        identity.client("s3").put_object(Bucket=made.name, Key=_KEY, Body=state.read_bytes())
-    typer.echo(f"{state_bucket(identity.account)} is ready; next: make infra-plan ENV=dev")
+    made = check_state_bucket(identity)
+    identity.client("s3").put_object(Bucket=made.name, Key=_KEY, Body=state.read_bytes())
+    typer.echo(f"{made.name} is ready; next: make infra-plan ENV=dev")
 
 
 def unbootstrap(root: Path, *, account: str | None) -> None:

@@ -20,6 +20,7 @@ from manifests import load_manifests
 from mesh.contracts.errors import GitError, RegistryError
 from mesh.contracts.export import export
 from mesh.contracts.git import Repository
+from mesh.environments import LOCAL
 from mesh.infra.errors import PrerequisiteError
 from mesh.infra.workspace import Workspace
 
@@ -84,9 +85,8 @@ def _packages(workspace: Workspace, say: Say, *, make: bool) -> Path:
     if make:
         say("packages: mesh package")
         sys.stdout.flush()
-        done = subprocess.run(
-            [sys.executable, "-m", "mesh.cli", "package"], cwd=workspace.root, stdout=sys.stderr, check=False
-        )
+        command = [sys.executable, "-m", "mesh.cli", "package", *(["--env", LOCAL] if workspace.is_local else [])]
+        done = subprocess.run(command, cwd=workspace.root, stdout=sys.stderr, check=False)
         if done.returncode:
             raise PrerequisiteError("the functions' packages could not be made: `mesh package` failed, see above")
     if not file.is_file():

@@ -56,8 +56,8 @@ class Workspace:
 
     @property
     def packages_file(self) -> Path:
-        """What `mesh package` has built."""
-        return self.build / "packages" / "packages.json"
+        """What `mesh package` has built; the mesh on this machine takes other packages than Lambda."""
+        return self.build / ("packages-local" if self.is_local else "packages") / "packages.json"
 
     @property
     def contracts(self) -> Path:
