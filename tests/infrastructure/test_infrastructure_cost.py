@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mesh.cost import inventory_of_plan, load_inventories, save_inventories
+from mesh.cost.inventory import inventory_of_plan, load_inventories, save_inventories
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod", "staging"])

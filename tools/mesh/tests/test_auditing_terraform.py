@@ -1,0 +1,153 @@
+"""Plans and states are read alike, copies are clean, and Terraform is run where it can do no harm."""
+
+import base64
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localmesh.paths import REPOSITORY
+from manifests import load_manifests
+from mesh.auditing.errors import TerraformFailedError, TerraformUnusableError
+from mesh.auditing.terraform import (
+    UNKNOWN,
+    Resource,
+    Terraform,
+    copy_configuration,
+    environments_of,
+    find_terraform,
+    has_own_providers,
+    resources_of_plan,
+    resources_of_state,
+    summarise,
+    write_packages,
+)
+
+
+def planned(address: str, after: Any, unknown: Any, mode: str = "managed") -> dict[str, Any]:
+    change = {"actions": ["create"], "after": after, "after_unknown": unknown, "after_sensitive": {}}
+    return {"address": address, "type": address.split(".")[-2], "mode": mode, "change": change}
+
+
+def test_what_a_plan_does_not_know_is_unknown_at_every_depth() -> None:
+    after = {"name": "q", "tags": None, "block": [{"a": 1}, {"a": 2}], "map": {"x": "y"}}
+    unknown = {"arn": True, "block": [{"b": True}, {}], "map": {}}
+    data = planned("data.aws_region.r", {"name": "x"}, {}, "data")
+    (resource,) = resources_of_plan({"resource_changes": [planned("aws_sqs_queue.q", after, unknown), data]})
+    assert resource["arn"] is UNKNOWN
+    assert resource["block"] == [{"a": 1, "b": UNKNOWN}, {"a": 2}]
+    assert (resource["name"], resource["map"], resource["nothing"]) == ("q", {"x": "y"}, None)
+    assert resource.block("block") == {"a": 1, "b": UNKNOWN}
+    assert resource.block("nothing") == {}
+
+
+def test_a_state_is_read_through_all_its_modules() -> None:
+    def held(address: str, mode: str = "managed") -> dict[str, Any]:
+        return {"address": address, "type": "aws_x", "mode": mode, "values": {"a": 1}, "sensitive_values": {"a": True}}
+
+    root = {
+        "resources": [held("aws_x.b"), held("data.aws_x.d", "data")],
+        "child_modules": [{"child_modules": [{"resources": [held("module.m.module.n.aws_x.a")]}]}],
+    }
+    found = resources_of_state({"values": {"root_module": root}})
+    assert [resource.address for resource in found] == ["aws_x.b", "module.m.module.n.aws_x.a"]
+    assert found[0].sensitive == {"a": True}
+
+
+def test_a_summary_has_a_line_for_each_resource_with_what_matters() -> None:
+    rule = {"event_pattern": '{"b": [1], "a": 2}', "schedule_expression": None}
+    queue = {"visibility_timeout_seconds": 60, "message_retention_seconds": UNKNOWN, "arn": "arn:never shown"}
+    pool = {"mfa_configuration": "OFF", "password_policy": [{"minimum_length": 10}]}
+    resources = [
+        Resource("m.aws_sqs_queue.q", "aws_sqs_queue", queue),
+        Resource("m.aws_cloudwatch_event_rule.r", "aws_cloudwatch_event_rule", rule),
+        Resource("m.aws_cognito_user_pool.p", "aws_cognito_user_pool", pool),
+        Resource("m.aws_other.o", "aws_other", {"a": "b"}),
+    ]
+    assert summarise(resources).splitlines() == [
+        'm.aws_cloudwatch_event_rule.r event_pattern={"a":2,"b":[1]}',
+        "m.aws_cognito_user_pool.p mfa_configuration=OFF password_policy.minimum_length=10",
+        "m.aws_other.o",
+        "m.aws_sqs_queue.q visibility_timeout_seconds=60 message_retention_seconds=(known after apply)",
+    ]
+
+
+def test_a_copy_has_what_was_committed_and_keeps_its_state_to_itself(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    dev = source / "terraform" / "environments" / "dev"
+    for folder in (dev / ".terraform", source / "terraform" / "bootstrap", source / "services", source / "contracts"):
+        folder.mkdir(parents=True)
+    for name in ("main.tf", "terraform.tfstate", "mine.tfvars", ".terraform.lock.hcl", "x_override.tf", ".terraform/a"):
+        (dev / name).write_text("x")
+    copy_configuration(source, target)
+    copied = target / "terraform" / "environments" / "dev"
+    assert sorted(path.name for path in copied.iterdir()) == ["main.tf", "state_override.tf"]
+    assert "local" in (copied / "state_override.tf").read_text()
+    assert (target / "terraform" / "bootstrap" / "state_override.tf").exists()
+    assert environments_of(target) == ["dev"]
+
+
+def test_packages_are_listed_as_they_are(tmp_path: Path) -> None:
+    manifests = load_manifests(REPOSITORY)
+    listed = json.loads(write_packages(manifests, tmp_path).read_text())
+    assert set(listed) == {f"{ref.service.service}.{ref.name}" for ref in manifests.functions}
+    for package in listed.values():
+        content = Path(package["file"]).read_bytes()
+        assert package["sha256"] == base64.b64encode(hashlib.sha256(content).digest()).decode()
+        assert package["size"] == len(content)
+
+
+def program(folder: Path, script: str) -> Path:
+    file = folder / "terraform"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_terraform_gets_nobodys_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TF_VAR_region", "TF_WORKSPACE"):
+        monkeypatch.setenv(name, "mine")
+    terraform = Terraform(program(tmp_path, 'env > "$PWD/told"; exit 0'), Path("/mirror")).with_variables({"MINE": "1"})
+    terraform.init(tmp_path)
+    told = dict(line.split("=", 1) for line in (tmp_path / "told").read_text().splitlines())
+    assert not [name for name, value in told.items() if value == "mine"]
+    assert told["AWS_ACCESS_KEY_ID"] == "nobody"
+    assert told["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
+    assert (told["AWS_CONFIG_FILE"], told["AWS_SHARED_CREDENTIALS_FILE"]) == (os.devnull, os.devnull)
+    assert (told["TF_CLI_CONFIG_FILE"], told["MINE"]) == ("/mirror", "1")
+
+
+def test_what_terraform_says_when_it_fails_is_passed_on(tmp_path: Path) -> None:
+    terraform = Terraform(program(tmp_path, "echo some; echo words >&2; exit 1"))
+    with pytest.raises(TerraformFailedError, match=r"(?s)terraform init in .*some\nwords"):
+        terraform.init(tmp_path)
+
+
+def test_findings_of_a_validation_have_a_place(tmp_path: Path) -> None:
+    range_ = {"filename": "main.tf", "start": {"line": 3}}
+    found = {"diagnostics": [{"severity": "error", "summary": "Bad", "detail": "Very.", "range": range_}]}
+    terraform = Terraform(program(tmp_path, f"echo '{json.dumps(found)}'; exit 1"))
+    assert terraform.validate(tmp_path) == ["error: main.tf:3: Bad: Very."]
+
+
+def test_no_terraform_and_an_old_one_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(TerraformUnusableError, match=r"install Terraform 1\.11"):
+        find_terraform()
+    program(tmp_path, """echo '{"terraform_version": "1.9.8"}'""")
+    with pytest.raises(TerraformUnusableError, match=r"is Terraform 1\.9\.8: install 1\.11"):
+        find_terraform()
+
+
+def test_a_configuration_that_does_not_exist_tells_of_no_providers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "terraformrc"))
+    assert not has_own_providers()
+    (tmp_path / "terraformrc").touch()
+    assert has_own_providers()
+    monkeypatch.delenv("TF_CLI_CONFIG_FILE")
+    assert not has_own_providers()
