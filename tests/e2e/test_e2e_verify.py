@@ -11,13 +11,14 @@ import pytest
 import typer
 
 from manifests import load_manifests
-from mesh.databases import PasswordAccess
+from mesh.databases.access import PasswordAccess
 from mesh.environments import Environment
 from mesh.environments.opening import local_environment
 from mesh.testing import RunningMesh
-from mesh.verify import CHECKS, Outcome, Verdict, Verification
-from mesh.verify import verify as verify_with
+from mesh.verify.checks import CHECKS
 from mesh.verify.commands import run
+from mesh.verify.model import Outcome, Verdict, Verification
+from mesh.verify.running import verify as verify_with
 
 Verify = Callable[..., Verification]
 

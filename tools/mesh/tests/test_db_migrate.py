@@ -22,7 +22,10 @@ from localmesh.paths import REPOSITORY
 from localmesh.postgres import Postgres
 from localmesh.testing.rds import ADMINISTRATOR, FIRST_PASSWORD, Rds, rds
 from manifests import load_manifests
-from mesh.databases import SignInError, access, commands, migrate_services, open_access, prepare
+from mesh.databases import access, commands
+from mesh.databases.access import open_access
+from mesh.databases.errors import SignInError
+from mesh.databases.migrating import migrate_services, prepare
 from mesh.environments import DatabaseAccess, Environment
 
 pytestmark = pytest.mark.integration

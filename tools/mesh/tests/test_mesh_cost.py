@@ -12,20 +12,11 @@ from typer.testing import CliRunner, Result
 
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
-from mesh.cost import (
-    Estimate,
-    Inventory,
-    PlanUnreadableError,
-    UnpricedResourceError,
-    UsageUnknownError,
-    estimate,
-    inventory_of_plan,
-    load_inventories,
-    load_prices,
-    load_usage,
-)
 from mesh.cost.commands import cost
-from mesh.cost.inventory import DETAILED
+from mesh.cost.data import load_prices, load_usage
+from mesh.cost.errors import PlanUnreadableError, UnpricedResourceError, UsageUnknownError
+from mesh.cost.estimating import Estimate, estimate
+from mesh.cost.inventory import DETAILED, Inventory, inventory_of_plan, load_inventories
 from mesh.cost.inventory import load_inventories as load_from
 from mesh.cost.metering import meter
 from mesh.cost.report import document, markdown

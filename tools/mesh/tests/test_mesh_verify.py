@@ -16,16 +16,18 @@ from typer.testing import CliRunner
 
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
-from mesh.databases import IamAccess
+from mesh.databases.access import IamAccess
 from mesh.environments import DatabaseAccess, Environment, save_outputs
-from mesh.verify import CHECKS, Check, CheckFailedError, UnknownCheckError, Verdict, Verification, verify
 from mesh.verify import commands as verify_commands
+from mesh.verify.checks import CHECKS
 from mesh.verify.cleaning import Cleanup
+from mesh.verify.errors import CheckFailedError, UnknownCheckError
 from mesh.verify.functions import DATABASE_READINGS
 from mesh.verify.invoking import http_event
+from mesh.verify.model import Check, Verdict, Verification
 from mesh.verify.probe import Probe
 from mesh.verify.report import document, line, markdown, verdict
-from mesh.verify.running import choose
+from mesh.verify.running import choose, verify
 from mesh.verify.stores import MEANINGS
 
 ENVIRONMENT = Environment(

@@ -17,7 +17,10 @@ from typer.testing import CliRunner, Result
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
 from mesh.environments import DatabaseAccess, Environment
-from mesh.parameters import DotenvError, ParameterRefusedError, ParameterStore, commands, read_dotenv, update_dotenv
+from mesh.parameters import commands
+from mesh.parameters.dotenv import read_dotenv, update_dotenv
+from mesh.parameters.errors import DotenvError, ParameterRefusedError
+from mesh.parameters.store import ParameterStore
 from mesh.private import PrivateFileError
 
 OLD, NEW, OTHER = (f"sk-{word}-{secrets.token_hex(8)}" for word in ("old", "new", "other"))

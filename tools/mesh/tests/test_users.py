@@ -17,7 +17,10 @@ from localmesh.emulator import Emulator
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from mesh.environments import DatabaseAccess, Environment
-from mesh.users import PasswordRefusedError, UserPool, commands, generate_password, read_password
+from mesh.users import commands
+from mesh.users.errors import PasswordRefusedError
+from mesh.users.passwords import generate_password, read_password
+from mesh.users.pool import UserPool
 
 ADA = "ada@example.com"
 PASSWORD = f"Right-{secrets.token_hex(6)}-7"

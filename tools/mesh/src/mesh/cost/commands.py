@@ -11,7 +11,7 @@ import typer
 from mesh.run import guarded
 
 if TYPE_CHECKING:
-    from mesh.cost import Inventory
+    from mesh.cost.inventory import Inventory
 
 
 def cost(
@@ -36,8 +36,10 @@ def _run(env: str | None, plan: Path | None, *, write: bool, as_json: bool) -> N
     from rich.console import Console
     from rich.table import Table
 
-    from mesh.cost import PlanUnreadableError, estimate, load_inventories, load_prices, load_usage, save_inventories
-    from mesh.cost.inventory import DETAILED, INVENTORY_FILE, read_plan
+    from mesh.cost.data import load_prices, load_usage
+    from mesh.cost.errors import PlanUnreadableError
+    from mesh.cost.estimating import estimate
+    from mesh.cost.inventory import DETAILED, INVENTORY_FILE, load_inventories, read_plan, save_inventories
     from mesh.cost.report import document, growth, lines, markdown, usd
 
     inventories = load_inventories() if INVENTORY_FILE.is_file() else {}

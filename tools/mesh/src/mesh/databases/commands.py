@@ -9,7 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from manifests import Manifests, Service
-    from mesh.databases import Migrated, Plan
+    from mesh.databases.migrating import Migrated
+    from mesh.databases.planning import Plan
     from mesh.environments import Environment
 
 app = typer.Typer(
@@ -49,7 +50,8 @@ def status(env: Env, service: OnlyService = None, as_json: AsJson = False) -> No
 
 
 def _migrate(env: str, only: str | None, *, as_json: bool) -> None:
-    from mesh.databases import migrate_services, open_access, prepare
+    from mesh.databases.access import open_access
+    from mesh.databases.migrating import migrate_services, prepare
 
     environment, manifests, services = _target(env, only)
     access = open_access(environment)
@@ -81,7 +83,7 @@ def _tell_migrated(env: str, done: list[Migrated], *, as_json: bool) -> None:
 
 
 def _dry_run(env: str, only: str | None, *, as_json: bool) -> None:
-    from mesh.databases import MigrationStoppedError
+    from mesh.databases.errors import MigrationStoppedError
     from mesh.listing import print_table
 
     plan = _plan(env, only)
@@ -123,7 +125,8 @@ def _status(env: str, only: str | None, *, as_json: bool) -> None:
 
 
 def _plan(env: str, only: str | None) -> Plan:
-    from mesh.databases import make_plan, open_access
+    from mesh.databases.access import open_access
+    from mesh.databases.planning import make_plan
 
     environment, manifests, services = _target(env, only)
     return make_plan(open_access(environment), manifests, services, environment.database.name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from manifests import Manifests
-    from mesh.parameters import Change, Comparison
+    from mesh.parameters.comparing import Change, Comparison
 
 app = typer.Typer(
     name="secrets",
@@ -61,7 +61,9 @@ def list_secrets(env: Env, as_json: Annotated[bool, typer.Option("--json", help=
 
 def _push(env: str, file: Path | None, *, dry_run: bool, delete_missing: bool, yes: bool) -> None:
     from mesh.environments import open_environment
-    from mesh.parameters import Change, ParameterStore, compare_for_push, read_dotenv
+    from mesh.parameters.comparing import Change, compare_for_push
+    from mesh.parameters.dotenv import read_dotenv
+    from mesh.parameters.store import ParameterStore
 
     manifests, path = _manifests(), _file(file)
     held = read_dotenv(path)
@@ -91,7 +93,9 @@ def _push(env: str, file: Path | None, *, dry_run: bool, delete_missing: bool, y
 
 def _pull(env: str, file: Path | None, *, dry_run: bool, yes: bool) -> None:
     from mesh.environments import open_environment
-    from mesh.parameters import Change, ParameterStore, compare_for_pull, read_dotenv, update_dotenv
+    from mesh.parameters.comparing import Change, compare_for_pull
+    from mesh.parameters.dotenv import read_dotenv, update_dotenv
+    from mesh.parameters.store import ParameterStore
 
     path = _file(file)
     held = read_dotenv(path) if path.exists() else {}
@@ -116,7 +120,8 @@ def _pull(env: str, file: Path | None, *, dry_run: bool, yes: bool) -> None:
 def _list(env: str, *, as_json: bool) -> None:
     from mesh.environments import open_environment
     from mesh.listing import print_table
-    from mesh.parameters import ParameterStore, variable_of
+    from mesh.parameters.comparing import variable_of
+    from mesh.parameters.store import ParameterStore
 
     declared = _manifests().secrets
     there = {each.name: each for each in ParameterStore(open_environment(env)).listing()}
@@ -165,7 +170,7 @@ def _confirm(compared: Sequence[Comparison], change: Change, question: str, *, y
 
 
 def _summary(compared: Sequence[Comparison], where: str) -> str:
-    from mesh.parameters import Change
+    from mesh.parameters.comparing import Change
 
     counts = {
         change: sum(each.change is change for each in compared)
@@ -177,7 +182,7 @@ def _summary(compared: Sequence[Comparison], where: str) -> str:
 
 def _unknown(held: Mapping[str, object], manifests: Manifests) -> list[str]:
     """Variables that are no secret of the manifests; settings of the local mesh are no secrets."""
-    from mesh.parameters import variable_of
+    from mesh.parameters.comparing import variable_of
 
     declared = {variable_of(name) for name in manifests.secrets}
     return [name for name in held if name not in declared and not name.startswith("MESH_")]

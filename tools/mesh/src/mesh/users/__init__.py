@@ -6,26 +6,3 @@ UserPoolError
 ├── PasswordRefusedError  the password is not as the pool wants it, cannot be read, or is missing
 └── SignInRefusedError    wrong password or nobody there, or the pool wants more than a password
 """
-
-from mesh.users.errors import (
-    PasswordRefusedError,
-    SignInRefusedError,
-    UserExistsError,
-    UserPoolError,
-    UserUnknownError,
-)
-from mesh.users.passwords import generate_password, read_password
-from mesh.users.pool import Tokens, User, UserPool
-
-__all__ = [
-    "PasswordRefusedError",
-    "SignInRefusedError",
-    "Tokens",
-    "User",
-    "UserExistsError",
-    "UserPool",
-    "UserPoolError",
-    "UserUnknownError",
-    "generate_password",
-    "read_password",
-]

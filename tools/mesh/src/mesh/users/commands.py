@@ -95,14 +95,9 @@ def _create(
     from manifests import load_manifests
     from mesh.environments import open_environment
     from mesh.private import write_private
-    from mesh.users import (
-        PasswordRefusedError,
-        UserExistsError,
-        UserPool,
-        UserUnknownError,
-        generate_password,
-        read_password,
-    )
+    from mesh.users.errors import PasswordRefusedError, UserExistsError, UserUnknownError
+    from mesh.users.passwords import generate_password, read_password
+    from mesh.users.pool import UserPool
 
     pool = UserPool(open_environment(env))
     try:
@@ -138,7 +133,8 @@ def _create(
 def _token(email: str, env: str, password_file: Path | None, output: Path | None, *, identity: bool) -> None:
     from mesh.environments import open_environment
     from mesh.private import write_private
-    from mesh.users import UserPool, read_password
+    from mesh.users.passwords import read_password
+    from mesh.users.pool import UserPool
 
     tokens = UserPool(open_environment(env)).sign_in(email, read_password(password_file))
     given = (tokens.identity if identity else tokens.access).get_secret_value()
@@ -151,7 +147,7 @@ def _token(email: str, env: str, password_file: Path | None, output: Path | None
 
 def _delete(email: str, env: str, *, yes: bool) -> None:
     from mesh.environments import open_environment
-    from mesh.users import UserPool
+    from mesh.users.pool import UserPool
 
     pool = UserPool(open_environment(env))
     found = pool.find(email)
@@ -166,7 +162,7 @@ def _delete(email: str, env: str, *, yes: bool) -> None:
 def _list(env: str, *, as_json: bool) -> None:
     from mesh.environments import open_environment
     from mesh.listing import print_table
-    from mesh.users import UserPool
+    from mesh.users.pool import UserPool
 
     everybody = sorted(UserPool(open_environment(env)).users(), key=lambda user: user.email)
     if as_json:

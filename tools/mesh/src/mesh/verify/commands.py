@@ -14,7 +14,7 @@ import typer
 from mesh.run import guarded
 
 if TYPE_CHECKING:
-    from mesh.databases import Access
+    from mesh.databases.access import Access
     from mesh.environments import Environment
 
 
@@ -34,7 +34,8 @@ def verify(
 ) -> None:
     """Check an environment from its database to a picture that is uploaded, found and deleted again."""
     from mesh.environments import open_environment
-    from mesh.verify import CHECKS, UnknownCheckError
+    from mesh.verify.checks import CHECKS
+    from mesh.verify.errors import UnknownCheckError
     from mesh.verify.running import choose
 
     try:

@@ -10,7 +10,7 @@ from localmesh.paths import REPOSITORY
 from manifests import Manifests, load_manifests
 from mesh.contracts.errors import RegistryError
 from mesh.contracts.git import Repository
-from mesh.databases import Access, open_access
+from mesh.databases.access import Access, open_access
 from mesh.environments import Environment
 from mesh.verify.checks import CHECKS
 from mesh.verify.errors import UnknownCheckError
