@@ -27,5 +27,7 @@ variable "context" {
     packages = map(object({ bucket = string, key = string, sha256 = string }))
     # Variables that only this place needs, such as addresses of emulated providers.
     extra_variables = map(string)
+    # Whether tables refuse to be deleted.
+    deletion_protection = bool
   })
 }

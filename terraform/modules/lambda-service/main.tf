@@ -57,5 +57,5 @@ module "tables" {
 
   prefix              = local.prefix
   tables              = local.tables
-  deletion_protection = var.context.environment == "prod"
+  deletion_protection = var.context.deletion_protection
 }
