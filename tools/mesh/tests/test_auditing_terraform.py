@@ -62,7 +62,7 @@ def test_a_summary_has_a_line_for_each_resource_with_what_matters() -> None:
     queue = {"visibility_timeout_seconds": 60, "message_retention_seconds": UNKNOWN, "arn": "arn:never shown"}
     pool = {"mfa_configuration": "OFF", "password_policy": [{"minimum_length": 10}]}
     resources = [
-        Resource("m.aws_sqs_queue.q", "aws_sqs_queue", queue),
+        Resource("module.environment.module.m.aws_sqs_queue.q", "aws_sqs_queue", queue),
         Resource("m.aws_cloudwatch_event_rule.r", "aws_cloudwatch_event_rule", rule),
         Resource("m.aws_cognito_user_pool.p", "aws_cognito_user_pool", pool),
         Resource("m.aws_other.o", "aws_other", {"a": "b"}),

@@ -21,7 +21,7 @@ SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_cloudwatch_event_archive": ("retention_days", "event_pattern"),
     "aws_cloudwatch_event_rule": ("schedule_expression", "event_pattern"),
     "aws_cloudwatch_log_group": ("retention_in_days",),
-    "aws_cloudwatch_metric_alarm": ("metric_name", "comparison_operator", "threshold", "period", "evaluation_periods"),
+    "aws_cloudwatch_metric_alarm": ("metric_name", "threshold", "period", "evaluation_periods"),
     "aws_cognito_user_pool": ("mfa_configuration", "deletion_protection", "password_policy.minimum_length"),
     "aws_cognito_user_pool_client": ("explicit_auth_flows", "access_token_validity", "refresh_token_validity"),
     "aws_db_instance": (
@@ -56,7 +56,9 @@ def summarise(resources: Iterable[Resource]) -> str:
 def _line(resource: Resource) -> str:
     shown = ((path, _at(resource, path)) for path in SHOWN.get(resource.type, ()))
     told = (f"{path}={_told(value)}" for path, value in shown if value not in (None, "", []))
-    return " ".join([resource.address, *told])
+    # Where all is one module, its name says nothing.
+    address = resource.address.replace("module.", "").removeprefix("environment.")
+    return " ".join([address, *told])
 
 
 def _at(resource: Resource, path: str) -> Any:  # noqa: ANN401 - any value
