@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesh.run import guarded
-
 if TYPE_CHECKING:
     from mesh.cost.inventory import Inventory
 
@@ -29,6 +27,8 @@ def cost(
     terraform/COST.md details."""
     if env and plan:
         raise typer.BadParameter("a plan is made or given, not both", param_hint="--plan")
+    from mesh.run import guarded
+
     guarded(lambda: _run(env, plan, write=write, as_json=as_json))
 
 

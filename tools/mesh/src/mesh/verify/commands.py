@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mesh.run import guarded
-
 if TYPE_CHECKING:
     from mesh.databases.access import Access
     from mesh.environments import Environment
@@ -42,6 +40,8 @@ def verify(
         choose(CHECKS, only or [])
     except UnknownCheckError as error:
         raise typer.BadParameter(str(error), param_hint="--only") from error
+    from mesh.run import guarded
+
     guarded(lambda: run(open_environment(env), only or [], report, timeout, as_json=as_json))
 
 
