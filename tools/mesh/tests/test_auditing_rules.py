@@ -19,6 +19,7 @@ PLATFORM = MANIFESTS.platform
 PLACE = "us-east-1:000000000000"
 QUEUE, DEAD = f"arn:aws:sqs:{PLACE}:q", f"arn:aws:sqs:{PLACE}:q-dlq"
 RULE, TOPIC = f"arn:aws:events:{PLACE}:rule/bus/q", f"arn:aws:sns:{PLACE}:collections-prod-alarms"
+KEY = f"arn:aws:kms:{PLACE}:key/k"
 BUCKET = "collections-prod-images-000000000000"
 Change = Callable[[dict[str, Resource]], None]
 
@@ -38,6 +39,12 @@ def from_the_rule(queue: str) -> dict[str, Any]:
         "Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": queue,
         "Condition": condition,
     }  # fmt: skip
+
+
+def by_services(action: str, resource: str, *services: str) -> dict[str, Any]:
+    principal = {"Service": list(services or ("cloudwatch.amazonaws.com", "budgets.amazonaws.com"))}
+    condition = {"StringEquals": {"aws:SourceAccount": "000000000000"}}
+    return {"Effect": "Allow", "Principal": principal, "Action": action, "Resource": resource, "Condition": condition}
 
 
 def alarm(namespace: str, metric: str, threshold: float, **dimensions: str) -> dict[str, Any]:
@@ -68,7 +75,9 @@ SOUND: dict[str, dict[str, Any]] = {
     "aws_cloudwatch_metric_alarm.duration": alarm("AWS/Lambda", "Duration", 8000, FunctionName="f"),
     "aws_cloudwatch_metric_alarm.connections": alarm("AWS/RDS", "DatabaseConnections", 60, DBInstanceIdentifier="db"),
     "aws_cloudwatch_metric_alarm.storage": alarm("AWS/RDS", "FreeStorageSpace", 1, DBInstanceIdentifier="db"),
-    "aws_sns_topic.alarms": {"name": "collections-prod-alarms", "arn": TOPIC},
+    "aws_sns_topic.alarms": {"name": "collections-prod-alarms", "arn": TOPIC, "kms_master_key_id": KEY},
+    "aws_sns_topic_policy.alarms": {"policy": document(by_services("sns:Publish", TOPIC))},
+    "aws_kms_key.k": {"arn": KEY, "policy": document(by_services("kms:*", "*"))},
     "aws_budgets_budget.b": {"notification": [{"notification_type": "ACTUAL"}, {"notification_type": "FORECASTED"}]},
     "aws_lambda_function.f": {
         "function_name": "f", "role": "arn:aws:iam::000000000000:role/f", "timeout": 10, "runtime": PLATFORM.runtime,
@@ -234,6 +243,24 @@ BREAKING: list[tuple[str, str, Change]] = [
         having("aws_cloudwatch_metric_alarm.age", alarm_name=SOUND["aws_cloudwatch_metric_alarm.errors"]["alarm_name"]),
     ),
     ("there_is_one_topic", "aws_sns_topic", having("aws_sns_topic.second", name="second", arn="arn:second")),
+    ("alarms_reach_the_topic", "aws_sns_topic.alarms", without("aws_sns_topic_policy.alarms")),
+    ("alarms_reach_the_topic", "aws_sns_topic.alarms", without("aws_kms_key.k")),
+    (
+        "alarms_reach_the_topic",
+        "aws_sns_topic.alarms",
+        having(
+            "aws_sns_topic_policy.alarms",
+            policy=document(by_services("sns:Publish", TOPIC, "cloudwatch.amazonaws.com")),
+        ),
+    ),
+    (
+        "alarms_reach_the_topic",
+        "aws_sns_topic.alarms",
+        having(
+            "aws_sns_topic_policy.alarms",
+            policy=document({**by_services("sns:Publish", TOPIC), "Condition": {}}),
+        ),
+    ),
     ("money_is_watched", "aws_budgets_budget", without("aws_budgets_budget.b")),
     (
         "functions_run_as_the_platform_says",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from mesh.auditing.estate import Estate
+from mesh.auditing.iam import Decision, Policy, Principal, Request, decide, read_policy
 from mesh.auditing.rules.base import Faults, Rule
 from mesh.auditing.rules.queues import dead_letter_arns
 from mesh.auditing.terraform.resources import Resource
@@ -74,10 +75,36 @@ def names_of_alarms_are_unique(estate: Estate) -> Faults:
 
 
 def there_is_one_topic(estate: Estate) -> Faults:
-    """And alarms of CloudWatch may publish to it."""
+    """Everybody who wants to be told subscribes to it."""
     topics = estate.of_type("aws_sns_topic")
     if [topic["name"] for topic in topics] != [f"{estate.names.bus}-alarms"]:
         yield "aws_sns_topic", f"the topics are {[topic['name'] for topic in topics]}"
+
+
+def alarms_reach_the_topic(estate: Estate) -> Faults:
+    """What a topic or its key does not let in is dropped silently; what others send is not let in."""
+    names = estate.names
+    senders = {"cloudwatch.amazonaws.com": names.arn("cloudwatch", f"alarm:{names.prefix}any")}
+    if estate.of_type("aws_budgets_budget"):
+        senders["budgets.amazonaws.com"] = f"arn:aws:budgets::{names.account}:budget/any"
+    found = estate.of_type("aws_sns_topic", "aws_sns_topic_policy")
+    policies = [read_policy(item["policy"], item.address) for item in found if item["policy"]]
+    keys = {key["arn"]: [read_policy(key["policy"], key.address)] for key in estate.of_type("aws_kms_key")}
+    for topic in estate.of_type("aws_sns_topic"):
+        for service, source in senders.items():
+
+            def may(action: str, on: str, by: Iterable[Policy], arn: str, service: str = service) -> bool:
+                context = {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
+                return decide(Request(Principal("Service", service), action, on, context), (), by) is Decision.ALLOWED
+
+            if not may("sns:Publish", topic["arn"], policies, source):
+                yield topic.address, f"does not let {service} in"
+            if may("sns:Publish", topic["arn"], policies, source.replace(names.account, "999999999999")):
+                yield topic.address, f"lets {service} in for everybody"
+            key = topic["kms_master_key_id"]
+            for action in ("kms:Decrypt", "kms:GenerateDataKey") if key else ():
+                if not may(action, key, keys.get(key, ()), source):
+                    yield topic.address, f"has a key that does not let {service} use {action}"
 
 
 def money_is_watched(estate: Estate) -> Faults:
@@ -120,6 +147,7 @@ RULES: Final = tuple(
             every_alarm_tells_the_topic,
             names_of_alarms_are_unique,
             there_is_one_topic,
+            alarms_reach_the_topic,
             money_is_watched,
         ),
     )
