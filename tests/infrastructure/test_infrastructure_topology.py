@@ -1,4 +1,4 @@
-"""Terraform, the local provisioner and the manifests agree about what there is: any two of them, in both directions."""
+"""Terraform, the local provisioner and the manifests agree about what there is: each two of them, both ways."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

@@ -6,6 +6,8 @@ locals {
     write = ["dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     scan  = ["dynamodb:Scan"]
   }
+  # An index can only be read.
+  index_actions = { read = "dynamodb:Query", scan = "dynamodb:Scan" }
   image_actions = [
     { access = "read", action = "s3:GetObject" },
     { access = "write", action = "s3:PutObject" },
@@ -62,15 +64,21 @@ locals {
         resources = try(function.images.read_lifecycle, false) ? [var.context.images.arn] : []
       },
     ],
-    [
-      for table, access in function.tables : {
-        actions = sort(flatten([for item in access : local.table_actions[item]]))
-        resources = concat(
-          [local.table_arns[table]],
-          length(try(local.tables[table].indexes, {})) > 0 ? ["${local.table_arns[table]}/index/*"] : [],
-        )
-      }
-    ],
+    flatten([
+      for table, access in function.tables : [
+        {
+          actions   = sort(flatten([for item in access : local.table_actions[item]]))
+          resources = [local.table_arns[table]]
+        },
+        {
+          actions = sort([for item in access : local.index_actions[item] if contains(keys(local.index_actions), item)])
+          resources = [
+            for index in sort(keys(try(local.tables[table].indexes, {}))) : "${local.table_arns[table]}/index/${index}"
+            if length(setintersection(access, keys(local.index_actions))) > 0
+          ]
+        },
+      ]
+    ]),
     [
       {
         actions = ["ssm:GetParameter", "ssm:GetParameters"]

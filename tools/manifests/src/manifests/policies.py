@@ -16,6 +16,8 @@ TABLE_ACTIONS: dict[Access, tuple[str, ...]] = {
     Access.WRITE: ("dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
     Access.SCAN: ("dynamodb:Scan",),
 }
+# An index can only be read.
+INDEX_ACTIONS: dict[Access, str] = {Access.READ: "dynamodb:Query", Access.SCAN: "dynamodb:Scan"}
 IMAGE_ACTIONS: dict[str, str] = {
     "read": "s3:GetObject",
     "write": "s3:PutObject",
@@ -102,9 +104,11 @@ def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
 def _tables(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     for table, access in sorted(ref.function.tables.items()):
         arn = deployment.names.arn("dynamodb", f"table/{deployment.names.table(table)}")
-        actions = sorted(action for item in access for action in TABLE_ACTIONS[item])
-        resources = [arn, f"{arn}/index/*"] if ref.service.tables[table].indexes else [arn]
-        yield _allow(actions, resources)
+        yield _allow(sorted(action for item in access for action in TABLE_ACTIONS[item]), [arn])
+        indexes = [f"{arn}/index/{index}" for index in sorted(ref.service.tables[table].indexes)]
+        actions = sorted(INDEX_ACTIONS[item] for item in access if item in INDEX_ACTIONS)
+        if indexes and actions:
+            yield _allow(actions, indexes)
 
 
 def _secrets(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
