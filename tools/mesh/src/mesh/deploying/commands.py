@@ -41,7 +41,7 @@ def run(
     """Package, compare, ask, deploy, tell."""
     from localmesh.paths import REPOSITORY
     from manifests import load_manifests
-    from mesh.deploying.build import build_here
+    from mesh.builds import build_here
     from mesh.deploying.planning import plan_deployment
     from mesh.deploying.running import deploy
     from mesh.environments import LOCAL, open_environment

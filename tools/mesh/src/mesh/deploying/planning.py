@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from localmesh.provision.context import error_code
 from manifests import Build, FunctionRef, Manifests
-from mesh.deploying.build import variables_of
+from mesh.builds import variables_of
 from mesh.deploying.errors import FunctionsMissingError, FunctionUnlikeError, PackageTooLargeError
 from mesh.environments import Environment
 from mesh.packaging.building import BuiltPackage

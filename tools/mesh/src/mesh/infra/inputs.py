@@ -12,14 +12,14 @@ import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
 from localmesh.config import MeshSettings
-from localmesh.provision.place import deployment_of
 from manifests import load_manifests
-from mesh.contracts.errors import GitError, RegistryError
+from mesh.builds import build_here, is_dirty
+from mesh.contracts.errors import RegistryError
 from mesh.contracts.export import export
-from mesh.contracts.git import Repository
 from mesh.environments import LOCAL
 from mesh.infra.errors import PrerequisiteError
 from mesh.infra.workspace import Workspace
@@ -60,23 +60,9 @@ def _mesh() -> dict[str, object]:
 
 
 def _build(workspace: Workspace, say: Say) -> dict[str, str]:
-    build = deployment_of(MeshSettings(), workspace.root).build
-    dirty = _is_dirty(workspace.root)
-    if dirty:
+    if is_dirty(workspace.root):
         say("the working tree is not clean: what goes out is not what any commit says")
-    return {
-        "git_sha": build.git_sha + ("-dirty" if dirty else ""),
-        "git_tag": build.git_tag,
-        "git_branch": build.git_branch,
-        "timestamp": build.timestamp,
-    }
-
-
-def _is_dirty(root: Path) -> bool:
-    try:  # Terraform itself writes the lock file, on the first init
-        return Repository(root).is_dirty(".", ":(exclude,glob)**/.terraform.lock.hcl")
-    except GitError:
-        return False
+    return asdict(build_here(workspace.root))
 
 
 def _packages(workspace: Workspace, say: Say, *, make: bool) -> Path:

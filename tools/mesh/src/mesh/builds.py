@@ -1,4 +1,4 @@
-"""Which build goes out, as `/version` will tell it."""
+"""Which build goes out, as `/version` will tell it: the commit that is checked out, marked when files differ."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from mesh.contracts.git import Repository
 
 
 def build_here(root: Path, *, local: bool = False) -> Build:
-    """The commit that is checked out, marked when files differ from it; not for the local mesh, which `mesh up` does
-    not mark either."""
+    """The build of a checkout; that of the local mesh is not marked, `mesh up` does not do it either."""
     build = deployment_of(MeshSettings(), root).build
-    if local or not _is_dirty(root):
-        return build
-    return replace(build, git_sha=f"{build.git_sha}-dirty")
+    return build if local or not is_dirty(root) else replace(build, git_sha=f"{build.git_sha}-dirty")
 
 
-def _is_dirty(root: Path) -> bool:
+def is_dirty(root: Path) -> bool:
+    """Whether files differ from the commit; where there is no git, nothing is known to."""
     try:
         # Terraform itself writes its lock files.
         return Repository(root).is_dirty(".", ":(exclude,glob)**/.terraform.lock.hcl")
