@@ -25,7 +25,8 @@ def checkout(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "contracts", tmp_path / "contracts", ignore=shutil.ignore_patterns("__pycache__"))
     for manifest in (ROOT / "services").glob("*/service.yaml"):
         (tmp_path / "services" / manifest.parent.name).mkdir(parents=True)
-        shutil.copy(manifest, tmp_path / "services" / manifest.parent.name)
+        for file in (manifest, manifest.with_name("pyproject.toml")):
+            shutil.copy(file, tmp_path / "services" / manifest.parent.name)
     shutil.copytree(ROOT / "services/imaging/src", tmp_path / "services/imaging/src")
     shutil.copy(ROOT / "services/platform.yaml", tmp_path / "services")
     return tmp_path

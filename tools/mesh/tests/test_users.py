@@ -168,7 +168,7 @@ def test_a_password_that_the_pool_does_not_want_leaves_nobody_behind(
     with pytest.raises(ZeroDivisionError):
         pool.create(ADA, generate_password(POLICY))
     assert desk.emails() == []
-    monkeypatch.setattr("mesh.users.UserPool", lambda _: pool)
+    monkeypatch.setattr("mesh.users.pool.UserPool", lambda _: pool)
     desk.run("create", ADA, "--save-password", str(desk.folder / "password"), exit_code=1)
     assert list(desk.folder.iterdir()) == []
 

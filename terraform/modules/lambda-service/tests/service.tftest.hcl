@@ -88,8 +88,8 @@ run "one_of_everything" {
       join(" ", [
         "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem",
         "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
-      ]) = ["arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-big-notes"]
-      "dynamodb:Query" = ["arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-big-notes/index/by_time"]
+      ])                                   = ["arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-big-notes"]
+      "dynamodb:Query"                     = ["arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-big-notes/index/by_time"]
       "dynamodb:Scan"                      = ["arn:aws:dynamodb:eu-west-1:123456789012:table/collections-test-plain"]
       "ssm:GetParameter ssm:GetParameters" = ["arn:aws:ssm:eu-west-1:123456789012:parameter/collections/test/voyage-api-key"]
       "rds-db:connect"                     = ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABC/talker"]
