@@ -21,6 +21,8 @@ import pytest
 
 from localmesh.emulator import Emulator
 from localmesh.testing import eventually
+from mesh.auditing.errors import TerraformUnusableError
+from mesh.auditing.terraform.finding import find_program
 from mesh.environments import load_outputs
 from mesh.infra import summary
 from mesh.infra.commands import app
@@ -51,6 +53,14 @@ functions:
   relay: {handler: shop.handler.relay, schedule: rate(1 minute)}
 """
 PLATFORM = Path(__file__).parents[3] / "services/platform.yaml"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _terraform() -> None:
+    try:
+        find_program()
+    except TerraformUnusableError as error:
+        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
 
 
 @dataclass(frozen=True)

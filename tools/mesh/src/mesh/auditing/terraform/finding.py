@@ -36,6 +36,11 @@ data "aws_caller_identity" "current" {}
 
 def find_terraform() -> Terraform:
     """Terraform with providers that are proved to be usable. Raises TerraformUnusableError."""
+    return _with_providers(find_program())
+
+
+def find_program() -> Path:
+    """Terraform itself, new enough. Raises TerraformUnusableError."""
     program = shutil.which("terraform")
     needed = ".".join(map(str, MINIMUM))
     if program is None:
@@ -44,7 +49,7 @@ def find_terraform() -> Terraform:
     version = str(said["terraform_version"])
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < MINIMUM:
         raise TerraformUnusableError(f"{program} is Terraform {version}: install {needed} or newer")
-    return _with_providers(Path(program))
+    return Path(program)
 
 
 def has_own_providers() -> bool:
