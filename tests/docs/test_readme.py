@@ -1,21 +1,29 @@
-"""The README does not lie: its picture is the manifests', its commands and links exist."""
+"""Documents do not lie: the README's picture is the manifests', commands and links exist."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
 
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from manifests.picture import in_document
+from mesh.cli import app
 
 README = REPOSITORY / "README.md"
+_FOLDERS = ("contracts", "docs", "localstack", "services", "terraform", "tools")
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "contracts/*.md", "services/**/*.md", "localstack/*.md", "tools/**/*.md")
+    for pattern in ("*.md", *(f"{folder}/**/*.md" for folder in _FOLDERS))
     for path in REPOSITORY.glob(pattern)
-    if ".venv" not in path.parts
+    if not {".venv", ".terraform"} & set(path.parts)
 )
+_MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+_TARGETS = set(re.findall(r"^([a-z][a-z%-]*):", _MAKEFILE, flags=re.MULTILINE))
+_BLOCK = re.compile(r"^ *```[a-z]*\n(.*?)^ *```$", flags=re.MULTILINE | re.DOTALL)
+_COMMAND = re.compile(r"^(?:\.venv/bin/)?((?:make|mesh) +[^#\n]+)", flags=re.MULTILINE)
 
 
 def test_the_picture_is_the_manifests() -> None:
@@ -23,12 +31,32 @@ def test_the_picture_is_the_manifests() -> None:
     assert in_document(text, load_manifests(REPOSITORY)) == text, "run: python -m manifests.picture README.md"
 
 
-def test_every_make_target_that_is_named_exists() -> None:
-    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z][a-z%-]*):", makefile, flags=re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE))
-    assert {"demo", "test", "up", "down", "status", "logs", "reset"} <= named
-    assert named <= targets, f"no such target: {named - targets}"
+def test_the_readme_names_what_one_begins_with() -> None:
+    targets = {words[1] for words in _commands(README) if words[0] == "make"}
+    assert {"demo", "test", "up", "down", "status", "logs", "reset", "infra-apply", "infra-destroy"} <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_command_that_is_named_exists(document: Path) -> None:
+    problems = [problem for words in _commands(document) if (problem := _problem(words))]
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "problem"),
+    [
+        ("make infra-apply ENV=dev", ""),
+        ("make check test", ""),
+        ("make test-chat", ""),
+        ("make infra-aply ENV=dev", "make has no target infra-aply"),
+        ("mesh user create you@example.com --env dev", ""),
+        ("mesh secrets push ENV", ""),
+        ("mesh secrets hide ENV", "mesh secrets has no hide"),
+        ("mesh verify --env ENV --fast", "mesh verify has no option --fast"),
+    ],
+)
+def test_commands_that_do_not_exist_are_found(typed: str, problem: str) -> None:
+    assert _problem(typed.split()) == problem
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
@@ -36,3 +64,33 @@ def test_links_lead_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", document.read_text(encoding="utf-8"))
     missing = [link for link in links if "://" not in link and not (document.parent / link).exists()]
     assert missing == []
+
+
+def _commands(document: Path) -> list[list[str]]:
+    """What the document says to type, in blocks of code and between backticks, as words."""
+    text = document.read_text(encoding="utf-8")
+    typed = [
+        words for block in _BLOCK.findall(text) for words in _COMMAND.findall(re.sub(r"^ +", "", block, flags=re.M))
+    ]
+    typed += [words for code in re.findall(r"`([^`\n]+)`", _BLOCK.sub("", text)) for words in _COMMAND.findall(code)]
+    return [shlex.split(words) for words in typed]
+
+
+def _problem(words: list[str]) -> str:
+    """What is wrong with a command, nothing if it can be typed. What is not a name stands for something: `ENV`, `…`."""
+    program, *rest = words
+    if program == "make":
+        named = [word for word in rest if re.fullmatch(r"[a-z][a-z-]*", word)]
+        unknown = [word for word in named if word not in _TARGETS and f"{word.partition('-')[0]}-%" not in _TARGETS]
+        return f"make has no target {unknown[0]}" if unknown else ""
+    command, path = typer.main.get_command(app), program
+    for word in rest:
+        if word.startswith("--"):
+            known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+            if word.partition("=")[0] not in known | {"--help"}:
+                return f"{path} has no option {word}"
+        elif (commands := getattr(command, "commands", None)) and re.fullmatch(r"[a-z][a-z-]*", word):
+            if word not in commands:
+                return f"{path} has no {word}"
+            command, path = commands[word], f"{path} {word}"
+    return ""
