@@ -21,6 +21,7 @@ QUEUE, DEAD = f"arn:aws:sqs:{PLACE}:q", f"arn:aws:sqs:{PLACE}:q-dlq"
 RULE, TOPIC = f"arn:aws:events:{PLACE}:rule/bus/q", f"arn:aws:sns:{PLACE}:collections-prod-alarms"
 KEY = f"arn:aws:kms:{PLACE}:key/k"
 BUCKET = "collections-prod-images-000000000000"
+HEARING = sorted({ref.service.service for ref in MANIFESTS.functions if ref.function.queue})
 Change = Callable[[dict[str, Resource]], None]
 
 
@@ -74,7 +75,20 @@ SOUND: dict[str, dict[str, Any]] = {
     "aws_cloudwatch_metric_alarm.throttles": alarm("AWS/Lambda", "Throttles", 0, FunctionName="f"),
     "aws_cloudwatch_metric_alarm.duration": alarm("AWS/Lambda", "Duration", 8000, FunctionName="f"),
     "aws_cloudwatch_metric_alarm.connections": alarm("AWS/RDS", "DatabaseConnections", 60, DBInstanceIdentifier="db"),
-    "aws_cloudwatch_metric_alarm.storage": alarm("AWS/RDS", "FreeStorageSpace", 1, DBInstanceIdentifier="db"),
+    "aws_cloudwatch_metric_alarm.storage": {
+        **alarm("AWS/RDS", "FreeStorageSpace", 1, DBInstanceIdentifier="db"),
+        "comparison_operator": "LessThanThreshold",
+    },
+    **{
+        f"aws_cloudwatch_metric_alarm.{service}": alarm(
+            "Collections", "ProjectionLag", 9, environment="prod", service=service
+        )
+        for service in HEARING
+    },
+    **{
+        f"aws_cloudwatch_dashboard.{name}": {"dashboard_name": f"collections-prod-{name}"}
+        for name in ("pipeline", *MANIFESTS.services)
+    },
     "aws_sns_topic.alarms": {"name": "collections-prod-alarms", "arn": TOPIC, "kms_master_key_id": KEY},
     "aws_sns_topic_policy.alarms": {"policy": document(by_services("sns:Publish", TOPIC))},
     "aws_kms_key.k": {"arn": KEY, "policy": document(by_services("kms:*", "*"))},
@@ -226,7 +240,20 @@ BREAKING: list[tuple[str, str, Change]] = [
         "aws_lambda_function.f",
         having("aws_cloudwatch_metric_alarm.duration", threshold=10000),
     ),
+    ("every_service_that_hears_has_an_alarm_on_its_lag", "chat", without("aws_cloudwatch_metric_alarm.chat")),
+    (
+        "every_service_that_hears_has_an_alarm_on_its_lag",
+        "chat",
+        having("aws_cloudwatch_metric_alarm.chat", comparison_operator="LessThanThreshold"),
+    ),
     ("the_database_has_alarms", "aws_db_instance.db", without("aws_cloudwatch_metric_alarm.storage")),
+    (
+        "the_database_has_alarms",
+        "aws_db_instance.db",
+        having("aws_cloudwatch_metric_alarm.storage", comparison_operator="GreaterThanThreshold"),
+    ),
+    ("everything_is_on_a_dashboard", "aws_cloudwatch_dashboard", without("aws_cloudwatch_dashboard.pipeline")),
+    ("everything_is_on_a_dashboard", "aws_cloudwatch_dashboard", without("aws_cloudwatch_dashboard.chat")),
     (
         "every_alarm_tells_the_topic",
         "aws_cloudwatch_metric_alarm.age",

@@ -48,12 +48,30 @@ def every_function_has_alarms(estate: Estate) -> Faults:
             yield function.address, "has no alarm on a p95 near its time-out"
 
 
+def every_service_that_hears_has_an_alarm_on_its_lag(estate: Estate) -> Faults:
+    """What it shows is behind what happened, though nothing fails."""
+    for service in _hearing(estate):
+        watching = _alarms(estate, "Collections", "ProjectionLag", environment=estate.environment, service=service)
+        if not any(alarm["threshold"] > 0 and _above(alarm) for alarm in watching):
+            yield service, "has no alarm on how far its projections are behind"
+
+
 def the_database_has_alarms(estate: Estate) -> Faults:
     """Connections and storage end; both are seen coming."""
+    limits = {"DatabaseConnections": "GreaterThanThreshold", "FreeStorageSpace": "LessThanThreshold"}
     for instance in estate.of_type("aws_db_instance"):
-        for metric in ("DatabaseConnections", "FreeStorageSpace"):
-            if not _alarms(estate, "AWS/RDS", metric, DBInstanceIdentifier=instance["identifier"]):
+        for metric, comparison in limits.items():
+            watching = _alarms(estate, "AWS/RDS", metric, DBInstanceIdentifier=instance["identifier"])
+            if not any(alarm["comparison_operator"] == comparison for alarm in watching):
                 yield instance.address, f"has no alarm on {metric}"
+
+
+def everything_is_on_a_dashboard(estate: Estate) -> Faults:
+    """The pipeline as a whole, and in AWS every service by itself."""
+    found = {str(dashboard["dashboard_name"]) for dashboard in estate.of_type("aws_cloudwatch_dashboard")}
+    for name in ("pipeline", *(estate.manifests.services if estate.database.auth == "iam" else ())):
+        if estate.names.prefix + name not in found:
+            yield "aws_cloudwatch_dashboard", f"there is none of {name}"
 
 
 def every_alarm_tells_the_topic(estate: Estate) -> Faults:
@@ -120,6 +138,10 @@ def money_is_watched(estate: Estate) -> Faults:
         yield "aws_budgets_budget", f"tells of {sorted(kinds) or 'nothing'}"
 
 
+def _hearing(estate: Estate) -> list[str]:
+    return sorted({ref.service.service for ref in estate.manifests.functions if ref.function.queue})
+
+
 def _of_function(estate: Estate, metric: str, name: str) -> list[Resource]:
     return _alarms(estate, "AWS/Lambda", metric, FunctionName=name)
 
@@ -143,7 +165,9 @@ RULES: Final = tuple(
             every_dead_letter_queue_has_an_alarm,
             every_queue_has_an_alarm_on_its_oldest_message,
             every_function_has_alarms,
+            every_service_that_hears_has_an_alarm_on_its_lag,
             the_database_has_alarms,
+            everything_is_on_a_dashboard,
             every_alarm_tells_the_topic,
             names_of_alarms_are_unique,
             there_is_one_topic,
