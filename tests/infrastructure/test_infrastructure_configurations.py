@@ -1,11 +1,14 @@
 """Every configuration is formatted, valid, and passes its own tests."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from localmesh.paths import REPOSITORY
-from mesh.auditing.terraform import Terraform, Works
+from mesh.auditing.terraform import Terraform, Works, environments_of
 
 CONFIGURATIONS = sorted(
     {
@@ -43,3 +46,45 @@ def test_every_module_has_tests_of_its_own() -> None:
 def test_a_configuration_has_the_files_where_one_looks_for_them(configuration: str) -> None:
     present = {file.name for file in (REPOSITORY / configuration).glob("*.tf")}
     assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf"} - present == set()
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_what_a_configuration_asks_for_is_used(configuration: str) -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / configuration).glob("*.tf"))
+    declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    assert declared - set(re.findall(r"\bvar\.(\w+)", text)) == set()
+
+
+@pytest.mark.parametrize("environment", [name for name in environments_of(REPOSITORY) if name != "local"])
+def test_the_state_of_an_environment_is_its_own_encrypted_and_locked(environment: str) -> None:
+    text = (REPOSITORY / "terraform" / "environments" / environment / "main.tf").read_text(encoding="utf-8")
+    (backend,) = re.findall(r'backend "s3" \{(.*?)\}', text, re.DOTALL)
+    settings = dict(re.findall(r"^ *(\w+) *= *(.+?) *$", backend, re.MULTILINE))
+    # The bucket's name holds the account's number, so it is given at init.
+    assert settings == {
+        "key": f'"{environment}/terraform.tfstate"',
+        "region": '"us-east-1"',
+        "encrypt": "true",
+        "use_lockfile": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    "left_behind",
+    [
+        "terraform.tfstate",
+        "terraform.tfstate.backup",
+        "terraform.tfstate.1764113051.backup",
+        ".terraform.tfstate.lock.info",
+        "errored.tfstate",
+        "dev.tfplan",
+        "crash.log",
+        ".terraform/terraform.tfstate",
+    ],
+)
+def test_what_terraform_leaves_behind_is_not_committed(left_behind: str, tmp_path: Path) -> None:
+    """States and plans may hold what is secret."""
+    shutil.copy(REPOSITORY / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    file = f"terraform/environments/dev/{left_behind}"
+    assert subprocess.run(["git", "-C", str(tmp_path), "check-ignore", "--quiet", file], check=False).returncode == 0
