@@ -21,6 +21,12 @@ def test_an_environment_keeps_the_rules(rule: Rule, estate: Estate, environment:
     assert list(rule.check(estate)) == []
 
 
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_every_contract_is_published(plan: dict[str, Any], environment: str) -> None:
+    found = [item["name"] for item in resources_of_plan(plan) if item.type == "aws_schemas_schema"]
+    assert sorted(found) == sorted(path.name for path in (REPOSITORY / "contracts" / "schemas").iterdir())
+
+
 @pytest.mark.parametrize("environment", environments_of(REPOSITORY))
 def test_nothing_secret_is_in_a_plan(plan: dict[str, Any], canaries: dict[str, str], environment: str) -> None:
     found = [

@@ -25,7 +25,9 @@ def export(root: Path, directory: Path) -> None:
     catalogue = read_catalogue(tree_files(folder))
     files = schema_files(catalogue)
     files["asyncapi.json"] = as_text(asyncapi(catalogue, load_manifests(folder)))
-    files |= {f"eventbridge/{contract.event_type}.json": as_text(eventbridge_schema(contract)) for contract in REGISTRY}
+    # Retired majors too: archives and dead-letter queues hold them.
+    for contract in (*REGISTRY, *REGISTRY.retired()):
+        files[f"eventbridge/{contract.event_type}.json"] = as_text(eventbridge_schema(contract))
     write(directory, files)
     typer.echo(f"wrote {len(files)} files to {directory}")
 
