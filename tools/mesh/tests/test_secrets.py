@@ -249,3 +249,23 @@ def test_a_file_that_is_being_written_is_private_and_leaves_no_other(
     assert NEW not in str(failed.value)
     assert modes == [0o600]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.integration
+def test_a_value_on_a_line_of_its_own_is_not_shown(desk: Desk) -> None:
+    desk.file.write_text(f"ANTHROPIC_API_KEY=\n{NEW}\n{OTHER}==\nSOME_KEY=1\nMESH_IAM=1\n")
+    told = desk.run("push", "--dry-run").stdout
+    assert "SOME_KEY is not pushed" in told
+    assert "2 more in .env not pushed" in told
+    assert "MESH_IAM" not in told
+
+
+@pytest.mark.integration
+def test_a_file_that_holds_all_of_it_already_becomes_private_too(desk: Desk) -> None:
+    desk.put("anthropic-api-key", OLD)
+    desk.file.write_text(f"ANTHROPIC_API_KEY={OLD}\n")
+    desk.file.chmod(0o644)
+    desk.run("pull", "--dry-run")
+    assert desk.file.stat().st_mode & 0o777 == 0o644
+    desk.run("pull")
+    assert desk.file.stat().st_mode & 0o777 == 0o600

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+#: A value that stands where a name should is not shown: it hardly looks like this.
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 Env = Annotated[str, typer.Argument(metavar="ENV", help="The environment: local, dev, staging, prod.")]
 File = Annotated[Path | None, typer.Option("--file", help="The .env file; default: the one of the repository.")]
@@ -76,8 +80,7 @@ def _push(env: str, file: Path | None, *, dry_run: bool, delete_missing: bool, y
         Change.CHANGED: "changed: the values differ",
     }
     _tell(compared, words)
-    for name in _unknown(held, manifests):
-        typer.echo(f"{name} is not pushed: no service declares such a secret")
+    _tell_unknown(held, manifests, path)
     if dry_run:
         typer.echo(f"dry run: nothing was changed in {env}")
         return
@@ -114,6 +117,8 @@ def _pull(env: str, file: Path | None, *, dry_run: bool, yes: bool) -> None:
     values = {each.variable: each.value for each in compared if each.value is not None}
     if values:
         update_dotenv(path, values)
+    elif path.exists():
+        path.chmod(0o600)
     typer.echo(_summary(compared, str(path)))
 
 
@@ -180,12 +185,20 @@ def _summary(compared: Sequence[Comparison], where: str) -> str:
     return f"{done or 'nothing changed'} in {where}"
 
 
-def _unknown(held: Mapping[str, object], manifests: Manifests) -> list[str]:
-    """Variables that are no secret of the manifests; settings of the local mesh are no secrets."""
+def _tell_unknown(held: Mapping[str, object], manifests: Manifests, path: Path) -> None:
+    """What is no secret of the manifests; settings of the local mesh are no secrets either.
+
+    Only what looks like a variable is named: on a line of its own, a value is read as a name.
+    """
     from mesh.parameters.comparing import variable_of
 
     declared = {variable_of(name) for name in manifests.secrets}
-    return [name for name in held if name not in declared and not name.startswith("MESH_")]
+    unknown = [name for name in held if name not in declared and not name.startswith("MESH_")]
+    named = [name for name in unknown if _VARIABLE.fullmatch(name)]
+    for name in named:
+        typer.echo(f"{name} is not pushed: no service declares such a secret")
+    if others := len(unknown) - len(named):
+        typer.echo(f"{others} more in {path.name} not pushed: not named LIKE_THIS; is a value on a line of its own?")
 
 
 def _manifests() -> Manifests:
