@@ -9,13 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
+from botocore.exceptions import BotoCoreError, EndpointConnectionError, ParamValidationError
 from typer.testing import CliRunner
 
+from localmesh.config import MeshSettings
 from localmesh.errors import LocalMeshError
 from localmesh.inventory import function_error, process_errors
 from localmesh.logs import LogLine, process_lines
 from mesh.cli import app
 from mesh.logs import parse_duration, render
+from mesh.run import guarded
 from mesh.status import duration
 
 
@@ -64,6 +68,39 @@ def test_unusable_settings_are_told(
     assert setting.removeprefix("MESH_").lower() in result.output
 
 
+@pytest.mark.parametrize(
+    ("fault", "code", "told"),
+    [
+        (PermissionError(13, "Permission denied", "/etc/x"), 1, "mesh: /etc/x: Permission denied\n"),
+        (OSError(28, "No space left on device"), 1, "mesh: [Errno 28] No space left on device\n"),
+        (BotoCoreError(), 1, "mesh: An unspecified error occurred\n"),
+        (ParamValidationError(report="two\nlines"), 1, "mesh: Parameter validation failed: two lines\n"),
+        (KeyboardInterrupt(), 130, "mesh: interrupted\n"),
+        (KeyboardInterrupt("what now"), 130, "mesh: interrupted; what now\n"),
+        (EndpointConnectionError(endpoint_url="https://ssm.us-east-1.amazonaws.com/"), 1, "amazonaws.com"),
+        (EndpointConnectionError(endpoint_url=f"{MeshSettings().emulator_url}/"), 3, "`make up` starts it\n"),
+    ],
+)
+def test_faults_of_the_world_are_told_in_one_line(
+    fault: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise fault
+
+    with pytest.raises(typer.Exit) as ended:
+        guarded(fail)
+    assert ended.value.exit_code == code
+    out, err = capsys.readouterr()
+    assert told in err
+    assert err.count("\n") == 1
+    assert out == ""
+
+
+def test_mistakes_of_ours_are_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        guarded(lambda: print(1 / 0))
+
+
 def test_logs_of_a_process_that_never_ran() -> None:
     result = CliRunner().invoke(app, ["logs", "postgres"])
     assert result.exit_code == 1
@@ -76,7 +113,9 @@ def test_process_lines_are_the_last_ones(tmp_path: Path) -> None:
     assert list(process_lines(log, lines=2)) == ["two", "three"]
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30s", 30), ("10m", 600), ("2h", 7200), ("1d", 86400), ("9" * 30 + "d", 315_360_000)]
+)
 def test_durations_are_read(text: str, seconds: int) -> None:
     assert parse_duration(text) == timedelta(seconds=seconds)
 

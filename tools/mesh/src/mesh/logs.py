@@ -20,6 +20,7 @@ from localmesh.members import NAMES
 # Not asked of mesh.environments, which takes its time to import.
 LOCAL: Final = "local"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_S: Final = 3650 * 86400
 _STYLES: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}
 # Said on every line by the logger; in the way of a reader.
 _QUIET: Final = frozenset({
@@ -73,11 +74,11 @@ def _lines(
 
 
 def parse_duration(text: str) -> timedelta:
-    """`30s`, `10m`, `2h`, `1d`; anything else is a `LocalMeshError`."""
+    """`30s`, `10m`, `2h`, `1d`, at most ten years; anything else is a `LocalMeshError`."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
         raise LocalMeshError(f"{text} is no duration: write it like 30s, 10m, 2h or 1d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    return timedelta(seconds=min(int(match[1]) * _UNITS[match[2]], _LONGEST_S))
 
 
 def render(line: LogLine) -> Text:

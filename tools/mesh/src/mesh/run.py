@@ -23,7 +23,7 @@ _errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def guarded(command: Callable[[], None]) -> None:
-    """Run a command; expected failures become one line on stderr and exit code 1."""
+    """Run a command; expected failures become one line on stderr and exit code 1 (3: the local mesh is not up)."""
     try:
         command()
     except ValidationError as error:
@@ -31,24 +31,47 @@ def guarded(command: Callable[[], None]) -> None:
         _errors.print(f"mesh: the settings are not usable: {problems}", style="red")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
-        _errors.print("mesh: interrupted; `make down` ends what has been started")
+        _errors.print("; ".join(["mesh: interrupted", *map(str, error.args)]))
         raise typer.Exit(130) from error
     except BrokenPipeError as error:  # the reader of our output has seen enough
         raise typer.Exit(0) from error
     except _expected() as error:
         _errors.print(f"mesh: {error}", style="red")
         raise typer.Exit(1) from error
+    except _foreign() as error:
+        told, code = _told(error)
+        _errors.print(f"mesh: {told}", style="red")
+        raise typer.Exit(code) from error
 
 
 def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; the heavier packages are asked only when something has gone wrong."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from psycopg import Error as DatabaseError
-
     from chassis.migrations import MigrationError
     from manifests import ManifestsError
 
-    return LocalMeshError, ManifestsError, MigrationError, BotoCoreError, ClientError, DatabaseError
+    return LocalMeshError, ManifestsError, MigrationError
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    """Errors of AWS, of the database and of this machine: files that cannot be read, disks that are full."""
+    from botocore.exceptions import BotoCoreError, ClientError
+    from psycopg import Error as DatabaseError
+
+    return BotoCoreError, ClientError, DatabaseError, OSError
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """Such an error in one line, and the exit code."""
+    from botocore.exceptions import EndpointConnectionError
+
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}", 1
+    line = " ".join(str(error).split())
+    if isinstance(error, EndpointConnectionError):
+        emulator = MeshSettings().emulator_url
+        if str(error.kwargs["endpoint_url"]).startswith(emulator):
+            return f"the local mesh is not up: nothing answers at {emulator}; `make up` starts it", NOT_UP
+    return line, 1
 
 
 class Progress:
@@ -86,7 +109,10 @@ def start(settings: MeshSettings, console: Console, *, provision: bool = True) -
     console.print(f"Collections mesh in {settings.state_dir} (real AI providers: {', '.join(real) or 'none'})")
     with console.status("looking at this machine") as status:
         progress = Progress(console, status)
-        result = up(settings, progress, progress.detail, with_provisioning=provision)
+        try:
+            result = up(settings, progress, progress.detail, with_provisioning=provision)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("`make down` ends what has been started") from None
     api = settings.api_url if provision else "not provisioned"
     console.print(f"ready after {result.seconds:.1f} s: {api}", style="bold")
     return result
