@@ -239,3 +239,51 @@ def test_the_command_asks_before_it_changes_what_is_not_local(
         result = CliRunner().invoke(cli, [SERVICE, "--env", "local", *options], input="no\n")
         assert result.exit_code == 1
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
+
+
+def test_a_question_does_not_mix_with_json(
+    cli: typer.Typer, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh.environments.open_environment", lambda _: environment)
+    result = CliRunner().invoke(cli, [SERVICE, "--env", "local", "--json"], input="yes\n")
+    assert result.exit_code == 0, result.output
+    assert "Update 4 functions" in result.stderr
+    answered = result.stdout.strip().removeprefix("yes")  # as the runner shows what was typed
+    assert len(json.loads(answered)["functions"]) == 4
+
+
+def test_another_name_confirms_nothing(cli: typer.Typer, environment: Environment) -> None:
+    result = CliRunner().invoke(cli, [SERVICE, "--env", "local", "--yes", "--confirm", "prod"])
+    assert result.exit_code == 1
+    assert "'prod' is not 'local'" in result.stderr
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
+
+
+def test_credentials_of_another_account_deploy_nothing(
+    cli: typer.Typer, environment: Environment, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its functions have the same names."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
+    elsewhere = environment.model_copy(update={"endpoint_url": None, "account": "111111111111"})
+    monkeypatch.setattr("mesh.environments.open_environment", lambda _: elsewhere)
+    result = CliRunner().invoke(cli, [SERVICE, "--env", "local", "--yes"])
+    assert result.exit_code == 1
+    assert "your credentials are of 000000000000" in result.stderr
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
+
+
+def test_who_interrupts_hears_what_runs(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
+) -> None:
+    told: list[str] = []
+
+    def interrupt(line: str) -> None:
+        told.append(line)
+        if line.startswith(environment.functions["sessions.http"].name):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="goes on from there"):
+        deploy(plan(environment, manifests, built), interrupt)
+    assert told[-1].startswith(f"functions in {environment.environment} run:\n")
+    assert f"{environment.functions['sessions.http'].name}: the new code" in told[-1]
+    assert told[-1].count("\n") == 4

@@ -18,6 +18,7 @@ from localmesh.errors import LocalMeshError
 from localmesh.inventory import function_error, process_errors
 from localmesh.logs import LogLine, process_lines
 from mesh.cli import app
+from mesh.environments import OutputsMalformedError, load_outputs
 from mesh.logs import parse_duration, render
 from mesh.run import guarded
 from mesh.status import duration
@@ -96,9 +97,19 @@ def test_faults_of_the_world_are_told_in_one_line(
     assert out == ""
 
 
+@pytest.mark.parametrize("name", ["folder", "long" * 100])
+def test_saved_outputs_that_cannot_be_read_are_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(OutputsMalformedError, match="cannot be read"):
+        load_outputs(name, tmp_path)
+
+
 def test_mistakes_of_ours_are_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        guarded(lambda: print(1 / 0))
+    def fail() -> None:
+        raise KeyError("ours")
+
+    with pytest.raises(KeyError):
+        guarded(fail)
 
 
 def test_logs_of_a_process_that_never_ran() -> None:

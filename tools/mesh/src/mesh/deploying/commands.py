@@ -22,7 +22,7 @@ def deploy(
     function: Annotated[str | None, typer.Option(help="Only this function, e.g. http.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="NAME", help="The name of a production environment.")
+        str | None, typer.Option("--confirm", metavar="ENV", help="The environment's name, instead of typing it.")
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only make the packages and say what would change.")
@@ -54,6 +54,7 @@ def run(
         typer.echo(f"[{time.monotonic() - begun:5.1f} s] {line}", err=True)
 
     environment = open_environment(env)
+    environment.check_account()
     manifests = load_manifests(REPOSITORY)
     output = default_output(env, REPOSITORY)
     built = make_packages(manifests, [service], env, output, report)
@@ -87,14 +88,16 @@ def _describe(deployment: Deployment, *, quiet: bool) -> None:
 
 
 def _ask(deployment: Deployment, service: str, *, yes: bool, confirm: str | None) -> None:
+    from mesh.confirming import confirm as ask
+    from mesh.confirming import confirm_name
     from mesh.environments import LOCAL
-    from mesh.infra.confirming import confirm as ask
-    from mesh.infra.confirming import confirm_name
     from mesh.infra.workspace import PRODUCTION
 
     name = deployment.environment.environment
     if name in PRODUCTION:
         confirm_name(f"This updates {service} in production.", name, given=confirm)
+    elif confirm is not None:
+        confirm_name("", name, given=confirm)
     elif name != LOCAL:
         ask(f"Update {len(deployment.to_do)} functions of {service} in {name}?", yes=yes)
 

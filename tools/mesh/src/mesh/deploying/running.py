@@ -77,8 +77,12 @@ def deploy(deployment: Deployment, report: Report) -> tuple[Result, ...]:
         report(f"{state.step.name}: {'failed' if state.error else _done(state.step)} after {result.seconds:.1f} s")
         return result
 
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = tuple(pool.map(work, states))
+    try:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            results = tuple(pool.map(work, states))
+    except KeyboardInterrupt:  # those that had begun have ended now
+        report("\n".join([f"functions in {environment.environment} run:", *map(str, states)]))
+        raise KeyboardInterrupt("deploying again goes on from there") from None
     if any(state.error for state in states):
         untouched = [step for step in deployment.steps if not step.changes]
         lines = [*map(str, states), *(f"  {step.name}: the new code, as before" for step in untouched)]

@@ -13,3 +13,7 @@ class EnvironmentUnknownError(EnvironmentUnusableError):
 
 class OutputsMalformedError(EnvironmentUnusableError):
     """What is saved cannot be read."""
+
+
+class OtherAccountError(EnvironmentUnusableError):
+    """The credentials belong to another account than the environment."""

@@ -10,6 +10,7 @@ from botocore.config import Config
 from pydantic import BaseModel, ConfigDict
 
 from manifests import Names
+from mesh.environments.errors import OtherAccountError
 
 
 class _Model(BaseModel):
@@ -67,6 +68,20 @@ class Environment(_Model):
         """Credentials as boto3 finds them; an emulator takes any."""
         emulated = "test" if self.endpoint_url else None
         return boto3.Session(region_name=self.region, aws_access_key_id=emulated, aws_secret_access_key=emulated)
+
+    def check_account(self) -> None:
+        """Are the credentials of the environment's account? Names below are the same in every account.
+
+        Raises OtherAccountError, and botocore's errors when AWS does not say.
+        """
+        if self.endpoint_url is not None:
+            return
+        found = self.client("sts").get_caller_identity()["Account"]
+        if found != self.account:
+            raise OtherAccountError(
+                f"{self.environment} is in account {self.account}, and your credentials are of {found}: choose others "
+                "(AWS_PROFILE)"
+            )
 
     def client(self, service: str, **settings: Any) -> Any:  # noqa: ANN401 - the stubs know a client by a literal name
         """A boto3 client of that AWS service; `settings` are those of `botocore.config.Config`."""

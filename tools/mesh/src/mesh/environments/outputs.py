@@ -40,6 +40,8 @@ def load_outputs(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
         raise EnvironmentUnknownError(
             f"nothing is saved for the environment {name!r} (known: {known}); `make infra-outputs ENV={name}` saves it"
         ) from None
+    except OSError as error:
+        raise OutputsMalformedError(f"{path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
         raise OutputsMalformedError(f"{path}: {_sentence(error)}") from error
     if found.environment != name:

@@ -9,7 +9,6 @@ InfraError
 │   ├── UnknownEnvironmentError    no folder describes that environment
 │   └── MeshNotUpError             the local environment's emulator does not answer
 ├── TerraformFailedError           a Terraform command failed
-├── NotConfirmedError              nobody has said yes; nothing was changed
 ├── ProtectedError                 something is protected from deletion; nothing was changed
 ├── StateInUseError                the state bucket still describes something that exists
 └── OutputsError                   the outputs are not those of the environment

@@ -13,7 +13,7 @@ from typing import Final
 import typer
 from botocore.exceptions import ClientError
 
-from mesh.infra.confirming import confirm, confirm_name
+from mesh.confirming import confirm, confirm_name
 from mesh.infra.errors import ProtectedError, StateInUseError
 from mesh.infra.identity import Identity, StateBucket, check_state_bucket, find_state_bucket, whoami
 from mesh.infra.running import console
@@ -28,7 +28,7 @@ _BATCH: Final = 1000  # versions that one DeleteObjects call takes
 
 
 def bootstrap(root: Path, *, yes: bool) -> None:
-    """Make the bucket, or bring it to what the code says. Raises InfraError."""
+    """Make the bucket, or bring it to what the code says. Raises InfraError, NotConfirmedError."""
     typer.echo(f"terraform {check_version()}")
     identity = whoami()
     typer.echo(str(identity))
@@ -61,7 +61,10 @@ def bootstrap(root: Path, *, yes: bool) -> None:
 
 
 def unbootstrap(root: Path, *, account: str | None) -> None:
-    """Delete the bucket with all it has kept, unless a state in it still describes something. Raises InfraError."""
+    """Delete the bucket with all it has kept, unless a state in it still describes something.
+
+    Raises InfraError, NotConfirmedError.
+    """
     identity = whoami()
     typer.echo(str(identity))
     bucket = find_state_bucket(identity)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 
 from manifests import Names, load_manifests
+from mesh.confirming import confirm_name
 from mesh.environments import EnvironmentUnusableError, load_outputs
-from mesh.infra.confirming import confirm_name
 from mesh.infra.errors import ProtectedError
 from mesh.infra.identity import Identity
 from mesh.infra.leftovers import Leftovers, delete_leftovers, find_leftovers
@@ -19,7 +19,7 @@ from mesh.infra.workspace import Workspace
 
 
 def destroy(workspace: Workspace, *, name: str | None) -> None:
-    """Show what would go, ask for the environment's name, and leave nothing. Raises InfraError."""
+    """Show what would go, ask for the environment's name, and leave nothing. Raises InfraError, NotConfirmedError."""
     environment = workspace.environment
     ready = prepare(workspace, teller(), destroying=True)
     groups = _log_groups(workspace, ready.identity)

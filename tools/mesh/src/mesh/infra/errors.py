@@ -39,10 +39,6 @@ class TerraformFailedError(InfraError):
     """A Terraform command failed."""
 
 
-class NotConfirmedError(InfraError):
-    """Nobody has said yes; nothing was changed."""
-
-
 class ProtectedError(InfraError):
     """Something is protected from deletion; nothing was changed."""
 

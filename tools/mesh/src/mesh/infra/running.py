@@ -13,8 +13,8 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
+from mesh.confirming import confirm, confirm_name
 from mesh.environments import OutputsMalformedError, save_outputs
-from mesh.infra.confirming import confirm, confirm_name
 from mesh.infra.errors import OutputsError
 from mesh.infra.preparing import Ready, prepare
 from mesh.infra.showing import as_json, in_words, print_summary
@@ -44,7 +44,7 @@ def diff(workspace: Workspace, *, package: bool, json_wanted: bool) -> None:
 
 
 def apply(workspace: Workspace, *, package: bool, yes: bool, name: str | None) -> None:
-    """Plan, show, ask, do exactly what was shown, save the outputs. Raises InfraError."""
+    """Plan, show, ask, do exactly what was shown, save the outputs. Raises InfraError, NotConfirmedError."""
     ready = prepare(workspace, teller(), package=package)
     with temporary_plan(workspace, "apply") as file:
         summary, _ = make_plan(ready, file)

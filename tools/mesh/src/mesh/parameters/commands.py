@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from manifests import Manifests
     from mesh.parameters.comparing import Change, Comparison
+    from mesh.parameters.store import ParameterStore
 
 app = typer.Typer(
     name="secrets",
@@ -64,14 +65,12 @@ def list_secrets(env: Env, as_json: Annotated[bool, typer.Option("--json", help=
 
 
 def _push(env: str, file: Path | None, *, dry_run: bool, delete_missing: bool, yes: bool) -> None:
-    from mesh.environments import open_environment
     from mesh.parameters.comparing import Change, compare_for_push
     from mesh.parameters.dotenv import read_dotenv
-    from mesh.parameters.store import ParameterStore
 
     manifests, path = _manifests(), _file(file)
     held = read_dotenv(path)
-    store = ParameterStore(open_environment(env))
+    store = _store(env)
     compared = compare_for_push(manifests.secrets, held, store.values(), delete_missing=delete_missing)
     words = {
         Change.KEPT: f"no value in {path.name}; kept in {env}",
@@ -95,14 +94,12 @@ def _push(env: str, file: Path | None, *, dry_run: bool, delete_missing: bool, y
 
 
 def _pull(env: str, file: Path | None, *, dry_run: bool, yes: bool) -> None:
-    from mesh.environments import open_environment
     from mesh.parameters.comparing import Change, compare_for_pull
     from mesh.parameters.dotenv import read_dotenv, update_dotenv
-    from mesh.parameters.store import ParameterStore
 
     path = _file(file)
     held = read_dotenv(path) if path.exists() else {}
-    compared = compare_for_pull(_manifests().secrets, held, ParameterStore(open_environment(env)).values())
+    compared = compare_for_pull(_manifests().secrets, held, _store(env).values())
     words = {
         Change.KEPT: f"not in {env}; kept in {path.name}",
         Change.ABSENT: f"not in {env}; skipped",
@@ -123,13 +120,11 @@ def _pull(env: str, file: Path | None, *, dry_run: bool, yes: bool) -> None:
 
 
 def _list(env: str, *, as_json: bool) -> None:
-    from mesh.environments import open_environment
     from mesh.listing import print_table
     from mesh.parameters.comparing import variable_of
-    from mesh.parameters.store import ParameterStore
 
     declared = _manifests().secrets
-    there = {each.name: each for each in ParameterStore(open_environment(env)).listing()}
+    there = {each.name: each for each in _store(env).listing()}
     names = [*declared, *sorted(there.keys() - set(declared))]
     if as_json:
         document = [
@@ -168,10 +163,10 @@ def _tell(compared: Sequence[Comparison], words: Mapping[Change, str]) -> None:
 
 
 def _confirm(compared: Sequence[Comparison], change: Change, question: str, *, yes: bool) -> None:
-    names = [each.name for each in compared if each.change is change]
-    if names and not yes and not typer.confirm(f"{question}: {', '.join(names)}?"):
-        typer.echo("nothing was changed")
-        raise typer.Exit(1)
+    from mesh.confirming import confirm
+
+    if names := [each.name for each in compared if each.change is change]:
+        confirm(f"{question}: {', '.join(names)}?", yes=yes)
 
 
 def _summary(compared: Sequence[Comparison], where: str) -> str:
@@ -199,6 +194,16 @@ def _tell_unknown(held: Mapping[str, object], manifests: Manifests, path: Path) 
         typer.echo(f"{name} is not pushed: no service declares such a secret")
     if others := len(unknown) - len(named):
         typer.echo(f"{others} more in {path.name} not pushed: not named LIKE_THIS; is a value on a line of its own?")
+
+
+def _store(env: str) -> ParameterStore:
+    """Of the environment and no other: parameters have the same names in every account."""
+    from mesh.environments import open_environment
+    from mesh.parameters.store import ParameterStore
+
+    environment = open_environment(env)
+    environment.check_account()
+    return ParameterStore(environment)
 
 
 def _manifests() -> Manifests:

@@ -146,15 +146,14 @@ def _token(email: str, env: str, password_file: Path | None, output: Path | None
 
 
 def _delete(email: str, env: str, *, yes: bool) -> None:
+    from mesh.confirming import confirm
     from mesh.environments import open_environment
     from mesh.users.pool import UserPool
 
     pool = UserPool(open_environment(env))
     found = pool.find(email)
     typer.echo(f"the pictures of {email} (tenant {found.sub}) stay until they are deleted through the API")
-    if not yes and not typer.confirm(f"Delete {email} in {env}?"):
-        typer.echo("nothing was changed")
-        raise typer.Exit(1)
+    confirm(f"Delete {email} in {env}?", yes=yes)
     pool.delete(email)
     typer.echo(f"{email} is deleted in {env}")
 

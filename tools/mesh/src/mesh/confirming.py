@@ -1,12 +1,19 @@
-"""Asking before something changes."""
+"""Asking before something changes; on stderr, because stdout may be for a program.
+
+NotConfirmedError   nobody has said yes
+"""
 
 from __future__ import annotations
 
 import typer
 
-from mesh.infra.errors import NotConfirmedError
+from localmesh.errors import LocalMeshError
 
 _UNCHANGED = "nothing was changed"
+
+
+class NotConfirmedError(LocalMeshError):
+    """Nobody has said yes; nothing was changed."""
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -14,7 +21,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     try:
-        said = typer.confirm(question)
+        said = typer.confirm(question, err=True)
     except typer.Abort as error:
         raise NotConfirmedError(f"not confirmed (without a terminal: --yes), {_UNCHANGED}") from error
     if not said:
@@ -26,7 +33,7 @@ def confirm_name(why: str, name: str, *, given: str | None) -> None:
     typed = given
     if typed is None:
         try:
-            typed = typer.prompt(f"{why} Type {name} to go on", default="", show_default=False)
+            typed = typer.prompt(f"{why} Type {name} to go on", default="", show_default=False, err=True)
         except typer.Abort as error:
             raise NotConfirmedError(f"not confirmed (without a terminal: --confirm {name}), {_UNCHANGED}") from error
     if typed.strip() != name:
