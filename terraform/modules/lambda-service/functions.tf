@@ -40,17 +40,18 @@ resource "aws_lambda_function" "main" {
   #checkov:skip=CKV_AWS_272:A package is named by its checksum, in a bucket that only deployments write to
   for_each = local.functions
 
-  function_name    = each.value.name
-  description      = var.manifest.summary
-  role             = aws_iam_role.main[each.key].arn
-  runtime          = var.context.platform.runtime
-  architectures    = [var.context.platform.architecture]
-  handler          = each.value.handler
-  memory_size      = each.value.memory_mb
-  timeout          = each.value.timeout_s
-  s3_bucket        = var.context.packages["${local.service}.${each.key}"].bucket
-  s3_key           = var.context.packages["${local.service}.${each.key}"].key
-  source_code_hash = var.context.packages["${local.service}.${each.key}"].sha256
+  function_name = each.value.name
+  description   = var.manifest.summary
+  role          = aws_iam_role.main[each.key].arn
+  runtime       = var.context.platform.runtime
+  architectures = [var.context.platform.architecture]
+  handler       = each.value.handler
+  memory_size   = each.value.memory_mb
+  timeout       = each.value.timeout_s
+  s3_bucket     = var.context.packages["${local.service}.${each.key}"].bucket
+  s3_key        = var.context.packages["${local.service}.${each.key}"].key
+  # Compared with what Lambda runs, which `mesh deploy` changes as well; `source_code_hash` knows only Terraform's own doing.
+  code_sha256 = var.context.packages["${local.service}.${each.key}"].sha256
 
   environment {
     variables = local.variables[each.key]

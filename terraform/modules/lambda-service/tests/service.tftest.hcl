@@ -34,7 +34,7 @@ run "one_of_everything" {
         aws_lambda_function.main[name].timeout,
         length(aws_lambda_function.main[name].tracing_config),
         aws_lambda_function.main[name].s3_key,
-        aws_lambda_function.main[name].source_code_hash,
+        aws_lambda_function.main[name].code_sha256,
       ]
     ] == [[1024, 29, 1, "functions/2.zip", "two"], [512, 60, 0, "functions/1.zip", "one"]]
     error_message = "Settings are those of the manifest, or its defaults."
@@ -100,7 +100,7 @@ run "one_of_everything" {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.declared["relay"].policy).Statement :
       statement.Condition if statement.Action == ["events:PutEvents"]
-    ] == [{ StringEquals = { "events:source" = "collections.talker" } }]
+    ] == [{ "ForAllValues:StringEquals" = { "events:source" = "collections.talker" }, Null = { "events:source" = "false" } }]
     error_message = "A service publishes under its own name alone."
   }
   assert {
