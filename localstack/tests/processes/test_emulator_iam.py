@@ -48,7 +48,10 @@ POLICY = {
             "Effect": "Allow",
             "Action": "events:PutEvents",
             "Resource": f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/bus",
-            "Condition": {"StringEquals": {"events:source": "collections.own"}},
+            "Condition": {
+                "ForAllValues:StringEquals": {"events:source": "collections.own"},
+                "Null": {"events:source": "false"},
+            },
         },
         {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::images/*"},
     ],

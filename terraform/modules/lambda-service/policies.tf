@@ -35,7 +35,11 @@ locals {
       {
         actions   = ["events:PutEvents"]
         resources = function.publish ? [var.context.bus.arn] : []
-        condition = { StringEquals = { "events:source" = "collections.${local.service}" } }
+        # A request tells of several events; all of them are from here, and there are some.
+        condition = {
+          "ForAllValues:StringEquals" = { "events:source" = "collections.${local.service}" }
+          Null                        = { "events:source" = "false" }
+        }
       },
       {
         actions = [

@@ -127,7 +127,10 @@ def test_a_policy_holds_what_is_declared(functions: dict[str, FunctionRef]) -> N
     assert found["ssm:GetParameter"] == parameters
     assert {"dynamodb:Scan", "xray:PutTraceSegments", "sqs:ReceiveMessage", "rds-db:connect"}.isdisjoint(found)
     (publish,) = [item for item in policy["Statement"] if item["Action"] == ["events:PutEvents"]]
-    assert publish["Condition"] == {"StringEquals": {"events:source": "collections.talker"}}
+    assert publish["Condition"] == {
+        "ForAllValues:StringEquals": {"events:source": "collections.talker"},
+        "Null": {"events:source": "false"},
+    }
 
 
 def test_a_policy_holds_nothing_else(functions: dict[str, FunctionRef]) -> None:

@@ -77,8 +77,12 @@ def _tracing(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
 
 def _publish(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     if ref.function.publish:
+        # A request tells of several events; all of them are from here, and there are some.
         yield _allow(["events:PutEvents"], [deployment.names.bus_arn]) | {
-            "Condition": {"StringEquals": {"events:source": ref.service.source}}
+            "Condition": {
+                "ForAllValues:StringEquals": {"events:source": ref.service.source},
+                "Null": {"events:source": "false"},
+            }
         }
 
 

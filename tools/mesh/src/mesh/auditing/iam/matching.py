@@ -11,6 +11,7 @@ from mesh.auditing.iam.documents import Condition
 
 Context = Mapping[str, str]
 _ARN_PARTS = 6
+_FOR_ALL_VALUES = "ForAllValues:"
 
 
 def matches_action(pattern: str, action: str) -> bool:
@@ -24,15 +25,21 @@ def matches_resource(pattern: str, resource: str) -> bool:
 
 
 def holds(condition: Condition, context: Context) -> bool:
-    """Whether a request fulfils a condition; one that does not tell the key never does.
+    """Whether a request fulfils a condition. One that does not tell the key fulfils only those that ask for none, or
+    that speak of all values there are.
 
     Raises PolicyNotUnderstoodError for an operator that is not known here.
     """
-    test = _OPERATORS.get(condition.operator)
+    told = {key.lower(): value for key, value in context.items()}.get(condition.key.lower())
+    if condition.operator == "Null":
+        return any(_bool(value, str(told is None)) for value in condition.values)
+    operator = condition.operator.removeprefix(_FOR_ALL_VALUES)
+    test = _OPERATORS.get(operator)
     if test is None:
         raise PolicyNotUnderstoodError(f"condition operator {condition.operator} (on {condition.key})")
-    told = {key.lower(): value for key, value in context.items()}.get(condition.key.lower())
-    return told is not None and any(test(value, told) for value in condition.values)
+    if told is None:
+        return operator != condition.operator
+    return any(test(value, told) for value in condition.values)
 
 
 def _equal(wanted: str, told: str) -> bool:
