@@ -15,6 +15,12 @@ resource "aws_db_parameter_group" "this" {
     value = "1"
   }
 
+  # Whatever RDS's default for the version: where only SCRAM is accepted, passwords must be kept as SCRAM.
+  parameter {
+    name  = "password_encryption"
+    value = "scram-sha-256"
+  }
+
   parameter {
     name  = "rds.accepted_password_auth_method"
     value = "scram"
