@@ -187,10 +187,18 @@ def _shared(manifests: Manifests, deployment: Deployment) -> _Part:
             "expire": {expiry.id: [expiry.prefix, expiry.days] for expiry in platform.images.expire},
         },
     )
+    routes = [route for ref in manifests.functions for route in ref.function.routes]
     yield (
         Key("api", names.api),
         {
-            "origins": sorted(platform.api.cors_origins),
+            "cors": {
+                "origins": sorted(platform.api.cors_origins),
+                # A page in a browser may call every route.
+                "methods": sorted({"OPTIONS", *(route.method for route in routes)}),
+                "headers": ["accept", "authorization", "content-type", "idempotency-key", "prefer"],
+                "exposed": ["location", "retry-after"],
+                "age_s": 3600,
+            },
             "throttling": [platform.api.throttling.rate, platform.api.throttling.burst],
             "authorizers": {"users": {"audience": ["(client)"], "issuer": "(issuer)"}},
         },

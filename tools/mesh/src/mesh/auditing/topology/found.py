@@ -169,11 +169,17 @@ class _Reader:
             )
         found = client.get_api(ApiId=api)
         (stage,) = client.get_stages(ApiId=api)["Items"]
-        limits = stage["DefaultRouteSettings"]
+        limits, cors = stage["DefaultRouteSettings"], found["CorsConfiguration"]
         yield (
             Key("api", found["Name"]),
             {
-                "origins": sorted(found["CorsConfiguration"]["AllowOrigins"]),
+                "cors": {
+                    "origins": sorted(cors["AllowOrigins"]),
+                    "methods": sorted(cors["AllowMethods"]),
+                    "headers": sorted(cors["AllowHeaders"]),
+                    "exposed": sorted(cors["ExposeHeaders"]),
+                    "age_s": cors["MaxAge"],
+                },
                 "throttling": [limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]],
                 "authorizers": {item["Name"]: self._authorizer(item["JwtConfiguration"]) for item in authorizers},
             },

@@ -150,11 +150,17 @@ def _routes(estate: Estate) -> _Part:
         str(item["api_id"]): item.block("default_route_settings") for item in estate.of_type("aws_apigatewayv2_stage")
     }
     for api in estate.of_type("aws_apigatewayv2_api"):
-        limits = stages.get(str(api["id"]), {})
+        limits, cors = stages.get(str(api["id"]), {}), api.block("cors_configuration")
         yield (
             Key("api", api["name"]),
             {
-                "origins": sorted(api.block("cors_configuration").get("allow_origins") or ()),
+                "cors": {
+                    "origins": sorted(cors.get("allow_origins") or ()),
+                    "methods": sorted(cors.get("allow_methods") or ()),
+                    "headers": sorted(cors.get("allow_headers") or ()),
+                    "exposed": sorted(cors.get("expose_headers") or ()),
+                    "age_s": cors.get("max_age"),
+                },
                 "throttling": [limits.get("throttling_rate_limit"), limits.get("throttling_burst_limit")],
                 "authorizers": {item["name"]: _authorizer(item, places) for item in _authorizers(estate, api)},
             },
