@@ -186,8 +186,10 @@ def test_from_nothing_to_nothing(dev: Project) -> None:
     assert plan.stat().st_mode & 0o777 == 0o600
     assert dev.run("diff").code == 4
 
-    said = dev.done("apply", typed="y\n")
-    assert "Change infra (1 create)?" in said
+    ran = dev.run("apply", typed="y\n")
+    assert ran.code == 0, ran
+    assert "Change infra (1 create)?" in ran.err
+    said = ran.out
     assert "infra: 1 create, done" in said
     assert dev.things() == {"one"}
     assert load_outputs("infra", dev.saved.parent).api_url == "https://api.example.org"
@@ -391,6 +393,14 @@ def test_terraforms_errors_are_told(dev: Project) -> None:
     assert "Reference to undeclared resource" in dev.failed("plan", "--json")
 
 
+def test_a_plan_that_failed_leaves_no_file(dev: Project) -> None:
+    """Terraform writes one, with mode 0644."""
+    fails = 'lifecycle {\n    precondition {\n      condition     = false\n      error_message = "no"\n    }\n  }'
+    dev.file.write_text(dev.file.read_text().replace('input = "one"', f'input = "one"\n  {fails}'))
+    dev.failed("plan")
+    assert dev.plans() == set()
+
+
 def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
     lock = {"ID": "1", "Operation": "apply", "Who": "somebody", "Created": "2026-01-01T00:00:00Z", "Path": "p"}
     boto3.client("s3").put_object(Bucket=BUCKET, Key="infra/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
@@ -415,8 +425,8 @@ def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> Non
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 1, out
-    assert b"mesh: terraform apply failed" in out.strip().splitlines()[-1]
+    assert process.returncode == 130, out
+    assert out.strip().splitlines()[-1] == b"mesh: interrupted; terraform apply has ended in order"
     keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["infra/terraform.tfstate"], "no lock is left"
     assert dev.things() == {"one"}, "tainted, but known"

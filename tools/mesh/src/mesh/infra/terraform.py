@@ -45,7 +45,8 @@ def check_version() -> str:
 
 class Terraform:
     """Terraform in one folder. `quiet` captures what it would say on the terminal; `variables` are environment
-    variables of the process. Every method raises TerraformFailedError."""
+    variables of the process. Every method raises TerraformFailedError, and KeyboardInterrupt once Terraform has ended
+    after one."""
 
     def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None, quiet: bool = False) -> None:
         self.folder = folder
@@ -64,9 +65,13 @@ class Terraform:
         options: dict[str, Any] = {"destroy": _FLAG} if destroy else {}
         if inputs:
             options["var"] = dict(inputs)
-        code, _ = self._run(
-            "plan", input=False, out=str(file), detailed_exitcode=_FLAG, accepted=(0, DIFFERENCES), **options
-        )
+        try:
+            code, _ = self._run(
+                "plan", input=False, out=str(file), detailed_exitcode=_FLAG, accepted=(0, DIFFERENCES), **options
+            )
+        except BaseException:
+            file.unlink(missing_ok=True)  # a plan that failed is written too, and can only be looked at
+            raise
         file.chmod(0o600)
         return code == DIFFERENCES
 
@@ -107,8 +112,10 @@ class Terraform:
         if not plain and (captured or not sys.stdout.isatty()):
             options["no_color"] = _FLAG
         sys.stdout.flush()
-        with _process_environment(self._variables), _interrupts_are_terraforms():
+        with _process_environment(self._variables), _interrupts_are_terraforms() as interrupts:
             code, out, err = self._library.cmd(command, *arguments, capture_output=captured, **options)
+        if interrupts:
+            raise KeyboardInterrupt(f"terraform {command} has ended in order")
         if code not in accepted:
             raise TerraformFailedError(f"terraform {command} failed: {_reason(err, code)}")
         return code, out or ""
@@ -130,11 +137,13 @@ def _process_environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def _interrupts_are_terraforms() -> Iterator[None]:
-    """Ctrl-C reaches Terraform too: it ends what it is doing, keeps the state and gives the lock back. We wait."""
-    before = signal.signal(signal.SIGINT, lambda *_: None)
+def _interrupts_are_terraforms() -> Iterator[list[int]]:
+    """Ctrl-C reaches Terraform too: it ends what it is doing, keeps the state and gives the lock back. We wait, and
+    remember the signals."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        yield
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
 

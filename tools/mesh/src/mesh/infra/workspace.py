@@ -84,7 +84,7 @@ class Workspace:
         """The region that Terraform will take, in the order in which it looks; None: no such variable."""
         if "region" not in self.variables:
             return None
-        texts = [file.read_text(encoding="utf-8") for file in self._values]
+        texts = [file.read_text(encoding="utf-8", errors="replace") for file in self._values]
         found = [match.group(1) for text in texts for match in _REGION.finditer(text)]
         if found:
             return found[-1]
