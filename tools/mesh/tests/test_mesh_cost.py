@@ -176,6 +176,9 @@ def resource(kind: str, label: str, /, **after: object) -> Json:
     }
 
 
+BUS = resource("aws_cloudwatch_event_bus", "main", name="collections-dev")
+
+
 def test_a_plan_becomes_an_inventory() -> None:
     query = [{"expression": "a / b"}, {"metric": [{"metric_name": "a"}]}, {"metric": [{"metric_name": "b"}]}]
     plan = {
@@ -216,7 +219,19 @@ def test_a_plan_becomes_an_inventory() -> None:
     assert (found.database.instance_class, found.database.managed_secret) == ("db.t4g.micro", True)
 
 
-@pytest.mark.parametrize("plan", [{}, {"resource_changes": []}, {"resource_changes": [{"address": "x"}]}])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {},
+        {"resource_changes": None},
+        {"resource_changes": []},
+        {"resource_changes": [{"address": "x"}]},
+        {"resource_changes": [BUS, resource("aws_lambda_function", "nameless", memory_size=128)]},
+        {"resource_changes": [BUS, resource("aws_lambda_function", "f", function_name="f", memory_size="much")]},
+        {"resource_changes": [BUS, resource("aws_db_instance", "main", instance_class=1, allocated_storage=20)]},
+        {"resource_changes": [BUS, resource("aws_cloudwatch_metric_alarm", "a", metric_query="x")]},
+    ],
+)
 def test_what_is_no_plan_of_an_environment_is_refused(plan: Json) -> None:
     with pytest.raises(PlanUnreadableError):
         inventory_of_plan(plan)
@@ -235,5 +250,6 @@ def test_the_command_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     file.write_text("no JSON")
     assert run("--plan", str(file)).exit_code == 1
     assert run("--plan", str(file), "--env", "dev").exit_code == 2
+    assert "there is no terraform/environments/" in run("--env", "").stderr
     with pytest.raises(PlanUnreadableError, match="holds no inventories"):
         load_from(file)

@@ -25,7 +25,7 @@ def cost(
 ) -> None:
     """What an environment costs a month, with little and with much use; without --env and --plan the one that
     terraform/COST.md details."""
-    if env and plan:
+    if env is not None and plan:
         raise typer.BadParameter("a plan is made or given, not both", param_hint="--plan")
     from mesh.run import guarded
 
@@ -44,7 +44,7 @@ def _run(env: str | None, plan: Path | None, *, write: bool, as_json: bool) -> N
 
     inventories = load_inventories() if INVENTORY_FILE.is_file() else {}
     shown = DETAILED
-    if plan or env:
+    if plan or env is not None:
         inventory = read_plan(plan) if plan else _planned(env or "")
         shown = inventory.environment
         inventories = dict(sorted({**inventories, shown: inventory}.items()))

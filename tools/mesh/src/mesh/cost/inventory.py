@@ -51,9 +51,13 @@ _INVENTORIES: Final = TypeAdapter(Inventories)
 def inventory_of_plan(plan: Mapping[str, Any]) -> Inventory:
     """What a plan makes or leaves, from the document of `terraform show -json`. Raises PlanUnreadableError."""
     try:
-        resources = resources_of_plan(plan)
-    except (KeyError, TypeError) as error:
-        raise PlanUnreadableError(f"this is no plan as `terraform show -json` tells it: no {error}") from error
+        return _inventory(resources_of_plan(plan))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PlanUnreadableError(f"this is no plan as `terraform show -json` tells it ({told})") from error
+
+
+def _inventory(resources: list[Resource]) -> Inventory:
     buses = _of_type(resources, "aws_cloudwatch_event_bus")
     if len(buses) != 1:
         raise PlanUnreadableError(f"the plan makes {len(buses)} event buses, so it is not that of an environment")
@@ -88,7 +92,7 @@ def load_inventories(file: Path = INVENTORY_FILE) -> Inventories:
     try:
         return _INVENTORIES.validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
-        raise PlanUnreadableError(f"{file} holds no inventories: {error}") from error
+        raise PlanUnreadableError(f"{file} holds no inventories: {' '.join(str(error).split())}") from error
 
 
 def save_inventories(inventories: Inventories, file: Path = INVENTORY_FILE) -> None:
