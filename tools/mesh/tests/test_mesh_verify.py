@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typer.testing import CliRunner
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from mesh.databases.access import IamAccess
-from mesh.environments import DatabaseAccess, Environment, save_outputs
+from mesh.environments import DatabaseAccess, Environment, load_outputs, save_outputs
 from mesh.verify import commands as verify_commands
 from mesh.verify.checks import CHECKS
 from mesh.verify.cleaning import Cleanup
@@ -130,6 +131,20 @@ def test_mistakes_of_ours_are_not_hidden_and_everything_is_cleaned_up(fault: Bas
     assert removed == ["two", "one"]
 
 
+def test_what_stays_after_an_interruption_is_told() -> None:
+    def refuse() -> None:
+        raise CheckFailedError("denied")
+
+    def makes(probe: Probe) -> str:
+        probe.cleanup.add("a user", refuse)
+        raise KeyboardInterrupt
+
+    left: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        made(Check("makes", "Makes", makes), left=left.append)
+    assert left == ["a user: denied"]
+
+
 def test_what_cannot_be_removed_is_told_and_keeps_nothing_else_from_being_removed() -> None:
     removed: list[str] = []
 
@@ -208,7 +223,7 @@ def test_requests_are_as_api_gateway_sends_them() -> None:
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`mesh verify` in a repository where the outputs of dev are saved."""
     save_outputs(ENVIRONMENT.model_dump(), tmp_path)
-    monkeypatch.setattr("mesh.environments.opening.OUTPUTS_FOLDER", tmp_path)
+    monkeypatch.setattr("mesh.environments.open_environment", lambda name: load_outputs(name, tmp_path))
     app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
     app.command()(verify_commands.verify)
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
@@ -220,3 +235,16 @@ def test_wrong_usage_is_told_before_anything_is_done(command: Callable[..., Any]
     assert unknown.exit_code == 2
     assert "there is no check 'databse'" in " ".join(unknown.output.replace("│", " ").split())
     assert command("--env", "unheard-of").exit_code == 1
+
+
+@pytest.mark.parametrize("file", ["taken/report.md", "taken"])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
+    command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    (tmp_path / "taken").write_text("kept")
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # root may write to any
+    result = command("--env", "dev", "--report", str(tmp_path / file))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"mesh: {tmp_path / file} cannot be written")
+    assert result.stdout == ""
+    assert (tmp_path / "taken").read_text() == "kept"

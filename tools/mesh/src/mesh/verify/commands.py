@@ -6,6 +6,7 @@ Exit codes: 0 everything passed, 1 something failed or was left behind (or the e
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,6 +62,8 @@ def run(
     from mesh.verify.report import document, line, markdown, style, verdict
     from mesh.verify.running import verify
 
+    if report is not None:
+        _check_writable(report)
     out = Console(highlight=False, markup=False, soft_wrap=True)
     with Console(stderr=True, highlight=False, markup=False).status("verifying") as status:
 
@@ -72,17 +75,32 @@ def run(
             if not as_json:
                 out.print(line(outcome), style=style(outcome))
 
+        def left(what: str) -> None:
+            typer.echo(f"left behind: {what}", err=True)
+
         verification = verify(
-            environment, access=access, only=only, timeout_s=timeout_s, beginning=beginning, ended=ended
+            environment, access=access, only=only, timeout_s=timeout_s, beginning=beginning, ended=ended, left=left
         )
-    if report is not None:
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(markdown(verification), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(document(verification), indent=2))
     else:
         for what in verification.left_behind:
             out.print(f"left behind: {what}", style="red")
         out.print(verdict(verification), style="bold")
+    if report is not None:
+        report.write_text(markdown(verification), encoding="utf-8")
     if not verification.passed:
         raise typer.Exit(1)
+
+
+def _check_writable(report: Path) -> None:
+    """Told before minutes are spent. Raises ReportUnwritableError."""
+    from mesh.verify.errors import ReportUnwritableError
+
+    try:
+        report.parent.mkdir(parents=True, exist_ok=True)
+        usable = os.access(report if report.exists() else report.parent, os.W_OK)
+    except OSError as error:
+        raise ReportUnwritableError(f"{report} cannot be written: {error.strerror}") from error
+    if not usable:
+        raise ReportUnwritableError(f"{report} cannot be written")

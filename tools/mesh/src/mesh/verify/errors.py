@@ -13,3 +13,7 @@ class CheckFailedError(VerifyError):
 
 class UnknownCheckError(VerifyError):
     """No check has that name."""
+
+
+class ReportUnwritableError(VerifyError):
+    """The report could not be written, so nothing is done."""

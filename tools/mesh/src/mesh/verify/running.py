@@ -42,25 +42,28 @@ def verify(
     running_commit: Callable[[Probe], str] = running_commit,
     beginning: Callable[[Check], None] = lambda check: None,
     ended: Callable[[Outcome], None] = lambda outcome: None,
+    left: Callable[[str], None] = lambda what: None,
 ) -> Verification:
     """Make the checks (`only` those named, with what they need) and remove what they made, whatever happens.
 
     `access` is the way into the database, if not the environment's usual one; `beginning` and `ended` hear of each
-    check. Raises UnknownCheckError before anything is done.
+    check, `left` of what could not be removed after an interruption. Raises UnknownCheckError before anything is done.
     """
     chosen = choose(checks, only)
     manifests = manifests or load_manifests(REPOSITORY)
     probe = Probe(environment, manifests, access or open_access(environment), timeout_s)
     started_at, begun = datetime.now(UTC), time.perf_counter()
     outcomes: dict[str, Outcome] = {}
-    left_behind: tuple[str, ...] = ()
     try:
         for check in chosen:
             beginning(check)
             outcomes[check.name] = _make(check, probe, outcomes)
             ended(outcomes[check.name])
-    finally:
-        left_behind = probe.cleanup.run()
+    except BaseException:
+        for what in probe.cleanup.run():
+            left(what)
+        raise
+    left_behind = probe.cleanup.run()
     return Verification(
         environment=environment.environment,
         region=environment.region,
