@@ -219,3 +219,10 @@ def test_a_file_without_a_password_is_refused(tmp_path: Path) -> None:
             read_password(tmp_path / "password")
     with pytest.raises(PasswordRefusedError, match="FileNotFoundError"):
         read_password(tmp_path / "none")
+
+
+@pytest.mark.parametrize("file", [None, Path("-")])
+def test_a_closed_standard_input_holds_no_password(monkeypatch: pytest.MonkeyPatch, file: Path | None) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(PasswordRefusedError, match="no password"):
+        read_password(file)

@@ -6,6 +6,7 @@ import secrets
 import string
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import typer
 from pydantic import SecretStr
@@ -23,13 +24,17 @@ def read_password(file: Path | None, *, confirm: bool = False) -> SecretStr:
 
     Raises PasswordRefusedError when there is nothing to read, or nobody to ask.
     """
+    stdin: TextIO | None = sys.stdin  # None when it was closed before we began
     if file is None:
-        if not sys.stdin.isatty():
+        if stdin is None or not stdin.isatty():
             raise PasswordRefusedError("no password: give one with --password-file FILE, or - for standard input")
         # On stderr, because a token goes to stdout.
         return SecretStr(typer.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
     try:
-        text = sys.stdin.readline() if file == _STDIN else file.read_text(encoding="utf-8").partition("\n")[0]
+        if file == _STDIN:
+            text = stdin.readline() if stdin is not None else ""
+        else:
+            text = file.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
         raise PasswordRefusedError(f"no password in {file} ({type(error).__name__})") from None
     if not text.strip("\r\n"):
