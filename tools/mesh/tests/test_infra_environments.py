@@ -395,10 +395,12 @@ def test_terraforms_errors_are_told(dev: Project) -> None:
 
 def test_a_plan_that_failed_leaves_no_file(dev: Project) -> None:
     """Terraform writes one, with mode 0644."""
-    fails = 'lifecycle {\n    precondition {\n      condition     = false\n      error_message = "no"\n    }\n  }'
+    check = 'postcondition {\n condition = self.input == "two"\n error_message = "no"\n }'
+    fails = f"lifecycle {{\n {check}\n }}"
     dev.file.write_text(dev.file.read_text().replace('input = "one"', f'input = "one"\n  {fails}'))
-    dev.failed("plan")
-    assert dev.plans() == set()
+    ran = dev.run("plan")
+    assert (ran.code, dev.plans()) == (1, set())
+    assert "Resource postcondition failed" in ran.err
 
 
 def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
@@ -486,6 +488,9 @@ def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> 
     said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
     assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
     account.done("destroy", "--confirm", "infra")
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="notes.txt", Body=b"keep me")
+    assert "notes.txt is no state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key="notes.txt")
     assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
     assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
     assert "nothing to destroy" in account.done("bootstrap", "--destroy")

@@ -213,6 +213,17 @@ def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.
     names = {path.name for path in stale.parent.iterdir()}
     assert "collections.imaging.image-processed.v1.json" in names
     assert stale.name not in names
+    assert {path.name for path in tmp_path.iterdir()} == {"contracts"}
+
+    imaging = stale.parent / "collections.imaging.image-processed.v1.json"
+    text = imaging.read_text()
+    imaging.write_text("{}")
+    before = {path.name: path.stat().st_ino for path in stale.parent.iterdir()}
+    prepare_inputs(Workspace(REPOSITORY, "dev"), lambda _: None)
+    after = {path.name: path.stat().st_ino for path in stale.parent.iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {imaging.name}, "others may be read just now"
+    assert imaging.read_text() == text
+
     build = values["build"]
     assert isinstance(build, dict)
     assert build.keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}

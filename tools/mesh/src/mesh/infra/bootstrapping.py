@@ -108,10 +108,19 @@ def _in_use(identity: Identity, bucket: StateBucket) -> Iterator[str]:
             if key.endswith(".tflock"):
                 yield f"{environment} is locked by a command that runs, or `terraform force-unlock` is due"
             elif key != _KEY:
-                state = json.loads(s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
-                count = sum(resource["mode"] == "managed" for resource in state.get("resources", ()))
-                if count:
+                count = _resources(s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
+                if count is None:
+                    yield f"{key} is no state of Terraform"
+                elif count:
                     yield f"{environment} has {count} resources (`make infra-destroy ENV={environment}`)"
+
+
+def _resources(state: bytes) -> int | None:
+    """How many resources a state holds; None: it is none."""
+    try:
+        return sum(resource["mode"] == "managed" for resource in json.loads(state).get("resources", ()))
+    except (ValueError, AttributeError, TypeError, KeyError):
+        return None
 
 
 def _empty(identity: Identity, bucket: StateBucket) -> None:

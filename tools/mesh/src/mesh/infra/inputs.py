@@ -6,14 +6,15 @@ import base64
 import hashlib
 import io
 import json
-import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from localmesh.config import MeshSettings
 from manifests import load_manifests
@@ -25,6 +26,7 @@ from mesh.infra.errors import PrerequisiteError
 from mesh.infra.workspace import Workspace
 
 Say = Callable[[str], None]
+_SCHEMAS: Final = "eventbridge"
 
 
 def prepare_inputs(
@@ -98,12 +100,28 @@ def _empty_packages(workspace: Workspace) -> Path:
 
 
 def _contracts(workspace: Workspace, say: Say) -> Path:
-    schemas = workspace.contracts / "eventbridge"
-    shutil.rmtree(schemas, ignore_errors=True)  # a contract that was renamed would be published under both names
-    try:
-        with redirect_stdout(io.StringIO()):
-            export(workspace.root, workspace.contracts)
-    except RegistryError as error:
-        raise PrerequisiteError(f"the contracts could not be exported: {error}") from error
+    """Files that are right already stay untouched: another plan may be reading them."""
+    schemas = workspace.contracts / _SCHEMAS
+    beside = workspace.contracts.parent
+    beside.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".contracts-", dir=beside) as folder:
+        fresh = Path(folder)
+        try:
+            with redirect_stdout(io.StringIO()):
+                export(workspace.root, fresh)
+        except RegistryError as error:
+            raise PrerequisiteError(f"the contracts could not be exported: {error}") from error
+        files = [file.relative_to(fresh) for file in fresh.rglob("*") if file.is_file()]
+        for file in files:
+            _settle(fresh / file, workspace.contracts / file)
+    # A contract that was renamed would be published under both names.
+    for gone in {file.relative_to(workspace.contracts) for file in schemas.iterdir()} - set(files):
+        (workspace.contracts / gone).unlink()
     say(f"contracts: {schemas}")
     return schemas
+
+
+def _settle(fresh: Path, file: Path) -> None:
+    if not file.is_file() or file.read_bytes() != fresh.read_bytes():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.replace(file)
