@@ -1,6 +1,7 @@
 """Properties of every environment: dead letters, alarms, encryption, retention, no secrets."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from localmesh.paths import REPOSITORY
 from mesh.auditing.estate import Estate
 from mesh.auditing.rules import RULES, Rule
 from mesh.auditing.rules.secrecy import secret_values
-from mesh.auditing.terraform import environments_of, resources_of_plan
+from mesh.auditing.terraform import Resource, environments_of, resources_of_plan
 
 ENVIRONMENTS = ("dev", "local", "prod")
 
@@ -35,6 +36,16 @@ def test_nothing_secret_is_in_a_plan(plan: dict[str, Any], canaries: dict[str, s
     assert found == []
     text = json.dumps(plan)
     assert not [name for name, value in canaries.items() if value in text]
+
+
+@pytest.mark.parametrize("root", ["bootstrap", *(f"environments/{name}" for name in environments_of(REPOSITORY))])
+def test_nobody_is_asked_for_a_secret(root: str) -> None:
+    """Values of variables are in every plan, whatever becomes of them."""
+    text = (REPOSITORY / "terraform" / root / "variables.tf").read_text(encoding="utf-8")
+    asked = re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
+    assert asked
+    given = Resource("var", "var", dict.fromkeys(asked, "given"))
+    assert [path for path, _ in secret_values(given)] == []
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -452,6 +452,8 @@ def test_other_environments_may_be_deleted_with_what_is_in_them() -> None:
         ({"secret_string": "x"}, True),
         ({"variables": {"LANGSMITH_SECRET": "x"}}, True),
         ({"block": [{"private_key": "x"}]}, True),
+        ({"variables": {"ANTHROPIC_API_KEY": "x"}}, True),
+        ({"api_key_selection_expression": "$request.header.x-api-key"}, False),
         ({"password": UNKNOWN}, False),
         ({"password": None}, False),
         ({"password": ""}, False),

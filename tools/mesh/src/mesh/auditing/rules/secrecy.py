@@ -10,7 +10,9 @@ from mesh.auditing.estate import Estate
 from mesh.auditing.rules.base import Faults, Rule
 from mesh.auditing.terraform.resources import UNKNOWN, Resource
 
-_TELLING = re.compile(r"(^|_)(password|passwd|secret|secrets|token|private_key|credential|credentials)(_|$)")
+_TELLING = re.compile(
+    r"(^|_)((password|passwd|passphrase|secret|secrets|token|private_key|credential|credentials)(_|$)|(api|access)_key$)"
+)
 # Attributes about secrets that are none: how long they are valid, where they are, whether there is one.
 _ABOUT = re.compile(
     r"_(arn|arns|id|name|enabled|status|validity|policy|period|minutes|days|length|revocation)$|^(manage|generate|enable)_"
