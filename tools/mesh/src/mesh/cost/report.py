@@ -115,38 +115,9 @@ def markdown(estimates: Mapping[str, Estimate], detailed: str) -> str:
         "## Model providers",
         f"Not on AWS's bill, and by far the larger part of what use costs. Prices of {estimate.prices.models.date}; "
         "the numbers of tokens are estimates.",
-        _table(
-            ["what", "model", "tokens in", "tokens out", "USD each", small.title, large.title],
-            "llrrrrr",
-            [
-                [
-                    row.use.what,
-                    f"{row.provider} {row.use.model}",
-                    quantity(row.use.input),
-                    quantity(row.use.output),
-                    f"{row.usd_per_run:.4f}",
-                    usd(row.small_usd),
-                    usd(row.large_usd),
-                ]
-                for row in estimate.models
-            ],
-        ),
+        _models_table(estimate),
         "## Assumptions",
-        _table(
-            ["function", "memory MB", "ms", "runs an upload", "runs a message", ""],
-            "lrrrrl",
-            [
-                [
-                    f"`{name}`",
-                    str(estimate.inventory.functions[name]),
-                    quantity(use.ms),
-                    quantity(use.upload) if use.upload else "",
-                    quantity(use.message) if use.message else "",
-                    use.note or estimate.inventory.schedules.get(name, ""),
-                ]
-                for name, use in estimate.usage.functions.items()
-            ],
-        ),
+        _functions_table(estimate),
         _assumptions(estimate),
         "## What costs nothing",
         "\n".join(
@@ -192,6 +163,44 @@ def _database_note(estimate: Estimate) -> str:
     return (
         f"With {large.title} the plan's {database.instance_class} is reckoned as {large.database_class}: it would be "
         "too small for the data and their indexes. It is a change of one variable."
+    )
+
+
+def _models_table(estimate: Estimate) -> str:
+    profiles = estimate.usage.profiles
+    return _table(
+        ["what", "model", "tokens in", "tokens out", "USD each", profiles["small"].title, profiles["large"].title],
+        "llrrrrr",
+        [
+            [
+                row.use.what,
+                f"{row.provider} {row.use.model}",
+                quantity(row.use.input),
+                quantity(row.use.output),
+                f"{row.usd_per_run:.4f}",
+                usd(row.small_usd),
+                usd(row.large_usd),
+            ]
+            for row in estimate.models
+        ],
+    )
+
+
+def _functions_table(estimate: Estimate) -> str:
+    return _table(
+        ["function", "memory MB", "ms", "runs an upload", "runs a message", ""],
+        "lrrrrl",
+        [
+            [
+                f"`{name}`",
+                str(estimate.inventory.functions[name]),
+                quantity(use.ms),
+                quantity(use.upload) if use.upload else "",
+                quantity(use.message) if use.message else "",
+                use.note or estimate.inventory.schedules.get(name, ""),
+            ]
+            for name, use in estimate.usage.functions.items()
+        ],
     )
 
 

@@ -118,9 +118,10 @@ def _in_use(identity: Identity, bucket: StateBucket) -> Iterator[str]:
 def _resources(state: bytes) -> int | None:
     """How many resources a state holds; None: it is none."""
     try:
-        return sum(resource["mode"] == "managed" for resource in json.loads(state).get("resources", ()))
+        modes = [resource["mode"] for resource in json.loads(state).get("resources", ())]
     except (ValueError, AttributeError, TypeError, KeyError):
         return None
+    return modes.count("managed")
 
 
 def _empty(identity: Identity, bucket: StateBucket) -> None:
