@@ -97,6 +97,21 @@ def test_faults_of_the_world_are_told_in_one_line(
     assert out == ""
 
 
+def test_a_settings_file_in_another_encoding_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("# für".encode("latin-1"))
+    monkeypatch.setitem(MeshSettings.model_config, "env_file", file)
+    result = CliRunner().invoke(app, ["status"])
+    assert (result.exit_code, result.stderr) == (1, f"mesh: {file} is not text in UTF-8\n")
+    file.unlink()
+
+    def fail() -> None:
+        b"\xfc".decode()
+
+    with pytest.raises(UnicodeDecodeError):
+        guarded(fail)
+
+
 @pytest.mark.parametrize("name", ["folder", "long" * 100])
 def test_saved_outputs_that_cannot_be_read_are_told(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.json").mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -29,6 +30,11 @@ def guarded(command: Callable[[], None]) -> None:
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         _errors.print(f"mesh: the settings are not usable: {problems}", style="red")
+        raise typer.Exit(1) from error
+    except UnicodeDecodeError as error:
+        if not _is_spoilt(file := Path(str(MeshSettings.model_config.get("env_file")))):
+            raise
+        _errors.print(f"mesh: {file} is not text in UTF-8", style="red")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         _errors.print("; ".join(["mesh: interrupted", *map(str, error.args)]))
@@ -72,6 +78,16 @@ def _told(error: Exception) -> tuple[str, int]:
         if str(error.kwargs["endpoint_url"]).startswith(emulator):
             return f"the local mesh is not up: nothing answers at {emulator}; `make up` starts it", NOT_UP
     return line, 1
+
+
+def _is_spoilt(file: Path) -> bool:
+    try:
+        file.read_bytes().decode()
+    except UnicodeDecodeError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 class Progress:
