@@ -97,6 +97,14 @@ def test_faults_of_the_world_are_told_in_one_line(
     assert out == ""
 
 
+def test_what_the_mesh_has_noted_and_is_spoilt_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mesh").mkdir()
+    (tmp_path / "mesh/provisioned.json").write_text('{"environment": "lo')
+    result = CliRunner().invoke(app, ["user", "list"])
+    assert result.exit_code == 1
+    assert result.stderr == f"mesh: what `make up` noted in {tmp_path / 'mesh'} is spoilt: let it run again\n"
+
+
 def test_a_settings_file_in_another_encoding_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / ".env"
     file.write_bytes("# für".encode("latin-1"))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from pydantic import ValidationError
+
 from localmesh.config import MeshSettings
 from localmesh.paths import REPOSITORY
 from localmesh.provision.result import load_provisioned
 from manifests import load_manifests
-from mesh.environments.errors import EnvironmentUnknownError
+from mesh.environments.errors import EnvironmentUnknownError, OutputsMalformedError
 from mesh.environments.model import DatabaseAccess, DeployedFunction, Environment
 from mesh.environments.outputs import OUTPUTS_FOLDER, load_outputs
 
@@ -23,11 +25,15 @@ def open_environment(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
 
 
 def local_environment(settings: MeshSettings) -> Environment:
-    """A mesh on this machine. Raises EnvironmentUnknownError when it was never provisioned."""
+    """A mesh on this machine. Raises EnvironmentUnknownError when it was never provisioned, OutputsMalformedError."""
     try:
         provisioned = load_provisioned(settings)
     except FileNotFoundError:
         raise EnvironmentUnknownError("the local mesh was never up: `make up` starts it") from None
+    except ValidationError as error:
+        raise OutputsMalformedError(
+            f"what `make up` noted in {settings.state_dir} is spoilt: let it run again"
+        ) from error
     functions = {
         key: DeployedFunction(
             name=function.name,
