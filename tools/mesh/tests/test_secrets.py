@@ -277,7 +277,8 @@ def test_parameters_of_another_account_are_left_alone(
 def test_where_nobody_can_be_asked_the_option_is_told(desk: Desk) -> None:
     desk.put("anthropic-api-key", OLD)
     desk.file.write_text(f"ANTHROPIC_API_KEY={NEW}\n")
-    assert "without a terminal: --yes" in desk.run("push", exit_code=1).stderr
+    last = desk.run("push", exit_code=1).stderr.splitlines()[-1]
+    assert last == "mesh: not confirmed (without a terminal: --yes), nothing was changed"
     assert desk.there() == {"anthropic-api-key": OLD}
 
 

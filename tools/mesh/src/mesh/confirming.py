@@ -23,6 +23,7 @@ def confirm(question: str, *, yes: bool) -> None:
     try:
         said = typer.confirm(question, err=True)
     except typer.Abort as error:
+        typer.echo(err=True)  # the question's line has no end
         raise NotConfirmedError(f"not confirmed (without a terminal: --yes), {_UNCHANGED}") from error
     if not said:
         raise NotConfirmedError(f"not confirmed, {_UNCHANGED}")
@@ -35,6 +36,7 @@ def confirm_name(why: str, name: str, *, given: str | None) -> None:
         try:
             typed = typer.prompt(f"{why} Type {name} to go on", default="", show_default=False, err=True)
         except typer.Abort as error:
+            typer.echo(err=True)
             raise NotConfirmedError(f"not confirmed (without a terminal: --confirm {name}), {_UNCHANGED}") from error
     if typed.strip() != name:
         raise NotConfirmedError(f"{typed.strip() or 'nothing'!r} is not {name!r}, {_UNCHANGED}")
