@@ -16,6 +16,7 @@ from localmesh.provision.place import deployment_of
 from manifests import Deployment, Manifests
 from mesh.auditing.estate import Estate
 from mesh.auditing.topology import Topology, declared_topology, differences, found_topology, planted_topology
+from mesh.auditing.topology.forms import Key
 
 # More of everything than would be left if a reader overlooked a kind.
 _AT_LEAST = {
@@ -91,7 +92,7 @@ def test_terraform_makes_in_aws_what_the_manifests_want(estate: Estate, manifest
     deployment = Deployment(estate.names, estate.database, f"https://sqs.{estate.names.region}.amazonaws.com")
     wanted = declared_topology(manifests, deployment)
     assert differences(wanted, planted_topology(estate), "the manifests", "Terraform") == []
-    signs_in = wanted["function", f"collections-{environment}-chat-http"]["variables"]  # type: ignore[index]
+    signs_in = wanted[Key("function", f"collections-{environment}-chat-http")]["variables"]
     assert (signs_in["DATABASE_AUTH"], signs_in["DATABASE_SSLMODE"]) == ("iam", "verify-full")
 
 

@@ -121,7 +121,7 @@ def _queues(estate: Estate) -> Iterator[Capability]:
 def _secrets(estate: Estate) -> Iterator[Capability]:
     names = estate.names
     for secret in estate.manifests.secrets:
-        holders = _holders(estate, lambda ref, secret=secret: secret in ref.function.secrets)  # type: ignore[misc]
+        holders = frozenset(key_of(ref) for ref in estate.manifests.functions if secret in ref.function.secrets)
         yield from _parameter(estate, names.parameter(secret), holders)
     for name, service in estate.manifests.services.items():
         signs_in = service.database and estate.database.auth == "password"
