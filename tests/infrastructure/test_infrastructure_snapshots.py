@@ -1,6 +1,6 @@
 """What the plan of each environment makes, as text: a change of infrastructure is seen in review.
 
-`UPDATE_SNAPSHOTS=1 make test-infrastructure` writes the files anew.
+`UPDATE_SNAPSHOTS=1 make test ARGS=tests/infrastructure` writes the files anew.
 """
 
 import difflib

@@ -96,7 +96,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "aws_lambda_function.f": {
         "function_name": "f", "role": "arn:aws:iam::000000000000:role/f", "timeout": 10, "runtime": PLATFORM.runtime,
         "architectures": [PLATFORM.architecture], "s3_bucket": "collections-prod-packages-000000000000",
-        "source_code_hash": "sum", "environment": [{"variables": {"MAX_TOKENS": "4", "EVENT_BUS": "bus"}}],
+        "code_sha256": "sum", "environment": [{"variables": {"MAX_TOKENS": "4", "EVENT_BUS": "bus"}}],
     },
     "aws_lambda_permission.f": {
         "function_name": "f", "principal": "events.amazonaws.com", "source_arn": RULE,

@@ -16,6 +16,7 @@ from mesh.auditing.terraform import (
     UNKNOWN,
     Resource,
     Terraform,
+    completed,
     copy_configuration,
     environments_of,
     find_terraform,
@@ -25,6 +26,7 @@ from mesh.auditing.terraform import (
     summarise,
     write_packages,
 )
+from mesh.auditing.terraform.made import made_of
 
 
 def planned(address: str, after: Any, unknown: Any, mode: str = "managed") -> dict[str, Any]:
@@ -52,9 +54,75 @@ def test_a_state_is_read_through_all_its_modules() -> None:
         "resources": [held("aws_x.b"), held("data.aws_x.d", "data")],
         "child_modules": [{"child_modules": [{"resources": [held("module.m.module.n.aws_x.a")]}]}],
     }
-    found = resources_of_state({"values": {"root_module": root}})
+    found = resources_of_state({"root_module": root})
     assert [resource.address for resource in found] == ["aws_x.b", "module.m.module.n.aws_x.a"]
     assert found[0].sensitive == {"a": True}
+
+
+def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
+    values = {
+        "arn": UNKNOWN,
+        "policy": UNKNOWN,
+        "name": "q",
+        "mode": "password",
+        "set": ["b", UNKNOWN],
+        "block": [{"id": UNKNOWN, "days": 3, "class": None}],
+        "unset": None,
+    }
+    state = {
+        "arn": "arn:q",
+        "policy": "x0y1z2w3",
+        "name": "q",
+        "mode": "password",
+        "set": ["a", "b"],
+        "block": [{"id": "i", "days": 3, "class": "standard"}],
+        "unset": "s0m3th1n",
+        "more": 1,
+    }
+    applied = Resource("m.aws_x.q", "aws_x", state, {"arn": True})
+    (found,) = completed([Resource("m.aws_x.q", "aws_x", values)], [applied])
+    assert found.values == {
+        "arn": "arn:q",
+        # Made up by Terraform because nobody said anything of it.
+        "policy": None,
+        "name": "q",
+        "mode": "password",
+        "set": ["b", "a"],
+        "block": [{"id": "i", "days": 3, "class": None}],
+        "unset": None,
+    }
+    assert found.sensitive == {"arn": True}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"a": 2, "b": [{"c": 1}]}, {"a": 1, "b": [{"c": 2}]}, {"a": 1, "b": []}, {"a": 1, "b": [{"c": 1}, {"c": 1}]}, {}],
+)
+def test_what_is_not_applied_as_it_was_planned_is_noticed(state: dict[str, Any]) -> None:
+    plan = Resource("aws_x.q", "aws_x", {"a": 1, "b": [{"c": 1}]})
+    with pytest.raises(TerraformFailedError, match=r"aws_x\.q is not applied as it was planned"):
+        completed([plan], [Resource("aws_x.q", "aws_x", state)])
+    with pytest.raises(TerraformFailedError):
+        completed([plan], [])
+
+
+def test_ids_are_made_in_the_forms_of_aws_and_only_where_the_plan_leaves_them_open() -> None:
+    queue = Resource("m.aws_sqs_queue.q", "aws_sqs_queue", dict.fromkeys(("id", "arn", "url"), UNKNOWN) | {"name": "q"})
+    url = "https://sqs.us-east-1.amazonaws.com/000000000000/q"
+    assert made_of(queue) == {"id": url, "url": url, "arn": "arn:aws:sqs:us-east-1:000000000000:q"}
+    rule = {"id": UNKNOWN, "arn": UNKNOWN, "name": "r"}
+    other_bus, default_bus = (
+        Resource("aws_cloudwatch_event_rule.r", "aws_cloudwatch_event_rule", rule | {"event_bus_name": bus})
+        for bus in ("b", None)
+    )
+    assert made_of(other_bus)["arn"] == "arn:aws:events:us-east-1:000000000000:rule/b/r"
+    assert made_of(default_bus)["arn"] == "arn:aws:events:us-east-1:000000000000:rule/r"
+    api = {"id": "fixed", "arn": UNKNOWN, "execution_arn": UNKNOWN, "api_endpoint": UNKNOWN}
+    made = made_of(Resource("aws_apigatewayv2_api.a", "aws_apigatewayv2_api", api))
+    assert made["execution_arn"] == "arn:aws:execute-api:us-east-1:000000000000:fixed"
+    assert "id" not in made
+    first, second = (made_of(Resource(f"aws_new.{name}", "aws_new", {"id": UNKNOWN})) for name in "ab")
+    assert first["id"] != second["id"]
 
 
 def test_a_summary_has_a_line_for_each_resource_with_what_matters() -> None:
@@ -124,6 +192,20 @@ def test_what_terraform_says_when_it_fails_is_passed_on(tmp_path: Path) -> None:
     terraform = Terraform(program(tmp_path, "echo some; echo words >&2; exit 1"))
     with pytest.raises(TerraformFailedError, match=r"(?s)terraform init in .*some\nwords"):
         terraform.init(tmp_path)
+
+
+def test_a_rehearsal_leaves_out_schemas_and_tells_what_failed(tmp_path: Path) -> None:
+    plan = {"@level": "info", "test_plan": {"resource_changes": [], "provider_schemas": {"large": 1}}}
+    terraform = Terraform(program(tmp_path, f"echo '{json.dumps(plan)}'"))
+    assert terraform.rehearse(tmp_path, {"run": {}}, "test_plan") == {"resource_changes": []}
+    assert json.loads((tmp_path / "tests" / "test_plan.tftest.json").read_text()) == {"run": {}}
+    with pytest.raises(TerraformFailedError, match="resource_changes"):
+        terraform.rehearse(tmp_path, {}, "test_state")
+    range_ = {"filename": "main.tf", "start": {"line": 3}}
+    problem = {"severity": "error", "summary": "Bad", "detail": "Very.", "range": range_}
+    program(tmp_path, f"echo '{json.dumps({'@level': 'error', 'diagnostic': problem})}'; exit 1")
+    with pytest.raises(TerraformFailedError, match=r"error: main\.tf:3: Bad: Very\."):
+        terraform.rehearse(tmp_path, {}, "test_plan")
 
 
 def test_findings_of_a_validation_have_a_place(tmp_path: Path) -> None:

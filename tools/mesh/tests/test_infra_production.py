@@ -16,7 +16,7 @@ import pytest
 
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
-from mesh.auditing.errors import TerraformUnusableError
+from mesh.auditing.errors import TerraformFailedError, TerraformUnusableError
 from mesh.auditing.terraform import find_terraform, has_own_providers, write_packages
 from mesh.environments import Environment, load_outputs
 from mesh.infra.commands import app
@@ -24,15 +24,28 @@ from mesh.infra.commands import app
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 
+_WHO_AM_I = """
+provider "aws" {
+  region = "us-east-1"
+}
+
+data "aws_caller_identity" "this" {}
+"""
+
+
 @pytest.fixture(scope="module")
-def provider() -> None:
+def provider(tmp_path_factory: pytest.TempPathFactory) -> None:
     """An AWS provider that plans and applies without AWS."""
-    try:
-        usable = has_own_providers() and find_terraform().plans
-    except TerraformUnusableError as error:
-        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
-    if not usable:
+    if not has_own_providers():
         pytest.skip("TERRAFORM IS NOT TESTED: TF_CLI_CONFIG_FILE names no AWS provider that works without AWS")
+    folder = tmp_path_factory.mktemp("probe")
+    (folder / "main.tf").write_text(_WHO_AM_I)
+    try:
+        terraform = find_terraform()
+        terraform.init(folder)
+        terraform.plan(folder)
+    except (TerraformUnusableError, TerraformFailedError) as error:
+        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
 
 
 @pytest.fixture

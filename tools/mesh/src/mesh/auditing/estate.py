@@ -8,22 +8,26 @@ from functools import cached_property
 from typing import Any
 
 from manifests import DatabaseAddress, FunctionRef, Manifests, Names
-from mesh.auditing.terraform.resources import Resource, of_type, resources_of_state
+from mesh.auditing.terraform.resources import Resource, completed, of_type, resources_of_plan, resources_of_state
 
 
 @dataclass(frozen=True)
 class Estate:
-    """The resources of an applied environment, its outputs, and the manifests it was made from."""
+    """The resources of an environment, its outputs, and the manifests it was made from."""
 
     manifests: Manifests
     outputs: Mapping[str, Any]
     resources: tuple[Resource, ...]
 
     @classmethod
-    def from_state(cls, manifests: Manifests, state: Mapping[str, Any]) -> Estate:
-        """Read what `terraform show -json` says of a state."""
-        outputs = {name: output["value"] for name, output in state["values"].get("outputs", {}).items()}
-        return cls(manifests, outputs, tuple(resources_of_state(state)))
+    def of(cls, manifests: Manifests, plan: Mapping[str, Any], state: Mapping[str, Any]) -> Estate:
+        """Read a plan, and from its state what a plan cannot know, both as they are rehearsed.
+
+        Raises TerraformFailedError when the one does not follow from the other.
+        """
+        outputs = {name: output["value"] for name, output in state.get("outputs", {}).items()}
+        resources = completed(resources_of_plan(plan), resources_of_state(state))
+        return cls(manifests, outputs, tuple(resources))
 
     @property
     def environment(self) -> str:

@@ -16,7 +16,7 @@ def functions_run_as_the_platform_says(estate: Estate) -> Faults:
             yield function.address, f"runs on {function['runtime']}"
         if function["architectures"] != [platform.architecture]:
             yield function.address, f"runs on {function['architectures']}"
-        if function["s3_bucket"] != estate.names.packages_bucket or not function["source_code_hash"]:
+        if function["s3_bucket"] != estate.names.packages_bucket or not function["code_sha256"]:
             yield function.address, "is not installed from the packages bucket by its checksum"
 
 

@@ -2,7 +2,7 @@
 
 from mesh.auditing.terraform.copying import copy_configuration, write_packages
 from mesh.auditing.terraform.finding import find_terraform, has_own_providers
-from mesh.auditing.terraform.resources import UNKNOWN, Resource, resources_of_plan, resources_of_state
+from mesh.auditing.terraform.resources import UNKNOWN, Resource, completed, fits, resources_of_plan, resources_of_state
 from mesh.auditing.terraform.running import Terraform
 from mesh.auditing.terraform.summary import summarise
 from mesh.auditing.terraform.working import Checked, Works, environments_of
@@ -13,9 +13,11 @@ __all__ = [
     "Resource",
     "Terraform",
     "Works",
+    "completed",
     "copy_configuration",
     "environments_of",
     "find_terraform",
+    "fits",
     "has_own_providers",
     "resources_of_plan",
     "resources_of_state",

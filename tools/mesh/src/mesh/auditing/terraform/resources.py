@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+
+from mesh.auditing.errors import TerraformFailedError
 
 
 class _Unknown:
@@ -15,6 +18,8 @@ class _Unknown:
 
 
 UNKNOWN: Final = _Unknown()
+# What a mocked provider makes up where it was told nothing.
+_MADE_UP = re.compile(r"[a-z0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,28 @@ def resources_of_plan(plan: Mapping[str, Any]) -> list[Resource]:
 
 
 def resources_of_state(state: Mapping[str, Any]) -> list[Resource]:
-    """What the state holds, by address."""
+    """What a state holds (its `values`, as `terraform show -json` tells them), by address."""
     held = [
         Resource(item["address"], item["type"], item["values"], item.get("sensitive_values") or {})
-        for item in _walk(state["values"]["root_module"])
+        for item in _walk(state["root_module"])
         if item["mode"] == "managed"
     ]
     return sorted(held, key=lambda resource: resource.address)
+
+
+def completed(planned: Iterable[Resource], applied: Iterable[Resource]) -> list[Resource]:
+    """What was planned, with what only applying it tells; what is still nobody's to tell is None.
+
+    Raises TerraformFailedError when what was applied is not what was planned.
+    """
+    states = {resource.address: resource for resource in applied}
+    made = []
+    for item in planned:
+        state = states.get(item.address)
+        if state is None or not fits(item.values, state.values):
+            raise TerraformFailedError(f"{item.address} is not applied as it was planned")
+        made.append(replace(item, values=_completed(item.values, state.values), sensitive=state.sensitive))
+    return made
 
 
 def of_type(resources: Iterable[Resource], *types: str) -> list[Resource]:
@@ -82,3 +102,48 @@ def _merged(known: Any, unknown: Any) -> Any:  # noqa: ANN401 - any JSON value
         padded = [*unknown, *[None] * (len(known) - len(unknown))]
         return [_merged(item, mark) for item, mark in zip(known, padded, strict=False)]
     return known
+
+
+def fits(planned: Any, other: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether something says all that a plan says, and maybe what that leaves open; the order of lists is no matter."""
+    if planned is UNKNOWN or planned is None:
+        return True
+    if isinstance(planned, Mapping):
+        return isinstance(other, Mapping) and all(fits(value, other.get(name)) for name, value in planned.items())
+    if isinstance(planned, list):
+        return isinstance(other, list) and len(planned) == len(other) and None not in _partners(planned, other)
+    return bool(planned == other)
+
+
+def _completed(planned: Any, applied: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Put what was applied where the plan did not know."""
+    if planned is UNKNOWN:
+        return _without_made_up(applied)
+    if isinstance(planned, Mapping):
+        return {name: _completed(value, applied.get(name)) for name, value in planned.items()}
+    if isinstance(planned, list):
+        partners = _partners(planned, applied)
+        return [
+            _completed(item, applied[place]) for item, place in zip(planned, partners, strict=True) if place is not None
+        ]
+    return planned
+
+
+def _partners(planned: list[Any], other: list[Any]) -> list[int | None]:
+    """For each item the place of the first one left that fits it: a set is in another order once all is known."""
+    left = list(range(len(other)))
+    found: list[int | None] = []
+    for item in planned:
+        place = next((place for place in left if fits(item, other[place])), None)
+        if place is not None:
+            left.remove(place)
+        found.append(place)
+    return found
+
+
+def _without_made_up(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, Mapping):
+        return {name: _without_made_up(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_made_up(inner) for inner in value]
+    return None if isinstance(value, str) and _MADE_UP.fullmatch(value) else value

@@ -31,14 +31,12 @@ _installing = threading.Lock()
 class Terraform:
     """A Terraform and where its providers come from.
 
-    `plans`: whether its AWS provider plans and applies without AWS; else only what needs no AWS can be asked of it.
     Every method raises TerraformFailedError with what Terraform said.
     """
 
     program: Path
     configuration: Path | None = None
     cache: Path | None = None
-    plans: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def with_variables(self, variables: Mapping[str, str]) -> Terraform:
@@ -65,23 +63,33 @@ class Terraform:
         """Run the module's own tests; what they said."""
         return self._run(folder, "test").stdout
 
+    def rehearse(self, folder: Path, test: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+        """Run one test of a configuration, given as a document, and read what it made: `test_plan` or `test_state`."""
+        file = folder / "tests" / f"{wanted}.tftest.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(test), encoding="utf-8")
+        run = self._run(folder, "test", "-json", "-verbose", f"-filter=tests/{file.name}", check=False)
+        told = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+        found: dict[str, Any] | None = next((line[wanted] for line in told if wanted in line), None)
+        problems = [
+            _diagnostic(line["diagnostic"]) for line in told if line["@level"] == "error" and "diagnostic" in line
+        ]
+        if run.returncode != 0 or found is None:
+            said = "\n".join(problems) or run.stdout + run.stderr
+            raise TerraformFailedError(f"terraform test of {file}:\n{said}")
+        # The schemas of all resources there are: most of the document, and told by nobody.
+        found.pop("provider_schemas", None)
+        return found
+
     def plan(self, folder: Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Plan, and read the plan; `apply` can follow it."""
+        """Plan, and read the plan. The provider asks AWS who and where it is: something has to play it."""
         given = [f"-var={name}={value}" for name, value in (variables or {}).items()]
         self._run(folder, "plan", "-input=false", "-lock=false", "-out=audit.tfplan", *given)
-        return self._read(folder, "audit.tfplan")
-
-    def apply(self, folder: Path) -> dict[str, Any]:
-        """Apply what was planned, and read the state."""
-        self._run(folder, "apply", "-input=false", "-lock=false", "audit.tfplan")
-        return self._read(folder)
-
-    def _read(self, folder: Path, *what: str) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self._run(folder, "show", "-json", *what).stdout)
+        document: dict[str, Any] = json.loads(self._run(folder, "show", "-json", "audit.tfplan").stdout)
         return document
 
     def _run(self, folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        coloured = [] if arguments[0] in {"show", "validate"} else ["-no-color"]
+        coloured = [] if "-json" in arguments else ["-no-color"]
         command = [str(self.program), arguments[0], *coloured, *arguments[1:]]
         try:
             run = subprocess.run(

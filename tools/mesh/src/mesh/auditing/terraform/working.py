@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mesh.auditing.errors import TerraformFailedError
+from mesh.auditing.terraform.rehearsing import rehearse_apply, rehearse_plan
 from mesh.auditing.terraform.running import Terraform
 
 # A start of Terraform keeps one processor busy for a few seconds.
@@ -74,6 +75,15 @@ class Works:
         """The state of an environment after its plan was applied. Raises TerraformFailedError."""
         return self._state_of(environment).result()
 
+    def planned_by_the_provider(self, environment: str, variables: Mapping[str, str]) -> Document:
+        """What `terraform plan` itself says, the whole document; `variables` tell the provider where AWS is played.
+
+        Raises TerraformFailedError.
+        """
+        self.planned(environment)
+        terraform = self.terraform.with_variables(variables)
+        return terraform.plan(self._folder(environment), self.variables)
+
     def _check_of(self, configuration: str) -> Future[Checked]:
         return self._once(self._checks, configuration, self._check)
 
@@ -105,11 +115,11 @@ class Works:
     def _plan(self, environment: str) -> Document:
         folder = self._folder(environment)
         self.terraform.init(folder)
-        return self.terraform.plan(folder, self.variables)
+        return rehearse_plan(self.terraform, folder, self.variables)
 
     def _apply(self, environment: str) -> Document:
-        self._plans[environment].result()
-        return self.terraform.apply(self._folder(environment))
+        plan = self._plans[environment].result()
+        return rehearse_apply(self.terraform, self._folder(environment), self.variables, plan)
 
     def _folder(self, environment: str) -> Path:
         return self.copy / ENVIRONMENTS / environment

@@ -1,6 +1,6 @@
-"""The topology that Terraform makes, from an applied state.
+"""The topology that Terraform makes, from an estate.
 
-What is in the state and in no manifest (alarms, dashboards, the database, budgets) is for the rules, not for this.
+What is in it and in no manifest (alarms, dashboards, the database, budgets) is for the rules, not for this.
 """
 
 from __future__ import annotations

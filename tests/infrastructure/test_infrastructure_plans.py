@@ -1,0 +1,67 @@
+"""What `terraform plan` itself says of each environment, an emulator telling the provider who and where it is.
+
+Everything else here is judged from plans with a mocked provider (`mesh.auditing.terraform.rehearsing`); this holds the
+two together.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localmesh.config import MeshSettings
+from localmesh.emulator import Emulator
+from localmesh.paths import REPOSITORY
+from mesh.auditing.rules.secrecy import secret_values
+from mesh.auditing.terraform import Works, environments_of, fits, resources_of_plan
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An environment, its plan, and the file that Terraform would apply."""
+
+    environment: str
+    document: dict[str, Any]
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("emulator")) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module", params=environments_of(REPOSITORY))
+def planned(request: pytest.FixtureRequest, works: Works, emulator: Emulator, copy: Path) -> Planned:
+    environment = str(request.param)
+    played = {"AWS_ENDPOINT_URL": emulator.url, "TF_VAR_endpoint": emulator.url}
+    text = json.dumps(works.planned_by_the_provider(environment, played))
+    # Functions of a local environment are told where AWS is.
+    usual = f"http://127.0.0.1:{MeshSettings.model_fields['emulator_port'].default}"
+    file = copy / "terraform" / "environments" / environment / "audit.tfplan"
+    return Planned(environment, json.loads(text.replace(emulator.url, usual)), file)
+
+
+def test_the_provider_plans_what_the_audits_judge(planned: Planned, works: Works) -> None:
+    audited = {item.address: item for item in resources_of_plan(works.planned(planned.environment))}
+    found = {item.address: item for item in resources_of_plan(planned.document)}
+    assert audited.keys() == found.keys()
+    assert [address for address, item in audited.items() if not fits(item.values, found[address].values)] == []
+
+
+def test_nothing_secret_is_in_a_plan(planned: Planned, canaries: dict[str, str]) -> None:
+    """In what Terraform tells of it, and in the file that it leaves."""
+    resources = resources_of_plan(planned.document)
+    assert [f"{item.address}: {path}" for item in resources for path, _ in secret_values(item)] == []
+    with zipfile.ZipFile(planned.file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    assert parts.keys() >= {"tfplan", "tfstate"}
+    parts["document"] = json.dumps(planned.document).encode()
+    found = [(name, part) for name, value in canaries.items() for part, text in parts.items() if value.encode() in text]
+    assert found == []
