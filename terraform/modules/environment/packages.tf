@@ -4,15 +4,15 @@ locals {
   index = jsondecode(file(var.packages_file))
   # Relative names are relative to the repository.
   files = { for function, package in local.index : function => startswith(package.file, "/") ? package.file : "${local.repository}/${package.file}" }
-  # By the first function that uses it, so that a plan says whose code changes.
-  sharing  = { for sha256, functions in transpose({ for function, package in local.index : function => [package.sha256] }) : sha256 => sort(functions)[0] }
-  uploader = { for function, package in local.index : function => local.sharing[package.sha256] }
-  uploads  = { for function in values(local.sharing) : function => local.files[function] }
+  zips  = { for function, file in local.files : function => filesha256(file) }
+  # By what is in the zip and nothing else: were an object named by its functions and its functions then grouped anew,
+  # destroying the old one would delete what the new one has just put in the same place.
+  uploads = { for function, sha256 in local.zips : sha256 => function... }
 
   packages = { for function, package in local.index : function => {
     bucket = module.storage.packages.name
     # Through the object, so that no function is told of a zip that is not there yet.
-    key    = aws_s3_object.package[local.uploader[function]].key
+    key    = aws_s3_object.package[local.zips[function]].key
     sha256 = package.sha256
   } }
 }
@@ -21,9 +21,9 @@ resource "aws_s3_object" "package" {
   for_each = local.uploads
 
   bucket                 = module.storage.packages.name
-  key                    = "functions/${filesha256(each.value)}.zip"
-  source                 = each.value
-  source_hash            = filesha256(each.value)
+  key                    = "functions/${each.key}.zip"
+  source                 = local.files[each.value[0]]
+  source_hash            = each.key
   content_type           = "application/zip"
   server_side_encryption = "AES256"
 
@@ -31,8 +31,8 @@ resource "aws_s3_object" "package" {
     create_before_destroy = true
 
     precondition {
-      condition     = filebase64sha256(each.value) == local.index[each.key].sha256
-      error_message = "${each.value} is not the zip that ${var.packages_file} tells of: run `mesh package` again."
+      condition     = alltrue([for function in each.value : local.index[function].sha256 == filebase64sha256(local.files[function])])
+      error_message = "The zip of ${join(", ", each.value)} is not the one that ${var.packages_file} tells of: run `mesh package` again."
     }
   }
 }

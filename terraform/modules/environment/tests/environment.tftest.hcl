@@ -33,7 +33,7 @@ run "in_aws" {
     error_message = "Every function of every manifest is here."
   }
   assert {
-    condition     = toset(keys(aws_s3_object.package)) == toset([for service, manifest in local.manifests : "${service}.${sort(keys(manifest.functions))[0]}"])
+    condition     = length(aws_s3_object.package) == length(local.manifests) && alltrue([for sha256, object in aws_s3_object.package : object.key == "functions/${sha256}.zip"])
     error_message = "Functions that share a zip share an object."
   }
   assert {
