@@ -198,7 +198,7 @@ def test_a_rehearsal_leaves_out_schemas_and_tells_what_failed(tmp_path: Path) ->
     plan = {"@level": "info", "test_plan": {"resource_changes": [], "provider_schemas": {"large": 1}}}
     terraform = Terraform(program(tmp_path, f"echo '{json.dumps(plan)}'"))
     assert terraform.rehearse(tmp_path, {"run": {}}, "test_plan") == {"resource_changes": []}
-    assert json.loads((tmp_path / "tests" / "test_plan.tftest.json").read_text()) == {"run": {}}
+    assert json.loads((tmp_path / "rehearsals" / "test_plan.tftest.json").read_text()) == {"run": {}}
     with pytest.raises(TerraformFailedError, match="resource_changes"):
         terraform.rehearse(tmp_path, {}, "test_state")
     range_ = {"filename": "main.tf", "start": {"line": 3}}

@@ -24,6 +24,7 @@ _NOBODY = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
+_REHEARSALS = "rehearsals"
 _installing = threading.Lock()
 
 
@@ -65,10 +66,12 @@ class Terraform:
 
     def rehearse(self, folder: Path, test: Mapping[str, Any], wanted: str) -> dict[str, Any]:
         """Run one test of a configuration, given as a document, and read what it made: `test_plan` or `test_state`."""
-        file = folder / "tests" / f"{wanted}.tftest.json"
+        # Not among the configuration's own tests, which other commands read at any time.
+        file = folder / _REHEARSALS / f"{wanted}.tftest.json"
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(test), encoding="utf-8")
-        run = self._run(folder, "test", "-json", "-verbose", f"-filter=tests/{file.name}", check=False)
+        chosen = (f"-test-directory={_REHEARSALS}", f"-filter={_REHEARSALS}/{file.name}")
+        run = self._run(folder, "test", "-json", "-verbose", *chosen, check=False)
         told = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
         found: dict[str, Any] | None = next((line[wanted] for line in told if wanted in line), None)
         problems = [
