@@ -3,6 +3,8 @@
 
 provider "aws" {
   region = var.region
+  # The account that was shown and confirmed, whatever credentials the provider finds.
+  allowed_account_ids = var.account == null ? null : [var.account]
 
   default_tags {
     tags = {

@@ -3,3 +3,9 @@ variable "region" {
   type        = string
   default     = "us-east-1"
 }
+
+variable "account" {
+  description = "The account to be in; `mesh infra bootstrap` says which. Null: that of the credentials."
+  type        = string
+  default     = null
+}

@@ -156,6 +156,17 @@ def test_a_token_that_the_api_would_not_take(
     assert verification.left_behind == ()
 
 
+def test_a_pool_that_wants_a_second_factor_gets_one(environment: Environment, verify: Verify) -> None:
+    cognito, pool = environment.client("cognito-idp"), environment.user_pool_id
+    factor = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    cognito.set_user_pool_mfa_config(UserPoolId=pool, MfaConfiguration="ON", **factor)
+    try:
+        verification = verify(environment, only=["token"])
+    finally:
+        cognito.set_user_pool_mfa_config(UserPoolId=pool, MfaConfiguration="OFF")
+    assert verification.passed, verification
+
+
 def test_a_bucket_that_is_not_there_or_says_nothing(environment: Environment, verify: Verify) -> None:
     lost = environment.model_copy(update={"images_bucket": "collections-local-lost"})
     verification = verify(lost, only=["bucket"])

@@ -83,6 +83,7 @@ def function_lines(
     seen: set[str] = set()
     while True:
         batch: list[tuple[str, LogLine]] = []
+        asked = datetime.now(UTC)
         for group in groups:
             batch += _read(logs, prefix, group, start)
         fresh = [(key, line) for key, line in sorted(batch, key=lambda pair: pair[1].time) if key not in seen]
@@ -90,7 +91,7 @@ def function_lines(
         yield from (line for _, line in fresh)
         if not follow:
             return
-        start = max(start, datetime.now(UTC) - pace.overlap)
+        start = max(start, asked - pace.overlap)
         time.sleep(pace.poll_s)
 
 

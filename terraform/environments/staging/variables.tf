@@ -4,6 +4,12 @@ variable "region" {
   default     = "us-east-1"
 }
 
+variable "account" {
+  description = "The account to be in; `mesh infra` says which. Null: that of the credentials."
+  type        = string
+  default     = null
+}
+
 variable "packages_file" {
   description = "`packages.json` as `mesh package` writes it."
   type        = string

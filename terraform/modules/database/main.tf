@@ -1,29 +1,37 @@
 locals {
   name = "collections-${var.environment}"
+  # What clients verify the server's certificate with, shipped with the functions.
+  roots = file("${path.module}/../../../services/lib/chassis/src/chassis/rds-ca.pem")
   # The major version of the local mesh; RDS picks the current minor one, and has pgvector 0.8 for it.
   engine_version = "18"
   logs           = ["iam-db-auth-error", "postgresql", "upgrade"]
 }
 
 resource "aws_db_parameter_group" "this" {
-  name        = "${local.name}-postgres${local.engine_version}"
+  # Another one is made before this one goes, so each needs a name of its own.
+  name_prefix = "${local.name}-postgres${local.engine_version}-"
   family      = "postgres${local.engine_version}"
   description = "TLS only, named extensions, logs without values"
 
+  # Whatever RDS's defaults for the version. What is such a default is told back by RDS as pending a reboot, whatever it
+  # was set by: any other method would be a change in every plan. The instance is made with the group, so none waits.
   parameter {
-    name  = "rds.force_ssl"
-    value = "1"
+    name         = "rds.force_ssl"
+    value        = "1"
+    apply_method = "pending-reboot"
   }
 
-  # Whatever RDS's default for the version: where only SCRAM is accepted, passwords must be kept as SCRAM.
+  # Where only SCRAM is accepted, passwords must be kept as SCRAM.
   parameter {
-    name  = "password_encryption"
-    value = "scram-sha-256"
+    name         = "password_encryption"
+    value        = "scram-sha-256"
+    apply_method = "pending-reboot"
   }
 
   parameter {
-    name  = "rds.accepted_password_auth_method"
-    value = "scram"
+    name         = "rds.accepted_password_auth_method"
+    value        = "scram"
+    apply_method = "pending-reboot"
   }
 
   parameter {
@@ -114,6 +122,13 @@ resource "aws_db_instance" "this" {
   database_insights_mode                = "standard"
   performance_insights_enabled          = true
   performance_insights_retention_period = 7
+
+  lifecycle {
+    precondition {
+      condition     = strcontains(local.roots, "# Amazon RDS ${var.region} Root CA")
+      error_message = "No function could verify a database in ${var.region}: services/lib/chassis/src/chassis/rds-ca.pem has no root certificate of RDS there. Add it from https://truststore.pki.rds.amazonaws.com/${var.region}/${var.region}-bundle.pem, each with the line that names it."
+    }
+  }
 
   depends_on = [
     # RDS would make the groups itself, without an end to what they keep.

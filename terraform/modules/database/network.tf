@@ -4,6 +4,8 @@
 # is in this network, and nothing in it can reach out.
 
 data "aws_availability_zones" "this" {
+  state = "available"
+
   #checkov:skip=CKV_AWS_394:Subnets stay where they were made, whatever zones come to this list or go from it
   filter {
     name   = "opt-in-status"

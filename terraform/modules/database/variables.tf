@@ -3,6 +3,11 @@ variable "environment" {
   type        = string
 }
 
+variable "region" {
+  description = "Region that it is in."
+  type        = string
+}
+
 variable "database" {
   description = "`database` of services/platform.yaml: name of the database, and the extensions that may be made in it."
   type        = object({ name = string, extensions = optional(list(string), []) })

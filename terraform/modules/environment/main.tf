@@ -61,6 +61,7 @@ module "database" {
   count  = var.database == null ? 1 : 0
 
   environment        = var.environment
+  region             = local.region
   database           = local.platform.database
   backup_days        = var.backup_days
   log_retention_days = local.platform.logs.retention_days

@@ -29,6 +29,8 @@ resource "aws_s3_object" "package" {
 
   lifecycle {
     create_before_destroy = true
+    # Where the zip lay, which is another place on every machine; what is in it is the key.
+    ignore_changes = [source]
 
     precondition {
       condition     = alltrue([for function in each.value : local.index[function].sha256 == filebase64sha256(local.files[function])])

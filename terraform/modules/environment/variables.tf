@@ -3,8 +3,8 @@ variable "environment" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,15}$", var.environment))
-    error_message = "An environment's name is at most 16 small letters, digits and dashes, a letter first."
+    condition     = can(regex("^[a-z](-?[a-z0-9])*$", var.environment)) && length(var.environment) <= 16
+    error_message = "An environment's name is at most 16 small letters, digits and single dashes, a letter first and no dash last."
   }
 }
 

@@ -75,4 +75,7 @@ resource "aws_lambda_function" "main" {
       error_message = "${each.value.name} is too long: with -dlq behind it, 64 characters are the limit."
     }
   }
+
+  # Schedules and routes find it as soon as it is there: it has its rights before, and keeps them until it is gone.
+  depends_on = [aws_iam_role_policy.declared]
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from botocore import xform_name
 from typer.testing import CliRunner
 
 from localmesh.emulator import Emulator
@@ -259,17 +260,41 @@ def test_another_name_confirms_nothing(cli: typer.Typer, environment: Environmen
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
 
 
-def test_credentials_of_another_account_deploy_nothing(
-    cli: typer.Typer, environment: Environment, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+def test_variables_that_changed_meanwhile_stay(
+    environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
-    """Its functions have the same names."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
-    elsewhere = environment.model_copy(update={"endpoint_url": None, "account": "111111111111"})
-    monkeypatch.setattr("mesh.environments.open_environment", lambda _: elsewhere)
-    result = CliRunner().invoke(cli, [SERVICE, "--env", "local", "--yes"])
-    assert result.exit_code == 1
-    assert "your credentials are of 000000000000" in result.stderr
-    assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
+    """Terraform may be applied while somebody thinks about the question."""
+    planned = plan(environment, manifests, built, "http")
+    name = environment.functions[f"{SERVICE}.http"].name
+    changed = {"Variables": {"GIT_SHA": "0" * 40, "KEPT": "changed", "NEW": "new"}}
+    environment.client("lambda").update_function_configuration(FunctionName=name, Environment=changed)
+    deploy(planned, lambda _: None)
+    found = configurations(environment)[f"{SERVICE}.http"]["Environment"]["Variables"]
+    assert found == {"KEPT": "changed", "NEW": "new", **TOLD}
+
+
+def test_an_update_that_failed_before_is_mended_by_the_next(
+    environment: Environment,
+    manifests: Manifests,
+    built: tuple[BuiltPackage, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The emulator's updates never fail, so its first answers are changed on their way."""
+    planned = plan(environment, manifests, built, "http")
+    client, s3 = environment.client("lambda"), environment.client("s3")
+    told: list[str] = []
+
+    def fail_at_first(parsed: dict[str, Any], model: Any, **_: object) -> None:
+        if "update_function_code" not in told:
+            configuration = parsed.get("Configuration", parsed)
+            configuration["LastUpdateStatus"] = "Failed"
+        told.append(xform_name(model.name))
+
+    client.meta.events.register("after-call.lambda", fail_at_first)
+    monkeypatch.setattr(Environment, "client", lambda self, service, **_: client if service == "lambda" else s3)
+    deploy(planned, lambda _: None)
+    assert told[0] == "get_function"
+    assert configurations(environment)[f"{SERVICE}.http"]["CodeSha256"] == built[0].code_sha256
 
 
 def test_who_interrupts_hears_what_runs(

@@ -188,7 +188,7 @@ def test_from_nothing_to_nothing(dev: Project) -> None:
 
     ran = dev.run("apply", typed="y\n")
     assert ran.code == 0, ran
-    assert "Change infra (1 create)?" in ran.err
+    assert f"Change infra in account {ACCOUNT} (1 create)?" in ran.err
     said = ran.out
     assert "infra: 1 create, done" in said
     assert dev.things() == {"one"}
@@ -470,6 +470,9 @@ def account(make: Callable[[str], Project]) -> Iterator[Project]:
     (made.root / "terraform/bootstrap").mkdir()
     (made.root / "terraform/bootstrap/main.tf").write_text(BOOTSTRAP % sys.executable)
     yield made
+    iam = boto3.client("iam")
+    for role in iam.list_roles(PathPrefix="/aws-service-role/rds.amazonaws.com/")["Roles"]:
+        iam.delete_service_linked_role(RoleName=role["RoleName"])
     bucket = boto3.resource("s3").Bucket(BUCKET)
     if bucket.creation_date:
         bucket.object_versions.delete()
@@ -478,11 +481,14 @@ def account(make: Callable[[str], Project]) -> Iterator[Project]:
 
 def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> None:
     assert "not confirmed" in account.failed("bootstrap", typed="n\n")
-    assert "is ready" in account.done("bootstrap", "--yes")
+    made = account.done("bootstrap", "--yes")
+    assert "is ready" in made
+    assert "role for RDS is made" in made
     (account.root / "terraform/bootstrap/terraform.tfstate").unlink()  # another checkout
     again = account.done("bootstrap")
     assert "no differences" in again
     assert "is ready" in again
+    assert "RDS" not in again
 
     account.done("apply", "--yes")
     said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
@@ -501,3 +507,34 @@ def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, sta
     assert "it is used as it is" in account.done("bootstrap")
     account.done("apply", "--yes")
     assert account.things() == {"one"}
+
+
+def test_terraform_is_held_to_the_account_that_was_told(dev: Project) -> None:
+    dev.write("one", account_given="${var.account}")
+    with dev.file.open("a") as file:
+        file.write('variable "account" {\n  type = string\n}\n')
+    assert f"infra in account {ACCOUNT}" in dev.run("apply", typed="n\n").err
+    dev.done("apply", "--yes")
+    assert json.loads(dev.saved.read_text())["account"] == ACCOUNT
+
+
+def test_an_environment_goes_though_somebody_has_its_operators_policy(dev: Project) -> None:
+    dev.done("apply", "--yes")
+    iam = boto3.client("iam")
+    document = json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
+    )
+    role = iam.create_role(RoleName="somebody", AssumeRolePolicyDocument=document)["Role"]["RoleName"]
+    policy = iam.create_policy(PolicyName="collections-infra-secrets-operator", PolicyDocument=document)["Policy"][
+        "Arn"
+    ]
+    iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+    try:
+        assert "nothing was changed" in dev.failed("destroy", typed="no\n")
+        assert iam.list_entities_for_policy(PolicyArn=policy)["PolicyRoles"] != []
+        said = dev.done("destroy", "--confirm", "infra")
+        assert "detach: collections-infra-secrets-operator from the role somebody" in said
+        assert iam.list_entities_for_policy(PolicyArn=policy)["PolicyRoles"] == []
+    finally:
+        iam.delete_policy(PolicyArn=policy)
+        iam.delete_role(RoleName=role)

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from localmesh.paths import REPOSITORY
 from mesh.infra.commands import app
 from mesh.infra.errors import PrerequisiteError
+from mesh.infra.identity import whoami
 from mesh.infra.inputs import prepare_inputs
 from mesh.infra.workspace import Workspace
 
@@ -83,6 +84,15 @@ def test_without_credentials_nothing_happens(root: Path, tmp_path: Path, monkeyp
     said = failed(run(root, "apply", "--env", "dev", "--yes"))
     assert "no usable AWS credentials (Unable to locate credentials): `aws configure`" in said
     assert not (root / "build").exists()
+
+
+@pytest.mark.integration
+def test_the_region_is_where_the_surroundings_say(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform and the AWS CLI read AWS_REGION, boto3 does not."""
+    assert whoami().region == "us-east-1"
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert whoami().region == "eu-central-1"
+    assert whoami("eu-west-1").region == "eu-west-1"
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../modules", "Dev", ""])

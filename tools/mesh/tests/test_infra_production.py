@@ -5,6 +5,7 @@ Needs an AWS provider that plans without AWS; elsewhere it says why it cannot ru
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -87,6 +88,10 @@ def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]
     assert environment.functions.keys() == expected
     assert environment.database.auth == "iam"
 
+    _move(tmp_path / "build/packages", tmp_path / "elsewhere")
+    code, said = run("diff", "--no-package")
+    assert code == 0, f"the same zips on another machine are no difference: {said}"
+
     code, said = run("destroy", "--confirm", "prod")
     assert code == 1
     refusal = said.strip().splitlines()[-1]
@@ -94,3 +99,14 @@ def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]
     for kind in ("aws_db_instance", "aws_dynamodb_table", "aws_cognito_user_pool", "aws_s3_bucket"):
         assert f".{kind}." in refusal
     assert run("outputs")[0] == 0, "everything is still there"
+
+
+def _move(packages: Path, target: Path) -> None:
+    """The zips elsewhere, and the list that tells of them where it was."""
+    target.mkdir()
+    listed = json.loads((packages / "packages.json").read_text())
+    for package in listed.values():
+        moved = target / Path(package["file"]).name
+        Path(package["file"]).rename(moved)
+        package["file"] = str(moved)
+    (packages / "packages.json").write_text(json.dumps(listed))

@@ -3,13 +3,15 @@
 import json
 import secrets
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from localmesh import logs
 from localmesh.emulator import Emulator
 from localmesh.logs import EMULATOR, function_lines
 from mesh.cli import app
@@ -78,6 +80,27 @@ def test_following_goes_on_with_what_is_new(environment: Environment) -> None:
     assert {line.function for line in islice(lines, 3)} == {"chat-http", "chat-events"}
     write(client, environment, "http", "later")
     assert next(lines).message == "later"
+
+
+@pytest.mark.integration
+def test_what_is_logged_while_others_are_read_is_not_lost(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look may take longer than looks overlap, where there is much to read."""
+    client, looks = environment.client("logs"), iter([True])
+    read = logs._read
+
+    def slowly(client: Any, prefix: str, group_read: str, start: datetime) -> Iterator[tuple[str, logs.LogLine]]:
+        yield from read(client, prefix, group_read, start)
+        if next(looks, False):  # the first group was read, the other not yet
+            write(client, environment, "events" if group_read.endswith("-events") else "http", "meanwhile")
+            time.sleep(0.5)
+
+    monkeypatch.setattr(logs, "_read", slowly)
+    pace = logs.Pace(0.1, timedelta(0))
+    lines = function_lines(client, environment.names.prefix, "chat", since=timedelta(minutes=5), follow=True, pace=pace)
+    assert len(list(islice(lines, 3))) == 3
+    assert next(lines).message == "meanwhile"
 
 
 @pytest.mark.integration

@@ -252,28 +252,6 @@ def test_a_file_that_is_being_written_is_private_and_leaves_no_other(
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("command", ["push", "pull", "list"])
-def test_parameters_of_another_account_are_left_alone(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, emulator: Emulator, command: str
-) -> None:
-    """Their names are the same there."""
-    desk.put("anthropic-api-key", OLD)
-    desk.file.write_text(f"ANTHROPIC_API_KEY={NEW}\n")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", emulator.url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    elsewhere = desk.environment.model_copy(update={"endpoint_url": None, "account": "111111111111"})
-    monkeypatch.setattr("mesh.environments.open_environment", lambda name: elsewhere)
-    answer = [] if command == "list" else ["--yes"]
-    assert "your credentials are of 000000000000" in desk.run(command, *answer, exit_code=1).stderr
-    assert desk.there() == {"anthropic-api-key": OLD}
-    assert desk.file.read_text() == f"ANTHROPIC_API_KEY={NEW}\n"
-    same = elsewhere.model_copy(update={"account": "000000000000"})
-    monkeypatch.setattr("mesh.environments.open_environment", lambda name: same)
-    desk.run(command, *answer)
-
-
-@pytest.mark.integration
 def test_where_nobody_can_be_asked_the_option_is_told(desk: Desk) -> None:
     desk.put("anthropic-api-key", OLD)
     desk.file.write_text(f"ANTHROPIC_API_KEY={NEW}\n")

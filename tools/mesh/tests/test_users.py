@@ -193,6 +193,19 @@ def test_deleting_asks_first(desk: Desk) -> None:
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("options", [[], ["--if-missing"]])
+def test_who_was_made_without_a_password_gets_one(desk: Desk, emulator: Emulator, options: list[str]) -> None:
+    """As after a crash between the two."""
+    cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
+    attributes = [{"Name": "email", "Value": ADA}]
+    person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA, "UserAttributes": attributes}
+    cognito.admin_create_user(**person, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")
+    said = desk.run("create", ADA, "--password-file", "-", *options, given=f"{PASSWORD}\n").stdout
+    assert "it gets one now" in said
+    desk.run("token", ADA, "--password-file", "-", given=f"{PASSWORD}\n")
+
+
+@pytest.mark.integration
 def test_who_must_do_more_is_told_so(desk: Desk, emulator: Emulator) -> None:
     cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
     person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA}

@@ -6,6 +6,7 @@ mock_provider "aws" {
 
 variables {
   environment        = "test"
+  region             = "us-east-1"
   database           = { name = "collections", extensions = ["vector", "pg_trgm"] }
   log_retention_days = 14
   protect            = false
@@ -78,4 +79,13 @@ run "backups_cannot_be_turned_off" {
     backup_days = 0
   }
   expect_failures = [var.backup_days]
+}
+
+run "nowhere_without_a_certificate_to_verify_it_by" {
+  command = plan
+  variables {
+    region = "mars-north-1"
+  }
+
+  expect_failures = [aws_db_instance.this]
 }

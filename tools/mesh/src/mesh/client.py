@@ -7,8 +7,9 @@ cannot be reached.
 import mimetypes
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import boto3
 import httpx
@@ -18,6 +19,14 @@ Json = dict[str, Any]
 FINAL_STATUSES = frozenset({"searchable", "rejected", "failed"})
 
 
+_PASSING: Final = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+
 class ApiError(Exception):
     """The API answered with an error; `status` is the HTTP status, `problem` the problem details."""
 
@@ -25,6 +34,11 @@ class ApiError(Exception):
         super().__init__(f"{status}: {problem.get('detail') or problem.get('message') or 'no detail'}")
         self.status = status
         self.problem = problem
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may well succeed a moment later: too many at once, or something behind is away."""
+        return self.status in _PASSING
 
 
 class Identity:
@@ -133,6 +147,14 @@ class Api:
         answer: Json = self.json("POST", "/chat", json={"session_id": session_id, "message": message, **options})
         return answer
 
+    def _item_if_answered(self, item_id: str) -> Json | None:
+        try:
+            return self.item(item_id)
+        except ApiError as error:
+            if not error.is_passing:
+                raise
+            return None
+
     def follow(
         self,
         item_ids: list[str],
@@ -153,8 +175,10 @@ class Api:
             for item_id in item_ids:
                 if latest.get(item_id, {}).get("status") in until:
                     continue
-                item = self.item(item_id)
-                if item["status"] != latest.get(item_id, {}).get("status"):
+                item = self._item_if_answered(item_id)
+                if item is None:
+                    latest.setdefault(item_id, {"status": "not told"})
+                elif item["status"] != latest.get(item_id, {}).get("status"):
                     latest[item_id] = item
                     changed(item)
             waiting = {i: latest[i]["status"] for i in item_ids if latest[i]["status"] not in until}

@@ -142,7 +142,11 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
 
 
 def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    """Only who can become a role may give it a schema; its maker can become it by a grant, here for a moment."""
+    """Only who can become a role may give it a schema; its maker can become it by a grant, here for a moment.
+
+    Only that is taken back: where both grants count as one (RDS makes them in its own name), taking back all would
+    leave nobody who may change the role.
+    """
     role = sql.Identifier(name)
     with connection.transaction():
         cannot = _exists(connection, "SELECT 1 WHERE NOT pg_has_role(current_user, %s, 'SET')", name)
@@ -150,7 +154,7 @@ def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) 
             connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE").format(role))
         connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
         if cannot:
-            connection.execute(sql.SQL("REVOKE {} FROM CURRENT_USER").format(role))
+            connection.execute(sql.SQL("REVOKE SET OPTION FOR {} FROM CURRENT_USER").format(role))
 
 
 def _exists(connection: psycopg.Connection[tuple[object, ...]], query: LiteralString, name: str) -> bool:

@@ -54,7 +54,6 @@ def run(
         typer.echo(f"[{time.monotonic() - begun:5.1f} s] {line}", err=True)
 
     environment = open_environment(env)
-    environment.check_account()
     manifests = load_manifests(REPOSITORY)
     output = default_output(env, REPOSITORY)
     built = make_packages(manifests, [service], env, output, report)
@@ -84,7 +83,7 @@ def _describe(deployment: Deployment, *, quiet: bool) -> None:
             typer.echo(f"note: {step.name}: {note}", err=True)
         if not quiet:
             code = f"{step.code_before[:12]} -> {step.package.code_sha256[:12]}" if step.changes_code else "same code"
-            typer.echo(f"  {step.name}: {code}{', build variables' if step.variables is not None else ''}")
+            typer.echo(f"  {step.name}: {code}{', build variables' if step.variables else ''}")
 
 
 def _ask(deployment: Deployment, service: str, *, yes: bool, confirm: str | None) -> None:
@@ -119,7 +118,7 @@ def _document(
                 "code_before": step.code_before,
                 "code": step.package.code_sha256,
                 "changes_code": step.changes_code,
-                "changes_variables": step.variables is not None,
+                "changes_variables": bool(step.variables),
                 "seconds": seconds.get(step.key),
                 "notes": list(step.notes),
             }

@@ -21,13 +21,13 @@ AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One function. `variables` are all that it shall have, None when they are right already."""
+    """One function. `variables` are those that it shall be told anew; all others are left to Terraform."""
 
     key: str
     name: str
     package: BuiltPackage
     code_before: str
-    variables: dict[str, str] | None
+    variables: dict[str, str]
     notes: tuple[str, ...] = ()
 
     @property
@@ -38,7 +38,7 @@ class Step:
     @property
     def changes(self) -> bool:
         """Is there anything to do?"""
-        return self.changes_code or self.variables is not None
+        return self.changes_code or bool(self.variables)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +126,13 @@ def _step(
     settings = found.get("Environment", {})
     if "Error" in settings:
         raise FunctionUnlikeError(f"the variables of {name} cannot be read: {settings['Error'].get('Message')}")
-    variables = dict(settings.get("Variables", {}))
-    told = all(variables.get(variable) == value for variable, value in build.items())
+    known = settings.get("Variables", {})
     return Step(
         key=key,
         name=name,
         package=package,
         code_before=found["CodeSha256"],
-        variables=None if told else variables | build,
+        variables={name: value for name, value in build.items() if known.get(name) != value},
         notes=tuple(_differences(found, ref, environment.environment)),
     )
 

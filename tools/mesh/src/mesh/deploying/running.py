@@ -65,7 +65,7 @@ def deploy(deployment: Deployment, report: Report) -> tuple[Result, ...]:
     except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
         raise DeploymentFailedError(f"no function was touched: a package could not be uploaded: {error}") from error
     client = environment.client("lambda", max_pool_connections=AT_ONCE, read_timeout=120)
-    states = [_Progress(step, step.code_before, step.variables is None) for step in deployment.to_do]
+    states = [_Progress(step, step.code_before, not step.variables) for step in deployment.to_do]
 
     def work(state: _Progress) -> Result:
         begun = time.monotonic()
@@ -102,7 +102,7 @@ def key_in_bucket(package: BuiltPackage) -> str:
 
 def _done(step: Step) -> str:
     return " and ".join(
-        [*(["new code"] if step.changes_code else []), *(["new build variables"] if step.variables is not None else [])]
+        [*(["new code"] if step.changes_code else []), *(["new build variables"] if step.variables else [])]
     )
 
 
@@ -129,7 +129,7 @@ def _is_there(client: Any, bucket: str, key: str, size: int) -> bool:  # noqa: A
 
 def _update(client: Any, bucket: str | None, state: _Progress) -> None:  # noqa: ANN401
     step = state.step
-    _settle(client, step.name)  # somebody else's update may be on its way
+    _wait_for_others(client, step.name)
     if step.changes_code:
         where = (
             {"S3Bucket": bucket, "S3Key": key_in_bucket(step.package)}
@@ -145,10 +145,24 @@ def _update(client: Any, bucket: str | None, state: _Progress) -> None:  # noqa:
         state.code = _settle(client, step.name)
         if state.code != step.package.code_sha256:
             raise _UpdateError("it has other code than was handed over: did somebody else deploy?")
-    if step.variables is not None:
-        client.update_function_configuration(FunctionName=step.name, Environment={"Variables": step.variables})
+    if step.variables:
+        # As they are now, not when somebody was asked: Terraform may have been applied meanwhile.
+        found = client.get_function_configuration(FunctionName=step.name)
+        variables = found.get("Environment", {}).get("Variables", {}) | step.variables
+        client.update_function_configuration(
+            FunctionName=step.name, Environment={"Variables": variables}, RevisionId=found["RevisionId"]
+        )
         _settle(client, step.name)
         state.told = True
+
+
+def _wait_for_others(client: Any, name: str) -> None:  # noqa: ANN401
+    """Somebody else's update may be on its way. One that failed is what a new one mends."""
+    try:
+        _settle(client, name)
+    except _UpdateError:
+        if client.get_function_configuration(FunctionName=name)["LastUpdateStatus"] != "Failed":
+            raise
 
 
 def _settle(client: Any, name: str) -> str:  # noqa: ANN401

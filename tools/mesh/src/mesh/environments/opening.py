@@ -20,8 +20,15 @@ LOCAL: Final = "local"
 
 def open_environment(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
     """`local` is the mesh that this checkout's settings describe, any other name an environment whose outputs are
-    saved. Raises EnvironmentUnusableError."""
-    return local_environment(MeshSettings()) if name == LOCAL else load_outputs(name, folder)
+    saved, in the account of one's credentials: most names in it are the same in every account.
+
+    Raises EnvironmentUnusableError, and botocore's errors when AWS does not say whose the credentials are.
+    """
+    if name == LOCAL:
+        return local_environment(MeshSettings())
+    environment = load_outputs(name, folder)
+    environment.check_account()
+    return environment
 
 
 def local_environment(settings: MeshSettings) -> Environment:

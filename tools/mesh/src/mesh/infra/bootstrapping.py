@@ -28,7 +28,10 @@ _BATCH: Final = 1000  # versions that one DeleteObjects call takes
 
 
 def bootstrap(root: Path, *, yes: bool) -> None:
-    """Make the bucket, or bring it to what the code says. Raises InfraError, NotConfirmedError."""
+    """Make the bucket, or bring it to what the code says, and what else an account needs once.
+
+    Raises InfraError, NotConfirmedError.
+    """
     typer.echo(f"terraform {check_version()}")
     identity = whoami()
     typer.echo(str(identity))
@@ -37,9 +40,10 @@ def bootstrap(root: Path, *, yes: bool) -> None:
     bucket = find_state_bucket(identity)
     if bucket and not _fetch(identity, bucket, state) and not _describes(state, bucket.name):
         typer.echo(f"{bucket.name} is there, but not made here: it is used as it is")
+        _prepare_rds(identity)
         return
     if bucket is None and state.is_file():
-        state.replace(state.with_suffix(".gone"))  # of another account, or of a bucket that was deleted
+        state.replace(state.with_name(f"{_STATE}.gone"))  # of another account, or of a bucket that was deleted
     terraform = Terraform(folder)
     terraform.init({})
     values = {"account": identity.account, "region": bucket.region if bucket else identity.region}
@@ -55,9 +59,23 @@ def bootstrap(root: Path, *, yes: bool) -> None:
             terraform.apply(plan)
     finally:
         plan.unlink(missing_ok=True)
+    _prepare_rds(identity)
     made = check_state_bucket(identity)
     identity.client("s3").put_object(Bucket=made.name, Key=_KEY, Body=state.read_bytes())
     typer.echo(f"{made.name} is ready; next: make infra-plan ENV=dev")
+
+
+def _prepare_rds(identity: Identity) -> None:
+    """Make the role that RDS acts with. RDS itself makes it for the first database, and refuses that one meanwhile."""
+    try:
+        identity.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+    except ClientError as error:
+        said = error.response.get("Error", {})
+        there_is_one = said.get("Code") == "EntityAlreadyExists" or "has been taken" in str(said.get("Message"))
+        if not there_is_one:
+            raise
+        return
+    typer.echo("the account's role for RDS is made")
 
 
 def unbootstrap(root: Path, *, account: str | None) -> None:

@@ -7,6 +7,7 @@ import typer
 from manifests import Names, load_manifests
 from mesh.confirming import confirm_name
 from mesh.environments import EnvironmentUnusableError, load_outputs
+from mesh.infra.attachments import Attachment, detach, find_attachments
 from mesh.infra.errors import ProtectedError
 from mesh.infra.identity import Identity
 from mesh.infra.leftovers import Leftovers, delete_leftovers, find_leftovers
@@ -28,13 +29,17 @@ def destroy(workspace: Workspace, *, name: str | None) -> None:
         print_summary(console(), summary, everything_goes=True)
         _refuse_protected(workspace, protected(told))
         left = find_leftovers(ready.identity, environment, groups) if ready.identity else Leftovers()
-        _tell(left, _log_groups_of(told))
+        attached = find_attachments(ready.identity, environment) if ready.identity else ()
+        _tell(left, attached, _log_groups_of(told))
         if not summary.differs and not left:
             _forget(workspace)
             typer.echo(f"{environment}: nothing is left to destroy")
             return
-        confirm_name(f"All of {environment} will be destroyed, for good.", environment, given=name)
+        where = f"{environment} in account {ready.identity.account}" if ready.identity else environment
+        confirm_name(f"All of {where} will be destroyed, for good.", environment, given=name)
         if summary.differs:
+            if ready.identity:
+                detach(ready.identity, attached)
             ready.terraform.apply(file)
     if ready.identity:
         # Again: what ran last has logged since, and the database may have left a snapshot.
@@ -63,7 +68,9 @@ def _log_groups_of(plan: Json) -> set[str]:
     return {change["before"]["name"] for change in changes if change.get("before")}
 
 
-def _tell(left: Leftovers, known: set[str]) -> None:
+def _tell(left: Leftovers, attached: tuple[Attachment, ...], known: set[str]) -> None:
+    for attachment in attached:
+        typer.echo(f"detach: {attachment}")
     for parameter in left.parameters:
         typer.echo(f"destroy: parameter {parameter}")
     for group in left.log_groups:

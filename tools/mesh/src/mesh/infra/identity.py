@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -51,12 +52,13 @@ class StateBucket:
 
 
 def whoami(region: str | None = None) -> Identity:
-    """The identity behind the credentials that boto3 finds; without `region` in the region of those credentials.
+    """The identity behind the credentials that boto3 finds; without `region` where the surroundings say.
 
     Raises CredentialsError.
     """
     try:
-        session = boto3.Session(region_name=region) if region else boto3.Session()
+        # Terraform and the CLI know AWS_REGION too, boto3 AWS_DEFAULT_REGION alone.
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         where = session.region_name or DEFAULT_REGION
         make: Any = session.client
         answer = make("sts", region_name=where, config=_CONFIG).get_caller_identity()

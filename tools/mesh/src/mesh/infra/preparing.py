@@ -50,6 +50,9 @@ def prepare(
         identity = _identity(workspace, say)
     backend = _backend(workspace, identity, say)
     values = prepare_inputs(workspace, say, package=package, destroying=destroying) if inputs else {}
+    if identity and inputs and "account" in workspace.variables:
+        # Terraform looks for credentials by itself: it shall find those that were told.
+        values["account"] = identity.account
     terraform = Terraform(workspace.folder, variables=variables, quiet=quiet)
     terraform.init(backend)
     return Ready(workspace, terraform, identity, values)

@@ -50,7 +50,7 @@ def apply(workspace: Workspace, *, package: bool, yes: bool, name: str | None) -
         summary, _ = make_plan(ready, file)
         print_summary(console(), summary)
         if summary.differs:
-            _ask(workspace, summary, yes=yes, name=name)
+            _ask(ready, summary, yes=yes, name=name)
             ready.terraform.apply(file)
     _save(ready)
     typer.echo(f"{workspace.environment}: {in_words(summary)}" + (", done" if summary.differs else ""))
@@ -129,17 +129,18 @@ def _tell(ready: Ready, summary: Summary, *, json_wanted: bool) -> None:
     sys.stdout.write("\n")
 
 
-def _ask(workspace: Workspace, summary: Summary, *, yes: bool, name: str | None) -> None:
+def _ask(ready: Ready, summary: Summary, *, yes: bool, name: str | None) -> None:
     """Production, and whatever loses data, wants the environment's name."""
-    environment = workspace.environment
+    environment = ready.workspace.environment
+    where = f"{environment} in account {ready.identity.account}" if ready.identity else environment
     if summary.losses:
-        confirm_name(f"Data in {environment} will be lost.", environment, given=name)
-    elif workspace.is_production:
-        confirm_name(f"This changes {environment}.", environment, given=name)
+        confirm_name(f"Data of {where} will be lost.", environment, given=name)
+    elif ready.workspace.is_production:
+        confirm_name(f"This changes {where}.", environment, given=name)
     elif name is not None:
         confirm_name("", environment, given=name)
     else:
-        confirm(f"Change {environment} ({in_words(summary)})?", yes=yes)
+        confirm(f"Change {where} ({in_words(summary)})?", yes=yes)
 
 
 def _save(ready: Ready) -> dict[str, Any]:

@@ -197,13 +197,11 @@ def _tell_unknown(held: Mapping[str, object], manifests: Manifests, path: Path) 
 
 
 def _store(env: str) -> ParameterStore:
-    """Of the environment and no other: parameters have the same names in every account."""
+    """Where the environment's parameters are."""
     from mesh.environments import open_environment
     from mesh.parameters.store import ParameterStore
 
-    environment = open_environment(env)
-    environment.check_account()
-    return ParameterStore(environment)
+    return ParameterStore(open_environment(env))
 
 
 def _manifests() -> Manifests:

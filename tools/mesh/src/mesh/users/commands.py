@@ -101,14 +101,18 @@ def _create(
 
     pool = UserPool(open_environment(env))
     try:
-        pool.find(email)  # before anybody is asked for a password
+        unfinished = pool.find(email).is_unfinished  # before anybody is asked for a password
     except UserUnknownError:
-        pass
+        begin = pool.create
     else:
-        if not if_missing:
+        begin = pool.set_password
+        if unfinished:
+            typer.echo(f"{email} was made and never got a password: it gets one now")
+        elif not if_missing:
             raise UserExistsError(f"{email} exists in {env} already; --if-missing is content with that")
-        typer.echo(f"{email} exists in {env} already; nothing was changed")
-        return
+        else:
+            typer.echo(f"{email} exists in {env} already; nothing was changed")
+            return
     if by_chance:
         password = generate_password(load_manifests(REPOSITORY).platform.identity.password)
     else:
@@ -118,7 +122,7 @@ def _create(
             raise PasswordRefusedError(f"{save} exists already and is left as it is")
         write_private(save, password.get_secret_value() + "\n")
     try:
-        pool.create(email, password)
+        begin(email, password)
     except BaseException:
         if save is not None:
             save.unlink()

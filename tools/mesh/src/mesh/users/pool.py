@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import SecretStr
 
 from mesh.environments import Environment
@@ -23,6 +24,11 @@ class User:
     status: str
     enabled: bool
     created: datetime
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a password of their own was never set: they cannot sign in."""
+        return self.status == "FORCE_CHANGE_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,20 @@ class UserPool:
                 raise UserExistsError(f"{email} exists in {self._environment.environment} already") from None
             raise _password_refused(error) from None
         try:
-            self._cognito.admin_set_user_password(**person, Password=secret, Permanent=True)
-        except BaseException as error:
-            self._cognito.admin_delete_user(**person)  # who could not sign in, nor be made again
-            if isinstance(error, ClientError):
-                raise _password_refused(error) from None
+            self.set_password(email, password)
+        except BaseException:
+            # Who could not sign in is better not there; where this fails too, the other error tells more.
+            with suppress(ClientError, BotoCoreError):
+                self._cognito.admin_delete_user(**person)
             raise
+
+    def set_password(self, email: str, password: SecretStr) -> None:
+        """Give a user a password for good. Raises PasswordRefusedError."""
+        person = {"UserPoolId": self._environment.user_pool_id, "Username": email}
+        try:
+            self._cognito.admin_set_user_password(**person, Password=password.get_secret_value(), Permanent=True)
+        except ClientError as error:
+            raise _password_refused(error) from None
 
     def delete(self, email: str) -> None:
         """Forget a user; what they have uploaded stays. Raises UserUnknownError."""

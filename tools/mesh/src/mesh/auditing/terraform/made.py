@@ -43,6 +43,7 @@ _FORMS: Final[Mapping[str, Mapping[str, str]]] = {
         "address": "{identifier}.{digest:.12}.{region}.rds.amazonaws.com",
         "endpoint": "{identifier}.{digest:.12}.{region}.rds.amazonaws.com:5432",
     },
+    "aws_db_parameter_group": {_ID: "{name_prefix}{digest:.10}", "name": "{id}"},
     "aws_dynamodb_table": {_ID: "{name}", "arn": "arn:aws:dynamodb:{region}:{account}:table/{name}"},
     "aws_iam_policy": {"arn": "arn:aws:iam::{account}:policy/{name}"},
     "aws_iam_role": {_ID: "{name}", "arn": "arn:aws:iam::{account}:role/{name}"},
