@@ -1,5 +1,6 @@
 """The checkpointer as we set it up, against LangGraph's own conformance suite; and our deletion against its."""
 
+import json
 import secrets
 from typing import Any
 
@@ -71,6 +72,27 @@ def test_forgetting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: An
     config: Any = {"configurable": {"thread_id": "ann#1"}}
     assert [found.config["configurable"]["checkpoint_id"] for found in saver.list(config)] == [third, first]
     assert not any(second in key for key in keys(table))
+
+
+def test_every_read_sees_what_was_written_last(saver: TurnSaver) -> None:
+    """The emulator always does; DynamoDB where it is asked to."""
+    asked: list[tuple[str, bool]] = []
+
+    def note(params: dict[str, Any], model: Any, **_: object) -> None:
+        body = json.loads(params["body"])
+        tables = body.get("RequestItems", {"table": body}).values()
+        asked.append((model.name, all(table.get("ConsistentRead") is True for table in tables)))
+
+    for operation in ("GetItem", "Query", "BatchGetItem"):
+        saver.client.meta.events.register(f"before-call.dynamodb.{operation}", note)
+    ids = fill(saver, "ann#1")
+    config: Any = {"configurable": {"thread_id": "ann#1"}}
+    newest = saver.get_tuple(config)
+    assert newest.config["configurable"]["checkpoint_id"] == ids[-1]
+    assert saver.get_tuple({"configurable": {**config["configurable"], "checkpoint_id": ids[0]}}) is not None
+    assert len(list(saver.list(config))) == 3
+    assert {name for name, _ in asked} >= {"GetItem", "Query"}
+    assert all(consistent for _, consistent in asked), asked
 
 
 def test_the_last_written_checkpoint_is_remembered_once(saver: TurnSaver) -> None:

@@ -37,7 +37,7 @@ locals {
     visibility_s    = 6 * function.timeout_s
     batch_size      = try(var.manifest.functions[name].queue.batch_size, 5)
     max_concurrency = try(var.manifest.functions[name].queue.max_concurrency, 2)
-    max_receives    = try(var.manifest.functions[name].queue.max_receives, 5)
+    max_receives    = try(var.manifest.functions[name].queue.max_receives, 8)
   } if function.trigger == "queue" }
 
   schedules = { for name, function in local.functions : name =>

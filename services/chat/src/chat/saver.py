@@ -1,7 +1,7 @@
 """The checkpointer: langgraph-checkpoint-aws over our table."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph_checkpoint_aws import DynamoDBSaver  # type: ignore[import-untyped]  # ships no py.typed
@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 logging.getLogger("langgraph_checkpoint_aws").setLevel(logging.CRITICAL)
 
 
+def _read_consistently(params: dict[str, Any], **_: object) -> dict[str, Any]:
+    """Ask for what was written last. The library does not, and a checkpoint that cannot be seen yet would pass for one
+    that expired: the conversation would begin anew and lose what it was."""
+    if "RequestItems" in params:
+        tables = {name: {**keys, "ConsistentRead": True} for name, keys in params["RequestItems"].items()}
+        return {**params, "RequestItems": tables}
+    return {**params, "ConsistentRead": True}
+
+
 class TurnSaver(DynamoDBSaver):  # type: ignore[misc]  # its base is untyped
     """Remembers which checkpoint of a thread it wrote last, which reading back would cost three calls.
 
@@ -24,6 +33,8 @@ class TurnSaver(DynamoDBSaver):  # type: ignore[misc]  # its base is untyped
     def __init__(self, table: str, *, ttl_s: int) -> None:
         super().__init__(table, boto_config=CLIENT_CONFIG, ttl_seconds=ttl_s, enable_checkpoint_compression=True)
         self._written: dict[str, str] = {}
+        for operation in ("GetItem", "Query", "BatchGetItem"):
+            self.client.meta.events.register(f"provide-client-params.dynamodb.{operation}", _read_consistently)
 
     def put(
         self,

@@ -1,6 +1,7 @@
 """The event store, the inbox and the outbox on a real Postgres and a real (emulated) bus."""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -245,6 +246,33 @@ def test_a_connection_lost_inside_a_transaction_is_a_transient_fault(
         with psycopg.connect(service_database.dsn, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(%s, 5000)", (row["pid"],))
     assert stored(service) == []
+
+
+def test_a_transaction_that_the_server_ends_is_a_transient_fault(service: Imaging) -> None:
+    """psycopg does not count this one as an operational error."""
+    with pytest.raises(TransientError), service.work.on("tenant-a", "item-1") as work:
+        work.record(rejected())
+        work.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 100")
+        time.sleep(0.3)
+        work.connection.execute("SELECT 1")
+    assert stored(service) == []
+
+
+def test_a_session_that_nobody_used_gives_its_connection_back(service: Imaging) -> None:
+    row = service.database.connection().execute("SHOW idle_session_timeout").fetchone()
+    assert row == {"idle_session_timeout": "2min"}
+    service.database.connection().execute("SET idle_session_timeout = 100")
+    time.sleep(0.3)
+    with service.work.on("tenant-a", "item-1") as work:
+        work.record(rejected())
+    assert len(stored(service)) == 1
+
+
+def test_what_has_no_transaction_begins_on_a_connection_of_now(service: Imaging) -> None:
+    service.database.connection().execute("SET idle_session_timeout = 100")
+    time.sleep(0.3)
+    row = service.database.fresh_connection().execute("SELECT 1 AS one").fetchone()
+    assert row == {"one": 1}
 
 
 def test_the_role_sees_its_own_schema_only(service: Imaging, service_database: FreshDatabase) -> None:

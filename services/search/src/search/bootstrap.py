@@ -33,33 +33,47 @@ class Bootstrap:
         )
         return Searcher(self.service.database.transaction, lambda: self._embedder, ranking)
 
-    @cached_property
+    @property
     def answerer(self) -> "Answerer":
-        """Answers from results. The SDK is imported here, when the first answer is wanted."""
-        from search.answering import Answerer
+        """Answers from results, with the key of this moment."""
+        return _answerer(self.settings, secret(self.settings, "anthropic-api-key"))
 
-        key = secret(self.settings, "anthropic-api-key")
-        return Answerer(key, self.settings.answer_model, timeout_s=self.settings.answer_timeout_s)
-
-    @cached_property
+    @property
     def agent(self) -> "SearchAgent":
-        """The agent. LangChain is imported here, when the first agentic search comes."""
-        from search.agent import SearchAgent
+        """The agent, with the key of this moment."""
+        return _agent(self.searcher, self.settings, secret(self.settings, "anthropic-api-key"))
 
-        settings = self.settings
-        return SearchAgent(
-            self.searcher,
-            api_key=secret(settings, "anthropic-api-key"),
-            model=settings.agent_model,
-            max_rounds=settings.agent_max_rounds,
-            timeout_s=settings.agent_timeout_s,
-        )
-
-    @cached_property
+    @property
     def _embedder(self) -> QueryEmbedder:
-        key = secret(self.settings, "voyage-api-key")
-        model = self.settings.embedding_model
-        return QueryEmbedder(EmbedderConfig(api_key=key, base_url=self.settings.voyage_base_url, model=model))
+        return _embedder(self.settings, secret(self.settings, "voyage-api-key"))
+
+
+# Made anew only when a key changes, as `mesh secrets push` may do at any time.
+@cache
+def _answerer(settings: SearchSettings, key: str) -> "Answerer":
+    """The SDK is imported here, when the first answer is wanted."""
+    from search.answering import Answerer
+
+    return Answerer(key, settings.answer_model, timeout_s=settings.answer_timeout_s)
+
+
+@cache
+def _agent(searcher: Searcher, settings: SearchSettings, key: str) -> "SearchAgent":
+    """LangChain is imported here, when the first agentic search comes."""
+    from search.agent import SearchAgent
+
+    return SearchAgent(
+        searcher,
+        api_key=key,
+        model=settings.agent_model,
+        max_rounds=settings.agent_max_rounds,
+        timeout_s=settings.agent_timeout_s,
+    )
+
+
+@cache
+def _embedder(settings: SearchSettings, key: str) -> QueryEmbedder:
+    return QueryEmbedder(EmbedderConfig(api_key=key, base_url=settings.voyage_base_url, model=settings.embedding_model))
 
 
 @cache

@@ -7,4 +7,4 @@ from search.settings import SearchSettings
 
 _database = Service(SearchSettings()).database
 
-maintenance = scheduled("maintenance", lambda: {"tenants": len(maintain_vector_indexes(_database.connection()))})
+maintenance = scheduled("maintenance", lambda: {"tenants": len(maintain_vector_indexes(_database.fresh_connection()))})

@@ -84,7 +84,7 @@ class Queue(Model):
 
     batch_size: int = Field(default=5, ge=1, le=10)
     max_concurrency: int = Field(default=2, ge=2, le=1000, description="AWS takes no less than 2")
-    max_receives: int = Field(default=5, ge=1, le=100)
+    max_receives: int = Field(default=8, ge=1, le=100)
 
 
 class Images(Model):

@@ -33,7 +33,7 @@ class Settings(BaseSettings):
 
     queue_url: str = ""
     dead_letter_queue_url: str = ""
-    max_receives: int = 5
+    max_receives: int = 8
 
     git_sha: str = "unknown"
     git_tag: str = ""

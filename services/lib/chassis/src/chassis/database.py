@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import errors
 from psycopg.rows import dict_row
 
 from chassis.config import Settings
@@ -16,10 +17,16 @@ from chassis.secrets import secret
 
 Connection = psycopg.Connection[dict[str, Any]]
 
-# A transaction left open would hold back the horizon that followers of the event store read below.
+# A transaction left open would hold back the horizon that followers of the event store read below. An idle session is
+# that of an environment that Lambda keeps frozen after a burst: others need its connection.
 _SESSION_OPTIONS = (
     "-c search_path={schema},public -c statement_timeout=20000 -c idle_in_transaction_session_timeout=15000 "
-    "-c transaction_timeout=25000 -c lock_timeout=10000"
+    "-c transaction_timeout=25000 -c lock_timeout=10000 -c idle_session_timeout=120000"
+)
+# What ends a transaction and leaves nothing of it; the second line is no OperationalError in psycopg's book.
+_PASSING = (
+    psycopg.OperationalError,
+    *(errors.TransactionTimeout, errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction),
 )
 
 
@@ -33,14 +40,23 @@ class Database:
     def connection(self) -> Connection:
         """The open connection (autocommit; rows are dictionaries), perhaps one whose server has gone away since.
 
-        Only `transaction` notices that and connects again: use it for reading too, unless a statement (CREATE INDEX
-        CONCURRENTLY) will have no transaction around it.
+        Only `transaction` notices that and connects again: use it for reading too.
 
         Raises:
             TransientError: the server cannot be reached.
         """
         if self._connection is None or self._connection.closed or self._connection.broken:
             self._connection = self._connect()
+        return self._connection
+
+    def fresh_connection(self) -> Connection:
+        """One made just now, for a statement (CREATE INDEX CONCURRENTLY) that will have no transaction around it.
+
+        Raises:
+            TransientError: the server cannot be reached.
+        """
+        self.close()
+        self._connection = self._connect()
         return self._connection
 
     @contextmanager
@@ -51,18 +67,11 @@ class Database:
             TransientError: the server cannot be reached, or went away meanwhile; nothing is committed unless the
                 connection broke during COMMIT itself, which the inbox makes harmless.
         """
-        connection = self.connection()
-        try:
-            connection.execute("BEGIN")
-        except psycopg.OperationalError:
-            # The server restarted since the last invocation; a fresh connection is all it takes.
-            self.close()
-            connection = self.connection()
-            connection.execute("BEGIN")
+        connection = self._begin()
         try:
             yield connection
             connection.execute("COMMIT")
-        except psycopg.OperationalError as error:
+        except _PASSING as error:
             self.close()
             raise TransientError(f"database: {type(error).__name__}") from error
         except BaseException:
@@ -76,6 +85,20 @@ class Database:
             self._connection.close()
             self._connection = None
 
+    def _begin(self) -> Connection:
+        connection = self.connection()
+        try:
+            connection.execute("BEGIN")
+        except psycopg.OperationalError:
+            # The server ended it since the last invocation; a fresh connection is all it takes.
+            connection = self.fresh_connection()
+            try:
+                connection.execute("BEGIN")
+            except psycopg.OperationalError as error:
+                self.close()
+                raise TransientError(f"database: {type(error).__name__}") from error
+        return connection
+
     def _connect(self) -> Connection:
         settings = self._settings
         try:
@@ -87,7 +110,12 @@ class Database:
                 password=self._password(),
                 sslmode=settings.database_sslmode,
                 sslrootcert=settings.database_sslrootcert,
-                connect_timeout=5,
+                connect_timeout=10,  # a small server takes its time over the first token
+                # What stands between forgets connections that are silent, and does not always say so.
+                keepalives_idle=30,
+                keepalives_interval=10,
+                keepalives_count=3,
+                tcp_user_timeout=10_000,  # milliseconds
                 application_name=f"{settings.service}-{settings.function}",
                 options=_SESSION_OPTIONS.format(schema=settings.database_schema),
                 autocommit=True,

@@ -1,12 +1,24 @@
 """Secrets from SSM Parameter Store, read at run time and cached for five minutes."""
 
-from aws_lambda_powertools.utilities import parameters
+import time
+from typing import Final
+
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+from aws_lambda_powertools.utilities.parameters.constants import DEFAULT_PROVIDERS
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.config import Settings
-from chassis.errors import ConfigurationError
+from chassis.errors import ConfigurationError, TransientError
 
 MAX_AGE_S = 300
+_NOT_FOUND: Final = "ParameterNotFound"
+# Every call is bounded: a function that answers people has 29 s in all.
+_CLIENT: Final = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+_PASSING: Final = {"ThrottlingException", "InternalServerError", "RequestTimeout", "ServiceUnavailable"}
+# Optional secrets that were not there, and until when that is believed.
+_absent: dict[str, float] = {}
 
 
 def secret(settings: Settings, name: str) -> str:
@@ -14,19 +26,45 @@ def secret(settings: Settings, name: str) -> str:
 
     Raises:
         ConfigurationError: it does not exist or may not be read. The message names the parameter, never its value.
+        TransientError: Parameter Store does not answer, or has been asked too often.
     """
-    path = f"{settings.parameter_prefix}/{name}"
+    path = _path(settings, name)
     try:
-        return parameters.get_parameter(path, decrypt=True, max_age=MAX_AGE_S)
+        return str(_provider().get(path, max_age=MAX_AGE_S, decrypt=True))
     except GetParameterError as error:
-        raise ConfigurationError(f"secret {path} cannot be read: {type(error.__cause__ or error).__name__}") from error
+        cause = error.__context__
+        code = _code(cause)
+        if code in _PASSING or isinstance(cause, BotoCoreError):
+            raise TransientError(f"secret {path}: {code}") from error
+        raise ConfigurationError(f"secret {path} cannot be read: {code}") from error
 
 
 def optional_secret(settings: Settings, name: str) -> str | None:
-    """Like `secret`, but None where the parameter does not exist or is empty."""
+    """Like `secret`, but None where the parameter does not exist, which is remembered as long as a value would be."""
+    path = _path(settings, name)
+    if _absent.get(path, 0) > time.monotonic():
+        return None
     try:
         return secret(settings, name) or None
     except ConfigurationError as error:
-        if "ParameterNotFound" in repr(error.__cause__):
-            return None
-        raise
+        if not str(error).endswith(_NOT_FOUND):
+            raise
+        _absent[path] = time.monotonic() + MAX_AGE_S
+        return None
+
+
+def _provider() -> SSMProvider:
+    """The one that Powertools would make, but for its patience."""
+    made: SSMProvider = DEFAULT_PROVIDERS.get("ssm") or SSMProvider(boto_config=_CLIENT)
+    DEFAULT_PROVIDERS["ssm"] = made
+    return made
+
+
+def _path(settings: Settings, name: str) -> str:
+    return f"{settings.parameter_prefix}/{name}"
+
+
+def _code(cause: BaseException | None) -> str:
+    if isinstance(cause, ClientError):
+        return str(cause.response.get("Error", {}).get("Code", "ClientError"))
+    return type(cause).__name__

@@ -1,0 +1,71 @@
+"""Secrets at run time: cached, an absent one too, and faults told apart."""
+
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+
+from chassis.config import Settings
+from chassis.errors import ConfigurationError, TransientError
+from chassis.secrets import optional_secret, secret
+from chassis.service import Service
+
+pytestmark = pytest.mark.integration
+
+Imaging = Service[Settings]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names that Parameter Store was asked for."""
+    names: list[str] = []
+    call = boto3.client("sts").__class__._make_api_call
+
+    def note(client: Any, operation: str, parameters: Any) -> Any:
+        if operation == "GetParameter":
+            names.append(parameters["Name"].rpartition("/")[2])
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", note)
+    return names
+
+
+def test_a_secret_is_asked_for_once_and_so_is_one_that_is_not_there(service: Imaging, asked: list[str]) -> None:
+    path = f"{service.settings.parameter_prefix}/there"
+    boto3.client("ssm").put_parameter(Name=path, Value="value", Type="SecureString")
+    for _ in range(3):
+        assert secret(service.settings, "there") == optional_secret(service.settings, "there") == "value"
+        assert optional_secret(service.settings, "absent") is None
+    assert asked == ["there", "absent"]
+
+
+def test_a_secret_that_has_to_be_there_is_asked_for_again(service: Imaging, asked: list[str]) -> None:
+    """Somebody may push it meanwhile."""
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="needed cannot be read: ParameterNotFound"):
+            secret(service.settings, "needed")
+    assert asked == ["needed", "needed"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        (ClientError({"Error": {"Code": "ThrottlingException", "Message": "slowly"}}, "GetParameter"), TransientError),
+        (ConnectTimeoutError(endpoint_url="https://ssm"), TransientError),
+        (
+            ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter"),
+            ConfigurationError,
+        ),
+    ],
+)
+@pytest.mark.parametrize("read", [secret, optional_secret])
+def test_faults_that_pass_are_told_from_those_that_stay(
+    service: Imaging, monkeypatch: pytest.MonkeyPatch, read: Any, fault: Exception, raised: type[Exception]
+) -> None:
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
+    with pytest.raises(raised):
+        read(service.settings, f"faulty-{type(fault).__name__}")
