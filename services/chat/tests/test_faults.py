@@ -82,6 +82,18 @@ def test_a_silent_model_does_not_outlast_the_gateway(
     assert running.chat("ann", session, "hello").status == 200
 
 
+def test_a_cold_start_counts_in_the_gateways_time(
+    running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = running.http.service.settings.model_copy(update={"turn_seconds": 10.0})
+    monkeypatch.setitem(running.http.service.__dict__, "settings", settings)
+    monkeypatch.setattr("chassis.http._waited_s", lambda _: 8.0)
+    providers.fault(provider="anthropic", kind="timeout", delay_s=20)
+    started = time.monotonic()
+    assert running.chat("ann", session, "hello").status == 503
+    assert time.monotonic() - started < 6
+
+
 def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="refusal", count=1)
     refused = running.chat("ann", session, "hello")

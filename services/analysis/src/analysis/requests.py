@@ -75,7 +75,7 @@ class Requests:
         Raises:
             ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
         """
-        began = time.monotonic()
+        began = time.monotonic() - caller.waited_s
         picture = self._find_picture(caller, item_id)
         if not wish.force:
             existing = self._existing_or_lease(caller, item_id)

@@ -67,6 +67,7 @@ def chat_api(talking: Talking) -> APIGatewayHttpResolver:
                     min_similarity=request.min_similarity_score,
                     correlation_id=caller.correlation_id,
                     traceparent=caller.traceparent,
+                    waited_s=caller.waited_s,
                 )
             )
         return ChatResponse(

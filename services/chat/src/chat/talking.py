@@ -45,6 +45,7 @@ class Question:
     min_similarity: float
     correlation_id: str
     traceparent: str
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Talking:
             memory = self._recall(agent, question, standing)
             context = TurnContext(
                 tenant_id=question.tenant_id,
-                deadline=started + seconds,
+                # From when the gateway took it: an answer after its 30 s reaches nobody, and is a turn all the same.
+                deadline=started + seconds - question.waited_s,
                 top_k=question.top_k,
                 category=question.category,
                 min_similarity=question.min_similarity,

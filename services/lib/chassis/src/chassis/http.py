@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Caller", "CallerDep", "HttpEntry", "ProblemError", "Response", "create_api", "not_found", "problem"]
 
 PROBLEM_JSON = "application/problem+json"
+_LONGEST_START_S = 10.0
 _CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 
@@ -48,11 +49,16 @@ def not_found(what: str, name: str) -> ProblemError:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and the thread by which everything the request causes can be found."""
+    """Who asks, and the thread by which everything the request causes can be found.
+
+    `waited_s` is how long the gateway has been holding the request: a cold start counts in its 30 s and not in the
+    function's own.
+    """
 
     tenant_id: str
     correlation_id: str
     traceparent: str
+    waited_s: float = 0.0
 
 
 def caller(request: Request) -> Caller:
@@ -70,7 +76,13 @@ def caller(request: Request) -> Caller:
     correlation_id = _correlation_id(headers, context)
     logger.append_keys(correlation_id=correlation_id, tenant=hash_tenant(tenant_id))
     annotate(correlation_id=correlation_id)
-    return Caller(tenant_id, correlation_id, child_span(headers.get("traceparent")))
+    return Caller(tenant_id, correlation_id, child_span(headers.get("traceparent")), _waited_s(context))
+
+
+def _waited_s(context: Mapping[str, Any]) -> float:
+    """Clocks of two machines are compared, so that nothing below zero and nothing above a long start is believed."""
+    taken_ms = context.get("timeEpoch")
+    return 0.0 if taken_ms is None else min(max(time.time() - taken_ms / 1000, 0.0), _LONGEST_START_S)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
