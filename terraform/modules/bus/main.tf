@@ -21,6 +21,7 @@ resource "aws_sqs_queue" "schedules" {
   name                      = local.dead_letter
   message_retention_seconds = 14 * 86400
   sqs_managed_sse_enabled   = true
+  max_message_size          = 1024 * 1024
 }
 
 resource "aws_sqs_queue_policy" "schedules" {

@@ -19,6 +19,8 @@ resource "aws_sqs_queue" "main" {
   visibility_timeout_seconds = each.value.visibility_s
   message_retention_seconds  = 4 * 86400
   sqs_managed_sse_enabled    = true
+  # The largest event fills 256 KiB, and comes in an envelope.
+  max_message_size = 1024 * 1024
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter[each.key].arn
     maxReceiveCount     = each.value.max_receives
@@ -32,6 +34,7 @@ resource "aws_sqs_queue" "dead_letter" {
   # The longest there is: a message is dead until somebody looked at it.
   message_retention_seconds = 14 * 86400
   sqs_managed_sse_enabled   = true
+  max_message_size          = 1024 * 1024
 }
 
 resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {

@@ -49,7 +49,7 @@ def _s3() -> "S3Client":
         config=Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},
-            retries={"mode": "standard", "total_max_attempts": 1},
+            retries={"mode": "standard", "total_max_attempts": 2},
             connect_timeout=1,
             read_timeout=2,
         ),

@@ -1,9 +1,11 @@
 """What the entry point tells routes of the request."""
 
+import json
 import time
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from chassis.http import CallerDep, HttpEntry, create_api
 from localmesh.testing.invoking import CONTEXT, http_event
@@ -24,3 +26,27 @@ def test_how_long_the_gateway_has_been_waiting(taken_s_ago: float | None, waited
         event["requestContext"]["timeEpoch"] = int((time.time() - taken_s_ago) * 1000)
     assert HttpEntry(api)(event, CONTEXT)["statusCode"] == 200
     assert told == [pytest.approx(waited_s, abs=1)]
+
+
+class Body(BaseModel):
+    """What a route takes."""
+
+    number: int
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [(None, 200), ("application/json", 200), ("application/json; charset=utf-8", 200), ("text/plain", 415)],
+)
+def test_a_body_of_another_kind_is_the_callers_fault(content_type: str | None, status: int) -> None:
+    api = create_api()
+
+    @api.post("/number")
+    def number(body: Body) -> dict[str, Any]:
+        return {"number": body.number}
+
+    headers = {"content-type": content_type} if content_type else {}
+    answer = HttpEntry(api)(http_event("POST", "/number", body={"number": 1}, headers=headers), CONTEXT)
+    assert answer["statusCode"] == status
+    if status == 415:
+        assert json.loads(answer["body"])["detail"] == "the body has to be application/json"

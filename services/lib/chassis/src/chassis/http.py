@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Depends, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
 from aws_lambda_powertools.event_handler.request import Request
 
 from chassis.errors import ChassisError, ConcurrencyError, TransientError
@@ -114,6 +114,10 @@ def _invalid(error: RequestValidationError) -> Response[str]:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", said, errors=faults)
 
 
+def _unsupported(_error: RequestUnsupportedContentType) -> Response[str]:
+    return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "the body has to be application/json")
+
+
 def _conflict(_error: ConcurrencyError) -> Response[str]:
     return problem(HTTPStatus.CONFLICT, "conflict", "somebody else changed it meanwhile; read it again")
 
@@ -141,6 +145,7 @@ def _fault(_error: Exception) -> Response[str]:
 _ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
     (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
     (RequestValidationError, _invalid),
+    (RequestUnsupportedContentType, _unsupported),
     (ConcurrencyError, _conflict),
     (TransientError, _unavailable),
     (NotFoundError, _no_route),

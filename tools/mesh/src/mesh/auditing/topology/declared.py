@@ -27,6 +27,8 @@ from mesh.auditing.topology import forms
 from mesh.auditing.topology.forms import Key, Settings, Topology
 
 DAY_S = 86400
+# Of a message, in bytes: as much as SQS takes.
+LARGEST = 1024 * 1024
 _Part = Iterator[tuple[Key, Settings]]
 
 
@@ -73,6 +75,7 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> _Part:
         {
             "visibility_s": queue_visibility_s(ref),
             "retention_s": 4 * DAY_S,
+            "largest": LARGEST,
             "redrive": {"to": names.queue_arn(dead), "after": queue.max_receives},
             "senders": forms.senders(queue_policy(names.queue_arn(name), rules)),
         },
@@ -91,7 +94,13 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> _Part:
 
 
 def _dead_letter_queue(policy: Any) -> Settings:  # noqa: ANN401 - a policy document
-    return {"visibility_s": None, "retention_s": 14 * DAY_S, "redrive": None, "senders": forms.senders(policy)}
+    return {
+        "visibility_s": None,
+        "retention_s": 14 * DAY_S,
+        "largest": LARGEST,
+        "redrive": None,
+        "senders": forms.senders(policy),
+    }
 
 
 def _patterns(deployment: Deployment, ref: FunctionRef) -> Iterator[tuple[str, str, Any]]:

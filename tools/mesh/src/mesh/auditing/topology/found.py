@@ -113,6 +113,7 @@ class _Reader:
                     {
                         "visibility_s": int(found["VisibilityTimeout"]) if redrive else None,
                         "retention_s": int(found["MessageRetentionPeriod"]),
+                        "largest": int(found["MaximumMessageSize"]),
                         "redrive": redrive,
                         "senders": forms.senders(found.get("Policy")),
                     },

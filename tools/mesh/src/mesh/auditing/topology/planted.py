@@ -79,6 +79,7 @@ def _queues(estate: Estate) -> _Part:
                 # A dead-letter queue is read by people: whatever SQS takes as its default will do.
                 "visibility_s": queue["visibility_timeout_seconds"] if redrive else None,
                 "retention_s": queue["message_retention_seconds"],
+                "largest": queue["max_message_size"],
                 "redrive": redrive,
                 "senders": forms.senders(queue["policy"] or policies.get(queue["url"])),
             },
