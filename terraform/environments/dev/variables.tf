@@ -43,6 +43,12 @@ variable "budget_usd" {
   default     = 50
 }
 
+variable "database_class" {
+  description = "Class of the database: db.t4g.micro, db.t4g.small or db.t4g.medium."
+  type        = string
+  default     = "db.t4g.micro"
+}
+
 variable "domain" {
   description = "A domain of one's own for the API: its name, the certificate's ARN, and its hosted zone if Route 53 has it."
   type        = object({ name = string, certificate_arn = string, zone_id = optional(string) })

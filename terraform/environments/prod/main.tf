@@ -35,6 +35,7 @@ module "environment" {
 
   alarm_emails       = var.alarm_emails
   budget_usd         = var.budget_usd
+  database_class     = var.database_class
   domain             = var.domain
   hosted_ui          = var.hosted_ui
   mfa                = var.mfa

@@ -4,7 +4,9 @@ locals {
   roots = file("${path.module}/../../../services/lib/chassis/src/chassis/rds-ca.pem")
   # The major version of the local mesh; RDS picks the current minor one, and has pgvector 0.8 for it.
   engine_version = "18"
-  logs           = ["iam-db-auth-error", "postgresql", "upgrade"]
+  # RDS reckons memory / 9531392, and leaves some for itself.
+  connections = { "db.t4g.micro" = 80, "db.t4g.small" = 170, "db.t4g.medium" = 350 }
+  logs        = ["iam-db-auth-error", "postgresql", "upgrade"]
 }
 
 resource "aws_db_parameter_group" "this" {
@@ -31,6 +33,14 @@ resource "aws_db_parameter_group" "this" {
   parameter {
     name         = "rds.accepted_password_auth_method"
     value        = "scram"
+    apply_method = "pending-reboot"
+  }
+
+  # Half of RDS's default: signing in by IAM needs 300 MiB beside Postgres, and a db.t4g.micro has 1 GiB of all.
+  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+  parameter {
+    name         = "shared_buffers"
+    value        = "{DBInstanceClassMemory/65536}"
     apply_method = "pending-reboot"
   }
 

@@ -27,5 +27,5 @@ output "identifier" {
 
 output "connections" {
   description = "Connections that it takes at least."
-  value       = var.connections
+  value       = local.connections[var.instance_class]
 }

@@ -14,15 +14,14 @@ variable "database" {
 }
 
 variable "instance_class" {
-  description = "Class of the instance."
+  description = "Class of the instance: db.t4g.micro, db.t4g.small or db.t4g.medium."
   type        = string
   default     = "db.t4g.micro"
-}
 
-variable "connections" {
-  description = "Connections that the class takes at least: RDS reckons memory / 9531392, and leaves some for itself."
-  type        = number
-  default     = 80
+  validation {
+    condition     = contains(["db.t4g.micro", "db.t4g.small", "db.t4g.medium"], var.instance_class)
+    error_message = "Classes that are known here: db.t4g.micro, db.t4g.small, db.t4g.medium."
+  }
 }
 
 variable "storage" {

@@ -63,6 +63,7 @@ module "database" {
   environment        = var.environment
   region             = local.region
   database           = local.platform.database
+  instance_class     = var.database_class
   backup_days        = var.backup_days
   log_retention_days = local.platform.logs.retention_days
   protect            = var.deletion_protection

@@ -35,6 +35,12 @@ variable "deletion_protection" {
   default     = false
 }
 
+variable "database_class" {
+  description = "Class of the database: db.t4g.micro, db.t4g.small or db.t4g.medium."
+  type        = string
+  default     = "db.t4g.micro"
+}
+
 variable "backup_days" {
   description = "Days to any moment of which the database can be brought back."
   type        = number

@@ -89,3 +89,24 @@ run "nowhere_without_a_certificate_to_verify_it_by" {
 
   expect_failures = [aws_db_instance.this]
 }
+
+run "larger_for_more_people" {
+  command = plan
+  variables {
+    instance_class = "db.t4g.small"
+  }
+
+  assert {
+    condition     = aws_db_instance.this.instance_class == "db.t4g.small" && output.connections == 170
+    error_message = "A larger class takes more connections."
+  }
+}
+
+run "no_class_whose_connections_nobody_knows" {
+  command = plan
+  variables {
+    instance_class = "db.m8g.large"
+  }
+
+  expect_failures = [var.instance_class]
+}
