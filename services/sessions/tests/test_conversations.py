@@ -56,6 +56,21 @@ def test_turns_become_a_history_and_a_list(running: Any, make_turn: Turn, sessio
 
 
 @pytest.mark.integration
+def test_of_a_very_long_conversation_everything_said_is_told(
+    running: Any, make_turn: Turn, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda's answers are bounded: what the oldest ones were found in is left out."""
+    turns = [make_turn("ann", session, number, ago=(5 - number) * MINUTE) for number in range(1, 5)]
+    assert running.hear(*turns) == 0
+    whole = running.request("GET", f"/chat/{session}/history", "ann").body["messages"]
+    monkeypatch.setattr("sessions.table._ROOM", 450)
+    shortened = running.request("GET", f"/chat/{session}/history", "ann").body["messages"]
+    assert [message["content"] for message in shortened] == [message["content"] for message in whole]
+    for messages, found in ((whole, [True] * 4), (shortened, [False, False, True, True])):
+        assert [bool(item.get("search_results")) for item in messages if item["role"] == "assistant"] == found
+
+
+@pytest.mark.integration
 def test_any_order_and_duplicates_give_the_same(running: Any, make_turn: Turn) -> None:
     tried = 0
     for order in itertools.permutations(range(3)):

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BY_ACTIVITY = "by_activity"
+# Lambda answers with 6 MB at most, in which a character may take six bytes.
+_ROOM = 900_000
 # Calls are made while a session's lock is held: none may take long.
 _CLIENT = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 _BATCH = 25
@@ -89,7 +91,10 @@ class SessionTable:
         )
 
     def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
-        """The conversation; None where there is none, or its last activity is not after `active_since`."""
+        """The conversation; None where there is none, or its last activity is not after `active_since`.
+
+        Every message is there; in very long conversations the oldest answers come without what they were found in.
+        """
         items = {item["sk"]["S"]: item for item in self._items(tenant_id, session_id)}
         head = items.pop("session", None)
         summary = _summary(head) if head else None
@@ -97,10 +102,7 @@ class SessionTable:
             return None
         first = f"turn#{_attribute(head, 'opened_at')}"
         turns = [items[key] for key in sorted(items) if key >= first]
-        messages = (
-            ChatMessage.model_validate_json(_attribute(turn, part)) for turn in turns for part in ("question", "answer")
-        )
-        return History(summary, tuple(messages))
+        return History(summary, tuple(_messages(turns)))
 
     def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
         """The tenant's conversations with activity after `active_since`, most recent first."""
@@ -174,6 +176,20 @@ def _text(moment: datetime) -> str:
 
 def _epoch(moment: datetime, lifetime_s: int) -> dict[str, str]:
     return {"N": str(int(moment.timestamp()) + lifetime_s)}
+
+
+def _messages(turns: Sequence[dict[str, Any]]) -> list[ChatMessage]:
+    """In order. The newest are told whole as long as there is room."""
+    found: list[ChatMessage] = []
+    characters = 0
+    for turn in reversed(turns):
+        for part in ("answer", "question"):
+            text = _attribute(turn, part)
+            characters += len(text)
+            message = ChatMessage.model_validate_json(text)
+            whole = characters <= _ROOM
+            found.append(message if whole else message.model_copy(update={"search_results": None}))
+    return found[::-1]
 
 
 def _summary(item: dict[str, Any]) -> Summary:
