@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from aws_lambda_powertools.utilities import parameters
 
 from chassis.errors import PermanentError
 from contracts import new_event
@@ -43,3 +44,15 @@ def test_who_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -
         answer = search.search("jazz concert", tenant, search_type="vector", include_answer=False)
         expected = [] if tenant == "tenant-c" else [f"item-of-{tenant}"]
         assert [found["item_id"] for found in answer["results"]] == expected
+
+
+def test_a_new_key_is_used_as_soon_as_it_is_read(search: Any, deployment: Deployment) -> None:
+    """Keys are changed while environments live on."""
+    bootstrap = search.bootstrap
+    before = [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()]
+    assert [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()] == before
+    for name in ("anthropic-api-key", "voyage-api-key"):
+        deployment.put_secret(name, "changed")
+    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
+    after = [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()]
+    assert not any(old is new for old, new in zip(before, after, strict=True))
