@@ -1,6 +1,7 @@
 """Functions may do what their manifests declare, and nothing that is another's.
 
-Decided by a small IAM from all policies of an applied environment; what is tried is derived from the manifests.
+Decided by a small IAM from all policies of an environment, as it would be applied; what is tried is derived from the
+manifests.
 """
 
 from itertools import permutations

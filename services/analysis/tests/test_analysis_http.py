@@ -15,6 +15,23 @@ from localmesh.testing import eventually
 pytestmark = pytest.mark.integration
 
 
+def test_no_provider_is_asked_what_it_cannot_answer_in_time(
+    running: Any, providers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cold start counts in the time that the gateway waits; the next request has it again."""
+    providers.fault(provider="anthropic", kind="status", status=529, count=1)
+    event = running.upload("alice")
+    assert running.hear(event) == 1
+    asked = len(providers.requests())
+    path = f"/items/{event.subject}/analyze"
+    monkeypatch.setattr("chassis.http._waited_s", lambda _: 11.0)
+    answer = running.request("POST", path, "alice")
+    assert (answer.status, answer.body["type"].rpartition(":")[2]) == (503, "provider-unavailable")
+    assert len(providers.requests()) == asked
+    monkeypatch.setattr("chassis.http._waited_s", lambda _: 0.0)
+    assert running.request("POST", path, "alice").status == 200
+
+
 def test_the_existing_analysis_unless_forced(running: Any, providers: Any) -> None:
     event = running.upload("alice")
     running.hear(event)

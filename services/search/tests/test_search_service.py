@@ -143,6 +143,20 @@ def test_keyword_search_needs_no_provider_and_the_others_say_so(
         assert (status, problem["type"]) == (503, f"urn:collections:problem:{code}")
 
 
+def test_a_model_is_asked_only_what_it_can_answer_in_time(
+    search: Any, found: dict[str, str], providers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cold start counts in the time that the gateway waits."""
+    monkeypatch.setattr("chassis.http._waited_s", lambda _: 27.0)
+    answer = search.search("receipt tokyo")
+    assert answer["results"]
+    assert answer["answer_error"] == "there is no time left to ask the language model"
+    assert providers.requests("anthropic") == []
+    monkeypatch.setattr("chassis.http._waited_s", lambda _: 18.0)
+    search.search("Which receipts do I have?", search_type="agentic")
+    assert [request["body"]["tool_choice"] for request in providers.requests("anthropic")] == [{"type": "none"}]
+
+
 @pytest.mark.parametrize("kind", ["status", "malformed", "refusal"])
 def test_results_stand_without_an_answer(kind: str, search: Any, found: dict[str, str], providers: Any) -> None:
     fault: dict[str, object] = {"provider": "anthropic", "kind": kind}

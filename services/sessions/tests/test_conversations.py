@@ -1,6 +1,7 @@
 """Conversations from turns: list, history, deletion, expiry, limit; in any order and any number of deliveries."""
 
 import itertools
+import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from contracts import Contract, Event, replayed
+from contracts.chat import ChatMessage
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
 from localmesh.testing import make_table_again
 
@@ -63,11 +65,26 @@ def test_of_a_very_long_conversation_everything_said_is_told(
     turns = [make_turn("ann", session, number, ago=(5 - number) * MINUTE) for number in range(1, 5)]
     assert running.hear(*turns) == 0
     whole = running.request("GET", f"/chat/{session}/history", "ann").body["messages"]
-    monkeypatch.setattr("sessions.table._ROOM", 450)
-    shortened = running.request("GET", f"/chat/{session}/history", "ann").body["messages"]
-    assert [message["content"] for message in shortened] == [message["content"] for message in whole]
-    for messages, found in ((whole, [True] * 4), (shortened, [False, False, True, True])):
-        assert [bool(item.get("search_results")) for item in messages if item["role"] == "assistant"] == found
+    sizes = [size(message) for message in whole]
+    said = [size({**message, "search_results": None}) for message in whole]
+    extra = sizes[-1] - said[-1]
+    for room, told, found in (
+        (sum(sizes), whole, [True] * 4),
+        (sum(said) + 2 * extra, whole, [False, False, True, True]),
+        (sum(said[3:]), whole[3:], [False] * 3),
+    ):
+        monkeypatch.setattr("sessions.table._ROOM", room)
+        shortened = running.request("GET", f"/chat/{session}/history", "ann").body
+        assert shortened["message_count"] == 8
+        messages = shortened["messages"]
+        assert [message["content"] for message in messages] == [message["content"] for message in told]
+        answers = [message for message in messages if message["role"] == "assistant"]
+        assert [bool(message.get("search_results")) for message in answers] == found
+
+
+def size(message: dict[str, Any]) -> int:
+    """Bytes in what Lambda answers: JSON as text within JSON."""
+    return len(json.dumps(json.dumps(ChatMessage.model_validate(message).model_dump(mode="json"))))
 
 
 @pytest.mark.integration

@@ -65,7 +65,7 @@ def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
         "policy": UNKNOWN,
         "name": "q",
         "mode": "password",
-        "set": ["b", UNKNOWN],
+        "set": [UNKNOWN, "b"],
         "block": [{"id": UNKNOWN, "days": 3, "class": None}],
         "unset": None,
     }
@@ -74,7 +74,7 @@ def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
         "policy": "x0y1z2w3",
         "name": "q",
         "mode": "password",
-        "set": ["a", "b"],
+        "set": ["b", "a"],
         "block": [{"id": "i", "days": 3, "class": "standard"}],
         "unset": "s0m3th1n",
         "more": 1,
@@ -87,7 +87,7 @@ def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
         "policy": None,
         "name": "q",
         "mode": "password",
-        "set": ["b", "a"],
+        "set": ["a", "b"],
         "block": [{"id": "i", "days": 3, "class": None}],
         "unset": None,
     }

@@ -74,6 +74,8 @@ class Describer:
 
     def _ask(self, picture: Picture, choice: Choice, prompt: Prompt, deadline: float) -> Result:
         client = self.providers.client(choice.provider)
+        if deadline - time.monotonic() < _LEAST_S:
+            raise ProviderUnavailableError(f"there is no time left to ask {choice.provider}")
         spent_in = spent_out = 0
         with self.langsmith.run(provider=choice.provider, model=choice.model, prompt_id=prompt.id) as run:
             try:

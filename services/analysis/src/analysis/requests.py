@@ -1,5 +1,6 @@
 """What the routes do: find the picture, wait for what is under way, describe."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,14 +76,15 @@ class Requests:
         Raises:
             ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
         """
-        began = time.monotonic() - caller.waited_s
-        picture = self._find_picture(caller, item_id)
+        # From when the gateway took it: an answer after its 30 s reaches nobody.
+        deadline = time.monotonic() + self.budget_s - caller.waited_s
+        picture = self._find_picture(caller, item_id, deadline)
         if not wish.force:
-            existing = self._existing_or_lease(caller, item_id)
+            existing = self._existing_or_lease(caller, item_id, deadline)
             if existing is not None:
                 return existing
         plan = self.analyst.plan(wish.provider, wish.model)
-        budget_s = self.budget_s - (time.monotonic() - began)
+        budget_s = deadline - time.monotonic()
         try:
             result = self.analyst.describe(picture, plan, fresh=wish.force, fallback=True, budget_s=budget_s)
         except (NotDescribedError, ProviderUnavailableError) as error:
@@ -119,18 +121,18 @@ class Requests:
                 )
         return None
 
-    def _find_picture(self, caller: Caller, item_id: str) -> PictureRecord:
+    def _find_picture(self, caller: Caller, item_id: str, deadline: float = math.inf) -> PictureRecord:
         def look(connection: Connection) -> PictureRecord | None:
             if repository.is_deleted(connection, caller.tenant_id, item_id):
                 raise not_found("item", item_id)
             return repository.find_picture(connection, caller.tenant_id, item_id)
 
-        picture = self._poll(look, self.picture_wait_s)
+        picture = self._poll(look, self.picture_wait_s, deadline)
         if picture is None:
             raise not_found("item", item_id)
         return picture
 
-    def _existing_or_lease(self, caller: Caller, item_id: str) -> AnalysisRecord | None:
+    def _existing_or_lease(self, caller: Caller, item_id: str, deadline: float) -> AnalysisRecord | None:
         """The newest version, or None once it is ours to make one."""
         tenant_id = caller.tenant_id
 
@@ -139,15 +141,15 @@ class Requests:
             ours = existing is None and repository.take_lease(connection, tenant_id, item_id, self.budget_s)
             return (existing,) if existing or ours else None
 
-        settled = self._poll(look, self.lease_wait_s)
+        settled = self._poll(look, self.lease_wait_s, deadline)
         if settled is None:
             raise ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "analysis-under-way", "the item is being analysed; ask again soon"
             )
         return settled[0]
 
-    def _poll(self, look: Callable[[Connection], T | None], wait_s: float) -> T | None:
-        deadline = time.monotonic() + wait_s
+    def _poll(self, look: Callable[[Connection], T | None], wait_s: float, deadline: float) -> T | None:
+        deadline = min(deadline, time.monotonic() + wait_s)
         while True:
             with self.work.database.transaction() as connection:
                 found = look(connection)

@@ -4,6 +4,7 @@ from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities import parameters
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chassis.config import Settings
@@ -69,3 +70,16 @@ def test_faults_that_pass_are_told_from_those_that_stay(
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
     with pytest.raises(raised):
         read(service.settings, f"faulty-{type(fault).__name__}")
+
+
+def test_a_value_that_cannot_be_read_again_is_used_on(service: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = f"{service.settings.parameter_prefix}/kept"
+    boto3.client("ssm").put_parameter(Name=path, Value="value", Type="SecureString")
+    assert secret(service.settings, "kept") == "value"
+    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
+
+    def fail(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slowly"}}, "GetParameter")
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
+    assert secret(service.settings, "kept") == "value"

@@ -1,6 +1,7 @@
 """Agentic search: a model that may search several times before it answers. Importing this costs LangChain."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
@@ -48,6 +49,7 @@ class SearchAgent:
     def __init__(self, searcher: Searcher, *, api_key: str, model: str, max_rounds: int, timeout_s: float) -> None:
         self._searcher = searcher
         self._max_rounds = max_rounds
+        self._timeout_s = timeout_s
         self._model = ChatAnthropic(
             model=model,
             api_key=api_key,
@@ -58,8 +60,8 @@ class SearchAgent:
             stop=None,
         )
 
-    def run(self, tenant_id: str, question: Question) -> Found:
-        """Search until the question is answered or the rounds are used up.
+    def run(self, tenant_id: str, question: Question, deadline: float) -> Found:
+        """Search until the question is answered, the rounds are used up, or time (of `time.monotonic`) is.
 
         The tenant, the category and the thresholds are fixed here: the model chooses words and the kind of search only.
 
@@ -87,7 +89,8 @@ class SearchAgent:
             self._model,
             [search_collection],
             system_prompt=_INSTRUCTIONS.format(max_rounds=self._max_rounds),
-            middleware=[_limit(self._max_rounds)],
+            # A round and the answer after it have to fit into what is left.
+            middleware=[_limit(self._max_rounds, deadline - 2 * self._timeout_s)],
         )
         try:
             state = agent.invoke(
@@ -101,12 +104,12 @@ class SearchAgent:
         return found
 
 
-def _limit(max_rounds: int) -> Any:  # noqa: ANN401  # LangChain's decorator builds the middleware's class
+def _limit(max_rounds: int, last_round: float) -> Any:  # noqa: ANN401  # LangChain's decorator builds the middleware's class
     @wrap_model_call
     def limit(request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
-        """After the last round the model has to answer in words."""
+        """After the last round, or when it is too late for one, the model has to answer in words."""
         rounds = sum(1 for message in request.messages if _asks_for_tools(message))
-        if rounds >= max_rounds:
+        if rounds >= max_rounds or time.monotonic() > last_round:
             request = request.override(tool_choice={"type": "none"})
         return handler(request)
 

@@ -1,5 +1,6 @@
 """An answer to the question out of the results, with citations that are item ids. Importing this costs the SDK."""
 
+import time
 from collections.abc import Sequence
 from importlib import resources
 
@@ -12,6 +13,8 @@ from search.errors import AnswerUnavailableError
 from search.sources import as_sources, known_citations
 
 MAX_TOKENS = 1024
+# A call that could get less time than this is not begun.
+_LEAST_S = 2.0
 
 
 class Answer(BaseModel):
@@ -30,18 +33,26 @@ class Answerer:
     """Answers by one call of one model."""
 
     def __init__(self, api_key: str, model: str, *, timeout_s: float) -> None:
-        # One retry within the request's time: a person is waiting for the results that are there already.
-        self._client = Anthropic(api_key=api_key, max_retries=1, timeout=timeout_s)
+        self._client = Anthropic(api_key=api_key, timeout=timeout_s)
         self._model = model
+        self._timeout_s = timeout_s
 
-    def answer(self, question: str, hits: Sequence[Hit], model: str | None = None) -> Answer:
-        """The answer; its citations are ids among the hits, its confidence lies within 0 and 1.
+    def answer(self, question: str, hits: Sequence[Hit], deadline: float, model: str | None = None) -> Answer:
+        """The answer, by `deadline` (of `time.monotonic`); its citations are ids among the hits, its confidence lies
+        within 0 and 1.
 
         Raises:
             AnswerUnavailableError: the model does not answer, declines, or answers in another shape.
         """
+        left_s = deadline - time.monotonic()
+        if left_s < _LEAST_S:
+            raise AnswerUnavailableError("there is no time left to ask the language model")
+        # A retry only where there is time for it: a person is waiting for the results that are there already.
+        patient = self._client.with_options(
+            timeout=min(self._timeout_s, left_s), max_retries=1 if left_s > 2 * self._timeout_s else 0
+        )
         try:
-            message = self._client.messages.create(
+            message = patient.messages.create(
                 model=model or self._model,
                 max_tokens=MAX_TOKENS,
                 system=_INSTRUCTIONS,

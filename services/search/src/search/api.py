@@ -5,13 +5,17 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from chassis.http import CallerDep, ProblemError, create_api
+from chassis.errors import TransientError
+from chassis.http import Caller, CallerDep, ProblemError, create_api
 from chassis.observability import MetricUnit, logger, metrics
 from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Hit, SearchMode
 from search.bootstrap import Bootstrap
 from search.errors import AnswerUnavailableError
 from search.requests import SearchConfig, SearchRequest, SearchResponse, SearchType
 from search.searching import Question, as_result
+
+# The gateway waits 30 s, the way there and back included.
+_GATEWAY_S = 28.0
 
 
 def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
@@ -25,8 +29,8 @@ def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported-model", detail)
         try:
             if body.search_type is SearchType.AGENTIC:
-                return _agentic(bootstrap, who.tenant_id, body)
-            return _plain(bootstrap, who.tenant_id, body)
+                return _agentic(bootstrap, who, body)
+            return _plain(bootstrap, who, body)
         except EmbeddingUnavailableError as error:
             detail = "the embedding model does not answer; try again, or search with bm25"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
@@ -52,8 +56,13 @@ def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
     return api
 
 
-def _plain(bootstrap: Bootstrap, tenant_id: str, body: SearchRequest) -> SearchResponse:
-    started = time.perf_counter()
+def _deadline(who: Caller) -> float:
+    """Until when the gateway waits for us, as a time of `time.monotonic`."""
+    return time.monotonic() + _GATEWAY_S - who.waited_s
+
+
+def _plain(bootstrap: Bootstrap, who: Caller, body: SearchRequest) -> SearchResponse:
+    started, deadline = time.perf_counter(), _deadline(who)
     question = Question(
         body.query,
         SearchMode(body.search_type.value),
@@ -62,7 +71,7 @@ def _plain(bootstrap: Bootstrap, tenant_id: str, body: SearchRequest) -> SearchR
         body.min_relevance_score,
         body.min_similarity_score,
     )
-    hits = bootstrap.searcher.find(tenant_id, question)
+    hits = bootstrap.searcher.find(who.tenant_id, question)
     response = SearchResponse(
         query=body.query,
         search_type=body.search_type,
@@ -70,23 +79,24 @@ def _plain(bootstrap: Bootstrap, tenant_id: str, body: SearchRequest) -> SearchR
         total_results=len(hits),
         retrieval_time_ms=_milliseconds(started),
     )
-    return _with_answer(bootstrap, body, hits, response) if body.include_answer else response
+    return _with_answer(bootstrap, body, hits, response, deadline) if body.include_answer else response
 
 
 def _with_answer(
-    bootstrap: Bootstrap, body: SearchRequest, hits: list[Hit], response: SearchResponse
+    bootstrap: Bootstrap, body: SearchRequest, hits: list[Hit], response: SearchResponse, deadline: float
 ) -> SearchResponse:
     if not hits:
         nothing = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
         return response.model_copy(update={**nothing, "answer_time_ms": 0.0})
     started = time.perf_counter()
     try:
-        answer = bootstrap.answerer.answer(body.query, hits, body.answer_model)
-    except AnswerUnavailableError as error:
+        answer = bootstrap.answerer.answer(body.query, hits, deadline, body.answer_model)
+    except (AnswerUnavailableError, TransientError) as error:
         # The results stand without it; the caller is told, and so are we.
         logger.warning("no answer", extra={"error": str(error)})
         metrics.add_metric("AnswersUnavailable", MetricUnit.Count, 1)
-        return response.model_copy(update={"answer_error": str(error), "answer_time_ms": _milliseconds(started)})
+        said = str(error) if isinstance(error, AnswerUnavailableError) else "the language model cannot be asked now"
+        return response.model_copy(update={"answer_error": said, "answer_time_ms": _milliseconds(started)})
     return response.model_copy(
         update={
             "answer": answer.answer,
@@ -97,11 +107,11 @@ def _with_answer(
     )
 
 
-def _agentic(bootstrap: Bootstrap, tenant_id: str, body: SearchRequest) -> SearchResponse:
-    started = time.perf_counter()
+def _agentic(bootstrap: Bootstrap, who: Caller, body: SearchRequest) -> SearchResponse:
+    started, deadline = time.perf_counter(), _deadline(who)
     question = Question(body.query, SearchMode.HYBRID, body.top_k, body.category_filter, 0.0, body.min_similarity_score)
     try:
-        found = bootstrap.agent.run(tenant_id, question)
+        found = bootstrap.agent.run(who.tenant_id, question, deadline)
     except AnswerUnavailableError as error:
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "agent-unavailable", f"{error}; try again") from error
     hits = list(found.hits.values())[: body.top_k]

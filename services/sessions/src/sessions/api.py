@@ -22,7 +22,7 @@ def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] 
 
 @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
 def history(session_id: str, caller: CallerDep) -> SessionHistory:
-    """All messages, oldest first."""
+    """All messages, oldest first; of a very long conversation the newest, as many as find room."""
     found = reading.history(caller.tenant_id, session_id)
     if found is None:
         raise not_found("session", session_id)

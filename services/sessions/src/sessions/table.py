@@ -8,6 +8,7 @@ and thus appears in the index `by_activity`. Times are RFC 3339 in UTC with micr
 ignored from the moment it expires; DynamoDB removes it some time later.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BY_ACTIVITY = "by_activity"
-# Lambda answers with 6 MB at most, in which a character may take six bytes.
-_ROOM = 900_000
+# Lambda answers with 6 MB at most. The body is JSON within JSON there: quotes and all that is not ASCII take more.
+_ROOM = 5_000_000
 # Calls are made while a session's lock is held: none may take long.
 _CLIENT = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 _BATCH = 25
@@ -93,7 +94,8 @@ class SessionTable:
     def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
         """The conversation; None where there is none, or its last activity is not after `active_since`.
 
-        Every message is there; in very long conversations the oldest answers come without what they were found in.
+        In very long conversations the oldest answers come without what they were found in, and what still finds no room
+        is left out; the summary counts all.
         """
         items = {item["sk"]["S"]: item for item in self._items(tenant_id, session_id)}
         head = items.pop("session", None)
@@ -179,17 +181,26 @@ def _epoch(moment: datetime, lifetime_s: int) -> dict[str, str]:
 
 
 def _messages(turns: Sequence[dict[str, Any]]) -> list[ChatMessage]:
-    """In order. The newest are told whole as long as there is room."""
+    """In order, as many of the newest as there is room for; what answers were found in comes where room is left."""
+    texts = (_attribute(turn, part) for turn in reversed(turns) for part in ("answer", "question"))
+    room, kept = _ROOM, list[tuple[ChatMessage, ChatMessage]]()
+    for whole in map(ChatMessage.model_validate_json, texts):
+        said = whole.model_copy(update={"search_results": None})
+        room -= _size(said)
+        if room < 0:
+            break
+        kept.append((whole, said))
     found: list[ChatMessage] = []
-    characters = 0
-    for turn in reversed(turns):
-        for part in ("answer", "question"):
-            text = _attribute(turn, part)
-            characters += len(text)
-            message = ChatMessage.model_validate_json(text)
-            whole = characters <= _ROOM
-            found.append(message if whole else message.model_copy(update={"search_results": None}))
+    for whole, said in kept:
+        more = _size(whole) - _size(said)
+        room -= more
+        found.append(whole if room >= 0 else said)
     return found[::-1]
+
+
+def _size(message: ChatMessage) -> int:
+    """Bytes in Lambda's answer."""
+    return len(json.dumps(json.dumps(message.model_dump(mode="json"))))
 
 
 def _summary(item: dict[str, Any]) -> Summary:

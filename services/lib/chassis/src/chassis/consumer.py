@@ -318,13 +318,13 @@ def decode(body: str, understood: Mapping[str, type[Contract]] = {}) -> Event[Co
 
 
 def back_off(service: Service[Any], record: SQSRecord, error: Exception) -> None:
-    """Let the message come back later: 3^receives seconds with jitter, or when the provider said.
+    """Let the message come back later: 3^receives seconds, at most 15 minutes, with jitter; or when the provider said.
 
-    Seven times of that are a quarter to half an hour: what restarts meanwhile, a database say, costs nobody a redrive.
+    Seven times of that are 17 to 33 minutes: what restarts meanwhile, a database say, costs nobody a redrive.
     """
     receives = int(record.attributes.approximate_receive_count)
     wish = error.retry_after_s if isinstance(error, TransientError) else None
-    delay = wish if wish is not None else random.uniform(0.5, 1) * 3**receives  # noqa: S311  # jitter, not a secret
+    delay = wish if wish is not None else random.uniform(0.5, 1) * min(3**receives, MAX_BACKOFF_S)  # noqa: S311  # jitter, not a secret
     logger.warning(
         "will be tried again",
         exc_info=not isinstance(error, TransientError),

@@ -110,12 +110,12 @@ class Database:
                 password=self._password(),
                 sslmode=settings.database_sslmode,
                 sslrootcert=settings.database_sslrootcert,
-                connect_timeout=10,  # a small server takes its time over the first token
+                connect_timeout=8,  # a small server takes its time over the first token
                 # What stands between forgets connections that are silent, and does not always say so.
                 keepalives_idle=30,
                 keepalives_interval=10,
                 keepalives_count=3,
-                tcp_user_timeout=10_000,  # milliseconds
+                tcp_user_timeout=5_000,  # milliseconds
                 application_name=f"{settings.service}-{settings.function}",
                 options=_SESSION_OPTIONS.format(schema=settings.database_schema),
                 autocommit=True,

@@ -11,12 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.config import Settings
 from chassis.errors import ConfigurationError, TransientError
+from chassis.observability import logger
 
 MAX_AGE_S = 300
 _NOT_FOUND: Final = "ParameterNotFound"
 # Every call is bounded: a function that answers people has 29 s in all.
 _CLIENT: Final = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 _PASSING: Final = {"ThrottlingException", "InternalServerError", "RequestTimeout", "ServiceUnavailable"}
+# Values as they were read last, for when they cannot be read again.
+_last: dict[str, str] = {}
 # Optional secrets that were not there, and until when that is believed.
 _absent: dict[str, float] = {}
 
@@ -26,17 +29,20 @@ def secret(settings: Settings, name: str) -> str:
 
     Raises:
         ConfigurationError: it does not exist or may not be read. The message names the parameter, never its value.
-        TransientError: Parameter Store does not answer, or has been asked too often.
+        TransientError: Parameter Store does not answer, or was asked too often, and the value was never read before.
     """
     path = _path(settings, name)
     try:
-        return str(_provider().get(path, max_age=MAX_AGE_S, decrypt=True))
+        _last[path] = str(_provider().get(path, max_age=MAX_AGE_S, decrypt=True))
     except GetParameterError as error:
         cause = error.__context__
         code = _code(cause)
-        if code in _PASSING or isinstance(cause, BotoCoreError):
+        if code not in _PASSING and not isinstance(cause, BotoCoreError):
+            raise ConfigurationError(f"secret {path} cannot be read: {code}") from error
+        if path not in _last:
             raise TransientError(f"secret {path}: {code}") from error
-        raise ConfigurationError(f"secret {path} cannot be read: {code}") from error
+        logger.warning("a secret could not be read again", extra={"parameter": path, "error": code})
+    return _last[path]
 
 
 def optional_secret(settings: Settings, name: str) -> str | None:

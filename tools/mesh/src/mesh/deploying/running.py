@@ -148,7 +148,10 @@ def _update(client: Any, bucket: str | None, state: _Progress) -> None:  # noqa:
     if step.variables:
         # As they are now, not when somebody was asked: Terraform may have been applied meanwhile.
         found = client.get_function_configuration(FunctionName=step.name)
-        variables = found.get("Environment", {}).get("Variables", {}) | step.variables
+        settings = found.get("Environment", {})
+        if "Error" in settings:  # else everything that cannot be read would be gone
+            raise _UpdateError(f"its variables cannot be read: {settings['Error'].get('Message')}")
+        variables = settings.get("Variables", {}) | step.variables
         client.update_function_configuration(
             FunctionName=step.name, Environment={"Variables": variables}, RevisionId=found["RevisionId"]
         )

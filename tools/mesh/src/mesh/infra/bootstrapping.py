@@ -59,9 +59,9 @@ def bootstrap(root: Path, *, yes: bool) -> None:
             terraform.apply(plan)
     finally:
         plan.unlink(missing_ok=True)
-    _prepare_rds(identity)
     made = check_state_bucket(identity)
     identity.client("s3").put_object(Bucket=made.name, Key=_KEY, Body=state.read_bytes())
+    _prepare_rds(identity)
     typer.echo(f"{made.name} is ready; next: make infra-plan ENV=dev")
 
 
@@ -73,7 +73,12 @@ def _prepare_rds(identity: Identity) -> None:
         said = error.response.get("Error", {})
         there_is_one = said.get("Code") == "EntityAlreadyExists" or "has been taken" in str(said.get("Message"))
         if not there_is_one:
-            raise
+            typer.echo(
+                f"AWS does not let us make the role that RDS acts with ({said.get('Code')}): should the first database"
+            )
+            typer.echo(
+                "be refused, apply again, or `aws iam create-service-linked-role --aws-service-name rds.amazonaws.com`"
+            )
         return
     typer.echo("the account's role for RDS is made")
 

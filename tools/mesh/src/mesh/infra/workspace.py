@@ -15,7 +15,7 @@ from mesh.infra.errors import UnknownEnvironmentError
 PRODUCTION: Final = frozenset({"prod"})
 BOOTSTRAP: Final = "terraform/bootstrap"
 _ENVIRONMENTS: Final = "terraform/environments"
-_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,15}")
+_NAME: Final = re.compile(r"(?=.{1,16}$)[a-z](-?[a-z0-9])*")
 _VARIABLE: Final = re.compile(r'^\s*variable\s+"([^"]+)"', re.MULTILINE)
 _REGION: Final = re.compile(r'^\s*region\s*=\s*"([^"]+)"', re.MULTILINE)
 _DEFAULT_REGION: Final = re.compile(r'^variable "region" \{[^}]*^\s*default\s*=\s*"([^"]+)"', re.MULTILINE)

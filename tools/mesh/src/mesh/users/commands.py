@@ -106,13 +106,13 @@ def _create(
         begin = pool.create
     else:
         begin = pool.set_password
-        if unfinished:
-            typer.echo(f"{email} was made and never got a password: it gets one now")
-        elif not if_missing:
-            raise UserExistsError(f"{email} exists in {env} already; --if-missing is content with that")
-        else:
-            typer.echo(f"{email} exists in {env} already; nothing was changed")
+        if if_missing:
+            lacking = ", and has never set a password" if unfinished else ""
+            typer.echo(f"{email} exists in {env} already{lacking}; nothing was changed")
             return
+        if not unfinished:
+            raise UserExistsError(f"{email} exists in {env} already; --if-missing is content with that")
+        typer.echo(f"{email} exists and has never set a password: it gets one now")
     if by_chance:
         password = generate_password(load_manifests(REPOSITORY).platform.identity.password)
     else:

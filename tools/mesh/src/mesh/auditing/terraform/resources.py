@@ -132,12 +132,13 @@ def _completed(planned: Any, applied: Any) -> Any:  # noqa: ANN401 - any JSON va
 def _partners(planned: list[Any], other: list[Any]) -> list[int | None]:
     """For each item the place of the first one left that fits it: a set is in another order once all is known."""
     left = list(range(len(other)))
-    found: list[int | None] = []
-    for item in planned:
-        place = next((place for place in left if fits(item, other[place])), None)
+    found: list[int | None] = [None] * len(planned)
+    # What is wholly unknown fits everything: it takes what the others leave.
+    for index in sorted(range(len(planned)), key=lambda index: planned[index] is UNKNOWN):
+        place = next((place for place in left if fits(planned[index], other[place])), None)
         if place is not None:
             left.remove(place)
-        found.append(place)
+        found[index] = place
     return found
 
 
