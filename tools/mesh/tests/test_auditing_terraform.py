@@ -20,6 +20,7 @@ from mesh.auditing.terraform import (
     copy_configuration,
     environments_of,
     find_terraform,
+    fits,
     has_own_providers,
     resources_of_plan,
     resources_of_state,
@@ -104,6 +105,25 @@ def test_what_is_not_applied_as_it_was_planned_is_noticed(state: dict[str, Any])
         completed([plan], [Resource("aws_x.q", "aws_x", state)])
     with pytest.raises(TerraformFailedError):
         completed([plan], [])
+
+
+@pytest.mark.parametrize(
+    ("planned", "other", "fitting"),
+    [
+        ({"a": 1, "b": None}, {"a": 1, "b": "default", "c": 2}, True),
+        ({"a": 1}, {"a": UNKNOWN}, True),
+        ({"a": UNKNOWN}, {"a": 1}, True),
+        ('{"a": [1], "b": 2}', '{"b":2,"a":[1]}', True),
+        ('{"a": [1]}', '{"a": [2]}', False),
+        ('{"a": 1}', "{a", False),
+        ([{"a": 1}, {"a": 2}], [{"a": 2}, {"a": 1, "b": 3}], True),
+        ([{"a": 1}, {"a": 1}], [{"a": 1}, {"a": 2}], False),
+        ([1], [1, 2], False),
+        (True, "true", False),
+    ],
+)
+def test_two_plans_are_held_together(planned: Any, other: Any, fitting: bool) -> None:
+    assert fits(planned, other) is fitting
 
 
 def test_ids_are_made_in_the_forms_of_aws_and_only_where_the_plan_leaves_them_open() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -105,14 +106,27 @@ def _merged(known: Any, unknown: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def fits(planned: Any, other: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether something says all that a plan says, and maybe what that leaves open; the order of lists is no matter."""
-    if planned is UNKNOWN or planned is None:
+    """Whether something says all that a plan says, and maybe what that leaves open.
+
+    The order of lists is no matter, nor how JSON in a text is written; what is left open contradicts nothing.
+    """
+    if planned is UNKNOWN or planned is None or other is UNKNOWN:
         return True
     if isinstance(planned, Mapping):
         return isinstance(other, Mapping) and all(fits(value, other.get(name)) for name, value in planned.items())
     if isinstance(planned, list):
         return isinstance(other, list) and len(planned) == len(other) and None not in _partners(planned, other)
-    return bool(planned == other)
+    return bool(_decoded(planned) == _decoded(other))
+
+
+def _decoded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """What a text of JSON says; anything else as it is."""
+    if not (isinstance(value, str) and value.startswith("{")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _completed(planned: Any, applied: Any) -> Any:  # noqa: ANN401 - any JSON value
