@@ -3,7 +3,6 @@
 Everything happens in a copy with credentials of nobody: nothing here can reach AWS.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,17 +12,16 @@ import pytest
 from localmesh.paths import REPOSITORY
 from manifests import Manifests, load_manifests
 from mesh.auditing.access import Authorities, read_authorities
-from mesh.auditing.errors import TerraformUnusableError
 from mesh.auditing.estate import Estate
 from mesh.auditing.terraform import (
     Terraform,
     Works,
     copy_configuration,
     find_terraform,
-    has_own_providers,
     write_packages,
 )
 from mesh.contracts.export import export
+from mesh.testing.terraform import terraform_or_skip
 
 # What a test waits for may have to wait for its turn, and providers may have to be fetched.
 _PATIENCE_S: Final = 900
@@ -43,13 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def terraform() -> Terraform:
     """Terraform with usable providers. Where that was arranged for, it has to work; elsewhere tests say why not."""
-    try:
-        return find_terraform()
-    except TerraformUnusableError as error:
-        arranged = has_own_providers() or "GITHUB_ACTIONS" in os.environ
-        if os.environ.get("CI") and arranged:
-            pytest.fail(f"Terraform shall be tested here and cannot be: {error}")
-        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
+    return terraform_or_skip(find_terraform)
 
 
 @pytest.fixture(scope="session")

@@ -104,9 +104,6 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, 
     assert search["body"]["search_depth"] == "basic"
 
     deployment.delete_secret("tavily-api-key")
-    from aws_lambda_powertools.utilities import parameters
-
-    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
     providers.calm()
     assert running.chat("ann", str(uuid.uuid4()), question).status == 200
     assert providers.requests("tavily") == []

@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from aws_lambda_powertools.utilities import parameters
 
 from chassis.errors import PermanentError
 from contracts import new_event
@@ -53,6 +52,5 @@ def test_a_new_key_is_used_as_soon_as_it_is_read(search: Any, deployment: Deploy
     assert [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()] == before
     for name in ("anthropic-api-key", "voyage-api-key"):
         deployment.put_secret(name, "changed")
-    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
     after = [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()]
     assert not any(old is new for old, new in zip(before, after, strict=True))

@@ -27,6 +27,7 @@ from mesh.databases.access import open_access
 from mesh.databases.errors import SignInError
 from mesh.databases.migrating import migrate_services, prepare
 from mesh.environments import DatabaseAccess, Environment
+from mesh.testing.environments import bare_environment
 
 pytestmark = pytest.mark.integration
 
@@ -77,22 +78,7 @@ class Place:
 
 
 def environment_of(name: str, database: DatabaseAccess, endpoint_url: str | None) -> Environment:
-    return Environment(
-        environment=name,
-        region="us-east-1",
-        account="000000000000",
-        api_url="http://127.0.0.1",
-        user_pool_id="",
-        client_id="",
-        issuer="",
-        event_bus="",
-        archive="",
-        images_bucket="",
-        tables={},
-        functions={},
-        database=database,
-        endpoint_url=endpoint_url,
-    )
+    return bare_environment(name, database=database, endpoint_url=endpoint_url)
 
 
 def make_place(root: Path, environment: Environment, server: Postgres, monkeypatch: pytest.MonkeyPatch) -> Place:

@@ -21,10 +21,11 @@ from mesh.deploying import commands
 from mesh.deploying.errors import DeploymentFailedError, FunctionsMissingError, FunctionUnlikeError
 from mesh.deploying.planning import Deployment, plan_deployment
 from mesh.deploying.running import deploy
-from mesh.environments import DatabaseAccess, DeployedFunction, Environment
+from mesh.environments import DeployedFunction, Environment
 from mesh.packaging.building import BuiltPackage
 from mesh.packaging.code_only import build_code_only
 from mesh.packaging.planning import plan_code_only
+from mesh.testing.environments import bare_environment
 
 BUILD = Build("1" * 40, "v1", "main", "2026-01-01T00:00:00+00:00")
 TOLD = {"GIT_SHA": "1" * 40, "GIT_TAG": "v1", "GIT_BRANCH": "main", "BUILD_TIMESTAMP": "2026-01-01T00:00:00+00:00"}
@@ -63,25 +64,7 @@ def environment(emulator: Emulator, manifests: Manifests) -> Environment:
         f"{SERVICE}.{function}": DeployedFunction(name=f"collections-{name}-{SERVICE}-{function}", log_group="none")
         for function in manifests.services[SERVICE].functions
     }
-    made = Environment(
-        environment=name,
-        region="us-east-1",
-        account="000000000000",
-        api_url="http://nowhere",
-        user_pool_id="none",
-        client_id="none",
-        issuer="none",
-        event_bus="none",
-        archive="none",
-        images_bucket="none",
-        packages_bucket=f"packages-{name}",
-        tables={},
-        functions=functions,
-        database=DatabaseAccess(
-            host="none", port=1, name="none", auth="iam", sslmode="verify-full", administrator="administrator"
-        ),
-        endpoint_url=emulator.url,
-    )
+    made = bare_environment(name, packages_bucket=f"packages-{name}", functions=functions, endpoint_url=emulator.url)
     made.client("s3").create_bucket(Bucket=made.packages_bucket)
     client = made.client("lambda")
     for key, function in functions.items():

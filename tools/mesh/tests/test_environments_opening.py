@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from mesh.cli import app
 from mesh.environments import (
-    DatabaseAccess,
     Environment,
     EnvironmentUnknownError,
     OtherAccountError,
@@ -17,6 +16,7 @@ from mesh.environments import (
     open_environment,
     save_outputs,
 )
+from mesh.testing.environments import bare_environment
 
 pytestmark = pytest.mark.integration
 
@@ -33,26 +33,7 @@ COMMANDS = (
 
 
 def saved(folder: Path, account: str) -> Environment:
-    return save_outputs(
-        Environment(
-            environment="dev",
-            region="us-east-1",
-            account=account,
-            api_url="http://nowhere",
-            user_pool_id="none",
-            client_id="none",
-            issuer="none",
-            event_bus="none",
-            archive="none",
-            images_bucket="none",
-            tables={},
-            functions={},
-            database=DatabaseAccess(
-                host="none", port=1, name="none", auth="iam", sslmode="verify-full", administrator="administrator"
-            ),
-        ).model_dump(),
-        folder,
-    )
+    return save_outputs(bare_environment("dev", account=account).model_dump(), folder)
 
 
 def test_ones_own_account_opens(aws_environment: None, tmp_path: Path) -> None:

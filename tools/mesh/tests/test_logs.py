@@ -15,28 +15,15 @@ from localmesh import logs
 from localmesh.emulator import Emulator
 from localmesh.logs import EMULATOR, function_lines
 from mesh.cli import app
-from mesh.environments import DatabaseAccess, Environment
+from mesh.environments import Environment
+from mesh.testing.environments import bare_environment
 
 
 @pytest.fixture
 def environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Environment:
     """One in which chat's functions have logged, and search's never."""
     name = f"e{secrets.token_hex(4)}"
-    nothing = dict.fromkeys(
-        ("api_url", "user_pool_id", "client_id", "issuer", "event_bus", "archive", "images_bucket"), "none"
-    )
-    made = Environment(
-        environment=name,
-        region="us-east-1",
-        account="000000000000",
-        tables={},
-        functions={},
-        database=DatabaseAccess(
-            host="none", port=1, name="none", auth="iam", sslmode="verify-full", administrator="administrator"
-        ),
-        endpoint_url=emulator.url,
-        **nothing,
-    )
+    made = bare_environment(name, endpoint_url=emulator.url)
     monkeypatch.setattr("mesh.environments.open_environment", lambda asked: {name: made}[asked])
     client = made.client("logs")
     for function in ("http", "events"):

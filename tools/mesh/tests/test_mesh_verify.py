@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from mesh.databases.access import IamAccess
-from mesh.environments import DatabaseAccess, Environment, load_outputs, save_outputs
+from mesh.environments import load_outputs, save_outputs
+from mesh.testing.environments import bare_environment
 from mesh.verify import commands as verify_commands
 from mesh.verify.checks import CHECKS
 from mesh.verify.cleaning import Cleanup
@@ -31,23 +32,7 @@ from mesh.verify.report import document, line, markdown, verdict
 from mesh.verify.running import choose, verify
 from mesh.verify.stores import MEANINGS
 
-ENVIRONMENT = Environment(
-    environment="dev",
-    region="us-east-1",
-    account="123456789012",
-    api_url="https://api.example",
-    user_pool_id="us-east-1_x",
-    client_id="client",
-    issuer="https://issuer.example",
-    event_bus="collections-dev",
-    archive="collections-dev",
-    images_bucket="collections-dev-images-123456789012",
-    tables={},
-    functions={},
-    database=DatabaseAccess(
-        host="db.example", port=5432, name="collections", auth="iam", sslmode="verify-full", administrator="admin"
-    ),
-)
+ENVIRONMENT = bare_environment("dev", account="123456789012", api_url="https://api.example")
 
 
 def passes(probe: Probe) -> str:

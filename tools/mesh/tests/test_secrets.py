@@ -16,12 +16,13 @@ from typer.testing import CliRunner, Result
 
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
-from mesh.environments import DatabaseAccess, Environment
+from mesh.environments import Environment
 from mesh.parameters import commands
 from mesh.parameters.dotenv import read_dotenv, update_dotenv
 from mesh.parameters.errors import DotenvError, ParameterRefusedError
 from mesh.parameters.store import ParameterStore
 from mesh.private import PrivateFileError
+from mesh.testing.environments import bare_environment
 
 OLD, NEW, OTHER = (f"sk-{word}-{secrets.token_hex(8)}" for word in ("old", "new", "other"))
 
@@ -63,22 +64,7 @@ class Desk:
 
 @pytest.fixture
 def desk(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    environment = Environment(
-        environment=f"t{secrets.token_hex(4)}",
-        region="us-east-1",
-        account="000000000000",
-        api_url="",
-        user_pool_id="",
-        client_id="",
-        issuer="",
-        event_bus="",
-        archive="",
-        images_bucket="",
-        tables={},
-        functions={},
-        database=DatabaseAccess(host="", port=1, name="", auth="password", sslmode="disable", administrator=""),
-        endpoint_url=emulator.url,
-    )
+    environment = bare_environment(f"t{secrets.token_hex(4)}", endpoint_url=emulator.url)
     monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
     return Desk(environment, tmp_path / ".env", boto3.client("ssm", **emulator.client_settings))
 

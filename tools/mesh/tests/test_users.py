@@ -16,7 +16,8 @@ from typer.testing import CliRunner, Result
 from localmesh.emulator import Emulator
 from localmesh.paths import REPOSITORY
 from manifests import load_manifests
-from mesh.environments import DatabaseAccess, Environment
+from mesh.environments import Environment
+from mesh.testing.environments import bare_environment
 from mesh.users import commands
 from mesh.users.errors import PasswordRefusedError
 from mesh.users.passwords import generate_password, read_password
@@ -69,22 +70,7 @@ def desk(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ClientName="client",
         ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     )["UserPoolClient"]["ClientId"]
-    environment = Environment(
-        environment="dev",
-        region="us-east-1",
-        account="000000000000",
-        api_url="",
-        user_pool_id=pool,
-        client_id=client,
-        issuer="",
-        event_bus="",
-        archive="",
-        images_bucket="",
-        tables={},
-        functions={},
-        database=DatabaseAccess(host="", port=1, name="", auth="password", sslmode="disable", administrator=""),
-        endpoint_url=emulator.url,
-    )
+    environment = bare_environment("dev", user_pool_id=pool, client_id=client, endpoint_url=emulator.url)
     monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
     return Desk(environment, tmp_path)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities import parameters
 
 from chassis import aws
 from localmesh.emulator import Emulator
@@ -40,13 +41,15 @@ class Deployment:
         return {name.upper(): str(value) for name, value in self.settings.items()}
 
     def put_secret(self, name: str, value: str) -> None:
-        """Make or change a secret of the service."""
+        """Make or change a secret of the service; it is read again at once, not after some minutes."""
         path = f"{self.settings['parameter_prefix']}/{name}"
         _ssm().put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
+        _read_again()
 
     def delete_secret(self, name: str) -> None:
-        """Forget a secret of the service."""
+        """Forget a secret of the service, and what was read of it."""
         _ssm().delete_parameter(Name=f"{self.settings['parameter_prefix']}/{name}")
+        _read_again()
 
 
 class Deploy(Protocol):
@@ -116,6 +119,10 @@ def aws_variables(emulator: Emulator) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
+
+
+def _read_again() -> None:
+    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
 
 
 @cache

@@ -4,13 +4,13 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities import parameters
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from chassis.config import Settings
 from chassis.errors import ConfigurationError, TransientError
 from chassis.secrets import optional_secret, secret
 from chassis.service import Service
+from localmesh.testing import Deployment
 
 pytestmark = pytest.mark.integration
 
@@ -72,11 +72,12 @@ def test_faults_that_pass_are_told_from_those_that_stay(
         read(service.settings, f"faulty-{type(fault).__name__}")
 
 
-def test_a_value_that_cannot_be_read_again_is_used_on(service: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = f"{service.settings.parameter_prefix}/kept"
-    boto3.client("ssm").put_parameter(Name=path, Value="value", Type="SecureString")
+def test_a_value_that_cannot_be_read_again_is_used_on(
+    service: Imaging, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.put_secret("kept", "value")
     assert secret(service.settings, "kept") == "value"
-    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
+    deployment.put_secret("kept", "changed")
 
     def fail(*_: object) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slowly"}}, "GetParameter")

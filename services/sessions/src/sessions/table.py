@@ -183,16 +183,16 @@ def _epoch(moment: datetime, lifetime_s: int) -> dict[str, str]:
 def _messages(turns: Sequence[dict[str, Any]]) -> list[ChatMessage]:
     """In order, as many of the newest as there is room for; what answers were found in comes where room is left."""
     texts = (_attribute(turn, part) for turn in reversed(turns) for part in ("answer", "question"))
-    room, kept = _ROOM, list[tuple[ChatMessage, ChatMessage]]()
+    room, kept = _ROOM, list[tuple[ChatMessage, ChatMessage, int]]()
     for whole in map(ChatMessage.model_validate_json, texts):
         said = whole.model_copy(update={"search_results": None})
-        room -= _size(said)
+        size = _size(said)
+        room -= size
         if room < 0:
             break
-        kept.append((whole, said))
+        kept.append((whole, said, _size(whole) - size))
     found: list[ChatMessage] = []
-    for whole, said in kept:
-        more = _size(whole) - _size(said)
+    for whole, said, more in kept:
         room -= more
         found.append(whole if room >= 0 else said)
     return found[::-1]

@@ -324,7 +324,8 @@ def back_off(service: Service[Any], record: SQSRecord, error: Exception) -> None
     """
     receives = int(record.attributes.approximate_receive_count)
     wish = error.retry_after_s if isinstance(error, TransientError) else None
-    delay = wish if wish is not None else random.uniform(0.5, 1) * min(3**receives, MAX_BACKOFF_S)  # noqa: S311  # jitter, not a secret
+    jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
+    delay = wish if wish is not None else jitter * min(3**receives, MAX_BACKOFF_S)
     logger.warning(
         "will be tried again",
         exc_info=not isinstance(error, TransientError),

@@ -9,16 +9,17 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from mesh.auditing.errors import TerraformFailedError
 
 _TIMEOUT_S = 280.0
 # Port 9 is nobody's: should a provider believe in these credentials, it still talks to no AWS.
+NO_AWS: Final = "127.0.0.1:9"
 _NOBODY = {
     "AWS_ACCESS_KEY_ID": "nobody",
     "AWS_SECRET_ACCESS_KEY": "nobody",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "AWS_ENDPOINT_URL": f"http://{NO_AWS}",
     "AWS_MAX_ATTEMPTS": "1",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,

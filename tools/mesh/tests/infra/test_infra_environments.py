@@ -1,7 +1,4 @@
-"""An environment from nothing to nothing: real Terraform, its state in a bucket of the AWS emulator.
-
-The environment is a tiny one, of what is built into Terraform, so that no provider has to be fetched.
-"""
+"""An environment from nothing to nothing: real Terraform, its state in a bucket of the AWS emulator."""
 
 from __future__ import annotations
 
@@ -11,168 +8,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 
 from localmesh.emulator import Emulator
 from localmesh.testing import eventually
-from mesh.auditing.errors import TerraformUnusableError
-from mesh.auditing.terraform.finding import find_program
 from mesh.environments import load_outputs
 from mesh.infra import summary
-from mesh.infra.commands import app
+from mesh.testing.projects import ACCOUNT, BUCKET, OUTPUTS, Project
 
 pytestmark = pytest.mark.integration
-
-ACCOUNT = "000000000000"
-BUCKET = f"collections-terraform-state-{ACCOUNT}"
-OUTPUTS: dict[str, Any] = {
-    "region": "us-east-1",
-    "account": ACCOUNT,
-    "api_url": "https://api.example.org",
-    "user_pool_id": "pool",
-    "client_id": "client",
-    "issuer": "https://issuer.example.org",
-    "event_bus": "bus",
-    "archive": "bus",
-    "images_bucket": "images",
-    "packages_bucket": "packages",
-    "tables": {"sessions": "collections-dev-sessions"},
-    "functions": {"shop.gone": {"name": "gone", "log_group": "/aws/lambda/collections-infra-shop-gone"}},
-    "database": {"host": "h", "port": 5432, "name": "c", "auth": "iam", "sslmode": "verify-full", "administrator": "a"},
-}
-MANIFEST = """\
-service: shop
-summary: Sells things.
-functions:
-  relay: {handler: shop.handler.relay, schedule: rate(1 minute)}
-"""
-PLATFORM = Path(__file__).parents[3] / "services/platform.yaml"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _terraform() -> None:
-    try:
-        find_program()
-    except TerraformUnusableError as error:
-        pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Project:
-    """A repository with one environment."""
-
-    root: Path
-    environment: str
-    capfd: pytest.CaptureFixture[str]
-    monkeypatch: pytest.MonkeyPatch
-
-    @property
-    def file(self) -> Path:
-        return self.root / "terraform/environments" / self.environment / "main.tf"
-
-    @property
-    def saved(self) -> Path:
-        return self.root / ".environments" / f"{self.environment}.json"
-
-    def write(self, *things: str, **more_outputs: Any) -> None:
-        """An environment that holds these things and has the outputs that every environment has."""
-        outputs = {"environment": self.environment, **OUTPUTS, **more_outputs}
-        text = ['terraform {\n  backend "s3" {\n    use_path_style = true\n  }\n}\n']
-        text += [f'resource "terraform_data" "{thing}" {{\n  input = "{thing}"\n}}\n' for thing in things]
-        text += [f'output "{name}" {{\n  value = {json.dumps(value)}\n}}\n' for name, value in outputs.items()]
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text("".join(text))
-
-    def run(self, *arguments: str, typed: io.StringIO | str = "", on: str | None = None) -> Ran:
-        """`mesh infra …` on the environment, with what somebody types."""
-        place = [] if arguments[0] == "bootstrap" else ["--env", on or self.environment]
-        self.monkeypatch.setattr(sys, "stdin", io.StringIO(typed) if isinstance(typed, str) else typed)
-        self.capfd.readouterr()
-        code = app([*arguments, *place, "--root", str(self.root)], standalone_mode=False)
-        out, err = self.capfd.readouterr()
-        return Ran(code or 0, out, err)
-
-    def done(self, *arguments: str, typed: str = "") -> str:
-        """The same, and it has worked; what it said."""
-        ran = self.run(*arguments, typed=typed)
-        assert ran.code == 0, ran
-        return ran.out
-
-    def failed(self, *arguments: str, typed: io.StringIO | str = "", code: int = 1) -> str:
-        """The same, and it has failed; its last line, which says why."""
-        ran = self.run(*arguments, typed=typed)
-        assert ran.code == code, ran
-        return ran.err.strip().splitlines()[-1]
-
-    def things(self) -> set[str]:
-        """What exists, as the state in the bucket says."""
-        try:
-            body = boto3.client("s3").get_object(Bucket=BUCKET, Key=f"{self.environment}/terraform.tfstate")["Body"]
-        except boto3.client("s3").exceptions.NoSuchKey:
-            return set()
-        return {resource["name"] for resource in json.loads(body.read())["resources"]}
-
-    def plans(self) -> set[str]:
-        return {path.name for path in self.root.glob("build/terraform/**/*.tfplan")}
-
-
-@pytest.fixture
-def state(aws_environment: None, emulator: Emulator) -> Iterator[str]:
-    """The state bucket of the account, with versions; gone afterwards, whoever emptied it."""
-    s3 = boto3.client("s3")
-    s3.create_bucket(Bucket=BUCKET)
-    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    yield BUCKET
-    bucket = boto3.resource("s3").Bucket(BUCKET)
-    try:
-        bucket.object_versions.delete()
-        bucket.delete()
-    except s3.exceptions.NoSuchBucket:
-        return
-
-
-@pytest.fixture
-def make(
-    tmp_path: Path, aws_environment: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], Project]:
-    """Makes a project with an environment of that name, which holds the thing `one`."""
-
-    def project(environment: str) -> Project:
-        (tmp_path / "services/shop").mkdir(parents=True)
-        (tmp_path / "services/shop/service.yaml").write_text(MANIFEST)
-        (tmp_path / "services/platform.yaml").write_text(PLATFORM.read_text())
-        made = Project(tmp_path, environment, capfd, monkeypatch)
-        made.write("one")
-        return made
-
-    return project
-
-
-@pytest.fixture
-def dev(make: Callable[[str], Project], state: str) -> Project:
-    """An environment like any other, not applied yet."""
-    return make("infra")
-
-
-@pytest.fixture
-def prod(make: Callable[[str], Project], state: str) -> Project:
-    """The one environment whose name must be typed."""
-    return make("prod")
 
 
 def test_from_nothing_to_nothing(dev: Project) -> None:
@@ -448,65 +296,6 @@ def test_the_local_environment_keeps_its_state_beside_the_mesh(
     assert [path.name for path in local.file.parent.iterdir()] == ["main.tf"]
     assert not local.saved.exists()
     assert "local: 1 destroy, done" in local.done("destroy", "--confirm", "local")
-
-
-BOOTSTRAP = """\
-variable "account" {
-  type = string
-}
-resource "terraform_data" "bucket" {
-  input = "collections-terraform-state-${var.account}"
-  provisioner "local-exec" {
-    command = "%s -c \\"import boto3; boto3.client('s3').create_bucket(Bucket='${self.input}')\\""
-  }
-}
-"""
-
-
-@pytest.fixture
-def account(make: Callable[[str], Project]) -> Iterator[Project]:
-    """An account without a state bucket."""
-    made = make("infra")
-    (made.root / "terraform/bootstrap").mkdir()
-    (made.root / "terraform/bootstrap/main.tf").write_text(BOOTSTRAP % sys.executable)
-    yield made
-    iam = boto3.client("iam")
-    for role in iam.list_roles(PathPrefix="/aws-service-role/rds.amazonaws.com/")["Roles"]:
-        iam.delete_service_linked_role(RoleName=role["RoleName"])
-    bucket = boto3.resource("s3").Bucket(BUCKET)
-    if bucket.creation_date:
-        bucket.object_versions.delete()
-        bucket.delete()
-
-
-def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> None:
-    assert "not confirmed" in account.failed("bootstrap", typed="n\n")
-    made = account.done("bootstrap", "--yes")
-    assert "is ready" in made
-    assert "role for RDS is made" in made
-    (account.root / "terraform/bootstrap/terraform.tfstate").unlink()  # another checkout
-    again = account.done("bootstrap")
-    assert "no differences" in again
-    assert "is ready" in again
-    assert "RDS" not in again
-
-    account.done("apply", "--yes")
-    said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
-    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
-    account.done("destroy", "--confirm", "infra")
-    boto3.client("s3").put_object(Bucket=BUCKET, Key="notes.txt", Body=b"keep me")
-    assert "notes.txt is no state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
-    boto3.client("s3").delete_object(Bucket=BUCKET, Key="notes.txt")
-    assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
-    assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
-    assert "nothing to destroy" in account.done("bootstrap", "--destroy")
-    assert "is ready" in account.done("bootstrap", "--yes"), "and it can be made again"
-
-
-def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, state: str) -> None:
-    assert "it is used as it is" in account.done("bootstrap")
-    account.done("apply", "--yes")
-    assert account.things() == {"one"}
 
 
 def test_terraform_is_held_to_the_account_that_was_told(dev: Project) -> None:

@@ -1,0 +1,60 @@
+"""Projects whose Terraform is real, with their state in a bucket of the AWS emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from localmesh.emulator import Emulator
+from mesh.auditing.terraform.finding import find_program
+from mesh.testing.projects import BUCKET, Project, make_project
+from mesh.testing.terraform import terraform_or_skip
+
+
+@pytest.fixture(scope="session")
+def terraform_program() -> Path:
+    """Terraform itself; these projects need no provider."""
+    return terraform_or_skip(find_program)
+
+
+@pytest.fixture
+def state(aws_environment: None, emulator: Emulator) -> Iterator[str]:
+    """The state bucket of the account, with versions; gone afterwards, whoever emptied it."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    yield BUCKET
+    bucket = boto3.resource("s3").Bucket(BUCKET)
+    try:
+        bucket.object_versions.delete()
+        bucket.delete()
+    except s3.exceptions.NoSuchBucket:
+        return
+
+
+@pytest.fixture
+def make(
+    terraform_program: Path,
+    tmp_path: Path,
+    aws_environment: None,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], Project]:
+    """Makes a project with an environment of that name, which holds the thing `one`."""
+
+    return lambda environment: make_project(tmp_path, environment, capfd, monkeypatch)
+
+
+@pytest.fixture
+def dev(make: Callable[[str], Project], state: str) -> Project:
+    """An environment like any other, not applied yet."""
+    return make("infra")
+
+
+@pytest.fixture
+def prod(make: Callable[[str], Project], state: str) -> Project:
+    """The one environment whose name must be typed."""
+    return make("prod")

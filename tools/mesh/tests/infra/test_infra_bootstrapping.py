@@ -1,0 +1,71 @@
+"""What an account needs once: the bucket of states, and the role that RDS acts with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import boto3
+import pytest
+
+from mesh.testing.projects import ACCOUNT, BUCKET, Project
+
+pytestmark = pytest.mark.integration
+
+BOOTSTRAP = """\
+variable "account" {
+  type = string
+}
+resource "terraform_data" "bucket" {
+  input = "collections-terraform-state-${var.account}"
+  provisioner "local-exec" {
+    command = "%s -c \\"import boto3; boto3.client('s3').create_bucket(Bucket='${self.input}')\\""
+  }
+}
+"""
+
+
+@pytest.fixture
+def account(make: Callable[[str], Project]) -> Iterator[Project]:
+    """An account without a state bucket."""
+    made = make("infra")
+    (made.root / "terraform/bootstrap").mkdir()
+    (made.root / "terraform/bootstrap/main.tf").write_text(BOOTSTRAP % sys.executable)
+    yield made
+    iam = boto3.client("iam")
+    for role in iam.list_roles(PathPrefix="/aws-service-role/rds.amazonaws.com/")["Roles"]:
+        iam.delete_service_linked_role(RoleName=role["RoleName"])
+    bucket = boto3.resource("s3").Bucket(BUCKET)
+    if bucket.creation_date:
+        bucket.object_versions.delete()
+        bucket.delete()
+
+
+def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> None:
+    assert "not confirmed" in account.failed("bootstrap", typed="n\n")
+    made = account.done("bootstrap", "--yes")
+    assert "is ready" in made
+    assert "role for RDS is made" in made
+    (account.root / "terraform/bootstrap/terraform.tfstate").unlink()  # another checkout
+    again = account.done("bootstrap")
+    assert "no differences" in again
+    assert "is ready" in again
+    assert "RDS" not in again
+
+    account.done("apply", "--yes")
+    said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
+    account.done("destroy", "--confirm", "infra")
+    boto3.client("s3").put_object(Bucket=BUCKET, Key="notes.txt", Body=b"keep me")
+    assert "notes.txt is no state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    boto3.client("s3").delete_object(Bucket=BUCKET, Key="notes.txt")
+    assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
+    assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
+    assert "nothing to destroy" in account.done("bootstrap", "--destroy")
+    assert "is ready" in account.done("bootstrap", "--yes"), "and it can be made again"
+
+
+def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, state: str) -> None:
+    assert "it is used as it is" in account.done("bootstrap")
+    account.done("apply", "--yes")
+    assert account.things() == {"one"}
