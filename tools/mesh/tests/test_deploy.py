@@ -256,6 +256,29 @@ def test_variables_that_changed_meanwhile_stay(
     assert found == {"KEPT": "changed", "NEW": "new", **TOLD}
 
 
+def test_variables_that_cannot_be_read_are_not_overwritten(
+    environment: Environment,
+    manifests: Manifests,
+    built: tuple[BuiltPackage, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when their key was taken away after the question: all that is not told anew would be lost."""
+    planned = plan(environment, manifests, built, "http")
+    client, s3 = environment.client("lambda"), environment.client("s3")
+    faulty = environment.client("lambda")
+
+    def hide(parsed: dict[str, Any], **_: object) -> None:
+        parsed["Environment"] = {"Error": {"ErrorCode": "KMSAccessDeniedException", "Message": "the key is away"}}
+
+    faulty.meta.events.register("after-call.lambda.GetFunctionConfiguration", hide)
+    with monkeypatch.context() as patch:
+        patch.setattr(Environment, "client", lambda self, service, **_: faulty if service == "lambda" else s3)
+        with pytest.raises(DeploymentFailedError, match="its variables cannot be read: the key is away"):
+            deploy(planned, lambda _: None)
+    found = client.get_function_configuration(FunctionName=planned.to_do[0].name)
+    assert found["Environment"]["Variables"] == {"GIT_SHA": "0" * 40, "KEPT": "kept"}
+
+
 def test_an_update_that_failed_before_is_mended_by_the_next(
     environment: Environment,
     manifests: Manifests,

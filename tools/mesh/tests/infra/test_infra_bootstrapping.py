@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 from mesh.testing.projects import ACCOUNT, BUCKET, Project
 
@@ -69,3 +72,21 @@ def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, sta
     assert "it is used as it is" in account.done("bootstrap")
     account.done("apply", "--yes")
     assert account.things() == {"one"}
+
+
+def test_who_may_not_make_the_role_of_rds_gets_the_bucket_all_the_same(
+    account: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = vars(BaseClient)["_make_api_call"]
+
+    def refuse(client: Any, operation: str, parameters: Any) -> Any:
+        if operation == "CreateServiceLinkedRole":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, operation)
+        return call(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    said = account.done("bootstrap", "--yes")
+    assert "make the role that RDS acts with (AccessDenied)" in said
+    assert "is ready" in said
+    keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
+    assert keys == ["bootstrap/terraform.tfstate"], "the state is kept"
