@@ -78,9 +78,15 @@ def test_a_value_that_cannot_be_read_again_is_used_on(
     deployment.put_secret("kept", "value")
     assert secret(service.settings, "kept") == "value"
     deployment.put_secret("kept", "changed")
+    refused: list[object] = []
 
     def fail(*_: object) -> None:
+        refused.append(None)
         raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slowly"}}, "GetParameter")
 
-    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
-    assert secret(service.settings, "kept") == "value"
+    with monkeypatch.context() as patch:
+        patch.setattr("botocore.client.BaseClient._make_api_call", fail)
+        assert secret(service.settings, "kept") == secret(service.settings, "kept") == "value"
+    assert len(refused) == 1, "who is asked too often is not asked at once again"
+    monkeypatch.setattr("chassis.secrets._resting", {})
+    assert secret(service.settings, "kept") == "changed"

@@ -18,8 +18,10 @@ _NOT_FOUND: Final = "ParameterNotFound"
 # Every call is bounded: a function that answers people has 29 s in all.
 _CLIENT: Final = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 _PASSING: Final = {"ThrottlingException", "InternalServerError", "RequestTimeout", "ServiceUnavailable"}
-# Values as they were read last, for when they cannot be read again.
+# Values as they were read last, for when they cannot be read again, and until when nobody asks again then.
 _last: dict[str, str] = {}
+_resting: dict[str, float] = {}
+_REST_S: Final = 30
 # Optional secrets that were not there, and until when that is believed.
 _absent: dict[str, float] = {}
 
@@ -32,6 +34,8 @@ def secret(settings: Settings, name: str) -> str:
         TransientError: Parameter Store does not answer, or was asked too often, and the value was never read before.
     """
     path = _path(settings, name)
+    if _resting.get(path, 0) > time.monotonic():
+        return _last[path]
     try:
         _last[path] = str(_provider().get(path, max_age=MAX_AGE_S, decrypt=True))
     except GetParameterError as error:
@@ -42,6 +46,7 @@ def secret(settings: Settings, name: str) -> str:
         if path not in _last:
             raise TransientError(f"secret {path}: {code}") from error
         logger.warning("a secret could not be read again", extra={"parameter": path, "error": code})
+        _resting[path] = time.monotonic() + _REST_S
     return _last[path]
 
 
