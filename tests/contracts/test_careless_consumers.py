@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chassis.consumer import EventConsumer, on
+from chassis.queue import EventConsumer, on
 from chassis.errors import PermanentError, TransientError
 from chassis.service import Service
 from contracts import Event
@@ -14,7 +14,7 @@ from localmesh.paths import REPOSITORY
 from localmesh.provision.context import Context
 from manifests import FunctionRef
 from mesh.proving.delivery import Outcome, as_news, deliver
-from mesh.proving.entry import EntryPointError, consumer_of, environment_of, service_of
+from mesh.proving.entry import EntryPointError, consumer_of, environment_of
 from mesh.proving.examples import versions_met
 
 Handle = Callable[[Event[ItemAnalyzed]], None]
@@ -26,7 +26,7 @@ def search(place: Context) -> Iterator[Service[Any]]:
     """A service to be careless in."""
     (ref,) = (ref for ref in place.manifests.functions if (ref.service.service, ref.name) == ("search", "events"))
     with consumer_of(ref, environment_of(place, ref)) as entry:
-        yield service_of(entry)
+        yield entry.service
 
 
 def outcome(service: Service[Any], handle: Handle, document: str) -> Outcome:
