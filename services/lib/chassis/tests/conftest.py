@@ -11,7 +11,7 @@ import pytest
 
 from chassis.config import Settings
 from chassis.service import Service
-from localmesh.testing import Deploy, Deployment, FreshDatabase
+from testkit import Deploy, Deployment, FreshDatabase
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 

@@ -14,7 +14,7 @@ from chassis.observability import logger
 from chassis.service import Service
 from contracts import Event, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
-from localmesh.testing import dead_letters, deliver, envelope
+from testkit import dead_letters, deliver, envelope
 
 pytestmark = pytest.mark.integration
 

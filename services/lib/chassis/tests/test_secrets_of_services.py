@@ -10,7 +10,7 @@ from chassis.config import Settings
 from chassis.errors import ConfigurationError, TransientError
 from chassis.secrets import optional_secret, secret
 from chassis.service import Service
-from localmesh.testing import Deployment
+from testkit import Deployment
 
 pytestmark = pytest.mark.integration
 
