@@ -6,10 +6,10 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 MESH := $(BIN)/mesh
 PYTEST := $(BIN)/python -m pytest
+BENCHMARKS := $(BIN)/python -P -m benchmarks
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
-# Anything with tests of its own: test-imaging, test-chassis, test-contracts, test-localstack, test-mesh, …
-member = $(firstword $(wildcard services/$*/tests services/lib/$*/tests tools/$*/tests $*/tests tests/$*))
-bench = $(firstword $(wildcard services/*/bench/$*.py services/lib/*/bench/$*.py */bench/$*.py))
+# Anything with tests of its own: test-imaging, test-chassis, test-contracts, test-localmesh, test-mesh, test-e2e, …
+member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib libraries localstack tools tests .) tests/$*))
 
 # The first line of what acts on one environment: without ENV it says how to name one.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
@@ -57,7 +57,7 @@ test-%: setup ## The tests of one service or library, e.g. make test-imaging
 check: setup ## Lint, types, the arrows between packages, and what the contracts promise
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy contracts services localstack tools tests
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(MAKE) contracts-check
 
@@ -75,10 +75,10 @@ contracts-docs: setup ## The catalogue of contracts as a web site in build/contr
 	@$(MESH) contracts docs build/contracts
 
 bench: setup ## All measurements of the mesh, as tables, each figure beside its reference
-	@$(MESH) bench all
+	@$(BENCHMARKS) all
 
-bench-%: setup ## One measurement: imports, packages, pipeline, or a library's own
-	@$(if $(bench),$(BIN)/python -P $(bench),$(MESH) bench $*) $(ARGS)
+bench-%: setup ## One measurement: imports, packages, pipeline, contracts, search; ARGS=--help shows its options
+	@$(BENCHMARKS) $* $(ARGS)
 
 infra-bootstrap: setup ## Make the bucket for Terraform's state, once for each AWS account (asks first; YES=1 does not)
 	@$(MESH) infra bootstrap $(if $(YES),--yes)
@@ -139,7 +139,7 @@ cost: setup ## What an environment costs a month; ENV=dev: from its plan; ARGS=-
 	@$(MESH) cost $(if $(ENV),--env "$(ENV)") $(ARGS)
 
 openapi: setup ## Write the one OpenAPI document from all services
-	@$(BIN)/python -m mesh.openapi
+	@$(BIN)/python -m registry.openapi
 
 ci: ## What continuous integration runs
 	@bash .ci/run

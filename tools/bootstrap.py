@@ -69,12 +69,10 @@ def hand_over_to_newer_python() -> None:
 def fingerprint() -> str:
     """What an installation depends on: the lock file, every member's project file, and the Python."""
     digest = hashlib.sha256(sys.version.encode())
-    members = ["", "contracts", "localstack"]
-    folders = [ROOT / name for name in members]
-    for parent in ("services", "services/lib", "tools"):
-        folders += sorted(path for path in (ROOT / parent).iterdir() if path.is_dir())
-    for path in [ROOT / "uv.lock", *[folder / "pyproject.toml" for folder in folders]]:
-        if path.exists():
+    members = ("", "contracts/", "benchmarks/")
+    parents = ("services/*/", "services/lib/*/", "libraries/*/", "localstack/*/", "tools/*/", "tests/*/")
+    for place in ("uv.lock", *[folder + "pyproject.toml" for folder in members + parents]):
+        for path in sorted(ROOT.glob(place)):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -7,14 +7,14 @@ from PIL import Image
 
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
-from localmesh.paths import REPOSITORY
 from localmesh.postgres import Postgres
 from localmesh.provision import bus, database, parameters, queues, storage, tables
 from localmesh.provision.clients import make_clients
 from localmesh.provision.context import Context
 from localmesh.provision.place import deployment_of
-from localmesh.testing import Providers
 from manifests import Manifests, load_manifests
+from testkit import Providers
+from workspace import REPOSITORY
 
 ENVIRONMENT = "contracts"
 

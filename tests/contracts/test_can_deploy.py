@@ -11,10 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from mesh.cli import app
-from mesh.deployments import record
-from mesh.deployments.deciding import Answer, decide
-from mesh.deployments.errors import RecordUnusableError, UnknownEnvironmentError
-from mesh.deployments.record import ContractVersion, Deployed, Environment, Release
+from registry.deployment_records import record
+from registry.deployment_records.deciding import Answer, decide
+from registry.deployment_records.errors import RecordUnusableError, UnknownEnvironmentError
+from registry.deployment_records.record import ContractVersion, Deployed, Environment, Release
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 SAID = "collections.alpha.thing-said"

@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from chassis.queue import EventConsumer, on
 from chassis.errors import PermanentError, TransientError
+from chassis.queue import EventConsumer, on
 from chassis.service import Service
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
-from localmesh.paths import REPOSITORY
 from localmesh.provision.context import Context
 from manifests import FunctionRef
-from mesh.proving.delivery import Outcome, as_news, deliver
-from mesh.proving.entry import EntryPointError, consumer_of, environment_of
-from mesh.proving.examples import versions_met
+from testkit.contract_tests.delivery import Outcome, as_news, deliver
+from testkit.contract_tests.entry import EntryPointError, consumer_of, environment_of
+from testkit.contract_tests.examples import versions_met
+from workspace import REPOSITORY
 
 Handle = Callable[[Event[ItemAnalyzed]], None]
 (MET,) = versions_met(REPOSITORY / "contracts", ItemAnalyzed.event_type)

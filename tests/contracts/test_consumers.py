@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import pytest
 
 from chassis.queue import EventConsumer
-from localmesh.paths import REPOSITORY
 from localmesh.provision.context import Context
 from manifests import FunctionRef, load_manifests
-from mesh.proving.delivery import as_news, deliver, object_keys
-from mesh.proving.entry import consumer_of, environment_of
-from mesh.proving.examples import Met, versions_met
+from testkit.contract_tests.delivery import as_news, deliver, object_keys
+from testkit.contract_tests.entry import consumer_of, environment_of
+from testkit.contract_tests.examples import Met, versions_met
+from workspace import REPOSITORY
 
 REGISTRY = REPOSITORY / "contracts"
 CONSUMERS = [ref for ref in load_manifests(REPOSITORY).functions if ref.service.consumed_by(ref.name)]

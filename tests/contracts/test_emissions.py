@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chassis import store
-from localmesh.paths import REPOSITORY
+from workspace import REPOSITORY
 
 pytest_plugins = ["pytester"]
 
@@ -77,7 +77,7 @@ def write(repository: pytest.Pytester, place: str, *statements: str) -> None:
 
 
 def run(repository: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return repository.runpytest_inprocess("-p", "mesh.proving.emissions", *arguments)
+    return repository.runpytest_inprocess("-p", "testkit.contract_tests.emissions", *arguments)
 
 
 SAY_BOTH = (f"say({SAID!r})", f"say({DONE!r})")

@@ -8,13 +8,13 @@ import pytest
 from contracts import REGISTRY, Contract
 from contracts.ingest import ItemDeleted, ItemUploaded
 from localmesh.config import MeshSettings
-from localmesh.paths import REPOSITORY
 from localmesh.provision.clients import make_clients
 from localmesh.provision.context import Context
 from localmesh.provision.place import deployment_of
 from manifests import FunctionRef, Manifests, Service, load_manifests
-from mesh.proving.entry import consumer_of, environment_of
-from mesh.proving.topology import contracts_made, publication_problems, subscription_problems
+from testkit.contract_tests.entry import consumer_of, environment_of
+from testkit.contract_tests.topology import contracts_made, publication_problems, subscription_problems
+from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
 CONSUMERS = [ref for ref in MANIFESTS.functions if ref.service.consumed_by(ref.name)]

@@ -6,9 +6,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from contracts.schemas import published_versions
-from localmesh.paths import REPOSITORY
-from mesh.proving.examples import Met, versions_met
-from mesh.proving.variants import VariantError, maximal, minimal
+from testkit.contract_tests.examples import Met, versions_met
+from testkit.contract_tests.variants import VariantError, maximal, minimal
+from workspace import REPOSITORY
 
 TYPES = sorted({version.event_type for version in published_versions(REPOSITORY / "contracts" / "schemas")})
 MET = [met for event_type in TYPES for met in versions_met(REPOSITORY / "contracts", event_type)]

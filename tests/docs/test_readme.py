@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from manifests.picture import in_document
 from mesh.cli import app
+from workspace import REPOSITORY
 
 README = REPOSITORY / "README.md"
 _FOLDERS = ("contracts", "docs", "localstack", "services", "terraform", "tools")

@@ -11,9 +11,9 @@ import pytest
 from localmesh.config import MeshSettings
 from localmesh.lifecycle import down, up
 from localmesh.processes import free_port
-from localmesh.testing import control
 from mesh.client import Api
-from mesh.testing import RunningMesh
+from testkit import control
+from testkit.operator import RunningMesh
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from localmesh.pictures import make_pictures
-from localmesh.testing import eventually
 from mesh.client import Api
-from mesh.testing import RunningMesh
+from testkit import eventually
+from testkit.operator import RunningMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 

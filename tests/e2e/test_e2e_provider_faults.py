@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.testing import eventually
 from mesh.client import Api
-from mesh.testing import RunningMesh
+from testkit import eventually
+from testkit.operator import RunningMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
 

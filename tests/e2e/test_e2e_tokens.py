@@ -5,17 +5,17 @@ import json
 
 import pytest
 
-from localmesh.testing import eventually
 from manifests import load_manifests
 from manifests.model import RouteAuth
 from mesh.client import Api, Identity
-from mesh.testing import PASSWORD, RunningMesh
+from testkit import eventually
+from testkit.operator import PASSWORD, RunningMesh
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 
 def protected_routes() -> list[tuple[str, str]]:
-    from localmesh.paths import REPOSITORY
+    from workspace import REPOSITORY
 
     manifests = load_manifests(REPOSITORY)
     routes = [

@@ -11,14 +11,14 @@ import pytest
 import typer
 
 from manifests import load_manifests
-from mesh.databases.access import PasswordAccess
+from mesh.db.access import PasswordAccess
 from mesh.environments import Environment
 from mesh.environments.opening import local_environment
-from mesh.testing import RunningMesh
 from mesh.verify.checks import CHECKS
 from mesh.verify.commands import run
 from mesh.verify.model import Outcome, Verdict, Verification
 from mesh.verify.running import verify as verify_with
+from testkit.operator import RunningMesh
 
 Verify = Callable[..., Verification]
 

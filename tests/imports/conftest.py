@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from localmesh.paths import REPOSITORY
 from manifests import FunctionRef, Manifests, load_manifests
 from mesh.packaging.planning import plan_packages
+from workspace import REPOSITORY
 
 _MANIFESTS = load_manifests(REPOSITORY)
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from benchmarks.fresh import environment_of, import_handler
 from manifests import FunctionRef, Manifests
-from mesh.bench.fresh import environment_of, import_handler
 
 
 def test_a_function_loads_what_the_table_says(

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.fresh import environment_of, run_statements
 from manifests import FunctionRef, Manifests
-from mesh.bench.fresh import environment_of, run_statements
 from mesh.packaging.contents import AWS_SERVICES, add_own_code, trim
 from mesh.packaging.dependencies import dependencies_of, install
 from mesh.packaging.errors import RegistryError

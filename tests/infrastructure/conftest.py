@@ -9,19 +9,19 @@ from typing import Any, Final
 
 import pytest
 
-from localmesh.paths import REPOSITORY
 from manifests import Manifests, load_manifests
-from mesh.auditing.access import Authorities, read_authorities
-from mesh.auditing.estate import Estate
-from mesh.auditing.terraform import (
+from policy_checks.access import Authorities, read_authorities
+from policy_checks.planned_environment import Estate
+from policy_checks.terraform import (
     Terraform,
     Works,
     copy_configuration,
     find_terraform,
     write_packages,
 )
-from mesh.contracts.export import export
-from mesh.testing.terraform import terraform_or_skip
+from policy_checks.terraform.skipping import terraform_or_skip
+from registry.export import export
+from workspace import REPOSITORY
 
 # What a test waits for may have to wait for its turn, and providers may have to be fetched.
 _PATIENCE_S: Final = 900

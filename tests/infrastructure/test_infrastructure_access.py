@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.paths import REPOSITORY
 from manifests import Trigger, load_manifests
-from mesh.auditing.access import Authorities, capabilities_of, judge, read_reasons, wildcards_of
-from mesh.auditing.access.capabilities import key_of
-from mesh.auditing.estate import Estate
-from mesh.auditing.rules.roles import LAMBDA, trusted
+from policy_checks.access import Authorities, capabilities_of, judge, read_reasons, wildcards_of
+from policy_checks.access.capabilities import key_of
+from policy_checks.planned_environment import Estate
+from policy_checks.rules.roles import LAMBDA, trusted
+from workspace import REPOSITORY
 
 # One that people try things in, and the one that must not fail; the third differs from them in numbers alone.
 ENVIRONMENTS = ("dev", "prod")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.paths import REPOSITORY
-from mesh.auditing.terraform import Terraform, Works, environments_of
+from policy_checks.terraform import Terraform, Works, environments_of
+from workspace import REPOSITORY
 
 CONFIGURATIONS = sorted(
     {

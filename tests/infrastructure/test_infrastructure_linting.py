@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.paths import REPOSITORY
-from mesh.auditing.errors import LinterUnusableError
-from mesh.auditing.linting import Linted, Remark, install_checkov, lint
-from mesh.auditing.terraform import copy_configuration
+from policy_checks.errors import LinterUnusableError
+from policy_checks.linting import Linted, Remark, install_checkov, lint
+from policy_checks.terraform import copy_configuration
+from workspace import REPOSITORY
 
 REQUIREMENTS = Path(__file__).parent / "checkov" / "requirements.txt"
 # Words that are fewer say that somebody wanted to be rid of a finding.

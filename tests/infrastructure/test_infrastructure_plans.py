@@ -1,7 +1,7 @@
 """What `terraform plan` itself says of each environment, an emulator telling the provider who and where it is.
 
-Everything else here is judged from plans with a mocked provider (`mesh.auditing.terraform.rehearsing`); this holds the
-two together.
+Everything else here is judged from plans with a mocked provider (`policy_checks.terraform.mocked_apply`); this holds
+the two together.
 """
 
 import json
@@ -15,9 +15,9 @@ import pytest
 
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
-from localmesh.paths import REPOSITORY
-from mesh.auditing.rules.secrecy import secret_values
-from mesh.auditing.terraform import Works, environments_of, fits, resources_of_plan
+from policy_checks.rules.secrecy import secret_values
+from policy_checks.terraform import Works, environments_of, fits, resources_of_plan
+from workspace import REPOSITORY
 
 pytestmark = pytest.mark.integration
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from localmesh.paths import REPOSITORY
-from mesh.auditing.estate import Estate
-from mesh.auditing.rules import RULES, Rule
-from mesh.auditing.rules.secrecy import secret_values
-from mesh.auditing.terraform import Resource, Works, environments_of, resources_of_plan
+from policy_checks.planned_environment import Estate
+from policy_checks.rules import RULES, Rule
+from policy_checks.rules.secrecy import secret_values
+from policy_checks.terraform import Resource, Works, environments_of, resources_of_plan
+from workspace import REPOSITORY
 
 ENVIRONMENTS = ("dev", "local", "prod")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from localmesh.paths import REPOSITORY
-from mesh.auditing.terraform import environments_of, resources_of_plan, summarise
+from policy_checks.terraform import environments_of, resources_of_plan, summarise
+from workspace import REPOSITORY
 
 ENVIRONMENTS = environments_of(REPOSITORY)
 SNAPSHOTS = Path(__file__).parent / "snapshots"

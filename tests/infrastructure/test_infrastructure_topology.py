@@ -8,15 +8,15 @@ import pytest
 
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
-from localmesh.paths import REPOSITORY
 from localmesh.postgres import Postgres
 from localmesh.provision import Provisioned, provision
 from localmesh.provision.clients import Clients, make_clients
 from localmesh.provision.place import deployment_of
 from manifests import Deployment, Manifests
-from mesh.auditing.estate import Estate
-from mesh.auditing.topology import Topology, declared_topology, differences, found_topology, planted_topology
-from mesh.auditing.topology.forms import Key
+from policy_checks.planned_environment import Estate
+from policy_checks.topology import Topology, declared_topology, differences, found_topology, planted_topology
+from policy_checks.topology.forms import Key
+from workspace import REPOSITORY
 
 # More of everything than would be left if a reader overlooked a kind.
 _AT_LEAST = {

@@ -16,7 +16,7 @@ from chassis.service import Service
 from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, Rendition, RenditionKind
 from contracts.ingest import ItemDeleted
-from localmesh.testing import Deploy, Providers, RunningService
+from testkit import Deploy, Providers, RunningService
 
 QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "analysis_budget_s": 12, "picture_wait_s": 1}
 

@@ -10,7 +10,7 @@ from analysis import repository
 from contracts import Contract, Event, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
 from contracts.ingest import ItemDeleted
-from localmesh.testing import eventually
+from testkit import eventually
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,7 @@ import pytest
 
 from analysis import repository
 from contracts.analysis import AnalysisRequested, ItemAnalyzed
-from localmesh.testing import eventually
+from testkit import eventually
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from chassis import store
 from contracts import Contract, Event, new_event
 from contracts.analysis import Description, ImageDetails, ItemAnalyzed, MediaMetadata
 from contracts.embedding import ItemEmbedded, encode_vector
-from localmesh.testing import Answer, Deploy, Deployment, Providers, call, deliver, import_afresh, make_table
+from testkit import Answer, Deploy, Deployment, Providers, call, deliver, import_afresh, make_table
 
 
 @dataclass(frozen=True)

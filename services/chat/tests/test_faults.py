@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localmesh.testing import eventually, make_table_again
+from testkit import eventually, make_table_again
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ import pytest
 
 from contracts import new_event
 from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
-from localmesh.testing import eventually
+from testkit import eventually
 
 AddItem = Callable[..., str]
 QUESTION = "Which pictures of ramen do I have?"

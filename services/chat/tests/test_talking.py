@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from localmesh.testing import Providers
+from testkit import Providers
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localmesh.testing import eventually
+from testkit import eventually
 
 pytestmark = pytest.mark.integration
 

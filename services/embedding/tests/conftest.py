@@ -15,7 +15,7 @@ from contracts.analysis import Description, ItemAnalyzed
 from contracts.ingest import ItemDeleted
 from embedding import entries
 from embedding.bootstrap import EmbeddingSettings
-from localmesh.testing import Deploy, Providers, RunningService, deliver
+from testkit import Deploy, Providers, RunningService, deliver
 
 QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "provider_attempts": 1}
 

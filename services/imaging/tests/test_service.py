@@ -16,7 +16,7 @@ from contracts import Contract, Event, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
 from imaging import isolation
 from imaging.errors import DecoderLostError
-from localmesh.testing import Answer, Deploy, Deployment, call, dead_letters, deliver, envelope, import_afresh
+from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, envelope, import_afresh
 
 pytestmark = pytest.mark.integration
 

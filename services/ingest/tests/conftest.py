@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from chassis import aws
 from contracts import Contract, Event
-from localmesh.testing import Answer, Deploy, Deployment, call, dead_letters, deliver, eventually, import_afresh
+from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, eventually, import_afresh
 
 MAX_UPLOAD_BYTES = 200_000
 MAX_DIRECT_BYTES = 400_000

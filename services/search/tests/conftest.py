@@ -13,11 +13,11 @@ from contracts import Contract, Event, new_event
 from contracts.analysis import Description, ImageDetails, ItemAnalyzed, MediaMetadata
 from contracts.embedding import ItemEmbedded, encode_vector
 from contracts.ingest import ItemDeleted
-from localmesh.testing import Deploy, Deployment, Providers, call
 from search.api import routes
 from search.bootstrap import Bootstrap
 from search.projection import Projection
 from search.settings import SearchSettings
+from testkit import Deploy, Deployment, Providers, call
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from chassis.errors import PermanentError
 from contracts import new_event
 from contracts.embedding import ItemEmbedded, encode_vector
-from localmesh.testing import Deployment
+from testkit import Deployment
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ import pytest
 from chassis.config import Settings
 from contracts import Contract, Event, new_event
 from contracts.chat import ChatMessage, TurnCompleted
-from localmesh.testing import Deploy, RunningService, import_afresh, make_table
+from testkit import Deploy, RunningService, import_afresh, make_table
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pytest
 from contracts import Contract, Event, replayed
 from contracts.chat import ChatMessage
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
-from localmesh.testing import make_table_again
+from testkit import make_table_again
 
 Turn = Callable[..., Event[Contract]]
 MINUTE = timedelta(minutes=1)

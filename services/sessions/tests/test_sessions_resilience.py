@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from localmesh.testing import FreshDatabase
+from testkit import FreshDatabase
 
 pytestmark = pytest.mark.integration
 

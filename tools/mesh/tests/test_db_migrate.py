@@ -18,16 +18,16 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from localmesh.emulator import Emulator
-from localmesh.paths import REPOSITORY
 from localmesh.postgres import Postgres
-from localmesh.testing.rds import ADMINISTRATOR, FIRST_PASSWORD, Rds, rds
 from manifests import load_manifests
-from mesh.databases import access, commands
-from mesh.databases.access import open_access
-from mesh.databases.errors import SignInError
-from mesh.databases.migrating import migrate_services, prepare
+from mesh.db import access, commands
+from mesh.db.access import open_access
+from mesh.db.errors import SignInError
+from mesh.db.migrating import migrate_services, prepare
 from mesh.environments import DatabaseAccess, Environment
-from mesh.testing.environments import bare_environment
+from testkit.operator.environments import bare_environment
+from testkit.rds import ADMINISTRATOR, FIRST_PASSWORD, Rds, rds
+from workspace import REPOSITORY
 
 pytestmark = pytest.mark.integration
 
@@ -91,7 +91,7 @@ def make_place(root: Path, environment: Environment, server: Postgres, monkeypat
     shutil.copy(REPOSITORY / "services/platform.yaml", root / "services")
     (root / "services/lib/chassis/migrations").mkdir(parents=True)
     (root / "services/lib/chassis/migrations/0001_base.sql").write_text("CREATE TABLE base (e halfvec(3))")
-    monkeypatch.setattr("localmesh.paths.REPOSITORY", root)
+    monkeypatch.setattr("workspace.REPOSITORY", root)
     monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
     return place
 
@@ -334,7 +334,7 @@ def test_secrets_are_in_no_output(aws: Place, rds_server: Rds) -> None:
 
 
 def test_the_services_of_this_repository(aws: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("localmesh.paths.REPOSITORY", REPOSITORY)
+    monkeypatch.setattr("workspace.REPOSITORY", REPOSITORY)
     having = [name for name, service in load_manifests(REPOSITORY).services.items() if service.database]
     assert [each["service"] for each in aws.json("migrate")["services"]] == having
     status = aws.json("status")

@@ -15,17 +15,17 @@ from botocore import xform_name
 from typer.testing import CliRunner
 
 from localmesh.emulator import Emulator
-from localmesh.paths import REPOSITORY
 from manifests import Build, Manifests, load_manifests
-from mesh.deploying import commands
-from mesh.deploying.errors import DeploymentFailedError, FunctionsMissingError, FunctionUnlikeError
-from mesh.deploying.planning import Deployment, plan_deployment
-from mesh.deploying.running import deploy
+from mesh.deploy import commands
+from mesh.deploy.errors import DeploymentFailedError, FunctionsMissingError, FunctionUnlikeError
+from mesh.deploy.planning import Deployment, plan_deployment
+from mesh.deploy.running import deploy
 from mesh.environments import DeployedFunction, Environment
 from mesh.packaging.building import BuiltPackage
 from mesh.packaging.code_only import build_code_only
 from mesh.packaging.planning import plan_code_only
-from mesh.testing.environments import bare_environment
+from testkit.operator.environments import bare_environment
+from workspace import REPOSITORY
 
 BUILD = Build("1" * 40, "v1", "main", "2026-01-01T00:00:00+00:00")
 TOLD = {"GIT_SHA": "1" * 40, "GIT_TAG": "v1", "GIT_BRANCH": "main", "BUILD_TIMESTAMP": "2026-01-01T00:00:00+00:00"}

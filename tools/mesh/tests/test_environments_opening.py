@@ -16,7 +16,7 @@ from mesh.environments import (
     open_environment,
     save_outputs,
 )
-from mesh.testing.environments import bare_environment
+from testkit.operator.environments import bare_environment
 
 pytestmark = pytest.mark.integration
 

@@ -16,7 +16,7 @@ from localmesh.emulator import Emulator
 from localmesh.logs import EMULATOR, function_lines
 from mesh.cli import app
 from mesh.environments import Environment
-from mesh.testing.environments import bare_environment
+from testkit.operator.environments import bare_environment
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 import typer
 
-from localmesh.paths import REPOSITORY
 from mesh.cli import app
+from workspace import REPOSITORY
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
 TARGETS = re.findall(r"^([a-z][a-z-]*):.*## ", MAKEFILE, re.MULTILINE)

@@ -14,7 +14,6 @@ from botocore.exceptions import BotoCoreError, EndpointConnectionError, ParamVal
 from typer.testing import CliRunner
 
 from localmesh.config import MeshSettings
-from localmesh.errors import LocalMeshError
 from localmesh.inventory import function_error, process_errors
 from localmesh.logs import LogLine, process_lines
 from mesh.cli import app
@@ -22,6 +21,7 @@ from mesh.environments import OutputsMalformedError, load_outputs
 from mesh.logs import parse_duration, render
 from mesh.run import guarded
 from mesh.status import duration
+from workspace import OperatorError
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 m"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(LocalMeshError, match="is no duration"):
+    with pytest.raises(OperatorError, match="is no duration"):
         parse_duration(text)
 
 

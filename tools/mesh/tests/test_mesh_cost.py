@@ -10,7 +10,6 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from mesh.cost.commands import cost
 from mesh.cost.data import load_prices, load_usage
@@ -20,6 +19,7 @@ from mesh.cost.inventory import DETAILED, Inventory, inventory_of_plan, load_inv
 from mesh.cost.inventory import load_inventories as load_from
 from mesh.cost.metering import meter
 from mesh.cost.report import document, markdown
+from workspace import REPOSITORY
 
 Json = dict[str, Any]
 ENVIRONMENTS = sorted(load_inventories())

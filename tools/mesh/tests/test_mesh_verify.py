@@ -15,11 +15,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from localmesh.paths import REPOSITORY
 from manifests import load_manifests
-from mesh.databases.access import IamAccess
+from mesh.db.access import IamAccess
 from mesh.environments import load_outputs, save_outputs
-from mesh.testing.environments import bare_environment
 from mesh.verify import commands as verify_commands
 from mesh.verify.checks import CHECKS
 from mesh.verify.cleaning import Cleanup
@@ -31,6 +29,8 @@ from mesh.verify.probe import Probe
 from mesh.verify.report import document, line, markdown, verdict
 from mesh.verify.running import choose, verify
 from mesh.verify.stores import MEANINGS
+from testkit.operator.environments import bare_environment
+from workspace import REPOSITORY
 
 ENVIRONMENT = bare_environment("dev", account="123456789012", api_url="https://api.example")
 

@@ -10,7 +10,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from localmesh.paths import REPOSITORY
 from manifests import Manifests, load_manifests
 from mesh.packaging import commands
 from mesh.packaging.building import BuiltPackage, Workshop, build_packages
@@ -20,6 +19,7 @@ from mesh.packaging.errors import CompilationError, ServiceUnknownError
 from mesh.packaging.index import index_packages
 from mesh.packaging.planning import PlannedPackage, plan_packages
 from mesh.packaging.target import LIMIT_BYTES, Target
+from workspace import REPOSITORY
 
 Make = Callable[..., Workshop]
 

@@ -17,12 +17,12 @@ from typer.testing import CliRunner, Result
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
 from mesh.environments import Environment
-from mesh.parameters import commands
-from mesh.parameters.dotenv import read_dotenv, update_dotenv
-from mesh.parameters.errors import DotenvError, ParameterRefusedError
-from mesh.parameters.store import ParameterStore
-from mesh.private import PrivateFileError
-from mesh.testing.environments import bare_environment
+from mesh.secrets import commands
+from mesh.secrets.dotenv import read_dotenv, update_dotenv
+from mesh.secrets.errors import DotenvError, ParameterRefusedError
+from mesh.secrets.store import ParameterStore
+from mesh.secure_files import PrivateFileError
+from testkit.operator.environments import bare_environment
 
 OLD, NEW, OTHER = (f"sk-{word}-{secrets.token_hex(8)}" for word in ("old", "new", "other"))
 

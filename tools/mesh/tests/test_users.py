@@ -14,14 +14,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from localmesh.emulator import Emulator
-from localmesh.paths import REPOSITORY
 from manifests import load_manifests
 from mesh.environments import Environment
-from mesh.testing.environments import bare_environment
 from mesh.users import commands
 from mesh.users.errors import PasswordRefusedError
 from mesh.users.passwords import generate_password, read_password
 from mesh.users.pool import UserPool
+from testkit.operator.environments import bare_environment
+from workspace import REPOSITORY
 
 ADA = "ada@example.com"
 PASSWORD = f"Right-{secrets.token_hex(6)}-7"

@@ -11,7 +11,7 @@ import pytest
 
 from chassis.service import Service
 from chassis.settings import Settings
-from localmesh.testing import Deploy, Deployment, FreshDatabase
+from testkit import Deploy, Deployment, FreshDatabase
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 

@@ -18,7 +18,7 @@ from contracts import Contract, Event, InvalidEventError, NotLivingError, new_ev
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.retired import SessionExpiredV1, SessionExpiredV2
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
-from localmesh.testing import dead_letters, deliver
+from testkit import dead_letters, deliver
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from chassis.http import CallerDep, HttpEntry, create_api
-from localmesh.testing.invoking import CONTEXT, http_event
+from testkit.invoking import CONTEXT, http_event
 
 
 @pytest.mark.parametrize(("taken_s_ago", "waited_s"), [(None, 0.0), (3.0, 3.0), (-5.0, 0.0), (3600.0, 10.0)], ids=str)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from psycopg import connect
 
+import testkit
 from chassis.errors import TransientError
 from chassis.observability import child_span
 from chassis.queue import EventConsumer, on
@@ -15,8 +16,7 @@ from chassis.settings import Settings
 from chassis.work import UnitOfWork
 from contracts import Event, new_event
 from contracts.ingest import ItemDeleted
-from localmesh import testing
-from localmesh.testing import FreshDatabase
+from testkit import FreshDatabase
 
 Imaging = Service[Settings]
 Deliver = Callable[..., list[str]]
@@ -28,14 +28,14 @@ def deliver(service: Imaging) -> Deliver:
 
     def send(consumer: EventConsumer, *subjects: str, receives: int = 1) -> list[str]:
         events = [new_event(ItemDeleted(), subject=subject, tenant_id="tenant-a") for subject in subjects]
-        left = testing.deliver(consumer, *events, receives=receives)
+        left = testkit.deliver(consumer, *events, receives=receives)
         return [json.loads(body)["detail"]["subject"] for body in left]
 
     return send
 
 
 def reasons(service: Imaging) -> list[str]:
-    return [letter.reason for letter in testing.dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url)]
+    return [letter.reason for letter in testkit.dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url)]
 
 
 @pytest.mark.integration

@@ -15,7 +15,7 @@ from chassis.settings import Settings
 from chassis.work import UnitOfWork
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
-from localmesh.testing import dead_letters, deliver, envelope
+from testkit import dead_letters, deliver, envelope
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from contracts import Contract, Event, new_event, replayed
 from contracts.chat import ChatMessage, TurnCompleted
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
-from localmesh.testing import FreshDatabase
+from testkit import FreshDatabase
 
 pytestmark = pytest.mark.integration
 

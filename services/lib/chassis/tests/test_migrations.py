@@ -18,7 +18,7 @@ from chassis.migrations import (
     standing,
 )
 from localmesh.postgres import Postgres
-from localmesh.testing import FreshDatabase
+from testkit import FreshDatabase
 
 pytestmark = pytest.mark.integration
 

@@ -19,7 +19,7 @@ from chassis.work import UnitOfWork
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
-from localmesh.testing import Deployment, deliver, envelope
+from testkit import Deployment, deliver, envelope
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from chassis.errors import ConfigurationError, TransientError
 from chassis.secrets import Secrets
 from chassis.service import Service
 from chassis.settings import Settings
-from localmesh.testing import Deployment
+from testkit import Deployment
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from localmesh.testing import MakeSchema
 from retrieval import AnalyzedItem
+from testkit import MakeSchema
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ from pathlib import Path
 from localmesh.config import MeshSettings
 from localmesh.provision.place import deployment_of
 from manifests import Build
-from mesh.contracts.errors import GitError
-from mesh.contracts.git import Repository
+from registry.errors import GitError
+from registry.git import Repository
 
 
 def build_here(root: Path, *, local: bool = False) -> Build:

@@ -10,16 +10,15 @@ from typing import Annotated
 
 import typer
 
-from mesh.bench.cli import app as bench
-from mesh.contracts.commands import app as contracts
 from mesh.cost.commands import cost
-from mesh.databases.commands import app as databases
-from mesh.deploying.commands import deploy
+from mesh.db.commands import app as databases
+from mesh.deploy.commands import deploy
 from mesh.infra.commands import app as infra
 from mesh.packaging.commands import package
-from mesh.parameters.commands import app as parameters
+from mesh.secrets.commands import app as parameters
 from mesh.users.commands import app as users
 from mesh.verify.commands import verify
+from registry.commands import app as contracts
 
 app = typer.Typer(
     name="mesh",
@@ -100,7 +99,6 @@ def logs(
 for command in (package, deploy, verify, cost):
     app.command()(command)
 app.add_typer(contracts)
-app.add_typer(bench, name="bench")
 app.add_typer(infra, name="infra")
 app.add_typer(databases, name="db")
 app.add_typer(parameters, name="secrets")

@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from localmesh.config import MeshSettings
-from localmesh.errors import LocalMeshError
 from localmesh.logs import CLOUDWATCH, EMULATOR, LogLine, function_lines, process_lines
 from localmesh.members import NAMES
+from workspace import OperatorError
 
 # Not asked of mesh.environments, which takes its time to import.
 LOCAL: Final = "local"
@@ -33,11 +33,11 @@ _QUIET: Final = frozenset({
 def show(
     source: str, *, environment: str = LOCAL, function: str | None, since: str, follow: bool, as_json: bool
 ) -> None:
-    """Print the lines; a source that has never logged is a `LocalMeshError` that names those that have."""
+    """Print the lines; a source that has never logged is a `OperatorError` that names those that have."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if source in NAMES:
         if environment != LOCAL:
-            raise LocalMeshError(f"{source} is a process of the local mesh; {environment} has none of its own")
+            raise OperatorError(f"{source} is a process of the local mesh; {environment} has none of its own")
         for text in process_lines(MeshSettings().paths.log(source), follow=follow):
             typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
         return
@@ -74,10 +74,10 @@ def _lines(
 
 
 def parse_duration(text: str) -> timedelta:
-    """`30s`, `10m`, `2h`, `1d`, at most ten years; anything else is a `LocalMeshError`."""
+    """`30s`, `10m`, `2h`, `1d`, at most ten years; anything else is a `OperatorError`."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
-        raise LocalMeshError(f"{text} is no duration: write it like 30s, 10m, 2h or 1d")
+        raise OperatorError(f"{text} is no duration: write it like 30s, 10m, 2h or 1d")
     return timedelta(seconds=min(int(match[1]) * _UNITS[match[2]], _LONGEST_S))
 
 

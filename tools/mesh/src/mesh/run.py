@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.status import Status
 
 from localmesh.config import MeshSettings
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 if TYPE_CHECKING:
     from localmesh.lifecycle import Up
@@ -55,7 +55,7 @@ def _expected() -> tuple[type[Exception], ...]:
     from chassis.migrations import MigrationError
     from manifests import ManifestsError
 
-    return LocalMeshError, ManifestsError, MigrationError
+    return OperatorError, ManifestsError, MigrationError
 
 
 def _foreign() -> tuple[type[Exception], ...]:
@@ -142,11 +142,11 @@ def demo() -> None:
     settings = MeshSettings()
     provisioned = start(settings, _console()).provisioned
     if provisioned is None:
-        raise LocalMeshError("the demo needs a provisioned mesh")
+        raise OperatorError("the demo needs a provisioned mesh")
     try:
         as_planned = run_demo(settings, provisioned, Console())
     except (ApiError, TimeoutError) as error:
-        raise LocalMeshError(f"the demo stopped: {error}; `make status` shows the last errors") from error
+        raise OperatorError(f"the demo stopped: {error}; `make status` shows the last errors") from error
     if not as_planned:
         raise typer.Exit(1)
 

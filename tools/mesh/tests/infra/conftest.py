@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from localmesh.emulator import Emulator
-from mesh.auditing.terraform.finding import find_program
-from mesh.testing.projects import BUCKET, Project, make_project
-from mesh.testing.terraform import terraform_or_skip
+from policy_checks.terraform.finding import find_program
+from policy_checks.terraform.skipping import terraform_or_skip
+from testkit.operator.projects import BUCKET, Project, make_project
 
 
 @pytest.fixture(scope="session")

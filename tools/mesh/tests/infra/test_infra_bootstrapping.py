@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from mesh.testing.projects import ACCOUNT, BUCKET, Project
+from testkit.operator.projects import ACCOUNT, BUCKET, Project
 
 pytestmark = pytest.mark.integration
 

@@ -15,10 +15,10 @@ import boto3
 import pytest
 
 from localmesh.emulator import Emulator
-from localmesh.testing import eventually
 from mesh.environments import load_outputs
 from mesh.infra import summary
-from mesh.testing.projects import ACCOUNT, BUCKET, OUTPUTS, Project
+from testkit import eventually
+from testkit.operator.projects import ACCOUNT, BUCKET, OUTPUTS, Project
 
 pytestmark = pytest.mark.integration
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from localmesh.paths import REPOSITORY
 from mesh.infra.commands import app
 from mesh.infra.errors import PrerequisiteError
 from mesh.infra.identity import whoami
 from mesh.infra.inputs import prepare_inputs
 from mesh.infra.workspace import Workspace
+from workspace import REPOSITORY
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.paths import REPOSITORY
 from manifests import load_manifests
-from mesh.auditing.errors import TerraformFailedError
-from mesh.auditing.terraform import NO_AWS, find_terraform, has_own_providers, write_packages
 from mesh.environments import Environment, load_outputs
 from mesh.infra.commands import app
-from mesh.testing.terraform import terraform_or_skip
+from policy_checks.errors import TerraformFailedError
+from policy_checks.terraform import NO_AWS, find_terraform, has_own_providers, write_packages
+from policy_checks.terraform.skipping import terraform_or_skip
+from workspace import REPOSITORY
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 

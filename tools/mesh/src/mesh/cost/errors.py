@@ -1,9 +1,9 @@
 """What can go wrong while costs are reckoned; the package's docstring draws the tree."""
 
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 
-class CostError(LocalMeshError):
+class CostError(OperatorError):
     """Base of all errors that the reckoning raises on purpose."""
 
 

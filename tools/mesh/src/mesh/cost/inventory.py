@@ -10,9 +10,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from localmesh.paths import REPOSITORY
-from mesh.auditing.terraform import Resource, resources_of_plan
 from mesh.cost.errors import PlanUnreadableError
+from mesh.infra.resources import Resource, resources_of_plan
+from workspace import REPOSITORY
 
 INVENTORY_FILE: Final = REPOSITORY / "terraform" / "cost-inventory.json"
 # The environment whose bill is told row by row: the one with everything.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from localmesh.paths import REPOSITORY
 from mesh.cost.inventory import Inventory, inventory_of_plan
 from mesh.infra.preparing import prepare
 from mesh.infra.running import make_plan, teller, temporary_plan
 from mesh.infra.workspace import Workspace
+from workspace import REPOSITORY
 
 
 def plan(environment: str) -> Inventory:

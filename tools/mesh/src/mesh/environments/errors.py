@@ -1,9 +1,9 @@
 """What can go wrong when an environment is opened; the package's docstring draws the tree."""
 
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 
-class EnvironmentUnusableError(LocalMeshError):
+class EnvironmentUnusableError(OperatorError):
     """The environment cannot be used; the message says why and what would help."""
 
 

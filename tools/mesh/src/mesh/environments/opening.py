@@ -8,12 +8,12 @@ from typing import Final
 from pydantic import ValidationError
 
 from localmesh.config import MeshSettings
-from localmesh.paths import REPOSITORY
 from localmesh.provision.result import load_provisioned
 from manifests import load_manifests
 from mesh.environments.errors import EnvironmentUnknownError, OutputsMalformedError
 from mesh.environments.model import DatabaseAccess, DeployedFunction, Environment
 from mesh.environments.outputs import OUTPUTS_FOLDER, load_outputs
+from workspace import REPOSITORY
 
 LOCAL: Final = "local"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from localmesh.paths import REPOSITORY
 from mesh.environments.errors import EnvironmentUnknownError, OutputsMalformedError
 from mesh.environments.model import Environment
+from workspace import REPOSITORY
 
 OUTPUTS_FOLDER = REPOSITORY / ".environments"
 

@@ -13,7 +13,6 @@ from typing import Final
 import typer
 from botocore.exceptions import ClientError
 
-from mesh.confirming import confirm, confirm_name
 from mesh.infra.errors import ProtectedError, StateInUseError
 from mesh.infra.identity import Identity, StateBucket, check_state_bucket, find_state_bucket, whoami
 from mesh.infra.running import console
@@ -21,6 +20,7 @@ from mesh.infra.showing import in_words, print_summary
 from mesh.infra.summary import summarize
 from mesh.infra.terraform import Terraform, check_version
 from mesh.infra.workspace import BOOTSTRAP, declared_variables, state_bucket, state_key
+from mesh.prompts import confirm, confirm_name
 
 _KEY: Final = state_key("bootstrap")
 _STATE: Final = "terraform.tfstate"

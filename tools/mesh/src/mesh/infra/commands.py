@@ -152,7 +152,7 @@ def _guarded(command: Callable[[], None]) -> None:
 
 
 def _root(root: Path | None) -> Path:
-    from localmesh.paths import REPOSITORY
+    from workspace import REPOSITORY
 
     return REPOSITORY if root is None else root.resolve()
 

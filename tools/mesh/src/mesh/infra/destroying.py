@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from manifests import Names, load_manifests
-from mesh.confirming import confirm_name
 from mesh.environments import EnvironmentUnusableError, load_outputs
 from mesh.infra.attachments import Attachment, detach, find_attachments
 from mesh.infra.errors import ProtectedError
@@ -17,6 +16,7 @@ from mesh.infra.showing import in_words, print_summary
 from mesh.infra.summary import protected
 from mesh.infra.terraform import Json
 from mesh.infra.workspace import Workspace
+from mesh.prompts import confirm_name
 
 
 def destroy(workspace: Workspace, *, name: str | None) -> None:

@@ -1,9 +1,9 @@
 """What can go wrong with infrastructure; the package's docstring draws the tree."""
 
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 
-class InfraError(LocalMeshError):
+class InfraError(OperatorError):
     """Base of what `mesh infra` raises on purpose; the message says what would help."""
 
 

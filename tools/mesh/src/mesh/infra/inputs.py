@@ -19,11 +19,11 @@ from typing import Final
 from localmesh.config import MeshSettings
 from manifests import load_manifests
 from mesh.builds import build_here, is_dirty
-from mesh.contracts.errors import RegistryError
-from mesh.contracts.export import export
 from mesh.environments import LOCAL
 from mesh.infra.errors import PrerequisiteError
 from mesh.infra.workspace import Workspace
+from registry.errors import RegistryError
+from registry.export import export
 
 Say = Callable[[str], None]
 _SCHEMAS: Final = "eventbridge"

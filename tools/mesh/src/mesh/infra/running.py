@@ -13,7 +13,6 @@ from typing import Any, Final
 import typer
 from rich.console import Console
 
-from mesh.confirming import confirm, confirm_name
 from mesh.environments import OutputsMalformedError, save_outputs
 from mesh.infra.errors import OutputsError
 from mesh.infra.preparing import Ready, prepare
@@ -21,6 +20,7 @@ from mesh.infra.showing import as_json, in_words, print_summary
 from mesh.infra.summary import Summary, summarize
 from mesh.infra.terraform import Json
 from mesh.infra.workspace import Workspace
+from mesh.prompts import confirm, confirm_name
 
 DIFFERENT: Final = 4
 _SHORT: Final = 3

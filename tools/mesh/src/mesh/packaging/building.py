@@ -18,7 +18,6 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from localmesh.paths import REPOSITORY
 from mesh.packaging.compiling import Interpreter, compile_modules, require_compiled
 from mesh.packaging.contents import add_own_code, own_files, settle_records, size_of, trim
 from mesh.packaging.dependencies import Dependencies, dependencies_of, install
@@ -26,6 +25,7 @@ from mesh.packaging.fingerprints import fingerprint_of
 from mesh.packaging.planning import PlannedPackage
 from mesh.packaging.target import LIMIT_BYTES, Target
 from mesh.packaging.zipping import write_zip
+from workspace import REPOSITORY
 
 _WORK: Final = ".work-"
 _AT_ONCE: Final = max(1, min(4, os.cpu_count() or 1))

@@ -44,9 +44,9 @@ def run(services: Sequence[str], env: str | None, output: Path | None, *, as_jso
     """Make the packages, tell, and end with exit code 1 when one of them is too large."""
     import json
 
-    from localmesh.paths import REPOSITORY
     from manifests import load_manifests
     from mesh.packaging.index import index_packages
+    from workspace import REPOSITORY
 
     def report(line: str) -> None:
         typer.echo(line, err=True)
@@ -103,8 +103,8 @@ def make_packages(
 
 
 def _show(built: Sequence[BuiltPackage]) -> None:
-    from mesh.listing import print_table
     from mesh.packaging.target import LIMIT_BYTES
+    from mesh.tables import print_table
 
     limit = LIMIT_BYTES / _MIB
     rows = [

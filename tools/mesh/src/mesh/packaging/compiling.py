@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from localmesh.paths import REPOSITORY
 from mesh.packaging.errors import CompilationError, PackagingError
 from mesh.packaging.target import TASK_ROOT
 from mesh.packaging.uv import run_uv
+from workspace import REPOSITORY
 
 #: Pythons that were fetched for compiling.
 _FETCHED: Final = REPOSITORY / ".tools" / "python"

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localmesh.paths import REPOSITORY
 from mesh.packaging.target import Target
 from mesh.packaging.uv import run_uv
+from workspace import REPOSITORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
 """What can go wrong while packages are made; the package's docstring draws the tree."""
 
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 
-class PackagingError(LocalMeshError):
+class PackagingError(OperatorError):
     """Base of what goes wrong while a package is made."""
 
 

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from typing import Final
 
-from localmesh.paths import REPOSITORY
 from mesh.packaging.errors import RegistryError, UvError
+from workspace import REPOSITORY
 
 _OFFLINE: Final = re.compile(
     r"error sending request|dns error|failed to lookup|connection refused|operation timed out|failed to fetch"

@@ -91,13 +91,13 @@ def list_users(
 def _create(
     email: str, env: str, password_file: Path | None, save: Path | None, *, by_chance: bool, if_missing: bool
 ) -> None:
-    from localmesh.paths import REPOSITORY
     from manifests import load_manifests
     from mesh.environments import open_environment
-    from mesh.private import write_private
+    from mesh.secure_files import write_private
     from mesh.users.errors import PasswordRefusedError, UserExistsError, UserUnknownError
     from mesh.users.passwords import generate_password, read_password
     from mesh.users.pool import UserPool
+    from workspace import REPOSITORY
 
     pool = UserPool(open_environment(env))
     try:
@@ -136,7 +136,7 @@ def _create(
 
 def _token(email: str, env: str, password_file: Path | None, output: Path | None, *, identity: bool) -> None:
     from mesh.environments import open_environment
-    from mesh.private import write_private
+    from mesh.secure_files import write_private
     from mesh.users.passwords import read_password
     from mesh.users.pool import UserPool
 
@@ -150,8 +150,8 @@ def _token(email: str, env: str, password_file: Path | None, output: Path | None
 
 
 def _delete(email: str, env: str, *, yes: bool) -> None:
-    from mesh.confirming import confirm
     from mesh.environments import open_environment
+    from mesh.prompts import confirm
     from mesh.users.pool import UserPool
 
     pool = UserPool(open_environment(env))
@@ -164,7 +164,7 @@ def _delete(email: str, env: str, *, yes: bool) -> None:
 
 def _list(env: str, *, as_json: bool) -> None:
     from mesh.environments import open_environment
-    from mesh.listing import print_table
+    from mesh.tables import print_table
     from mesh.users.pool import UserPool
 
     everybody = sorted(UserPool(open_environment(env)).users(), key=lambda user: user.email)

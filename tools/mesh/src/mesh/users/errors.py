@@ -1,9 +1,9 @@
 """What can go wrong with users; the package's docstring draws the tree. No message holds a password or a token."""
 
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 
-class UserPoolError(LocalMeshError):
+class UserPoolError(OperatorError):
     """Base of what `mesh user` raises on purpose."""
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mesh.databases.access import Access
+    from mesh.db.access import Access
     from mesh.environments import Environment
 
 

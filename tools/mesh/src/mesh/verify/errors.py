@@ -1,9 +1,9 @@
 """What can go wrong while an environment is verified; the package's docstring draws the tree."""
 
-from localmesh.errors import LocalMeshError
+from workspace import OperatorError
 
 
-class VerifyError(LocalMeshError):
+class VerifyError(OperatorError):
     """Base of all errors that verifying raises on purpose."""
 
 

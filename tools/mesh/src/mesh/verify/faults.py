@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.migrations import MigrationError
 from mesh.client import ApiError
-from mesh.databases.errors import DatabaseUnusableError
+from mesh.db.errors import DatabaseUnusableError
 from mesh.verify.errors import CheckFailedError
 
 # Their messages are sentences already.

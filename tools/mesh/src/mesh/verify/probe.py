@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from manifests import Manifests
-from mesh.databases.access import Access
+from mesh.db.access import Access
 from mesh.environments import Environment
 from mesh.verify.cleaning import Cleanup
 from mesh.verify.invoking import Functions

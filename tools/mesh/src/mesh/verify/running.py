@@ -6,11 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from localmesh.paths import REPOSITORY
 from manifests import Manifests, load_manifests
-from mesh.contracts.errors import RegistryError
-from mesh.contracts.git import Repository
-from mesh.databases.access import Access, open_access
+from mesh.db.access import Access, open_access
 from mesh.environments import Environment
 from mesh.verify.checks import CHECKS
 from mesh.verify.errors import UnknownCheckError
@@ -18,6 +15,9 @@ from mesh.verify.faults import FAULTS, sentence
 from mesh.verify.invoking import Request
 from mesh.verify.model import Check, Outcome, Verdict, Verification
 from mesh.verify.probe import Probe
+from registry.errors import RegistryError
+from registry.git import Repository
+from workspace import REPOSITORY
 
 DEFAULT_TIMEOUT_S = 180.0
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from manifests import Manifests
-from mesh.databases.planning import make_plan
+from mesh.db.planning import make_plan
 from mesh.verify.errors import CheckFailedError
 from mesh.verify.probe import Probe
 from mesh.verify.waiting import until

@@ -1,0 +1,5 @@
+"""`python -m benchmarks …`: what `make bench` and `make bench-<name>` call."""
+
+from benchmarks.cli import app
+
+app(prog_name="python -m benchmarks")

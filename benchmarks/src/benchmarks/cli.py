@@ -1,0 +1,130 @@
+"""`python -m benchmarks …`: measurements as tables, or as JSON. Exit code 1 when a limit is missed.
+
+Commands import what they need when they run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.figures import Section
+    from benchmarks.target_mesh import Report
+
+app = typer.Typer(help="Measure: each figure beside a reference from the same run.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+Running = Annotated[
+    bool, typer.Option("--running", help="Measure the mesh that is up, and not one started for it on other ports.")
+]
+
+
+@app.command()
+def imports(
+    runs: Annotated[int, typer.Option(min=3, help="Fresh interpreters for each figure.")] = 7,
+    service: Annotated[str | None, typer.Option(help="Only the functions of this service.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cold import of every handler, beside the import of its third-party packages alone."""
+    from benchmarks.imports import measure_imports
+
+    _run(lambda report: [measure_imports(report, runs=runs, only=service)], as_json=as_json)
+
+
+@app.command()
+def packages(
+    zipped: Annotated[bool, typer.Option("--zip/--no-zip", help="Also zip them.")] = True, as_json: AsJson = False
+) -> None:
+    """Size of every Lambda package, with compiled modules."""
+    from benchmarks.packages import measure_packages
+
+    _run(lambda report: [measure_packages(report, zipped=zipped)], as_json=as_json)
+
+
+@app.command()
+def pipeline(
+    running: Running = False,
+    events: Annotated[int, typer.Option(min=10, help="Events to a handler.")] = 100,
+    single: Annotated[int, typer.Option(min=3, help="Pictures of each kind, one at a time.")] = 15,
+    pictures: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Delivery of events, upload to searchable, throughput, memory: on a running mesh with instant AI providers."""
+    from benchmarks.pipeline import measure_pipeline
+
+    _run(
+        lambda report: measure_pipeline(report, running=running, events=events, single=single, crowd=pictures),
+        as_json=as_json,
+    )
+
+
+@app.command()
+def contracts(seconds: Annotated[float, typer.Option(help="For each figure.")] = 0.2) -> None:
+    """Validation of every event, beside jsonschema and fastjsonschema."""
+    from benchmarks.contracts import measure_contracts
+
+    if not measure_contracts(seconds):
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    sizes: Annotated[str, typer.Option(help="Items of each tenant.")] = "100 1000 10000",
+    queries: Annotated[int, typer.Option(min=3, help="Queries for each figure.")] = 40,
+    dsn: Annotated[
+        str | None, typer.Option(help="An empty database with pgvector in public, instead of a server of our own.")
+    ] = None,
+) -> None:
+    """Search of a tenant of n items, beside numpy's dot product."""
+    from benchmarks.search import measure_search
+
+    measure_search([int(size) for size in sizes.split()], queries, dsn)
+
+
+@app.command(name="all")
+def everything(running: Running = False, as_json: AsJson = False) -> None:
+    """All of them, the pipeline first."""
+    from benchmarks.imports import measure_imports
+    from benchmarks.packages import measure_packages
+    from benchmarks.pipeline import measure_pipeline
+
+    _run(
+        lambda report: [
+            *measure_pipeline(report, running=running),
+            measure_imports(report),
+            measure_packages(report),
+        ],
+        as_json=as_json,
+    )
+
+
+def _run(measure: Callable[[Report], list[Section]], *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from benchmarks.figures import show
+    from benchmarks.fresh import ImportFailedError
+    from benchmarks.machine import describe_machine
+    from benchmarks.uploads import LostPictureError
+    from mesh.packaging.errors import PackagingError
+    from mesh.run import guarded
+
+    progress = Console(stderr=True, highlight=False, markup=False)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 160  # a pipe has no width that anything should be cut to
+
+    def command() -> None:
+        with progress.status("measuring") as status:
+            try:
+                sections = [*measure(lambda line: status.update(line)), describe_machine()]
+            except (PackagingError, ImportFailedError, LostPictureError, TimeoutError) as error:
+                progress.print(f"mesh: {error}", style="red")
+                raise typer.Exit(1) from error
+        if not show(sections, console, as_json=as_json):
+            raise typer.Exit(1)
+
+    guarded(command)

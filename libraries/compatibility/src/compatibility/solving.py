@@ -1,0 +1,350 @@
+"""Looks for a value that meets signed subschemas, or proves that there is none.
+
+A branch starts from goals, takes them apart, and chooses where there is a choice, until only demands of one kind of
+value remain; these go to the solver of that kind, which asks back here about items and properties.
+
+Recursive schemas: a smallest value never contains a part with the very demands that it meets itself (the part would
+do in its place), so demands that are already being looked into, further up, are not looked into again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+
+from compatibility.arrays import arrays
+from compatibility.branches import Branch, Task, Terms, few_of_each, string_demand
+from compatibility.dialects import DEFAULT
+from compatibility.expanding import demands, equal_to, violations
+from compatibility.model import JsonValue
+from compatibility.numbers import find_number
+from compatibility.objects import objects
+from compatibility.pointers import child
+from compatibility.questions import Budget, ExhaustedError, OpenQuestionError
+from compatibility.schema import Schema
+from compatibility.search import Found, Questions, Result
+from compatibility.strings import StringDemand, find_string, meets
+from compatibility.terms import (
+    Blame,
+    Goal,
+    Item,
+    Kind,
+    Option,
+    Side,
+    Split,
+    Term,
+    Values,
+)
+from compatibility.violations import blames
+from compatibility.walking import subschemas
+
+_PLAIN_FIRST = (Kind.STRING, Kind.NUMBER, Kind.BOOLEAN, Kind.NULL, Kind.ARRAY, Kind.OBJECT)
+_MAX_DEPTH = 60
+_UNTAINTED = 1_000_000
+_ROOT = Term(Side.WRITER, "", positive=True)
+
+
+class Solver:
+    """One comparison of a writer and a reader; keeps what it learned, counts what it spent."""
+
+    def __init__(self, writer: Schema, reader: Schema, budget: Budget) -> None:
+        self._schemas = {Side.WRITER: writer, Side.READER: reader}
+        self._made: dict[str, JsonValue] = {}
+        self._validators: dict[tuple[Side, str], Validator] = {}
+        self._known: dict[tuple[Terms, Kind | None, StringDemand | None], Found | None] = {}
+        self._above: dict[tuple[Terms, Kind | None, StringDemand | None], int] = {}
+        self._lowest = _UNTAINTED
+        self._collections: dict[tuple[Terms, Term], tuple[list[Result], Questions]] = {}
+        self._aiming: dict[tuple[Terms, Term], int] = {}
+        self._lowest_aim = _UNTAINTED
+        self._texts: dict[tuple[Side, str], str | None] = {}
+        self._steps = budget.steps
+        self._deadline = time.monotonic() + budget.seconds
+        self.blamed: set[Blame] = set()
+
+    def node(self, side: Side, pointer: str) -> JsonValue:
+        """The subschema at a pointer."""
+        return self._made[pointer] if side is Side.MADE else self._schemas[side].nodes[pointer]
+
+    def made(self, schema: JsonValue) -> str:
+        """The pointer of a subschema that stands in neither document."""
+        root = "made:" + json.dumps(schema, sort_keys=True).replace("~", "~0").replace("/", "~1")
+        if root not in self._made:
+            pending = [(root, schema)]
+            while pending:
+                pointer, part = pending.pop()
+                self._made[pointer] = part
+                pending += [(child(pointer, *place), inner) for _, place, inner in subschemas(part, DEFAULT)]
+        return root
+
+    def step(self) -> None:
+        """Count one step of work; raises ``ExhaustedError`` when too much was done."""
+        self._steps -= 1
+        if self._steps < 0:
+            raise ExhaustedError("the budget of steps is spent")
+        if self._steps % 64 == 0 and time.monotonic() > self._deadline:
+            raise ExhaustedError("the budget of time is spent")
+
+    def holds(self, term: Term, value: JsonValue) -> bool:
+        """Whether a given value meets a term, as the validator sees it."""
+        return bool(self._validator(term).is_valid(value)) is term.positive
+
+    def _validator(self, term: Term) -> Validator:
+        place = term.side, term.pointer
+        if place not in self._validators:
+            node = self.node(*place)
+            self._validators[place] = (
+                Draft202012Validator(node)
+                if term.side is Side.MADE
+                else self._schemas[term.side].normal_validator.evolve(schema=node)
+            )
+        return self._validators[place]
+
+    def different_from(self, value: JsonValue) -> Term:
+        """The demand to be another value."""
+        return Term(Side.MADE, self.made(equal_to(value)), positive=False)
+
+    def violations(self) -> Iterator[Result]:
+        """Documents of the writer that the reader rejects, one for each place of the reader that can be violated.
+
+        ``OpenQuestionError`` at the end: there may be more.
+        """
+        return self._explored(frozenset({_ROOT}), Term(Side.READER, "", positive=False))
+
+    def model(self, terms: Terms) -> Found | None:
+        """A value that meets all terms; None is a proof that there is none."""
+        return self._model(terms, None, None)
+
+    def key(self, terms: Terms, demand: StringDemand) -> str | None:
+        """A string that meets all terms and a demand; None is a proof that there is none."""
+        if not terms:
+            return find_string(demand)
+        found = self._model(terms, Kind.STRING, demand)
+        return None if found is None else str(found.value)
+
+    def _model(self, terms: Terms, kind: Kind | None, demand: StringDemand | None) -> Found | None:
+        state = terms, kind, demand
+        if state in self._known:
+            return self._known[state]
+        if state in self._above:
+            self._lowest = min(self._lowest, self._above[state])
+            return None
+        depth = len(self._above)
+        if depth > _MAX_DEPTH:
+            raise OpenQuestionError(f"values nested deeper than {_MAX_DEPTH} levels are not built")
+        outer, self._lowest = self._lowest, _UNTAINTED
+        self._above[state] = depth
+        try:
+            kinds = _PLAIN_FIRST if kind is None else (kind,)
+            result = next(self._of_kinds(kinds, terms, None, demand), None)
+        finally:
+            del self._above[state]
+            tainted = self._lowest < depth
+            self._lowest = min(outer, self._lowest if tainted else _UNTAINTED)
+        found = None if result is None else Found(result[1])
+        # "None" that leans on a search still under way further up holds only there.
+        if found is not None or not tainted:
+            self._known[state] = found
+        return found
+
+    def explore(self, terms: Terms, aimed: Term | None) -> Iterator[Result]:
+        """Values that meet all terms, up to a few for each way to violate the aimed schema."""
+        if aimed is None:
+            found = self.model(terms)
+            return iter(()) if found is None else iter([(None, found.value)])
+        return self._collected(terms, aimed)
+
+    def _collected(self, terms: Terms, aimed: Term) -> Iterator[Result]:
+        state = terms, aimed
+        if state not in self._collections:
+            if state in self._aiming:
+                self._lowest_aim = min(self._lowest_aim, self._aiming[state])
+                return
+            if self._same(terms, aimed):
+                return
+            depth = len(self._aiming)
+            if depth > _MAX_DEPTH:
+                raise OpenQuestionError(f"values nested deeper than {_MAX_DEPTH} levels are not built")
+            outer, self._lowest_aim = self._lowest_aim, _UNTAINTED
+            self._aiming[state] = depth
+            questions = Questions()
+            try:
+                results = few_of_each(questions.drain(self._explored(terms, aimed)))
+            finally:
+                del self._aiming[state]
+                tainted = self._lowest_aim < depth
+                self._lowest_aim = min(outer, self._lowest_aim if tainted else _UNTAINTED)
+            if tainted:
+                yield from results
+                questions.settle()
+                return
+            self._collections[state] = results, questions
+        results, questions = self._collections[state]
+        yield from results
+        questions.settle()
+
+    def _same(self, terms: Terms, aimed: Term) -> bool:
+        """Whether the writer says word for word what the aimed schema says."""
+        wanted = self._text(aimed)
+        return wanted is not None and any(
+            term.side is Side.WRITER and term.positive and self._text(term) == wanted for term in terms
+        )
+
+    def _text(self, term: Term) -> str | None:
+        place = term.side, term.pointer
+        if place not in self._texts:
+            text = json.dumps(self.node(*place), sort_keys=True)
+            self._texts[place] = None if '"$ref"' in text else text
+        return self._texts[place]
+
+    def _explored(self, terms: Terms, aimed: Term) -> Iterator[Result]:
+        return self._of_kinds(tuple(Kind), terms, aimed, None)
+
+    def _of_kinds(
+        self, kinds: tuple[Kind, ...], terms: Terms, aimed: Term | None, demand: StringDemand | None
+    ) -> Iterator[Result]:
+        questions = Questions()
+        goals: list[Item] = [Goal(term) for term in sorted(terms)]
+        task = Task(terms, aimed, demand)
+        for kind in kinds:
+            yield from questions.drain(self._run(Branch(kind, [*goals], terms, aimed=aimed), task))
+        questions.settle()
+
+    def _run(self, branch: Branch, task: Task) -> Iterator[Result]:
+        self.step()
+        while True:
+            if branch.todo:
+                if not self._take(branch, branch.todo.pop(0)):
+                    return
+            elif any(isinstance(leaf, Values) and leaf.positive for leaf in branch.leaves):
+                yield from self._listed(branch, task)
+                return
+            elif branch.later:
+                yield from self._split(branch, task)
+                return
+            elif branch.denied:
+                self._deny(branch, branch.denied.pop())
+            elif branch.aimed is not None:
+                yield from self._aim(branch, branch.aimed, task)
+                return
+            else:
+                for blame, value in self._solved(branch, task):
+                    yield blame or branch.blame, value
+                return
+
+    def _take(self, branch: Branch, item: Item) -> bool:
+        """Take one item into the branch; False if that closes it."""
+        if isinstance(item, Split):
+            if len(item.options) == 1:
+                branch.todo += item.options[0].items
+            else:
+                branch.later.append(item)
+            return bool(item.options)
+        if not isinstance(item, Goal):
+            branch.leaves.append(item)
+            return True
+        if item.aimed:
+            branch.aimed = item.term
+            return True
+        if item.term.negated() in branch.seen:
+            return False
+        if item.term in branch.seen:
+            return True
+        branch.seen.add(item.term)
+        if not item.term.positive:
+            branch.denied.append(item.term)
+            return True
+        items = demands(self, item.term, branch.kind, lambda one, other: self._apart(branch.kind, one, other))
+        branch.todo += items or ()
+        return items is not None
+
+    def _deny(self, branch: Branch, term: Term) -> None:
+        # Nothing is presumed impossible here: what the branch has chosen may be impossible because of this very term.
+        split = violations(self, Goal(term), branch.kind, lambda _: True)
+        options = tuple(Option(option.items) for option in split.options)
+        if all(option.items for option in options):
+            branch.later.append(Split(options))
+
+    def _apart(self, kind: Kind, one: Term, other: Term) -> bool:
+        return not self._possible(frozenset({one, other}), kind)
+
+    def _possible(self, terms: Terms, kind: Kind) -> bool:
+        """Whether terms could hold together; only a proof that stands on its own may say that they could not."""
+        state = terms, kind, None
+        if state in self._above:
+            return True
+        lowest = self._lowest
+        try:
+            found = self._model(*state)
+        except ExhaustedError:
+            raise
+        except OpenQuestionError:
+            return True
+        finally:
+            self._lowest = lowest
+        return found is not None or state not in self._known
+
+    def _split(self, branch: Branch, task: Task) -> Iterator[Result]:
+        questions = Questions()
+        split = min(branch.later, key=lambda found: len(found.options))
+        branch.later.remove(split)
+        for option in split.options:
+            yield from questions.drain(self._run(branch.taking(option), task))
+        questions.settle()
+
+    def _aim(self, branch: Branch, aimed: Term, task: Task) -> Iterator[Result]:
+        questions = Questions()
+        split = violations(
+            self, Goal(aimed, aimed=True), branch.kind, lambda part: self._possible(branch.chosen | {part}, branch.kind)
+        )
+        branch.aimed = None
+        for option in split.options:
+            if option.blame in self.blamed:
+                continue
+            for result in questions.drain(self._run(branch.taking(option), task)):
+                yield result
+                if option.blame is not None:
+                    break
+        questions.settle()
+
+    def _listed(self, branch: Branch, task: Task) -> Iterator[Result]:
+        """The branch is down to listed values: each is simply tried."""
+        lists = [leaf.values for leaf in branch.leaves if isinstance(leaf, Values) and leaf.positive]
+        for value in min(lists, key=len):
+            self.step()
+            if not all(self.holds(term, value) for term in task.terms):
+                continue
+            if task.demand is not None and not meets(task.demand, value):
+                continue
+            if task.aimed is None:
+                yield None, value
+            elif self.holds(task.aimed, value):
+                if branch.blame is not None:
+                    yield branch.blame, value
+                    continue
+                reader = self._schemas[Side.READER]
+                for blame in blames(reader, self._validator(task.aimed), task.aimed.pointer, value):
+                    yield blame, value
+
+    def _solved(self, branch: Branch, task: Task) -> Iterator[Result]:
+        match branch.kind:
+            case Kind.NULL:
+                excluded = any(isinstance(leaf, Values) and leaf.values for leaf in branch.leaves)
+                yield from () if excluded else [(None, None)]
+            case Kind.BOOLEAN:
+                excluded_values = [v for leaf in branch.leaves if isinstance(leaf, Values) for v in leaf.values]
+                yield from [(None, value) for value in (True, False) if value not in excluded_values][:1]
+            case Kind.NUMBER:
+                number = find_number(branch.leaves)
+                yield from () if number is None else [(None, number)]
+            case Kind.STRING:
+                text = find_string(string_demand(branch.leaves, task.demand))
+                yield from () if text is None else [(None, text)]
+            case Kind.ARRAY:
+                yield from arrays(self, branch.leaves)
+            case Kind.OBJECT:
+                yield from objects(self, branch.leaves)

@@ -1,0 +1,102 @@
+"""Settings of a local mesh, from the environment and from `.env` at the repository root (the environment wins).
+
+A mesh is described wholly by one `MeshSettings`: another state folder and other ports are another mesh.
+Malformed values (a port that is no number) raise pydantic's `ValidationError` with the setting's name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from localmesh.paths import StatePaths
+from localmesh.provider_choice import EMULATED_KEY, Provider, describe_providers
+from workspace import REPOSITORY
+
+API_ID = "collections"
+
+
+class MeshSettings(BaseSettings):
+    """What one mesh is: where its state lies, on which ports it listens and which AI providers are real."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MESH_",
+        env_file=REPOSITORY / ".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        env_ignore_empty=True,
+    )
+
+    state_dir: Path = REPOSITORY / ".mesh"
+    host: str = "127.0.0.1"
+    emulator_port: int = Field(default=4566, ge=1, le=65535)
+    postgres_port: int = Field(default=5433, ge=1, le=65535)
+    providers_port: int = Field(default=4570, ge=1, le=65535)
+    environment: str = Field(default="local", pattern=r"^[a-z][a-z0-9-]{0,15}$")
+    region: str = "us-east-1"
+    account: str = Field(default="000000000000", pattern=r"^\d{12}$")
+    iam: bool = True  # enforce the policies of the functions' roles
+
+    anthropic_api_key: SecretStr | None = Field(default=None, validation_alias="ANTHROPIC_API_KEY")
+    openai_api_key: SecretStr | None = Field(default=None, validation_alias="OPENAI_API_KEY")
+    voyage_api_key: SecretStr | None = Field(default=None, validation_alias="VOYAGE_API_KEY")
+    tavily_api_key: SecretStr | None = Field(default=None, validation_alias="TAVILY_API_KEY")
+    langsmith_api_key: SecretStr | None = Field(default=None, validation_alias="LANGSMITH_API_KEY")
+
+    @field_validator("state_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """A relative folder means: relative to the repository, from wherever the command was typed."""
+        return value if value.is_absolute() else REPOSITORY / value
+
+    @property
+    def paths(self) -> StatePaths:
+        return StatePaths(self.state_dir)
+
+    @property
+    def emulator_url(self) -> str:
+        """The endpoint of every AWS service."""
+        return f"http://{self.host}:{self.emulator_port}"
+
+    @property
+    def providers_url(self) -> str:
+        """The root of the AI provider emulator."""
+        return f"http://{self.host}:{self.providers_port}"
+
+    @property
+    def api_url(self) -> str:
+        """The base of the HTTP API; fixed, because the API's id is."""
+        return f"{self.emulator_url}/_aws/execute-api/{API_ID}"
+
+    @property
+    def postgres_password_file(self) -> Path:
+        return self.paths.postgres / "password"
+
+    def postgres_password(self) -> str:
+        """The superuser's password; `FileNotFoundError` before Postgres was first started."""
+        return self.postgres_password_file.read_text(encoding="ascii")
+
+    def postgres_dsn(self, dbname: str = "postgres", user: str = "postgres", password: str | None = None) -> str:
+        """A connection URL; without a password it is the superuser's, read from the state folder."""
+        secret = self.postgres_password() if password is None else password
+        return f"postgresql://{quote(user, safe='')}:{quote(secret, safe='')}@{self.host}:{self.postgres_port}/{dbname}"
+
+    @property
+    def providers(self) -> tuple[Provider, ...]:
+        """Each AI provider as the functions shall meet it: the real one where there is a key, else the emulated."""
+        keys = {
+            "anthropic": self.anthropic_api_key,
+            "openai": self.openai_api_key,
+            "voyage": self.voyage_api_key,
+            "tavily": self.tavily_api_key,
+            "langsmith": self.langsmith_api_key,
+        }
+        return describe_providers(keys, self.providers_url)
+
+
+__all__ = ["API_ID", "EMULATED_KEY", "MeshSettings", "Provider"]

@@ -1,0 +1,63 @@
+"""Where the files of one mesh lie.
+
+Everything a mesh keeps is below one state folder, so that `mesh reset` can forget it and two meshes can
+stand beside each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StatePaths:
+    """The folders and files below one state folder; nothing is created by naming it."""
+
+    root: Path
+
+    @property
+    def postgres(self) -> Path:
+        """Holds the cluster (`data/`) and the superuser's password (`password`, mode 0600)."""
+        return self.root / "postgres"
+
+    @property
+    def emulator(self) -> Path:
+        """What the AWS emulator writes when it stops: everything but the objects of S3."""
+        return self.root / "ministack"
+
+    @property
+    def objects(self) -> Path:
+        """The objects of S3, written as they arrive."""
+        return self.root / "s3"
+
+    @property
+    def models(self) -> Path:
+        """Model weights that the AI provider emulator has unpacked and checked."""
+        return self.root / "models"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Process records and the lock of whoever is starting or stopping the mesh."""
+        return self.root / "run"
+
+    @property
+    def ready(self) -> Path:
+        """Touched when the processes have been started and provisioned; errors before that are part of starting."""
+        return self.run / "ready"
+
+    @property
+    def temporary(self) -> Path:
+        return self.root / "tmp"
+
+    def log(self, process: str) -> Path:
+        return self.logs / f"{process}.log"
+
+    def make(self) -> None:
+        """Create every folder; only their owner may look inside, because passwords and pictures lie there."""
+        for folder in (self.root, self.emulator, self.objects, self.models, self.logs, self.run, self.temporary):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)

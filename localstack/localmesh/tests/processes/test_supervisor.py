@@ -1,0 +1,179 @@
+"""Starting and ending the processes of a mesh, with small real servers in their place."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from localmesh.errors import MeshBusyError, PortInUseError, ProcessStartError
+from localmesh.lock import mesh_lock
+from localmesh.members import Member
+from localmesh.paths import StatePaths
+from localmesh.processes import free_port, group_members, is_listening, wait_gone
+from localmesh.records import Record, Records
+from localmesh.supervisor import Supervisor, rotate
+from testkit import eventually
+
+pytestmark = pytest.mark.integration
+
+SERVER = """
+import socket, subprocess, sys
+worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("serving", flush=True)
+while True:
+    server.accept()[0].close()
+"""
+BROKEN = "import sys; sys.exit('cannot find my configuration')"
+
+
+def member(name: str, code: str = SERVER, *, port: int = 0, extra: str = "") -> Member:
+    port = port or free_port()
+    return Member(
+        name=name,
+        host="127.0.0.1",
+        port=port,
+        port_setting=f"MESH_{name.upper()}_PORT",
+        command=lambda: [sys.executable, "-c", code, str(port), extra],
+        prepare=lambda: None,
+        environment={"PATH": os.defpath},
+        is_ready=lambda: is_listening("127.0.0.1", port),
+        stop_signal=signal.SIGTERM,
+        stop_grace_s=5.0,
+        start_timeout_s=20.0,
+    )
+
+
+class Bench:
+    """A supervisor, what it said, and what it has to leave behind."""
+
+    def __init__(self, root: Path) -> None:
+        self.paths = StatePaths(root)
+        self.paths.make()
+        self.said: list[str] = []
+        self.supervisor = Supervisor(self.paths, self.said.append)
+
+    def record(self, one: Member) -> Record:
+        record = Records(self.paths.run).read(one.name)
+        assert record is not None
+        return record
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.supervisor.stop([member(file.stem) for file in made.paths.run.glob("*.json")])
+
+
+def test_processes_outlive_the_call_and_stop_leaves_none(bench: Bench) -> None:
+    members = [member("one"), member("postgres")]
+    started = bench.supervisor.start(members)
+    assert all(is_listening("127.0.0.1", one.port) for one in members)
+    groups = [one.record.pid for one in started]
+    assert all(len(group_members(group)) == 2 for group in groups)
+    assert bench.supervisor.stop(members) is True
+    assert all(group_members(group) == [] for group in groups)
+    assert bench.supervisor.stop(members) is False
+
+
+def test_starting_twice_keeps_what_runs(bench: Bench) -> None:
+    one = member("one")
+    first = bench.supervisor.start([one])[0]
+    second = bench.supervisor.start([one])[0]
+    assert second.record == first.record
+    assert second.seconds is None
+    assert any("runs already" in line for line in bench.said)
+
+
+def test_changed_settings_start_a_process_anew(bench: Bench) -> None:
+    first = bench.supervisor.start([member("one", extra="a")])[0]
+    second = bench.supervisor.start([member("one", extra="b")])[0]
+    assert second.record.pid != first.record.pid
+    assert group_members(first.record.pid) == []
+
+
+def test_a_killed_process_is_started_again_and_its_workers_ended(bench: Bench) -> None:
+    one = member("one")
+    record = bench.supervisor.start([one])[0].record
+    first = record.pid
+    os.kill(first, signal.SIGKILL)
+    assert wait_gone(record.ref, 5)
+    second = bench.supervisor.start([one])[0]
+    assert second.seconds is not None
+    assert group_members(first) == []
+
+
+def test_a_port_of_somebody_else_is_named_with_its_owner_and_the_setting(bench: Bench) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as stranger:
+        port = stranger.getsockname()[1]
+        with pytest.raises(PortInUseError) as refused:
+            bench.supervisor.start([member("one", port=port)])
+    for part in (str(port), f"process {os.getpid()}", "MESH_ONE_PORT"):
+        assert part in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_process_that_dies_at_start_shows_its_last_words_and_the_others_are_ended(bench: Bench) -> None:
+    good, bad = member("good"), member("bad", BROKEN)
+    with pytest.raises(ProcessStartError, match="cannot find my configuration"):
+        bench.supervisor.start([good, bad])
+    assert not is_listening("127.0.0.1", good.port)
+    assert list(bench.paths.run.glob("*.json")) == []
+
+
+def test_what_ran_before_survives_the_failure_of_a_newcomer(bench: Bench) -> None:
+    good, bad = member("good"), member("bad", BROKEN)
+    bench.supervisor.start([good])
+    with pytest.raises(ProcessStartError):
+        bench.supervisor.start([good, bad])
+    assert is_listening("127.0.0.1", good.port)
+
+
+def test_a_damaged_record_is_no_record(bench: Bench) -> None:
+    (bench.paths.run / "one.json").write_text("{")
+    assert Records(bench.paths.run).read("one") is None
+    assert bench.supervisor.start([member("one")])[0].seconds is not None
+
+
+def test_logs_of_earlier_starts_are_kept(tmp_path: Path) -> None:
+    log = tmp_path / "one.log"
+    for number in range(5):
+        rotate(log)
+        log.write_text(f"start {number}")
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {
+        "one.log": "start 4", "one.log.1": "start 3", "one.log.2": "start 2", "one.log.3": "start 1",
+    }  # fmt: skip
+
+
+def test_commands_take_turns(tmp_path: Path) -> None:
+    said: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with mesh_lock(tmp_path / "lock", said.append):
+            order.append("second")
+
+    with ThreadPoolExecutor(1) as pool:
+        with mesh_lock(tmp_path / "lock", said.append):
+            waiting = pool.submit(second)
+            eventually(lambda: said)
+            order.append("first")
+        waiting.result(10)
+    assert order == ["first", "second"]
+    assert said == [f"waiting for process {os.getpid()}, which is starting or stopping this mesh"]
+
+
+def test_waiting_for_another_command_has_an_end(tmp_path: Path) -> None:
+    busy = pytest.raises(MeshBusyError, match=str(os.getpid()))
+    with mesh_lock(tmp_path / "lock", print), busy, mesh_lock(tmp_path / "lock", print, timeout_s=0.1):
+        pass

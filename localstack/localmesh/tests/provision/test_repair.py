@@ -1,0 +1,226 @@
+"""Provisioning again: nothing to do, something to mend, something to remove."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from testkit import eventually
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
+
+CONSUMER = "collections-local-alpha-events"
+
+
+def unique() -> str:
+    return uuid.uuid4().hex
+
+
+def test_a_second_run_changes_nothing_and_is_quick(world: Any) -> None:
+    before, seconds = world.result, []
+    for _ in range(3):
+        assert world.provision() == []
+        seconds.append(world.result.seconds)
+    assert min(seconds) < 3, "three tries: another process may have had the processors"
+    assert world.result.user_pool_id == before.user_pool_id
+    assert world.result.client_id == before.client_id
+
+
+def delete_rule(world: Any) -> None:
+    events, bus = world.client("events"), world.result.event_bus
+    events.remove_targets(Rule=CONSUMER, EventBusName=bus, Ids=["function"])
+    events.delete_rule(Name=CONSUMER, EventBusName=bus)
+
+
+def narrow_rule(world: Any) -> None:
+    world.client("events").put_rule(
+        Name=CONSUMER, EventBusName=world.result.event_bus, EventPattern='{"source": ["nobody"]}'
+    )
+
+
+def disable_rule(world: Any) -> None:
+    world.client("events").disable_rule(Name=CONSUMER, EventBusName=world.result.event_bus)
+
+
+def delete_queue(world: Any) -> None:
+    world.client("sqs").delete_queue(QueueUrl=world.result.functions["alpha.events"].queue_url)
+
+
+def forget_redrive(world: Any) -> None:
+    world.client("sqs").set_queue_attributes(
+        QueueUrl=world.result.functions["alpha.events"].queue_url, Attributes={"RedrivePolicy": ""}
+    )
+
+
+def delete_mapping(world: Any) -> None:
+    client = world.client("lambda")
+    (mapping,) = client.list_event_source_mappings(FunctionName=CONSUMER)["EventSourceMappings"]
+    client.delete_event_source_mapping(UUID=mapping["UUID"])
+
+
+def disable_mapping(world: Any) -> None:
+    client = world.client("lambda")
+    (mapping,) = client.list_event_source_mappings(FunctionName=CONSUMER)["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def delete_function(world: Any) -> None:
+    world.client("lambda").delete_function(FunctionName=CONSUMER)
+
+
+def change_handler(world: Any) -> None:
+    world.client("lambda").update_function_configuration(FunctionName=CONSUMER, Handler="alpha.handler.http")
+
+
+def delete_policy(world: Any) -> None:
+    world.client("iam").delete_role_policy(RoleName=CONSUMER, PolicyName="declared")
+
+
+def shorten_retention(world: Any) -> None:
+    world.client("logs").put_retention_policy(logGroupName=f"/aws/lambda/{CONSUMER}", retentionInDays=1)
+
+
+Damage = Callable[[Any], None]
+DELETED: dict[Damage, set[str]] = {
+    delete_mapping: {f"mapping {CONSUMER} created"},
+    delete_rule: {f"rule {CONSUMER} created", f"target {CONSUMER} created"},
+    delete_queue: {f"queue {CONSUMER} created"},
+    delete_function: {f"function {CONSUMER} created"},
+    delete_policy: {f"policy {CONSUMER} created"},
+}
+ALTERED: dict[Damage, set[str]] = {
+    disable_mapping: {f"mapping {CONSUMER} updated"},
+    narrow_rule: {f"rule {CONSUMER} updated"},
+    forget_redrive: {f"queue {CONSUMER} updated"},
+    change_handler: {f"function {CONSUMER} updated"},
+    shorten_retention: {f"log group /aws/lambda/{CONSUMER} updated"},
+}
+DISABLED: dict[Damage, set[str]] = {disable_rule: {f"rule {CONSUMER} updated"}}
+
+
+@pytest.mark.parametrize("damages", [DELETED, ALTERED, DISABLED], ids=["deleted", "altered", "disabled"])
+def test_damage_is_repaired(world: Any, damages: dict[Damage, set[str]]) -> None:
+    for damage in damages:
+        damage(world)
+    changes = world.provision()
+    assert set(changes) == {change for expected in damages.values() for change in expected}
+    assert world.provision() == []
+    event = unique()
+    world.put(id=event)
+    eventually(lambda: world.saw("alpha", event))
+
+
+def test_an_emulator_that_forgot_everything_is_filled_again(world: Any) -> None:
+    httpx.post(f"{world.emulator.url}/_ministack/reset", trust_env=False, timeout=30).raise_for_status()
+    assert len(world.provision()) > 50
+    assert world.provision() == []
+    event = unique()
+    world.put(id=event)
+    eventually(lambda: all(world.saw(who, event) for who in ("alpha", "beta", "gamma")))
+
+
+def test_routes_are_mended(world: Any) -> None:
+    api = world.client("apigatewayv2")
+    routes = {item["RouteKey"]: item["RouteId"] for item in api.get_routes(ApiId="collections")["Items"]}
+    api.delete_route(ApiId="collections", RouteId=routes["GET /mine"])
+    api.update_route(ApiId="collections", RouteId=routes["GET /open"], RouteKey="GET /else")
+    assert set(world.provision()) == {"route GET /mine created", "route GET /open created", "route GET /else removed"}
+    assert world.provision() == []
+
+
+def test_settings_of_the_bucket_are_mended(world: Any) -> None:
+    s3, bucket = world.client("s3"), world.result.images_bucket
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    s3.delete_bucket_cors(Bucket=bucket)
+    s3.delete_public_access_block(Bucket=bucket)
+    assert set(world.provision()) == {
+        f"bucket {aspect} {bucket} updated" for aspect in ("notifications", "cors", "public access block")
+    }
+    assert world.provision() == []
+
+
+def test_a_parameter_is_mended(world: Any) -> None:
+    ssm, name = world.client("ssm"), "/collections/local/database/alpha"
+    good = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    ssm.put_parameter(Name=name, Value="wrong", Type="SecureString", Overwrite=True)
+    assert world.provision() == [f"parameter {name} updated"]
+    assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == good
+
+
+def test_lost_passwords_are_made_anew(world: Any) -> None:
+    file = world.settings.state_dir / "database-passwords.json"
+    before = json.loads(file.read_text())
+    file.unlink()
+    assert set(world.provision()) == {
+        f"{kind} {name} {action}"
+        for service in ("alpha", "beta")
+        for kind, name, action in (
+            ("role and schema", service, "created"),
+            ("parameter", f"/collections/local/database/{service}", "updated"),
+        )
+    }
+    after = json.loads(file.read_text())
+    assert not set(before.values()) & set(after.values())
+    with psycopg.connect(world.settings.postgres_dsn("workspace", "alpha", after["alpha"])) as connection:
+        assert connection.execute("SELECT count(*) FROM things").fetchone() == (0,)
+    assert world.provision() == []
+
+
+def test_new_code_runs(world: Any) -> None:
+    handler: Path = world.root / "services/alpha/src/alpha/handler.py"
+    text = handler.read_text()
+    handler.write_text(text.replace('outcomes.append("ok")', 'outcomes.append("better")'))
+    assert set(world.provision()) == {
+        f"code collections-local-alpha-{name} updated" for name in ("http", "events", "uploads", "probe", "stranger")
+    }
+    key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    assert world.probe("probe", ("dynamodb", "get_item", {"TableName": "collections-local-seen", "Key": key})) == [
+        "better"
+    ]
+    handler.write_text(text)
+    world.provision()
+    assert world.provision() == []
+
+
+def resources(world: Any) -> set[str]:
+    """Kind and name of everything that belongs to functions."""
+    found = {f"function {item['FunctionName']}" for item in world.client("lambda").list_functions()["Functions"]}
+    found |= {f"mapping {item['EventSourceArn']}" for item in mappings(world)}
+    found |= {f"queue {url.rsplit('/', 1)[1]}" for url in world.client("sqs").list_queues().get("QueueUrls", [])}
+    found |= {f"role {item['RoleName']}" for item in world.client("iam").list_roles()["Roles"]}
+    for bus in (world.result.event_bus, "default"):
+        found |= {f"rule {item['Name']}" for item in world.client("events").list_rules(EventBusName=bus)["Rules"]}
+    return found
+
+
+def mappings(world: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return [item for item in found if item["State"] != "Deleting"]
+
+
+def test_a_service_that_is_gone_disappears_and_strangers_stay(world: Any) -> None:
+    stranger = world.client("sqs").create_queue(QueueName="somebody-else")["QueueUrl"]
+    before = resources(world)
+    gamma = {name for name in before if "gamma" in name}
+    assert len(gamma) == 6  # function, role, mapping, rule, queue and its dead-letter queue
+    folder = world.root / "services/gamma"
+    kept = world.root / "gamma-kept"
+    shutil.move(folder, kept)
+    changes = world.provision()
+    assert all("gamma" in change and change.endswith("removed") for change in changes)
+    assert resources(world) == before - gamma
+    tables = world.client("dynamodb").list_tables()["TableNames"]
+    assert "collections-local-seen-by-gamma" in tables
+    shutil.move(kept, folder)
+    world.provision()
+    assert resources(world) == before
+    world.client("sqs").delete_queue(QueueUrl=stranger)
+    event = unique()
+    world.put(id=event)
+    eventually(lambda: world.saw("gamma", event))

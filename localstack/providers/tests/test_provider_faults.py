@@ -1,0 +1,56 @@
+"""The fault book strikes what it should, as often as it should; the log hides what it should."""
+
+import base64
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from provider_emulator.faults import Fault, FaultBook
+from provider_emulator.request_log import digest
+
+
+def test_a_counted_fault_wears_out_and_is_still_told() -> None:
+    book = FaultBook()
+    book.add(Fault(provider="voyage", kind="status", status=429, count=2))
+    assert book.strike("anthropic", b"") is None
+    assert [book.strike("voyage", b"") is not None for _ in range(3)] == [True, True, False]
+    (armed,) = book.all()
+    assert (armed.applied, armed.remaining) == (2, 0)
+    assert book.clear() == 1
+    assert book.all() == []
+
+
+def test_match_and_any_provider() -> None:
+    book = FaultBook()
+    book.add(Fault(provider="*", kind="slow", match="needle"))
+    assert book.strike("tavily", b"hay") is None
+    assert book.strike("tavily", b"a needle") is not None
+    assert book.strike("openai", b"a needle") is not None
+
+
+def test_a_refusal_strikes_models_only() -> None:
+    book = FaultBook()
+    book.add(Fault(provider="*", kind="refusal"))
+    assert book.strike("voyage", b"") is None
+    assert book.strike("openai", b"") is not None
+    with pytest.raises(ValidationError):
+        Fault(provider="tavily", kind="refusal")
+
+
+def test_the_log_keeps_no_image_and_no_key() -> None:
+    image = base64.b64encode(bytes(range(256)) * 8).decode()
+    body = {
+        "api_key": "sk-secret",
+        "text": "x " * 2500,
+        "image": {"data": image},
+        "url": f"data:image/png;base64,{image}",
+        "short": "aGVsbG8=",
+    }
+    kept = digest(body)
+    assert "sk-secret" not in json.dumps(kept)
+    assert kept["image"]["data"] == kept["url"]
+    assert kept["url"]["bytes"] == 2048
+    assert len(kept["url"]["sha256"]) == 64
+    assert kept["short"] == "aGVsbG8="
+    assert kept["text"].endswith("… (5000 characters)")

@@ -1,0 +1,92 @@
+"""A running mesh as the end-to-end tests see it."""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import psycopg
+from psycopg.rows import dict_row
+
+from localmesh.config import MeshSettings
+from localmesh.provision import Provisioned
+from mesh.client import Api, Identity
+from testkit import Providers, dead_letters
+
+PASSWORD = "Correct-horse-7-battery"
+
+
+@dataclass(frozen=True)
+class RunningMesh:
+    """The mesh under test, from outside and, where a test has to look, from inside."""
+
+    settings: MeshSettings
+    provisioned: Provisioned
+    providers: Providers
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(
+            endpoint_url=self.settings.emulator_url,
+            region=self.settings.region,
+            user_pool_id=self.provisioned.user_pool_id,
+            client_id=self.provisioned.client_id,
+        )
+
+    def new_user(self) -> Api:
+        """A user nobody has seen before, signed in."""
+        email = f"{secrets.token_hex(6)}@example.com"
+        self.identity.ensure_user(email, PASSWORD)
+        return Api(self.provisioned.api_url, self.identity.sign_in(email, PASSWORD))
+
+    def aws(self, service: Any) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.settings.emulator_url,
+            region_name=self.settings.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def rows(self, query: Any, *parameters: Any) -> list[dict[str, Any]]:
+        """Rows of the database, seen by its superuser."""
+        with psycopg.connect(self.settings.postgres_dsn("collections"), row_factory=dict_row) as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def keys(self, needle: str) -> list[str]:
+        """Object keys in the images bucket that contain the text."""
+        pages = self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=self.provisioned.images_bucket)
+        return [entry["Key"] for page in pages for entry in page.get("Contents", []) if needle in entry["Key"]]
+
+    def put_event(self, document: dict[str, Any]) -> None:
+        """Put a wire document on the bus."""
+        answer = self.aws("events").put_events(
+            Entries=[
+                {
+                    "EventBusName": self.provisioned.event_bus,
+                    "Source": document["source"],
+                    "DetailType": document["type"],
+                    "Detail": json.dumps(document),
+                }
+            ]
+        )
+        assert answer["FailedEntryCount"] == 0
+
+    def take_dead_letters(self, function: str) -> list[dict[str, str]]:
+        """Body and attributes of the function's dead letters, which are gone from their queue thereafter."""
+        url = self.provisioned.functions[function].dead_letter_queue_url
+        assert url is not None
+        return dead_letters(url, self.aws("sqs"))
+
+    def dead_letters(self) -> dict[str, int]:
+        """Messages in each dead-letter queue that is not empty."""
+        sqs = self.aws("sqs")
+        counts = {}
+        for function in self.provisioned.functions.values():
+            if function.dead_letter_queue_url and function.dead_letter_queue:
+                attributes = sqs.get_queue_attributes(
+                    QueueUrl=function.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+                )["Attributes"]
+                counts[function.dead_letter_queue] = int(attributes["ApproximateNumberOfMessages"])
+        return {name: count for name, count in counts.items() if count}

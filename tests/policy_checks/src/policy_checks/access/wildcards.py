@@ -1,0 +1,57 @@
+"""Wildcards in policies: each is there for a reason, or should not be there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from policy_checks.access.effective_policies import Authorities
+from policy_checks.iam import Policy
+from policy_checks.planned_environment import Estate
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Wildcard:
+    """An action and a resource of one statement, one of which has a wildcard; names that differ from one environment or
+    function to the next are given as `{account}`, `{function}` and the like. `origin` says where it was found."""
+
+    effect: str
+    action: str
+    resource: str
+    origin: str = ""
+
+    def __str__(self) -> str:
+        """Render for people."""
+        return f"{self.origin}: {self.effect} {self.action} on {self.resource}"
+
+
+def wildcards_of(estate: Estate, authorities: Authorities) -> list[Wildcard]:
+    """Every wildcard in every policy of an environment."""
+    policies = [policy for of_role in authorities.roles.values() for policy in of_role]
+    return sorted(set(_wildcards(estate, [*policies, *authorities.managed, *authorities.resources])))
+
+
+def _wildcards(estate: Estate, policies: Iterable[Policy]) -> Iterator[Wildcard]:
+    for policy in policies:
+        for statement in policy.statements:
+            for action in statement.actions:
+                for resource in statement.resources:
+                    if _is_wild(action) or _is_wild(resource):
+                        yield Wildcard(statement.effect.value, action, placeless(estate, resource), policy.origin)
+
+
+def placeless(estate: Estate, text: str) -> str:
+    """A resource without the names of this environment and of its functions."""
+    names = estate.names
+    for function in sorted(estate.functions, key=len, reverse=True):
+        text = text.replace(function, "{function}")
+    for table in sorted((table for service in estate.manifests.services.values() for table in service.tables), key=len):
+        text = re.sub(rf"table/{re.escape(names.table(table))}\b", "table/{table}", text)
+    text = text.replace(f":parameter{names.parameter_prefix}/", ":parameter{parameters}/")
+    text = text.replace(names.prefix, "{prefix}").replace(names.bus, "{bus}")
+    return text.replace(names.account, "{account}").replace(names.region, "{region}")
+
+
+def _is_wild(text: str) -> bool:
+    return "*" in text or "?" in text

@@ -1,0 +1,63 @@
+"""An environment as Terraform would leave it: what audits look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from manifests import DatabaseAddress, FunctionRef, Manifests, Names
+from mesh.infra.resources import Resource, of_type, resources_of_plan, resources_of_state
+from policy_checks.terraform.completion import completed
+
+
+@dataclass(frozen=True)
+class Estate:
+    """The resources of an environment, its outputs, and the manifests it was made from."""
+
+    manifests: Manifests
+    outputs: Mapping[str, Any]
+    resources: tuple[Resource, ...]
+
+    @classmethod
+    def of(cls, manifests: Manifests, plan: Mapping[str, Any], state: Mapping[str, Any]) -> Estate:
+        """Read a plan, and from its state what a plan cannot know, both as they are rehearsed.
+
+        Raises TerraformFailedError when the one does not follow from the other.
+        """
+        outputs = {name: output["value"] for name, output in state.get("outputs", {}).items()}
+        resources = completed(resources_of_plan(plan), resources_of_state(state))
+        return cls(manifests, outputs, tuple(resources))
+
+    @property
+    def environment(self) -> str:
+        """Its name."""
+        return str(self.outputs["environment"])
+
+    @property
+    def is_production(self) -> bool:
+        """Whether losing it would be losing what people keep there."""
+        return self.environment == "prod"
+
+    @cached_property
+    def names(self) -> Names:
+        """Names of everything in it."""
+        return Names(self.environment, self.outputs["region"], self.outputs["account"])
+
+    @cached_property
+    def database(self) -> DatabaseAddress:
+        """Where its functions find Postgres."""
+        found = self.outputs["database"]
+        address = DatabaseAddress(found["host"], int(found["port"]), found["auth"], found["sslmode"])
+        known = found.get("resource_id")
+        return replace(address, resource_id=known) if known else address
+
+    @cached_property
+    def functions(self) -> dict[str, FunctionRef]:
+        """Every function that is declared, by its resource name."""
+        return {self.names.function(ref): ref for ref in self.manifests.functions}
+
+    def of_type(self, *types: str) -> list[Resource]:
+        """Resources of some types."""
+        return of_type(self.resources, *types)

@@ -1,0 +1,26 @@
+"""Properties that every environment has, as a table of rules and one interpreter."""
+
+from collections.abc import Iterable
+
+from policy_checks.planned_environment import Estate
+from policy_checks.rules import alarms, database, functions, queues, roles, secrecy, storage, tables
+from policy_checks.rules.base import Finding, Rule
+
+RULES: tuple[Rule, ...] = (
+    *queues.RULES,
+    *alarms.RULES,
+    *functions.RULES,
+    *roles.RULES,
+    *storage.RULES,
+    *tables.RULES,
+    *database.RULES,
+    *secrecy.RULES,
+)
+
+
+def audit(estate: Estate, rules: Iterable[Rule] = RULES) -> list[Finding]:
+    """What breaks any of the rules."""
+    return [Finding(rule.name, address, message) for rule in rules for address, message in rule.check(estate)]
+
+
+__all__ = ["RULES", "Finding", "Rule", "audit"]

@@ -1,0 +1,36 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from policy_checks.planned_environment import Estate
+
+# Address of a resource, and what is wrong with it.
+Faults = Iterator[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A resource that breaks a rule."""
+
+    rule: str
+    address: str
+    message: str
+
+    def __str__(self) -> str:
+        """Render as one line."""
+        return f"{self.rule}: {self.address}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A property of environments; `check` yields what does not have it."""
+
+    check: Callable[[Estate], Faults]
+
+    @property
+    def name(self) -> str:
+        """Its sentence in short."""
+        return self.check.__name__.replace("_", " ")

@@ -1,0 +1,90 @@
+"""Nothing secret is in plan or state: both lie around on laptops and in build logs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from mesh.infra.resources import UNKNOWN, Resource
+from policy_checks.planned_environment import Estate
+from policy_checks.rules.base import Faults, Rule
+
+_TELLING = re.compile(
+    r"(^|_)((password|passwd|passphrase|secret|secrets|token|private_key|credential|credentials)(_|$)|(api|access)_key$)"
+)
+# Attributes about secrets that are none: how long they are valid, where they are, whether there is one.
+_ABOUT = re.compile(
+    r"_(arn|arns|id|name|enabled|status|validity|policy|period|minutes|days|length|revocation)$|^(manage|generate|enable)_"
+)
+_MEASURES = re.compile(r"^token_validity_units\[")
+
+
+def nothing_secret_is_stated(estate: Estate) -> Faults:
+    """No attribute whose name tells of a secret has a value."""
+    for resource in estate.resources:
+        for path, value in secret_values(resource):
+            yield resource.address, f"{path} has a value ({len(str(value))} characters)"
+
+
+def secret_values(resource: Resource) -> Iterator[tuple[str, Any]]:
+    """Attributes whose names tell of a secret, and that have a known value that is not empty."""
+    for path, name, value in _leaves(resource.values, ""):
+        if value is UNKNOWN or value in (None, "", 0) or isinstance(value, bool) or _MEASURES.match(path):
+            continue
+        if _TELLING.search(name) and not _ABOUT.search(name) and not _is_none(resource, path):
+            yield path, value
+
+
+def nothing_sensitive_has_a_value(estate: Estate) -> Faults:
+    """Whatever its name: the provider marks what it would not show."""
+    for resource in estate.resources:
+        for path, _, mark in _leaves(resource.sensitive, ""):
+            name = path.split(".")[0].split("[")[0]
+            if mark is True and resource[name] not in (None, "", [], {}) and not _is_none(resource, name):
+                yield resource.address, f"{path} has a value"
+
+
+def _is_none(resource: Resource, path: str) -> bool:
+    """Cognito makes a secret for clients that ask for one; ours is a program on a user's machine, and does not."""
+    is_client = resource.type == "aws_cognito_user_pool_client" and path == "client_secret"
+    return is_client and not resource["generate_secret"]
+
+
+def no_parameter_has_its_value_here(estate: Estate) -> Faults:
+    """Terraform makes the names of secrets and the access to them; values come from `mesh secrets`."""
+    for parameter in estate.of_type("aws_ssm_parameter", "aws_secretsmanager_secret_version", "aws_iam_access_key"):
+        if parameter["value"] or parameter["insecure_value"] or parameter["secret_string"] or parameter["secret"]:
+            yield parameter.address, "has its value in the state"
+
+
+def outputs_tell_no_secret(estate: Estate) -> Faults:
+    """Outputs are saved in files for other commands."""
+    for path, name, value in _leaves(estate.outputs, ""):
+        if isinstance(value, str) and value and _TELLING.search(name) and not value.startswith("arn:"):
+            yield f"output.{path}", "has a value"
+
+
+def _leaves(value: Any, path: str, name: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Path, name of the attribute (elements of lists have that of the list), and value."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key), str(key).lower())
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{number}]", name)
+    else:
+        yield path, name, value
+
+
+RULES: Final = tuple(
+    map(
+        Rule,
+        (
+            nothing_secret_is_stated,
+            nothing_sensitive_has_a_value,
+            no_parameter_has_its_value_here,
+            outputs_tell_no_secret,
+        ),
+    )
+)

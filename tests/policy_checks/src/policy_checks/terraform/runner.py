@@ -1,0 +1,125 @@
+"""Every configuration of a repository, worked through once, two at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from policy_checks.errors import TerraformFailedError
+from policy_checks.terraform.mocked_apply import rehearse_apply, rehearse_plan
+from policy_checks.terraform.running import Terraform
+
+# A start of Terraform keeps one processor busy for a few seconds.
+_AT_A_TIME: Final = 2
+ENVIRONMENTS: Final = "terraform/environments"
+Document = Mapping[str, Any]
+T = TypeVar("T")
+
+
+def environments_of(repository: Path) -> list[str]:
+    """Names of all environments that have a configuration."""
+    return sorted(path.parent.name for path in (repository / ENVIRONMENTS).glob("*/main.tf"))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A configuration that was installed: what validation found, and how its own tests went, if it has any."""
+
+    problems: list[str]
+    failure: str = ""
+
+
+@dataclass
+class Works:
+    """Does each piece of work once, in `copy`, whoever asks for it first.
+
+    Configurations are folders of the copied repository; `variables` are those that every environment is given.
+    """
+
+    terraform: Terraform
+    copy: Path
+    variables: Mapping[str, str]
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_AT_A_TIME))
+    _checks: dict[str, Future[Checked]] = field(default_factory=dict)
+    _plans: dict[str, Future[Document]] = field(default_factory=dict)
+    _states: dict[str, Future[Document]] = field(default_factory=dict)
+
+    def begin(self, applied: Iterable[str], planned: Iterable[str], checked: Iterable[str]) -> None:
+        """Start on what will be asked for: what takes longest, and what most depends on, comes first."""
+        first = list(applied)
+        for environment in first:
+            self._plan_of(environment)
+        for environment in first:
+            self._state_of(environment)
+        for environment in planned:
+            self._plan_of(environment)
+        for configuration in checked:
+            self._check_of(configuration)
+
+    def end(self) -> None:
+        """Start no more, and wait for what runs."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def checked(self, configuration: str) -> Checked:
+        """A configuration, validated and tested. Raises TerraformFailedError when it cannot even be installed."""
+        return self._check_of(configuration).result()
+
+    def planned(self, environment: str) -> Document:
+        """The plan of an environment. Raises TerraformFailedError."""
+        return self._plan_of(environment).result()
+
+    def applied(self, environment: str) -> Document:
+        """The state of an environment after its plan was applied. Raises TerraformFailedError."""
+        return self._state_of(environment).result()
+
+    def planned_by_the_provider(self, environment: str, variables: Mapping[str, str]) -> Document:
+        """What `terraform plan` itself says, the whole document; `variables` tell the provider where AWS is played.
+
+        Raises TerraformFailedError.
+        """
+        self.planned(environment)
+        terraform = self.terraform.with_variables(variables)
+        return terraform.plan(self._folder(environment), self.variables)
+
+    def _check_of(self, configuration: str) -> Future[Checked]:
+        return self._once(self._checks, configuration, self._check)
+
+    def _plan_of(self, environment: str) -> Future[Document]:
+        return self._once(self._plans, environment, self._plan)
+
+    def _state_of(self, environment: str) -> Future[Document]:
+        # First the plan, which never waits for anything: two that wait for each other would fill the pool.
+        self._plan_of(environment)
+        return self._once(self._states, environment, self._apply)
+
+    def _once(self, futures: dict[str, Future[T]], name: str, work: Callable[[str], T]) -> Future[T]:
+        if name not in futures:
+            futures[name] = self._pool.submit(work, name)
+        return futures[name]
+
+    def _check(self, configuration: str) -> Checked:
+        folder = self.copy / configuration
+        self.terraform.init(folder)
+        problems = self.terraform.validate(folder)
+        if problems or not any(folder.glob("tests/*.tftest.hcl")):
+            return Checked(problems)
+        try:
+            self.terraform.test(folder)
+        except TerraformFailedError as error:
+            return Checked(problems, str(error))
+        return Checked(problems)
+
+    def _plan(self, environment: str) -> Document:
+        folder = self._folder(environment)
+        self.terraform.init(folder)
+        return rehearse_plan(self.terraform, folder, self.variables)
+
+    def _apply(self, environment: str) -> Document:
+        plan = self._plans[environment].result()
+        return rehearse_apply(self.terraform, self._folder(environment), self.variables, plan)
+
+    def _folder(self, environment: str) -> Path:
+        return self.copy / ENVIRONMENTS / environment

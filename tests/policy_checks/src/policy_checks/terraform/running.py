@@ -1,0 +1,129 @@
+"""Runs Terraform where it can do no harm: with credentials of nobody, and with no AWS to be reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from policy_checks.errors import TerraformFailedError
+
+_TIMEOUT_S = 280.0
+# Port 9 is nobody's: should a provider believe in these credentials, it still talks to no AWS.
+NO_AWS: Final = "127.0.0.1:9"
+_NOBODY = {
+    "AWS_ACCESS_KEY_ID": "nobody",
+    "AWS_SECRET_ACCESS_KEY": "nobody",
+    "AWS_ENDPOINT_URL": f"http://{NO_AWS}",
+    "AWS_MAX_ATTEMPTS": "1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+_REHEARSALS = "rehearsals"
+_installing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """A Terraform and where its providers come from.
+
+    Every method raises TerraformFailedError with what Terraform said.
+    """
+
+    program: Path
+    configuration: Path | None = None
+    cache: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def with_variables(self, variables: Mapping[str, str]) -> Terraform:
+        """The same with further environment variables."""
+        return replace(self, environment={**self.environment, **variables})
+
+    def format_problems(self, folder: Path) -> list[str]:
+        """Files below a folder that are not formatted as Terraform likes it."""
+        run = self._run(folder, "fmt", "-check", "-recursive", "-list=true", check=False)
+        return run.stdout.split() if run.returncode else []
+
+    def init(self, folder: Path) -> None:
+        """Install modules and providers."""
+        # A cache of providers is not made for two at a time.
+        with _installing:
+            self._run(folder, "init", "-input=false")
+
+    def validate(self, folder: Path) -> list[str]:
+        """Everything that is wrong or deprecated, with the place."""
+        run = self._run(folder, "validate", "-json", check=False)
+        return [_diagnostic(item) for item in json.loads(run.stdout)["diagnostics"]]
+
+    def test(self, folder: Path) -> str:
+        """Run the module's own tests; what they said."""
+        return self._run(folder, "test").stdout
+
+    def rehearse(self, folder: Path, test: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+        """Run one test of a configuration, given as a document, and read what it made: `test_plan` or `test_state`."""
+        # Not among the configuration's own tests, which other commands read at any time.
+        file = folder / _REHEARSALS / f"{wanted}.tftest.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(test), encoding="utf-8")
+        chosen = (f"-test-directory={_REHEARSALS}", f"-filter={_REHEARSALS}/{file.name}")
+        run = self._run(folder, "test", "-json", "-verbose", *chosen, check=False)
+        told = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+        found: dict[str, Any] | None = next((line[wanted] for line in told if wanted in line), None)
+        problems = [
+            _diagnostic(line["diagnostic"]) for line in told if line["@level"] == "error" and "diagnostic" in line
+        ]
+        if run.returncode != 0 or found is None:
+            said = "\n".join(problems) or run.stdout + run.stderr
+            raise TerraformFailedError(f"terraform test of {file}:\n{said}")
+        # The schemas of all resources there are: most of the document, and told by nobody.
+        found.pop("provider_schemas", None)
+        return found
+
+    def plan(self, folder: Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Plan, and read the plan. The provider asks AWS who and where it is: something has to play it."""
+        given = [f"-var={name}={value}" for name, value in (variables or {}).items()]
+        self._run(folder, "plan", "-input=false", "-lock=false", "-out=audit.tfplan", *given)
+        document: dict[str, Any] = json.loads(self._run(folder, "show", "-json", "audit.tfplan").stdout)
+        return document
+
+    def _run(self, folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        coloured = [] if "-json" in arguments else ["-no-color"]
+        command = [str(self.program), arguments[0], *coloured, *arguments[1:]]
+        try:
+            run = subprocess.run(
+                command,
+                cwd=folder,
+                env=self._variables(),
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TerraformFailedError(
+                f"terraform {arguments[0]} in {folder} took more than {_TIMEOUT_S:.0f} s"
+            ) from error
+        if check and run.returncode != 0:
+            raise TerraformFailedError(f"terraform {arguments[0]} in {folder}:\n{run.stdout}{run.stderr}")
+        return run
+
+    def _variables(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TF_"))}
+        ours = {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **_NOBODY, **self.environment}
+        if self.configuration:
+            ours["TF_CLI_CONFIG_FILE"] = str(self.configuration)
+        if self.cache:
+            ours |= {"TF_PLUGIN_CACHE_DIR": str(self.cache), "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
+        return kept | ours
+
+
+def _diagnostic(item: Mapping[str, Any]) -> str:
+    place = item.get("range") or {}
+    where = f"{place['filename']}:{place['start']['line']}: " if place else ""
+    return f"{item['severity']}: {where}{item['summary']}: {item.get('detail', '')}"

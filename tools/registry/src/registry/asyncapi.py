@@ -1,0 +1,124 @@
+"""The whole mesh as one AsyncAPI 3.0 document, from the committed schemas and the manifests.
+
+https://www.asyncapi.com/docs/reference/specification/v3.0.0
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version as package_version
+from typing import Any
+
+from manifests import Manifests, Service
+from registry.catalogue import Catalogue, Version
+from registry.envelope import envelope_schema
+from registry.masking import masked_document, personal_paths
+
+Json = dict[str, Any]
+
+
+def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
+    """Channels are event types; every service sends what it publishes and receives what it consumes.
+
+    The payload of a message is the newest minor of its type, as a consumer reads it.
+    """
+    newest = [versions[-1] for versions in catalogue.versions.values()]
+    schemas: Json = {}
+    messages: Json = {}
+    for version in newest:
+        payload, definitions = _hoisted(version.consumer, short_name(version.event_type))
+        schemas |= definitions | {short_name(version.event_type): payload}
+        messages[short_name(version.event_type)] = _message(version, catalogue)
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:collections:mesh",
+        "info": {
+            "title": "Collections",
+            "version": package_version("collections-contracts"),
+            "description": "Facts that the services of Collections tell each other on one event bus.",
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+            "tags": [{"name": service.service, "description": service.summary} for service in _services(manifests)],
+        },
+        "defaultContentType": "application/cloudevents+json",
+        "channels": {short_name(version.event_type): _channel(version) for version in newest},
+        "operations": {
+            name: operation
+            for service in _services(manifests)
+            for name, operation in _operations(service, catalogue).items()
+        },
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def short_name(event_type: str) -> str:
+    """`imaging.image-processed.v1`: what a type is called where keys are short."""
+    return event_type.removeprefix("collections.")
+
+
+def _services(manifests: Manifests) -> tuple[Service, ...]:
+    return tuple(manifests.services.values())
+
+
+def _channel(version: Version) -> Json:
+    name = short_name(version.event_type)
+    return {
+        "address": version.event_type,
+        "title": str(version.consumer.get("title", name)),
+        "description": str(version.consumer.get("description", "")),
+        "messages": {name: {"$ref": f"#/components/messages/{name}"}},
+        "tags": [{"name": version.event_type.split(".")[1]}],
+    }
+
+
+def _message(version: Version, catalogue: Catalogue) -> Json:
+    name = short_name(version.event_type)
+    personal = personal_paths(catalogue.of_fact(version.fact))
+    examples = [{"name": example.name, "payload": masked_document(example, personal)} for example in version.examples]
+    return {
+        "name": version.event_type,
+        "title": str(version.consumer.get("title", name)),
+        "summary": str(version.consumer.get("description", "")),
+        "contentType": "application/cloudevents+json",
+        "correlationId": {"location": "$message.payload#/correlationid"},
+        "payload": envelope_schema(version, {"$ref": f"#/components/schemas/{name}"}),
+        **({"examples": examples} if examples else {}),
+        "x-schema-version": version.number,
+    }
+
+
+def _operations(service: Service, catalogue: Catalogue) -> Json:
+    sent = {f"{service.service}.send.{short_name(event)}": ("send", event) for event in service.publishes}
+    heard = {
+        f"{service.service}.receive.{short_name(item.event)}": ("receive", item.event)
+        for item in service.consumes
+        if item.event
+    }
+    return {
+        name: {
+            "action": action,
+            "channel": {"$ref": f"#/channels/{short_name(event)}"},
+            "messages": [{"$ref": f"#/channels/{short_name(event)}/messages/{short_name(event)}"}],
+            "tags": [{"name": service.service}],
+        }
+        for name, (action, event) in (sent | heard).items()
+        if event in catalogue.versions
+    }
+
+
+def _hoisted(schema: Json, prefix: str) -> tuple[Json, dict[str, Json]]:
+    """The schema, and its definitions under names that start with the prefix, for `#/components/schemas`."""
+    definitions: Mapping[str, Json] = schema.get("$defs", {})
+    names = {f"#/$defs/{name}": f"#/components/schemas/{prefix}.{name}" for name in definitions}
+    body = {key: value for key, value in schema.items() if key not in {"$schema", "$id", "$defs"}}
+    return _renamed(body, names), {f"{prefix}.{name}": _renamed(inner, names) for name, inner in definitions.items()}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  # any JSON value
+    if isinstance(value, list):
+        return [_renamed(entry, names) for entry in value]
+    if isinstance(value, Mapping):
+        return {
+            key: names.get(str(entry), entry) if key == "$ref" else _renamed(entry, names)
+            for key, entry in value.items()
+            # OpenAPI's, with names of definitions; the branches say the same by their constants.
+            if not (key == "discriminator" and isinstance(entry, Mapping) and "propertyName" in entry)
+        }
+    return value

@@ -1,0 +1,222 @@
+"""Every published version of every contract with its examples, and who tells and hears it.
+
+NoRegistryError: no repository with contracts here
+UnusableFileError: a schema or example is not JSON, or is too large
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.contract import TYPE_PATTERN
+from contracts.schemas import closed
+from manifests import Manifests
+from registry.errors import NoRegistryError, UnknownTypeError, UnknownVersionError, UnusableFileError
+
+Json = dict[str, Any]
+
+SCHEMAS, EXAMPLES = "contracts/schemas", "contracts/examples"
+MAX_BYTES = 10_000_000
+
+_VERSION = r"(?P<version>[0-9]+\.[0-9]+)"
+_SCHEMA = re.compile(rf"^{SCHEMAS}/(?P<type>[^/]+)/{_VERSION}(?P<producer>\.producer)?\.json$")
+_EXAMPLE = re.compile(rf"^{EXAMPLES}/(?P<type>[^/]+)/{_VERSION}/(?P<name>[^/]+)\.json$")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A golden example: the whole event as it was on the wire."""
+
+    name: str
+    path: str
+    document: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One published version: what a consumer accepts, what a producer may emit (None where that was not published)."""
+
+    event_type: str
+    number: str
+    path: str
+    consumer: Json
+    producer: Json | None
+    examples: tuple[Example, ...]
+
+    @property
+    def closed(self) -> Json:
+        """All that a producer may say; derived where it was not published with the version."""
+        if self.producer is not None:
+            return self.producer
+        schema: Json = closed(self.consumer)
+        return schema
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """(major, minor), to sort by."""
+        major, minor = self.number.split(".")
+        return int(major), int(minor)
+
+    @property
+    def fact(self) -> str:
+        """The type without its major."""
+        return fact_of(self.event_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Event type -> its versions, oldest first."""
+
+    versions: Mapping[str, tuple[Version, ...]]
+
+    def find(self, name: str) -> tuple[Version, ...]:
+        """The versions of a type, named in full, without `collections.`, or by its fact alone (its newest major).
+
+        Raises:
+            UnknownTypeError: none, or several.
+        """
+        if name in self.versions:
+            return self.versions[name]
+        bare = name.removeprefix("collections.")
+        fits = [
+            event_type
+            for event_type in self.versions
+            if bare in (event_type.removeprefix("collections."), fact_of(event_type), fact_of(event_type).split(".")[1])
+        ]
+        if len({fact_of(event_type) for event_type in fits}) != 1:
+            raise UnknownTypeError(name, fits or self.versions)
+        return self.versions[max(fits, key=lambda event_type: self.versions[event_type][-1].order)]
+
+    def find_version(self, name: str) -> Version:
+        """`TYPE` (its newest version) or `TYPE@VERSION`.
+
+        Raises:
+            UnknownTypeError, UnknownVersionError: none.
+        """
+        event_type, _, number = name.partition("@")
+        versions = self.find(event_type)
+        if not number:
+            return versions[-1]
+        # A version of another major belongs to another type of the same fact.
+        for version in self.of_fact(versions[-1].fact):
+            if version.number == number:
+                return version
+        known = ", ".join(version.number for version in self.of_fact(versions[-1].fact))
+        raise UnknownVersionError(f"{event_type} has no version {number!r}; there are: {known}")
+
+    def of_fact(self, fact: str) -> tuple[Version, ...]:
+        """Versions of all majors of a fact, oldest first."""
+        found = [version for versions in self.versions.values() for version in versions if version.fact == fact]
+        return tuple(sorted(found, key=lambda version: version.order))
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who tells and who hears a fact, by name of the service."""
+
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+
+
+def people(manifests: Manifests, event_type: str, *, all_majors: bool = True) -> People:
+    """Who tells and hears a type; with all majors of its fact, because older ones reach their consumers upcast."""
+
+    def meant(other: str) -> bool:
+        return fact_of(other) == fact_of(event_type) if all_majors else other == event_type
+
+    services = manifests.services.values()
+    return People(
+        tuple(service.service for service in services if any(map(meant, service.publishes))),
+        tuple(
+            service.service
+            for service in services
+            if any(item.event and meant(item.event) for item in service.consumes)
+        ),
+    )
+
+
+def fact_of(event_type: str) -> str:
+    """`imaging.image-processed` of `collections.imaging.image-processed.v1`."""
+    return event_type.removeprefix("collections.").rsplit(".", 1)[0]
+
+
+def find_root(start: Path) -> Path:
+    """The repository with the contracts, from a folder in it.
+
+    Raises:
+        NoRegistryError: there is none.
+    """
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / SCHEMAS).is_dir():
+            return folder
+    raise NoRegistryError(f"there is no {SCHEMAS} in {start.resolve()} or above it")
+
+
+def tree_files(root: Path) -> dict[str, bytes]:
+    """Path -> contents of the working tree's schemas and examples."""
+    found = sorted(path for folder in (SCHEMAS, EXAMPLES) for path in (root / folder).glob("**/*.json"))
+    return {path.relative_to(root).as_posix(): read_bytes(path) for path in found}
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file of bounded size.
+
+    Raises:
+        UnusableFileError: it cannot be read, or is too large.
+    """
+    try:
+        if path.is_file() and (size := path.stat().st_size) > MAX_BYTES:
+            raise UnusableFileError(f"{path}: {size:,} bytes are more than {MAX_BYTES:,}")
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableFileError(f"{path}: {error.strerror or error}") from error
+
+
+def read_json(name: str, raw: bytes) -> Json:
+    """A JSON object.
+
+    Raises:
+        UnusableFileError: it is none.
+    """
+    try:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        reason = "too deep" if isinstance(error, RecursionError) else str(error)
+        raise UnusableFileError(f"{name}: not JSON: {reason}") from error
+    if not isinstance(document, dict):
+        raise UnusableFileError(f"{name}: not a JSON object")
+    return document
+
+
+def read_catalogue(files: Mapping[str, bytes]) -> Catalogue:
+    """The catalogue from files of the working tree or of a revision.
+
+    Raises:
+        UnusableFileError: one of them is not JSON.
+    """
+    producers: dict[tuple[str, str], Json] = {}
+    consumers: dict[tuple[str, str], tuple[str, Json]] = {}
+    examples: dict[tuple[str, str], list[Example]] = defaultdict(list)
+    for path, raw in sorted(files.items()):
+        if schema := _SCHEMA.match(path):
+            key = schema["type"], schema["version"]
+            if schema["producer"]:
+                producers[key] = read_json(path, raw)
+            else:
+                consumers[key] = path, read_json(path, raw)
+        elif example := _EXAMPLE.match(path):
+            examples[example["type"], example["version"]].append(Example(example["name"], path, read_json(path, raw)))
+    versions: dict[str, list[Version]] = defaultdict(list)
+    for (event_type, number), (path, consumer) in consumers.items():
+        if TYPE_PATTERN.match(event_type) is None:
+            raise UnusableFileError(f"{path}: {event_type!r} is no event type")
+        key = event_type, number
+        found = Version(event_type, number, path, consumer, producers.get(key), tuple(examples[key]))
+        versions[event_type].append(found)
+    return Catalogue(
+        {name: tuple(sorted(found, key=lambda version: version.order)) for name, found in sorted(versions.items())}
+    )

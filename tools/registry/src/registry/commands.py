@@ -1,0 +1,204 @@
+"""The sub-app `mesh contracts`.
+
+Commands import what they need when they run. Exit codes: 0 good, 1 a break (`check`), incompatible (`compat`) or
+different, 2 wrong usage or unusable input (one line on stderr says why).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="contracts",
+    help="The event schema registry: check, compare, look up, add and publish contracts.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+BROKEN, UNUSABLE = 1, 2
+
+Root = Annotated[Path, typer.Option("--root", help="A folder of the repository.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--deployments", metavar="DIR", help="Where records are; default: deployments in the repository."),
+]
+HERE = Path()
+
+
+class Output(StrEnum):
+    """How `check` tells its verdicts."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+class CompatibilityMode(StrEnum):
+    """Confluent's compatibility modes."""
+
+    NONE = "NONE"
+    BACKWARD = "BACKWARD"
+    BACKWARD_TRANSITIVE = "BACKWARD_TRANSITIVE"
+    FORWARD = "FORWARD"
+    FORWARD_TRANSITIVE = "FORWARD_TRANSITIVE"
+    FULL = "FULL"
+    FULL_TRANSITIVE = "FULL_TRANSITIVE"
+
+
+@app.command()
+def check(
+    base: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CONTRACTS_BASE", help="The git revision to compare with; default: what main has published."
+        ),
+    ] = None,
+    output: Annotated[Output, typer.Option(help="How the verdicts are told.")] = Output.TEXT,
+    root: Root = HERE,
+) -> None:
+    """Would the working tree break anyone? Compares every changed contract with all its published versions."""
+    from registry.verdicts import check
+
+    guarded(lambda: check(root, base, output.value))
+
+
+@app.command()
+def compat(
+    files: Annotated[list[Path], typer.Argument(metavar="OLD.json… NEW.json", help="JSON Schemas, oldest first.")],
+    mode: Annotated[CompatibilityMode, typer.Option(help="What must hold.")] = CompatibilityMode.BACKWARD,
+    as_json: AsJson = False,
+) -> None:
+    """Is a JSON Schema compatible with those before it? Exit code 0 yes, 1 no, 2 unusable input."""
+    from registry.verdicts import compat
+
+    if len(files) < 2:
+        raise typer.BadParameter("at least two files: the older ones and the new one")
+    guarded(lambda: compat(files, mode.value, as_json=as_json))
+
+
+@app.command()
+def diff(
+    which: Annotated[
+        list[str], typer.Argument(metavar="TYPE | OLD NEW", help="TYPE, TYPE@VERSION or a file, one or two.")
+    ],
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """What has changed, field by field: a type against its version before, or any two versions or files."""
+    from registry.show import diff
+
+    if len(which) > 2:
+        raise typer.BadParameter("one type, or two things to compare")
+    guarded(lambda: diff(root, which, as_json=as_json))
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, root: Root = HERE) -> None:
+    """Every contract: newest version, fields, who tells it and who hears it."""
+    from registry.show import list_contracts
+
+    guarded(lambda: list_contracts(root, as_json=as_json))
+
+
+@app.command()
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="TYPE", help="E.g. image-processed; @1.0 for another than the newest.")
+    ],
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """One contract: versions, fields, who tells it and hears it, examples with personal fields masked."""
+    from registry.show import show_contract
+
+    guarded(lambda: show_contract(root, name, as_json=as_json))
+
+
+@app.command()
+def new(
+    service: Annotated[str, typer.Argument(help="Who tells it, e.g. imaging.")],
+    event: Annotated[str, typer.Argument(help="The fact in the past tense, e.g. image-tagged.")],
+    summary: Annotated[str, typer.Option(help="What has happened, in one sentence.")] = "",
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="name:type, once for each: str, int, float, bool, datetime, list; ? after it: optional."),
+    ] = None,
+    root: Root = HERE,
+) -> None:
+    """Add an event: contract, registry entry, schema, example and manifest entry."""
+    from registry.scaffold import new_event
+
+    guarded(lambda: new_event(root, service, event, summary=summary, fields=field or []))
+
+
+@app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; what is there is overwritten.")],
+    root: Root = HERE,
+) -> None:
+    """Write the JSON Schemas, one AsyncAPI 3 document, and draft 4 flavours for the EventBridge schema registry."""
+    from registry.export import export
+
+    guarded(lambda: export(root, directory))
+
+
+@app.command()
+def docs(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; what is there is overwritten.")],
+    root: Root = HERE,
+) -> None:
+    """Write the catalogue as a web site that needs no server: open DIR/index.html."""
+    from registry.site import docs
+
+    guarded(lambda: docs(root, directory))
+
+
+@app.command("record-deployment")
+def record_deployment(
+    service: Annotated[str, typer.Argument(help="Which service went out.")],
+    env: Annotated[str, typer.Option(help="The environment, e.g. production.")],
+    git_sha: Annotated[str, typer.Option(help="The commit that went out.")] = "HEAD",
+    folder: Folder = None,
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """Note which contract versions run in an environment now, after a deployment."""
+    from registry.deployment_records.commands import record_deployment
+
+    guarded(lambda: record_deployment(root, service, env, git_sha, folder=folder, as_json=as_json))
+
+
+@app.command("can-deploy")
+def can_deploy(
+    service: Annotated[str, typer.Argument(help="Which service would go out.")],
+    env: Annotated[str, typer.Option(help="The environment, e.g. production.")],
+    git_sha: Annotated[str | None, typer.Option(help="The commit; default: the working tree.")] = None,
+    folder: Folder = None,
+    first: Annotated[bool, typer.Option("--first", help="Nothing is deployed in that environment yet.")] = False,
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """May a service go out to where the others are deployed? Exit code 0 yes, 1 no, 2 it cannot be said."""
+    from registry.deployment_records.commands import can_deploy
+
+    guarded(lambda: can_deploy(root, service, env, git_sha, folder=folder, first=first, as_json=as_json))
+
+
+def guarded(command: Callable[[], None]) -> None:
+    """Run a command; expected failures become one line on stderr and exit code 2."""
+    from manifests import ManifestsError
+    from registry.errors import RegistryError
+
+    try:
+        command()
+    except BrokenPipeError as error:  # the reader of our output has seen enough
+        raise typer.Exit(0) from error
+    except (RegistryError, ManifestsError) as error:
+        typer.echo(f"mesh contracts: {error}", err=True)
+        raise typer.Exit(UNUSABLE) from error

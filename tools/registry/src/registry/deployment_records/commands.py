@@ -1,0 +1,95 @@
+"""`mesh contracts record-deployment` and `mesh contracts can-deploy`: ask, tell, and end with the right exit code."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from registry.catalogue import find_root
+from registry.deployment_records import record
+from registry.deployment_records.deciding import Answer, decide
+from registry.deployment_records.record import Release
+from registry.deployment_records.release import release_at, release_here
+
+NOT_NOW = 1
+FOLDER = "deployments"
+_ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,15}")
+
+
+def record_deployment(
+    root: Path, service: str, environment: str, git_sha: str, *, folder: Path | None, as_json: bool
+) -> None:
+    """Note that the service at that commit is what runs in the environment now."""
+    where = find_root(root)
+    release = release_at(where, service, git_sha)
+    after = record.note(_folder(where, folder), _checked(environment), release, at=datetime.now(UTC))
+    if as_json:
+        document = {"environment": environment, "recorded_at": after.services[service].recorded_at.isoformat()}
+        typer.echo(json.dumps(document | _brief(release), indent=2, ensure_ascii=False))
+        return
+    typer.echo(f"{service} at {_short(release.git_sha)} is what runs in {environment}")
+    for verb, versions in (("says", release.publishes), ("understands", release.understands)):
+        for version in versions:
+            typer.echo(f"  {verb} {version}")
+
+
+def can_deploy(
+    root: Path, service: str, environment: str, git_sha: str | None, *, folder: Path | None, first: bool, as_json: bool
+) -> None:
+    """May the service at that commit (else: as it stands here) go out? Raises `typer.Exit` with code 1 when not."""
+    where = find_root(root)
+    release = release_at(where, service, git_sha) if git_sha else release_here(where, service)
+    deployed = (
+        record.Environment(environment=_checked(environment))
+        if first
+        else record.read(_folder(where, folder), _checked(environment))
+    )
+    answer = decide(release, deployed)
+    if as_json:
+        typer.echo(json.dumps(answer.as_json(), indent=2, ensure_ascii=False))
+    else:
+        _tell(answer, others=len(deployed.services.keys() - {service}))
+    if not answer.may_go_out:
+        raise typer.Exit(NOT_NOW)
+
+
+def _tell(answer: Answer, *, others: int) -> None:
+    for reason in answer.reasons:
+        typer.echo(f"no: {reason}")
+        if reason.witness is not None:
+            typer.echo(f"    for example {json.dumps(reason.witness, ensure_ascii=False)}")
+    for note in answer.notes:
+        typer.echo(f"note: {note}")
+    verdict = "may go out" if answer.may_go_out else "may not go out"
+    typer.echo(
+        f"{answer.service} at {_short(answer.git_sha)} {verdict} to {answer.environment}: "
+        f"{len(answer.pairs)} pairs of producer and consumer compared, {others} other services there"
+    )
+
+
+def _folder(root: Path, folder: Path | None) -> Path:
+    return root / FOLDER if folder is None else folder
+
+
+def _checked(environment: str) -> str:
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise typer.BadParameter(f"{environment!r} is no name of an environment: a-z, 0-9 and dashes, at most 16")
+    return environment
+
+
+def _short(git_sha: str) -> str:
+    """A commit as people write it, and still saying that something on top of it is not committed."""
+    commit, dash, rest = git_sha.partition("-")
+    return commit[:12] + dash + rest
+
+
+def _brief(release: Release) -> dict[str, object]:
+    """A release without the schemas."""
+    return {
+        "service": release.service,
+        "git_sha": release.git_sha,
+        "publishes": [{"event": version.event, "version": version.version} for version in release.publishes],
+        "understands": [{"event": version.event, "version": version.version} for version in release.understands],
+    }

@@ -1,0 +1,276 @@
+"""One OpenAPI document for all services, merged from what each service's resolver says of itself.
+
+`python -m registry.openapi` writes it to where the ingest service serves it from; `--check` only compares (exit code 1
+says that it is out of date); `--allow-missing` passes over services whose HTTP function cannot be imported yet.
+
+The manifests have the last word on routes: a route that only the code or only a manifest knows is an error, the names
+of path parameters and who may call a route are theirs.
+
+OpenapiError: the services' documents do not fit the manifests, or each other
+"""
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from manifests import FunctionRef, Manifests, Route, RouteAuth, Service, load_manifests
+from registry.errors import RegistryError
+
+Json = dict[str, Any]
+
+TARGET = Path("services/ingest/src/ingest/openapi.json")
+_SCHEMAS = "#/components/schemas/"
+_PARAMETER = re.compile(r"\{([^}]+)\}")
+# What the resolver says of faults is not what we answer: see `_PROBLEM`.
+_RESOLVER_FAULT = "422"
+_PROBLEM: Json = {
+    "title": "Problem",
+    "description": "Problem details (RFC 9457); `type` ends with a stable code.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "additionalProperties": True,
+}
+_FAULT: Json = {
+    "description": "A problem",
+    "content": {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}},
+}
+
+
+class OpenapiError(RegistryError):
+    """The services' documents do not fit the manifests, or each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one service says, and the routes that its manifest gives it."""
+
+    service: str
+    summary: str
+    routes: tuple[Route, ...]
+    document: Json
+
+
+def build_openapi(root: Path, *, allow_missing: bool = False) -> Json:
+    """The document of all services below that root.
+
+    Imports the services, each with an environment in which it starts; best run in a process of its own.
+
+    Raises:
+        OpenapiError: a service cannot be imported (unless `allow_missing`), or its routes are not its manifest's.
+        manifests.ManifestsInvalidError: the manifests are wrong.
+    """
+    manifests = load_manifests(root)
+    parts = [
+        Part(ref.service.service, ref.service.summary, ref.function.routes, document)
+        for ref in _http_functions(manifests)
+        if (document := _document_of(ref, allow_missing)) is not None
+    ]
+    return merge(parts)
+
+
+def merge(parts: Sequence[Part]) -> Json:
+    """The parts as one document, the same for the same parts.
+
+    A model keeps its name where all services that use the name mean the same; where they differ, the later service's is
+    prefixed with the service.
+
+    Raises:
+        OpenapiError: routes of a part are not its manifest's, or two operations have one id.
+    """
+    paths: dict[str, Json] = {}
+    schemas: Json = {"Problem": _PROBLEM}
+    for part in sorted(parts, key=lambda part: part.service):
+        document = _renamed(part, schemas)
+        for path, method, operation in _operations(part, document):
+            paths.setdefault(path, {})[method] = operation
+        schemas |= document.get("components", {}).get("schemas", {})
+    _check_operation_ids(paths)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Collections", "version": "1", "description": "Keep pictures, find them, talk about them."},
+        # Relative to this document: the API may live below a path of its host.
+        "servers": [{"url": "./"}],
+        "tags": [
+            {"name": part.service, "description": part.summary} for part in sorted(parts, key=lambda part: part.service)
+        ],
+        "paths": dict(sorted(paths.items())),
+        "components": {
+            "schemas": _used(schemas, paths),
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+        },
+    }
+
+
+def _http_functions(manifests: Manifests) -> Iterator[FunctionRef]:
+    return (ref for ref in manifests.functions if ref.function.routes)
+
+
+def _document_of(ref: FunctionRef, allow_missing: bool) -> Json | None:
+    module_name, _, attribute = ref.function.handler.rpartition(".")
+    with _environment(ref.service, ref.function.configuration):
+        try:
+            entry = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError, ValueError) as error:  # ValueError: settings that it does not start with
+            if allow_missing:
+                return None
+            raise OpenapiError(f"{ref.function.handler} cannot be imported: {error}") from error
+    # The entry point wraps the resolver; which attribute holds it is its own affair.
+    resolvers = [value for value in vars(entry).values() if hasattr(value, "get_openapi_json_schema")]
+    if len(resolvers) != 1:
+        raise OpenapiError(f"{ref.function.handler} has {len(resolvers)} resolvers, not one")
+    document: Json = json.loads(resolvers[0].get_openapi_json_schema())
+    return document
+
+
+@contextmanager
+def _environment(service: Service, configuration: Mapping[str, str]) -> Iterator[None]:
+    """Enough environment for a service's modules to be imported."""
+    before = dict(os.environ)
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    os.environ |= {"SERVICE": service.service, "FUNCTION": "http", **configuration}
+    os.environ |= {f"TABLE_{name.upper().replace('-', '_')}": name for name in service.tables}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _renamed(part: Part, taken: Mapping[str, Json]) -> Json:
+    """The part's document with the models renamed whose names mean something else already."""
+    schemas: Json = part.document.get("components", {}).get("schemas", {})
+    names: dict[str, str] = {}
+    while True:
+        # A renamed model changes those that refer to it, so that they may have to be renamed too.
+        clashing = [
+            name
+            for name, schema in schemas.items()
+            if name not in names and name in taken and _with_references(schema, names) != taken[name]
+        ]
+        if not clashing:
+            break
+        names |= {name: f"{part.service.capitalize()}{name}" for name in clashing}
+    document: Json = _with_references(part.document, names)
+    if schemas:
+        document["components"]["schemas"] = {
+            names.get(name, name): _with_references(schema, names) for name, schema in schemas.items()
+        }
+    return document
+
+
+def _with_references(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  # any JSON
+    if isinstance(value, dict):
+        return {key: _with_references(entry, names) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_with_references(entry, names) for entry in value]
+    if isinstance(value, str) and value.startswith(_SCHEMAS):
+        name = value.removeprefix(_SCHEMAS)
+        return f"{_SCHEMAS}{names.get(name, name)}"
+    return value
+
+
+def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Path, method and operation of every route, as the manifest writes the path."""
+    routes = {(route.method.value.lower(), _shape(route.path)): route for route in part.routes}
+    told = {
+        (method, _shape(path)): (path, operation)
+        for path, operations in document.get("paths", {}).items()
+        for method, operation in operations.items()
+    }
+    if differing := sorted(routes.keys() ^ told.keys()):
+        only = [f"{key[0].upper()} {key[1]} ({'manifest' if key in routes else 'code'})" for key in differing]
+        raise OpenapiError(f"{part.service}: known on one side only: {', '.join(only)}")
+    for key, route in routes.items():
+        path, operation = told[key]
+        names = dict(zip(_PARAMETER.findall(path), _PARAMETER.findall(route.path), strict=True))
+        yield route.path, key[0], _finished(part.service, route, operation, names)
+
+
+def _finished(service: str, route: Route, operation: Json, names: Mapping[str, str]) -> Json:
+    parameters = [_parameter(parameter, names) for parameter in operation.get("parameters", [])]
+    responses = {status: said for status, said in operation["responses"].items() if status != _RESOLVER_FAULT}
+    return {
+        **operation,
+        **({"parameters": parameters} if parameters else {}),
+        "tags": [service],
+        "security": [] if route.auth is RouteAuth.NONE else [{"bearer": []}],
+        "responses": dict(sorted(responses.items())) | {"default": _FAULT},
+    }
+
+
+def _parameter(parameter: Json, names: Mapping[str, str]) -> Json:
+    """The parameter; one of the path under the manifest's name."""
+    if parameter["in"] != "path":
+        return parameter
+    name = names[parameter["name"]]
+    return parameter | {"name": name, "schema": parameter["schema"] | {"title": name}}
+
+
+def _shape(path: str) -> str:
+    return _PARAMETER.sub("{}", path)
+
+
+def _check_operation_ids(paths: Mapping[str, Json]) -> None:
+    ids = [operation["operationId"] for operations in paths.values() for operation in operations.values()]
+    if repeated := sorted({name for name in ids if ids.count(name) > 1}):
+        raise OpenapiError(f"operation ids are not unique: {', '.join(repeated)}")
+
+
+def _used(schemas: Mapping[str, Json], paths: Json) -> Json:
+    """The models that some route refers to, itself or through others, by name."""
+    used: set[str] = set()
+    open_values: list[Any] = [paths]
+    while open_values:
+        for name in set(re.findall(rf'"{_SCHEMAS}([^"]+)"', json.dumps(open_values.pop()))) - used:
+            used.add(name)
+            open_values.append(schemas[name])
+    return {name: schemas[name] for name in sorted(used)}
+
+
+def as_text(document: Json) -> str:
+    """The document as it is committed."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m registry.openapi", description="One OpenAPI document of all services."
+    )
+    parser.add_argument("--root", type=Path, default=Path.cwd(), help="the repository")
+    parser.add_argument("--check", action="store_true", help="compare with the committed document, write nothing")
+    parser.add_argument("--allow-missing", action="store_true", help="pass over services that cannot be imported")
+    options = parser.parse_args(arguments)
+    target = options.root / TARGET
+    try:
+        text = as_text(build_openapi(options.root, allow_missing=options.allow_missing))
+    except OpenapiError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if target.exists() and target.read_text(encoding="utf-8") == text:
+        return 0
+    if options.check:
+        sys.stderr.write(f"{TARGET} is out of date: run python -m registry.openapi\n")
+        return 1
+    target.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"wrote {TARGET}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

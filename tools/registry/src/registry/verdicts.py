@@ -1,0 +1,69 @@
+"""`check` and `compat`: judge, tell, and end with the right exit code."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from compatibility import Mode, Outcome, Schema, UnusableSchemaError, read_schema
+from compatibility import check as check_schemas
+from manifests import load_manifests
+from registry import report
+from registry.base import compare
+from registry.catalogue import find_root, read_bytes
+from registry.commands import BROKEN
+from registry.errors import UnusableFileError
+from registry.review import review
+
+WORDS = {
+    Outcome.COMPATIBLE: "compatible",
+    Outcome.INCOMPATIBLE: "not compatible",
+    Outcome.UNDECIDED: "not proven compatible, which counts as not compatible",
+}
+
+
+def check(root: Path, base: str | None, output: str) -> None:
+    """The working tree against a revision. Raises `typer.Exit` with code 1 when something cannot go out."""
+    folder = find_root(root)
+    comparison = compare(folder, base)
+    if comparison.base is None:
+        note = "main is not in this clone (fetch it, or name a revision with --base)"
+        typer.echo(f"mesh contracts: {note}; published versions are compared with each other only", err=True)
+    reviews = review(comparison, load_manifests(folder))
+    if output == "json":
+        typer.echo(json.dumps(report.as_json(comparison.base, reviews), indent=2, ensure_ascii=False))
+    elif output == "github":
+        typer.echo(report.as_github(comparison.base, reviews))
+    else:
+        typer.echo(report.as_text(comparison.base, reviews))
+    if any(found.problems for found in reviews):
+        raise typer.Exit(BROKEN)
+
+
+def compat(files: Sequence[Path], mode: str, *, as_json: bool) -> None:
+    """Schemas, oldest first, the last against those before it."""
+    *history, new = [_schema(path) for path in files]
+    verdict = check_schemas(new, history, Mode(mode))
+    if as_json:
+        typer.echo(json.dumps(verdict.as_json(), indent=2, ensure_ascii=False))
+    else:
+        for finding in verdict.findings:
+            typer.echo("\n".join(report.finding_lines(finding)))
+        for question in verdict.undecided:
+            typer.echo(f"undecided ({question.direction}, against {question.against}): {question.reason}")
+        typer.echo(f"{WORDS[verdict.outcome]} ({mode})")
+    if not verdict.compatible:
+        raise typer.Exit(BROKEN)
+
+
+def _schema(path: Path) -> Schema:
+    raw = read_bytes(path)
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnusableFileError(f"{path}: not UTF-8 text") from error
+    try:
+        return read_schema(text, name=str(path))
+    except UnusableSchemaError as error:
+        raise UnusableFileError(f"{path}: {error}") from error
