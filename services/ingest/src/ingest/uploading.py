@@ -20,9 +20,9 @@ from contracts.ingest import ItemUploaded
 from ingest import items, uploads
 from ingest.errors import MalformedUploadError, UnacceptableError
 from ingest.filenames import clean_filename
+from ingest.forms import file_part
 from ingest.items import StoredItem
 from ingest.media_type import ACCEPTED_TYPES, accepted_type
-from ingest.multipart import file_part
 from ingest.requests import body, header
 from ingest.settings import IngestSettings
 from ingest.uploads import Upload
