@@ -21,6 +21,7 @@ from imaging.consumers import on_events
 from imaging.errors import DecoderLostError
 from imaging.settings import ImagingSettings
 from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, envelope
+from testkit.refolding import assert_refolds
 
 pytestmark = pytest.mark.integration
 
@@ -244,3 +245,10 @@ def test_resize_only_says_when_the_decoder_is_lost(
     answer = imaging.post("item-1")
     assert (answer.status, answer.body["type"]) == (503, "urn:collections:problem:decoder-lost")
     assert len(imaging.recorded()) == 1
+
+
+def test_the_projections_can_be_folded_again(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    uploads = [imaging.upload(sound_files["png"], item=f"item-{number}") for number in range(3)]
+    deleted = new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE)
+    imaging.deliver(*uploads, deleted)
+    assert_refolds(imaging.service, [*uploads, deleted])
