@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ENTRIES",
+    "Bus",
+    "check_size",
+    "entry_size",
+]
+
 #: Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024

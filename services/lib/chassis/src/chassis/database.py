@@ -14,6 +14,11 @@ from psycopg.rows import dict_row
 from chassis.errors import TransientError
 from chassis.settings import Settings
 
+__all__ = [
+    "Connection",
+    "Database",
+]
+
 Connection = psycopg.Connection[dict[str, Any]]
 
 # A transaction left open would hold back the horizon that followers of the event store read below. An idle session is

@@ -21,6 +21,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from contracts import Violation
 
+__all__ = [
+    "AlreadyAppliedError",
+    "ChassisError",
+    "ConcurrencyError",
+    "ConfigurationError",
+    "EventTooLargeError",
+    "ObjectMissingError",
+    "PermanentError",
+    "PoisonError",
+    "ProblemError",
+    "TransientError",
+    "UndeclaredTableError",
+]
+
 
 class ChassisError(Exception):
     """Base of what the chassis raises."""

@@ -11,6 +11,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
+__all__ = [
+    "LINK_LIFETIME_S",
+    "ImageStore",
+    "PresignedPost",
+    "original_key",
+    "rendition_key",
+    "thumbnail_key",
+    "upload_key",
+]
+
 LINK_LIFETIME_S = 3600
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _ALREADY_THERE = {"PreconditionFailed", "412"}

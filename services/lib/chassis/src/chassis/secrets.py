@@ -14,6 +14,11 @@ from chassis.observability import logger
 if TYPE_CHECKING:
     from chassis.aws import Aws
 
+__all__ = [
+    "MAX_AGE_S",
+    "Secrets",
+]
+
 MAX_AGE_S = 300
 _NOT_FOUND: Final = "ParameterNotFound"
 _PASSING: Final = {"ThrottlingException", "InternalServerError", "RequestTimeout", "ServiceUnavailable"}

@@ -14,6 +14,10 @@ from chassis.secrets import Secrets
 from chassis.settings import Settings
 from chassis.work import UnitsOfWork
 
+__all__ = [
+    "Service",
+]
+
 S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
 

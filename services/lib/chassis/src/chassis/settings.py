@@ -4,6 +4,10 @@ from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+__all__ = [
+    "Settings",
+]
+
 
 class Settings(BaseSettings):
     """What every function is given (environment variables of the same names in capitals). Services extend it.

@@ -12,6 +12,11 @@ from chassis.outbox import publish
 from chassis.projections import Projections
 from contracts import Contract, Event
 
+__all__ = [
+    "UnitOfWork",
+    "UnitsOfWork",
+]
+
 
 class UnitOfWork:
     """An open transaction that holds the lock of one subject (item, session) of one tenant."""
