@@ -25,6 +25,16 @@ class EntryPoints:
         self._builders = builders
         self._built: dict[str, Any] = {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What there is an entry point for."""
+        return frozenset(self._builders)
+
+    @property
+    def module_of_bootstrap(self) -> str:
+        """Where the real dependencies are built."""
+        return self._bootstrap.partition(":")[0]
+
     def __call__(self, name: str) -> Any:  # noqa: ANN401  # entry points have nothing in common but being called
         """The entry point on the service as the environment describes it; both are made once.
 
