@@ -2,30 +2,29 @@
 
 The conversation is leased to the turn (a short transaction), the agent works (no transaction), and one transaction
 records `turn-completed` and makes the turn's checkpoint the one that counts. Whatever fails before that leaves the
-conversation standing where it stood, so the same message can be sent again.
+conversation as it was, so the same message can be sent again.
 """
 
 import secrets
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chassis.observability import MetricUnit, metrics
-from chassis.service import Service
-from chat import ledger
-from chat.checkpoints import CheckpointTable, thread_id
-from chat.config import ChatSettings
+from chat.bootstrap import ChatService
+from chat.checkpoints import thread_id
 from chat.errors import ConversationEndedError
-from chat.results import ChatSearchResult, citations, search_results
-from chat.turn import TurnContext
+from chat.repository import agent_memory
+from chat.repository.agent_memory import ConversationState
+from chat.results import search_results
+from chat.turn_context import TurnContext
 from contracts import new_event
 from contracts.chat import ChatMessage, TurnCompleted
+from retrieval.results import SearchResult, mentioned
 
 if TYPE_CHECKING:
     from chat.agent import Agent, Answered, Memory
-    from chat.tracing import Tracing
 
 #: A lease outlasts the turn by this, no more: the function dies with the gateway's patience.
 _LEASE_MARGIN_S = 5
@@ -54,128 +53,130 @@ class Reply:
 
     turn: int
     message: ChatMessage
-    results: tuple[ChatSearchResult, ...]
+    results: tuple[SearchResult, ...]
     reasoning: tuple[str, ...]
     tools_used: tuple[dict[str, Any], ...]
     response_time_ms: int
 
 
-@dataclass(frozen=True)
-class Talking:
-    """The use case, given what it needs. `agent` is made when first needed: its keys are secrets."""
+def take_turn(service: ChatService, question: Question) -> Reply:
+    """Answer the question as the conversation's next turn.
 
-    service: Service[ChatSettings]
-    checkpoints: CheckpointTable
-    agent: "Callable[[], tuple[Agent, Tracing]]"
+    Raises:
+        ConversationBusyError: a turn of this conversation is under way.
+        ConversationEndedError: it was deleted, or the lease ran out, meanwhile.
+        ModelUnavailableError: the provider does not answer in time.
+        ModelRejectedError: it refuses.
+        TransientError: a store does not answer.
+    """
+    from chat.tracing import traced_turn
 
-    def ask(self, question: Question) -> Reply:
-        """Answer the question as the conversation's next turn.
-
-        Raises:
-            ConversationBusyError: a turn of this conversation is under way.
-            ConversationEndedError: it was deleted, or the lease ran out, meanwhile.
-            ModelUnavailableError: the provider does not answer in time.
-            ModelRejectedError: it refuses.
-            TransientError: a store does not answer.
-        """
-        asked_at, started = datetime.now(UTC), time.monotonic()
-        seconds = self.service.settings.turn_seconds
-        lease = secrets.token_hex(8)
-        keys = (question.tenant_id, question.session_id)
-        with self.service.work.on(*keys) as work:
-            standing = ledger.claim(work.connection, *keys, lease, seconds=seconds + _LEASE_MARGIN_S)
-        try:
-            agent, tracing = self.agent()
-            memory = self._recall(agent, question, standing)
-            context = TurnContext(
-                tenant_id=question.tenant_id,
-                # From when the gateway took it: an answer after its 30 s reaches nobody, and is a turn all the same.
-                deadline=started + seconds - question.waited_s,
-                top_k=question.top_k,
-                category=question.category,
-                min_similarity=question.min_similarity,
-            )
-            with tracing.turn() as callbacks:
-                answered = agent.answer(
-                    question.text, context, thread=thread_id(*keys), memory=memory, callbacks=callbacks
-                )
-            turn = standing.turns + 1 if memory else 1
-            return self._complete(question, lease, turn, answered, context, asked_at, started)
-        except BaseException:
-            # Whatever it was, the next message need not wait for the lease to run out.
-            with self.service.work.on(*keys) as work:
-                ledger.release(work.connection, *keys, lease)
-            raise
-
-    def _recall(self, agent: "Agent", question: Question, standing: ledger.Standing) -> "Memory | None":
-        """The memory to go on from; None, with an empty thread, where the conversation begins (again).
-
-        DynamoDB keeps expired items for a while, so the checkpoint's own time decides.
-        """
-        thread = thread_id(question.tenant_id, question.session_id)
-        memory = agent.recall(thread, standing.checkpoint_id) if standing.checkpoint_id else None
-        lifetime = timedelta(seconds=self.service.settings.session_ttl_s)
-        if memory is not None and memory.saved_at + lifetime > datetime.now(UTC):
-            return memory
-        self.checkpoints.forget(thread)
-        return None
-
-    def _complete(
-        self,
-        question: Question,
-        lease: str,
-        turn: int,
-        answered: "Answered",
-        context: TurnContext,
-        asked_at: datetime,
-        started: float,
-    ) -> Reply:
-        settings = self.service.settings
-        results = tuple(search_results(context.hits, _MAX_RESULTS))
-        answered_at = datetime.now(UTC)
-        took_ms = round((time.monotonic() - started) * 1000)
-        tools_used = tuple(context.tools_used)
-        message = ChatMessage(
-            role="assistant",
-            content=answered.text,
-            timestamp=answered_at,
-            search_results=tuple(result.model_dump(mode="json") for result in results) or None,
-            tools_used=tools_used or None,
+    asked_at, started = datetime.now(UTC), time.monotonic()
+    seconds = service.settings.turn_seconds
+    lease = secrets.token_hex(8)
+    keys = (question.tenant_id, question.session_id)
+    with service.work.on(*keys) as work:
+        state = agent_memory.claim(work.connection, *keys, lease, seconds=seconds + _LEASE_MARGIN_S)
+    try:
+        agent = service.agent
+        memory = _recall(service, agent, question, state)
+        context = TurnContext(
+            tenant_id=question.tenant_id,
+            # From when the gateway took it: an answer after its 30 s reaches nobody, and is a turn all the same.
+            deadline=started + seconds - question.waited_s,
+            top_k=question.top_k,
+            category=question.category,
+            min_similarity=question.min_similarity,
         )
-        cost = (
-            answered.input_tokens * settings.chat_input_price + answered.output_tokens * settings.chat_output_price
-        ) / 1_000_000
-        completed = TurnCompleted(
-            turn=turn,
-            question=ChatMessage(role="user", content=question.text, timestamp=asked_at),
-            answer=message,
-            tools_used=tuple(use["name"] for use in tools_used),
-            citations=tuple(citations(answered.text, (result.item_id for result in results))),
-            model=settings.chat_model,
-            input_tokens=answered.input_tokens,
-            output_tokens=answered.output_tokens,
-            cost_usd=round(cost, 6),
-            response_time_ms=took_ms,
-        )
-        keys = (question.tenant_id, question.session_id)
-        try:
-            with self.service.work.on(*keys) as work:
-                ledger.complete(
-                    work.connection, *keys, lease, turn=turn, checkpoint_id=answered.checkpoint_id, at=answered_at
-                )
-                work.record(
-                    new_event(
-                        completed,
-                        subject=question.session_id,
-                        tenant_id=question.tenant_id,
-                        correlation_id=question.correlation_id,
-                        traceparent=question.traceparent,
-                        time=answered_at,
-                    )
-                )
-        except ConversationEndedError:
-            # What the user deleted meanwhile must not stay behind in a checkpoint that nobody will read.
-            self.checkpoints.forget(thread_id(*keys), answered.checkpoint_id)
-            raise
-        metrics.add_metric("TurnDuration", MetricUnit.Milliseconds, took_ms)
-        return Reply(turn, message, results, answered.reasoning, tools_used, took_ms)
+        with traced_turn(service.langsmith) as callbacks:
+            answered = agent.answer(question.text, context, thread=thread_id(*keys), memory=memory, callbacks=callbacks)
+        turn = state.turns + 1 if memory else 1
+        reply, completed = _outcome(service, question, turn, answered, context, asked_at, started)
+        _complete(service, question, lease, answered, completed)
+    except BaseException:
+        # Whatever it was, the next message need not wait for the lease to run out.
+        with service.work.on(*keys) as work:
+            agent_memory.release(work.connection, *keys, lease)
+        raise
+    metrics.add_metric("TurnDuration", MetricUnit.Milliseconds, reply.response_time_ms)
+    return reply
+
+
+def _recall(service: ChatService, agent: "Agent", question: Question, state: ConversationState) -> "Memory | None":
+    """The memory to go on from; None, with an empty thread, where the conversation begins (again).
+
+    DynamoDB keeps expired items for a while, so the checkpoint's own time decides.
+    """
+    thread = thread_id(question.tenant_id, question.session_id)
+    memory = agent.recall(thread, state.checkpoint_id) if state.checkpoint_id else None
+    lifetime = timedelta(seconds=service.settings.session_ttl_s)
+    if memory is not None and memory.saved_at + lifetime > datetime.now(UTC):
+        return memory
+    service.checkpoints.delete(thread)
+    return None
+
+
+def _outcome(
+    service: ChatService,
+    question: Question,
+    turn: int,
+    answered: "Answered",
+    context: TurnContext,
+    asked_at: datetime,
+    started: float,
+) -> tuple[Reply, TurnCompleted]:
+    """What the caller gets, and the fact to record."""
+    settings = service.settings
+    results = tuple(search_results(context.hits, _MAX_RESULTS))
+    took_ms = round((time.monotonic() - started) * 1000)
+    tools_used = tuple(context.tools_used)
+    message = ChatMessage(
+        role="assistant",
+        content=answered.text,
+        timestamp=datetime.now(UTC),
+        search_results=tuple(result.model_dump(mode="json") for result in results) or None,
+        tools_used=tools_used or None,
+    )
+    cost = (
+        answered.input_tokens * settings.chat_input_price + answered.output_tokens * settings.chat_output_price
+    ) / 1_000_000
+    completed = TurnCompleted(
+        turn=turn,
+        question=ChatMessage(role="user", content=question.text, timestamp=asked_at),
+        answer=message,
+        tools_used=tuple(use["name"] for use in tools_used),
+        citations=tuple(mentioned(answered.text, (result.item_id for result in results))),
+        model=settings.chat_model,
+        input_tokens=answered.input_tokens,
+        output_tokens=answered.output_tokens,
+        cost_usd=round(cost, 6),
+        response_time_ms=took_ms,
+    )
+    return Reply(turn, message, results, answered.reasoning, tools_used, took_ms), completed
+
+
+def _complete(
+    service: ChatService, question: Question, lease: str, answered: "Answered", completed: TurnCompleted
+) -> None:
+    """Make the turn's checkpoint the one that counts, and record the turn: from now on it is one.
+
+    Raises:
+        ConversationEndedError: the lease is gone.
+    """
+    keys = (question.tenant_id, question.session_id)
+    event = new_event(
+        completed,
+        subject=question.session_id,
+        tenant_id=question.tenant_id,
+        correlation_id=question.correlation_id,
+        traceparent=question.traceparent,
+        time=completed.answer.timestamp,
+    )
+    try:
+        with service.work.on(*keys) as work:
+            agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
+            work.record(event)
+    except ConversationEndedError:
+        # What the user deleted meanwhile must not stay behind in a checkpoint that nobody will read.
+        service.checkpoints.delete(thread_id(*keys), answered.checkpoint_id)
+        raise

@@ -1,4 +1,4 @@
-"""What one turn is about, and what it gathers on its way. Given to tools by the program, never by the model."""
+"""What one turn is about, and what it gathers. Given to tools by the program, never by the model."""
 
 import time
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from retrieval import Hit
 
 @dataclass
 class TurnContext:
-    """The caller's wishes, and the turn's findings.
+    """The caller's options, and the turn's findings.
 
     `deadline` is on the clock of `time.monotonic`. `category` and `min_similarity` bind every search of the turn.
     """
