@@ -38,7 +38,7 @@ WITHOUT = {
     },
 }
 #: Names that the jobs have had elsewhere.
-STRANGERS = set(
+STRANGERS = {"config", "entries", "entry", "events", "handlers", "handling", "hearing", "maintenance", "projection"}
     ["config", "entries", "entry", "events", "handlers", "handling", "hearing", "maintenance", "projection", "wiring"]
 )
 
