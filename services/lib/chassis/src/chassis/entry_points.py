@@ -25,6 +25,11 @@ class EntryPoints:
         self._builders = builders
         self._built: dict[str, Any] = {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all entry points."""
+        return frozenset(self._builders)
+
     def __call__(self, name: str) -> Any:  # noqa: ANN401  # entry points have nothing in common but being called
         """The entry point on the service as the environment describes it; both are made once.
 
