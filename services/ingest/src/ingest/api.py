@@ -74,7 +74,7 @@ def routes(service: IngestService) -> APIGatewayHttpResolver:
 def _uploads(api: APIGatewayHttpResolver, service: IngestService) -> None:
     @api.post("/items", summary="Upload a picture", openapi_extensions={"requestBody": _FORM})
     def post_item(request: Request, caller: CallerDep) -> Item:
-        """The new item; it is processed, described and made searchable behind the answer."""
+        """The new item; it is processed, described and made searchable in the background."""
         return Item.of(uploading.accept_form(service, caller, request.resolved_event.raw_event))
 
     @api.post("/items/uploads", summary="Ask for a direct upload, for pictures larger than POST /items takes")

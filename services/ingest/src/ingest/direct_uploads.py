@@ -58,7 +58,7 @@ def accept_arrival(service: IngestService, arrival: Arrival) -> None:
     """Make an item of what arrived, or record why not; then clear the landing zone.
 
     Raises:
-        PermanentError: nobody asked for this upload, or its object is gone.
+        PermanentError: no form was handed out for this upload, or its object is gone.
         TransientError: the bucket or the database does not answer.
     """
     if arrival.bucket != service.settings.images_bucket:
@@ -71,7 +71,7 @@ def accept_arrival(service: IngestService, arrival: Arrival) -> None:
         service.images.delete(landing)
         return
     if upload is None:
-        raise PermanentError("unknown-upload", f"nobody asked for the upload of item {arrival.item_id}")
+        raise PermanentError("unknown-upload", f"no form was handed out for item {arrival.item_id}")
     with event_context(correlation_id=upload.correlation_id, tenant=hash_tenant(upload.tenant_id)):
         outcome = _examine(service, upload, landing)
         _record(service, upload, outcome)
@@ -134,6 +134,6 @@ def _record(service: IngestService, upload: Upload, outcome: Contract) -> None:
             uploads.end(work.connection, upload.tenant_id, upload.item_id)
         recorded = originals.keys_of(work.connection, upload.tenant_id, upload.item_id)
     if isinstance(outcome, ItemUploaded) and (deleted or outcome.key not in recorded):
-        # Of no item: it was deleted meanwhile, or another sending of the form, of another kind, came first.
+        # It belongs to no item: that was deleted meanwhile, or the form was sent before with a picture of another type.
         service.images.delete(outcome.key)
     logger.debug("direct upload ended", extra={"outcome": outcome.event_type})

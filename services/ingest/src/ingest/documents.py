@@ -1,4 +1,4 @@
-"""The API's own documents: its OpenAPI description (made by `mesh.openapi`, committed beside this file), and a page to
+"""The API's own documents: its OpenAPI description (made by `registry.openapi`, committed beside this file), and a page to
 try it. The page's scripts are served from here: no other host is asked."""
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """The status of an item, as a function of the facts known of it.
 
 uploaded -> processed -> analyzed -> searchable; or rejected (the picture cannot be taken); or failed (a step gave up).
-What was reached stays: a repetition that fails (another analysis, renditions made again, another vector) does not hide
-an item that is described and found already. Its status stays and the reason describes the failure, until a later
-repetition succeeds.
+What was reached stays: a later attempt that fails (another analysis, renditions made again, another vector) does not
+hide an item that is described and found already. Its status stays and the reason describes the failure, until an
+attempt succeeds.
 """
 
 from enum import StrEnum
@@ -48,7 +48,7 @@ def _status_of_described(state: ItemState) -> tuple[Status, str | None]:
 
 
 def _failed_again(state: ItemState) -> str | None:
-    """Why the newest repetition of a step came to nothing, if it did."""
+    """Why the newest attempt at a step failed, if it did."""
     if is_newer(state.picture_failure, state.picture):
         return f"making renditions failed: {_sentence(state.picture_failure)}"
     if is_newer(state.analysis_failure, state.analysis):

@@ -64,7 +64,9 @@ class Item(View):
     updated_at: datetime
     latest_analysis: Analysis | None
     status: Status
-    status_reason: str | None = Field(description="Why it is rejected or failed, or why its newest repetition failed.")
+    status_reason: str | None = Field(
+        description="Why it is rejected or failed, or why the newest attempt at a step failed."
+    )
     width: int | None = Field(description="Pixels, upright.")
     height: int | None = Field(description="Pixels, upright.")
     thumbnail_url: str | None = Field(description="A path of this API that never changes; null until it is made.")
