@@ -13,8 +13,7 @@ from mesh.auditing.terraform import Terraform, Works, environments_of
 CONFIGURATIONS = sorted(
     {
         str(file.parent.relative_to(REPOSITORY))
-        for pattern in ("terraform/**/*.tf", "services/*/terraform/*.tf")
-        for file in REPOSITORY.glob(pattern)
+        for file in REPOSITORY.glob("terraform/**/*.tf")
         if ".terraform" not in file.parts and "tests" not in file.parts
     }
 )

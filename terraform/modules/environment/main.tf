@@ -130,7 +130,7 @@ module "observability" {
   region             = local.region
   account            = local.account
   emails             = toset(var.alarm_emails)
-  services           = local.services
+  services           = module.service
   api_id             = module.edge.id
   database           = one([for database in module.database : { identifier = database.identifier, connections = database.connections }])
   other_alarms       = module.bus.alarm_names

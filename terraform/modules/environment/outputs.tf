@@ -65,7 +65,7 @@ output "packages_bucket" {
 
 output "tables" {
   description = "Full names of the tables, by the names of the manifests."
-  value       = merge([for service in local.services : service.tables]...)
+  value       = merge([for service in module.service : service.tables]...)
 }
 
 output "functions" {
@@ -76,12 +76,6 @@ output "functions" {
     queue_url             = function.queue_url
     dead_letter_queue_url = function.dead_letter_queue_url
   } }
-
-  precondition {
-    # A service whose folder is there and which services.tf does not name would be left out without a word.
-    condition     = toset(keys(local.services)) == toset(keys(local.manifests))
-    error_message = "services/ has ${join(", ", keys(local.manifests))}; services.tf names ${join(", ", keys(local.services))}."
-  }
 }
 
 output "database" {
@@ -99,7 +93,7 @@ output "topic_arn" {
 
 output "alarms" {
   description = "Names of all alarms."
-  value       = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in local.services : service.alarm_names])))
+  value       = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in module.service : service.alarm_names])))
 }
 
 output "dashboards" {
