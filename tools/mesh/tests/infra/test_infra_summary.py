@@ -127,6 +127,14 @@ def test_outputs_and_drift_are_told() -> None:
     assert "2 more" in text
 
 
+def test_of_an_output_that_is_an_object_its_attributes_are_told() -> None:
+    before = {"environment": "dev", "alarms": ["a"], "archive": "a", "gone": "x", "functions": {"chat.http": {}}}
+    after = {"environment": "dev", "alarms": ["a", "b"], "archive": "a", "functions": {"chat.http": {}}}
+    unknown = {"alarms": [False, False], "api_url": True, "functions": {"chat.http": {}}}
+    change = {"actions": ["update"], "before": before, "after": after, "after_unknown": unknown}
+    assert summary_of(output_changes={"environment": change}).outputs == ("alarms", "api_url", "gone")
+
+
 def test_where_everything_goes_only_losses_are_listed() -> None:
     out = StringIO()
     summary = summary_of(resource("aws_sqs_queue.a", "delete"), resource("aws_db_instance.b", "delete"))

@@ -13,7 +13,7 @@ from mesh.auditing.terraform.resources import Resource, completed, of_type, reso
 
 @dataclass(frozen=True)
 class Estate:
-    """The resources of an environment, its outputs, and the manifests it was made from."""
+    """The resources of an environment, its output, and the manifests it was made from."""
 
     manifests: Manifests
     outputs: Mapping[str, Any]
@@ -25,7 +25,7 @@ class Estate:
 
         Raises TerraformFailedError when the one does not follow from the other.
         """
-        outputs = {name: output["value"] for name, output in state.get("outputs", {}).items()}
+        outputs = state["outputs"]["environment"]["value"]
         resources = completed(resources_of_plan(plan), resources_of_state(state))
         return cls(manifests, outputs, tuple(resources))
 
