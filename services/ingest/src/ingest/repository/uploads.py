@@ -1,0 +1,76 @@
+"""The table `uploads`: direct uploads that were asked for, until their object arrives."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chassis.database import Connection
+
+#: Longer than a queue keeps a message: an arrival can be delivered this late, and must still find its row.
+KEPT_AFTER_EXPIRY = timedelta(days=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What was asked for, by whom, in which thread of causes."""
+
+    tenant_id: str
+    item_id: str
+    original_filename: str
+    media_type: str
+    bytes: int
+    sha256: str | None
+    correlation_id: str
+    traceparent: str
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+
+def add(connection: Connection, upload: Upload) -> None:
+    """Keep what was asked for; delete what the tenant asked for long ago and never sent."""
+    connection.execute(
+        "DELETE FROM uploads WHERE tenant_id = %s AND ended_at IS NULL AND expires_at < now() - %s",
+        (upload.tenant_id, KEPT_AFTER_EXPIRY),
+    )
+    connection.execute(
+        """
+        INSERT INTO uploads (tenant_id, item_id, original_filename, media_type, bytes, sha256, correlation_id,
+                             traceparent, expires_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            upload.tenant_id,
+            upload.item_id,
+            upload.original_filename,
+            upload.media_type,
+            upload.bytes,
+            upload.sha256,
+            upload.correlation_id,
+            upload.traceparent,
+            upload.expires_at,
+        ),
+    )
+
+
+def find(connection: Connection, tenant_id: str, item_id: str) -> Upload | None:
+    """The tenant's upload for that item id."""
+    row = connection.execute(
+        """
+        SELECT tenant_id, item_id, original_filename, media_type, bytes, sha256, correlation_id, traceparent,
+               expires_at, ended_at
+        FROM uploads WHERE tenant_id = %s AND item_id = %s
+        """,
+        (tenant_id, item_id),
+    ).fetchone()
+    return None if row is None else Upload(**row)
+
+
+def end(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """The object arrived, and became an item or was rejected."""
+    connection.execute(
+        "UPDATE uploads SET ended_at = now() WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id)
+    )
+
+
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete the upload of an item."""
+    connection.execute("DELETE FROM uploads WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
