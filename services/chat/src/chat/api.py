@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from importlib import import_module
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
@@ -51,10 +52,11 @@ class ChatResponse(BaseModel):
 
 
 def http(service: ChatService) -> HttpEntry:
-    """The entry point of the API. Every turn runs the agent, so it is imported while the function starts: a Lambda
-    environment is snapshotted with what is imported by then."""
-    import retrieval.voyage  # noqa: F401
-
+    """The entry point of the API."""
+    # Every turn runs the agent. It is imported while the function starts, because a Lambda environment is snapshotted
+    # with what is imported by then.
+    for module in ("chat.agent", "chat.tracing", "retrieval.voyage"):
+        import_module(module)
     return HttpEntry(routes(service))
 
 

@@ -9,7 +9,6 @@ from chassis.langsmith import LangSmith
 from chassis.projections import Projections
 from chassis.service import Service
 from chat.checkpoints import CheckpointTable
-from chat.projections import PROJECTIONS
 from chat.settings import ChatSettings
 
 if TYPE_CHECKING:
@@ -25,6 +24,9 @@ class ChatService(Service[ChatSettings]):
     @property
     def projections(self) -> Projections:
         """See `chat.projections`."""
+        # Not at the top: the relay folds nothing, and does without the read model.
+        from chat.projections import PROJECTIONS
+
         return PROJECTIONS
 
     @cached_property
