@@ -38,7 +38,7 @@ class ChatRequest(BaseModel):
 
 
 class ChatResponse(BaseModel):
-    """The answer. `search_results`: what this turn's searches found; `agent_reasoning`: what it wrote between."""
+    """The answer. `search_results`: what this turn's searches found; `agent_reasoning`: what the model wrote before."""
 
     model_config = ConfigDict(frozen=True)
 
