@@ -55,7 +55,7 @@ def http(service: ChatService) -> HttpEntry:
     """The entry point of the API."""
     # Every turn runs the agent. It is imported while the function starts, because a Lambda environment is snapshotted
     # with what is imported by then.
-    for module in ("chat.agent", "chat.tracing", "retrieval.voyage"):
+    for module in ("chat.agent", "chat.tracing", "chassis.voyage"):
         import_module(module)
     return HttpEntry(routes(service))
 

@@ -71,7 +71,7 @@ class Aws:
     @cached_property
     def s3_probe(self) -> "S3Client":
         """S3, for asking whether it answers: gives up after about six seconds."""
-        return self._session.client("s3", config=_OBJECTS_PROBE, endpoint_url=self.endpoint_url)
+        return self.session.client("s3", config=_OBJECTS_PROBE, endpoint_url=self.endpoint_url)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
