@@ -13,14 +13,14 @@ from typing import Annotated
 
 import typer
 
+from registry.exit_codes import UNUSABLE
+
 app = typer.Typer(
     name="contracts",
     help="The event schema registry: check, compare, look up, add and publish contracts.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-BROKEN, UNUSABLE = 1, 2
 
 Root = Annotated[Path, typer.Option("--root", help="A folder of the repository.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
