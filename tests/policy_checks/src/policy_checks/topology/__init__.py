@@ -1,8 +1,8 @@
 """The topology of an environment in one form, whoever made it.
 
 Read from an applied Terraform state (`from_terraform`), from AWS's APIs or an emulator's (`from_aws`), and derived from
-the manifests (`from_manifests`); `differences` compares any two. What only one place can have (addresses, ids, times) is
-left out of all three in the same way, see `forms`.
+the manifests (`from_manifests`); `differences` compares any two. What only one place can have (addresses, ids, times)
+is left out of all three in the same way, see `forms`.
 """
 
 from policy_checks.topology.differing import differences
