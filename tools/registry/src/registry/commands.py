@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from registry.exit_codes import UNUSABLE
+from workspace import OperatorError
 
 app = typer.Typer(
     name="contracts",
@@ -192,13 +193,10 @@ def can_deploy(
 
 def guarded(command: Callable[[], None]) -> None:
     """Run a command; expected failures become one line on stderr and exit code 2."""
-    from manifests import ManifestsError
-    from registry.errors import RegistryError
-
     try:
         command()
     except BrokenPipeError as error:  # the reader of our output has seen enough
         raise typer.Exit(0) from error
-    except (RegistryError, ManifestsError) as error:
+    except OperatorError as error:
         typer.echo(f"mesh contracts: {error}", err=True)
         raise typer.Exit(UNUSABLE) from error
