@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from chassis.consumer import EventConsumer, on
 from chassis.errors import PermanentError, TransientError
+from chassis.queue import EventConsumer, on
 from chassis.service import Service
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
 from localmesh.provision.context import Context
 from manifests import FunctionRef
 from testkit.contract_tests.delivery import Outcome, deliver, with_fresh_ids
-from testkit.contract_tests.entry import EntryPointError, consumer_of, environment_of, service_of
+from testkit.contract_tests.entry import EntryPointError, consumer_of, environment_of
 from testkit.contract_tests.examples import published_version_cases
 from workspace import REPOSITORY
 
@@ -26,7 +26,7 @@ def search(place: Context) -> Iterator[Service[Any]]:
     """A service to be careless in."""
     (ref,) = (ref for ref in place.manifests.functions if (ref.service.service, ref.name) == ("search", "events"))
     with consumer_of(ref, environment_of(place, ref)) as entry:
-        yield service_of(entry)
+        yield entry.service
 
 
 def outcome(service: Service[Any], handle: Handle, document: str) -> Outcome:

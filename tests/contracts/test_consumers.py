@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from chassis.consumer import EventConsumer
+from chassis.queue import EventConsumer
 from localmesh.provision.context import Context
 from manifests import FunctionRef, load_manifests
 from testkit.contract_tests.delivery import deliver, object_keys, with_fresh_ids

@@ -12,7 +12,7 @@ from localmesh.provision.clients import make_clients
 from localmesh.provision.context import Context
 from localmesh.provision.place import deployment_of
 from manifests import FunctionRef, Manifests, Service, load_manifests
-from testkit.contract_tests.entry import consumer_of, environment_of, subscriptions_of
+from testkit.contract_tests.entry import consumer_of, environment_of
 from testkit.contract_tests.topology import contracts_made, publication_problems, subscription_problems
 from workspace import REPOSITORY
 
@@ -35,7 +35,7 @@ def nowhere() -> Context:
 @pytest.mark.parametrize("ref", CONSUMERS, ids=named)
 def test_code_handles_what_the_manifest_consumes(ref: FunctionRef, nowhere: Context) -> None:
     with consumer_of(ref, environment_of(nowhere, ref)) as entry:
-        assert subscription_problems(ref.service, ref.name, subscriptions_of(entry)) == []
+        assert subscription_problems(ref.service, ref.name, entry.contracts) == []
 
 
 @pytest.mark.parametrize("service", MANIFESTS.services.values(), ids=lambda service: service.service)
@@ -87,7 +87,7 @@ def test_a_publication_that_is_not_declared_and_one_without_code_are_found(code:
 
 def test_naming_a_contract_to_hear_it_is_not_publishing_it(tmp_path: Path) -> None:
     (tmp_path / "hearing.py").write_text(
-        "from contracts.ingest import ItemUploaded\nfrom chassis.consumer import on\nheard = on(ItemUploaded, print)\n"
+        "from contracts.ingest import ItemUploaded\nfrom chassis.queue import on\nheard = on(ItemUploaded, print)\n"
     )
     assert list(contracts_made(tmp_path)) == []
 

@@ -186,7 +186,7 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_holds_up_nobod
     assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
     for consumer in ("imaging.events", "ingest.events"):
         (letter,) = eventually(partial(mesh.take_dead_letters, consumer))
-        assert letter["reason"] == "invalid-event"
-        assert "tenantid" in letter["detail"]
+        assert letter.reason == "invalid-event"
+        assert "tenantid" in letter.detail
     eventually(lambda: queues_are_empty(mesh))
     assert mesh.dead_letters() == {}, "nobody else heard of it"

@@ -5,7 +5,7 @@ documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
 """
 
 from contracts.contract import Contract, Part
-from contracts.envelope import Event, new_event, replayed
+from contracts.envelope import Event, ReplayKind, new_event, replayed
 from contracts.errors import (
     ContractError,
     InvalidEventError,
@@ -28,6 +28,7 @@ __all__ = [
     "Part",
     "Personal",
     "Registry",
+    "ReplayKind",
     "UnknownEventError",
     "Violation",
     "new_event",

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from cloudevents.core.v1.event import CloudEvent
@@ -29,6 +30,7 @@ EXTENSIONS: Mapping[str, str] = {
     "traceparent": "traceparent",
     "replayid": "replay_id",
     "replayfor": "replay_for",
+    "replaykind": "replay_kind",
 }
 
 _REQUIRED = ("id", "type", "source", "subject", "time", "tenantid", "correlationid", "dataschema")
@@ -37,12 +39,21 @@ _SEQUENCE = re.compile("[0-9]{1,18}")
 _TEXTS = frozenset({"id", "type", "source", "subject", "time", *EXTENSIONS})
 
 
+class ReplayKind(StrEnum):
+    """What a replay asks of its consumer."""
+
+    REBUILD = "rebuild"
+    """Fold the event into the projections again: no provider is called, nothing is emitted."""
+    REPROCESS = "reprocess"
+    """Run the reactions as well, on purpose: providers may be paid, new events are emitted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event(Generic[T_co]):
     """A fact under its contract.
 
     `sequence` is the version of the stream it belongs to (1, 2, …); 0 means not recorded yet. `replay_for` names the
-    one consumer that a republished event is meant for.
+    one consumer that a republished event is meant for, `replay_kind` what is asked of it (a rebuild when absent).
     """
 
     id: str
@@ -56,6 +67,7 @@ class Event(Generic[T_co]):
     traceparent: str | None = None
     replay_id: str | None = None
     replay_for: str | None = None
+    replay_kind: ReplayKind | None = None
     # What was checked and written once: attributes, and the payload as JSON.
     _written: tuple[dict[str, Any], bytes] | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -68,6 +80,11 @@ class Event(Generic[T_co]):
     def source(self) -> str:
         """The producer, `collections.<service>`."""
         return self.data.source()
+
+    @property
+    def wants_reactions(self) -> bool:
+        """Whether consumers react: to a live event always, to a replayed one only where it orders reprocessing."""
+        return self.replay_id is None or self.replay_kind is ReplayKind.REPROCESS
 
     def to_wire(self) -> dict[str, Any]:
         """The structured JSON document as a dictionary, checked by the CloudEvents SDK and the closed contract.
@@ -134,9 +151,9 @@ def new_event(
     )
 
 
-def replayed(event: Event[T], *, replay_id: str, replay_for: str) -> Event[T]:
+def replayed(event: Event[T], *, replay_id: str, replay_for: str, kind: ReplayKind = ReplayKind.REBUILD) -> Event[T]:
     """The same fact addressed once more to one consumer."""
-    return replace(event, replay_id=replay_id, replay_for=replay_for)
+    return replace(event, replay_id=replay_id, replay_for=replay_for, replay_kind=kind)
 
 
 def format_time(moment: datetime) -> str:
@@ -181,6 +198,8 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
     ]
     if not isinstance(data, Mapping):
         problems.append(Violation("object", "/data", "data is a JSON object"))
+    if attributes.get("replaykind") not in (None, *ReplayKind):
+        problems.append(Violation("replaykind", "/replaykind", f"replaykind is one of: {', '.join(ReplayKind)}"))
     if not problems and not _SEQUENCE.fullmatch(attributes.get("sequence", "0")):
         problems.append(Violation("sequence", "/sequence", "sequence is a whole number"))
     if not problems:

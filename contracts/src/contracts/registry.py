@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from contracts import analysis, chat, embedding, imaging, ingest, retired, sessions
 from contracts.contract import TYPE_PATTERN, Contract, fact_of
-from contracts.envelope import Event, envelope_problems, read_cloudevent
+from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
 from contracts.errors import InvalidEventError, NotLivingError, UnknownEventError, Violation
 from contracts.upcasters import UPCASTERS
 from contracts.upcasting import Upcaster, chain, upcast
@@ -138,6 +138,7 @@ class Registry:
             traceparent=attributes.get("traceparent"),
             replay_id=attributes.get("replayid"),
             replay_for=attributes.get("replayfor"),
+            replay_kind=ReplayKind(attributes["replaykind"]) if "replaykind" in attributes else None,
             data=self._payload(contract, data, understood),
         )
 

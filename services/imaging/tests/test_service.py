@@ -4,19 +4,24 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import psycopg
 import pytest
 from PIL import Image
 
-from chassis import aws
-from contracts import Contract, Event, new_event, replayed
+from chassis.http import HttpEntry
+from chassis.queue import EventConsumer
+from contracts import Contract, Event, ReplayKind, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
 from imaging import isolation
+from imaging.api import http
+from imaging.bootstrap import ImagingService, bootstrap
+from imaging.consumers import on_events
 from imaging.errors import DecoderLostError
-from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, envelope, import_afresh
+from imaging.settings import ImagingSettings
+from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, envelope
+from testkit.refolding import assert_refolds
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +32,9 @@ ALICE, BOB = "tenant-alice", "tenant-bob"
 class Imaging:
     """The service with its entry points, and what can be seen of it from outside."""
 
-    handler: ModuleType
+    service: ImagingService
+    http: HttpEntry
+    on_events: EventConsumer
     deployment: Deployment
 
     @property
@@ -37,7 +44,7 @@ class Imaging:
     def upload(self, data: bytes, *, tenant: str = ALICE, item: str = "item-1") -> Event[ItemUploaded]:
         """Store an original as ingest would; returns the event that tells of it."""
         key = f"{tenant}/images/{item}.png"
-        aws.s3().put_object(Bucket=self.bucket, Key=key, Body=data)
+        self.service.aws.s3.put_object(Bucket=self.bucket, Key=key, Body=data)
         uploaded = ItemUploaded(
             filename=f"{item}.png",
             original_filename="holiday.png",
@@ -50,18 +57,18 @@ class Imaging:
 
     def deliver(self, *events: Event[Contract], receives: int = 1) -> list[str]:
         """Hand events to the consumer; returns the bodies of those that stay in the queue."""
-        queue = self.deployment.settings["queue_url"]
-        return deliver(self.handler.on_events, queue, *events, receives=receives)
+        return deliver(self.on_events, *events, receives=receives)
 
     def dead_letters(self) -> list[str]:
         """The reasons in the dead-letter queue."""
-        return [letter["reason"] for letter in dead_letters(self.deployment.settings["dead_letter_queue_url"])]
+        letters = dead_letters(self.service.aws.sqs, self.service.settings.dead_letter_queue_url)
+        return [letter.reason for letter in letters]
 
     def post(self, item: str, tenant: str = ALICE, *, headers: dict[str, str] | None = None) -> Answer:
         """POST /items/{id}/resize-only."""
-        return call(self.handler.http, "POST", f"/items/{item}/resize-only", tenant, headers=headers)
+        return call(self.http, "POST", f"/items/{item}/resize-only", tenant, headers=headers)
 
-    def told(self) -> list[dict[str, Any]]:
+    def recorded(self) -> list[dict[str, Any]]:
         """Every event in the store, in order; all must have left the outbox."""
         with psycopg.connect(self.deployment.schema.dsn) as connection:
             assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (0,)
@@ -69,33 +76,29 @@ class Imaging:
 
     def derived(self) -> set[str]:
         """Every object but the originals."""
-        listed = aws.s3().list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        listed = self.service.aws.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
         return {entry["Key"] for entry in listed if "/images/" not in entry["Key"]}
 
     def get(self, key: str) -> bytes:
-        return aws.s3().get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return self.service.aws.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
 
 @pytest.fixture
-def imaging(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Imaging]:
+def imaging(deploy: Deploy) -> Iterator[Imaging]:
     deployment = deploy("imaging")
-    for name, value in (deployment.variables | {"MAX_RECEIVES": "3"}).items():
-        monkeypatch.setenv(name, value)
-    bootstrap, *_, handler = import_afresh(
-        "imaging.bootstrap", "imaging.api", "imaging.consumers", "imaging.schedule", "imaging.handler"
-    )
-    yield Imaging(handler, deployment)
-    bootstrap.service.database.close()
+    service = bootstrap(ImagingSettings(**deployment.settings, max_receives=3), deployment.aws)
+    yield Imaging(service, http(service), on_events(service), deployment)
+    service.database.close()
 
 
 def test_an_upload_becomes_renditions_and_a_fact(imaging: Imaging, make: Any) -> None:
     event = imaging.upload(make.encode(make.photo(2000, 1000), "PNG"))
     assert imaging.deliver(event) == []
-    [told] = imaging.told()
-    assert told["type"] == "collections.imaging.image-processed.v1"
-    assert (told["subject"], told["tenantid"], told["causationid"]) == ("item-1", ALICE, event.id)
-    assert told["correlationid"] == event.correlation_id
-    data = told["data"]
+    [recorded] = imaging.recorded()
+    assert recorded["type"] == "collections.imaging.image-processed.v1"
+    assert (recorded["subject"], recorded["tenantid"], recorded["causationid"]) == ("item-1", ALICE, event.id)
+    assert recorded["correlationid"] == event.correlation_id
+    data = recorded["data"]
     assert (data["width"], data["height"], data["media_type"]) == (2000, 1000, "image/png")
     assert (data["sha256"], data["original_filename"]) == (event.data.sha256, "holiday.png")
     model, thumbnail = data["renditions"]
@@ -108,13 +111,15 @@ def test_an_upload_becomes_renditions_and_a_fact(imaging: Imaging, make: Any) ->
     assert (model["width"], thumbnail["width"]) == (1568, 400)
 
 
-def test_a_duplicate_has_one_effect_and_a_replay_a_new_one(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+def test_a_duplicate_has_one_effect_and_reprocessing_a_new_one(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
     event = imaging.upload(sound_files["png"])
     imaging.deliver(event)
     imaging.deliver(event, event)
-    assert len(imaging.told()) == 1
+    assert len(imaging.recorded()) == 1
     imaging.deliver(replayed(event, replay_id="replay-1", replay_for="imaging"))
-    first, second = imaging.told()
+    assert len(imaging.recorded()) == 1, "a rebuild folds and emits nothing"
+    imaging.deliver(replayed(event, replay_id="replay-2", replay_for="imaging", kind=ReplayKind.REPROCESS))
+    first, second = imaging.recorded()
     assert first["data"] == second["data"]
     assert (first["sequence"], second["sequence"]) == ("1", "2")
 
@@ -124,18 +129,18 @@ def test_a_duplicate_has_one_effect_and_a_replay_a_new_one(imaging: Imaging, sou
 )
 def test_a_bad_original_is_rejected_once_and_for_all(imaging: Imaging, data: bytes, reason: str) -> None:
     assert imaging.deliver(imaging.upload(data)) == []
-    [told] = imaging.told()
-    assert told["type"] == "collections.imaging.image-rejected.v1"
-    assert told["data"]["reason"] == reason
-    assert told["data"]["detail"].endswith(".")
+    [recorded] = imaging.recorded()
+    assert recorded["type"] == "collections.imaging.image-rejected.v1"
+    assert recorded["data"]["reason"] == reason
+    assert recorded["data"]["detail"].endswith(".")
     assert imaging.derived() == set()
 
 
 def test_a_missing_original_is_rejected(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
     event = imaging.upload(sound_files["png"])
-    aws.s3().delete_object(Bucket=imaging.bucket, Key=event.data.key)
+    imaging.service.aws.s3.delete_object(Bucket=imaging.bucket, Key=event.data.key)
     assert imaging.deliver(event) == []
-    assert imaging.told()[0]["data"]["reason"] == "missing"
+    assert imaging.recorded()[0]["data"]["reason"] == "missing"
 
 
 def test_one_bad_picture_does_not_hold_up_its_batch(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
@@ -143,7 +148,7 @@ def test_one_bad_picture_does_not_hold_up_its_batch(imaging: Imaging, sound_file
     bad = imaging.upload(b"bad", item="bad")
     also = imaging.upload(sound_files["webp"], item="also")
     assert imaging.deliver(good, bad, also) == []
-    assert [told["type"].split(".")[2] for told in imaging.told()] == [
+    assert [recorded["type"].split(".")[2] for recorded in imaging.recorded()] == [
         "image-processed",
         "image-rejected",
         "image-processed",
@@ -175,7 +180,7 @@ def test_an_upload_that_comes_after_its_deletion_leaves_nothing(
     event = imaging.upload(sound_files["png"])
     imaging.deliver(new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE))
     assert imaging.deliver(event) == []
-    assert imaging.told() == []
+    assert imaging.recorded() == []
     assert imaging.derived() == set()
 
 
@@ -183,25 +188,25 @@ def test_resize_only_makes_renditions_anew(imaging: Imaging, sound_files: dict[s
     imaging.deliver(imaging.upload(sound_files["png"]))
     keys = imaging.derived()
     for key in keys:
-        aws.s3().delete_object(Bucket=imaging.bucket, Key=key)
+        imaging.service.aws.s3.delete_object(Bucket=imaging.bucket, Key=key)
     answer = imaging.post("item-1", headers={"x-correlation-id": "the-thread"})
     assert answer.status == 200
     body = answer.body
     assert (body["id"], body["width"], body["height"]) == ("item-1", 320, 240)
     assert [rendition["kind"] for rendition in body["renditions"]] == ["model", "thumbnail"]
     assert imaging.derived() == keys
-    first, second = imaging.told()
+    first, second = imaging.recorded()
     assert second["data"] == first["data"]
     assert second["correlationid"] == "the-thread"
 
 
 def test_resize_only_knows_nothing_of_other_tenants(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
     imaging.deliver(imaging.upload(sound_files["png"], tenant=BOB))
-    before = imaging.told()
+    before = imaging.recorded()
     for item, tenant in (("item-1", ALICE), ("unknown", BOB)):
         answer = imaging.post(item, tenant)
         assert (answer.status, answer.body["title"]) == (404, "Not Found")
-    assert imaging.told() == before
+    assert imaging.recorded() == before
 
 
 def test_resize_only_of_a_rejected_item_says_why(imaging: Imaging) -> None:
@@ -221,12 +226,12 @@ def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(
     with monkeypatch.context() as patch:
         patch.setattr(isolation, "process_isolated", lose)
         assert imaging.deliver(event, receives=1) == [envelope(event)]
-        assert imaging.told() == []
+        assert imaging.recorded() == []
         assert imaging.deliver(event, receives=3) == []
-    assert imaging.told()[0]["data"]["reason"] == "too-slow"
+    assert imaging.recorded()[0]["data"]["reason"] == "too-slow"
     assert imaging.dead_letters() == ["gave-up:DecoderLostError"]
     assert imaging.deliver(event) == [], "redriven from the dead-letter queue, it counts"
-    assert [told["type"].split(".")[2] for told in imaging.told()] == ["image-rejected", "image-processed"]
+    assert [recorded["type"].split(".")[2] for recorded in imaging.recorded()] == ["image-rejected", "image-processed"]
 
 
 def test_resize_only_says_when_the_decoder_is_lost(
@@ -239,4 +244,11 @@ def test_resize_only_says_when_the_decoder_is_lost(
     monkeypatch.setattr(isolation, "process_isolated", lose)
     answer = imaging.post("item-1")
     assert (answer.status, answer.body["type"]) == (503, "urn:collections:problem:decoder-lost")
-    assert len(imaging.told()) == 1
+    assert len(imaging.recorded()) == 1
+
+
+def test_the_projections_can_be_folded_again(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+    uploads = [imaging.upload(sound_files["png"], item=f"item-{number}") for number in range(3)]
+    deleted = new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE)
+    imaging.deliver(*uploads, deleted)
+    assert_refolds(imaging.service, [*uploads, deleted])

@@ -1,25 +1,33 @@
-"""The routes of the service."""
+"""The routes: parse, call, answer."""
 
 from typing import Any
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
 from chassis.http import CallerDep, HttpEntry, create_api
-from imaging import renewing
-from imaging.bootstrap import service
-
-api = create_api()
+from imaging.bootstrap import ImagingService
+from imaging.reprocess import reprocess
 
 
-@api.post("/items/<item_id>/resize-only", summary="Make the renditions of an item anew")
-def resize_only(item_id: str, caller: CallerDep) -> dict[str, Any]:
-    """The renditions as they are now stored."""
-    processed = renewing.make_anew(service, caller, item_id)
-    return {
-        "status": "resized",
-        "id": item_id,
-        "width": processed.width,
-        "height": processed.height,
-        "renditions": [rendition.model_dump(mode="json", exclude={"key"}) for rendition in processed.renditions],
-    }
+def http(service: ImagingService) -> HttpEntry:
+    """The entry point of the API."""
+    return HttpEntry(routes(service))
 
 
-http = HttpEntry(api)
+def routes(service: ImagingService) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
+    api = create_api()
+
+    @api.post("/items/<item_id>/resize-only", summary="Make the renditions of an item again")
+    def resize_only(item_id: str, caller: CallerDep) -> dict[str, Any]:
+        """The renditions as they are now stored."""
+        processed = reprocess(service, caller, item_id)
+        return {
+            "status": "resized",
+            "id": item_id,
+            "width": processed.width,
+            "height": processed.height,
+            "renditions": [rendition.model_dump(mode="json", exclude={"key"}) for rendition in processed.renditions],
+        }
+
+    return api

@@ -1,6 +1,21 @@
-"""The service's dependencies, made once a process."""
+"""The service's real dependencies."""
 
-from chassis.config import Settings
+from chassis.aws import Aws
+from chassis.projections import Projections
 from chassis.service import Service
+from imaging.projections import PROJECTIONS
+from imaging.settings import ImagingSettings
 
-service = Service(Settings())
+
+class ImagingService(Service[ImagingSettings]):
+    """What the entry points are given."""
+
+    @property
+    def projections(self) -> Projections:
+        """See `imaging.projections`."""
+        return PROJECTIONS
+
+
+def bootstrap(settings: ImagingSettings | None = None, aws: Aws | None = None) -> ImagingService:
+    """The service; without arguments as the environment describes it."""
+    return ImagingService(settings or ImagingSettings(), aws or Aws())

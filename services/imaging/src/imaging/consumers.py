@@ -1,16 +1,24 @@
-"""What the service hears."""
+"""The queue's entry point: which event goes to which reaction. Projections follow by themselves."""
 
 from functools import partial
 
-from chassis.consumer import EventConsumer, on
+from chassis.queue import EventConsumer, on
 from contracts.ingest import ItemDeleted, ItemUploaded
-from imaging import handling
-from imaging.bootstrap import service
+from imaging import reactions
+from imaging.bootstrap import ImagingService
 
-on_events = EventConsumer(
-    service,
-    [
-        on(ItemUploaded, partial(handling.process_upload, service), give_up=partial(handling.give_up, service)),
-        on(ItemDeleted, partial(handling.remove_item, service)),
-    ],
-)
+
+def on_events(service: ImagingService) -> EventConsumer:
+    """Uploads and deletions of items."""
+    return EventConsumer(
+        service,
+        [
+            on(
+                ItemUploaded,
+                partial(reactions.process_upload, service.images),
+                give_up=partial(reactions.reject_as_too_slow, service.images),
+            ),
+            # The tombstone first: processing that is under way finds it and removes what it stored.
+            on(ItemDeleted, partial(reactions.remove_renditions, service.images), fold_first=True),
+        ],
+    )

@@ -14,8 +14,8 @@ from warnings import catch_warnings, simplefilter
 
 from PIL import Image
 
+from chassis.media_type import FileType
 from imaging.errors import ImageRejection, RejectedImageError
-from imaging.formats import ImageFormat
 from imaging.structure import is_cut_off
 
 DECODER_FAULTS: tuple[type[Exception], ...] = (
@@ -42,7 +42,7 @@ _TRUNCATED = re.compile(r"truncat|unexpected end|end of file|premature|not enoug
 
 
 @contextmanager
-def decoding(step: str, original: bytes, image_format: ImageFormat) -> Iterator[None]:
+def decoding(step: str, original: bytes, image_format: FileType) -> Iterator[None]:
     """Turn a decoder's fault during the step (a verb phrase) into `RejectedImageError`."""
     # `Image.open` hides why a header was not understood in warnings; the one about size is an error.
     with catch_warnings(record=True) as warnings:

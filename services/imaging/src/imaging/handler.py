@@ -1,12 +1,11 @@
-"""Lambda entry points, by the names that the manifest gives them; each is imported when the runtime asks for it."""
+"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
 
-from chassis.entry_points import lazy
+from chassis.entry_points import EntryPoints
 
-__getattr__ = lazy(
-    {
-        "api": "imaging.api",
-        "http": "imaging.api",
-        "on_events": "imaging.consumers",
-        "relay": "imaging.schedule",
-    }
+ENTRY_POINTS = EntryPoints(
+    bootstrap="imaging.bootstrap:bootstrap",
+    http="imaging.api:http",
+    on_events="imaging.consumers:on_events",
+    relay="imaging.schedule:relay",
 )
+__getattr__ = ENTRY_POINTS

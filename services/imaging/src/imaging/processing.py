@@ -20,13 +20,14 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from chassis.media_type import GIF, HEIC, HEIF, JPEG, TIFF, FileType
 from contracts.imaging import Exif
 from imaging import renditions
 from imaging.colour import to_plain, to_srgb
 from imaging.errors import ImageRejection, RejectedImageError
 from imaging.exif import read_exif, read_orientation
 from imaging.faults import decoding
-from imaging.formats import GIF, HEIC, HEIF, JPEG, TIFF, ImageFormat, identify
+from imaging.formats import DECODERS, accepted_format
 from imaging.limits import DEFAULT_LIMITS, Limits
 from imaging.phash import difference_hash
 from imaging.renditions import Rendition
@@ -80,11 +81,11 @@ def process(original: bytes, *, keep_location: bool = False, limits: Limits = DE
 
     Raises `RejectedImageError` for everything that is wrong with the file.
     """
-    image_format = identify(original)
+    image_format = accepted_format(original)
     most = limits.max_jpeg_pixels if image_format == JPEG else limits.max_pixels
     Image.MAX_IMAGE_PIXELS = most  # decoders also check sizes that appear later in a file (frames, tiles)
     with decoding("read its header", original, image_format):
-        picture: Image.Image = Image.open(io.BytesIO(original), formats=[image_format.pillow])
+        picture: Image.Image = Image.open(io.BytesIO(original), formats=[DECODERS[image_format]])
     with picture:
         stored = picture.size
         _check_pixels(stored, most)
@@ -117,7 +118,7 @@ def _check_pixels(size: tuple[int, int], most: int) -> None:
         )
 
 
-def _count_frames(picture: Image.Image, original: bytes, image_format: ImageFormat, limits: Limits) -> int:
+def _count_frames(picture: Image.Image, original: bytes, image_format: FileType, limits: Limits) -> int:
     if image_format in _SINGLE_FRAME:
         return 1  # further pages, previews and bursts are not an animation
     if image_format == GIF:
@@ -132,7 +133,7 @@ def _count_frames(picture: Image.Image, original: bytes, image_format: ImageForm
     return max(frames, 1)
 
 
-def _decode_small(picture: Image.Image, original: bytes, image_format: ImageFormat, most: int) -> Image.Image:
+def _decode_small(picture: Image.Image, original: bytes, image_format: FileType, most: int) -> Image.Image:
     """The first frame's pixels in a plain mode; a big JPEG is decoded at a fraction of its size."""
     with decoding("decode its pixels", original, image_format):
         if image_format == JPEG:

@@ -1,6 +1,5 @@
-"""What the service does by the clock."""
+"""What the clock starts."""
 
-from chassis.schedule import relay_entry
-from imaging.bootstrap import service
+from chassis.schedule import relay
 
-relay = relay_entry(service)
+__all__ = ["relay"]

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from imaging.formats import AVIF, GIF, HEIC, HEIF, JPEG, PNG, WEBP, ImageFormat
+from chassis.media_type import AVIF, GIF, HEIC, HEIF, JPEG, PNG, WEBP, FileType
 
 _JPEG_END = b"\xff\xd9"
 _PNG_END = b"IEND\xaeB`\x82"
 _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 
 
-def is_cut_off(original: bytes, image_format: ImageFormat) -> bool:
+def is_cut_off(original: bytes, image_format: FileType) -> bool:
     """Whether the end that the format demands is missing: tells a broken-off upload from other damage."""
     check = _CUT_OFF.get(image_format)
     return check is not None and check(original)
@@ -29,7 +29,7 @@ def _box_runs_over(original: bytes) -> bool:
     return at > len(original)
 
 
-_CUT_OFF: Mapping[ImageFormat, Callable[[bytes], bool]] = {
+_CUT_OFF: Mapping[FileType, Callable[[bytes], bool]] = {
     # Cameras append previews and videos to JPEGs, so the end marker may stand anywhere.
     JPEG: lambda original: _JPEG_END not in original,
     PNG: lambda original: _PNG_END not in original,

@@ -20,8 +20,8 @@ from contracts import Contract, new_event
 from contracts.ingest import ItemUploaded, UploadRejected, UploadRejection
 from ingest import items, uploads
 from ingest.errors import UnacceptableError
+from ingest.media_type import accepted_type
 from ingest.settings import IngestSettings
-from ingest.sniffing import sniff
 from ingest.uploads import Upload
 
 _LANDING_KEY = re.compile(r"(?P<tenant_id>[^/]+)/uploads/(?P<item_id>[^/]+)")
@@ -93,7 +93,7 @@ def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> 
             )
         content = service.images.get(landing)
         size = len(content)
-        kind = sniff(content)
+        file_type = accepted_type(content)
         if upload.sha256 is not None and upload.sha256 != hashlib.sha256(content).hexdigest():
             raise UnacceptableError(
                 UploadRejection.CHECKSUM_MISMATCH, "the sha256 of what arrived is not the one that was announced"
@@ -104,9 +104,9 @@ def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> 
         return UploadRejected(
             original_filename=upload.original_filename, size=size, reason=error.reason, detail=error.detail
         )
-    filename = f"{upload.item_id}.{kind.extension}"
+    filename = f"{upload.item_id}.{file_type.extension}"
     key = original_key(upload.tenant_id, filename)
-    if not service.images.put_new(key, content, kind.media_type):
+    if not service.images.put_new(key, content, file_type.media_type):
         # Stored by an attempt that ended before its transaction, or the form is being sent twice at this moment: an
         # original never changes, so the first is the one that counts.
         content = service.images.get(key)
@@ -114,7 +114,7 @@ def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> 
         filename=filename,
         original_filename=upload.original_filename,
         key=key,
-        media_type=kind.media_type,
+        media_type=file_type.media_type,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
     )

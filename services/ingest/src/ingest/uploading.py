@@ -20,11 +20,11 @@ from contracts.ingest import ItemUploaded
 from ingest import items, uploads
 from ingest.errors import MalformedUploadError, UnacceptableError
 from ingest.filenames import clean_filename
+from ingest.forms import file_part
 from ingest.items import StoredItem
-from ingest.multipart import file_part
+from ingest.media_type import ACCEPTED_TYPES, accepted_type
 from ingest.requests import body, header
 from ingest.settings import IngestSettings
-from ingest.sniffing import ACCEPTED_TYPES, sniff
 from ingest.uploads import Upload
 
 
@@ -40,21 +40,21 @@ def accept_form(service: Service[IngestSettings], caller: Caller, request: Mappi
         part = file_part(header(request, "content-type"), body(request))
         if len(part.content) > settings.max_upload_bytes:
             raise _too_large(len(part.content), settings.max_upload_bytes, settings.max_direct_bytes)
-        kind = sniff(part.content)
+        file_type = accepted_type(part.content)
     except MalformedUploadError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-upload", str(error)) from error
     except UnacceptableError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, error.reason.value, error.detail) from error
     item_id = str(uuid.uuid4())
     uploaded = ItemUploaded(
-        filename=f"{item_id}.{kind.extension}",
+        filename=f"{item_id}.{file_type.extension}",
         original_filename=clean_filename(part.filename),
-        key=original_key(caller.tenant_id, f"{item_id}.{kind.extension}"),
-        media_type=kind.media_type,
+        key=original_key(caller.tenant_id, f"{item_id}.{file_type.extension}"),
+        media_type=file_type.media_type,
         size=len(part.content),
         sha256=hashlib.sha256(part.content).hexdigest(),
     )
-    service.images.put(uploaded.key, part.content, kind.media_type)
+    service.images.put(uploaded.key, part.content, file_type.media_type)
     with service.work.on(caller.tenant_id, item_id) as work:
         [event] = work.record(
             new_event(

@@ -9,8 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
-from chassis.config import Settings
 from chassis.service import Service
+from chassis.settings import Settings
 from testkit import Deploy, Deployment, FreshDatabase
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -25,7 +25,7 @@ def deployment(deploy: Deploy) -> Deployment:
 @pytest.fixture
 def service(deployment: Deployment) -> Iterator[Service[Settings]]:
     """The service, with an empty store, a bus of its own, a queue and a dead-letter queue."""
-    made = Service(Settings(**deployment.settings, max_receives=3))
+    made = Service(Settings(**deployment.settings, max_receives=3), deployment.aws)
     yield made
     made.database.close()
 

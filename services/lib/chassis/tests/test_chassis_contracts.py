@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from chassis.config import Settings
-from chassis.consumer import EventConsumer, on
 from chassis.observability import logger
+from chassis.queue import Complete, EventConsumer, on
 from chassis.service import Service
+from chassis.settings import Settings
 from chassis.store import read_all, read_stream
 from contracts import Contract, Event, InvalidEventError, NotLivingError, new_event, replayed
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
@@ -64,8 +64,8 @@ def test_every_major_reaches_the_handler_as_the_one_it_understands(service: Imag
     handled: list[Event[SessionExpired]] = []
     consumer = EventConsumer(service, [on(SessionExpired, handled.append)])
     documents = [golden(1, "limit"), golden(2, "crowded-out"), golden(3, "crowded-out")]
-    assert not deliver(consumer, service.settings.queue_url, *map(body, documents))
-    assert dead_letters(service.settings.dead_letter_queue_url) == []
+    assert not deliver(consumer, *map(body, documents))
+    assert dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url) == []
     assert {event.id for event in handled} == {document["id"] for document in documents}
     assert {event.data.cause for event in handled} == {CrowdedOut(kind="crowded-out", allowed=100)}
 
@@ -73,23 +73,22 @@ def test_every_major_reaches_the_handler_as_the_one_it_understands(service: Imag
 def test_a_replayed_old_event_is_upcast_too_and_applied_once(service: Imaging) -> None:
     effects: list[Contract] = []
 
-    def handle(event: Event[SessionExpired]) -> None:
-        with service.work.applying(event):
-            effects.append(event.data)
+    def handle(event: Event[SessionExpired]) -> Complete:
+        return lambda work: effects.append(event.data)
 
     consumer = EventConsumer(service, [on(SessionExpired, handle)])
-    again = {**golden(1, "idle"), "replayid": "r", "replayfor": "imaging"}
+    again = {**golden(1, "idle"), "replayid": "r", "replayfor": "imaging", "replaykind": "reprocess"}
     # A redrive brings the first message of the dead-letter queue back as it is.
     for document in (golden(1, "idle"), golden(1, "idle"), again, again):
-        assert not deliver(consumer, service.settings.queue_url, body(document))
+        assert not deliver(consumer, body(document))
     assert [effect.model_dump()["cause"] for effect in effects] == [{"kind": "idle", "after_s": 14400}] * 2
 
 
 def test_a_newer_major_than_is_understood_is_a_dead_letter(service: Imaging) -> None:
     consumer = EventConsumer(service, [on(SessionExpiredV2, lambda event: None)])
-    assert not deliver(consumer, service.settings.queue_url, body(golden(3, "idle")))
-    (letter,) = dead_letters(service.settings.dead_letter_queue_url)
-    assert letter["reason"] == "not-subscribed"
+    assert not deliver(consumer, body(golden(3, "idle")))
+    (letter,) = dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url)
+    assert letter.reason == "not-subscribed"
 
 
 def test_stored_events_of_old_majors_are_read_and_told_again_in_todays_words(service: Imaging) -> None:
@@ -134,16 +133,16 @@ def test_a_broken_contract_is_a_dead_letter_with_rule_and_path(
     document = rejected()
     document["data"] |= change
     consumer = EventConsumer(service, [on(UploadRejected, lambda event: None)])
-    assert not deliver(consumer, service.settings.queue_url, body(document))
-    (letter,) = dead_letters(service.settings.dead_letter_queue_url)
-    assert (letter["reason"], letter["rule"], letter["path"], letter["violations"]) == (
+    assert not deliver(consumer, body(document))
+    (letter,) = dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url)
+    assert (letter.reason, letter.rule, letter.path, letter.violations) == (
         "invalid-event",
         rule,
         path,
-        "1",
+        1,
     )
-    assert path in letter["detail"]
-    assert "secret" not in letter["detail"]
+    assert path in letter.detail
+    assert "secret" not in letter.detail
     line = next(line for line in map(json.loads, log.getvalue().splitlines()) if line["message"] == "dead-lettered")
     assert line["violations"] == [{"rule": rule, "path": path}]
     assert "secret" not in log.getvalue()
@@ -161,17 +160,15 @@ def test_an_error_that_quotes_a_payload_leaks_nothing(
     log = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", log)
     message = body(rejected())
-    stays = deliver(
-        EventConsumer(service, [on(UploadRejected, handle)]), service.settings.queue_url, message, receives=receives
-    )
+    stays = deliver(EventConsumer(service, [on(UploadRejected, handle)]), message, receives=receives)
     assert bool(stays) == (receives == 1)
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     assert "about to fail" in {line["message"] for line in lines}
     assert "no place for '***'" in log.getvalue()
     assert "Brot" not in log.getvalue()
-    for letter in dead_letters(service.settings.dead_letter_queue_url):
-        assert letter["detail"] == "no place for '***'"
-        assert letter["body"] == message, "the event itself is kept as it is"
+    for letter in dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url):
+        assert letter.detail == "no place for '***'"
+        assert letter.body == message, "the event itself is kept as it is"
 
 
 def test_a_preparation_that_quotes_a_payload_leaks_nothing(service: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +182,7 @@ def test_a_preparation_that_quotes_a_payload_leaks_nothing(service: Imaging, mon
     monkeypatch.setattr(logger.registered_handler, "stream", log)
     subscription = on(UploadRejected, lambda event: handled.append(event.id), prepare=prepare)
     consumer = EventConsumer(service, [subscription])
-    assert not deliver(consumer, service.settings.queue_url, body(rejected()), body(rejected()))
+    assert not deliver(consumer, body(rejected()), body(rejected()))
     assert len(handled) == 2
     assert "no place for '***'" in log.getvalue()
     assert "Brot" not in log.getvalue()
@@ -195,9 +192,7 @@ def test_lines_outside_of_an_event_are_left_alone(service: Imaging, monkeypatch:
     log = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", log)
     consumer = EventConsumer(service, [on(ItemDeleted, lambda event: logger.info("inside"))])
-    assert not deliver(
-        consumer, service.settings.queue_url, body(new_event(ItemDeleted(), subject="i", tenant_id="t").to_wire())
-    )
+    assert not deliver(consumer, body(new_event(ItemDeleted(), subject="i", tenant_id="t").to_wire()))
     logger.info(f"outside {FILE}", extra={"when": 1.5})
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     assert [line["message"] for line in lines][-1] == f"outside {FILE}"

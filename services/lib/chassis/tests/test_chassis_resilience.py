@@ -7,11 +7,13 @@ import pytest
 from psycopg import connect
 
 import testkit
-from chassis.config import Settings
-from chassis.consumer import EventConsumer, on, sendable
 from chassis.errors import TransientError
 from chassis.observability import child_span
+from chassis.queue import EventConsumer, on
+from chassis.queue.dead_letters import sendable
 from chassis.service import Service
+from chassis.settings import Settings
+from chassis.work import UnitOfWork
 from contracts import Event, new_event
 from contracts.ingest import ItemDeleted
 from testkit import FreshDatabase
@@ -26,14 +28,14 @@ def deliver(service: Imaging) -> Deliver:
 
     def send(consumer: EventConsumer, *subjects: str, receives: int = 1) -> list[str]:
         events = [new_event(ItemDeleted(), subject=subject, tenant_id="tenant-a") for subject in subjects]
-        left = testkit.deliver(consumer, service.settings.queue_url, *events, receives=receives)
+        left = testkit.deliver(consumer, *events, receives=receives)
         return [json.loads(body)["detail"]["subject"] for body in left]
 
     return send
 
 
 def reasons(service: Imaging) -> list[str]:
-    return [letter["reason"] for letter in testkit.dead_letters(service.settings.dead_letter_queue_url)]
+    return [letter.reason for letter in testkit.dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url)]
 
 
 @pytest.mark.integration
@@ -41,7 +43,7 @@ def test_a_message_dies_with_its_reason_even_when_giving_up_fails(service: Imagi
     def handle(event: Event[ItemDeleted]) -> None:
         raise TransientError("the bucket is away")
 
-    def give_up(event: Event[ItemDeleted], error: Exception, attempts: int) -> None:
+    def give_up(work: UnitOfWork, event: Event[ItemDeleted], error: Exception, attempts: int) -> None:
         raise TransientError("the database is away too")
 
     assert deliver(EventConsumer(service, [on(ItemDeleted, handle, give_up=give_up)]), "item-1", receives=3) == []
@@ -82,7 +84,7 @@ def test_a_server_that_restarted_between_two_batches_costs_nothing(
 
 @pytest.mark.integration
 def test_services_do_not_wait_for_each_others_locks(service: Imaging) -> None:
-    elsewhere = Service(service.settings.model_copy(update={"database_schema": "public"}))
+    elsewhere = Service(service.settings.model_copy(update={"database_schema": "public"}), service.aws)
     try:
         with service.work.on("tenant-a", "item-1"), elsewhere.work.on("tenant-a", "item-1") as work:
             assert work.connection.execute("SELECT current_schema() AS name").fetchone() == {"name": "public"}

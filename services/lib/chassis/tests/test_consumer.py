@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chassis.config import Settings
-from chassis.consumer import EventConsumer, attempt, on
 from chassis.errors import PermanentError, TransientError
 from chassis.observability import logger
+from chassis.queue import Complete, DeadLetter, EventConsumer, attempt, on
 from chassis.service import Service
-from contracts import Event, new_event, replayed
+from chassis.settings import Settings
+from chassis.work import UnitOfWork
+from contracts import Event, ReplayKind, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
 from testkit import dead_letters, deliver, envelope
 
@@ -29,14 +30,14 @@ class Queue:
     """Sends bodies through the service's real queue and hands the batch to the consumer as Lambda would."""
 
     def __init__(self, service: Imaging) -> None:
-        self._settings = service.settings
+        self._service = service
 
     def deliver(self, consumer: EventConsumer, *bodies: str, receives: int = 1) -> set[str]:
         """Returns the bodies that stay in the queue."""
-        return set(deliver(consumer, self._settings.queue_url, *bodies, receives=receives))
+        return set(deliver(consumer, *bodies, receives=receives))
 
-    def dead_letters(self) -> list[dict[str, str]]:
-        return dead_letters(self._settings.dead_letter_queue_url)
+    def dead_letters(self) -> list[DeadLetter]:
+        return dead_letters(self._service.aws.sqs, self._service.settings.dead_letter_queue_url)
 
 
 @pytest.fixture
@@ -87,10 +88,10 @@ def test_poison_dies_alone_with_its_reason(name: str, service: Imaging, queue: Q
     assert queue.deliver(consumer, envelope(deleted("before")), body, envelope(deleted("after"))) == set()
     assert sorted(handled) == ["after", "before"]
     (letter,) = queue.dead_letters()
-    assert letter["body"] == body
-    assert letter["reason"] == reason
-    assert letter["service"] == "imaging"
-    assert letter["detail"]
+    assert letter.body == body
+    assert letter.reason == reason
+    assert letter.service == "imaging"
+    assert letter.detail
 
 
 def test_a_transient_fault_stays_in_the_queue_and_its_neighbours_leave(service: Imaging, queue: Queue) -> None:
@@ -110,7 +111,7 @@ def test_a_permanent_fault_goes_to_the_dead_letter_queue_at_once(service: Imagin
 
     assert queue.deliver(EventConsumer(service, [on(ItemDeleted, handle)]), envelope(deleted())) == set()
     (letter,) = queue.dead_letters()
-    assert (letter["reason"], letter["detail"], letter["receives"]) == ("no-such-thing", "it will never work", "1")
+    assert (letter.reason, letter.detail, letter.receives) == ("no-such-thing", "it will never work", 1)
 
 
 @pytest.mark.parametrize("fault", [TransientError("busy"), KeyError("a bug of ours")])
@@ -121,7 +122,7 @@ def test_the_last_attempt_gives_up_and_keeps_the_message(fault: Exception, servi
         assert attempt() == 3
         raise fault
 
-    def give_up(event: Event[ItemDeleted], error: Exception, attempts: int) -> None:
+    def give_up(work: UnitOfWork, event: Event[ItemDeleted], error: Exception, attempts: int) -> None:
         given_up.append((event.subject, type(error).__name__, attempts))
 
     body = envelope(deleted())
@@ -129,7 +130,7 @@ def test_the_last_attempt_gives_up_and_keeps_the_message(fault: Exception, servi
     assert queue.deliver(consumer, body, receives=3) == set()
     assert given_up == [("item-1", type(fault).__name__, 3)]
     (letter,) = queue.dead_letters()
-    assert (letter["body"], letter["reason"]) == (body, f"gave-up:{type(fault).__name__}")
+    assert (letter.body, letter.reason) == (body, f"gave-up:{type(fault).__name__}")
 
 
 def test_an_unknown_fault_is_tried_again(service: Imaging, queue: Queue) -> None:
@@ -144,9 +145,8 @@ def test_an_unknown_fault_is_tried_again(service: Imaging, queue: Queue) -> None
 def test_duplicates_have_one_effect_within_and_across_batches(service: Imaging, queue: Queue) -> None:
     effects: list[str] = []
 
-    def handle(event: Event[ItemDeleted]) -> None:
-        with service.work.applying(event):
-            effects.append(event.id)
+    def handle(event: Event[ItemDeleted]) -> Complete:
+        return lambda work: effects.append(event.id)
 
     event = deleted()
     consumer = EventConsumer(service, [on(ItemDeleted, handle)])
@@ -159,7 +159,8 @@ def test_a_replay_addressed_to_somebody_else_is_left_alone(service: Imaging, que
     handled: list[str | None] = []
     consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.replay_for))])
     for consumer_name in ("search", "imaging"):
-        queue.deliver(consumer, envelope(replayed(deleted(), replay_id="r", replay_for=consumer_name)))
+        again = replayed(deleted(), replay_id="r", replay_for=consumer_name, kind=ReplayKind.REPROCESS)
+        queue.deliver(consumer, envelope(again))
     assert handled == ["imaging"]
     assert queue.dead_letters() == []
 
@@ -167,16 +168,12 @@ def test_a_replay_addressed_to_somebody_else_is_left_alone(service: Imaging, que
 def test_prepare_sees_what_is_fresh_at_once_and_its_fault_is_everyones(service: Imaging, queue: Queue) -> None:
     batches: list[list[str]] = []
 
-    def handle(event: Event[ItemDeleted]) -> None:
-        with service.work.applying(event):
-            pass
-
     def prepare(events: Sequence[Event[ItemDeleted]]) -> None:
         batches.append(sorted(event.subject for event in events))
         if any(event.subject == "fails" for event in events):
             raise TransientError("the whole request failed")
 
-    consumer = EventConsumer(service, [on(ItemDeleted, handle, prepare=prepare)])
+    consumer = EventConsumer(service, [on(ItemDeleted, lambda event: None, prepare=prepare)])
     first = deleted("a")
     assert queue.deliver(consumer, envelope(first), envelope(deleted("b"))) == set()
     assert queue.deliver(consumer, envelope(first), envelope(deleted("c"))) == set()

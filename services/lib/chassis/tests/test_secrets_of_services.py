@@ -1,20 +1,28 @@
 """Secrets at run time: cached, an absent one too, and faults told apart."""
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from chassis.config import Settings
 from chassis.errors import ConfigurationError, TransientError
-from chassis.secrets import optional_secret, secret
+from chassis.secrets import Secrets
 from chassis.service import Service
+from chassis.settings import Settings
 from testkit import Deployment
 
 pytestmark = pytest.mark.integration
 
 Imaging = Service[Settings]
+
+
+@pytest.fixture
+def kept(service: Imaging) -> Secrets:
+    """The service's secrets, each asked for again after minutes only."""
+    return Secrets(service.aws, service.settings.parameter_prefix)
 
 
 @pytest.fixture
@@ -32,20 +40,21 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_secret_is_asked_for_once_and_so_is_one_that_is_not_there(service: Imaging, asked: list[str]) -> None:
-    path = f"{service.settings.parameter_prefix}/there"
-    boto3.client("ssm").put_parameter(Name=path, Value="value", Type="SecureString")
+def test_a_secret_is_asked_for_once_and_so_is_one_that_is_not_there(
+    deployment: Deployment, kept: Secrets, asked: list[str]
+) -> None:
+    deployment.put_secret("there", "value")
     for _ in range(3):
-        assert secret(service.settings, "there") == optional_secret(service.settings, "there") == "value"
-        assert optional_secret(service.settings, "absent") is None
+        assert kept.get("there") == kept.find("there") == "value"
+        assert kept.find("absent") is None
     assert asked == ["there", "absent"]
 
 
-def test_a_secret_that_has_to_be_there_is_asked_for_again(service: Imaging, asked: list[str]) -> None:
+def test_a_secret_that_has_to_be_there_is_asked_for_again(kept: Secrets, asked: list[str]) -> None:
     """Somebody may push it meanwhile."""
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="needed cannot be read: ParameterNotFound"):
-            secret(service.settings, "needed")
+            kept.get("needed")
     assert asked == ["needed", "needed"]
 
 
@@ -60,23 +69,24 @@ def test_a_secret_that_has_to_be_there_is_asked_for_again(service: Imaging, aske
         ),
     ],
 )
-@pytest.mark.parametrize("read", [secret, optional_secret])
+@pytest.mark.parametrize("read", [Secrets.get, Secrets.find])
 def test_faults_that_pass_are_told_from_those_that_stay(
-    service: Imaging, monkeypatch: pytest.MonkeyPatch, read: Any, fault: Exception, raised: type[Exception]
+    kept: Secrets, monkeypatch: pytest.MonkeyPatch, read: Any, fault: Exception, raised: type[Exception]
 ) -> None:
     def fail(*_: object) -> None:
         raise fault
 
     monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
     with pytest.raises(raised):
-        read(service.settings, f"faulty-{type(fault).__name__}")
+        read(kept, "faulty")
 
 
 def test_a_value_that_cannot_be_read_again_is_used_on(
     service: Imaging, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    secrets = Secrets(service.aws, service.settings.parameter_prefix, max_age_s=0)
     deployment.put_secret("kept", "value")
-    assert secret(service.settings, "kept") == "value"
+    assert secrets.get("kept") == "value"
     deployment.put_secret("kept", "changed")
     refused: list[object] = []
 
@@ -86,7 +96,9 @@ def test_a_value_that_cannot_be_read_again_is_used_on(
 
     with monkeypatch.context() as patch:
         patch.setattr("botocore.client.BaseClient._make_api_call", fail)
-        assert secret(service.settings, "kept") == secret(service.settings, "kept") == "value"
+        assert secrets.get("kept") == secrets.get("kept") == "value"
     assert len(refused) == 1, "who is asked too often is not asked at once again"
-    monkeypatch.setattr("chassis.secrets._resting", {})
-    assert secret(service.settings, "kept") == "changed"
+    later = time.monotonic() + 31
+    monkeypatch.setattr("chassis.secrets.time", SimpleNamespace(monotonic=lambda: later))
+
+    assert secrets.get("kept") == "changed"

@@ -6,11 +6,11 @@ The root `conftest.py` loads it as a plugin. Nothing is started unless a test as
 from testkit.deployment import (
     Deploy,
     Deployment,
+    aws,
     aws_environment,
     aws_variables,
     deploy,
     deployed,
-    import_afresh,
     make_table,
     make_table_again,
 )
@@ -34,6 +34,7 @@ __all__ = [
     "ServiceSchema",
     "SocketInUnitTestError",
     "_no_sockets",
+    "aws",
     "aws_environment",
     "aws_variables",
     "call",
@@ -46,7 +47,6 @@ __all__ = [
     "envelope",
     "eventually",
     "fresh_database",
-    "import_afresh",
     "make_table",
     "make_table_again",
     "postgres_server",

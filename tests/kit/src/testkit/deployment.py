@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import secrets
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities import parameters
 
-from chassis import aws
+from chassis.aws import Aws, Credentials
 from localmesh.emulator import Emulator
 from localmesh.provision.tables import table_definition
 from manifests import load_manifests
 from testkit.schemas import SchemaPool, ServiceSchema
 from workspace import REPOSITORY
-
-if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +26,7 @@ class Deployment:
 
     schema: ServiceSchema
     settings: dict[str, Any]
+    aws: Aws
 
     @property
     def variables(self) -> dict[str, str]:
@@ -41,15 +34,13 @@ class Deployment:
         return {name.upper(): str(value) for name, value in self.settings.items()}
 
     def put_secret(self, name: str, value: str) -> None:
-        """Make or change a secret of the service; it is read again at once, not after some minutes."""
+        """Make or change a secret of the service; it reads each again whenever it is needed."""
         path = f"{self.settings['parameter_prefix']}/{name}"
-        _ssm().put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
-        _read_again()
+        self.aws.ssm.put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
 
     def delete_secret(self, name: str) -> None:
-        """Forget a secret of the service, and what was read of it."""
-        _ssm().delete_parameter(Name=f"{self.settings['parameter_prefix']}/{name}")
-        _read_again()
+        """Delete a secret of the service."""
+        self.aws.ssm.delete_parameter(Name=f"{self.settings['parameter_prefix']}/{name}")
 
 
 class Deploy(Protocol):
@@ -63,52 +54,46 @@ class Deploy(Protocol):
 @contextmanager
 def deployed(
     pool: SchemaPool,
+    aws: Aws,
     service: str,
     *,
     secret_names: Iterable[str] = (),
     sources: Sequence[Path] | None = None,
 ) -> Iterator[Deployment]:
-    """Everything a service runs with, in the emulator that boto3's environment names. Only the schema ends again:
+    """Everything a service runs with, in the emulator that `aws` names. Only the schema ends again:
     the emulator forgets the rest when it ends."""
     mark = f"{service}-{secrets.token_hex(4)}"
     with pool.lend(service, sources) as schema:
-        aws.events().create_event_bus(Name=f"bus-{mark}")
-        aws.s3().create_bucket(Bucket=f"images-{mark}")
+        aws.events.create_event_bus(Name=f"bus-{mark}")
+        aws.s3.create_bucket(Bucket=f"images-{mark}")
         own = {
             "service": service,
             "function": "test",
             "event_bus": f"bus-{mark}",
             "images_bucket": f"images-{mark}",
             "parameter_prefix": f"/test/{mark}",
-            "queue_url": aws.sqs().create_queue(QueueName=mark)["QueueUrl"],
-            "dead_letter_queue_url": aws.sqs().create_queue(QueueName=f"{mark}-dlq")["QueueUrl"],
+            "secrets_max_age_s": 0,
+            "queue_url": aws.sqs.create_queue(QueueName=mark)["QueueUrl"],
+            "dead_letter_queue_url": aws.sqs.create_queue(QueueName=f"{mark}-dlq")["QueueUrl"],
         }
-        deployment = Deployment(schema, schema.settings | own)
+        deployment = Deployment(schema, schema.settings | own, aws)
         deployment.put_secret(f"database/{service}", schema.password)
         for name in secret_names:
             deployment.put_secret(name, "emulated")
         yield deployment
 
 
-def make_table(service: str, name: str) -> str:
+def make_table(aws: Aws, service: str, name: str) -> str:
     """An empty DynamoDB table as the service's manifest declares it; returns what it is called."""
     made = f"{name}-{secrets.token_hex(4)}"
-    make_table_again(service, name, made)
+    make_table_again(aws, service, name, made)
     return made
 
 
-def make_table_again(service: str, name: str, made: str) -> None:
-    """The same table anew, after it was deleted."""
+def make_table_again(aws: Aws, service: str, name: str, made: str) -> None:
+    """The same table once more, after it was deleted."""
     definition = table_definition(load_manifests(REPOSITORY).services[service].tables[name])
-    boto3.client("dynamodb").create_table(TableName=made, **definition)
-
-
-def import_afresh(*modules: str) -> list[ModuleType]:
-    """Import modules that read their settings at import, whether or not somebody imported them before. Name all of
-    them that import each other, the imported before the importing."""
-    for name in modules:
-        sys.modules.pop(name, None)
-    return [importlib.import_module(name) for name in modules]
+    aws.dynamodb.create_table(TableName=made, **definition)
 
 
 def aws_variables(emulator: Emulator) -> dict[str, str]:
@@ -121,39 +106,28 @@ def aws_variables(emulator: Emulator) -> dict[str, str]:
     }
 
 
-def _read_again() -> None:
-    parameters.clear_caches()  # type: ignore[no-untyped-call]  # powertools leaves it untyped
-
-
-@cache
-def _ssm() -> SSMClient:
-    return boto3.client("ssm")
-
-
-@cache
-def _forget_clients(_url: str) -> None:
-    """Drop AWS clients that were made before there was an emulator; once, because making them costs much."""
-    boto3.setup_default_session()
-    for made in (aws.events, aws.sqs, aws.s3, _ssm):
-        made.cache_clear()
+@pytest.fixture(scope="session")
+def aws(emulator: Emulator) -> Aws:
+    """The emulator, for services under test and for whoever looks at what they did."""
+    return Aws(emulator.url, "us-east-1", Credentials("test", "test"))
 
 
 @pytest.fixture
 def aws_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """AWS clients that name no endpoint reach the emulator, those of the service under test too."""
+    """AWS clients that name no environment (those of third-party packages) reach the emulator."""
     for name, value in aws_variables(emulator).items():
         monkeypatch.setenv(name, value)
-    _forget_clients(emulator.url)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
 
 @pytest.fixture
-def deploy(schema_pool: SchemaPool, aws_environment: None) -> Iterator[Deploy]:
+def deploy(schema_pool: SchemaPool, aws: Aws, aws_environment: None) -> Iterator[Deploy]:
     """Gives services what they run with; their schemas end with the test."""
     with ExitStack() as stack:
 
         def make(
             service: str, *, secret_names: Iterable[str] = (), sources: Sequence[Path] | None = None
         ) -> Deployment:
-            return stack.enter_context(deployed(schema_pool, service, secret_names=secret_names, sources=sources))
+            return stack.enter_context(deployed(schema_pool, aws, service, secret_names=secret_names, sources=sources))
 
         yield make

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from chassis import aws
+from chassis.queue import DeadLetter
+from chassis.queue.entry import QueueEntry
 from contracts import Contract, Event
 
 if TYPE_CHECKING:
@@ -102,30 +103,31 @@ def envelope(event: Event[Contract]) -> str:
     return json.dumps({"source": document["source"], "detail-type": document["type"], "detail": document})
 
 
-def deliver(consumer: EntryPoint, queue_url: str, *messages: Event[Contract] | str, receives: int = 1) -> list[str]:
-    """Send events, or bodies, through the queue and hand the batch over; returns the bodies of those that stay in it.
+def deliver(consumer: QueueEntry, *messages: Event[Contract] | str, receives: int = 1) -> list[str]:
+    """Send events, or bodies, through the consumer's queue, hand the batch over; returns the bodies that stay in it.
 
     `receives` is how often the queue has handed them over by now. Afterwards the queue is empty: what stays would come
     back in the midst of a later delivery.
     """
+    sqs, queue_url = consumer.service.aws.sqs, consumer.service.settings.queue_url
     bodies = [message if isinstance(message, str) else envelope(message) for message in messages]
-    records = _through(queue_url, bodies, receives)
+    records = _through(sqs, queue_url, bodies, receives)
     answer = consumer({"Records": records}, CONTEXT)
     failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     assert failed <= {record["messageId"] for record in records}
     for record in records:
-        aws.sqs().delete_message(QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"])
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"])
     return [record["body"] for record in records if record["messageId"] in failed]
 
 
-def _through(queue_url: str, bodies: list[str], receives: int) -> list[dict[str, Any]]:
+def _through(sqs: SQSClient, queue_url: str, bodies: list[str], receives: int) -> list[dict[str, Any]]:
     """Records in the order sent, with receipts that are real, so that putting a message back for later works."""
     for body in bodies:
-        aws.sqs().send_message(QueueUrl=queue_url, MessageBody=body)
+        sqs.send_message(QueueUrl=queue_url, MessageBody=body)
     messages: list[Any] = []
     while len(messages) < len(bodies):
         # The longest wait, for the slowest machine; the emulator answers at once.
-        received = aws.sqs().receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=4)
+        received = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=4)
         messages += received["Messages"]
     assert sorted(message["Body"] for message in messages) == sorted(bodies), "something else was in the queue"
     return [
@@ -144,18 +146,16 @@ def _through(queue_url: str, bodies: list[str], receives: int) -> list[dict[str,
     ]
 
 
-def dead_letters(queue_url: str, sqs: SQSClient | None = None) -> list[dict[str, str]]:
-    """Body and attributes (`reason`, `detail`, …) of every dead letter since the last look.
+def dead_letters(sqs: SQSClient, queue_url: str) -> list[DeadLetter]:
+    """Every dead letter since the last look.
 
     No waiting: whoever dead-letters has done so before it returns.
     """
-    sqs = sqs or aws.sqs()
-    found: list[dict[str, str]] = []
+    found: list[DeadLetter] = []
     while True:
         answer = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
         for message in answer.get("Messages", []):
-            attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            found.append({"body": message["Body"], **attributes})
+            found.append(DeadLetter.read(message))
             sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
         if not answer.get("Messages"):
             return found

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from chassis import store
-from chassis.config import Settings
+from chassis.queue import EventConsumer
 from chassis.service import Service
+from chassis.settings import Settings
 from contracts import Contract, Event
 from testkit.invoking import Answer, EntryPoint, call, dead_letters, deliver
 
@@ -21,7 +22,7 @@ class RunningService(Generic[S]):
 
     service: Service[S]
     http: EntryPoint
-    on_events: EntryPoint
+    on_events: EventConsumer
 
     def request(
         self,
@@ -36,14 +37,15 @@ class RunningService(Generic[S]):
         """Call the HTTP entry point."""
         return call(self.http, method, path, tenant, query=query, body=body, headers=headers)
 
-    def hear(self, *events: Event[Contract], attempt: int = 1) -> int:
+    def consume(self, *events: Event[Contract], attempt: int = 1) -> int:
         """Deliver a batch through the queue; returns how many stay in it."""
-        return len(deliver(self.on_events, self.service.settings.queue_url, *events, receives=attempt))
+        return len(deliver(self.on_events, *events, receives=attempt))
 
-    def said(self, tenant: str, subject: str) -> list[Event[Contract]]:
+    def recorded(self, tenant: str, subject: str) -> list[Event[Contract]]:
         """What the service recorded about the subject."""
         return store.read_stream(self.service.database.connection(), tenant, subject)
 
     def dead_letters(self) -> list[str]:
         """The reasons of the dead letters since the last look."""
-        return [letter["reason"] for letter in dead_letters(self.service.settings.dead_letter_queue_url)]
+        letters = dead_letters(self.service.aws.sqs, self.service.settings.dead_letter_queue_url)
+        return [letter.reason for letter in letters]

@@ -3,7 +3,7 @@
 from contracts.envelope import EXTENSIONS
 from registry.catalogue import Json, Version
 
-_OPTIONAL = frozenset({"causationid", "sequence", "traceparent", "replayid", "replayfor"})
+_OPTIONAL = frozenset({"causationid", "sequence", "traceparent", "replayid", "replayfor", "replaykind"})
 _WORDS = {
     "tenantid": "Whose it is; the Cognito `sub`.",
     "correlationid": "The request that all of it began with.",
@@ -12,6 +12,7 @@ _WORDS = {
     "traceparent": "W3C trace context.",
     "replayid": "The replay that it was published again by.",
     "replayfor": "The one consumer that a replay is for.",
+    "replaykind": "What the replay asks for: rebuild (the default) or reprocess.",
 }
 
 

@@ -1,4 +1,5 @@
-"""What every service stands on: event store, inbox, outbox, bus, entry points, configuration, logs, tenancy.
+"""The microservice chassis: event store, projections, inbox, outbox, bus, entry points, settings, logs, tenancy.
 
-Import the room you need (`chassis.consumer`, `chassis.http`, …); importing the package itself costs nothing.
+Import the room you need (`chassis.queue`, `chassis.http`, …); importing the package itself costs nothing.
+The README lists the public names of each.
 """

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chassis import aws
 from chassis.errors import EventTooLargeError, TransientError
 
 if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ENTRIES",
+    "Bus",
+    "check_size",
+    "entry_size",
+]
 
 #: Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 MAX_ENTRIES = 10
@@ -37,8 +45,9 @@ def check_size(document: Mapping[str, Any]) -> None:
 class Bus:
     """One event bus."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, events: "EventBridgeClient") -> None:
         self._name = name
+        self._events = events
 
     def publish(self, documents: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Put the documents on the bus; the answer says for each whether the bus took it.
@@ -49,7 +58,7 @@ class Bus:
         accepted: list[bool] = []
         for entries in _batches([self._entry(document) for document in documents]):
             try:
-                answer = aws.events().put_events(Entries=entries)
+                answer = self._events.put_events(Entries=entries)
             except (ClientError, BotoCoreError) as error:
                 raise TransientError(f"EventBridge: {error}") from error
             accepted += ["EventId" in result for result in answer["Entries"]]

@@ -3,7 +3,7 @@
 A Lambda environment serves one invocation at a time, so a pool would hold one connection too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,9 +11,13 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from chassis.config import Settings
 from chassis.errors import TransientError
-from chassis.secrets import secret
+from chassis.settings import Settings
+
+__all__ = [
+    "Connection",
+    "Database",
+]
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -31,10 +35,11 @@ _PASSING = (
 
 
 class Database:
-    """Connects when first used and again after the server went away."""
+    """Connects when first used and again after the server went away; `password` is asked for at each connection."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, password: Callable[[], str]) -> None:
         self._settings = settings
+        self._password = password
         self._connection: Connection | None = None
 
     def connection(self) -> Connection:
@@ -123,14 +128,3 @@ class Database:
             )
         except psycopg.OperationalError as error:
             raise TransientError(f"database: cannot connect to {settings.database_host}") from error
-
-    def _password(self) -> str:
-        settings = self._settings
-        if settings.database_auth == "iam":
-            import boto3
-
-            token: str = boto3.client("rds").generate_db_auth_token(
-                DBHostname=settings.database_host, Port=settings.database_port, DBUsername=settings.database_role
-            )
-            return token
-        return secret(settings, f"database/{settings.service}")

@@ -7,8 +7,33 @@ ChassisError
 ├── ConcurrencyError          somebody else appended to the stream first
 ├── EventTooLargeError        an event exceeds what the bus carries
 ├── AlreadyAppliedError       this delivery of the event has had its effect
-└── ObjectMissingError        no object under that key
+├── ObjectMissingError        no object under that key
+├── PoisonError               a message that no retry will mend
+├── ProblemError              an HTTP answer other than success
+├── UndeclaredTableError      a table says not what it is
+└── MigrationError            see `chassis.migrations`
 """
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contracts import Violation
+
+__all__ = [
+    "AlreadyAppliedError",
+    "ChassisError",
+    "ConcurrencyError",
+    "ConfigurationError",
+    "EventTooLargeError",
+    "ObjectMissingError",
+    "PermanentError",
+    "PoisonError",
+    "ProblemError",
+    "TransientError",
+    "UndeclaredTableError",
+]
 
 
 class ChassisError(Exception):
@@ -20,7 +45,7 @@ class ConfigurationError(ChassisError):
 
 
 class TransientError(ChassisError):
-    """A fault outside that may pass; `retry_after_s` is the provider's own wish, if it stated one."""
+    """A fault outside that may pass; `retry_after_s` is when the provider asked to be called again, if it did."""
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -49,3 +74,28 @@ class AlreadyAppliedError(ChassisError):
 
 class ObjectMissingError(ChassisError):
     """The bucket has no object under that key."""
+
+
+class PoisonError(ChassisError):
+    """A message that no retry will mend; `violations` are the broken rules of an event's contract and their places."""
+
+    def __init__(self, code: str, detail: str, violations: "Sequence[Violation]" = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.violations = tuple(violations)
+
+
+class ProblemError(ChassisError):
+    """An HTTP answer other than success, for the caller's eyes; `code` is stable and names the problem type."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str, **extensions: object) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.extensions = extensions
+
+
+class UndeclaredTableError(ChassisError):
+    """A table that no migration declares as log, bookkeeping or projection."""

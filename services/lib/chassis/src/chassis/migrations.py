@@ -21,6 +21,19 @@ from psycopg import sql
 
 from chassis.errors import ChassisError
 
+__all__ = [
+    "Migration",
+    "MigrationChangedError",
+    "MigrationError",
+    "MigrationFailedError",
+    "MigrationSourceError",
+    "Standing",
+    "migrate",
+    "migrate_connected",
+    "prepare_role",
+    "standing",
+]
+
 
 class MigrationError(ChassisError):
     """Root of what can go wrong here."""

@@ -1,7 +1,7 @@
 """Logs, metrics and traces. One structured line an invocation; tenants appear as a hash only.
 
 The hash keeps a person's lines together without naming the person. While an event is handled, what its contract marks
-personal is struck out of every line, whoever writes it: the sentence of a foreign exception may quote a payload.
+personal is redacted in every line, whoever writes it: the sentence of a foreign exception may quote a payload.
 """
 
 import hashlib
@@ -25,49 +25,49 @@ __all__ = [
     "hash_tenant",
     "logger",
     "metrics",
-    "striking_out",
-    "struck_out",
+    "redacted",
+    "redacting",
 ]
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", os.environ.get("SERVICE", "collections"))
 
-# Written by us alone, and what lines are found by: struck out by accident they would be of no use.
+# Written by us alone, and what lines are found by: redacted by accident they would be of no use.
 _PLAIN = frozenset(
     {"level", "location", "timestamp", "service", "correlation_id", "event_id", "event_type", "tenant", "replay_id"}
 )
-_strike_out: ContextVar[Callable[[str], str] | None] = ContextVar("strike_out", default=None)
+_redact: ContextVar[Callable[[str], str] | None] = ContextVar("redact", default=None)
 
 
-def struck_out(text: str) -> str:
+def redacted(text: str) -> str:
     """The text without what is personal in the event that is being handled."""
-    strike_out = _strike_out.get()
-    return strike_out(text) if strike_out else text
+    redact = _redact.get()
+    return redact(text) if redact else text
 
 
 @contextmanager
-def striking_out(strike_out: Callable[[str], str]) -> Iterator[None]:
+def redacting(redact: Callable[[str], str]) -> Iterator[None]:
     """Every text of a line logged inside passes through the function."""
-    token = _strike_out.set(strike_out)
+    token = _redact.set(redact)
     try:
         yield
     finally:
-        _strike_out.reset(token)
+        _redact.reset(token)
 
 
-def _all_struck_out(value: Any) -> Any:  # noqa: ANN401  # whatever is logged
+def _all_redacted(value: Any) -> Any:  # noqa: ANN401  # whatever is logged
     if isinstance(value, str):
-        return struck_out(value)
+        return redacted(value)
     if isinstance(value, Mapping):
-        return {name: _all_struck_out(item) for name, item in value.items()}
+        return {name: _all_redacted(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_all_struck_out(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float)) else struck_out(str(value))
+        return [_all_redacted(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else redacted(str(value))
 
 
 def _line(log: Mapping[str, Any]) -> str:
-    if _strike_out.get() is not None:
-        log = {name: value if name in _PLAIN else _all_struck_out(value) for name, value in log.items()}
+    if _redact.get() is not None:
+        log = {name: value if name in _PLAIN else _all_redacted(value) for name, value in log.items()}
     return json.dumps(log, default=str, separators=(",", ":"), ensure_ascii=False)
 
 

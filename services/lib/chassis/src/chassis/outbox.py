@@ -8,6 +8,12 @@ from chassis.database import Database
 from chassis.errors import TransientError
 from chassis.observability import logger
 
+__all__ = [
+    "GRACE_S",
+    "publish",
+    "relay",
+]
+
 #: The relay leaves younger rows to the process that recorded them and is about to publish them.
 GRACE_S = 10
 _PAGE = 100

@@ -9,6 +9,8 @@ from chassis.service import Service
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+__all__ = ["Entry", "relay", "scheduled"]
+
 Entry = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
 
 
@@ -25,6 +27,6 @@ def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
     return entry
 
 
-def relay_entry(service: Service[Any]) -> Entry:
+def relay(service: Service[Any]) -> Entry:
     """The entry point of a service's outbox relay."""
     return scheduled("relay", lambda: {"published": service.relay()})

@@ -1,45 +1,71 @@
-"""One service in one process: its settings, its database, its bus. Made at import, connects when first used."""
+"""One service in one process: its settings, its database, its bus. Connects when first used."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from chassis.aws import Aws
 from chassis.bus import Bus
-from chassis.config import Settings
 from chassis.database import Database
 from chassis.objects import ImageStore
 from chassis.outbox import relay
+from chassis.projections import Projections
+from chassis.secrets import Secrets
+from chassis.settings import Settings
 from chassis.work import UnitsOfWork
+
+__all__ = [
+    "Service",
+]
 
 S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
 
 @dataclass(frozen=True)
 class Service(Generic[S_co]):
-    """What a handler is given; build it with the service's settings in `bootstrap`."""
+    """What an entry point is given; a service's `bootstrap` builds it, and extends it by what is the service's own."""
 
     settings: S_co
+    aws: Aws = field(default_factory=Aws)
+
+    @property
+    def projections(self) -> Projections:
+        """How events become the service's tables; a service without tables of its own has none."""
+        return Projections()
 
     @cached_property
     def database(self) -> Database:
         """The service's own Postgres schema."""
-        return Database(self.settings)
+        return Database(self.settings, self._database_password)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The service's secrets."""
+        return Secrets(self.aws, self.settings.parameter_prefix, max_age_s=self.settings.secrets_max_age_s)
 
     @cached_property
     def bus(self) -> Bus:
         """The event bus."""
-        return Bus(self.settings.event_bus)
+        return Bus(self.settings.event_bus, self.aws.events)
 
     @cached_property
     def work(self) -> UnitsOfWork:
         """Where transactions begin."""
-        return UnitsOfWork(self.database, self.bus)
+        return UnitsOfWork(self.database, self.bus, self.projections)
 
     @cached_property
     def images(self) -> ImageStore:
         """The images bucket."""
-        return ImageStore(self.settings.images_bucket)
+        return ImageStore(self.settings.images_bucket, self.aws.s3)
 
     def relay(self) -> int:
         """Publish what a crash left in the outbox; returns how many events."""
         return relay(self.database, self.bus)
+
+    def _database_password(self) -> str:
+        settings = self.settings
+        if settings.database_auth == "iam":
+            return self.aws.database_token(
+                host=settings.database_host, port=settings.database_port, role=settings.database_role
+            )
+        return self.secrets.get(f"database/{settings.service}")

@@ -11,6 +11,16 @@ from chassis.database import Connection
 from chassis.errors import ConcurrencyError
 from contracts import REGISTRY, Contract, Event
 
+__all__ = [
+    "BEGINNING",
+    "Checkpoint",
+    "Recorded",
+    "append",
+    "read_all",
+    "read_stream",
+    "stream_version",
+]
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Checkpoint:

@@ -4,58 +4,63 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chassis import store
+from chassis import store, tombstones
 from chassis.bus import Bus
 from chassis.database import Connection, Database
 from chassis.errors import AlreadyAppliedError
 from chassis.outbox import publish
+from chassis.projections import Projections
 from contracts import Contract, Event
+
+__all__ = [
+    "UnitOfWork",
+    "UnitsOfWork",
+]
 
 
 class UnitOfWork:
     """An open transaction that holds the lock of one subject (item, session) of one tenant."""
 
-    def __init__(self, connection: Connection, tenant_id: str, subject: str) -> None:
+    def __init__(self, connection: Connection, tenant_id: str, subject: str, projections: Projections) -> None:
         self.connection = connection
         self.tenant_id = tenant_id
         self.subject = subject
         self.recorded: list[tuple[int, dict[str, Any]]] = []
+        self._projections = projections
 
     def record(self, *events: Event[Contract], expected_version: int | None = None) -> list[Event[Contract]]:
-        """Append facts about the subject; they go to the bus right after the commit. Raises like `store.append`."""
+        """Append facts about the subject and fold them; they go to the bus right after the commit.
+
+        Raises like `store.append`.
+        """
         appended = store.append(self.connection, events, expected_version=expected_version)
         self.recorded += [(position, event.to_wire()) for position, event in appended]
+        for _, event in appended:
+            self.fold(event)
         return [event for _, event in appended]
+
+    def fold(self, event: Event[Contract]) -> None:
+        """Bring the service's projections up to date with the event."""
+        self._projections.fold(self.connection, event)
 
     def is_deleted(self) -> bool:
         """Whether the subject carries a tombstone."""
-        return (
-            self.connection.execute(
-                "SELECT 1 FROM tombstones WHERE tenant_id = %s AND subject = %s", (self.tenant_id, self.subject)
-            ).fetchone()
-            is not None
-        )
-
-    def bury(self, event: Event[Contract]) -> None:
-        """Put the tombstone: whatever arrives about the subject from now on finds it deleted."""
-        self.connection.execute(
-            "INSERT INTO tombstones (tenant_id, subject, deleted_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-            (self.tenant_id, self.subject, event.time),
-        )
+        return tombstones.is_deleted(self.connection, self.tenant_id, self.subject)
 
 
 class UnitsOfWork:
     """Opens units of work on one database and publishes what they record."""
 
-    def __init__(self, database: Database, bus: Bus) -> None:
+    def __init__(self, database: Database, bus: Bus, projections: Projections) -> None:
         self.database = database
         self.bus = bus
+        self.projections = projections
 
     @contextmanager
     def on(self, tenant_id: str, subject: str) -> Iterator[UnitOfWork]:
         """A unit of work that no event caused (an HTTP request, a schedule)."""
         with self.database.transaction() as connection:
-            work = UnitOfWork(connection, tenant_id, subject)
+            work = UnitOfWork(connection, tenant_id, subject, self.projections)
             # Taken before the first write, so that a stream's events also come out of `read_all` in their order. Such
             # locks belong to the whole database: the schema keeps services out of each other's way.
             connection.execute(

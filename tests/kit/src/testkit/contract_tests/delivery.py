@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chassis.consumer import EventConsumer
+from chassis.queue import EventConsumer
 from testkit import dead_letters
 from testkit import deliver as send
-from testkit.contract_tests.entry import service_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +56,17 @@ def deliver(entry: EventConsumer, document: Mapping[str, Any]) -> Outcome:
 
     One that stays in the queue is delivered once more as if for the last time, so that its dead letter says why.
     """
-    settings = service_of(entry).settings
+    settings = entry.service.settings
     body = json.dumps({"source": document["source"], "detail-type": document["type"], "detail": document})
-    if send(entry, settings.queue_url, body):
-        send(entry, settings.queue_url, body, receives=settings.max_receives)
-    for letter in dead_letters(settings.dead_letter_queue_url):
-        return Outcome(applied=False, reason=letter["reason"], detail=letter.get("detail", ""))
+    if send(entry, body):
+        send(entry, body, receives=settings.max_receives)
+    for letter in dead_letters(entry.service.aws.sqs, settings.dead_letter_queue_url):
+        return Outcome(applied=False, reason=letter.reason, detail=letter.detail)
     return Outcome(applied=_is_in_the_inbox(entry, document))
 
 
 def _is_in_the_inbox(entry: EventConsumer, document: Mapping[str, Any]) -> bool:
-    connection = service_of(entry).database.connection()
+    connection = entry.service.database.connection()
     found = connection.execute(
         "SELECT 1 FROM inbox WHERE source = %s AND event_id = %s", (document["source"], document["id"])
     )

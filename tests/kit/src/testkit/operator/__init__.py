@@ -9,6 +9,7 @@ import boto3
 import psycopg
 from psycopg.rows import dict_row
 
+from chassis.queue import DeadLetter
 from localmesh.config import MeshSettings
 from localmesh.provision import Provisioned
 from mesh.client import Api, Identity
@@ -73,11 +74,11 @@ class RunningMesh:
         )
         assert answer["FailedEntryCount"] == 0
 
-    def take_dead_letters(self, function: str) -> list[dict[str, str]]:
-        """Body and attributes of the function's dead letters, which are gone from their queue thereafter."""
+    def take_dead_letters(self, function: str) -> list[DeadLetter]:
+        """The function's dead letters, which are gone from their queue thereafter."""
         url = self.provisioned.functions[function].dead_letter_queue_url
         assert url is not None
-        return dead_letters(url, self.aws("sqs"))
+        return dead_letters(self.aws("sqs"), url)
 
     def dead_letters(self) -> dict[str, int]:
         """Messages in each dead-letter queue that is not empty."""

@@ -1,7 +1,4 @@
-"""The projection `originals`: what must be known of an upload to make its renditions anew.
-
-Rebuilt by replaying `collections.ingest.item-uploaded.v1` and `item-deleted.v1` to this service.
-"""
+"""The SQL of this service. Every statement filters by the tenant."""
 
 from dataclasses import dataclass
 
@@ -12,7 +9,7 @@ from contracts.ingest import ItemUploaded
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An original in the images bucket, as its upload told of it."""
+    """An original in the images bucket, as its upload describes it."""
 
     tenant_id: str
     item_id: str
@@ -30,8 +27,8 @@ class Original:
         )
 
 
-def keep(connection: Connection, original: Original) -> None:
-    """Remember the original; telling it twice changes nothing."""
+def save(connection: Connection, original: Original) -> None:
+    """Store the row of an original; saving it twice changes nothing."""
     connection.execute(
         """
         INSERT INTO originals (tenant_id, item_id, key, filename, original_filename, sha256)
@@ -63,6 +60,6 @@ def find(connection: Connection, tenant_id: str, item_id: str) -> Original | Non
     return None if row is None else Original(**row)
 
 
-def forget(connection: Connection, tenant_id: str, item_id: str) -> None:
-    """Remove the row of a deleted item."""
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete the row of an item."""
     connection.execute("DELETE FROM originals WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))

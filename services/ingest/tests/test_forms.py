@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import MalformedUploadError
-from ingest.multipart import FilePart, file_part
+from ingest.forms import FilePart, file_part
 from ingest.requests import body, header, wants_image
 
 
@@ -57,7 +57,7 @@ def test_other_fields_and_a_preamble_are_passed_over() -> None:
         ('form-data; name="file"; filename="semi;colon.png"', "semi;colon.png"),
         ('form-data; name="file"; filename="quo\\"te.png"', 'quo"te.png'),
         ('form-data; name="file"; filename="quo%22te.png"', 'quo"te.png'),
-        ('form-data; name="file"; filename="C:\\dir\\a.png"', "C:\\dir\\a.png"),
+        ('form-data; name="file"; filename="C:\\dir\\a.png"', "a.png"),
         ("form-data; name=file; filename=plain.png", "plain.png"),
         ('form-data; filename="first.png"; name="file"', "first.png"),
         ('form-data; name="file"', None),
@@ -66,6 +66,13 @@ def test_other_fields_and_a_preamble_are_passed_over() -> None:
 def test_names_are_read_as_browsers_and_curl_write_them(disposition: str, filename: str | None) -> None:
     body = form((f"content-disposition: {disposition}", b"abc"))
     assert file_part("multipart/form-data; boundary=frontier", body).filename == filename
+
+
+def test_a_name_in_another_encoding_does_not_cost_the_picture() -> None:
+    body = form(("Content-Disposition: form-data; name=file; filename=BYTES", b"abc")).replace(
+        b"BYTES", b'"na\xefve.png"'
+    )
+    assert file_part("multipart/form-data; boundary=frontier", body) == FilePart("na\ufffdve.png", b"abc")
 
 
 def test_a_name_inside_another_value_is_not_the_name() -> None:

@@ -1,19 +1,18 @@
-"""What imaging does about a wish for new renditions: the work of an upload once more, for somebody who waits."""
+"""Reprocessing on request: the work of an upload once more, for a caller who waits."""
 
 from http import HTTPStatus
-from typing import Any
 
 from chassis.http import Caller, ProblemError, not_found
-from chassis.service import Service
 from contracts import new_event
 from contracts.imaging import ImageProcessed
-from imaging import originals
+from imaging import repository
+from imaging.bootstrap import ImagingService
 from imaging.errors import DecoderLostError, RejectedImageError
-from imaging.handling import delete_renditions, make_renditions
+from imaging.reactions import delete_renditions, make_renditions
 
 
-def make_anew(service: Service[Any], caller: Caller, item_id: str) -> ImageProcessed:
-    """Make the renditions of the caller's item again, and tell so.
+def reprocess(service: ImagingService, caller: Caller, item_id: str) -> ImageProcessed:
+    """Make and store the renditions of the caller's item again.
 
     Raises:
         ProblemError: 404, there is no such item of the caller's; 422, its original is not an image; 503, its decoder
@@ -21,11 +20,11 @@ def make_anew(service: Service[Any], caller: Caller, item_id: str) -> ImageProce
         TransientError: the bucket or the database does not answer.
     """
     with service.database.transaction() as connection:
-        original = originals.find(connection, caller.tenant_id, item_id)
+        original = repository.find(connection, caller.tenant_id, item_id)
     if original is None:
         raise not_found("item", item_id)
     try:
-        processed = make_renditions(service, original)
+        processed = make_renditions(service.images, original)
     except RejectedImageError as rejection:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, f"image-{rejection.reason}", rejection.detail
@@ -47,6 +46,6 @@ def make_anew(service: Service[Any], caller: Caller, item_id: str) -> ImageProce
                 )
             )
     if deleted:
-        delete_renditions(service, caller.tenant_id, item_id)
+        delete_renditions(service.images, caller.tenant_id, item_id)
         raise not_found("item", item_id)
     return processed

@@ -4,9 +4,13 @@ from typing import Literal
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+__all__ = [
+    "Settings",
+]
+
 
 class Settings(BaseSettings):
-    """What every function is given. Services extend it with their own settings.
+    """What every function is given (environment variables of the same names in capitals). Services extend it.
 
     Raises:
         pydantic.ValidationError: a variable is missing or malformed; the message names it.
@@ -34,6 +38,9 @@ class Settings(BaseSettings):
     queue_url: str = ""
     dead_letter_queue_url: str = ""
     max_receives: int = 8
+
+    #: Seconds for which a secret that was read is used without asking again.
+    secrets_max_age_s: int = 300
 
     git_sha: str = "unknown"
     git_tag: str = ""

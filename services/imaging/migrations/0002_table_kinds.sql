@@ -1,0 +1,1 @@
+COMMENT ON TABLE originals IS 'projection: the original of each item, from item-uploaded';

@@ -1,0 +1,21 @@
+"""Events become `originals`: what must be known of an upload to make its renditions once more."""
+
+from chassis.database import Connection
+from chassis.projections import Projections
+from contracts import Event
+from contracts.ingest import ItemDeleted, ItemUploaded
+from imaging import repository
+from imaging.repository import Original
+
+
+def item_uploaded(connection: Connection, event: Event[ItemUploaded]) -> None:
+    """The original is known. An original never changes, so folding it twice changes nothing."""
+    repository.save(connection, Original.of(event))
+
+
+def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
+    """The original is gone."""
+    repository.delete(connection, event.tenant_id, event.subject)
+
+
+PROJECTIONS = Projections({ItemUploaded: item_uploaded}, deletions={ItemDeleted: item_deleted})

@@ -1,0 +1,82 @@
+"""Every fault as problem details (RFC 9457) that also carry `detail` as text."""
+
+import json
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+
+from chassis.errors import ConcurrencyError, ProblemError, TransientError
+from chassis.observability import MetricUnit, logger, metrics
+
+__all__ = ["ANSWERS", "PROBLEM_JSON", "not_found", "problem"]
+
+PROBLEM_JSON = "application/problem+json"
+
+
+def not_found(what: str, name: str) -> ProblemError:
+    """404: it does not exist, or it is somebody else's; the caller cannot tell which."""
+    return ProblemError(HTTPStatus.NOT_FOUND, "not-found", f"{what} {name} not found")
+
+
+def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) -> Response[str]:
+    """A problem details answer (RFC 9457)."""
+    body = {
+        "type": f"urn:collections:problem:{code}",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        **extensions,
+    }
+    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body), headers=headers)
+
+
+def _invalid(error: RequestValidationError) -> Response[str]:
+    faults = [{"loc": list(fault["loc"]), "type": fault["type"], "msg": fault["msg"]} for fault in error.errors()]
+    said = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", said, errors=faults)
+
+
+def _unsupported(_error: RequestUnsupportedContentType) -> Response[str]:
+    return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "the body has to be application/json")
+
+
+def _conflict(_error: ConcurrencyError) -> Response[str]:
+    return problem(HTTPStatus.CONFLICT, "conflict", "somebody else changed it meanwhile; read it again")
+
+
+def _unavailable(error: TransientError) -> Response[str]:
+    logger.warning("unavailable", extra={"error": str(error)})
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "something this needs does not answer; try again")
+
+
+def _service_error(error: ServiceError) -> Response[str]:
+    status = HTTPStatus(error.status_code)
+    return problem(status, status.phrase.lower().replace(" ", "-"), str(error.msg))
+
+
+def _no_route(_error: NotFoundError) -> Response[str]:
+    return problem(HTTPStatus.NOT_FOUND, "no-route", "there is no such route")
+
+
+def _fault(_error: Exception) -> Response[str]:
+    logger.exception("unhandled fault")
+    metrics.add_metric("HttpFaults", MetricUnit.Count, 1)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an unexpected fault; it has been recorded")
+
+
+#: Fault -> its answer; the most specific class counts.
+ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
+    (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
+    (RequestValidationError, _invalid),
+    (RequestUnsupportedContentType, _unsupported),
+    (ConcurrencyError, _conflict),
+    (TransientError, _unavailable),
+    (NotFoundError, _no_route),
+    (ServiceError, _service_error),
+    (Exception, _fault),
+)

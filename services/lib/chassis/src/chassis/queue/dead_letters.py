@@ -1,0 +1,89 @@
+"""Dead letters: a message that will not be applied, and why, as attributes of the message itself."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from chassis.observability import MetricUnit, logger, metrics, redacted
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+
+    from contracts import Violation
+
+__all__ = ["DeadLetter", "send_dead_letter"]
+
+_UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_MAX_DETAIL = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why a message died: a stable `reason`, its `detail`, and which function gave it up after how many receives.
+
+    Of an event that breaks its contract, `rule` and `path` are those of the first of its `violations`. A message that
+    SQS moved by itself (the function crashed every time) has no reason: all fields but the body's are empty.
+    """
+
+    body: str
+    reason: str = ""
+    detail: str = ""
+    service: str = ""
+    function: str = ""
+    receives: int = 0
+    message_id: str = ""
+    rule: str = ""
+    path: str = ""
+    violations: int = 0
+
+    def attributes(self) -> "dict[str, MessageAttributeValueTypeDef]":
+        """What is written beside the body: at most ten attributes, the empty ones left out."""
+        written = {name: str(value) for name, value in asdict(self).items() if name != "body" and value}
+        return {name: {"DataType": "String", "StringValue": sendable(text)} for name, text in written.items()}
+
+    @classmethod
+    def read(cls, message: Mapping[str, Any]) -> "DeadLetter":
+        """The dead letter that `ReceiveMessage` returned (with all its message attributes)."""
+        attributes = message.get("MessageAttributes", {})
+        texts = {name: str(value.get("StringValue", "")) for name, value in attributes.items()}
+        return cls(
+            body=message["Body"],
+            reason=texts.get("reason", ""),
+            detail=texts.get("detail", ""),
+            service=texts.get("service", ""),
+            function=texts.get("function", ""),
+            receives=int(texts.get("receives", "0")),
+            message_id=texts.get("message_id", ""),
+            rule=texts.get("rule", ""),
+            path=texts.get("path", ""),
+            violations=int(texts.get("violations", "0")),
+        )
+
+
+def send_dead_letter(
+    sqs: "SQSClient", queue_url: str, letter: DeadLetter, violations: "Sequence[Violation]" = ()
+) -> None:
+    """Put the message into the dead-letter queue with its reason, and log that.
+
+    SQS's own redrive policy keeps no reason; it stays in place for the crash that never gets here.
+    """
+    sqs.send_message(QueueUrl=queue_url, MessageBody=letter.body, MessageAttributes=letter.attributes())
+    broken = [{"rule": violation.rule, "path": violation.path} for violation in violations[:5]]
+    extra = {"reason": letter.reason, "detail": letter.detail[:300]}
+    logger.error("dead-lettered", extra=extra | ({"violations": broken} if broken else {}))
+    metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)
+
+
+def detail_of(reason: str, text: str) -> str:
+    """The detail as it may leave the service: redacted, of bounded length, never empty."""
+    return redacted(text)[:_MAX_DETAIL] or reason
+
+
+def sendable(text: str) -> str:
+    """The text with blanks where SQS takes no character: controls, lone surrogates, non-characters.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    """
+    return _UNSENDABLE.sub(" ", text)

@@ -1,0 +1,62 @@
+"""What a consumer does with events of one contract."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from chassis.work import UnitOfWork
+from contracts import REGISTRY, Contract, Event
+
+__all__ = ["Complete", "Subscription", "on", "understood_types"]
+
+T = TypeVar("T", bound=Contract)
+
+#: What is left of a reaction for the unit of work: it records what followed from the event.
+Complete = Callable[[UnitOfWork], None]
+React = Callable[[Event[T]], Complete | None]
+Prepare = Callable[[Sequence[Event[T]]], None]
+GiveUp = Callable[[UnitOfWork, Event[T], Exception, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[T]):
+    """What to do with events of one contract; see `on`."""
+
+    contract: type[T]
+    react: React[T] | None = None
+    prepare: Prepare[T] | None = None
+    give_up: GiveUp[T] | None = None
+    fold_first: bool = False
+
+
+def on(
+    contract: type[T],
+    react: React[T] | None = None,
+    *,
+    prepare: Prepare[T] | None = None,
+    give_up: GiveUp[T] | None = None,
+    fold_first: bool = False,
+) -> "Subscription[Any]":
+    """Subscribe to events of a contract: they are folded into the service's projections, and reacted to.
+
+    `react` does the outside work (a model's call, objects in S3), which no transaction waits for and which is safe to
+    repeat, and returns what is left to do in the unit of work: there the event is folded, what followed from it is
+    recorded, and the inbox notes that all of it happened. Of a replayed event only the fold happens, unless the replay
+    orders reprocessing.
+
+    `prepare` sees all fresh events of a batch at once, before the first reaction (for work that is cheaper together).
+    A `TransientError` in it is the fault of each; after any other each event is prepared alone when its turn comes, so
+    that the one at fault does not take its neighbours along. `give_up` is called with a unit of work, the event, the
+    last fault and the number of attempts before an event whose reaction kept failing goes to the dead-letter queue; the
+    event is folded in that unit of work: it is a fact all the same.
+
+    With `fold_first` the fold is committed once before the outside work begins: readers see the event while the work
+    goes on, and work on a deleted subject finds its tombstone.
+    """
+    return Subscription(contract, react, prepare, give_up, fold_first)
+
+
+def understood_types(contract: type[Contract]) -> tuple[str, ...]:
+    """Event types that a reader of the contract understands: its own, and older majors of the fact by upcasters."""
+    older = (major.event_type for major in REGISTRY.majors(contract.event_type) if major.major() < contract.major())
+    return (*older, contract.event_type)

@@ -1,0 +1,50 @@
+"""What each table of a service is: a log, bookkeeping or a projection, as its migration declares it.
+
+The declaration is the table's comment, `COMMENT ON TABLE items IS 'projection: the state of every item'`: it stands
+beside the table's definition, and the database itself can be asked.
+
+- log: the facts. Appended to, never folded.
+- bookkeeping: how far work is (inbox, outbox, leases, migrations, jobs). Not facts, and not made from events.
+- projection: made from events alone; can be emptied and folded again.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from chassis.errors import UndeclaredTableError
+
+__all__ = ["TableKind", "tables_of"]
+
+
+class TableKind(StrEnum):
+    """What a table holds."""
+
+    LOG = "log"
+    BOOKKEEPING = "bookkeeping"
+    PROJECTION = "projection"
+
+
+def tables_of(connection: Connection[Any], schema: str) -> dict[str, TableKind]:
+    """The schema's tables by name.
+
+    Raises:
+        UndeclaredTableError: a table's comment does not begin with one of the kinds and a colon.
+    """
+    rows = connection.cursor(row_factory=tuple_row).execute(
+        """
+        SELECT relname, obj_description(pg_class.oid, 'pg_class') FROM pg_class
+        WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'p') ORDER BY relname
+        """,
+        (f'"{schema}"',),
+    )
+    return {str(name): _kind(schema, str(name), comment) for name, comment in rows}
+
+
+def _kind(schema: str, table: str, comment: str | None) -> TableKind:
+    kind, colon, _ = (comment or "").partition(":")
+    if not colon or kind not in set(TableKind):
+        raise UndeclaredTableError(f"{schema}.{table} is not declared as one of {', '.join(TableKind)}")
+    return TableKind(kind)

@@ -1,0 +1,120 @@
+"""What type of file some bytes are."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis import media_type
+from chassis.media_type import (
+    AVIF,
+    BIG_TIFF,
+    BMP,
+    EXR,
+    GIF,
+    HEIC,
+    HEIF,
+    ICO,
+    ISO_MEDIA,
+    JPEG,
+    JPEG_2000,
+    JPEG_XL,
+    MATROSKA,
+    PDF,
+    PNG,
+    PSD,
+    QOI,
+    SVG,
+    TIFF,
+    WEBP,
+    ZIP,
+    FileType,
+    identify,
+)
+
+
+def ftyp(major: bytes, *compatible: bytes) -> bytes:
+    """The beginning of an ISO media file."""
+    brands = major + b"\x00\x00\x00\x00" + b"".join(compatible)
+    return (8 + len(brands)).to_bytes(4, "big") + b"ftyp" + brands + b"\x00\x00\x00\x28meta"
+
+
+HEADS = [
+    (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", PNG),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF", JPEG),
+    (b"\xff\xd8\xff\xe1\x00\x10Exif", JPEG),
+    (b"RIFF\x24\x00\x00\x00WEBPVP8 ", WEBP),
+    (b"GIF87a\x01\x00", GIF),
+    (b"GIF89a\x01\x00", GIF),
+    (b"II*\x00\x08\x00\x00\x00", TIFF),
+    (b"MM\x00*\x00\x00\x00\x08", TIFF),
+    (ftyp(b"avif", b"avif", b"mif1", b"miaf"), AVIF),
+    (ftyp(b"avis", b"msf1"), AVIF),
+    (ftyp(b"mif1", b"mif1", b"avif"), AVIF),
+    (ftyp(b"heic", b"mif1", b"heic"), HEIC),
+    (ftyp(b"mif1", b"heix"), HEIC),
+    (ftyp(b"mif1"), HEIF),
+    (ftyp(b"msf1", b"iso8"), HEIF),
+    (ftyp(b"isom", b"mp41"), ISO_MEDIA),
+    (b"\x00\x00\x00\x08ftyp", ISO_MEDIA),
+    (b"\x00\x00\x00\x00ftypheic", ISO_MEDIA),
+    (b"BM\x00\x00", BMP),
+    (b"\x00\x00\x01\x00", ICO),
+    (b"8BPS", PSD),
+    (b"\xff\x0a", JPEG_XL),
+    (b"\x00\x00\x00\x0cJXL \r\n\x87\n", JPEG_XL),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", JPEG_2000),
+    (b"\xff\x4f\xff\x51\x00", JPEG_2000),
+    (b"\x76\x2f\x31\x01", EXR),
+    (b"qoif", QOI),
+    (b"II+\x00", BIG_TIFF),
+    (b"MM\x00+", BIG_TIFF),
+    (b"<svg onload='alert(1)'>", SVG),
+    (b'\xef\xbb\xbf<?xml version="1.0"?>\n<svg/>', SVG),
+    (b"<!DOCTYPE svg>\n<SVG/>", SVG),
+    (b"%PDF-1.4", PDF),
+    (b"\x1aE\xdf\xa3", MATROSKA),
+    (b"PK\x03\x04", ZIP),
+]
+
+
+@pytest.mark.parametrize(("head", "file_type"), HEADS)
+def test_files_are_identified_by_their_beginning(head: bytes, file_type: FileType) -> None:
+    assert identify(head + bytes(64)) == file_type
+
+
+def test_every_type_is_identified_somehow() -> None:
+    types = {value for value in vars(media_type).values() if isinstance(value, FileType)}
+    assert {file_type for _, file_type in HEADS} == types
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"\x89PN",
+        b"\xff\xd8",
+        b"GIF8",
+        b"<html><img src=x onerror=alert(1)>",
+        b" \x89PNG\r\n\x1a\n",
+        b"RIFF\x24\x00\x00\x00WAVEfmt ",
+        b'<?xml version="1.0"?>\n<html/>',
+        b" " * 1024 + b"<svg/>",
+    ],
+)
+def test_everything_else_is_unknown(head: bytes) -> None:
+    assert identify(head) is None
+
+
+def test_a_brand_far_behind_the_box_is_not_believed() -> None:
+    assert identify(ftyp(b"isom") + b"\x00\x00\x00\x00heicheicheic") == ISO_MEDIA
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_crash_it(content: bytes) -> None:
+    assert identify(content) is None or isinstance(identify(content), FileType)
+
+
+@given(st.sampled_from(HEADS), st.binary(max_size=64))
+def test_what_follows_does_not_matter(known: tuple[bytes, FileType], tail: bytes) -> None:
+    head, file_type = known
+    assert identify(head + tail) == file_type

@@ -1,0 +1,176 @@
+"""Projections apart from reactions: what live, rebuilding and reprocessing deliveries do."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import psycopg
+import pytest
+
+from chassis.database import Connection
+from chassis.errors import TransientError, UndeclaredTableError
+from chassis.projections import Projections
+from chassis.queue import Complete, EventConsumer, on
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.store import read_all
+from chassis.tables import TableKind, tables_of
+from chassis.work import UnitOfWork
+from contracts import Event, ReplayKind, new_event, replayed
+from contracts.imaging import ImageRejected, ImageRejection
+from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
+from testkit import Deployment, deliver, envelope
+
+pytestmark = pytest.mark.integration
+
+TENANT, ITEM = "tenant-a", "item-1"
+
+
+def seen(connection: Connection, event: Event[Any]) -> None:
+    connection.execute("INSERT INTO seen VALUES (%s, %s) ON CONFLICT DO NOTHING", (event.subject, event.type))
+
+
+def unseen(connection: Connection, event: Event[Any]) -> None:
+    connection.execute("DELETE FROM seen WHERE subject = %s", (event.subject,))
+
+
+class Folding(Service[Settings]):
+    """A service with one table, which knows the types of events that each subject has had."""
+
+    @cached_property
+    def projections(self) -> Projections:
+        return Projections({UploadRejected: seen, ImageRejected: seen}, {ItemDeleted: unseen})
+
+    def rows(self) -> set[tuple[str, str]]:
+        found = self.database.connection().execute("SELECT subject, type FROM seen").fetchall()
+        return {(row["subject"], row["type"].split(".")[2]) for row in found}
+
+    def emitted(self) -> list[str]:
+        return [recorded.event.type.split(".")[2] for recorded in read_all(self.database.connection())]
+
+
+@pytest.fixture
+def folding(deployment: Deployment) -> Iterator[Folding]:
+    made = Folding(Settings(**deployment.settings, max_receives=3), deployment.aws)
+    made.database.connection().execute("CREATE TABLE seen (subject text, type text, PRIMARY KEY (subject, type))")
+    yield made
+    made.database.close()
+
+
+def uploaded(item: str = ITEM) -> Event[UploadRejected]:
+    data = UploadRejected(original_filename="f", size=1, reason=UploadRejection.NOT_AN_IMAGE, detail="d")
+    return new_event(data, subject=item, tenant_id=TENANT)
+
+
+def react(event: Event[UploadRejected]) -> Complete:
+    """Outside work, and what follows from it."""
+    data = ImageRejected(reason=ImageRejection.CORRUPT, detail="d")
+
+    def complete(work: UnitOfWork) -> None:
+        if not work.is_deleted():
+            work.record(new_event(data, subject=event.subject, tenant_id=event.tenant_id, cause=event))
+
+    return complete
+
+
+def test_a_live_event_is_folded_and_reacted_to_and_what_follows_is_folded_too(folding: Folding) -> None:
+    consumer = EventConsumer(folding, [on(UploadRejected, react)])
+    assert not deliver(consumer, uploaded())
+    assert folding.rows() == {(ITEM, "upload-rejected"), (ITEM, "image-rejected")}
+    assert folding.emitted() == ["image-rejected"]
+
+
+@pytest.mark.parametrize(("kind", "emitted"), [(ReplayKind.REBUILD, []), (ReplayKind.REPROCESS, ["image-rejected"])])
+def test_a_replayed_event_is_folded_and_reacted_to_only_where_that_is_ordered(
+    folding: Folding, kind: ReplayKind, emitted: list[str]
+) -> None:
+    consumer = EventConsumer(folding, [on(UploadRejected, react)])
+    again = replayed(uploaded(), replay_id="r", replay_for="imaging", kind=kind)
+    assert not deliver(consumer, again)
+    assert (ITEM, "upload-rejected") in folding.rows()
+    assert folding.emitted() == emitted
+
+
+def test_a_replay_that_does_not_say_what_it_asks_for_is_a_rebuild(folding: Folding) -> None:
+    consumer = EventConsumer(folding, [on(UploadRejected, react, prepare=lambda events: pytest.fail("prepared"))])
+    body = envelope(replayed(uploaded(), replay_id="r", replay_for="imaging")).replace('"replaykind": "rebuild", ', "")
+    assert "replaykind" not in body
+    assert not deliver(consumer, body)
+    assert folding.rows() == {(ITEM, "upload-rejected")}
+    assert folding.emitted() == []
+
+
+def test_a_fold_that_keeps_failing_in_a_rebuild_gives_nothing_up(folding: Folding) -> None:
+    given_up: list[str] = []
+    folding.database.connection().execute("ALTER TABLE seen RENAME TO elsewhere")
+    consumer = EventConsumer(
+        folding, [on(UploadRejected, give_up=lambda work, event, error, attempts: given_up.append(event.subject))]
+    )
+    assert not deliver(consumer, replayed(uploaded(), replay_id="r", replay_for="imaging"), receives=3)
+    assert given_up == []
+    assert not deliver(consumer, uploaded(), receives=3)
+    assert given_up == [ITEM]
+
+
+def test_an_event_whose_reaction_is_given_up_is_folded_all_the_same(folding: Folding) -> None:
+    def fail(event: Event[UploadRejected]) -> Complete:
+        raise TransientError("the provider is away")
+
+    consumer = EventConsumer(folding, [on(UploadRejected, fail)])
+    assert len(deliver(consumer, uploaded())) == 1
+    assert folding.rows() == set()
+    assert not deliver(consumer, uploaded(), receives=3)
+    assert folding.rows() == {(ITEM, "upload-rejected")}
+
+
+def test_nothing_is_folded_of_a_deleted_subject_in_whatever_order(folding: Folding) -> None:
+    deleted = new_event(ItemDeleted(), subject=ITEM, tenant_id=TENANT)
+    consumer = EventConsumer(folding, [on(UploadRejected, react), on(ItemDeleted)])
+    for event in (uploaded(), deleted, uploaded(), uploaded("item-2")):
+        assert not deliver(consumer, event)
+    assert folding.rows() == {("item-2", "upload-rejected"), ("item-2", "image-rejected")}
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_fold_is_committed_before_the_outside_work_where_that_is_asked_for(folding: Folding, batched: bool) -> None:
+    def away(*_: object) -> None:
+        with psycopg.connect(**folding_connection(folding)) as other:
+            before.append(other.execute(f'SELECT count(*) FROM "{schema}".seen').fetchone())
+        raise TransientError("the provider is away")
+
+    before: list[Any] = []
+    schema = folding.settings.database_schema
+    subscription = (
+        on(UploadRejected, lambda event: None, prepare=away, fold_first=True)
+        if batched
+        else on(UploadRejected, away, fold_first=True)
+    )
+    assert len(deliver(EventConsumer(folding, [subscription]), uploaded())) == 1
+    assert before == [(1,)]
+    assert folding.rows() == {(ITEM, "upload-rejected")}
+
+
+def folding_connection(folding: Folding) -> dict[str, Any]:
+    info = folding.database.connection().info
+    return {
+        "host": info.host,
+        "port": info.port,
+        "dbname": info.dbname,
+        "user": info.user,
+        "password": info.password,
+    }
+
+
+def test_every_table_says_what_it_is(folding: Folding) -> None:
+    schema = folding.settings.database_schema
+    with pytest.raises(UndeclaredTableError, match="seen"):
+        tables_of(folding.database.connection(), schema)
+    folding.database.connection().execute("COMMENT ON TABLE seen IS 'projection: for a test'")
+    assert tables_of(folding.database.connection(), schema) == {
+        "events": TableKind.LOG,
+        "inbox": TableKind.BOOKKEEPING,
+        "outbox": TableKind.BOOKKEEPING,
+        "schema_migrations": TableKind.BOOKKEEPING,
+        "seen": TableKind.PROJECTION,
+        "tombstones": TableKind.PROJECTION,
+    }

@@ -1,0 +1,31 @@
+"""The README lists what is public: the `__all__` of each module."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import chassis
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- public names: begin -->\n", "<!-- public names: end -->"
+
+
+def public_names() -> str:
+    """A table: each module of the chassis (a package stands for its modules) and its public names."""
+    rows = ["| module | names |", "| --- | --- |"]
+    for module in pkgutil.iter_modules(chassis.__path__, "chassis."):
+        names = importlib.import_module(module.name).__all__
+        rows.append(f"| `{module.name}` | {', '.join(f'`{name}`' for name in names)} |")
+    return "\n".join(rows) + "\n"
+
+
+def test_the_readme_lists_the_public_names() -> None:
+    _, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    listed, _, _ = rest.partition(END)
+    assert listed == public_names(), f"between the marks of {README.name} belongs:\n{public_names()}"
+
+
+def test_every_public_name_exists() -> None:
+    for module in pkgutil.walk_packages(chassis.__path__, "chassis."):
+        loaded = importlib.import_module(module.name)
+        assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == [], module.name

@@ -1,0 +1,110 @@
+"""Every service has the same plan: the same file for the same job, wired in one way. CONTRIBUTING.md describes it."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chassis.entry_points import EntryPoints
+from manifests import load_manifests
+from workspace import REPOSITORY
+
+MANIFESTS = load_manifests(REPOSITORY)
+SERVICES = sorted(MANIFESTS.services)
+
+#: Of each service: beside `src` and inside it. A package may stand for a module of the same name.
+FOLDER = ("README.md", "service.yaml", "pyproject.toml", "migrations", "terraform", "tests", "src")
+MODULES = {
+    "handler": "entry points by the manifest's names",
+    "bootstrap": "one function that builds the real dependencies",
+    "settings": "what can be set",
+    "api": "routes: parse, call, answer",
+    "consumers": "queues: which event goes to which reaction",
+    "schedule": "what the clock starts",
+    "projections": "events -> tables",
+    "reactions": "events -> effects",
+    "repository": "SQL",
+    "errors": "the tree of the service's errors",
+}
+#: Jobs that a service may not have: search keeps the read model of `retrieval` and nothing else, and emits nothing.
+WITHOUT = {
+    "search": {
+        "migrations": "its tables are those of retrieval",
+        "reactions": "nothing follows from what it folds",
+        "repository": "its SQL is that of retrieval",
+    },
+}
+#: Names that the jobs have had elsewhere.
+STRANGERS = {"config", "entries", "entry", "events", "handlers", "handling", "hearing", "maintenance", "projection"}
+
+
+def source(service: str) -> Path:
+    return REPOSITORY / "services" / service / "src" / service
+
+
+def modules(service: str) -> set[str]:
+    """Names of the service's modules and packages."""
+    return {path.stem for path in source(service).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_folder_holds_what_every_service_has(service: str) -> None:
+    folder = REPOSITORY / "services" / service
+    migrations = MANIFESTS.services[service].database
+    wanted = [name for name in FOLDER if name != "migrations" or migrations]
+    assert [
+        name for name in wanted if not (folder / name).exists() and (service, name) != ("search", "migrations")
+    ] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_job_has_its_module(service: str) -> None:
+    wanted = set(MODULES) - set(WITHOUT.get(service, {}))
+    assert wanted - modules(service) == set()
+    assert modules(service) & STRANGERS == set()
+    assert set(WITHOUT.get(service, {})) & modules(service) == set(), "the exception is needed no more"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_entry_points_are_those_of_the_manifest(service: str) -> None:
+    entry_points = importlib.import_module(f"{service}.handler").ENTRY_POINTS
+    assert isinstance(entry_points, EntryPoints)
+    handlers = {function.handler for function in MANIFESTS.services[service].functions.values()}
+    assert {f"{service}.handler.{name}" for name in entry_points.names} == handlers
+    assert entry_points.module_of_bootstrap == f"{service}.bootstrap"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_importing_builds_nothing(service: str) -> None:
+    """In an interpreter that has no settings: whatever was built at import would miss them."""
+    names = sorted(f"{service}.{name}" for name in modules(service) - {"__init__", "py"})
+    script = f"import importlib\nfor name in {names!r}: importlib.import_module(name)"
+    run = subprocess.run([sys.executable, "-c", script], env={}, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_readme_says_where_to_look(service: str) -> None:
+    readme = (REPOSITORY / "services" / service / "README.md").read_text(encoding="utf-8")
+    _, heading, rest = readme.partition("## Where to look\n")
+    assert heading, "a table of questions and the modules that answer them"
+    table = rest.partition("\n\n")[0]
+    named = set(re.findall(r"`([a-z_.]+)`", table))
+    known = {
+        path.relative_to(source(service)).with_suffix("").as_posix().replace("/", ".")
+        for path in source(service).rglob("*.py")
+    }
+    known |= modules(service)
+    assert {name for name in named if name not in known} == set(), "the table names modules that are not there"
+    assert {"projections", "consumers", "api"} <= named
+    for word in ("**Consumes**", "**Publishes**", "**Keeps**"):
+        assert word in readme
+
+
+def test_contributing_describes_the_plan() -> None:
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name, job in MODULES.items():
+        assert re.search(rf"{name}(\.py)?\b.*{re.escape(job)}", text), f"CONTRIBUTING.md says of {name}: {job}"

@@ -1,0 +1,66 @@
+"""Projections can be folded again: the same events leave the same rows, in any order, any number of times."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from chassis.service import Service
+from chassis.store import read_all
+from chassis.tables import TableKind, tables_of
+from contracts import Event
+
+Rows = dict[str, list[str]]
+
+
+def assert_refolds(service: Service[Any], consumed: Sequence[Event[Any]], *, seed: int = 0) -> None:
+    """Empty every projection of the service, fold its own events and the consumed ones again, and compare.
+
+    The events come shuffled by the seed, each of them twice. The service must have had nothing but these events.
+    """
+    before = projected_rows(service)
+    assert any(before.values()), "there is nothing to fold again"
+    own = own_events(service)
+    empty_projections(service)
+    assert not any(projected_rows(service).values())
+    events = [*own, *consumed] * 2
+    random.Random(seed).shuffle(events)
+    for event in events:
+        with service.work.on(event.tenant_id, event.subject) as work:
+            work.fold(event)
+    assert projected_rows(service) == before
+    assert [event.id for event in own_events(service)] == [event.id for event in own], "a fold records nothing"
+
+
+def own_events(service: Service[Any]) -> list[Event[Any]]:
+    """Everything the service recorded, in order."""
+    with service.database.transaction() as connection:
+        return [recorded.event for recorded in read_all(connection, limit=1_000_000)]
+
+
+def projected_rows(service: Service[Any]) -> Rows:
+    """The rows of every projection table, as text, sorted."""
+    with service.database.transaction() as connection:
+        return {table: _rows(connection, table) for table in _projections(service, connection)}
+
+
+def empty_projections(service: Service[Any]) -> None:
+    """Delete the rows of every projection table."""
+    with service.database.transaction() as connection:
+        names = sql.SQL(", ").join(map(sql.Identifier, _projections(service, connection)))
+        connection.execute(sql.SQL("TRUNCATE {}").format(names))
+
+
+def _projections(service: Service[Any], connection: psycopg.Connection[Any]) -> list[str]:
+    kinds = tables_of(connection, service.settings.database_schema)
+    return [table for table, kind in kinds.items() if kind is TableKind.PROJECTION]
+
+
+def _rows(connection: psycopg.Connection[Any], table: str) -> list[str]:
+    query = sql.SQL("SELECT to_jsonb(t)::text AS row FROM {} AS t").format(sql.Identifier(table))
+    return sorted(row["row"] for row in connection.cursor(row_factory=dict_row).execute(query))
