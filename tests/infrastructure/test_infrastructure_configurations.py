@@ -13,8 +13,7 @@ from workspace import REPOSITORY
 CONFIGURATIONS = sorted(
     {
         str(file.parent.relative_to(REPOSITORY))
-        for pattern in ("terraform/**/*.tf", "services/*/terraform/*.tf")
-        for file in REPOSITORY.glob(pattern)
+        for file in REPOSITORY.glob("terraform/**/*.tf")
         if ".terraform" not in file.parts and "tests" not in file.parts
     }
 )
@@ -53,6 +52,22 @@ def test_what_a_configuration_asks_for_is_used(configuration: str) -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / configuration).glob("*.tf"))
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     assert declared - set(re.findall(r"\bvar\.(\w+)", text)) == set()
+
+
+def test_every_setting_of_an_environment_is_used() -> None:
+    folder = REPOSITORY / "terraform" / "modules" / "environment"
+    (settings,) = re.findall(
+        r'^variable "settings" \{.*?^\}', (folder / "variables.tf").read_text(), re.MULTILINE | re.DOTALL
+    )
+    declared = set(re.findall(r"^    (\w+) *= optional\(", settings, re.MULTILINE))
+    assert declared
+    assert declared == set(re.findall(r"\bvar\.settings\.(\w+)", (folder / "main.tf").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("environment", environments_of(REPOSITORY))
+def test_an_environment_has_the_one_output_that_is_read(environment: str) -> None:
+    text = (REPOSITORY / "terraform" / "environments" / environment / "outputs.tf").read_text(encoding="utf-8")
+    assert re.findall(r'^output "(\w+)"', text, re.MULTILINE) == ["environment"]
 
 
 @pytest.mark.parametrize("environment", [name for name in environments_of(REPOSITORY) if name != "local"])

@@ -1,52 +1,15 @@
-# Sources of modules are literal, so each service stands here by name.
+# Every folder of services/ that has a manifest is a service.
 
-module "analysis" {
-  source  = "../../../services/analysis/terraform"
-  context = local.context
-}
+module "service" {
+  source   = "../lambda-service"
+  for_each = local.manifests
 
-module "chat" {
-  source  = "../../../services/chat/terraform"
-  context = local.context
-}
-
-module "embedding" {
-  source  = "../../../services/embedding/terraform"
-  context = local.context
-}
-
-module "imaging" {
-  source  = "../../../services/imaging/terraform"
-  context = local.context
-}
-
-module "ingest" {
-  source  = "../../../services/ingest/terraform"
-  context = local.context
-}
-
-module "search" {
-  source  = "../../../services/search/terraform"
-  context = local.context
-}
-
-module "sessions" {
-  source  = "../../../services/sessions/terraform"
-  context = local.context
+  manifest = each.value
+  context  = local.context
 }
 
 locals {
-  services = {
-    analysis  = module.analysis
-    chat      = module.chat
-    embedding = module.embedding
-    imaging   = module.imaging
-    ingest    = module.ingest
-    search    = module.search
-    sessions  = module.sessions
-  }
-
   functions = merge([
-    for service, parts in local.services : { for name, function in parts.functions : "${service}.${name}" => function }
+    for service, parts in module.service : { for name, function in parts.functions : "${service}.${name}" => function }
   ]...)
 }
