@@ -40,7 +40,7 @@ run "analysis" {
       ]
       detail = { replayfor = [{ exists = false }, "analysis"] }
     }
-    error_message = "It hears of pictures, of deletions, and its own requests."
+    error_message = "It consumes pictures, deletions and its own requests."
   }
 
   assert {

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.errors import InvalidOutputError, ProviderNotConfiguredError, ProviderUnavailableError
-from analysis.models import Provider, facts
+from analysis.models import facts
 from analysis.prompts import Prompt, PromptSource
 from analysis.providers import Choice, Providers
 from analysis.tracing import LangSmith
@@ -22,7 +22,7 @@ class Result:
     """A description, and all there is to know about how it came to be."""
 
     description: Description
-    provider: Provider
+    provider: str
     model: str
     prompt_id: str
     trace_id: str | None = None
