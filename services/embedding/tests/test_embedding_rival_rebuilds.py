@@ -10,16 +10,18 @@ pytestmark = pytest.mark.integration
 
 
 def models(running: Any, item: str) -> list[str]:
-    return [told.data.model for told in running.said("alice", item) if isinstance(told.data, ItemEmbedded)]
+    return [
+        recorded.data.model for recorded in running.recorded("alice", item) if isinstance(recorded.data, ItemEmbedded)
+    ]
 
 
 def test_an_older_rebuild_does_not_take_back_what_the_newer_did(running: Any, providers: Any) -> None:
     described = [running.describe("alice", headline=f"Picture {n}") for n in range(3)]
-    assert running.hear(*described) == 0
+    assert running.consume(*described) == 0
     asked = {}
     for model in ("voyage-4-lite", "voyage-4"):
         answer = running.request("POST", "/vector-index/rebuild", "alice", body={"model": model})
-        [asked[model]] = running.said("alice", answer.body["rebuild_id"])
+        [asked[model]] = running.recorded("alice", answer.body["rebuild_id"])
     assert running.rebuild(asked["voyage-4"]) == 0
     providers.calm()
     assert running.rebuild(asked["voyage-4-lite"]) == 0
