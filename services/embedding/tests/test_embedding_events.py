@@ -93,7 +93,7 @@ def test_reprocessing_records_again_without_paying_again(running: Any, providers
     assert len(providers.requests("voyage")) == 1
 
 
-def test_a_rebuilding_replay_folds_and_asks_nobody(running: Any, providers: Any) -> None:
+def test_a_rebuilding_replay_folds_and_calls_no_provider(running: Any, providers: Any) -> None:
     event = running.describe("alice")
     assert running.consume(replayed(event, replay_id="r1", replay_for="embedding")) == 0
     assert running.recorded("alice", event.subject) == []

@@ -25,7 +25,7 @@ def test_an_older_rebuild_does_not_take_back_what_the_newer_did(running: Any, pr
     assert running.rebuild(asked["voyage-4"]) == 0
     providers.calm()
     assert running.rebuild(asked["voyage-4-lite"]) == 0
-    assert providers.requests("voyage") == [], "nothing is paid for a rebuild that nobody wants any more"
+    assert providers.requests("voyage") == [], "nothing is paid for a superseded rebuild"
     assert all(models(running, event.subject) == ["voyage-3.5-lite", "voyage-4"] for event in described)
     latest = running.request("GET", "/vector-index/status", "alice").body["rebuild"]
     assert (latest["model"], latest["status"], latest["done"]) == ("voyage-4", "finished", 3)
