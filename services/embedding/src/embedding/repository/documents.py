@@ -97,19 +97,16 @@ def counts(connection: Connection, tenant_id: str) -> Counts:
                count(*) FILTER (WHERE embedded) AS embedded,
                count(*) FILTER (WHERE failed AND NOT embedded) AS failed
         FROM (
-            SELECT EXISTS (
-                       SELECT FROM vectors AS v
-                       WHERE v.tenant_id = d.tenant_id AND v.item_id = d.item_id
-                         AND v.analysis_id = d.analysis_id AND v.analysis_version = d.version
+            SELECT (item_id, analysis_id, version) IN (
+                       SELECT item_id, analysis_id, analysis_version FROM vectors WHERE tenant_id = %(tenant)s
                    ) AS embedded,
-                   EXISTS (
-                       SELECT FROM embedding_failures AS f
-                       WHERE f.tenant_id = d.tenant_id AND f.item_id = d.item_id AND f.analysis_version = d.version
+                   (item_id, version) IN (
+                       SELECT item_id, analysis_version FROM embedding_failures WHERE tenant_id = %(tenant)s
                    ) AS failed
-            FROM documents AS d WHERE d.tenant_id = %s
+            FROM documents WHERE tenant_id = %(tenant)s
         ) AS state
         """,
-        (tenant_id,),
+        {"tenant": tenant_id},
     ).fetchone()
     analysed, embedded, failed = (row["analysed"], row["embedded"], row["failed"]) if row else (0, 0, 0)
     return Counts(analysed, embedded, analysed - embedded - failed, failed)
