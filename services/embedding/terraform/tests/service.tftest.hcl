@@ -41,7 +41,7 @@ run "embedding" {
       ]
       detail = { replayfor = [{ exists = false }, "embedding"] }
     }
-    error_message = "It consumes descriptions and deletions."
+    error_message = "It hears of descriptions and deletions."
   }
 
   assert {
