@@ -11,25 +11,27 @@ from dataclasses import dataclass
 
 from chassis.errors import TransientError
 from chassis.observability import logger
-from chassis.work import UnitsOfWork
+from chassis.queue import Complete
+from chassis.work import UnitOfWork, UnitsOfWork
 from contracts import Event, new_event
 from contracts.embedding import RebuildRequested
-from embedding import rebuild_repository, repository
 from embedding.embedder import Embedder, Outcome, Vector
 from embedding.errors import NotEmbeddedError
-from embedding.recording import record_failure, record_vector
-from embedding.repository import Document, Space
+from embedding.reactions import record_failure, record_vector
+from embedding.repository import rebuilds, vectors
+from embedding.repository.documents import Document
+from embedding.repository.vectors import Space
 
 
 @dataclass(frozen=True)
-class RebuildHandlers:
-    """Handlers of the rebuilds' consumer; `budget_s` is how long one invocation may work."""
+class RebuildReaction:
+    """The reaction to a request for a rebuild; `budget_s` is how long one invocation may work."""
 
     work: UnitsOfWork
     embedder: Embedder
     budget_s: float
 
-    def rebuild(self, event: Event[RebuildRequested]) -> None:
+    def rebuild(self, event: Event[RebuildRequested]) -> Complete:
         """Go on with the rebuild until it is finished, a newer one takes its place, or the time is up.
 
         Raises:
@@ -39,44 +41,29 @@ class RebuildHandlers:
         space = Space(event.data.model, self.embedder.dimensions)
         while batch := self._next(event):
             if time.monotonic() >= deadline:
-                self._continue_later(event)
-                return
+                return lambda work: _continue(work, event)
             outcomes = self._embed(event, batch, space)
             for document in batch:
                 self._apply(event, document, outcomes[document.text], space)
             unavailable = next((each for each in outcomes.values() if isinstance(each, TransientError)), None)
             if unavailable is not None:
                 raise unavailable
-        with self.work.applying(event) as work:
-            superseded = rebuild_repository.is_superseded(work.connection, event.tenant_id, event.subject)
-            rebuild_repository.end_rebuild(
-                work.connection, event.tenant_id, event.subject, "failed" if superseded else "finished"
-            )
-
-    def give_up(self, event: Event[RebuildRequested], error: Exception, attempts: int) -> None:
-        """The rebuild kept failing; what it has done stays, and another may be asked for."""
-        logger.error("rebuild failed", extra={"rebuild": event.subject, "attempts": attempts})
-        with self.work.on(event.tenant_id, event.subject) as work:
-            rebuild_repository.end_rebuild(work.connection, event.tenant_id, event.subject, "failed")
+        return lambda work: _end(work, event)
 
     def _next(self, event: Event[RebuildRequested]) -> list[Document]:
         with self.work.database.transaction() as connection:
             # Unknown where the schema is younger than the event (a replay).
-            rebuild_repository.add_rebuild(
-                connection, event.tenant_id, event.subject, event.data.model, event.data.total, event.time
-            )
-            if rebuild_repository.is_superseded(connection, event.tenant_id, event.subject):
+            rebuilds.add(connection, event.tenant_id, event.subject, event.data.model, event.data.total, event.time)
+            if rebuilds.is_superseded(connection, event.tenant_id, event.subject):
                 return []
-            return rebuild_repository.next_documents(
-                connection, event.tenant_id, event.subject, self.embedder.batch_size
-            )
+            return rebuilds.next_documents(connection, event.tenant_id, event.subject, self.embedder.batch_size)
 
     def _embed(self, event: Event[RebuildRequested], batch: Sequence[Document], space: Space) -> dict[str, Outcome]:
         """New vectors, but those that this rebuild has paid for already (for an equal text of another item)."""
         with self.work.database.transaction() as connection:
-            rebuild = rebuild_repository.find_rebuild(connection, event.tenant_id, event.subject)
+            rebuild = rebuilds.find(connection, event.tenant_id, event.subject)
             since = rebuild.created_at if rebuild else event.time
-            known = repository.known_vectors(connection, batch, space, since)
+            known = vectors.known(connection, batch, space, since)
         found: dict[str, Outcome] = {d.text: known[key] for d in batch if (key := (d.tenant_id, d.sha256)) in known}
         return found | dict(self.embedder.embed([d.text for d in batch if d.text not in found], space.model))
 
@@ -85,17 +72,26 @@ class RebuildHandlers:
             return
         with self.work.on(document.tenant_id, document.item_id) as work:
             failed = isinstance(outcome, NotEmbeddedError)
-            if work.is_deleted() or not rebuild_repository.claim(
-                work.connection, document, event.subject, failed=failed
-            ):
+            if work.is_deleted() or not rebuilds.claim(work.connection, document, event.subject, failed=failed):
                 return
             match outcome:
                 case Vector():
                     record_vector(work, event, document, outcome, space)
-                case NotEmbeddedError() if not repository.is_embedded(work.connection, document):
+                case NotEmbeddedError() if not vectors.is_embedded(work.connection, document):
                     # An item that has a vector keeps it: a rebuild must not make things worse.
                     record_failure(work, event, document, outcome.reason, str(outcome), 1)
 
-    def _continue_later(self, event: Event[RebuildRequested]) -> None:
-        with self.work.applying(event) as work:
-            work.record(new_event(event.data, subject=event.subject, tenant_id=event.tenant_id, cause=event))
+
+def give_up(work: UnitOfWork, event: Event[RebuildRequested], _error: Exception, attempts: int) -> None:
+    """The rebuild kept failing; what it has done stays, and another may be asked for."""
+    logger.error("rebuild failed", extra={"rebuild": event.subject, "attempts": attempts})
+    rebuilds.end(work.connection, event.tenant_id, event.subject, "failed")
+
+
+def _continue(work: UnitOfWork, event: Event[RebuildRequested]) -> None:
+    work.record(new_event(event.data, subject=event.subject, tenant_id=event.tenant_id, cause=event))
+
+
+def _end(work: UnitOfWork, event: Event[RebuildRequested]) -> None:
+    superseded = rebuilds.is_superseded(work.connection, event.tenant_id, event.subject)
+    rebuilds.end(work.connection, event.tenant_id, event.subject, "failed" if superseded else "finished")

@@ -1,11 +1,11 @@
-"""The SQL on rebuilds and counts. Every statement on a tenant's data filters by the tenant."""
+"""Rebuilds: how far each is, and which documents it has dealt with."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from chassis.database import Connection
-from embedding.repository import Document
+from embedding.repository.documents import Document
 
 RebuildStatus = Literal["running", "finished", "failed"]
 
@@ -24,37 +24,10 @@ class Rebuild:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """A tenant's descriptions: how many have a vector of their newest version, wait for one, or will get none."""
-
-    analysed: int
-    embedded: int
-    pending: int
-    failed: int
-
-
 _COLUMNS = "rebuild_id, model, status, total, done, failed, created_at, finished_at"
 
 
-def counts(connection: Connection, tenant_id: str) -> Counts:
-    """The tenant's counts."""
-    row = connection.execute(
-        """
-        SELECT count(*) AS analysed,
-               count(*) FILTER (WHERE embedded_version = version) AS embedded,
-               count(*) FILTER (WHERE failed_version = version AND embedded_version IS DISTINCT FROM version) AS failed
-        FROM documents WHERE tenant_id = %s
-        """,
-        (tenant_id,),
-    ).fetchone()
-    analysed, embedded, failed = (row["analysed"], row["embedded"], row["failed"]) if row else (0, 0, 0)
-    return Counts(analysed, embedded, analysed - embedded - failed, failed)
-
-
-def add_rebuild(
-    connection: Connection, tenant_id: str, rebuild_id: str, model: str, total: int, created_at: datetime
-) -> None:
+def add(connection: Connection, tenant_id: str, rebuild_id: str, model: str, total: int, created_at: datetime) -> None:
     """Begin a rebuild; one that exists stays as it is."""
     connection.execute(
         """
@@ -65,7 +38,7 @@ def add_rebuild(
     )
 
 
-def find_rebuild(connection: Connection, tenant_id: str, rebuild_id: str) -> Rebuild | None:
+def find(connection: Connection, tenant_id: str, rebuild_id: str) -> Rebuild | None:
     """A rebuild by its id."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM rebuilds WHERE tenant_id = %s AND rebuild_id = %s",  # noqa: S608 # a constant
@@ -74,7 +47,7 @@ def find_rebuild(connection: Connection, tenant_id: str, rebuild_id: str) -> Reb
     return Rebuild(**row) if row else None
 
 
-def latest_rebuild(connection: Connection, tenant_id: str) -> Rebuild | None:
+def latest(connection: Connection, tenant_id: str) -> Rebuild | None:
     """The tenant's newest rebuild."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM rebuilds WHERE tenant_id = %s ORDER BY created_at DESC LIMIT 1",  # noqa: S608
@@ -83,7 +56,7 @@ def latest_rebuild(connection: Connection, tenant_id: str) -> Rebuild | None:
     return Rebuild(**row) if row else None
 
 
-def running_rebuild(connection: Connection, tenant_id: str, model: str) -> Rebuild | None:
+def running(connection: Connection, tenant_id: str, model: str) -> Rebuild | None:
     """The tenant's rebuild with that model that is under way and alive."""
     row = connection.execute(
         f"""
@@ -97,8 +70,10 @@ def running_rebuild(connection: Connection, tenant_id: str, model: str) -> Rebui
 
 
 def is_superseded(connection: Connection, tenant_id: str, rebuild_id: str) -> bool:
-    """Whether the tenant has asked for another rebuild since. Only the newest goes on: two with different models would
-    take the documents from each other for ever."""
+    """Whether the tenant has asked for another rebuild since.
+
+    Only the newest goes on: two with different models would take the documents from each other for ever.
+    """
     row = connection.execute(
         """
         SELECT 1 FROM rebuilds AS this JOIN rebuilds AS other USING (tenant_id)
@@ -115,8 +90,12 @@ def next_documents(connection: Connection, tenant_id: str, rebuild_id: str, limi
     """Documents that the rebuild has not dealt with."""
     rows = connection.execute(
         """
-        SELECT tenant_id, item_id, analysis_id, version, text FROM documents
-        WHERE tenant_id = %s AND rebuild_id IS DISTINCT FROM %s
+        SELECT tenant_id, item_id, analysis_id, version, text FROM documents AS d
+        WHERE tenant_id = %s AND NOT EXISTS (
+            SELECT FROM rebuild_claims AS c
+            WHERE c.tenant_id = d.tenant_id AND c.item_id = d.item_id AND c.rebuild_id = %s
+              AND c.text_sha256 = d.text_sha256
+        )
         ORDER BY item_id LIMIT %s
         """,
         (tenant_id, rebuild_id, limit),
@@ -125,16 +104,22 @@ def next_documents(connection: Connection, tenant_id: str, rebuild_id: str, limi
 
 
 def claim(connection: Connection, document: Document, rebuild_id: str, *, failed: bool) -> bool:
-    """Say that the rebuild deals with the document, in the transaction that does; False when it was dealt with before,
-    or is not the item's newest any more."""
+    """Note that the rebuild deals with the document, in the transaction that does.
+
+    False when it was dealt with before, or is not the item's newest any more. A claim holds for one text; the newest
+    rebuild takes it over.
+    """
     row = connection.execute(
         """
-        UPDATE documents SET rebuild_id = %s
+        INSERT INTO rebuild_claims AS c (tenant_id, item_id, rebuild_id, text_sha256)
+        SELECT tenant_id, item_id, %s, text_sha256 FROM documents
         WHERE tenant_id = %s AND item_id = %s AND text_sha256 = %s AND analysis_id = %s
-          AND rebuild_id IS DISTINCT FROM %s
+        ON CONFLICT (tenant_id, item_id) DO UPDATE
+        SET rebuild_id = EXCLUDED.rebuild_id, text_sha256 = EXCLUDED.text_sha256
+        WHERE (c.rebuild_id, c.text_sha256) IS DISTINCT FROM (EXCLUDED.rebuild_id, EXCLUDED.text_sha256)
         RETURNING item_id
         """,
-        (rebuild_id, document.tenant_id, document.item_id, document.sha256, document.analysis_id, rebuild_id),
+        (rebuild_id, document.tenant_id, document.item_id, document.sha256, document.analysis_id),
     ).fetchone()
     if row is None:
         return False
@@ -148,7 +133,15 @@ def claim(connection: Connection, document: Document, rebuild_id: str, *, failed
     return True
 
 
-def end_rebuild(connection: Connection, tenant_id: str, rebuild_id: str, status: RebuildStatus) -> None:
+def release(connection: Connection, tenant_id: str, item_id: str, *, keep_sha256: str | None = None) -> None:
+    """Delete the item's claim, unless it is for the text of that hash."""
+    connection.execute(
+        "DELETE FROM rebuild_claims WHERE tenant_id = %s AND item_id = %s AND text_sha256 IS DISTINCT FROM %s",
+        (tenant_id, item_id, keep_sha256),
+    )
+
+
+def end(connection: Connection, tenant_id: str, rebuild_id: str, status: RebuildStatus) -> None:
     """Close a rebuild that is running."""
     connection.execute(
         """
