@@ -1,15 +1,13 @@
 """What the HTTP routes answer: the list of conversations and the history of one."""
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.service import Service
 from contracts.chat import ChatMessage
-from sessions import ledger
-from sessions.config import SessionsSettings
-from sessions.table import SessionTable
+from sessions.bootstrap import SessionsService
+from sessions.repository import statistics
+from sessions.table import Summary
 
 
 class _Answer(BaseModel):
@@ -62,54 +60,38 @@ class SessionDeletion(_Answer):
     session_id: str
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Queries over the stores. Raise TransientError when one does not answer."""
+def history(service: SessionsService, tenant_id: str, session_id: str) -> SessionHistory | None:
+    """The conversation; None when the tenant has none of that id. Raises `TransientError` when a store is silent."""
+    found = service.table.history(tenant_id, session_id, active_since=service.settings.active_since())
+    if found is None:
+        return None
+    return SessionHistory(**_summary(found.summary).model_dump(), messages=list(found.messages))
 
-    service: Service[SessionsSettings]
-    table: SessionTable
 
-    def history(self, tenant_id: str, session_id: str) -> SessionHistory | None:
-        """The conversation; None when the tenant has none of that id."""
-        found = self.table.history(tenant_id, session_id, active_since=self._active_since())
-        if found is None:
-            return None
-        summary = found.summary
-        return SessionHistory(
-            session_id=summary.session_id,
-            created_at=summary.created_at,
-            last_activity=summary.last_activity,
-            message_count=summary.message_count,
-            messages=list(found.messages),
-        )
+def list_sessions(service: SessionsService, tenant_id: str, limit: int) -> SessionList:
+    """The latest conversations, and figures over all of them. Raises `TransientError` when a store is silent."""
+    settings = service.settings
+    since = settings.active_since()
+    with service.database.transaction() as connection:
+        totals = statistics.totals(connection, tenant_id, since=since)
+        cleanup = statistics.last_cleanup(connection, tenant_id)
+    latest = service.table.latest(tenant_id, active_since=since, limit=limit)
+    return SessionList(
+        sessions=[_summary(summary) for summary in latest],
+        stats=SessionStats(
+            active_sessions=totals.sessions,
+            total_messages=totals.messages,
+            max_sessions=settings.sessions_per_user,
+            session_ttl_seconds=settings.session_ttl_s,
+            last_cleanup=SessionCleanup(finished_at=cleanup.finished_at, expired=cleanup.expired) if cleanup else None,
+        ),
+    )
 
-    def list(self, tenant_id: str, limit: int) -> SessionList:
-        """The latest conversations, and figures over all of them."""
-        since = self._active_since()
-        settings = self.service.settings
-        with self.service.database.transaction() as connection:
-            totals = ledger.totals(connection, tenant_id, since=since)
-            cleanup = ledger.last_cleanup(connection, tenant_id)
-        return SessionList(
-            sessions=[
-                SessionSummary(
-                    session_id=summary.session_id,
-                    created_at=summary.created_at,
-                    last_activity=summary.last_activity,
-                    message_count=summary.message_count,
-                )
-                for summary in self.table.latest(tenant_id, active_since=since, limit=limit)
-            ],
-            stats=SessionStats(
-                active_sessions=totals.sessions,
-                total_messages=totals.messages,
-                max_sessions=settings.sessions_per_user,
-                session_ttl_seconds=settings.session_ttl_s,
-                last_cleanup=SessionCleanup(finished_at=cleanup.finished_at, expired=cleanup.expired)
-                if cleanup
-                else None,
-            ),
-        )
 
-    def _active_since(self) -> datetime:
-        return datetime.now(UTC) - self.service.settings.session_ttl
+def _summary(summary: Summary) -> SessionSummary:
+    return SessionSummary(
+        session_id=summary.session_id,
+        created_at=summary.created_at,
+        last_activity=summary.last_activity,
+        message_count=summary.message_count,
+    )

@@ -9,20 +9,17 @@ ignored from the moment it expires; DynamoDB removes it some time later.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import TransientError
 from contracts.chat import ChatMessage, TurnCompleted
 from sessions.errors import MalformedItemError
-from sessions.ledger import Conversation
+from sessions.repository.conversations import Conversation
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
 BY_ACTIVITY = "by_activity"
 # Lambda answers with 6 MB at most. The body is JSON within JSON there: quotes and all that is not ASCII take more.
 _ROOM = 5_000_000
-# Calls are made while a session's lock is held: none may take long.
-_CLIENT = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 _BATCH = 25
 
 
@@ -56,19 +51,16 @@ class History:
 class SessionTable:
     """Everything done with the table. Every method raises TransientError when DynamoDB does not answer."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
         self._name = name
 
-    @cached_property
-    def _client(self) -> "DynamoDBClient":
-        return boto3.client("dynamodb", config=_CLIENT)
-
     def put_turn(self, tenant_id: str, session_id: str, turn: TurnCompleted, *, at: datetime, lifetime_s: int) -> None:
-        """Keep both messages of the turn that the event of time `at` tells of."""
+        """Keep both messages of the turn that was completed at that time."""
         self._put(
             {
                 "pk": {"S": _partition(tenant_id, session_id)},
-                "sk": {"S": f"turn#{_text(at)}#{turn.turn:06d}"},
+                "sk": {"S": _sort_key(at, turn.turn)},
                 "question": {"S": turn.question.model_dump_json(exclude_none=True)},
                 "answer": {"S": turn.answer.model_dump_json(exclude_none=True)},
                 "expires_at": _epoch(at, lifetime_s),
@@ -76,7 +68,7 @@ class SessionTable:
         )
 
     def put_conversation(self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int) -> None:
-        """Write the conversation's item as the ledger has it."""
+        """Write the conversation's item as the rows in Postgres have it."""
         self._put(
             {
                 "pk": {"S": _partition(tenant_id, session_id)},
@@ -121,26 +113,33 @@ class SessionTable:
             raise _unanswered(error) from error
         return [_summary(item) for item in answer["Items"]]
 
-    def remove(self, tenant_id: str, session_id: str, *, turns_before: datetime | None = None) -> None:
-        """Remove everything of the session id, or only the turns before the time."""
-        fence = f"turn#{_text(turns_before)}" if turns_before else None
-        keys = [
-            {"pk": item["pk"], "sk": item["sk"]}
-            for item in self._items(tenant_id, session_id, keys_only=True)
-            if fence is None or (item["sk"]["S"] != "session" and item["sk"]["S"] < fence)
-        ]
-        for start in range(0, len(keys), _BATCH):
-            self._delete(keys[start : start + _BATCH])
+    def keep(
+        self, tenant_id: str, session_id: str, turns: Iterable[tuple[datetime, int]], *, runs: bool, lifetime_s: int
+    ) -> None:
+        """Of the session id keep those turns alone, each with the lifetime; and its conversation, if that runs."""
+        expected = {_sort_key(at, turn): _epoch(at, lifetime_s) for at, turn in turns}
+        superfluous: list[dict[str, Any]] = []
+        for item in self._items(tenant_id, session_id, "pk, sk, expires_at"):
+            key, sort_key = {"pk": item["pk"], "sk": item["sk"]}, item["sk"]["S"]
+            if sort_key == "session":
+                if not runs:
+                    superfluous.append(key)
+            elif sort_key not in expected:
+                superfluous.append(key)
+            elif item["expires_at"] != expected[sort_key]:
+                self._set_expiry(key, expected[sort_key])
+        for start in range(0, len(superfluous), _BATCH):
+            self._delete(superfluous[start : start + _BATCH])
 
-    def _items(self, tenant_id: str, session_id: str, *, keys_only: bool = False) -> Iterator[dict[str, Any]]:
+    def _items(self, tenant_id: str, session_id: str, attributes: str | None = None) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": _partition(tenant_id, session_id)}},
             "ConsistentRead": True,
         }
-        if keys_only:
-            request["ProjectionExpression"] = "pk, sk"
+        if attributes:
+            request["ProjectionExpression"] = attributes
         while True:
             try:
                 page = self._client.query(**request)
@@ -157,6 +156,21 @@ class SessionTable:
         except (ClientError, BotoCoreError) as error:
             raise _unanswered(error) from error
 
+    def _set_expiry(self, key: dict[str, Any], expires_at: dict[str, str]) -> None:
+        try:
+            self._client.update_item(
+                TableName=self._name,
+                Key=key,
+                UpdateExpression="SET expires_at = :at",
+                # DynamoDB may have expired the item since it was read.
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":at": expires_at},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+        except (ClientError, BotoCoreError) as error:
+            raise _unanswered(error) from error
+
     def _delete(self, keys: Sequence[dict[str, Any]]) -> None:
         try:
             answer = self._client.batch_write_item(
@@ -170,6 +184,10 @@ class SessionTable:
 
 def _partition(tenant_id: str, session_id: str) -> str:
     return f"{tenant_id}#{session_id}"
+
+
+def _sort_key(at: datetime, turn: int) -> str:
+    return f"turn#{_text(at)}#{turn:06d}"
 
 
 def _text(moment: datetime) -> str:
