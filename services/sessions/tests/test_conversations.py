@@ -73,7 +73,7 @@ def test_of_a_very_long_conversation_every_message_is_shown(
         (sum(bare) + 2 * extra, whole, [False, False, True, True]),
         (sum(bare[3:]), whole[3:], [False] * 3),
     ):
-        monkeypatch.setattr("sessions.table._ROOM", room)
+        monkeypatch.setattr("sessions.room._ROOM", room)
         shortened = running.request("GET", f"/chat/{session}/history", "ann").body
         assert shortened["message_count"] == 8
         messages = shortened["messages"]

@@ -8,8 +8,8 @@ and thus appears in the index `by_activity`. Times are RFC 3339 in UTC with micr
 ignored from the moment it expires; DynamoDB removes it some time later.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,12 @@ from chassis.errors import TransientError
 from contracts.chat import ChatMessage, TurnCompleted
 from sessions.errors import MalformedItemError
 from sessions.repository.conversations import Conversation
+from sessions.room import as_many_as_fit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BY_ACTIVITY = "by_activity"
-# Lambda answers with 6 MB at most. The body is JSON within JSON there: quotes and all that is not ASCII take more.
-_ROOM = 5_000_000
 _BATCH = 25
 
 
@@ -95,12 +94,13 @@ class SessionTable:
         if head is None or summary is None or summary.last_activity <= active_since:
             return None
         first = f"turn#{_attribute(head, 'opened_at')}"
-        turns = [items[key] for key in sorted(items) if key >= first]
-        return History(summary, tuple(_messages(turns)))
+        turns = [items[key] for key in sorted(items, reverse=True) if key >= first]
+        texts = (_attribute(turn, part) for turn in turns for part in ("answer", "question"))
+        return History(summary, as_many_as_fit(map(ChatMessage.model_validate_json, texts)))
 
     def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
         """The tenant's conversations with activity after `active_since`, most recent first."""
-        try:
+        with _answering():
             answer = self._client.query(
                 TableName=self._name,
                 IndexName=BY_ACTIVITY,
@@ -109,8 +109,6 @@ class SessionTable:
                 ScanIndexForward=False,
                 Limit=limit,
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
         return [_summary(item) for item in answer["Items"]]
 
     def keep(
@@ -141,43 +139,33 @@ class SessionTable:
         if attributes:
             request["ProjectionExpression"] = attributes
         while True:
-            try:
+            with _answering():
                 page = self._client.query(**request)
-            except (ClientError, BotoCoreError) as error:
-                raise _unanswered(error) from error
             yield from page["Items"]
             if not page.get("LastEvaluatedKey"):
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _put(self, item: dict[str, Any]) -> None:
-        try:
+        with _answering():
             self._client.put_item(TableName=self._name, Item=item)
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
 
     def _set_expiry(self, key: dict[str, Any], expires_at: dict[str, str]) -> None:
-        try:
+        # DynamoDB may have expired the item since it was read.
+        with _answering(), suppress(self._client.exceptions.ConditionalCheckFailedException):
             self._client.update_item(
                 TableName=self._name,
                 Key=key,
                 UpdateExpression="SET expires_at = :at",
-                # DynamoDB may have expired the item since it was read.
                 ConditionExpression="attribute_exists(pk)",
                 ExpressionAttributeValues={":at": expires_at},
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
 
     def _delete(self, keys: Sequence[dict[str, Any]]) -> None:
-        try:
+        with _answering():
             answer = self._client.batch_write_item(
                 RequestItems={self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
         if answer.get("UnprocessedItems"):
             raise TransientError("DynamoDB left deletions undone")
 
@@ -198,29 +186,6 @@ def _epoch(moment: datetime, lifetime_s: int) -> dict[str, str]:
     return {"N": str(int(moment.timestamp()) + lifetime_s)}
 
 
-def _messages(turns: Sequence[dict[str, Any]]) -> list[ChatMessage]:
-    """In order, as many of the newest as there is room for; what answers were found in comes where room is left."""
-    texts = (_attribute(turn, part) for turn in reversed(turns) for part in ("answer", "question"))
-    room, kept = _ROOM, list[tuple[ChatMessage, ChatMessage, int]]()
-    for whole in map(ChatMessage.model_validate_json, texts):
-        said = whole.model_copy(update={"search_results": None})
-        size = _size(said)
-        room -= size
-        if room < 0:
-            break
-        kept.append((whole, said, _size(whole) - size))
-    found: list[ChatMessage] = []
-    for whole, said, more in kept:
-        room -= more
-        found.append(whole if room >= 0 else said)
-    return found[::-1]
-
-
-def _size(message: ChatMessage) -> int:
-    """Bytes in Lambda's answer."""
-    return len(json.dumps(json.dumps(message.model_dump(mode="json"))))
-
-
 def _summary(item: dict[str, Any]) -> Summary:
     return Summary(
         session_id=_attribute(item, "session_id"),
@@ -237,6 +202,10 @@ def _attribute(item: dict[str, Any], name: str, kind: str = "S") -> str:
         raise MalformedItemError(f"an item of the table has no {name}") from error
 
 
-def _unanswered(error: ClientError | BotoCoreError) -> TransientError:
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    return TransientError(f"DynamoDB: {code}")
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        raise TransientError(f"DynamoDB: {code}") from error
