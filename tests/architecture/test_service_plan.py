@@ -39,8 +39,6 @@ WITHOUT = {
 }
 #: Names that the jobs have had elsewhere.
 STRANGERS = {"config", "entries", "entry", "events", "handlers", "handling", "hearing", "maintenance", "projection"}
-    ["config", "entries", "entry", "events", "handlers", "handling", "hearing", "maintenance", "projection", "wiring"]
-)
 
 
 def source(service: str) -> Path:
