@@ -1,11 +1,11 @@
-"""Which conversations run: decided in Postgres, from turns that may arrive in any order and more than once.
+"""Which conversations run: derived from turns and ends that may arrive in any order and more than once.
 
 Of one session id, turns up to `ended_at` are over for good. Of the rest the conversation begins at the latest first
-turn (the chat service counts 1, 2, … and begins anew after an end), and all turns since then belong to it. Where no
-first turn is known, it begins at the earliest, unless the user had deleted the conversation: then only a first turn
+turn (the chat service counts 1, 2, … and begins at 1 again after an end), and all turns since then belong to it. Where
+no first turn is known, it begins at the earliest, unless the user had deleted the conversation: then only a first turn
 brings the id back, so that a turn that was under way during the deletion does not.
 
-All functions but the last three expect the caller to hold the session's lock.
+Whoever writes holds the session's lock.
 """
 
 from dataclasses import dataclass
@@ -25,30 +25,11 @@ class Conversation:
     turns: int
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """A tenant's running conversations."""
-
-    sessions: int
-    messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class LastCleanup:
-    """The latest clean-up and what it ended of one tenant."""
-
-    finished_at: datetime
-    expired: int
-
-
-def note_turn(
+def add_turn(
     connection: Connection, tenant_id: str, session_id: str, *, at: datetime, turn: int, asked_at: datetime
 ) -> bool:
-    """Take the turn into the ledger; False when it is over already and nothing was taken."""
-    connection.execute(
-        "INSERT INTO conversations (tenant_id, session_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
-        (tenant_id, session_id),
-    )
+    """Store the turn; False when it is over already and nothing was stored."""
+    _add_row(connection, tenant_id, session_id)
     return (
         connection.execute(
             """
@@ -65,7 +46,7 @@ def note_turn(
 
 
 def settle(connection: Connection, tenant_id: str, session_id: str) -> Conversation | None:
-    """Derive the conversation from the ledger's turns, keep it, and drop the turns before it."""
+    """Derive the conversation from the turns, store it, and drop the turns before it."""
     keys = {"tenant": tenant_id, "session": session_id}
     row = connection.execute(
         """
@@ -106,13 +87,21 @@ def running(connection: Connection, tenant_id: str, session_id: str) -> Conversa
     return _conversation(row)
 
 
+def turns(connection: Connection, tenant_id: str, session_id: str) -> list[tuple[datetime, int]]:
+    """Time and number of every turn that is not over, also of those without a conversation."""
+    rows = connection.execute(
+        "SELECT at, turn FROM turns WHERE tenant_id = %s AND session_id = %s", (tenant_id, session_id)
+    )
+    return [(row["at"], row["turn"]) for row in rows]
+
+
 def end(connection: Connection, tenant_id: str, session_id: str, *, at: datetime, deleted: bool) -> None:
-    """The turns up to `at` are over."""
+    """The turns up to `at` are over, also those that have not arrived yet."""
+    _add_row(connection, tenant_id, session_id)
     keys = {"tenant": tenant_id, "session": session_id, "at": at, "deleted": deleted}
     connection.execute(
         """
-        UPDATE conversations SET ended_at = greatest(ended_at, %(at)s), deleted = deleted OR %(deleted)s,
-            opened_at = NULL, created_at = NULL, last_activity = NULL, turns = NULL
+        UPDATE conversations SET ended_at = greatest(ended_at, %(at)s), deleted = deleted OR %(deleted)s
         WHERE tenant_id = %(tenant)s AND session_id = %(session)s
         """,
         keys,
@@ -122,7 +111,7 @@ def end(connection: Connection, tenant_id: str, session_id: str, *, at: datetime
     )
 
 
-def beyond(connection: Connection, tenant_id: str, limit: int) -> list[str]:
+def superfluous(connection: Connection, tenant_id: str, limit: int) -> list[str]:
     """Session ids of the tenant's running conversations beyond the `limit` most recent, oldest first."""
     rows = connection.execute(
         """
@@ -137,7 +126,7 @@ def beyond(connection: Connection, tenant_id: str, limit: int) -> list[str]:
     return [row["session_id"] for row in rows]
 
 
-def idle(connection: Connection, before: datetime, limit: int) -> list[tuple[str, str]]:
+def idle_since(connection: Connection, before: datetime, limit: int) -> list[tuple[str, str]]:
     """(tenant, session) of conversations without activity since then, of all tenants: for the clean-up only."""
     rows = connection.execute(
         "SELECT tenant_id, session_id FROM conversations WHERE last_activity <= %s ORDER BY last_activity LIMIT %s",
@@ -146,40 +135,11 @@ def idle(connection: Connection, before: datetime, limit: int) -> list[tuple[str
     return [(row["tenant_id"], row["session_id"]) for row in rows]
 
 
-def totals(connection: Connection, tenant_id: str, *, since: datetime) -> Totals:
-    """The tenant's conversations with activity after `since`; a turn is two messages."""
-    row = connection.execute(
-        """
-        SELECT count(*) AS sessions, 2 * coalesce(sum(turns), 0) AS messages FROM conversations
-        WHERE tenant_id = %s AND last_activity > %s
-        """,
-        (tenant_id, since),
-    ).fetchone()
-    return Totals(int(row["sessions"]), int(row["messages"])) if row else Totals(0, 0)
-
-
-def note_cleanup(connection: Connection, *, started_at: datetime, finished_at: datetime, expired: int) -> None:
-    """Keep what a clean-up did."""
+def _add_row(connection: Connection, tenant_id: str, session_id: str) -> None:
     connection.execute(
-        "INSERT INTO cleanups (started_at, finished_at, expired) VALUES (%s, %s, %s)",
-        (started_at, finished_at, expired),
+        "INSERT INTO conversations (tenant_id, session_id) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+        (tenant_id, session_id),
     )
-
-
-def last_cleanup(connection: Connection, tenant_id: str) -> LastCleanup | None:
-    """The latest clean-up, with the count of this tenant's conversations that it ended; None before the first."""
-    row = connection.execute(
-        """
-        SELECT finished_at, (
-            SELECT count(*) FROM events
-            WHERE tenant_id = %s AND type LIKE '%%.session-expired.%%'
-              AND recorded_at BETWEEN started_at AND finished_at
-        ) AS expired
-        FROM cleanups ORDER BY started_at DESC LIMIT 1
-        """,
-        (tenant_id,),
-    ).fetchone()
-    return LastCleanup(row["finished_at"], int(row["expired"])) if row else None
 
 
 def _conversation(row: dict[str, Any] | None) -> Conversation | None:
