@@ -47,7 +47,7 @@ def linted(tmp_path_factory: pytest.TempPathFactory) -> Linted:
 def test_checkov_finds_nothing(linted: Linted) -> None:
     assert [str(remark) for remark in linted.failed if not _is_planted(remark)] == []
     assert linted.unread == ()
-    assert linted.passed > 120, "it has hardly read anything"
+    assert linted.passed > 200, "it has hardly read anything"
 
 
 def test_every_exception_has_a_reason(linted: Linted) -> None:

@@ -27,7 +27,7 @@ DESCRIPTION = Description(
 )
 
 
-def test_the_text_is_labelled_lines_the_most_telling_first() -> None:
+def test_the_text_is_labelled_lines_the_most_specific_first() -> None:
     assert compose(DESCRIPTION).split("\n") == [
         "Shinjuku at night",
         "Neon signs above a crowd.",
@@ -78,7 +78,7 @@ def test_the_sdks_errors_become_ours(name: str, status: int | None, expected: ty
     assert type(translated(make("no", http_status=status))) is expected
 
 
-def test_the_providers_wish_is_kept() -> None:
+def test_the_delay_that_the_provider_asks_for_is_kept() -> None:
     make: Any = voyageai.error.RateLimitError
     error = translated(make("no", http_status=429, headers={"retry-after": "9"}))
     assert isinstance(error, ProviderUnavailableError)
@@ -86,7 +86,7 @@ def test_the_providers_wish_is_kept() -> None:
 
 
 class Model:
-    """Answers what it is told to; remembers how it was asked."""
+    """Answers as configured; remembers its requests."""
 
     def __init__(self, vectors: dict[str, tuple[float, ...]]) -> None:
         self.vectors = vectors

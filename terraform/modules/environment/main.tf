@@ -130,7 +130,7 @@ module "observability" {
   region             = local.region
   account            = local.account
   emails             = toset(var.settings.alarm_emails)
-  services           = module.service
+  services           = local.services
   api_id             = module.edge.id
   database           = one([for database in module.database : { identifier = database.identifier, connections = database.connections }])
   other_alarms       = module.bus.alarm_names

@@ -20,7 +20,7 @@ output "environment" {
     images_bucket   = module.storage.images.name
     packages_bucket = module.storage.packages.name
     # Full names by the names of the manifests.
-    tables = merge([for service in module.service : service.tables]...)
+    tables = merge([for service in local.services : service.tables]...)
     # By `<service>.<function>`, with the addresses of what belongs to each.
     functions = { for key, function in local.functions : key => {
       name                  = function.name
@@ -35,7 +35,7 @@ output "environment" {
     })
 
     topic_arn  = module.observability.topic_arn
-    alarms     = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in module.service : service.alarm_names])))
+    alarms     = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in local.services : service.alarm_names])))
     dashboards = module.observability.dashboards
     # The policy of whoever may set secrets.
     secrets_operator_policy_arn = module.secrets.operator_policy_arn

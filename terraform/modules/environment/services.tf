@@ -1,15 +1,52 @@
-# Every folder of services/ that has a manifest is a service.
+# Sources of modules are literal, so each service stands here by name.
 
-module "service" {
-  source   = "../lambda-service"
-  for_each = local.manifests
+module "analysis" {
+  source  = "../../../services/analysis/terraform"
+  context = local.context
+}
 
-  manifest = each.value
-  context  = local.context
+module "chat" {
+  source  = "../../../services/chat/terraform"
+  context = local.context
+}
+
+module "embedding" {
+  source  = "../../../services/embedding/terraform"
+  context = local.context
+}
+
+module "imaging" {
+  source  = "../../../services/imaging/terraform"
+  context = local.context
+}
+
+module "ingest" {
+  source  = "../../../services/ingest/terraform"
+  context = local.context
+}
+
+module "search" {
+  source  = "../../../services/search/terraform"
+  context = local.context
+}
+
+module "sessions" {
+  source  = "../../../services/sessions/terraform"
+  context = local.context
 }
 
 locals {
+  services = {
+    analysis  = module.analysis.service
+    chat      = module.chat.service
+    embedding = module.embedding.service
+    imaging   = module.imaging.service
+    ingest    = module.ingest.service
+    search    = module.search.service
+    sessions  = module.sessions.service
+  }
+
   functions = merge([
-    for service, parts in module.service : { for name, function in parts.functions : "${service}.${name}" => function }
+    for service, parts in local.services : { for name, function in parts.functions : "${service}.${name}" => function }
   ]...)
 }

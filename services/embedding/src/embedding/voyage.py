@@ -69,11 +69,11 @@ class VoyageModel:
 
 def translated(error: voyageai.error.VoyageError) -> EmbeddingError:
     """The SDK's error as one of ours. Messages hold class and status only: bodies may quote the text."""
-    said = f"voyage: {error.http_status or ''} {type(error).__name__}".replace("  ", " ")
+    message = f"voyage: {error.http_status or ''} {type(error).__name__}".replace("  ", " ")
     refused = isinstance(error, voyageai.error.InvalidRequestError | voyageai.error.MalformedRequestError)
     if refused or error.http_status in {400, 404, 413, 422}:
-        return TextRejectedError(said)
-    return ProviderUnavailableError(said, retry_after_s=_retry_after(error.headers))
+        return TextRejectedError(message)
+    return ProviderUnavailableError(message, retry_after_s=_retry_after(error.headers))
 
 
 def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 # whatever the SDK's transport uses

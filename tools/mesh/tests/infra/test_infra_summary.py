@@ -61,9 +61,9 @@ def test_a_move_is_a_change_although_the_resource_stays() -> None:
 @pytest.mark.parametrize(
     ("address", "part"),
     [
-        ('module.environment.module.service["imaging"].aws_sqs_queue.this["events"]', "imaging"),
+        ('module.environment.module.imaging.module.service.aws_sqs_queue.this["events"]', "imaging"),
         ("module.environment.module.bus.aws_cloudwatch_event_bus.this", "bus"),
-        ('module.environment.module.service["chat"].aws_lambda_function.this["http"]', "chat"),
+        ('module.environment.module.chat.module.service.aws_lambda_function.this["http"]', "chat"),
         ("module.environment.module.database[0].aws_db_instance.this", "database"),
         ('module.environment.module.budget["monthly"].aws_budgets_budget.this', "budget"),
         ("module.environment.aws_sns_topic.alarms", "(environment)"),

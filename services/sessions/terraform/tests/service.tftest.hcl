@@ -1,0 +1,56 @@
+mock_provider "aws" {
+  source = "../../../terraform/modules/lambda-service/tests/mocks"
+}
+
+variables {
+  context = merge(jsondecode(file("../../../terraform/modules/lambda-service/tests/context.json")), {
+    packages = { for name in keys(yamldecode(file("../service.yaml")).functions) :
+      "sessions.${name}" => { bucket = "packages", key = "functions/1.zip", sha256 = "one" }
+    }
+  })
+}
+
+run "sessions" {
+  command = plan
+
+  assert {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
+      cleanup = "schedule"
+      events  = "queue"
+      http    = "routes"
+      relay   = "schedule"
+    }
+    error_message = "One consumer, one API, and two schedules."
+  }
+
+  assert {
+    condition = { for name, function in output.service.functions :
+      name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
+      } == {
+      events = "collections-test-sessions-events collections-test-sessions-events-dlq"
+    }
+    error_message = "Each consumer has a queue and a dead-letter queue."
+  }
+
+  assert {
+    condition = jsondecode(output.service.rules["collections-test-sessions-events"].pattern) == {
+      detail-type = [
+        "collections.chat.turn-completed.v1",
+      ]
+      detail = { replayfor = [{ exists = false }, "sessions"] }
+    }
+    error_message = "It hears of turns."
+  }
+
+  assert {
+    condition     = output.service.rules["collections-test-sessions-cleanup"].schedule == "rate(1 hour)"
+    error_message = "Sessions are cleaned up every hour."
+  }
+
+  assert {
+    condition = output.service.tables == { sessions = "collections-test-sessions" } && alltrue([
+      for name in ["cleanup", "events", "http"] : contains(output.service.functions[name].variables, "TABLE_SESSIONS")
+    ])
+    error_message = "All but the relay work on the table."
+  }
+}
