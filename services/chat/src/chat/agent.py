@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from langchain.agents import create_agent
@@ -20,6 +20,8 @@ from langchain_core.tools import BaseTool
 from langgraph.errors import GraphRecursionError
 from pydantic import SecretStr
 
+from chassis.aws import Aws
+from chassis.database import Database
 from chat.checkpoints import translated
 from chat.collection import CollectionSearch, collection_tool
 from chat.errors import ModelRejectedError
@@ -30,9 +32,6 @@ from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
 from chat.web import WebSearch, web_tool
 from retrieval import EmbedderConfig, QueryEmbedder
-
-if TYPE_CHECKING:
-    from chat.bootstrap import ChatService
 
 #: Characters of earlier turns that memory keeps; with a turn's own bounds a checkpoint stays under DynamoDB's 400 KB.
 MEMORY_BUDGET = 120_000
@@ -135,16 +134,17 @@ class Agent:
         )
 
 
-def connect(service: "ChatService", *, anthropic: str, voyage: str, tavily: str | None) -> Agent:
+def connect(
+    settings: ChatSettings, database: Database, aws: Aws, *, anthropic: str, voyage: str, tavily: str | None
+) -> Agent:
     """The agent with its tools, on the given keys; makes no call."""
-    settings = service.settings
     embedder = QueryEmbedder(
         EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
     )
-    tools = [collection_tool(CollectionSearch(service.database, embedder))]
+    tools = [collection_tool(CollectionSearch(database, embedder))]
     if tavily:
         tools.append(web_tool(WebSearch.connect(tavily, settings)))
-    saver = TurnSaver(settings.table_checkpoints, service.aws, ttl_s=settings.session_ttl_s)
+    saver = TurnSaver(settings.table_checkpoints, aws, ttl_s=settings.session_ttl_s)
     return Agent(settings, saver, tools, api_key=anthropic)
 
 

@@ -53,7 +53,7 @@ class ChatService(Service[ChatSettings]):
             # Only the function that runs the agent pays for importing it.
             from chat.agent import connect
 
-            return connect(self, anthropic=anthropic, voyage=voyage, tavily=tavily)
+            return connect(self.settings, self.database, self.aws, anthropic=anthropic, voyage=voyage, tavily=tavily)
 
         return lru_cache(maxsize=1)(agent)
 
