@@ -121,6 +121,21 @@ def test_a_deletion_during_a_turn_wins(running: Any, session: str, providers: An
 
 
 @pytest.mark.integration
+def test_an_expiry_during_a_turn_spares_it(running: Any, session: str, providers: Any) -> None:
+    assert running.chat("ann", session, QUESTION).status == 200
+    data = SessionExpired(cause=Idle(kind="idle", after_s=14400), last_turn_at=running.recorded("ann", session)[0].time)
+    providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
+    with ThreadPoolExecutor(1) as worker:
+        slow = worker.submit(running.chat, "ann", session, "hello")
+        eventually(providers.struck)
+        running.apply(new_event(data, subject=session, tenant_id="ann"))
+        providers.release()
+        assert slow.result().body["conversation_turn"] == 2
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 3
+    assert remembers(providers)
+
+
+@pytest.mark.integration
 def test_a_long_conversation_stays_within_an_item(running: Any, add_item: AddItem, session: str) -> None:
     for number in range(20):
         add_item(
