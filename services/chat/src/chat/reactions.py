@@ -4,8 +4,7 @@ That happens within the unit of work, rare and bounded as it is: a new conversat
 so not write, before it ends.
 """
 
-from chassis.queue import Complete
-from chassis.work import UnitOfWork
+from chassis.work import Complete, UnitOfWork
 from chat.checkpoints import CheckpointTable, thread_id
 from chat.repository import agent_memory, conversations
 from contracts import Event
