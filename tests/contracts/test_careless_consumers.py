@@ -18,7 +18,7 @@ from testkit.contract_tests.examples import published_version_cases
 from workspace import REPOSITORY
 
 Handle = Callable[[Event[ItemAnalyzed]], None]
-(MET,) = published_version_cases(REPOSITORY / "contracts", ItemAnalyzed.event_type)
+*_, MET = published_version_cases(REPOSITORY / "contracts", ItemAnalyzed.event_type)
 
 
 @pytest.fixture(scope="module")
