@@ -13,6 +13,8 @@ ALTER TABLE pictures DROP COLUMN analyzing_until;
 
 -- item-analyzed carries it from version 1.1 on; a row that is folded from an older event has none.
 ALTER TABLE analyses ALTER COLUMN sha256 DROP NOT NULL;
+-- The rows that are there were made of such events, and a projection holds what its events say.
+UPDATE analyses SET sha256 = NULL;
 
 COMMENT ON TABLE pictures IS 'projection: the newest image-processed of each item';
 COMMENT ON TABLE analyses IS 'projection: every version of each item''s description, from item-analyzed';
