@@ -9,8 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chassis.errors import EventTooLargeError, TransientError
 
 if TYPE_CHECKING:
-    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+    from chassis.aws import Aws
 
 __all__ = [
     "MAX_BYTES",
@@ -45,9 +46,9 @@ def check_size(document: Mapping[str, Any]) -> None:
 class Bus:
     """One event bus."""
 
-    def __init__(self, name: str, events: "EventBridgeClient") -> None:
+    def __init__(self, name: str, aws: "Aws") -> None:
         self._name = name
-        self._events = events
+        self._aws = aws  # its client is made for the first event: many functions publish none
 
     def publish(self, documents: Sequence[Mapping[str, Any]]) -> list[bool]:
         """Put the documents on the bus; the answer says for each whether the bus took it.
@@ -58,7 +59,7 @@ class Bus:
         accepted: list[bool] = []
         for entries in _batches([self._entry(document) for document in documents]):
             try:
-                answer = self._events.put_events(Entries=entries)
+                answer = self._aws.events.put_events(Entries=entries)
             except (ClientError, BotoCoreError) as error:
                 raise TransientError(f"EventBridge: {error}") from error
             accepted += ["EventId" in result for result in answer["Entries"]]

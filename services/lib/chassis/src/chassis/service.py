@@ -46,7 +46,7 @@ class Service(Generic[S_co]):
     @cached_property
     def bus(self) -> Bus:
         """The event bus."""
-        return Bus(self.settings.event_bus, self.aws.events)
+        return Bus(self.settings.event_bus, self.aws)
 
     @cached_property
     def work(self) -> UnitsOfWork:
