@@ -1,6 +1,7 @@
 """Projections apart from reactions: what live, rebuilding and reprocessing deliveries do."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -148,6 +149,42 @@ def test_a_fold_is_committed_before_the_outside_work_where_that_is_asked_for(fol
     assert len(deliver(EventConsumer(folding, [subscription]), uploaded())) == 1
     assert before == [(1,)]
     assert folding.rows() == {(ITEM, "upload-rejected")}
+
+
+@pytest.mark.parametrize("receives", [1, 3], ids=["reacted to", "given up"])
+@pytest.mark.parametrize("batched", [False, True])
+def test_a_fold_that_is_committed_first_is_not_repeated(
+    folding: Folding, batched: bool, receives: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(event: Event[UploadRejected]) -> None:
+        if receives == 3:
+            raise TransientError("the provider is away")
+
+    folded: list[str] = []
+    monkeypatch.setattr(UnitOfWork, "fold", lambda work, event: folded.append(event.subject))
+    prepare = (lambda events: None) if batched else None
+    consumer = EventConsumer(folding, [on(UploadRejected, end, prepare=prepare, fold_first=True)])
+    assert not deliver(consumer, uploaded("item-1"), uploaded("item-2"), receives=receives)
+    assert sorted(folded) == ["item-1", "item-2"]
+
+
+def test_what_fails_for_the_last_time_without_a_reaction_opens_no_further_transaction(folding: Folding) -> None:
+    folding.database.connection().execute("ALTER TABLE seen RENAME TO elsewhere")
+    opened: list[str] = []
+    transaction = folding.database.transaction
+    consumer = EventConsumer(folding, [on(UploadRejected)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folding.database, "transaction", lambda: opened.append("one") or transaction())
+        assert not deliver(consumer, uploaded(), receives=3)
+    assert len(opened) == 2, "the look into the inbox, and the unit of work that failed"
+
+
+def test_a_function_that_publishes_nothing_makes_no_client_for_the_bus(folding: Folding) -> None:
+    folding = Folding(folding.settings, replace(folding.aws))
+    assert not deliver(EventConsumer(folding, [on(UploadRejected)]), uploaded())
+    assert folding.rows() == {(ITEM, "upload-rejected")}
+    assert "events" not in vars(folding.aws)
+    folding.database.close()
 
 
 def folding_connection(folding: Folding) -> dict[str, Any]:

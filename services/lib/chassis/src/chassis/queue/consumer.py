@@ -12,6 +12,7 @@ from chassis.queue.decoding import decode
 from chassis.queue.entry import QueueEntry
 from chassis.queue.subscriptions import Subscription, understood_types
 from chassis.service import Service
+from chassis.work import UnitOfWork
 from contracts import Contract, Event
 from contracts.personal import redaction
 
@@ -109,15 +110,15 @@ class EventConsumer(QueueEntry):
             return
 
         def give_up(error: Exception, receives: int) -> None:
-            if not event.wants_reactions:
-                return
             with self.service.work.on(event.tenant_id, event.subject) as work:
                 if subscription.react is not None:
-                    work.fold(event)  # a fact all the same, whatever became of the reaction
+                    self._fold(work, event)  # a fact all the same, whatever became of the reaction
                 if subscription.give_up is not None:
                     subscription.give_up(work, event, error, receives)
 
-        self._settle(record, lambda: self._apply(event, subscription), give_up)
+        # Where nothing is left to do, nothing waits for a database that is away.
+        leaves_something = event.wants_reactions and (subscription.react or subscription.give_up)
+        self._settle(record, lambda: self._apply(event, subscription), give_up if leaves_something else None)
 
     def _apply(self, event: Event[Any], subscription: "Subscription[Any]") -> None:
         """Fold the event and react to it, in one unit of work; of a rebuild's replay only the fold happens."""
@@ -132,7 +133,7 @@ class EventConsumer(QueueEntry):
                 self._prepare(subscription, [event])
             complete = subscription.react(event)
         with self.service.work.applying(event) as work:
-            work.fold(event)
+            self._fold(work, event)
             if complete is not None:
                 complete(work)
         if event.replay_id is None:
@@ -140,7 +141,14 @@ class EventConsumer(QueueEntry):
             metrics.add_metric("ProjectionLag", MetricUnit.Milliseconds, round(lag / timedelta(milliseconds=1)))
 
     def _fold_first(self, event: Event[Any]) -> None:
-        with self.service.work.on(event.tenant_id, event.subject) as work:
+        if event.id not in self._batch.folded:
+            with self.service.work.on(event.tenant_id, event.subject) as work:
+                work.fold(event)
+            self._batch.folded.add(event.id)
+
+    def _fold(self, work: UnitOfWork, event: Event[Any]) -> None:
+        """Fold the event, unless that was committed before the outside work: once more would change nothing."""
+        if event.id not in self._batch.folded:
             work.fold(event)
 
 
@@ -152,3 +160,4 @@ class _Batch:
         self.applied: set[tuple[str, str]] = set()
         self.faults: dict[str, TransientError] = {}
         self.unprepared: set[str] = set()
+        self.folded: set[str] = set()

@@ -48,8 +48,8 @@ def on(
     last fault and the number of attempts before an event whose reaction kept failing goes to the dead-letter queue; the
     event is folded in that unit of work: it is a fact all the same.
 
-    With `fold_first` the fold is committed once before the outside work begins: readers see the event while the work
-    goes on, and work on a deleted subject finds its tombstone.
+    With `fold_first` the fold is committed before the outside work begins, and not repeated in the unit of work:
+    readers see the event while the work goes on, and work on a deleted subject finds its tombstone.
     """
     return Subscription(contract, react, prepare, give_up, fold_first)
 
