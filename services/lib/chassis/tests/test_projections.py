@@ -1,6 +1,7 @@
 """Projections apart from reactions: what live, rebuilding and reprocessing deliveries do."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -172,9 +173,14 @@ def test_what_fails_for_the_last_time_without_a_reaction_opens_no_further_transa
     folding.database.connection().execute("ALTER TABLE seen RENAME TO elsewhere")
     opened: list[str] = []
     transaction = folding.database.transaction
+
+    def counted() -> AbstractContextManager[Connection]:
+        opened.append("one")
+        return transaction()
+
     consumer = EventConsumer(folding, [on(UploadRejected)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folding.database, "transaction", lambda: opened.append("one") or transaction())
+        patch.setattr(folding.database, "transaction", counted)
         assert not deliver(consumer, uploaded(), receives=3)
     assert len(opened) == 2, "the look into the inbox, and the unit of work that failed"
 
