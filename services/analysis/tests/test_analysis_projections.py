@@ -10,7 +10,7 @@ from contracts import Event, ReplayKind, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed, RenditionKind
 from contracts.ingest import ItemDeleted
-from testkit.refolding import assert_refolds
+from testkit.refolding import assert_refolds, empty_projections
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +54,20 @@ def test_a_description_without_a_hash_counts_for_its_item_alone(running: Any, pr
     assert running.consume(same) == 0
     assert len(providers.requests("anthropic")) == 2
     assert_refolds(running.service, [described, old, again, same])
+
+
+def test_a_description_made_during_a_rebuild_takes_no_version_that_was_given(running: Any, providers: Any) -> None:
+    event = running.upload("alice")
+    assert running.consume(event) == 0
+    empty_projections(running.service)
+    with running.service.work.on("alice", event.subject) as work:
+        work.fold(event)
+    route = ("POST", f"/items/{event.subject}/analyze", "alice")
+    assert running.request(*route, query={"force_reanalyze": "true"}).body["version"] == 2
+    with running.service.work.on("alice", event.subject) as work:
+        for fact in running.recorded("alice", event.subject):
+            work.fold(fact)
+    assert_refolds(running.service, [event])
 
 
 def test_no_lease_outlives_its_work(running: Any, providers: Any) -> None:

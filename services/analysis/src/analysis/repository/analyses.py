@@ -72,10 +72,16 @@ def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
 
 
 def latest_version(connection: Connection, tenant_id: str, item_id: str) -> int:
-    """The number of the item's newest version; 0 when it is not described."""
+    """The number of the item's newest version, as recorded; 0 when it is not described.
+
+    Read from the events: while the table is folded again, a version that it does not hold yet must not be given twice.
+    """
     row = connection.execute(
-        "SELECT coalesce(max(version), 0) AS version FROM analyses WHERE tenant_id = %s AND item_id = %s",
-        (tenant_id, item_id),
+        """
+        SELECT coalesce(max((event->'data'->>'version')::integer), 0) AS version FROM events
+        WHERE tenant_id = %s AND stream_id = %s AND type LIKE %s
+        """,
+        (tenant_id, item_id, f"{ItemAnalyzed.fact()}.v%"),
     ).fetchone()
     return int(row["version"]) if row else 0
 
