@@ -76,13 +76,13 @@ class UnitsOfWork:
         publish(self.database, self.bus, work.recorded)
 
     @contextmanager
-    def applying(self, event: Event[Contract], *, subject: str | None = None) -> Iterator[UnitOfWork]:
+    def applying(self, event: Event[Contract]) -> Iterator[UnitOfWork]:
         """A unit of work caused by an event; the inbox makes its effects happen once.
 
         Raises:
             AlreadyAppliedError: they have happened; the block is not entered.
         """
-        with self.on(event.tenant_id, subject or event.subject) as work:
+        with self.on(event.tenant_id, event.subject) as work:
             fresh = work.connection.execute(
                 """
                 INSERT INTO inbox (source, event_id, replay_id) VALUES (%s, %s, %s)
