@@ -169,6 +169,14 @@ def test_a_fold_that_is_committed_first_is_not_repeated(
     assert sorted(folded) == ["item-1", "item-2"]
 
 
+def test_the_outside_work_is_done_once_for_duplicates_in_one_batch(folding: Folding) -> None:
+    worked: list[str] = []
+    event = uploaded()
+    consumer = EventConsumer(folding, [on(UploadRejected, lambda event: worked.append(event.subject))])
+    assert not deliver(consumer, event, event)
+    assert worked == [ITEM]
+
+
 def test_what_fails_for_the_last_time_without_a_reaction_opens_no_further_transaction(folding: Folding) -> None:
     folding.database.connection().execute("ALTER TABLE seen RENAME TO elsewhere")
     opened: list[str] = []

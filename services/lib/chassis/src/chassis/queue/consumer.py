@@ -136,6 +136,8 @@ class EventConsumer(QueueEntry):
             self._fold(work, event)
             if complete is not None:
                 complete(work)
+        # SQS may put the same message into one batch twice: nothing outside is done for the second.
+        self._batch.applied.add((event.id, event.replay_id or ""))
         if event.replay_id is None:
             lag = datetime.now(UTC) - event.time
             metrics.add_metric("ProjectionLag", MetricUnit.Milliseconds, round(lag / timedelta(milliseconds=1)))
