@@ -1,4 +1,4 @@
-"""The plan of an environment, made for the purpose of its bill."""
+"""Plans an environment for its cost estimate."""
 
 from __future__ import annotations
 

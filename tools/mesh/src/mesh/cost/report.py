@@ -1,4 +1,4 @@
-"""An estimate as COST.md, as lines for a terminal and as JSON."""
+"""An estimate as COST.md, as terminal output and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mesh.cost.data import Profile
 from mesh.cost.estimating import Estimate, Row
 
 _GROWING = 6
-# What changes by less than this share does not depend on use.
+# Growth below this share is not listed.
 _STANDING = 0.01
 
 
@@ -19,7 +19,7 @@ def usd(amount: float) -> str:
 
 
 def quantity(number: float) -> str:
-    """Four digits that count."""
+    """A number with four significant digits."""
     if number >= 1000:
         return f"{number:,.0f}"
     return f"{number:.4g}"
@@ -76,7 +76,7 @@ def document(estimate: Estimate) -> dict[str, Any]:
 
 
 def markdown(estimates: Mapping[str, Estimate], detailed: str) -> str:
-    """The whole of COST.md: sums of all environments, and the bill of one row by row."""
+    """The text of COST.md: totals of all environments, and one environment's bill row by row."""
     estimate = estimates[detailed]
     small, large = estimate.usage.profiles["small"], estimate.usage.profiles["large"]
     parts = [
@@ -132,12 +132,12 @@ def markdown(estimates: Mapping[str, Estimate], detailed: str) -> str:
 
 
 def lines(estimate: Estimate) -> list[list[str]]:
-    """Rows for a terminal: service, what, small, large."""
+    """Rows for a terminal: service, charge, low, high."""
     return [[row.service, row.charge.what, usd(row.small_usd), usd(row.large_usd)] for row in estimate.rows]
 
 
 def growth(estimate: Estimate) -> str:
-    """What grows first, in a line."""
+    """What grows first, in one line."""
     return "; ".join(f"{each.service}, {each.what}: +{usd(each.usd)}" for each in estimate.growth()[:3])
 
 

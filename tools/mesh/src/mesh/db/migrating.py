@@ -1,4 +1,4 @@
-"""Gives an environment's database what it lacks: itself, extensions, roles and schemas, then migrations."""
+"""Creates what an environment's database lacks (itself, extensions, roles, schemas), then applies migrations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mesh.db.planning import MAINTENANCE
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What was applied to a service's schema now, and how many files were there before."""
+    """The files applied to a service's schema in this run, and how many were applied before."""
 
     service: str
     applied: tuple[str, ...]
@@ -25,9 +25,9 @@ class Migrated:
 
 
 def prepare(access: Access, manifests: Manifests, services: Sequence[Service], database: str) -> None:
-    """Make the database, extensions, roles and schemas, and mend the rights, as often as one likes.
+    """Create the database, extensions, roles and schemas, and restore the grants; idempotent.
 
-    Two runs at once wait for each other. Raises DatabaseUnusableError.
+    Concurrent runs wait for each other. Raises DatabaseUnusableError.
     """
     passwords = access.passwords([each.service for each in services])
     with told_in_one_line(), access.administrator(MAINTENANCE, changing=True) as connection:
@@ -41,10 +41,10 @@ def prepare(access: Access, manifests: Manifests, services: Sequence[Service], d
 def migrate_services(
     access: Access, manifests: Manifests, services: Sequence[Service], report: Callable[[str, str], None]
 ) -> Iterator[Migrated]:
-    """Apply what is missing, one service after the other; `report` hears of service and file as they are recorded.
+    """Apply what is missing, one service after the other; `report` is called with service and file as they are recorded.
 
-    A service that cannot be finished is told as far as it came, then MigrationStoppedError is raised: the next run goes
-    on from there. Raises SignInError too.
+    A service that cannot be finished is yielded with what was applied, then MigrationStoppedError is raised; the next
+    run resumes there. Raises SignInError too.
     """
     for service in services:
         name, folders = service.service, migration_folders(manifests.root, service)

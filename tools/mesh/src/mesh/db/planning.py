@@ -1,4 +1,4 @@
-"""What an environment's database lacks; looking changes nothing."""
+"""What an environment's database lacks; read only."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAINTENANCE: Final = "postgres"
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A service: whether its role and schema have to be prepared, and where its migrations stand."""
+    """A service: whether its role and schema have to be prepared, and the status of its migrations."""
 
     service: str
     prepared: bool
@@ -26,14 +26,14 @@ class ServicePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole database; `lacking` says in words what would be made before any migration."""
+    """The whole database; `lacking` names what would be created before any migration."""
 
     lacking: tuple[str, ...]
     services: tuple[ServicePlan, ...]
 
 
 def make_plan(access: Access, manifests: Manifests, services: Sequence[Service], database: str) -> Plan:
-    """Look. Raises DatabaseUnusableError, and MigrationSourceError when files are missing."""
+    """Inspect the database. Raises DatabaseUnusableError, and MigrationSourceError when files are missing."""
     with told_in_one_line(), access.administrator(MAINTENANCE, changing=False) as connection:
         exists = _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database)
     if not exists:
