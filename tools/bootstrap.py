@@ -1,8 +1,8 @@
 """Prepare this checkout: find or fetch uv, then install what `uv.lock` says into `.venv`.
 
-Standard library only, and readable by old Pythons, because it has to report to them that they are too old. When nothing has
-changed since the last run it returns at once, so rarely needed modules are imported late. Every failure is one line on
-stderr and exit code 1.
+Standard library only, and readable by old Pythons, because it has to report to them that they are too old. When nothing
+has changed since the last run it returns at once, so rarely needed modules are imported late. Every failure is one line
+on stderr and exit code 1.
 """
 
 import hashlib

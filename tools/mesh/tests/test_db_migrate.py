@@ -172,9 +172,9 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(place: Place) -> N
     place.write(place.two, **{"0001_a": "CREATE TABLE a (n int)"})
     result = place.run("migrate", "--dry-run")
     for line in (
-        f"would make database {place.environment.database.name}",
-        "would make extension pg_trgm",
-        f"would make role and schema {place.one}",
+        f"would create database {place.environment.database.name}",
+        "would create extension pg_trgm",
+        f"would create role and schema {place.one}",
         f"would apply to {place.two}: chassis/0001_base.sql",
         f"would apply to {place.two}: {place.two}/0001_a.sql",
     ):
@@ -320,7 +320,7 @@ def test_a_first_password_that_cannot_be_read_is_not_quoted(aws: Place, emulator
         SecretId=aws.environment.database.administrator_secret or "", SecretString=kept
     )
     refused = aws.run("migrate", exit_code=1)
-    assert "holds no username and password" in refused.stderr
+    assert "does not hold a username and password" in refused.stderr
     assert kept not in refused.output
 
 

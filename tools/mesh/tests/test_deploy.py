@@ -128,7 +128,7 @@ def test_one_function_alone(environment: Environment, manifests: Manifests, buil
     assert [key for key, one in found.items() if one["CodeSha256"] != OLD] == ["sessions.http"]
     deploy(plan(environment, manifests, built), said.append)
     assert [line for line in said if "in the bucket already" in line]
-    with pytest.raises(FunctionsMissingError, match="no function nothing; there are: http"):
+    with pytest.raises(FunctionsMissingError, match="no function nothing; choose one of http"):
         plan(environment, manifests, built, "nothing")
 
 
@@ -153,7 +153,7 @@ def test_a_failure_says_what_runs(
         deploy(planned, lambda line: None)
     said = str(caught.value)
     assert said.startswith("1 of 4 functions")
-    assert f"{lost}: the code it had, {OLD}" in said
+    assert f"{lost}: the old code, {OLD}" in said
     assert f"{environment.functions['sessions.http'].name}: the new code, {built[0].code_sha256}\n" in said
     with pytest.raises(FunctionsMissingError, match=f"{lost} is gone"):
         plan(environment, manifests, built)
@@ -163,7 +163,7 @@ def test_without_its_bucket_nothing_is_touched(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     lost = environment.model_copy(update={"packages_bucket": "no-such-bucket-anywhere"})
-    with pytest.raises(DeploymentFailedError, match="no function was touched"):
+    with pytest.raises(DeploymentFailedError, match="no function was changed"):
         deploy(plan(lost, manifests, built), lambda line: None)
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
 
@@ -313,7 +313,7 @@ def test_who_interrupts_hears_what_runs(
         if line.startswith(environment.functions["sessions.http"].name):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match="goes on from there"):
+    with pytest.raises(KeyboardInterrupt, match="deploy again to resume"):
         deploy(plan(environment, manifests, built), interrupt)
     assert told[-1].startswith(f"functions in {environment.environment} run:\n")
     assert f"{environment.functions['sessions.http'].name}: the new code" in told[-1]

@@ -101,7 +101,7 @@ def test_a_service_that_has_not_logged_is_told(environment: Environment) -> None
     ("arguments", "said"),
     [
         (["postgres", "--env", "dev"], "postgres is a process of the local mesh"),
-        (["chat", "--env", "no-such-place"], "nothing is saved for the environment 'no-such-place'"),
+        (["chat", "--env", "no-such-place"], "no outputs are saved for the environment 'no-such-place'"),
     ],
 )
 def test_what_an_environment_has_not(arguments: list[str], said: str) -> None:

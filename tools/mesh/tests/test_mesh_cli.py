@@ -53,7 +53,7 @@ def test_reset_asks_first(tmp_path: Path) -> None:
     (tmp_path / "mesh").mkdir()
     result = CliRunner().invoke(app, ["reset"], input="n\n")
     assert result.exit_code == 1
-    assert "Forget everything" in result.stdout
+    assert "Delete everything" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_unusable_settings_are_told(
         (KeyboardInterrupt(), 130, "mesh: interrupted\n"),
         (KeyboardInterrupt("what now"), 130, "mesh: interrupted; what now\n"),
         (EndpointConnectionError(endpoint_url="https://ssm.us-east-1.amazonaws.com/"), 1, "amazonaws.com"),
-        (EndpointConnectionError(endpoint_url=f"{MeshSettings().emulator_url}/"), 3, "`make up` starts it\n"),
+        (EndpointConnectionError(endpoint_url=f"{MeshSettings().emulator_url}/"), 3, "run `make up`\n"),
     ],
 )
 def test_faults_of_the_world_are_told_in_one_line(
@@ -102,7 +102,7 @@ def test_what_the_mesh_has_noted_and_is_spoilt_is_told(tmp_path: Path) -> None:
     (tmp_path / "mesh/provisioned.json").write_text('{"environment": "lo')
     result = CliRunner().invoke(app, ["user", "list"])
     assert result.exit_code == 1
-    assert result.stderr == f"mesh: what `make up` noted in {tmp_path / 'mesh'} is spoilt: let it run again\n"
+    assert result.stderr == f"mesh: the state in {tmp_path / 'mesh'} is corrupt: run `make up` again\n"
 
 
 def test_a_settings_file_in_another_encoding_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def test_a_settings_file_in_another_encoding_is_told(tmp_path: Path, monkeypatch
     file.write_bytes("# für".encode("latin-1"))
     monkeypatch.setitem(MeshSettings.model_config, "env_file", file)
     result = CliRunner().invoke(app, ["status"])
-    assert (result.exit_code, result.stderr) == (1, f"mesh: {file} is not text in UTF-8\n")
+    assert (result.exit_code, result.stderr) == (1, f"mesh: {file} is not UTF-8 text\n")
     file.unlink()
 
     def fail() -> None:
@@ -156,7 +156,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 m"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(OperatorError, match="is no duration"):
+    with pytest.raises(OperatorError, match="is not a duration"):
         parse_duration(text)
 
 

@@ -82,7 +82,7 @@ def test_what_needs_a_failed_check_is_skipped_and_the_others_are_made() -> None:
 def test_only_some_and_what_they_need() -> None:
     assert [check.name for check in choose(CHECKS, ["function-database"])] == ["invoke", "function-database"]
     assert choose(CHECKS, []) == CHECKS
-    with pytest.raises(UnknownCheckError, match="there is no check 'databse'; there are database, parameters"):
+    with pytest.raises(UnknownCheckError, match="there is no check 'databse'; choose from database, parameters"):
         choose(CHECKS, ["databse"])
 
 
@@ -164,7 +164,7 @@ def test_the_report_tells_everything_in_cells_that_stay_whole() -> None:
     assert report.startswith("# dev: not verified\n")
     assert "| Runs commit | abc123 |" in report
     assert "| first: One | failed | 0.0 | it is broken \\| badly and on two lines |" in report
-    assert "### first\n\nShould be: One.\n\n> it is broken | badly and on two lines\n" in report
+    assert "### first\n\nExpected: One.\n\n> it is broken | badly and on two lines\n" in report
     assert "| second: Two | skipped | 0.0 | it needs first, which was failed |" in report
     assert "## Left behind" not in report
     assert "dev: 1 failed, 1 skipped in" in verdict(verification)

@@ -177,7 +177,7 @@ class Api:
                     continue
                 item = self._item_if_answered(item_id)
                 if item is None:
-                    latest.setdefault(item_id, {"status": "not told"})
+                    latest.setdefault(item_id, {"status": "unknown"})
                 elif item["status"] != latest.get(item_id, {}).get("status"):
                     latest[item_id] = item
                     changed(item)

@@ -48,7 +48,7 @@ def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> 
     assert "not confirmed" in account.failed("bootstrap", typed="n\n")
     made = account.done("bootstrap", "--yes")
     assert "is ready" in made
-    assert "role for RDS is made" in made
+    assert "role for RDS is created" in made
     (account.root / "terraform/bootstrap/terraform.tfstate").unlink()  # another checkout
     again = account.done("bootstrap")
     assert "no differences" in again
@@ -60,7 +60,7 @@ def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> 
     assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
     account.done("destroy", "--confirm", "infra")
     boto3.client("s3").put_object(Bucket=BUCKET, Key="notes.txt", Body=b"keep me")
-    assert "notes.txt is no state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    assert "notes.txt is not a Terraform state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
     boto3.client("s3").delete_object(Bucket=BUCKET, Key="notes.txt")
     assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
     assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
@@ -69,7 +69,7 @@ def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> 
 
 
 def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, state: str) -> None:
-    assert "it is used as it is" in account.done("bootstrap")
+    assert "it is used unchanged" in account.done("bootstrap")
     account.done("apply", "--yes")
     assert account.things() == {"one"}
 
@@ -86,7 +86,7 @@ def test_who_may_not_make_the_role_of_rds_gets_the_bucket_all_the_same(
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
     said = account.done("bootstrap", "--yes")
-    assert "make the role that RDS acts with (AccessDenied)" in said
+    assert "create the service-linked role of RDS (AccessDenied)" in said
     assert "is ready" in said
     keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["bootstrap/terraform.tfstate"], "the state is kept"

@@ -193,17 +193,17 @@ def test_another_account_is_refused(dev: Project, command: tuple[str, ...]) -> N
     dev.saved.parent.mkdir()
     dev.saved.write_text(json.dumps({**OUTPUTS, "environment": "infra", "account": "123456789012"}))
     said = dev.failed(*command)
-    assert f"infra is in account 123456789012, us-east-1, and this would go to account {ACCOUNT}, us-east-1" in said
+    assert f"infra is in account 123456789012, us-east-1, but the credentials are for account {ACCOUNT}, us-east-1" in said
     assert not (dev.file.parent / ".terraform").exists()
 
 
 def test_without_a_state_bucket_its_target_is_named(make: Callable[[str], Project]) -> None:
     said = make("infra").failed("plan")
-    assert f"there is no bucket {BUCKET} for Terraform's state: `make infra-bootstrap` makes it" in said
+    assert f"the bucket {BUCKET} for Terraform's state does not exist: run `make infra-bootstrap`" in said
 
 
 def test_outputs_come_from_the_state(dev: Project) -> None:
-    assert "has no outputs: `make infra-apply ENV=infra`" in dev.failed("outputs")
+    assert "has no outputs: run `make infra-apply ENV=infra`" in dev.failed("outputs")
     dev.done("apply", "--yes")
     dev.saved.unlink()
     ran = dev.run("outputs", "--json")
@@ -278,7 +278,7 @@ def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> Non
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, out
-    assert out.strip().splitlines()[-1] == b"mesh: interrupted; terraform apply has ended in order"
+    assert out.strip().splitlines()[-1] == b"mesh: interrupted; terraform apply has shut down cleanly"
     keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["infra/terraform.tfstate"], "no lock is left"
     assert dev.things() == {"one"}, "tainted, but known"

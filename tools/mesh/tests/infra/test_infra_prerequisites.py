@@ -112,7 +112,7 @@ def test_the_region_is_where_the_surroundings_say(aws_environment: None, monkeyp
 @pytest.mark.parametrize("name", ["nowhere", "../modules", "Dev", ""])
 def test_an_unknown_environment_is_told_with_those_that_are_known(name: str, root: Path) -> None:
     said = failed(run(root, "plan", "--env", name))
-    assert f"there is no terraform/environments/{name} (known: dev)" in said
+    assert f"terraform/environments/{name} does not exist (known: dev)" in said
 
 
 def test_the_local_environment_wants_a_mesh(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ def test_the_local_environment_wants_a_mesh(root: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr("mesh.infra.preparing.is_listening", lambda *_: False)
     (root / "terraform/environments/local").mkdir()
     (root / "terraform/environments/local/main.tf").write_text("")
-    assert "`make up` starts it" in failed(run(root, "plan", "--env", "local"), exit_code=3)
+    assert "run `make up`" in failed(run(root, "plan", "--env", "local"), exit_code=3)
 
 
 def test_an_environment_is_needed(root: Path) -> None:
@@ -146,7 +146,7 @@ def test_packages_are_made_before_a_plan(root: Path, tmp_path: Path, monkeypatch
 def test_without_packages_there_is_no_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "terraform/environments/dev/main.tf").write_text(ARTIFACTS)
     workspace = Workspace(root, "dev")
-    with pytest.raises(PrerequisiteError, match="`mesh package` makes it"):
+    with pytest.raises(PrerequisiteError, match="run `mesh package`"):
         prepare_inputs(workspace, lambda _: None, package=False)
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(PrerequisiteError, match="`mesh package` failed"):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def cost(
     env: Annotated[
-        str | None, typer.Option("--env", metavar="ENV", help="Plan this environment first, and estimate from that plan.")
+        str | None,
+        typer.Option("--env", metavar="ENV", help="Plan this environment first, and estimate from that plan."),
     ] = None,
     plan: Annotated[
         Path | None,

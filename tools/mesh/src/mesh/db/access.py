@@ -1,7 +1,7 @@
 """Sign-in to an environment's database: with passwords in the local mesh, with IAM tokens in AWS.
 
-RDS creates its first role with a password. `IamAccess` uses that password once, to grant the role `rds_iam`; a role with
-`rds_iam` can no longer sign in with a password, so from then on no password opens the database.
+RDS creates its first role with a password. `IamAccess` uses that password once, to grant the role `rds_iam`; a role
+with `rds_iam` can no longer sign in with a password, so from then on no password opens the database.
 """
 
 from __future__ import annotations
@@ -168,7 +168,9 @@ class IamAccess:
         """User and password from the secret of RDS."""
         secret = self._environment.database.administrator_secret
         if secret is None:
-            raise SignInError("the database does not accept IAM tokens yet, and the location of its initial password is unknown")
+            raise SignInError(
+                "the database does not accept IAM tokens yet, and the location of its initial password is unknown"
+            )
         kept = self._environment.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
         try:
             first = json.loads(kept)

@@ -58,18 +58,18 @@ def _migrate(env: str, only: str | None, *, as_json: bool) -> None:
     prepare(access, manifests, services, environment.database.name)
     done: list[Migrated] = []
 
-    def tell(service: str, name: str) -> None:
+    def report(service: str, name: str) -> None:
         if not as_json:
             typer.echo(f"applied to {service}: {name}")
 
     try:
-        for each in migrate_services(access, manifests, services, tell):
+        for each in migrate_services(access, manifests, services, report):
             done.append(each)  # one by one, so that the last is shown before an error
     finally:
-        _tell_migrated(env, done, as_json=as_json)
+        _print_migrated(env, done, as_json=as_json)
 
 
-def _tell_migrated(env: str, done: list[Migrated], *, as_json: bool) -> None:
+def _print_migrated(env: str, done: list[Migrated], *, as_json: bool) -> None:
     from mesh.tables import print_table
 
     if as_json:
@@ -100,7 +100,7 @@ def _dry_run(env: str, only: str | None, *, as_json: bool) -> None:
     edited = [f"{name} ({each.service})" for each in plan.services for name in each.status.edited]
     if edited:
         raise MigrationStoppedError(
-            f"{', '.join(edited)}: edited since it was applied, so nothing would be applied there; write a new file instead"
+            f"{', '.join(edited)}: edited since it was applied, so nothing is applied there; write a new file"
         )
 
 
@@ -156,5 +156,7 @@ def _target(env: str, only: str | None) -> tuple[Environment, Manifests, list[Se
     manifests = load_manifests(REPOSITORY)
     having = {name: service for name, service in manifests.services.items() if service.database}
     if only is not None and only not in having:
-        raise typer.BadParameter(f"{only!r} is not a service with a database; choose one of {', '.join(having)}", param_hint="--service")
+        raise typer.BadParameter(
+            f"{only!r} is not a service with a database; choose one of {', '.join(having)}", param_hint="--service"
+        )
     return open_environment(env), manifests, [having[only]] if only is not None else list(having.values())

@@ -26,7 +26,7 @@ def one_line(error: Exception) -> str:
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
     """Turn a server error in the block into a DatabaseUnusableError."""
     try:
         yield

@@ -11,7 +11,7 @@ from chassis.migrations import MigrationError, migrate_connected, migration_stat
 from localmesh.provision.database import make_database, migration_folders, prepare_services
 from manifests import Manifests, Service
 from mesh.db.access import Access
-from mesh.db.errors import MigrationStoppedError, one_line, told_in_one_line
+from mesh.db.errors import MigrationStoppedError, database_errors, one_line
 from mesh.db.planning import MAINTENANCE
 
 
@@ -30,9 +30,9 @@ def prepare(access: Access, manifests: Manifests, services: Sequence[Service], d
     Concurrent runs wait for each other. Raises DatabaseUnusableError.
     """
     passwords = access.passwords([each.service for each in services])
-    with told_in_one_line(), access.administrator(MAINTENANCE, changing=True) as connection:
+    with database_errors(), access.administrator(MAINTENANCE, changing=True) as connection:
         make_database(connection, database)
-    with told_in_one_line(), access.administrator(database, changing=True) as connection:
+    with database_errors(), access.administrator(database, changing=True) as connection:
         prepare_services(connection, manifests.platform.database, passwords)
         for service in passwords:
             access.admit(connection, service)
@@ -41,7 +41,8 @@ def prepare(access: Access, manifests: Manifests, services: Sequence[Service], d
 def migrate_services(
     access: Access, manifests: Manifests, services: Sequence[Service], report: Callable[[str, str], None]
 ) -> Iterator[Migrated]:
-    """Apply what is missing, one service after the other; `report` is called with service and file as they are recorded.
+    """Apply what is missing, one service after the other; `report` is called with service and file as they are
+    recorded.
 
     A service that cannot be finished is yielded with what was applied, then MigrationStoppedError is raised; the next
     run resumes there. Raises SignInError too.
@@ -50,7 +51,7 @@ def migrate_services(
         name, folders = service.service, migration_folders(manifests.root, service)
         applied: list[str] = []
 
-        def tell(file: str, service: str = name, applied: list[str] = applied) -> None:
+        def record(file: str, service: str = name, applied: list[str] = applied) -> None:
             applied.append(file)
             report(service, file)
 
@@ -58,7 +59,7 @@ def migrate_services(
             before = 0
             try:
                 before = len(migration_status(connection, name, folders).applied)
-                migrate_connected(connection, name, folders, tell)
+                migrate_connected(connection, name, folders, record)
             except (MigrationError, psycopg.Error) as error:
                 yield Migrated(name, tuple(applied), before)
                 raise MigrationStoppedError(one_line(error)) from error

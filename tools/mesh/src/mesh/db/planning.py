@@ -10,7 +10,7 @@ from chassis.migrations import MigrationStatus, migration_status
 from localmesh.provision.database import migration_folders
 from manifests import Manifests, Service
 from mesh.db.access import Access, Connection
-from mesh.db.errors import told_in_one_line
+from mesh.db.errors import database_errors
 
 MAINTENANCE: Final = "postgres"
 
@@ -34,13 +34,13 @@ class Plan:
 
 def make_plan(access: Access, manifests: Manifests, services: Sequence[Service], database: str) -> Plan:
     """Inspect the database. Raises DatabaseUnusableError, and MigrationSourceError when files are missing."""
-    with told_in_one_line(), access.administrator(MAINTENANCE, changing=False) as connection:
+    with database_errors(), access.administrator(MAINTENANCE, changing=False) as connection:
         exists = _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database)
     if not exists:
         planned = [_unprepared(manifests, service) for service in services]
         lacking = _lacking(manifests.platform.database.extensions, planned)
         return Plan((f"database {database}", *lacking), tuple(planned))
-    with told_in_one_line(), access.administrator(database, changing=False) as connection:
+    with database_errors(), access.administrator(database, changing=False) as connection:
         extensions = [
             name
             for name in manifests.platform.database.extensions

@@ -1,4 +1,4 @@
-"""Everything that must be there before Terraform is asked, each told in one line."""
+"""Checks the prerequisites of Terraform, and reports each in one line."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _S3: Final = "s3"
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Terraform with the environment's state open. `identity` is None for the local mesh, `inputs` are values of the
-    variables that are made here."""
+    """Terraform with the environment's state open. `identity` is None for the local mesh, `inputs` are the
+    values of variables built here."""
 
     workspace: Workspace
     terraform: Terraform
@@ -36,8 +36,8 @@ def prepare(
     package: bool = True,
     destroying: bool = False,
 ) -> Ready:
-    """Check, make, open. `quiet` keeps Terraform off the terminal; `inputs` False: only what exists is read, nothing
-    is planned. Raises PrerequisiteError, TerraformFailedError."""
+    """Check prerequisites, build inputs, open the state. `quiet` keeps Terraform off the terminal; without `inputs`
+    nothing is built or planned. Raises PrerequisiteError, TerraformFailedError."""
     workspace.check()
     say(f"terraform {check_version()}")
     variables: dict[str, str] = {}
@@ -51,7 +51,7 @@ def prepare(
     backend = _backend(workspace, identity, say)
     values = prepare_inputs(workspace, say, package=package, destroying=destroying) if inputs else {}
     if identity and inputs and "account" in workspace.variables:
-        # Terraform looks for credentials by itself: it shall find those that were told.
+        # Terraform resolves credentials by itself: it must use those that were reported.
         values["account"] = identity.account
     terraform = Terraform(workspace.folder, variables=variables, quiet=quiet)
     terraform.init(backend)
@@ -66,7 +66,7 @@ def _identity(workspace: Workspace, say: Say) -> Identity:
 
 
 def _backend(workspace: Workspace, identity: Identity | None, say: Say) -> dict[str, str]:
-    """What the environment's backend block leaves open."""
+    """The settings that the environment's backend block does not have."""
     if identity is None:
         return {"path": str(workspace.state_folder / "terraform.tfstate")} if workspace.backend == "local" else {}
     if workspace.backend != _S3:
@@ -80,7 +80,5 @@ def _backend(workspace: Workspace, identity: Identity | None, say: Say) -> dict[
 def _check_mesh(say: Say) -> None:
     settings = MeshSettings()
     if not is_listening(settings.host, settings.emulator_port):
-        raise MeshNotUpError(
-            f"the local mesh is not up: nothing listens at {settings.emulator_url}; `make up` starts it"
-        )
+        raise MeshNotUpError(f"the local mesh is not up: nothing listens at {settings.emulator_url}; run `make up`")
     say(f"the emulator at {settings.emulator_url}")

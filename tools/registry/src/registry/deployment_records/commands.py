@@ -50,12 +50,12 @@ def can_deploy(
     if as_json:
         typer.echo(json.dumps(answer.as_json(), indent=2, ensure_ascii=False))
     else:
-        _tell(answer, others=len(deployed.services.keys() - {service}))
+        _print_answer(answer, others=len(deployed.services.keys() - {service}))
     if not answer.may_go_out:
         raise typer.Exit(NOT_NOW)
 
 
-def _tell(answer: Answer, *, others: int) -> None:
+def _print_answer(answer: Answer, *, others: int) -> None:
     for reason in answer.reasons:
         typer.echo(f"no: {reason}")
         if reason.witness is not None:
