@@ -57,7 +57,7 @@ def test_a_required_field_breaks_and_the_witness_proves_it(
         Draft202012Validator(json.loads(old.read_text())).validate(finding["witness"])
         assert not Draft202012Validator(json.loads(new.read_text())).is_valid(finding["witness"])
     text = registry.run("check", exit_code=1).stdout
-    assert "heard by billing" in text
+    assert "consumed by billing" in text
     assert "BREAK [incompatible]" in text
     assert "witness: {" in text
 
@@ -87,7 +87,7 @@ def test_words_alone_may_change(registry: Registry, order_schema: Json) -> None:
     order_schema["x-note"] = "new"
     registry.schema("1.0", order_schema)
     [contract] = registry.check()["contracts"]
-    assert contract["notes"] == ["1.0: only words changed (titles, descriptions, annotations)"]
+    assert contract["notes"] == ["1.0: only annotations changed (titles, descriptions, annotations)"]
 
 
 def test_a_field_that_is_called_like_a_word_is_no_word(registry: Registry, order_schema: Json) -> None:
@@ -222,7 +222,7 @@ def test_any_revision_can_be_the_base(registry: Registry, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:services"])
 def test_an_unknown_revision_is_told(registry: Registry, revision: str) -> None:
-    assert "knows no revision" in registry.run("check", f"--base={revision}", exit_code=2).stderr
+    assert "has no revision" in registry.run("check", f"--base={revision}", exit_code=2).stderr
 
 
 def test_no_checkout_is_told(registry: Registry) -> None:
@@ -256,5 +256,5 @@ def test_annotations_for_github(registry: Registry, order_schema: Json, order_da
     path = f"contracts/schemas/{ORDER}/1.1.json"
     assert lines[0].startswith(f"::error file={path},line=1,title={ORDER} [incompatible%3A required-property-added]::")
     assert "%0AWitness: {" in lines[0]
-    assert lines[0].endswith("Told by shop; heard by billing.")
+    assert lines[0].endswith("Published by shop; consumed by billing.")
     assert len(lines) == 2

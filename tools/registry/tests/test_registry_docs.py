@@ -166,11 +166,11 @@ def test_boxes_of_a_picture_do_not_overlap(site: Path) -> None:
 
 def test_the_picture_has_a_line_for_every_subscription() -> None:
     manifests = load_manifests(ROOT)
-    told = facts(manifests)
-    drawn = draw(told, dict.fromkeys(manifests.services, 0))
+    published_facts = facts(manifests)
+    drawn = draw(published_facts, dict.fromkeys(manifests.services, 0))
     published = {event for service in manifests.services.values() for event in service.publishes}
     expected = sum(item.event in published for service in manifests.services.values() for item in service.consumes)
-    assert {fact.event_type for fact in told} == published
+    assert {fact.event_type for fact in published_facts} == published
     assert drawn.count('class="line') == expected
 
 

@@ -76,14 +76,14 @@ def test_every_reference_of_the_document_leads_somewhere(document: Json) -> None
 
 def test_operations_are_those_of_the_manifests(document: Json) -> None:
     services = load_manifests(ROOT).services.values()
-    told = {f"{s.service}.send.{event.removeprefix('collections.')}" for s in services for event in s.publishes}
-    heard = {
+    sent = {f"{s.service}.send.{event.removeprefix('collections.')}" for s in services for event in s.publishes}
+    received = {
         f"{s.service}.receive.{item.event.removeprefix('collections.')}"
         for s in services
         for item in s.consumes
         if item.event
     }
-    assert set(document["operations"]) == told | heard
+    assert set(document["operations"]) == sent | received
 
 
 def test_examples_satisfy_the_message_they_stand_with(document: Json) -> None:

@@ -113,7 +113,7 @@ def test_diff_of_a_missing_file(registry: Registry) -> None:
 
 
 def test_three_things_cannot_be_compared(registry: Registry) -> None:
-    assert "two things" in registry.run("diff", ORDER, ORDER, ORDER, exit_code=2).stderr
+    assert "two versions or files" in registry.run("diff", ORDER, ORDER, ORDER, exit_code=2).stderr
 
 
 def test_a_recursive_schema_ends() -> None:

@@ -193,7 +193,9 @@ def test_another_account_is_refused(dev: Project, command: tuple[str, ...]) -> N
     dev.saved.parent.mkdir()
     dev.saved.write_text(json.dumps({**OUTPUTS, "environment": "infra", "account": "123456789012"}))
     said = dev.failed(*command)
-    assert f"infra is in account 123456789012, us-east-1, but the credentials are for account {ACCOUNT}, us-east-1" in said
+    assert (
+        f"infra is in account 123456789012, us-east-1, but the credentials are for account {ACCOUNT}, us-east-1" in said
+    )
     assert not (dev.file.parent / ".terraform").exists()
 
 
