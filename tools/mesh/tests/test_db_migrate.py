@@ -154,7 +154,7 @@ def place(request: pytest.FixtureRequest) -> Place:
     return made
 
 
-def test_everything_is_made_and_a_second_run_finds_nothing_to_do(place: Place) -> None:
+def test_everything_is_created_and_a_second_run_has_nothing_to_do(place: Place) -> None:
     place.write(place.one, **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "INSERT INTO a VALUES (2)"})
     first = place.run("migrate")
     assert f"applied to {place.one}: {place.one}/0002_b.sql" in first.stdout
@@ -168,7 +168,7 @@ def test_everything_is_made_and_a_second_run_finds_nothing_to_do(place: Place) -
     assert place.rows("SELECT extname FROM pg_extension WHERE extname IN ('vector', 'pg_trgm')") != []
 
 
-def test_a_dry_run_says_what_would_happen_and_changes_nothing(place: Place) -> None:
+def test_a_dry_run_shows_the_changes_and_makes_none(place: Place) -> None:
     place.write(place.two, **{"0001_a": "CREATE TABLE a (n int)"})
     result = place.run("migrate", "--dry-run")
     for line in (
@@ -190,7 +190,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(place: Place) -> N
     assert place.rows(f"SELECT to_regclass('{place.one}.a')") == [(None,)]
 
 
-def test_a_failed_file_ends_the_run_and_the_next_goes_on(place: Place) -> None:
+def test_a_failed_file_ends_the_run_and_the_next_resumes(place: Place) -> None:
     place.write(
         place.one,
         **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int);\nSELECT 1/0", "0003_c": "SELECT 1"},
@@ -227,7 +227,7 @@ def test_one_service_alone(place: Place) -> None:
     assert place.run("migrate", "--service", "nobody", exit_code=2).stdout == ""
 
 
-def test_the_status_says_what_is_pending(place: Place) -> None:
+def test_status_shows_pending_migrations(place: Place) -> None:
     place.run("migrate", "--service", place.one)
     status = place.json("status")
     assert status["lacking"] == [f"role and schema {place.two}"]
@@ -283,7 +283,7 @@ def test_the_first_password_is_used_once(aws: Place, rds_server: Rds) -> None:
     assert "PAM" in rds_server.verdict(ADMINISTRATOR, FIRST_PASSWORD)
 
 
-def test_nobody_has_a_password_and_the_administrator_cannot_read(aws: Place, rds_server: Rds) -> None:
+def test_no_role_has_a_password_and_the_administrator_cannot_read(aws: Place, rds_server: Rds) -> None:
     aws.run("migrate")
     roles = f"('{aws.one}', '{aws.two}')"
     assert aws.rows(f"SELECT count(*) FROM pg_authid WHERE rolname IN {roles} AND rolpassword IS NOT NULL") == [(0,)]
@@ -297,7 +297,7 @@ def test_nobody_has_a_password_and_the_administrator_cannot_read(aws: Place, rds
             connection.execute(f"SELECT * FROM {aws.one}.base".encode())
 
 
-def test_what_the_operator_may_not_do_is_named(aws: Place, rds_server: Rds) -> None:
+def test_a_missing_permission_is_named(aws: Place, rds_server: Rds) -> None:
     aws.run("migrate")
     rds_server.token_refused_for.add(aws.one)
     refused = aws.run("migrate", exit_code=1)

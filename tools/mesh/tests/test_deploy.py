@@ -132,7 +132,7 @@ def test_one_function_alone(environment: Environment, manifests: Manifests, buil
         plan(environment, manifests, built, "nothing")
 
 
-def test_code_that_is_there_already_only_learns_its_build(
+def test_unchanged_code_only_gets_its_build_variables(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     deploy(plan(environment, manifests, built), lambda line: None)
@@ -143,7 +143,7 @@ def test_code_that_is_there_already_only_learns_its_build(
     assert (found["CodeSha256"], found["Environment"]["Variables"]["GIT_SHA"]) == (built[0].code_sha256, "2" * 40)
 
 
-def test_a_failure_says_what_runs(
+def test_a_failure_reports_what_runs(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     planned = plan(environment, manifests, built)
@@ -155,7 +155,7 @@ def test_a_failure_says_what_runs(
     assert said.startswith("1 of 4 functions")
     assert f"{lost}: the old code, {OLD}" in said
     assert f"{environment.functions['sessions.http'].name}: the new code, {built[0].code_sha256}\n" in said
-    with pytest.raises(FunctionsMissingError, match=f"{lost} is gone"):
+    with pytest.raises(FunctionsMissingError, match=f"{lost} was deleted"):
         plan(environment, manifests, built)
 
 
@@ -168,7 +168,7 @@ def test_without_its_bucket_nothing_is_touched(
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
 
 
-def test_what_only_terraform_changes_is_told(
+def test_differences_left_to_terraform_are_reported(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     name = environment.functions["sessions.http"].name
@@ -181,7 +181,7 @@ def test_what_only_terraform_changes_is_told(
         plan(environment, manifests, built)
 
 
-def test_functions_that_terraform_has_not_made_are_named(
+def test_functions_missing_in_terraform_are_named(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     fewer = {key: function for key, function in environment.functions.items() if key != "sessions.cleanup"}
@@ -279,7 +279,7 @@ def test_variables_that_cannot_be_read_are_not_overwritten(
     assert found["Environment"]["Variables"] == {"GIT_SHA": "0" * 40, "KEPT": "kept"}
 
 
-def test_an_update_that_failed_before_is_mended_by_the_next(
+def test_a_failed_update_is_repaired_by_the_next(
     environment: Environment,
     manifests: Manifests,
     built: tuple[BuiltPackage, ...],
@@ -303,7 +303,7 @@ def test_an_update_that_failed_before_is_mended_by_the_next(
     assert configurations(environment)[f"{SERVICE}.http"]["CodeSha256"] == built[0].code_sha256
 
 
-def test_who_interrupts_hears_what_runs(
+def test_an_interruption_reports_what_runs(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     told: list[str] = []

@@ -36,12 +36,12 @@ def saved(folder: Path, account: str) -> Environment:
     return save_outputs(bare_environment("dev", account=account).model_dump(), folder)
 
 
-def test_ones_own_account_opens(aws_environment: None, tmp_path: Path) -> None:
+def test_the_environments_own_account_is_accepted(aws_environment: None, tmp_path: Path) -> None:
     made = saved(tmp_path, "000000000000")
     assert open_environment("dev", tmp_path) == made
 
 
-def test_another_account_does_not(aws_environment: None, tmp_path: Path) -> None:
+def test_another_account_is_refused(aws_environment: None, tmp_path: Path) -> None:
     saved(tmp_path, "111111111111")
     with pytest.raises(OtherAccountError, match=r"dev is in account 1{12}, but your credentials are for 0{12}"):
         open_environment("dev", tmp_path)

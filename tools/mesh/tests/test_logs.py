@@ -59,7 +59,7 @@ def test_lines_of_a_service_in_an_environment(environment: Environment) -> None:
 
 
 @pytest.mark.integration
-def test_following_goes_on_with_what_is_new(environment: Environment) -> None:
+def test_following_continues_with_new_lines(environment: Environment) -> None:
     client = environment.client("logs")
     lines = function_lines(
         client, environment.names.prefix, "chat", since=timedelta(minutes=5), follow=True, pace=EMULATOR
@@ -70,9 +70,7 @@ def test_following_goes_on_with_what_is_new(environment: Environment) -> None:
 
 
 @pytest.mark.integration
-def test_what_is_logged_while_others_are_read_is_not_lost(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_logged_during_a_read_are_not_lost(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first look may take longer than looks overlap, where there is much to read."""
     client, looks = environment.client("logs"), iter([True])
     read = logs._read
@@ -91,7 +89,7 @@ def test_what_is_logged_while_others_are_read_is_not_lost(
 
 
 @pytest.mark.integration
-def test_a_service_that_has_not_logged_is_told(environment: Environment) -> None:
+def test_a_service_that_has_not_logged_is_reported(environment: Environment) -> None:
     told = CliRunner().invoke(app, ["logs", "search", "--env", environment.environment])
     assert told.exit_code == 1
     assert "nothing has logged under the name search; there are: chat" in told.output
@@ -104,7 +102,7 @@ def test_a_service_that_has_not_logged_is_told(environment: Environment) -> None
         (["chat", "--env", "no-such-place"], "no outputs are saved for the environment 'no-such-place'"),
     ],
 )
-def test_what_an_environment_has_not(arguments: list[str], said: str) -> None:
+def test_sources_that_an_environment_lacks(arguments: list[str], said: str) -> None:
     told = CliRunner().invoke(app, ["logs", *arguments])
     assert told.exit_code == 1
     assert said in told.output

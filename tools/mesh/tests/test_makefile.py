@@ -29,7 +29,7 @@ def test_make_alone_lists_every_target() -> None:
 
 
 @pytest.mark.parametrize("target", [*WITH_ENV, "lambda-deploy"])
-def test_what_acts_on_an_environment_asks_for_one(target: str) -> None:
+def test_targets_that_act_on_an_environment_require_one(target: str) -> None:
     done = make(target)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -91,7 +91,7 @@ def test_functions_with_the_same_needs_share_a_package(manifests: Manifests) -> 
     assert sorted(everything) == sorted(f"{ref.service.service}.{ref.name}" for ref in manifests.functions)
 
 
-def test_a_service_that_is_none_is_an_error(manifests: Manifests) -> None:
+def test_an_unknown_service_is_an_error(manifests: Manifests) -> None:
     with pytest.raises(ServiceUnknownError, match="no service nobody; choose from analysis, chat"):
         plan_packages(manifests, ["nobody"])
 
@@ -111,7 +111,7 @@ def test_the_same_inputs_make_the_same_bytes_anywhere(settings: Make, chat: tupl
     assert not [name for name in names if name.startswith(("/", "bin"))]
 
 
-def test_what_has_not_changed_is_left_alone(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
+def test_an_unchanged_package_is_not_rebuilt(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
     first = build(settings(), chat)
     before = [package.file.stat().st_ino for package in first]
     second = build(settings(), chat)
@@ -151,7 +151,7 @@ def test_without_the_right_python_nothing_is_compiled(settings: Make, chat: tupl
     assert build(settings(), chat)[0].compiled_by == here().version
 
 
-def test_a_damaged_package_is_made_again(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
+def test_a_damaged_package_is_rebuilt(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
     (built, _) = build(settings(), chat)
     built.file.write_bytes(built.file.read_bytes()[:-1])
     again = build(settings(), chat)
@@ -160,7 +160,7 @@ def test_a_damaged_package_is_made_again(settings: Make, chat: tuple[PlannedPack
     assert not list(built.file.parent.glob(".work-*"))
 
 
-def test_code_that_is_none_is_not_shipped(settings: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
+def test_invalid_code_is_not_shipped(settings: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
     (built, _) = build(settings(), chat)
     before = built.file.read_bytes()
     (registry.own / "chat" / "handler.py").write_text("def (:\n")
@@ -170,7 +170,7 @@ def test_code_that_is_none_is_not_shipped(settings: Make, registry: Registry, ch
     assert not list(built.file.parent.glob(".work-*"))
 
 
-def test_the_index_says_which_zip_each_function_has(
+def test_the_index_names_the_zip_of_each_function(
     settings: Make, manifests: Manifests, chat: tuple[PlannedPackage, ...]
 ) -> None:
     made = settings()
@@ -189,7 +189,7 @@ def test_the_index_says_which_zip_each_function_has(
     }
 
 
-def test_the_index_keeps_what_is_still_true(
+def test_the_index_keeps_entries_that_are_still_valid(
     settings: Make, manifests: Manifests, chat: tuple[PlannedPackage, ...]
 ) -> None:
     made = settings()
@@ -242,7 +242,7 @@ def test_a_package_that_lambda_would_not_take_is_an_error(
     assert result.stdout.count("TOO LARGE") == 3
 
 
-def test_a_machine_without_the_right_python_says_so(
+def test_a_missing_target_python_is_reported(
     manifests: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def build_nothing(settings: BuildSettings, *arguments: object, **options: object) -> tuple[BuiltPackage, ...]:

@@ -82,7 +82,7 @@ def test_a_published_schema_that_changes_is_a_break(registry: Registry, order_sc
     assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
 
 
-def test_words_alone_may_change(registry: Registry, order_schema: Json) -> None:
+def test_annotations_may_change(registry: Registry, order_schema: Json) -> None:
     order_schema["properties"]["quantity"]["description"] = "How many pieces."
     order_schema["x-note"] = "new"
     registry.schema("1.0", order_schema)
@@ -90,7 +90,7 @@ def test_words_alone_may_change(registry: Registry, order_schema: Json) -> None:
     assert contract["notes"] == ["1.0: only annotations changed (titles, descriptions, annotations)"]
 
 
-def test_a_field_that_is_called_like_a_word_is_no_word(registry: Registry, order_schema: Json) -> None:
+def test_a_field_named_like_an_annotation_is_not_one(registry: Registry, order_schema: Json) -> None:
     order_schema["properties"]["description"] = {"type": "string"}
     registry.schema("1.0", order_schema)
     assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
@@ -141,7 +141,7 @@ def test_what_is_published_stays(registry: Registry, change: Callable[[Registry]
     assert problems(registry.check(exit_code=1)) == [rule]
 
 
-def test_a_new_contract_hurts_nobody(registry: Registry, order_schema: Json) -> None:
+def test_a_new_contract_is_compatible(registry: Registry, order_schema: Json) -> None:
     order_schema["$id"] = "urn:collections:contract:shop.order-paid:1.0"
     registry.schema("1.0", order_schema, "collections.shop.order-paid.v1")
     registry.example("1.0", {}, event_type="collections.shop.order-paid.v1")
@@ -221,21 +221,21 @@ def test_any_revision_can_be_the_base(registry: Registry, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:services"])
-def test_an_unknown_revision_is_told(registry: Registry, revision: str) -> None:
+def test_an_unknown_revision_is_reported(registry: Registry, revision: str) -> None:
     assert "has no revision" in registry.run("check", f"--base={revision}", exit_code=2).stderr
 
 
-def test_no_checkout_is_told(registry: Registry) -> None:
+def test_no_checkout_is_reported(registry: Registry) -> None:
     (registry.root / ".git").rename(registry.root / "elsewhere")
     assert "git rev-parse" in registry.run("check", exit_code=2).stderr
 
 
-def test_no_registry_is_told(registry: Registry) -> None:
+def test_no_registry_is_reported(registry: Registry) -> None:
     (registry.root / "contracts").rename(registry.root / "elsewhere")
     assert "contracts/schemas" in registry.run("check", exit_code=2).stderr
 
 
-def test_a_broken_file_is_told(registry: Registry) -> None:
+def test_a_broken_file_is_reported(registry: Registry) -> None:
     (registry.root / f"contracts/schemas/{ORDER}/1.0.json").write_text("{")
     assert "1.0.json: not JSON" in registry.run("check", exit_code=2).stderr
 

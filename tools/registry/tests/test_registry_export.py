@@ -121,7 +121,7 @@ def test_schemas_are_those_that_are_committed(exported: Path) -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = CliRunner().invoke(app, ["export", str(tmp_path / "file"), "--root", str(ROOT)])
     assert result.exit_code == 2

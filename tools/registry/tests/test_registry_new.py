@@ -83,7 +83,7 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
         )
 
 
-def test_the_schema_says_what_was_asked_for(checkout: Path) -> None:
+def test_the_schema_has_the_requested_fields(checkout: Path) -> None:
     add(
         checkout, "imaging", "image-tagged", "--summary", 'Found "a tag"', "--field", "tag:str", "--field", "score:int?"
     )
@@ -93,7 +93,7 @@ def test_the_schema_says_what_was_asked_for(checkout: Path) -> None:
     assert list(schema["properties"]) == ["tag", "score"]
 
 
-def test_an_event_of_a_service_that_has_told_nothing(checkout: Path) -> None:
+def test_an_event_of_a_service_that_publishes_nothing(checkout: Path) -> None:
     manifest = checkout / "services/search/service.yaml"
     entry = "    handler: search.handler.maintenance\n"
     assert entry in manifest.read_text()
@@ -124,7 +124,7 @@ def test_an_event_of_a_service_that_has_told_nothing(checkout: Path) -> None:
         (["imaging", "image-tagged", "--summary", "x" * 200], "one sentence"),
     ],
 )
-def test_what_cannot_be_added_leaves_nothing_behind(checkout: Path, arguments: list[str], reason: str) -> None:
+def test_an_invalid_event_leaves_nothing_behind(checkout: Path, arguments: list[str], reason: str) -> None:
     before = contents(checkout)
     result = add(checkout, *arguments)
     assert result.exit_code == 2, result.output

@@ -44,7 +44,7 @@ def account(make: Callable[[str], Project]) -> Iterator[Project]:
         bucket.delete()
 
 
-def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> None:
+def test_the_state_bucket_is_created_once_and_deleted_last(account: Project) -> None:
     assert "not confirmed" in account.failed("bootstrap", typed="n\n")
     made = account.done("bootstrap", "--yes")
     assert "is ready" in made
@@ -63,18 +63,18 @@ def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> 
     assert "notes.txt is not a Terraform state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
     boto3.client("s3").delete_object(Bucket=BUCKET, Key="notes.txt")
     assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
-    assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
+    assert "is deleted" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
     assert "nothing to destroy" in account.done("bootstrap", "--destroy")
     assert "is ready" in account.done("bootstrap", "--yes"), "and it can be made again"
 
 
-def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, state: str) -> None:
+def test_an_existing_bucket_is_used_unchanged(account: Project, state: str) -> None:
     assert "it is used unchanged" in account.done("bootstrap")
     account.done("apply", "--yes")
     assert account.things() == {"one"}
 
 
-def test_who_may_not_make_the_role_of_rds_gets_the_bucket_all_the_same(
+def test_the_bucket_is_created_although_the_role_of_rds_is_refused(
     account: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = vars(BaseClient)["_make_api_call"]

@@ -70,7 +70,7 @@ class Hesitating(io.StringIO):
         return super().readline(-1 if size is None else size)
 
 
-def test_what_was_shown_is_what_is_applied(dev: Project) -> None:
+def test_the_shown_plan_is_applied(dev: Project) -> None:
     """Between the plan and the yes somebody saves another file: it waits for the next plan."""
     ran = dev.run("apply", typed=Hesitating("y\n", lambda: dev.write("other")))
     assert ran.code == 0, ran
@@ -79,7 +79,7 @@ def test_what_was_shown_is_what_is_applied(dev: Project) -> None:
     assert dev.things() == {"one"}
 
 
-def test_a_plan_that_somebody_overtook_is_not_applied(dev: Project) -> None:
+def test_a_stale_plan_is_not_applied(dev: Project) -> None:
     """Between the plan and the yes somebody else applies: the plan is stale, and what they did stays."""
 
     def somebody_else() -> None:
@@ -100,7 +100,7 @@ def test_without_a_yes_nothing_changes(dev: Project, typed: str, why: str) -> No
     assert dev.plans() == set()
 
 
-def test_yes_can_be_said_beforehand(dev: Project) -> None:
+def test_yes_skips_the_question(dev: Project) -> None:
     dev.done("apply", "--yes")
     assert dev.things() == {"one"}
 
@@ -112,7 +112,7 @@ def test_an_apply_that_finds_nothing_to_do_saves_the_outputs(dev: Project) -> No
     assert dev.saved.exists()
 
 
-def test_production_wants_its_name(prod: Project) -> None:
+def test_production_requires_its_name(prod: Project) -> None:
     assert "without a terminal: --confirm prod" in prod.failed("apply", "--yes")
     assert "'y' is not 'prod'" in prod.failed("apply", typed="y\n")
     assert "'dev' is not 'prod'" in prod.failed("apply", "--confirm", "dev")
@@ -124,7 +124,7 @@ def test_production_wants_its_name(prod: Project) -> None:
     assert prod.things() == {"one", "two"}
 
 
-def test_losing_data_wants_the_name_too(dev: Project) -> None:
+def test_losing_data_requires_the_name_too(dev: Project) -> None:
     dev.done("apply", "--yes")
     dev.write("two")
     dev.monkeypatch.setitem(summary.STATEFUL, "terraform_data", "everything")
@@ -148,7 +148,7 @@ def test_destroy_has_no_yes(dev: Project) -> None:
     assert dev.things() == set()
 
 
-def test_destroy_leaves_nothing_that_hangs_around(dev: Project) -> None:
+def test_destroy_removes_leftovers(dev: Project) -> None:
     """Secrets and log groups of this environment go; those of one whose name begins alike stay."""
     ssm, logs = boto3.client("ssm"), boto3.client("logs")
     ours = {f"/collections/infra/{name}" for name in ("anthropic-api-key", "database/shop")}
@@ -238,7 +238,7 @@ def test_a_plan_as_json_is_all_that_stdout_has(dev: Project) -> None:
     assert "AWS account" in ran.err
 
 
-def test_terraforms_errors_are_told(dev: Project) -> None:
+def test_terraforms_errors_are_reported(dev: Project) -> None:
     with dev.file.open("a") as file:
         file.write('output "broken" {\n  value = terraform_data.nobody.id\n}\n')
     assert "terraform plan failed: exit code 1, its own message is above" in dev.failed("plan")
@@ -255,7 +255,7 @@ def test_a_plan_that_failed_leaves_no_file(dev: Project) -> None:
     assert "Resource postcondition failed" in ran.err
 
 
-def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
+def test_a_locked_state_is_left_alone(dev: Project) -> None:
     lock = {"ID": "1", "Operation": "apply", "Who": "somebody", "Created": "2026-01-01T00:00:00Z", "Path": "p"}
     boto3.client("s3").put_object(Bucket=BUCKET, Key="infra/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
     ran = dev.run("apply", "--yes")
@@ -264,7 +264,7 @@ def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
     assert dev.things() == set()
 
 
-def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> None:
+def test_ctrl_c_lets_terraform_shut_down_cleanly(dev: Project, tmp_path: Path) -> None:
     """Terminals send it to both: Terraform writes what it has done and gives the lock back, and we wait for that."""
     started = tmp_path / "started"
     slow = f'provisioner "local-exec" {{\n    command = "touch {started} && sleep 60"\n  }}'
@@ -302,7 +302,7 @@ def test_the_local_environment_keeps_its_state_beside_the_mesh(
     assert "local: 1 destroy, done" in local.done("destroy", "--confirm", "local")
 
 
-def test_terraform_is_held_to_the_account_that_was_told(dev: Project) -> None:
+def test_terraform_is_restricted_to_the_confirmed_account(dev: Project) -> None:
     dev.write("one", account_given="${var.account}")
     with dev.file.open("a") as file:
         file.write('variable "account" {\n  type = string\n}\n')
@@ -311,7 +311,7 @@ def test_terraform_is_held_to_the_account_that_was_told(dev: Project) -> None:
     assert json.loads(dev.saved.read_text())["account"] == ACCOUNT
 
 
-def test_an_environment_goes_though_somebody_has_its_operators_policy(dev: Project) -> None:
+def test_an_environment_is_destroyed_although_its_operator_policy_is_attached(dev: Project) -> None:
     dev.done("apply", "--yes")
     iam = boto3.client("iam")
     document = json.dumps(

@@ -73,7 +73,7 @@ def failed(result: Result, exit_code: int = 1) -> str:
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "diff", "destroy", "outputs"])
-def test_without_terraform_every_command_says_where_it_is(
+def test_without_terraform_every_command_names_the_download(
     command: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -101,7 +101,7 @@ def test_without_credentials_nothing_happens(root: Path, tmp_path: Path, monkeyp
 
 
 @pytest.mark.integration
-def test_the_region_is_where_the_surroundings_say(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_comes_from_the_process_environment(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Terraform and the AWS CLI read AWS_REGION, boto3 does not."""
     assert whoami().region == "us-east-1"
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
@@ -110,12 +110,12 @@ def test_the_region_is_where_the_surroundings_say(aws_environment: None, monkeyp
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../modules", "Dev", ""])
-def test_an_unknown_environment_is_told_with_those_that_are_known(name: str, root: Path) -> None:
+def test_an_unknown_environment_is_reported_with_the_known_ones(name: str, root: Path) -> None:
     said = failed(run(root, "plan", "--env", name))
     assert f"terraform/environments/{name} does not exist (known: dev)" in said
 
 
-def test_the_local_environment_wants_a_mesh(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_environment_requires_a_mesh(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     terraform_of(tmp_path / "bin", "1.11.0", monkeypatch)
     monkeypatch.setattr("mesh.infra.preparing.is_listening", lambda *_: False)
     (root / "terraform/environments/local").mkdir()
@@ -127,7 +127,7 @@ def test_an_environment_is_needed(root: Path) -> None:
     assert run(root, "plan").exit_code == 2
 
 
-def test_packages_are_made_before_a_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_built_before_a_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program that is run is Python with `-m mesh.cli package`."""
     program = tmp_path / "python"
     made = root / "build/packages"
@@ -185,7 +185,7 @@ def test_an_environment_without_a_region_has_none(root: Path) -> None:
     assert Workspace(root, "dev").region is None
 
 
-def test_the_local_environment_is_told_where_the_mesh_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_environment_gets_the_address_of_the_mesh(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESH_EMULATOR_PORT", "4999")
     for environment in ("local", "dev"):
         folder = root / "terraform/environments" / environment
@@ -195,7 +195,7 @@ def test_the_local_environment_is_told_where_the_mesh_is(root: Path, monkeypatch
     assert prepare_inputs(Workspace(root, "dev"), lambda _: None) == {}
 
 
-def test_what_is_made_is_what_the_environments_declare() -> None:
+def test_inputs_are_those_that_environments_declare() -> None:
     """Whatever an environment leaves open is made here, or has a default."""
     environments = [file.parent.name for file in REPOSITORY.glob("terraform/environments/*/main.tf")]
     assert {"local", "dev", "staging", "prod"} <= set(environments)
@@ -216,12 +216,12 @@ def test_destroying_needs_no_packages(root: Path) -> None:
     assert all(Path(package["file"]).is_file() for package in packages.values())
 
 
-def test_only_what_an_environment_declares_is_made(root: Path) -> None:
+def test_only_declared_inputs_are_built(root: Path) -> None:
     assert prepare_inputs(Workspace(root, "dev"), lambda _: None) == {}
     assert not (root / "build").exists()
 
 
-def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_contracts_are_exported_without_removed_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Workspace, "contracts", property(lambda _: tmp_path / "contracts"))
     monkeypatch.setattr(Workspace, "variables", property(lambda _: frozenset({"artifacts"})))
     monkeypatch.setattr("mesh.infra.inputs._packages", lambda *_, **__: tmp_path / "packages.json")
@@ -247,7 +247,7 @@ def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.
     assert values["build"].keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}
 
 
-def test_an_override_says_where_the_state_is(root: Path) -> None:
+def test_an_override_sets_the_backend(root: Path) -> None:
     folder = root / "terraform/environments/dev"
     (folder / "main.tf").write_text('terraform {\n  backend "s3" {\n  }\n}\n')
     assert Workspace(root, "dev").backend == "s3"

@@ -82,7 +82,7 @@ def run(
     return command
 
 
-def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+def test_production_is_created_and_protected_from_destroy(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     code, said = run("apply", "--no-package", "--confirm", "prod")
     assert code == 0, said
     environment = load_outputs("prod", tmp_path / ".environments")
