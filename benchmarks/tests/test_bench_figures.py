@@ -1,4 +1,4 @@
-"""Figures, their verdicts, and how they are shown."""
+"""Figures, their verdicts, and their output."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Imports in fresh interpreters: what is seen of them, and what they may not do."""
+"""Imports in fresh interpreters: what is recorded, and what is forbidden."""
 
 import os
 from pathlib import Path

@@ -97,5 +97,5 @@ def _probe(task: Mapping[str, object], environment: Mapping[str, str], packages:
     )
     if run.returncode != 0:
         raise ImportFailedError(f"{task.get('handler', 'the statements')}: {run.stderr.strip()[-3000:]}")
-    said = json.loads(run.stdout.splitlines()[-1])
-    return Import(said["wall_s"], said["cpu_s"], frozenset(said["modules"]), tuple(said["statements"]))
+    result = json.loads(run.stdout.splitlines()[-1])
+    return Import(result["wall_s"], result["cpu_s"], frozenset(result["modules"]), tuple(result["statements"]))

@@ -34,8 +34,8 @@ def main() -> None:
             exec(program, {})
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     loaded = sorted(set(sys.modules) - before)
-    said = {"wall_s": wall, "cpu_s": cpu, "modules": loaded, "statements": statements}
-    sys.stdout.write("\n" + json.dumps(said) + "\n")
+    result = {"wall_s": wall, "cpu_s": cpu, "modules": loaded, "statements": statements}
+    sys.stdout.write("\n" + json.dumps(result) + "\n")
 
 
 def refuse_connections(event: str, arguments: tuple[Any, ...]) -> None:

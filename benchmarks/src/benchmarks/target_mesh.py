@@ -99,7 +99,7 @@ def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
             report("starting a temporary mesh")
             provisioned = up(settings, report=lambda line: None).provisioned
-            assert provisioned is not None, "up() provisions unless told otherwise"
+            assert provisioned is not None, "up() provisions by default"
             with _instant(settings):
                 yield TargetMesh(settings, provisioned)
         finally:

@@ -97,8 +97,8 @@ def found_by_search(api: Api, item: Json) -> set[str]:
 
 def stages_of(api: Api, item_id: str) -> dict[str, float]:
     """Seconds between the events of an item's history."""
-    told = api.json("GET", f"/items/{item_id}/events")
-    events = told["events"] if isinstance(told, dict) else told
+    history = api.json("GET", f"/items/{item_id}/events")
+    events = history["events"] if isinstance(history, dict) else history
     times = [(event["type"], datetime.fromisoformat(event["time"])) for event in events]
     return {
         _STAGES[after]: (later - earlier).total_seconds()

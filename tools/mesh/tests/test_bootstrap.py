@@ -1,4 +1,4 @@
-"""Preparing a checkout: the Python it wants, the uv it takes, and what it says when something is missing."""
+"""Preparing a checkout: the required Python, the accepted uv, and the messages when something is missing."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Registry(ThreadingHTTPServer):
                 self.wfile.write(body)
 
             def log_message(self, format: str, *arguments: object) -> None:
-                """Nobody reads it."""
+                """Log nothing."""
 
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -133,8 +133,8 @@ def registry(bootstrap: ModuleType, wheel: bytes, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.integration
 def test_without_pip_the_wheel_is_fetched_checked_and_unpacked(bootstrap: ModuleType, registry: Registry) -> None:
     bootstrap.install_by_hand(bootstrap.TOOLS / "uv")
-    said = subprocess.check_output([bootstrap.TOOLS / "uv" / "bin" / "uv", "--version"], text=True)
-    assert said == "uv 9.9.9\n"
+    printed = subprocess.check_output([bootstrap.TOOLS / "uv" / "bin" / "uv", "--version"], text=True)
+    assert printed == "uv 9.9.9\n"
     assert bootstrap.find_uv() == str(bootstrap.TOOLS / "uv" / "bin" / "uv")
 
 

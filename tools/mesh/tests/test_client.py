@@ -1,4 +1,4 @@
-"""The API's client goes on where an answer is missing for a moment, and nowhere else."""
+"""The API client retries transient failures, and no others."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ BUSY = {"message": "Service Unavailable"}
 
 @pytest.fixture
 def api() -> Iterator[Callable[[Answers], Api]]:
-    """A server that gives these answers, one after the other, and its client."""
+    """A server that returns these responses in order, and its client."""
     servers: list[ThreadingHTTPServer] = []
 
     def serve(answers: Answers) -> Api:

@@ -1,4 +1,4 @@
-"""`mesh db` against the local mesh's kind of database, and against something that behaves as RDS does."""
+"""`mesh db` against the local mesh's kind of database, and against a server that behaves like RDS."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ functions:
 
 @dataclass
 class Place:
-    """A repository with two services of its own, and an environment whose database they use."""
+    """A repository with two services, and an environment whose database they use."""
 
     root: Path
     environment: Environment
@@ -67,7 +67,7 @@ class Place:
         return json.loads(self.run(*arguments, "--json").stdout)
 
     def rows(self, query: str) -> list[Any]:
-        """Seen by the server's superuser."""
+        """Rows, read by the server's superuser."""
         with psycopg.connect(self.server.dsn(self.environment.database.name)) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -98,7 +98,7 @@ def make_place(root: Path, environment: Environment, server: Postgres, monkeypat
 
 @pytest.fixture
 def local(postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """The local mesh's way: a superuser with a password, and passwords of roles in the state folder."""
+    """As in the local mesh: a superuser with a password, and passwords of roles in the state folder."""
     state = tmp_path / "state"
     (state / "postgres").mkdir(parents=True)
     (state / "postgres/password").write_text(postgres_server.password)
@@ -125,7 +125,7 @@ def rds_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rds]:
 
 @pytest.fixture
 def aws(rds_server: Rds, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """The way in AWS: an administrator who is no superuser, IAM tokens, a first password in Secrets Manager."""
+    """As in AWS: an administrator who is no superuser, IAM tokens, a first password in Secrets Manager."""
     rds_server.as_made()
     rds_server.token_refused_for.clear()
     secret = boto3.client("secretsmanager", **emulator.client_settings).create_secret(
@@ -149,7 +149,7 @@ def aws(rds_server: Rds, emulator: Emulator, tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture(params=["local", "aws"])
 def place(request: pytest.FixtureRequest) -> Place:
-    """Both ways, one after the other."""
+    """Both kinds, one after the other."""
     made: Place = request.getfixturevalue(request.param)
     return made
 

@@ -1,4 +1,4 @@
-"""An environment opens for the credentials of its own account alone: most names are the same in every account."""
+"""An environment can be opened only with credentials of its account: most names are the same in every account."""
 
 from __future__ import annotations
 

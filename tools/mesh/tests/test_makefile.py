@@ -1,4 +1,4 @@
-"""The Makefile's targets call commands that exist, and say what they need."""
+"""The Makefile's targets call existing commands, and print a usage line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ WITH_ENV = re.findall(r"^([a-z][a-z-]*):[^\n]*\n\t\$\(needs-env\)", MAKEFILE, re
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make without the set-up that every target begins with, and without variables of whoever runs the tests."""
+    """Run make without the set-up that every target begins with, and without the variables of the process that runs the
+    tests."""
     command = ["make", "-o", "setup", "ENV=", "SERVICE=", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 

@@ -1,4 +1,4 @@
-"""The command line: what it says, and with which exit code."""
+"""The command line: output and exit codes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_unusable_settings_are_reported(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "told"),
+    ("fault", "code", "reported"),
     [
         (PermissionError(13, "Permission denied", "/etc/x"), 1, "mesh: /etc/x: Permission denied\n"),
         (OSError(28, "No space left on device"), 1, "mesh: [Errno 28] No space left on device\n"),
@@ -83,7 +83,7 @@ def test_unusable_settings_are_reported(
     ],
 )
 def test_external_faults_are_reported_in_one_line(
-    fault: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]
+    fault: BaseException, code: int, reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:
         raise fault
@@ -92,7 +92,7 @@ def test_external_faults_are_reported_in_one_line(
         guarded(fail)
     assert ended.value.exit_code == code
     out, err = capsys.readouterr()
-    assert told in err
+    assert reported in err
     assert err.count("\n") == 1
     assert out == ""
 

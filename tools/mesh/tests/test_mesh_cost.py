@@ -1,4 +1,4 @@
-"""`mesh cost`: COST.md says what the data say, every environment is affordable, and nothing goes without a price."""
+"""`mesh cost`: COST.md is up to date, every environment is affordable, and every resource has a price."""
 
 from __future__ import annotations
 
@@ -238,10 +238,10 @@ def test_a_document_that_is_not_an_environments_plan_is_refused(plan: Json) -> N
 
 
 def test_the_command_prints_totals_and_growth(bill: Estimate) -> None:
-    told = run()
-    assert told.exit_code == 0, told.output
-    assert f"{bill.small_usd:.2f}" in told.output
-    assert "grows first: S3" in told.output
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert f"{bill.small_usd:.2f}" in result.output
+    assert "grows first: S3" in result.output
     assert json.loads(run("--json").output) == document(bill)
 
 

@@ -1,5 +1,5 @@
-"""How checks are chosen, made, skipped and told, and that everything is cleaned up; the checks themselves are tested on
-a running mesh."""
+"""Selection, execution, skipping and reporting of checks, and clean-up; the checks themselves are
+tested on a running mesh."""
 
 from __future__ import annotations
 
@@ -87,19 +87,19 @@ def test_selected_checks_run_with_their_dependencies() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         (httpx.ConnectError("no route"), "ConnectError: no route"),
         (TimeoutError("after 2 s"), "TimeoutError: after 2 s"),
         (CheckFailedError("a sentence"), "a sentence"),
     ],
 )
-def test_external_faults_fail_a_check(fault: Exception, told: str) -> None:
+def test_external_faults_fail_a_check(fault: Exception, reported: str) -> None:
     def breaks(probe: Probe) -> str:
         raise fault
 
     [outcome] = made(Check("world", "World", breaks)).outcomes
-    assert (outcome.verdict, outcome.detail) == (Verdict.FAILED, told)
+    assert (outcome.verdict, outcome.detail) == (Verdict.FAILED, reported)
 
 
 @pytest.mark.parametrize("fault", [KeyError("ours"), KeyboardInterrupt()])
@@ -169,9 +169,9 @@ def test_the_report_is_complete_and_its_cells_are_escaped() -> None:
     assert "## Left behind" not in report
     assert "dev: 1 failed, 1 skipped in" in verdict(verification)
     assert line(verification.outcomes[0]).startswith("failed ")
-    told = json.loads(json.dumps(document(verification)))
-    assert (told["passed"], told["commit"], told["account"]) == (False, "abc123", "123456789012")
-    assert [check["verdict"] for check in told["checks"]] == ["failed", "skipped"]
+    reported = json.loads(json.dumps(document(verification)))
+    assert (reported["passed"], reported["commit"], reported["account"]) == (False, "abc123", "123456789012")
+    assert [check["verdict"] for check in reported["checks"]] == ["failed", "skipped"]
     assert markdown(made(Check("second", "Two", passes))).startswith("# dev: verified\n")
 
 

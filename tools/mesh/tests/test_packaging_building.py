@@ -1,4 +1,4 @@
-"""Packages come out the same from the same inputs, and are made only when those change; no registry is asked."""
+"""Packages are reproducible, and rebuilt only when their inputs change; without a package registry."""
 
 import json
 import zipfile
@@ -36,7 +36,7 @@ def chat(manifests: Manifests) -> tuple[PlannedPackage, ...]:
 
 @dataclass
 class Registry:
-    """Stands for the lock file and the registry: what a service needs, and its installation as uv leaves it."""
+    """A fake lock file and registry: a service's dependencies, and an installation like uv's."""
 
     own: Path
     requirements: str = "some==1\n"
@@ -126,21 +126,21 @@ def test_an_unchanged_package_is_not_rebuilt(settings: Make, chat: tuple[Planned
 def test_every_input_counts(settings: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
     seen = {build(settings(), chat)[0].sha256_hex}
 
-    def is_made_anew(made: BuildSettings) -> bool:
+    def is_rebuilt(made: BuildSettings) -> bool:
         built = build(made, chat)[0]
         seen.add(built.sha256_hex)
         return built.is_new
 
     (registry.own / "chat" / "handler.py").write_text("import some as other\n")
-    assert is_made_anew(settings())
+    assert is_rebuilt(settings())
     (registry.own / "chat" / "new.json").write_text("{}")
-    assert is_made_anew(settings())
+    assert is_rebuilt(settings())
     registry.requirements += "more==1\n"
-    assert is_made_anew(settings())
-    assert is_made_anew(settings(python=None))
+    assert is_rebuilt(settings())
+    assert is_rebuilt(settings(python=None))
     assert len(seen) == 5
-    assert is_made_anew(settings(target=Target("other", "3")))
-    assert not is_made_anew(settings(target=Target("other", "3")))
+    assert is_rebuilt(settings(target=Target("other", "3")))
+    assert not is_rebuilt(settings(target=Target("other", "3")))
 
 
 def test_without_the_right_python_nothing_is_compiled(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
@@ -218,9 +218,9 @@ def test_packages_of_the_local_mesh_hold_our_own_code_alone(cli: typer.Typer, tm
     assert first.exit_code == 0, first.output
     assert "built" in first.stdout
     assert "unchanged" not in first.stdout
-    told = CliRunner().invoke(cli, [*arguments, "--json"])
+    reported = CliRunner().invoke(cli, [*arguments, "--json"])
     index = json.loads((tmp_path / "local" / "packages.json").read_text())
-    assert json.loads(told.stdout) == index
+    assert json.loads(reported.stdout) == index
     assert len(index) == 7
     with zipfile.ZipFile(index["chat.http"]["file"]) as archive:
         assert {name.partition("/")[0] for name in archive.namelist()} == {"chassis", "chat", "contracts", "retrieval"}
@@ -251,6 +251,6 @@ def test_a_missing_target_python_is_reported(
 
     monkeypatch.setattr("mesh.packaging.compiling.obtain_python", lambda version: None)
     monkeypatch.setattr("mesh.packaging.building.build_packages", build_nothing)
-    said: list[str] = []
-    commands.make_packages(manifests, ["chat"], None, tmp_path, said.append)
-    assert "NO COMPILED MODULES: Python 3.13 is not installed here" in said[0]
+    printed: list[str] = []
+    commands.make_packages(manifests, ["chat"], None, tmp_path, printed.append)
+    assert "NO COMPILED MODULES: Python 3.13 is not installed here" in printed[0]

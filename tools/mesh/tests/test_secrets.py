@@ -29,7 +29,7 @@ OLD, NEW, OTHER = (f"sk-{word}-{secrets.token_hex(8)}" for word in ("old", "new"
 
 @dataclass
 class Desk:
-    """An environment of a test's own in the emulator, and a `.env` file."""
+    """A separate environment in the emulator, and a `.env` file."""
 
     environment: Environment
     file: Path
@@ -51,7 +51,7 @@ class Desk:
         }
 
     def run(self, command: str, *arguments: str, exit_code: int = 0, answer: str = "") -> Result:
-        """`mesh secrets …` here, ending with that exit code; no value is in what it says."""
+        """`mesh secrets …` here, ending with that exit code; no value is in its output."""
         file = [] if command == "list" else ["--file", str(self.file)]
         words = [command, self.environment.environment, *file, *arguments]
         result = CliRunner().invoke(commands.app, words, input=answer)
@@ -249,10 +249,10 @@ def test_without_a_terminal_the_option_is_named(desk: Desk) -> None:
 @pytest.mark.integration
 def test_a_value_on_a_line_of_its_own_is_not_shown(desk: Desk) -> None:
     desk.file.write_text(f"ANTHROPIC_API_KEY=\n{NEW}\n{OTHER}==\nSOME_KEY=1\nMESH_IAM=1\n")
-    told = desk.run("push", "--dry-run").stdout
-    assert "SOME_KEY is not pushed" in told
-    assert "2 more in .env not pushed" in told
-    assert "MESH_IAM" not in told
+    reported = desk.run("push", "--dry-run").stdout
+    assert "SOME_KEY is not pushed" in reported
+    assert "2 more in .env not pushed" in reported
+    assert "MESH_IAM" not in reported
 
 
 @pytest.mark.integration

@@ -30,13 +30,13 @@ POLICY = load_manifests(REPOSITORY).platform.identity.password
 
 @dataclass
 class Desk:
-    """A user pool of a test's own."""
+    """A separate user pool."""
 
     environment: Environment
     folder: Path
 
     def run(self, command: str, *arguments: str, exit_code: int = 0, given: str = "") -> Result:
-        """`mesh user …` here, ending with that exit code; a given password is in nothing that it says."""
+        """`mesh user …` here, ending with that exit code; a given password is not in its output."""
         result = CliRunner().invoke(commands.app, [command, *arguments, "--env", "dev"], input=given)
         assert result.exit_code == exit_code, result.output
         assert PASSWORD not in result.output
@@ -178,7 +178,7 @@ def test_deleting_asks_first(desk: Desk) -> None:
 
 @pytest.mark.integration
 def test_a_user_without_a_password_gets_one(desk: Desk, emulator: Emulator) -> None:
-    """As after a crash between the two."""
+    """As after a crash between creation and password."""
     cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
     attributes = [{"Name": "email", "Value": ADA}]
     person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA, "UserAttributes": attributes}

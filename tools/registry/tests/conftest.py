@@ -1,4 +1,4 @@
-"""A small repository with contracts, in git, that tests of the registry's commands change at will."""
+"""A small repository with contracts, in git, for tests of the registry's commands."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_paths_and_authorization_come_from_the_manifest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("paths", "routes", "said"),
+    ("paths", "routes", "printed"),
     [
         ({"/a": {"get": operation("a")}}, [], r"GET /a \(code\)"),
         ({}, [{"method": "GET", "path": "/a"}], r"GET /a \(manifest\)"),
@@ -115,9 +115,9 @@ def test_paths_and_authorization_come_from_the_manifest() -> None:
     ],
 )
 def test_a_route_known_on_one_side_only_is_an_error(
-    paths: dict[str, Any], routes: list[dict[str, str]], said: str
+    paths: dict[str, Any], routes: list[dict[str, str]], printed: str
 ) -> None:
-    with pytest.raises(OpenapiError, match=said):
+    with pytest.raises(OpenapiError, match=printed):
         merge([part("a", paths, {}, *routes)])
 
 

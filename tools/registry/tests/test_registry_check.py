@@ -1,4 +1,4 @@
-"""`mesh contracts check`: what is a break, who is told of it, and what the working tree is compared with."""
+"""`mesh contracts check`: breaks, affected services, and the base of the comparison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mesh contracts docs`: the site is whole, needs no server, no network and no script, and shows nothing personal."""
+"""`mesh contracts docs`: the site is complete, needs no server, network or script, and shows no personal data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`mesh contracts export`: the AsyncAPI document is one by the official schema, the others by their metaschemas."""
+"""`mesh contracts export`: the AsyncAPI document is valid by the official schema, the others by their metaschemas."""
 
 from __future__ import annotations
 

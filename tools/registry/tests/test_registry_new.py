@@ -1,4 +1,4 @@
-"""`mesh contracts new`: the scaffold passes what continuous integration asks of contracts, or nothing is written."""
+"""`mesh contracts new`: the scaffold passes the contract checks of continuous integration, or nothing is written."""
 
 from __future__ import annotations
 

@@ -35,10 +35,10 @@ class DemoUser:
     password: str
 
     @classmethod
-    def made(cls, kept_in: Path) -> "DemoUser":
+    def create(cls, file: Path) -> "DemoUser":
         """A new user, whose e-mail address and password are written to the file, readable by its owner only."""
         user = cls(f"demo-{int(time.time())}@example.com", f"Demo-{secrets.token_urlsafe(12)}-1a")
-        _write_private(kept_in, json.dumps({"email": user.email, "password": user.password}))
+        _write_private(file, json.dumps({"email": user.email, "password": user.password}))
         return user
 
 
@@ -74,7 +74,7 @@ def _sign_in(settings: MeshSettings, provisioned: Provisioned, console: Console)
         user_pool_id=provisioned.user_pool_id,
         client_id=provisioned.client_id,
     )
-    user = DemoUser.made(settings.paths.root / "demo-user.json")
+    user = DemoUser.create(settings.paths.root / "demo-user.json")
     identity.ensure_user(user.email, user.password)
     console.print(f"\nSigned up and signed in through Cognito as [bold]{user.email}[/].")
     return identity.sign_in(user.email, user.password)

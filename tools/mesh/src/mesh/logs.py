@@ -37,7 +37,7 @@ def show(
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if source in NAMES:
         if environment != LOCAL:
-            raise OperatorError(f"{source} is a process of the local mesh; {environment} has none of its own")
+            raise OperatorError(f"{source} is a process of the local mesh; {environment} does not have one")
         for text in process_lines(MeshSettings().paths.log(source), follow=follow):
             typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
         return

@@ -1,4 +1,4 @@
-"""What an account needs once: the bucket of states, and the role that RDS acts with."""
+"""One-time resources of an account: the state bucket, and the service-linked role of RDS."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def test_the_state_bucket_is_created_once_and_deleted_last(account: Project) -> 
     assert "RDS" not in again
 
     account.done("apply", "--yes")
-    said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
-    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
+    printed = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in printed
     account.done("destroy", "--confirm", "infra")
     boto3.client("s3").put_object(Bucket=BUCKET, Key="notes.txt", Body=b"keep me")
     assert "notes.txt is not a Terraform state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
@@ -85,8 +85,8 @@ def test_the_bucket_is_created_although_the_role_of_rds_is_refused(
         return call(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
-    said = account.done("bootstrap", "--yes")
-    assert "create the service-linked role of RDS (AccessDenied)" in said
-    assert "is ready" in said
+    printed = account.done("bootstrap", "--yes")
+    assert "create the service-linked role of RDS (AccessDenied)" in printed
+    assert "is ready" in printed
     keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["bootstrap/terraform.tfstate"], "the state is kept"

@@ -1,4 +1,4 @@
-"""What a plan says in few words, and what Terraform's errors become."""
+"""Summaries of plans, and Terraform's errors in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mesh.infra.terraform import _reason
 
 
 def resource(address: str, *actions: str, **more: Any) -> dict[str, Any]:
-    """A resource of a plan as Terraform tells it."""
+    """A resource change in Terraform's JSON."""
     kind = address.split(".")[-2]
     before = more.pop("before", None)
     paths = more.pop("replace_paths", None)
@@ -212,6 +212,6 @@ def test_terraforms_errors_become_one_line() -> None:
     assert "│" not in reason
 
 
-@pytest.mark.parametrize(("said", "reason"), [(None, "exit code 7, its own message is above"), ("", "exit code 7")])
-def test_without_captured_output_the_exit_code_is_reported(said: str | None, reason: str) -> None:
-    assert _reason(said, 7) == reason
+@pytest.mark.parametrize(("message", "reason"), [(None, "exit code 7, its own message is above"), ("", "exit code 7")])
+def test_without_captured_output_the_exit_code_is_reported(message: str | None, reason: str) -> None:
+    assert _reason(message, 7) == reason

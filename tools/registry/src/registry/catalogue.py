@@ -125,16 +125,16 @@ class Participants:
 def participants(manifests: Manifests, event_type: str, *, all_majors: bool = True) -> Participants:
     """Producers and consumers of a type; by default of all majors, because older ones are upcast for consumers."""
 
-    def meant(other: str) -> bool:
+    def matches(other: str) -> bool:
         return fact_of(other) == fact_of(event_type) if all_majors else other == event_type
 
     services = manifests.services.values()
     return Participants(
-        tuple(service.service for service in services if any(map(meant, service.publishes))),
+        tuple(service.service for service in services if any(map(matches, service.publishes))),
         tuple(
             service.service
             for service in services
-            if any(item.event and meant(item.event) for item in service.consumes)
+            if any(item.event and matches(item.event) for item in service.consumes)
         ),
     )
 

@@ -90,6 +90,6 @@ class Repository:
         except subprocess.TimeoutExpired as error:
             raise GitError(f"git {arguments[0]} did not end within {_TIMEOUT_S} s") from error
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise GitError(f"git {arguments[0]}: {said[0] if said else f'exit code {done.returncode}'}")
+            errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise GitError(f"git {arguments[0]}: {errors[0] if errors else f'exit code {done.returncode}'}")
         return done.stdout

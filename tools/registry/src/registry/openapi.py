@@ -203,7 +203,7 @@ def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
 
 def _finished(service: str, route: Route, operation: Json, names: Mapping[str, str]) -> Json:
     parameters = [_parameter(parameter, names) for parameter in operation.get("parameters", [])]
-    responses = {status: said for status, said in operation["responses"].items() if status != _RESOLVER_FAULT}
+    responses = {status: response for status, response in operation["responses"].items() if status != _RESOLVER_FAULT}
     return {
         **operation,
         **({"parameters": parameters} if parameters else {}),

@@ -53,8 +53,8 @@ def inventory_of_plan(plan: Mapping[str, Any]) -> Inventory:
     try:
         return _inventory(resources_of_plan(plan))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise PlanUnreadableError(f"this is not a plan from `terraform show -json` ({told})") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PlanUnreadableError(f"this is not a plan from `terraform show -json` ({reason})") from error
 
 
 def _inventory(resources: list[Resource]) -> Inventory:

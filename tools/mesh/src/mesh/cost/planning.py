@@ -14,5 +14,5 @@ def plan(environment: str) -> Inventory:
     workspace = Workspace(REPOSITORY, environment)
     ready = prepare(workspace, progress_printer(json_wanted=True), quiet=True)
     with temporary_plan(workspace, "cost") as file:
-        _, told = make_plan(ready, file)
-    return inventory_of_plan(told)
+        _, document = make_plan(ready, file)
+    return inventory_of_plan(document)

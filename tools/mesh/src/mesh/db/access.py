@@ -83,8 +83,8 @@ class PasswordAccess:
     def passwords(self, services: Iterable[str]) -> dict[str, str | None]:
         """The passwords in the state folder; missing ones are generated."""
         wanted = list(services)
-        made = make_passwords(self._settings.paths.root, wanted)
-        return {service: made[service] for service in wanted}
+        passwords = make_passwords(self._settings.paths.root, wanted)
+        return {service: passwords[service] for service in wanted}
 
     def admit(self, administrator: Connection, service: str) -> None:
         """A password is enough."""

@@ -145,7 +145,7 @@ def _differences(found: dict[str, Any], ref: FunctionRef, environment: str) -> l
         "time-out": (found["Timeout"], ref.function.timeout_s),
     }
     return [
-        f"its {name} is {actual}, the manifest says {wanted}: `make infra-apply ENV={environment}` changes that"
+        f"its {name} is {actual}, the manifest has {wanted}: `make infra-apply ENV={environment}` changes that"
         for name, (actual, wanted) in pairs.items()
         if actual != wanted
     ]

@@ -32,7 +32,7 @@ def destroy(workspace: Workspace, *, name: str | None) -> None:
         attached = find_attachments(ready.identity, environment) if ready.identity else ()
         _print_leftovers(left, attached, _log_groups_of(document))
         if not summary.differs and not left:
-            _forget(workspace)
+            _delete_saved_outputs(workspace)
             typer.echo(f"{environment}: nothing is left to destroy")
             return
         where = f"{environment} in account {ready.identity.account}" if ready.identity else environment
@@ -45,7 +45,7 @@ def destroy(workspace: Workspace, *, name: str | None) -> None:
         # Look again: the last invocations have logged since, and the database may have left a snapshot.
         left = find_leftovers(ready.identity, environment, groups)
         delete_leftovers(ready.identity, left)
-    _forget(workspace)
+    _delete_saved_outputs(workspace)
     typer.echo(f"{environment}: {in_words(summary)}, done")
     if ready.identity:
         _print_remaining(left)
@@ -99,5 +99,5 @@ def _log_groups(workspace: Workspace, identity: Identity | None) -> set[str]:
     return groups | {function.log_group for function in known.functions.values()}
 
 
-def _forget(workspace: Workspace) -> None:
+def _delete_saved_outputs(workspace: Workspace) -> None:
     (workspace.outputs_folder / f"{workspace.environment}.json").unlink(missing_ok=True)

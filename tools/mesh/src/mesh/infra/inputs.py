@@ -25,12 +25,12 @@ from mesh.infra.workspace import Workspace
 from registry.errors import RegistryError
 from registry.export import export
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 _SCHEMAS: Final = "eventbridge"
 
 
 def prepare_inputs(
-    workspace: Workspace, say: Say, *, package: bool = True, destroying: bool = False
+    workspace: Workspace, report: Report, *, package: bool = True, destroying: bool = False
 ) -> dict[str, object]:
     """Build what the environment declares variables for; returns their values. Without `package` existing packages are
     used.
@@ -40,9 +40,9 @@ def prepare_inputs(
     declared = workspace.variables
     values = {name: value for name, value in _mesh().items() if name in declared} if workspace.is_local else {}
     if "artifacts" in declared:
-        build = _build(workspace, say)
-        packages = _empty_packages(workspace) if destroying else _packages(workspace, say, make=package)
-        schemas = _contracts(workspace, say)
+        build = _build(workspace, report)
+        packages = _empty_packages(workspace) if destroying else _packages(workspace, report, make=package)
+        schemas = _contracts(workspace, report)
         values["artifacts"] = {"build": build, "packages_file": str(packages), "schemas_folder": str(schemas)}
     return values
 
@@ -59,17 +59,17 @@ def _mesh() -> dict[str, object]:
     }
 
 
-def _build(workspace: Workspace, say: Say) -> dict[str, str]:
+def _build(workspace: Workspace, report: Report) -> dict[str, str]:
     if is_dirty(workspace.root):
-        say("the working tree is dirty: the deployed code is not that of any commit")
+        report("the working tree is dirty: the deployed code is not that of any commit")
     return asdict(build_here(workspace.root))
 
 
-def _packages(workspace: Workspace, say: Say, *, make: bool) -> Path:
+def _packages(workspace: Workspace, report: Report, *, make: bool) -> Path:
     """Run `mesh package`, which skips packages that are up to date."""
     file = workspace.packages_file
     if make:
-        say("packages: mesh package")
+        report("packages: mesh package")
         sys.stdout.flush()
         command = [sys.executable, "-m", "mesh.cli", "package", *(["--env", LOCAL] if workspace.is_local else [])]
         done = subprocess.run(command, cwd=workspace.root, stdout=sys.stderr, check=False)
@@ -97,7 +97,7 @@ def _empty_packages(workspace: Workspace) -> Path:
     return file
 
 
-def _contracts(workspace: Workspace, say: Say) -> Path:
+def _contracts(workspace: Workspace, report: Report) -> Path:
     """Export the contracts. Files that are up to date stay untouched, because another plan may be reading them."""
     schemas = workspace.contracts / _SCHEMAS
     beside = workspace.contracts.parent
@@ -115,7 +115,7 @@ def _contracts(workspace: Workspace, say: Say) -> Path:
     # A renamed contract would otherwise be published under both names.
     for gone in {file.relative_to(workspace.contracts) for file in schemas.iterdir()} - set(files):
         (workspace.contracts / gone).unlink()
-    say(f"contracts: {schemas}")
+    report(f"contracts: {schemas}")
     return schemas
 
 

@@ -65,14 +65,14 @@ def obtain_python(version: str) -> Interpreter | None:
 def _first(candidates: Iterable[str | None], version: str) -> Interpreter | None:
     for candidate in filter(None, candidates):
         try:
-            said = subprocess.run(
+            output = subprocess.run(
                 [candidate, "-IS", "-c", _ASK], capture_output=True, text=True, check=False, timeout=30
             ).stdout.split()
         except (OSError, subprocess.TimeoutExpired):
             continue
         # A shim may exist for a version that is not installed.
-        if len(said) == 2 and said[0] == "CPython" and said[1].startswith(f"{version}."):
-            return Interpreter(candidate, said[1])
+        if len(output) == 2 and output[0] == "CPython" and output[1].startswith(f"{version}."):
+            return Interpreter(candidate, output[1])
     return None
 
 

@@ -28,7 +28,7 @@ def fingerprint_of(dependencies: Dependencies, target: Target, python: Interpret
 
 
 def _parts(dependencies: Dependencies, target: Target, python: Interpreter | None) -> Iterator[bytes]:
-    compiled_by = python.version if python else "nobody"
+    compiled_by = python.version if python else "none"
     yield from _recipe()
     yield f"{target.platform} {target.python} {compiled_by} {zlib.ZLIB_RUNTIME_VERSION}".encode()
     yield dependencies.requirements.encode()

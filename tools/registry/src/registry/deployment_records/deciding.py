@@ -71,12 +71,14 @@ def decide(candidate: Release, environment: Environment) -> Answer:
     pairs: list[Pair] = []
     reasons: list[Reason] = []
     for producer, consumer in [(candidate, candidate), *_both_ways(candidate, others)]:
-        for said in producer.publishes:
-            heard = [version for version in consumer.understands if version.fact == said.fact]
-            if heard:
-                pair = Pair(said.fact, _name(said), producer.service, consumer.service, tuple(map(_name, heard)))
+        for published in producer.publishes:
+            consumed = [version for version in consumer.understands if version.fact == published.fact]
+            if consumed:
+                pair = Pair(
+                    published.fact, _name(published), producer.service, consumer.service, tuple(map(_name, consumed))
+                )
                 pairs.append(pair)
-                reasons += _reasons(pair, said, heard)
+                reasons += _reasons(pair, published, consumed)
     return Answer(
         candidate.service,
         candidate.git_sha,
@@ -97,16 +99,16 @@ def _name(version: ContractVersion) -> str:
     return f"{version.event.rpartition('.')[2]} ({version.version})"
 
 
-def _reasons(pair: Pair, said: ContractVersion, heard: list[ContractVersion]) -> Iterator[Reason]:
-    reader = next((version for version in heard if version.event == said.event), None)
+def _reasons(pair: Pair, published: ContractVersion, consumed: list[ContractVersion]) -> Iterator[Reason]:
+    reader = next((version for version in consumed if version.event == published.event), None)
     if reader is None:
-        yield Reason(pair, "major-not-understood", "", f"{pair.consumer} has no subscription to {said.event}")
+        yield Reason(pair, "major-not-understood", "", f"{pair.consumer} has no subscription to {published.event}")
         return
-    if reader.schema_ == said.schema_:
+    if reader.schema_ == published.schema_:
         return
     try:
         findings = covers(
-            read_schema(said.schema_, name=f"{pair.producer}'s {said}"),
+            read_schema(published.schema_, name=f"{pair.producer}'s {published}"),
             read_schema(reader.schema_, name=f"{pair.consumer}'s {reader}"),
         )
     except UndecidedError as error:
@@ -120,9 +122,9 @@ def _reasons(pair: Pair, said: ContractVersion, heard: list[ContractVersion]) ->
 
 def _unpublished(candidate: Release, others: list[Release]) -> Iterator[str]:
     """Facts that a consumer expects and no deployed producer would publish."""
-    said = {version.fact for release in (candidate, *others) for version in release.publishes}
+    published = {version.fact for release in (candidate, *others) for version in release.publishes}
     for consumer in (candidate, *others):
-        for fact in sorted({version.fact for version in consumer.understands} - said):
+        for fact in sorted({version.fact for version in consumer.understands} - published):
             own = fact.startswith(f"collections.{candidate.service}.")
             if consumer is candidate or own:
                 yield f"{consumer.service} consumes {fact}, which no service there publishes"

@@ -58,13 +58,13 @@ def _release(service: str, commit: str, manifest: bytes | None, files: Mapping[s
     except (yaml.YAMLError, ValidationError) as error:
         raise UnknownServiceError(f"services/{service}/service.yaml at {commit} cannot be read: {error}") from error
     catalogue = read_catalogue({path: raw for path, raw in files.items() if path.startswith((SCHEMAS, EXAMPLES))})
-    said = [_newest(catalogue, event, service) for event in declared.publishes]
+    published = [_newest(catalogue, event, service) for event in declared.publishes]
     consumed = [_newest(catalogue, item.event, service) for item in declared.consumes if item.event]
     return Release(
         service=service,
         git_sha=commit,
         # Before producers' schemas were committed, they followed from the consumers'.
-        publishes=tuple(_version(found, found.producer or closed(found.consumer)) for found in said),
+        publishes=tuple(_version(found, found.producer or closed(found.consumer)) for found in published),
         understands=tuple(_version(found, found.consumer) for found in consumed),
     )
 
