@@ -15,8 +15,8 @@ from analysis.repository import analyses, leases, pictures
 from analysis.repository.pictures import PictureRecord
 from chassis.database import Connection, Database
 from chassis.errors import ChassisError, PermanentError
-from chassis.queue import Complete, attempt
-from chassis.work import UnitOfWork
+from chassis.queue import attempt
+from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event, new_event
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested
 from contracts.imaging import ImageProcessed
@@ -52,7 +52,7 @@ class Reactions:
         plan = self.analyst.plan()
         with self.database.transaction() as connection:
             described = (
-                analyses.latest_version(connection, picture.tenant_id, picture.item_id) > 0
+                analyses.is_described(connection, picture)
                 if event.replay_id is None
                 else _is_described_by(connection, picture, plan)
             )
@@ -126,7 +126,7 @@ class Reactions:
 
 
 def _is_described_by(connection: Connection, picture: PictureRecord, plan: Plan) -> bool:
-    return analyses.is_described_by(connection, picture.tenant_id, picture.item_id, plan.prompt.id, plan.choice)
+    return analyses.is_described_by(connection, picture, plan.prompt.id, plan.choice)
 
 
 def _record_failure(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from chassis.database import Database
 from chassis.errors import ChassisError, TransientError
-from chassis.queue import Complete, attempt
-from chassis.work import UnitOfWork
+from chassis.queue import attempt
+from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event, new_event
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import EmbeddingFailed, EmbeddingFailure, ItemEmbedded, encode_vector
@@ -106,6 +106,10 @@ def record_failure(
 ) -> None:
     """The document will have no vector."""
     fact = EmbeddingFailed(
-        reason=reason, detail=detail[:300], analysis_version=document.version, attempts=max(attempts, 1)
+        reason=reason,
+        detail=detail[:300],
+        analysis_version=document.version,
+        attempts=max(attempts, 1),
+        analysis_id=document.analysis_id,
     )
     work.record(new_event(fact, subject=document.item_id, tenant_id=document.tenant_id, cause=cause))
