@@ -137,7 +137,7 @@ def test_parameters_that_are_missing_or_in_the_clear(environment: Environment, v
         told = failure(verify(environment, only=["parameters"]), "parameters")
     finally:
         ssm.delete_parameter(Name=name)
-    assert "in the clear" in told
+    assert "is not encrypted" in told
     assert "swordfish" not in told
 
 
@@ -179,7 +179,7 @@ def test_a_bucket_that_is_not_there_or_says_nothing(environment: Environment, ve
         s3.put_bucket_notification_configuration(
             Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
         )
-    assert "does not tell EventBridge" in failure(verification, "bucket")
+    assert "does not send events to EventBridge" in failure(verification, "bucket")
     assert verification.left_behind == ()
 
 
@@ -248,7 +248,7 @@ def test_events_that_do_not_arrive(environment: Environment, verify: Verify) -> 
         verification = verify(environment, only=["events"], timeout_s=2)
     finally:
         events.enable_rule(**rule)
-    assert "after 2 s still waiting for imaging's verdict" in failure(verification, "events")
+    assert "after 2 s still waiting for imaging to reject a picture" in failure(verification, "events")
     assert verification.left_behind == ()
 
 
