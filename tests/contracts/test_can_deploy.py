@@ -238,7 +238,7 @@ def test_consumer_first_then_producer(deployed: Repository) -> None:
     code, output = deployed.run("can-deploy", "alpha", "--env", "production", "--git-sha", commit)
     assert code == 1
     assert f"beta reads v1 (1.0) of {SAID}, alpha publishes v2 (2.0)" in output
-    assert "alpha at " + commit[:12] + " may not go out to production" in output
+    assert "alpha at " + commit[:12] + " may not be deployed to production" in output
 
     assert deployed.run("can-deploy", "beta", "--env", "production")[0] == 0
     assert deployed.run("record-deployment", "beta", "--env", "production", "--git-sha", commit)[0] == 0

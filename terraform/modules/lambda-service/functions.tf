@@ -1,4 +1,4 @@
-# The functions, each with its log group and a role of its own.
+# The functions, each with its own log group and role.
 
 resource "aws_cloudwatch_log_group" "main" {
   #checkov:skip=CKV_AWS_158:Encrypted with a key of CloudWatch; one of ours costs 1 USD a month, and logs hold no secret

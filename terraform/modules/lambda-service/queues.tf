@@ -1,4 +1,4 @@
-# The queue in front of each consumer, with a dead-letter queue of its own.
+# The queue in front of each consumer, with its own dead-letter queue.
 
 locals {
   queue_policies = merge(

@@ -68,7 +68,7 @@ class Part:
 def build_openapi(root: Path, *, allow_missing: bool = False) -> Json:
     """The document of all services below that root.
 
-    Imports the services, each with an environment in which it starts; best run in a process of its own.
+    Imports the services, each with an environment in which it starts; best run in a separate process.
 
     Raises:
         OpenapiError: a service cannot be imported (unless `allow_missing`), or its routes are not its manifest's.

@@ -59,10 +59,10 @@ def bootstrap(root: Path, *, yes: bool) -> None:
             terraform.apply(plan)
     finally:
         plan.unlink(missing_ok=True)
-    made = check_state_bucket(identity)
-    identity.client("s3").put_object(Bucket=made.name, Key=_KEY, Body=state.read_bytes())
+    ready = check_state_bucket(identity)
+    identity.client("s3").put_object(Bucket=ready.name, Key=_KEY, Body=state.read_bytes())
     _prepare_rds(identity)
-    typer.echo(f"{made.name} is ready; next: make infra-plan ENV=dev")
+    typer.echo(f"{ready.name} is ready; next: make infra-plan ENV=dev")
 
 
 def _prepare_rds(identity: Identity) -> None:

@@ -37,7 +37,7 @@ class Resource:
 
 def resources_of_plan(plan: Mapping[str, Any]) -> list[Resource]:
     """The planned resources, by address."""
-    made = [
+    planned = [
         Resource(
             address=change["address"],
             type=change["type"],
@@ -47,7 +47,7 @@ def resources_of_plan(plan: Mapping[str, Any]) -> list[Resource]:
         for change in plan["resource_changes"]
         if change["mode"] == "managed" and change["change"]["after"] is not None
     ]
-    return sorted(made, key=lambda resource: resource.address)
+    return sorted(planned, key=lambda resource: resource.address)
 
 
 def resources_of_state(state: Mapping[str, Any]) -> list[Resource]:

@@ -111,10 +111,10 @@ def progress_printer(*, json_wanted: bool = False) -> Any:  # noqa: ANN401
 
 def console() -> Console:
     """A console whose output to a pipe is not cut to a width."""
-    made = Console(highlight=False)
-    if not made.is_terminal:
-        made.width = 200
-    return made
+    terminal = Console(highlight=False)
+    if not terminal.is_terminal:
+        terminal.width = 200
+    return terminal
 
 
 def _show(ready: Ready, summary: Summary, *, json_wanted: bool) -> None:

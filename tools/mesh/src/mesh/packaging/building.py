@@ -124,7 +124,7 @@ def _build(settings: BuildSettings, package: PlannedPackage, *, force: bool) -> 
     if record is None:
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=settings.output) as folder:
             record = _make(settings, dependencies, Path(folder), fingerprint)
-            beside.unlink(missing_ok=True)  # a record must never lie beside another package
+            beside.unlink(missing_ok=True)  # a record must never be beside another package
             (Path(folder) / "package.zip").replace(file)
             fresh = Path(folder) / "record.json"
             fresh.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")

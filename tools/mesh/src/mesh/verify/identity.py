@@ -19,7 +19,7 @@ def token(probe: Probe) -> str:
     email, password = f"{probe.mark}@example.com", f"Aa1!{secrets.token_urlsafe(24)}"
     user = {"UserPoolId": pool, "Username": email}
     probe.cleanup.add(f"the user {email}", lambda: _delete(cognito, user))
-    made = cognito.admin_create_user(
+    created = cognito.admin_create_user(
         **user,
         MessageAction="SUPPRESS",
         UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
@@ -31,12 +31,12 @@ def token(probe: Probe) -> str:
         AuthParameters={"USERNAME": email, "PASSWORD": password},
     )
     if answer.get("ChallengeName") == "MFA_SETUP":
-        answer = _with_second_factor(cognito, environment.client_id, made["User"]["Username"], answer["Session"])
+        answer = _with_second_factor(cognito, environment.client_id, created["User"]["Username"], answer["Session"])
     result = answer.get("AuthenticationResult")
     if not result:
         raise CheckFailedError(f"the sign-in requires more than a password: {answer.get('ChallengeName', 'no token')}")
     claims = _claims(result["AccessToken"])
-    attributes = {item["Name"]: item["Value"] for item in made["User"].get("Attributes", ())}
+    attributes = {item["Name"]: item["Value"] for item in created["User"].get("Attributes", ())}
     sub = str(claims.get("sub") or "")
     if not sub:
         raise CheckFailedError("the access token has no sub, so a request has no tenant")

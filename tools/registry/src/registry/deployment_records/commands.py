@@ -30,7 +30,7 @@ def record_deployment(
         typer.echo(json.dumps(document | _brief(release), indent=2, ensure_ascii=False))
         return
     typer.echo(f"{service} at {_short(release.git_sha)} runs in {environment}")
-    for verb, versions in (("says", release.publishes), ("understands", release.understands)):
+    for verb, versions in (("publishes", release.publishes), ("understands", release.understands)):
         for version in versions:
             typer.echo(f"  {verb} {version}")
 
@@ -63,7 +63,7 @@ def _print_answer(answer: Answer, *, others: int) -> None:
             typer.echo(f"    for example {json.dumps(reason.witness, ensure_ascii=False)}")
     for note in answer.notes:
         typer.echo(f"note: {note}")
-    verdict = "may go out" if answer.may_go_out else "may not go out"
+    verdict = "may be deployed" if answer.may_go_out else "may not be deployed"
     typer.echo(
         f"{answer.service} at {_short(answer.git_sha)} {verdict} to {answer.environment}: "
         f"{len(answer.pairs)} pairs of producer and consumer compared, {others} other services there"
