@@ -12,13 +12,13 @@ from contracts import Event
 from contracts.analysis import ItemAnalyzed
 from localmesh.provision.context import Context
 from manifests import FunctionRef
-from testkit.contract_tests.delivery import Outcome, as_news, deliver
+from testkit.contract_tests.delivery import Outcome, deliver, with_fresh_ids
 from testkit.contract_tests.entry import EntryPointError, consumer_of, environment_of
-from testkit.contract_tests.examples import versions_met
+from testkit.contract_tests.examples import published_version_cases
 from workspace import REPOSITORY
 
 Handle = Callable[[Event[ItemAnalyzed]], None]
-(MET,) = versions_met(REPOSITORY / "contracts", ItemAnalyzed.event_type)
+(MET,) = published_version_cases(REPOSITORY / "contracts", ItemAnalyzed.event_type)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def search(place: Context) -> Iterator[Service[Any]]:
 
 def outcome(service: Service[Any], handle: Handle, document: str) -> Outcome:
     consumer = EventConsumer(service, [on(ItemAnalyzed, handle)])
-    return deliver(consumer, as_news((MET.documents() | MET.variants())[document], "search"))
+    return deliver(consumer, with_fresh_ids((MET.documents() | MET.variants())[document], "search"))
 
 
 @pytest.mark.integration
@@ -78,7 +78,7 @@ def test_one_that_lets_it_pass_by(search: Service[Any]) -> None:
 @pytest.mark.integration
 def test_one_that_is_not_subscribed(search: Service[Any]) -> None:
     deaf = EventConsumer(search, [])
-    assert deliver(deaf, as_news(MET.documents()["receipt"], "search")).reason == "not-subscribed"
+    assert deliver(deaf, with_fresh_ids(MET.documents()["receipt"], "search")).reason == "not-subscribed"
 
 
 @pytest.mark.integration

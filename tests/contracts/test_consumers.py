@@ -13,9 +13,9 @@ import pytest
 from chassis.queue import EventConsumer
 from localmesh.provision.context import Context
 from manifests import FunctionRef, load_manifests
-from testkit.contract_tests.delivery import as_news, deliver, object_keys
+from testkit.contract_tests.delivery import deliver, object_keys, with_fresh_ids
 from testkit.contract_tests.entry import consumer_of, environment_of
-from testkit.contract_tests.examples import Met, versions_met
+from testkit.contract_tests.examples import PublishedVersionCase, published_version_cases
 from workspace import REPOSITORY
 
 REGISTRY = REPOSITORY / "contracts"
@@ -27,7 +27,7 @@ class Case:
     """A consumer, and a document of a version that it may meet."""
 
     ref: FunctionRef
-    met: Met
+    met: PublishedVersionCase
     document: str
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ CASES = [
     Case(ref, met, name)
     for ref in CONSUMERS
     for event_type in ref.service.consumed_by(ref.name)
-    for met in versions_met(REGISTRY, event_type)
+    for met in published_version_cases(REGISTRY, event_type)
     for name in (*met.documents(), "minimal", "maximal")
 ]
 
@@ -76,7 +76,7 @@ def stage(place: Context) -> Iterator[Stage]:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_consumer_handles_what_it_may_meet(case: Case, stage: Stage, place: Context, picture: bytes) -> None:
     documents = case.met.documents() | case.met.variants()
-    document = as_news(documents[case.document], case.ref.service.service)
+    document = with_fresh_ids(documents[case.document], case.ref.service.service)
     for key in object_keys(document["data"]):
         place.clients.s3.put_object(Bucket=place.names.images_bucket, Key=key, Body=picture, ContentType="image/jpeg")
     outcome = deliver(stage.consumer(case.ref), document)
@@ -86,6 +86,6 @@ def test_consumer_handles_what_it_may_meet(case: Case, stage: Stage, place: Cont
 def test_every_consumed_event_has_a_version_and_an_example() -> None:
     for ref in CONSUMERS:
         for event_type in ref.service.consumed_by(ref.name):
-            found = versions_met(REGISTRY, event_type)
+            found = published_version_cases(REGISTRY, event_type)
             assert found, f"{ref.service.service} consumes {event_type}, which was never published"
             assert all(met.examples for met in found), f"{event_type}: a version without golden example"

@@ -6,12 +6,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from contracts.schemas import published_versions
-from testkit.contract_tests.examples import Met, versions_met
+from testkit.contract_tests.examples import PublishedVersionCase, published_version_cases
 from testkit.contract_tests.variants import VariantError, maximal, minimal
 from workspace import REPOSITORY
 
 TYPES = sorted({version.event_type for version in published_versions(REPOSITORY / "contracts" / "schemas")})
-MET = [met for event_type in TYPES for met in versions_met(REPOSITORY / "contracts", event_type)]
+MET = [met for event_type in TYPES for met in published_version_cases(REPOSITORY / "contracts", event_type)]
 
 
 def schema(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_what_cannot_be_made_up_is_said() -> None:
 
 
 @pytest.mark.parametrize("met", MET, ids=str)
-def test_every_published_version_has_both_and_they_are_what_a_producer_may_say(met: Met) -> None:
+def test_every_published_version_has_both_and_they_are_what_a_producer_may_say(met: PublishedVersionCase) -> None:
     closed = met.published.producer()
     variants = met.variants()
     for document in variants.values():

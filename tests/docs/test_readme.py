@@ -13,7 +13,7 @@ from mesh.cli import app
 from workspace import REPOSITORY
 
 README = REPOSITORY / "README.md"
-_FOLDERS = ("contracts", "docs", "localstack", "services", "terraform", "tools")
+_FOLDERS = ("benchmarks", "contracts", "docs", "libraries", "localstack", "services", "terraform", "tests", "tools")
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", *(f"{folder}/**/*.md" for folder in _FOLDERS))

@@ -10,11 +10,11 @@ from typing import Any, Final
 import pytest
 
 from manifests import Manifests, load_manifests
-from policy_checks.access import Authorities, read_authorities
-from policy_checks.planned_environment import Estate
+from policy_checks.access import EffectivePolicies, read_effective_policies
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.terraform import (
+    Runner,
     Terraform,
-    Works,
     copy_configuration,
     find_terraform,
     write_packages,
@@ -67,50 +67,54 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def works(
+def runner(
     request: pytest.FixtureRequest,
     terraform: Terraform,
     copy: Path,
     manifests: Manifests,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Works]:
+) -> Iterator[Runner]:
     """Works through what the chosen tests ask for, beginning now."""
     built = tmp_path_factory.mktemp("built")
     export(REPOSITORY, built / "contracts")
     packages, schemas = write_packages(manifests, built), built / "contracts" / "eventbridge"
     variables = {"packages_file": str(packages), "schemas_folder": str(schemas)}
-    works = Works(terraform.with_variables(_CANARIES), copy, variables)
-    applied = _asked_for(request.session, "estate", "environment")
+    runner = Runner(terraform.with_variables(_CANARIES), copy, variables)
+    applied = _asked_for(request.session, "planned", "environment")
     planned = _asked_for(request.session, "plan", "environment")
-    works.begin(applied, planned, _asked_for(request.session, "works", "configuration"))
-    yield works
-    works.end()
+    runner.begin(applied, planned, _asked_for(request.session, "runner", "configuration"))
+    yield runner
+    runner.end()
 
 
 @pytest.fixture
-def plan(works: Works, environment: str) -> dict[str, Any]:
+def plan(runner: Runner, environment: str) -> dict[str, Any]:
     """The plan of the environment that a test is about."""
-    return dict(works.planned(environment))
+    return dict(runner.planned(environment))
 
 
 @pytest.fixture(scope="session")
-def estates() -> dict[str, Estate]:
+def planned_environments() -> dict[str, PlannedEnvironment]:
     """Those that were read already."""
     return {}
 
 
 @pytest.fixture
-def estate(manifests: Manifests, works: Works, estates: dict[str, Estate], environment: str) -> Estate:
+def planned(
+    manifests: Manifests, runner: Runner, planned_environments: dict[str, PlannedEnvironment], environment: str
+) -> PlannedEnvironment:
     """The environment that a test is about, as it would be after an apply."""
-    if environment not in estates:
-        estates[environment] = Estate.of(manifests, works.planned(environment), works.applied(environment))
-    return estates[environment]
+    if environment not in planned_environments:
+        planned_environments[environment] = PlannedEnvironment.of(
+            manifests, runner.planned(environment), runner.applied(environment)
+        )
+    return planned_environments[environment]
 
 
 @pytest.fixture
-def authorities(estate: Estate) -> Authorities:
+def effective(planned: PlannedEnvironment) -> EffectivePolicies:
     """Its policies."""
-    return read_authorities(estate)
+    return read_effective_policies(planned)
 
 
 def _asked_for(session: pytest.Session, fixture: str, parameter: str) -> list[str]:

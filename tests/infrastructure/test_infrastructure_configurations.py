@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from policy_checks.terraform import Terraform, Works, environments_of
+from policy_checks.terraform import Runner, Terraform, environments_of
 from workspace import REPOSITORY
 
 CONFIGURATIONS = sorted(
@@ -26,13 +26,13 @@ def test_everything_is_formatted(terraform: Terraform, copy: Path) -> None:
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_a_configuration_is_valid(configuration: str, works: Works) -> None:
-    assert works.checked(configuration).problems == []
+def test_a_configuration_is_valid(configuration: str, runner: Runner) -> None:
+    assert runner.checked(configuration).problems == []
 
 
 @pytest.mark.parametrize("configuration", TESTED)
-def test_a_module_passes_its_own_tests(configuration: str, works: Works) -> None:
-    checked = works.checked(configuration)
+def test_a_module_passes_its_own_tests(configuration: str, runner: Runner) -> None:
+    checked = runner.checked(configuration)
     assert checked.problems == []
     assert not checked.failure, checked.failure
 

@@ -16,14 +16,14 @@ import pytest
 from localmesh.config import MeshSettings
 from localmesh.emulator import Emulator
 from policy_checks.rules.secrecy import secret_values
-from policy_checks.terraform import Works, environments_of, fits, resources_of_plan
+from policy_checks.terraform import Runner, environments_of, fits, resources_of_plan
 from workspace import REPOSITORY
 
 pytestmark = pytest.mark.integration
 
 
 @dataclass(frozen=True)
-class Planned:
+class ProviderPlan:
     """An environment, its plan, and the file that Terraform would apply."""
 
     environment: str
@@ -38,30 +38,30 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 
 @pytest.fixture(scope="module", params=environments_of(REPOSITORY))
-def planned(request: pytest.FixtureRequest, works: Works, emulator: Emulator, copy: Path) -> Planned:
+def provider_plan(request: pytest.FixtureRequest, runner: Runner, emulator: Emulator, copy: Path) -> ProviderPlan:
     environment = str(request.param)
     played = {"AWS_ENDPOINT_URL": emulator.url, "TF_VAR_endpoint": emulator.url}
-    text = json.dumps(works.planned_by_the_provider(environment, played))
+    text = json.dumps(runner.planned_by_the_provider(environment, played))
     # Functions of a local environment are told where AWS is.
     usual = f"http://127.0.0.1:{MeshSettings.model_fields['emulator_port'].default}"
-    file = copy / "terraform" / "environments" / environment / "audit.tfplan"
-    return Planned(environment, json.loads(text.replace(emulator.url, usual)), file)
+    file = copy / "terraform" / "environments" / environment / "checked.tfplan"
+    return ProviderPlan(environment, json.loads(text.replace(emulator.url, usual)), file)
 
 
-def test_the_provider_plans_what_the_audits_judge(planned: Planned, works: Works) -> None:
-    audited = {item.address: item for item in resources_of_plan(works.planned(planned.environment))}
-    found = {item.address: item for item in resources_of_plan(planned.document)}
+def test_the_provider_plans_what_the_audits_judge(provider_plan: ProviderPlan, runner: Runner) -> None:
+    audited = {item.address: item for item in resources_of_plan(runner.planned(provider_plan.environment))}
+    found = {item.address: item for item in resources_of_plan(provider_plan.document)}
     assert audited.keys() == found.keys()
     assert [address for address, item in audited.items() if not fits(item.values, found[address].values)] == []
 
 
-def test_nothing_secret_is_in_a_plan(planned: Planned, canaries: dict[str, str]) -> None:
+def test_nothing_secret_is_in_a_plan(provider_plan: ProviderPlan, canaries: dict[str, str]) -> None:
     """In what Terraform tells of it, and in the file that it leaves."""
-    resources = resources_of_plan(planned.document)
+    resources = resources_of_plan(provider_plan.document)
     assert [f"{item.address}: {path}" for item in resources for path, _ in secret_values(item)] == []
-    with zipfile.ZipFile(planned.file) as archive:
+    with zipfile.ZipFile(provider_plan.file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     assert parts.keys() >= {"tfplan", "tfstate"}
-    parts["document"] = json.dumps(planned.document).encode()
+    parts["document"] = json.dumps(provider_plan.document).encode()
     found = [(name, part) for name, value in canaries.items() for part, text in parts.items() if value.encode() in text]
     assert found == []

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules import RULES, Rule
 from policy_checks.rules.secrecy import secret_values
-from policy_checks.terraform import Resource, Works, environments_of, resources_of_plan
+from policy_checks.terraform import Resource, Runner, environments_of, resources_of_plan
 from workspace import REPOSITORY
 
 ENVIRONMENTS = ("dev", "local", "prod")
@@ -17,8 +17,8 @@ ENVIRONMENTS = ("dev", "local", "prod")
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.check.__name__)
-def test_an_environment_keeps_the_rules(rule: Rule, estate: Estate, environment: str) -> None:
-    assert list(rule.check(estate)) == []
+def test_an_environment_keeps_the_rules(rule: Rule, planned: PlannedEnvironment, environment: str) -> None:
+    assert list(rule.check(planned)) == []
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
@@ -38,7 +38,7 @@ def test_nobody_is_asked_for_a_secret(root: str) -> None:
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_no_key_of_an_operator_is_in_a_state(works: Works, canaries: dict[str, str], environment: str) -> None:
+def test_no_key_of_an_operator_is_in_a_state(runner: Runner, canaries: dict[str, str], environment: str) -> None:
     """Neither from the environment nor from .env; what has a secret's name is the rules' to find."""
-    text = json.dumps(works.applied(environment))
+    text = json.dumps(runner.applied(environment))
     assert [name for name, value in canaries.items() if value in text] == []

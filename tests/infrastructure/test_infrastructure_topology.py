@@ -13,8 +13,14 @@ from localmesh.provision import Provisioned, provision
 from localmesh.provision.clients import Clients, make_clients
 from localmesh.provision.place import deployment_of
 from manifests import Deployment, Manifests
-from policy_checks.planned_environment import Estate
-from policy_checks.topology import Topology, declared_topology, differences, found_topology, planted_topology
+from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.topology import (
+    Topology,
+    differences,
+    topology_from_aws,
+    topology_from_manifests,
+    topology_from_terraform,
+)
 from policy_checks.topology.forms import Key
 from workspace import REPOSITORY
 
@@ -35,7 +41,7 @@ class Place:
 
     @property
     def topology(self) -> Topology:
-        return found_topology(self.clients, self.provisioned)
+        return topology_from_aws(self.clients, self.provisioned)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +67,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture
 def local(place: Place, manifests: Manifests) -> Topology:
     """What the manifests want of a local mesh."""
-    return declared_topology(manifests, deployment_of(place.settings, REPOSITORY))
+    return topology_from_manifests(manifests, deployment_of(place.settings, REPOSITORY))
 
 
 @pytest.mark.integration
@@ -76,22 +82,30 @@ def test_the_local_provisioner_makes_what_the_manifests_want(place: Place, local
 
 @pytest.mark.parametrize("environment", ["local"])
 def test_terraform_makes_for_an_emulator_what_the_manifests_want(
-    estate: Estate, local: Topology, environment: str
+    planned: PlannedEnvironment, local: Topology, environment: str
 ) -> None:
-    assert differences(local, planted_topology(estate), "the manifests", "Terraform") == []
+    assert differences(local, topology_from_terraform(planned), "the manifests", "Terraform") == []
 
 
 @pytest.mark.integration
 @pytest.mark.parametrize("environment", ["local"])
-def test_terraform_and_the_local_provisioner_make_the_same(estate: Estate, place: Place, environment: str) -> None:
-    assert differences(planted_topology(estate), place.topology, "Terraform", "the emulator") == []
+def test_terraform_and_the_local_provisioner_make_the_same(
+    planned: PlannedEnvironment, place: Place, environment: str
+) -> None:
+    assert differences(topology_from_terraform(planned), place.topology, "Terraform", "the emulator") == []
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_terraform_makes_in_aws_what_the_manifests_want(estate: Estate, manifests: Manifests, environment: str) -> None:
-    deployment = Deployment(estate.names, estate.database, f"https://sqs.{estate.names.region}.amazonaws.com")
-    wanted = declared_topology(manifests, deployment)
-    assert differences(wanted, planted_topology(estate), "the manifests", "Terraform") == []
+def test_terraform_makes_in_aws_what_the_manifests_want(
+    planned: PlannedEnvironment, manifests: Manifests, environment: str
+) -> None:
+    deployment = Deployment(
+        planned.names,
+        planned.database,
+        f"https://sqs.{planned.names.region}.amazonaws.com",
+    )
+    wanted = topology_from_manifests(manifests, deployment)
+    assert differences(wanted, topology_from_terraform(planned), "the manifests", "Terraform") == []
     signs_in = wanted[Key("function", f"collections-{environment}-chat-http")]["variables"]
     assert (signs_in["DATABASE_AUTH"], signs_in["DATABASE_SSLMODE"]) == ("iam", "verify-full")
 
@@ -127,15 +141,17 @@ def test_terraform_makes_in_aws_what_the_manifests_want(estate: Estate, manifest
         "aws_sqs_queue_policy",
     ],
 )
-def test_what_terraform_forgets_is_noticed(type_: str, estate: Estate, manifests: Manifests, environment: str) -> None:
+def test_what_terraform_forgets_is_noticed(
+    type_: str, planned: PlannedEnvironment, manifests: Manifests, environment: str
+) -> None:
     """One resource of each kind taken away, and the comparison of before and after says so in both directions."""
-    whole = planted_topology(estate)
-    of_functions = [resource for resource in estate.of_type(type_) if "packages" not in str(resource["bucket"])]
+    whole = topology_from_terraform(planned)
+    of_functions = [resource for resource in planned.of_type(type_) if "packages" not in str(resource["bucket"])]
     # The first that belongs to a function, not the log of the API and the like.
     forgotten = next(item for item in of_functions if "module.service" in item.address or len(of_functions) < 3)
-    rest = replace(estate, resources=tuple(item for item in estate.resources if item is not forgotten))
-    assert differences(whole, planted_topology(rest), "all", "the rest") != []
-    assert differences(planted_topology(rest), whole, "the rest", "all") != []
+    rest = replace(planned, resources=tuple(item for item in planned.resources if item is not forgotten))
+    assert differences(whole, topology_from_terraform(rest), "all", "the rest") != []
+    assert differences(topology_from_terraform(rest), whole, "the rest", "all") != []
 
 
 Deed = Callable[[Place], Any]

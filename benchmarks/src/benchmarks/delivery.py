@@ -21,7 +21,7 @@ from statistics import quantiles
 from typing import Any, Final
 
 from benchmarks.figures import Figure, Section
-from benchmarks.target_mesh import Standing
+from benchmarks.target_mesh import TargetMesh
 from contracts import new_event
 from contracts.ingest import ItemDeleted
 from localmesh.provision.packages import build_package
@@ -44,7 +44,7 @@ class Route:
     notes: Path
 
 
-def measure_delivery(mesh: Standing, events: int = 100) -> Section:
+def measure_delivery(mesh: TargetMesh, events: int = 100) -> Section:
     """Send events down both ways. Raises TimeoutError when one does not arrive."""
     with tempfile.TemporaryDirectory(prefix="collections-notes-") as folder, ExitStack() as stack:
         bare = stack.enter_context(_route(mesh, "bare", _bare_package(), Path(folder) / "bare"))
@@ -112,7 +112,7 @@ def _typed_package() -> bytes:
 
 
 @contextmanager
-def _route(mesh: Standing, name: str, package: bytes, notes: Path) -> Iterator[Route]:
+def _route(mesh: TargetMesh, name: str, package: bytes, notes: Path) -> Iterator[Route]:
     """Bus, rule, queue, mapping and function, as long as the block runs. The prefix lets the next provisioning clear
     away what a killed run leaves."""
     notes.touch()

@@ -13,7 +13,7 @@ from benchmarks.delivery import measure_delivery
 from benchmarks.drawing import Kind, draw
 from benchmarks.figures import Figure, Section
 from benchmarks.processes import Usage, machine_busy_s, usage, watching_peak
-from benchmarks.target_mesh import Report, Standing, standing_mesh
+from benchmarks.target_mesh import Report, TargetMesh, target_mesh
 from benchmarks.uploads import Journey, inspect, travel, travel_together
 from mesh.client import Api
 
@@ -31,7 +31,7 @@ def measure_pipeline(
 ) -> list[Section]:
     """Measure the mesh that runs here, or one of its own. Raises LostPictureError, TimeoutError, OperatorError."""
     with (
-        standing_mesh(report, running=running) as mesh,
+        target_mesh(report, running=running) as mesh,
         tempfile.TemporaryDirectory(prefix="collections-pictures-") as folder,
     ):
         idle = usage(mesh.settings.paths)
@@ -72,7 +72,7 @@ def _stages(journeys: Sequence[Journey]) -> Iterable[tuple[str, float]]:
         yield stage, median(journey.stages[stage] for journey in journeys)
 
 
-def _together(mesh: Standing, api: Api, count: int, folder: Path, idle: Usage, report: Report) -> list[Section]:
+def _together(mesh: TargetMesh, api: Api, count: int, folder: Path, idle: Usage, report: Report) -> list[Section]:
     report(f"drawing {count} pictures")
     photos = round(count * _PHOTO_SHARE)
     kinds = [Kind.PHOTO] * photos + [Kind.SCREENSHOT] * (count - photos)

@@ -29,7 +29,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TargetMesh:
     """A mesh that stands, with its AI providers answering at once."""
 
     settings: MeshSettings
@@ -71,7 +71,7 @@ class Standing:
 
 
 @contextmanager
-def standing_mesh(report: Report, *, running: bool) -> Iterator[Standing]:
+def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
     """A mesh with instant AI providers; `running` takes the one that is up, and gives it back as it was.
 
     Raises what `localmesh.lifecycle.up` raises; FileNotFoundError or httpx.ConnectError when none is up.
@@ -79,7 +79,7 @@ def standing_mesh(report: Report, *, running: bool) -> Iterator[Standing]:
     if running:
         settings = MeshSettings()
         with _instant(settings):
-            yield Standing(settings, load_provisioned(settings))
+            yield TargetMesh(settings, load_provisioned(settings))
         return
     with tempfile.TemporaryDirectory(prefix="collections-bench-") as folder:
         settings = MeshSettings(
@@ -101,7 +101,7 @@ def standing_mesh(report: Report, *, running: bool) -> Iterator[Standing]:
             provisioned = up(settings, report=lambda line: None).provisioned
             assert provisioned is not None, "up() provisions unless told otherwise"
             with _instant(settings):
-                yield Standing(settings, provisioned)
+                yield TargetMesh(settings, provisioned)
         finally:
             down(settings, report=lambda line: None)
 

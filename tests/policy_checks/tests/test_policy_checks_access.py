@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from manifests import load_manifests
-from policy_checks.access import Authorities, capabilities_of, read_authorities, read_reasons, wildcards_of
+from policy_checks.access import EffectivePolicies, capabilities_of, read_effective_policies, read_reasons, wildcards_of
 from policy_checks.errors import PolicyNotUnderstoodError, ReasonsInvalidError
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.terraform import Resource
 from workspace import REPOSITORY
 
@@ -31,15 +31,17 @@ def allow(action: str, resource: str, **more: Any) -> str:
     return document({"Effect": "Allow", "Action": action, "Resource": resource, **more})
 
 
-def estate(*resources: tuple[str, dict[str, Any]]) -> Estate:
+def planned(*resources: tuple[str, dict[str, Any]]) -> PlannedEnvironment:
     function = {"function_name": FUNCTION, "role": f"arn:aws:iam::000000000000:role/{FUNCTION}"}
     role = {"name": FUNCTION, "assume_role_policy": document(TRUST)}
     found = [("aws_lambda_function", function), ("aws_iam_role", role), *resources]
-    return Estate(MANIFESTS, OUTPUTS, tuple(Resource(f"{type_}.x", type_, values) for type_, values in found))
+    return PlannedEnvironment(
+        MANIFESTS, OUTPUTS, tuple(Resource(f"{type_}.x", type_, values) for type_, values in found)
+    )
 
 
-def authorities(*resources: tuple[str, dict[str, Any]]) -> Authorities:
-    return read_authorities(estate(*resources))
+def policies(*resources: tuple[str, dict[str, Any]]) -> EffectivePolicies:
+    return read_effective_policies(planned(*resources))
 
 
 def inline(policy: str) -> tuple[str, dict[str, Any]]:
@@ -60,10 +62,10 @@ def inline(policy: str) -> tuple[str, dict[str, Any]]:
     ids=["inline", "attached", "policy of the queue", "inside of the queue"],
 )
 def test_a_permission_is_found_wherever_it_stands(resources: list[Any]) -> None:
-    found = authorities(*resources)
+    found = policies(*resources)
     assert found.may(FUNCTION, "sqs:SendMessage", "arn:q")
     assert not found.may(FUNCTION, "sqs:SendMessage", "arn:other")
-    assert not authorities().may(FUNCTION, "sqs:SendMessage", "arn:q")
+    assert not policies().may(FUNCTION, "sqs:SendMessage", "arn:q")
 
 
 def test_permissions_of_lambda_are_for_whom_they_name() -> None:
@@ -71,7 +73,7 @@ def test_permissions_of_lambda_are_for_whom_they_name() -> None:
         "function_name": FUNCTION, "action": "lambda:InvokeFunction", "principal": "events.amazonaws.com",
         "source_arn": "arn:aws:events:us-east-1:000000000000:rule/mine",
     }  # fmt: skip
-    found = authorities(("aws_lambda_permission", permission))
+    found = policies(("aws_lambda_permission", permission))
     mine, other = (
         {"aws:SourceArn": f"arn:aws:events:us-east-1:000000000000:rule/{rule}"} for rule in ("mine", "other")
     )
@@ -97,11 +99,11 @@ def test_permissions_of_lambda_are_for_whom_they_name() -> None:
 )
 def test_what_is_not_known_is_not_passed_over(resource: tuple[str, dict[str, Any]]) -> None:
     with pytest.raises(PolicyNotUnderstoodError):
-        authorities(resource)
+        policies(resource)
 
 
 def test_each_kind_of_capability_has_holders_or_is_the_operators() -> None:
-    found = capabilities_of(estate())
+    found = capabilities_of(planned())
     held = {capability.kind for capability in found if capability.holders}
     owned = {capability.kind for capability in found if capability.owners}
     nobodys = {capability.kind for capability in found if not capability.owners}
@@ -124,8 +126,8 @@ def reason(*actions: str, resource: str = "*", effect: str = "Allow") -> dict[st
 
 
 def test_a_wildcard_needs_its_own_reason_and_a_reason_its_wildcard(tmp_path: Path) -> None:
-    wild = estate(inline(allow("s3:*", "*")))
-    wildcards = wildcards_of(wild, read_authorities(wild))
+    wild = planned(inline(allow("s3:*", "*")))
+    wildcards = wildcards_of(wild, read_effective_policies(wild))
     assert [(item.effect, item.action, item.resource) for item in wildcards] == [("Allow", "s3:*", "*")]
     for wrong in (reason("s3:Get*"), reason("s3:*", resource="arn:x"), reason("s3:*", effect="Deny")):
         reasons = read_reasons(reasons_in(tmp_path, wrong))
@@ -138,8 +140,8 @@ def test_a_wildcard_needs_its_own_reason_and_a_reason_its_wildcard(tmp_path: Pat
 
 def test_names_of_a_place_are_not_part_of_a_reason() -> None:
     logs = f"arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/{FUNCTION}:*"
-    wild = estate(inline(allow("logs:PutLogEvents", logs)), inline(allow("sqs:SendMessage", "arn:q")))
-    (found,) = wildcards_of(wild, read_authorities(wild))
+    wild = planned(inline(allow("logs:PutLogEvents", logs)), inline(allow("sqs:SendMessage", "arn:q")))
+    (found,) = wildcards_of(wild, read_effective_policies(wild))
     assert found.resource == "arn:aws:logs:{region}:{account}:log-group:/aws/lambda/{function}:*"
 
 

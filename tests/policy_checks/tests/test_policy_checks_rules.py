@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from manifests import load_manifests
-from policy_checks.planned_environment import Estate
-from policy_checks.rules import RULES, Rule, audit
+from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.rules import RULES, Rule, broken_rules
 from policy_checks.rules.secrecy import secret_values
 from policy_checks.terraform import UNKNOWN, Resource
 from workspace import REPOSITORY
@@ -161,11 +161,11 @@ OUTPUTS = {
 }  # fmt: skip
 
 
-def estate(*changes: Change, **outputs: Any) -> Estate:
+def planned(*changes: Change, **outputs: Any) -> PlannedEnvironment:
     resources = {address: Resource(address, address.split(".")[0], values) for address, values in SOUND.items()}
     for change in changes:
         change(resources)
-    return Estate(MANIFESTS, {**OUTPUTS, **outputs}, tuple(resources.values()))
+    return PlannedEnvironment(MANIFESTS, {**OUTPUTS, **outputs}, tuple(resources.values()))
 
 
 def without(address: str) -> Change:
@@ -181,7 +181,7 @@ def having(address: str, **values: Any) -> Change:
 
 
 def test_a_sound_environment_has_no_findings() -> None:
-    assert audit(estate()) == []
+    assert broken_rules(planned()) == []
 
 
 _TRUSTED_BY_ALL = document({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
@@ -409,20 +409,20 @@ BREAKING: list[tuple[str, str, Change]] = [
 )
 def test_what_breaks_a_rule_is_found(rule: str, address: str, change: Change) -> None:
     (checked,) = [item for item in RULES if item.check.__name__ == rule]
-    assert address in {found for found, _ in checked.check(estate(change))}
+    assert address in {found for found, _ in checked.check(planned(change))}
 
 
 def test_people_have_no_place_here() -> None:
     """Said apart: policies of people are nothing that other rules can read."""
     (rule,) = [item for item in RULES if item.check.__name__ == "there_are_no_people"]
-    assert list(rule.check(estate(having("aws_iam_user.me", name="me")))) == [
+    assert list(rule.check(planned(having("aws_iam_user.me", name="me")))) == [
         ("aws_iam_user.me", "is made for a person")
     ]
 
 
 def test_outputs_are_looked_through_too() -> None:
     (rule,) = [item for item in RULES if item.check.__name__ == "outputs_tell_no_secret"]
-    assert list(rule.check(estate(api_token="abc"))) == [("output.api_token", "has a value")]
+    assert list(rule.check(planned(api_token="abc"))) == [("output.api_token", "has a value")]
 
 
 def test_every_rule_is_broken_here() -> None:
@@ -439,8 +439,8 @@ def test_other_environments_may_be_deleted_with_what_is_in_them() -> None:
     ]
     rules = [rule for rule in RULES if "production" in name(rule)]
     assert len(rules) == 4
-    assert audit(estate(*changes, environment="dev"), rules) == []
-    assert len(audit(estate(*changes), rules)) == 5
+    assert broken_rules(planned(*changes, environment="dev"), rules) == []
+    assert len(broken_rules(planned(*changes), rules)) == 5
 
 
 @pytest.mark.parametrize(

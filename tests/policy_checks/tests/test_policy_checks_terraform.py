@@ -217,15 +217,15 @@ def test_what_terraform_says_when_it_fails_is_passed_on(tmp_path: Path) -> None:
 def test_a_rehearsal_leaves_out_schemas_and_tells_what_failed(tmp_path: Path) -> None:
     plan = {"@level": "info", "test_plan": {"resource_changes": [], "provider_schemas": {"large": 1}}}
     terraform = Terraform(program(tmp_path, f"echo '{json.dumps(plan)}'"))
-    assert terraform.rehearse(tmp_path, {"run": {}}, "test_plan") == {"resource_changes": []}
-    assert json.loads((tmp_path / "rehearsals" / "test_plan.tftest.json").read_text()) == {"run": {}}
+    assert terraform.run_mocked(tmp_path, {"run": {}}, "test_plan") == {"resource_changes": []}
+    assert json.loads((tmp_path / "mocked-runs" / "test_plan.tftest.json").read_text()) == {"run": {}}
     with pytest.raises(TerraformFailedError, match="resource_changes"):
-        terraform.rehearse(tmp_path, {}, "test_state")
+        terraform.run_mocked(tmp_path, {}, "test_state")
     range_ = {"filename": "main.tf", "start": {"line": 3}}
     problem = {"severity": "error", "summary": "Bad", "detail": "Very.", "range": range_}
     program(tmp_path, f"echo '{json.dumps({'@level': 'error', 'diagnostic': problem})}'; exit 1")
     with pytest.raises(TerraformFailedError, match=r"error: main\.tf:3: Bad: Very\."):
-        terraform.rehearse(tmp_path, {}, "test_plan")
+        terraform.run_mocked(tmp_path, {}, "test_plan")
 
 
 def test_findings_of_a_validation_have_a_place(tmp_path: Path) -> None:

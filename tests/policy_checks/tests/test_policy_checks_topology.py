@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from manifests import DatabaseAddress, Deployment, Names, load_manifests
-from policy_checks.topology import Key, declared_topology, differences, forms
+from policy_checks.topology import Key, differences, forms, topology_from_manifests
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
@@ -13,7 +13,7 @@ MANIFESTS = load_manifests(REPOSITORY)
 
 def declared(environment: str = "dev", auth: Any = "iam") -> Any:
     address = DatabaseAddress("db.example", 5432, auth, "require", "db-A")
-    return declared_topology(
+    return topology_from_manifests(
         MANIFESTS, Deployment(Names(environment, "us-east-1", "000000000000"), address, "https://sqs.example")
     )
 

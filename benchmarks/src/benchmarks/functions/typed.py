@@ -4,9 +4,9 @@ import os
 import time
 from pathlib import Path
 
-from chassis.settings import Settings
 from chassis.queue import EventConsumer, on
 from chassis.service import Service
+from chassis.settings import Settings
 from contracts import Event
 from contracts.ingest import ItemDeleted
 

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from compatibility.model import JsonValue
 from compatibility.pointers import child, from_reference
 from compatibility.questions import OpenQuestionError
-from compatibility.terms import Goal, Item, Key, Term
-
-if TYPE_CHECKING:
-    from compatibility.expanding import Nodes
+from compatibility.terms import Goal, Item, Key, Nodes, Term
 
 _MAX_CASES = 256
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Protocol
 
 from compatibility.evaluating import item_cases, property_cases
 from compatibility.model import JsonValue, Rule
@@ -21,6 +20,7 @@ from compatibility.terms import (
     Kind,
     Limit,
     Names,
+    Nodes,
     ObjectShape,
     Option,
     Side,
@@ -37,18 +37,6 @@ LIMITS: dict[Kind, tuple[str, ...]] = {
     Kind.OBJECT: ("minProperties", "maxProperties"),
 }
 """Keywords whose violation is the same demand turned round."""
-
-
-class Nodes(Protocol):
-    """Where subschemas come from."""
-
-    def node(self, side: Side, pointer: str) -> JsonValue:
-        """The subschema at a pointer."""
-        ...
-
-    def made(self, schema: JsonValue) -> str:
-        """The pointer of a subschema that stands in neither document."""
-        ...
 
 
 Relevant = Callable[[Term], bool]

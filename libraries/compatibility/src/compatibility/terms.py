@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from compatibility.model import JsonValue, Rule
 
@@ -27,6 +27,18 @@ class Side(StrEnum):
     WRITER = "writer"
     READER = "reader"
     MADE = "made"
+
+
+class Nodes(Protocol):
+    """Where subschemas come from."""
+
+    def node(self, side: Side, pointer: str) -> JsonValue:
+        """The subschema at a pointer."""
+        ...
+
+    def made(self, schema: JsonValue) -> str:
+        """The pointer of a subschema that stands in neither document."""
+        ...
 
 
 class Term(NamedTuple):

@@ -1,6 +1,6 @@
 """What can be wrong with the manifests.
 
-ManifestsError
+ManifestsError (an OperatorError)
     ManifestsInvalidError   one or more manifests are not acceptable; `problems` lists every one of them
     NameTooLongError        a derived resource name exceeds what AWS takes
 """
@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from workspace import OperatorError
 
-class ManifestsError(Exception):
+
+class ManifestsError(OperatorError):
     """Root of everything this package raises on purpose."""
 
 

@@ -1,6 +1,6 @@
 """What can go wrong in a local mesh, each with a message that says what to do.
 
-LocalMeshError
+LocalMeshError (an OperatorError)
 ├── PreflightError          something this machine lacks
 ├── PortInUseError          somebody else listens where we want to
 ├── ProcessStartError       a process ended or did not answer while it was being started

@@ -40,7 +40,6 @@ def reject_as_too_slow(
     """
     if isinstance(fault, DecoderLostError):
         logger.warning("decoder lost for the last time", extra={"attempts": attempts, "error": str(fault)})
-        work.fold(event)
         rejected = ImageRejected(reason=ImageRejection.TOO_SLOW, detail="The picture could not be decoded in time.")
         _record(images, work, event, rejected)
 

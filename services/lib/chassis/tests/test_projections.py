@@ -112,6 +112,17 @@ def test_a_fold_that_keeps_failing_in_a_rebuild_gives_nothing_up(folding: Foldin
     assert given_up == [ITEM]
 
 
+def test_an_event_whose_reaction_is_given_up_is_folded_all_the_same(folding: Folding) -> None:
+    def fail(event: Event[UploadRejected]) -> Complete:
+        raise TransientError("the provider is away")
+
+    consumer = EventConsumer(folding, [on(UploadRejected, fail)])
+    assert len(deliver(consumer, uploaded())) == 1
+    assert folding.rows() == set()
+    assert not deliver(consumer, uploaded(), receives=3)
+    assert folding.rows() == {(ITEM, "upload-rejected")}
+
+
 def test_nothing_is_folded_of_a_deleted_subject_in_whatever_order(folding: Folding) -> None:
     deleted = new_event(ItemDeleted(), subject=ITEM, tenant_id=TENANT)
     consumer = EventConsumer(folding, [on(UploadRejected, react), on(ItemDeleted)])

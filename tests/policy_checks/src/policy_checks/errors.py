@@ -1,31 +1,31 @@
-"""What can go wrong in an audit; the package's docstring draws the tree."""
+"""What can go wrong in a policy check; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
-class AuditError(OperatorError):
-    """Root of everything that auditing raises on purpose."""
+class PolicyCheckError(OperatorError):
+    """Root of everything that the checks raise on purpose."""
 
 
-class TerraformUnusableError(AuditError):
+class TerraformUnusableError(PolicyCheckError):
     """Terraform, or the providers it needs, are not to be had here; the message says what to install."""
 
 
-class TerraformFailedError(AuditError):
+class TerraformFailedError(PolicyCheckError):
     """A Terraform command failed; the message is what it said."""
 
 
-class LinterUnusableError(AuditError):
+class LinterUnusableError(PolicyCheckError):
     """The linter cannot be installed here; the message says why."""
 
 
-class LinterFailedError(AuditError):
+class LinterFailedError(PolicyCheckError):
     """The linter itself failed; the message is what it said."""
 
 
-class PolicyNotUnderstoodError(AuditError):
+class PolicyNotUnderstoodError(PolicyCheckError):
     """A policy says something that the evaluator does not know."""
 
 
-class ReasonsInvalidError(AuditError):
+class ReasonsInvalidError(PolicyCheckError):
     """The file of stated reasons is not what it should be."""

@@ -1,4 +1,4 @@
-"""An environment as Terraform would leave it: what audits look at."""
+"""An environment as Terraform would leave it: what the checks look at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from policy_checks.terraform.completion import completed
 
 
 @dataclass(frozen=True)
-class Estate:
+class PlannedEnvironment:
     """The resources of an environment, its outputs, and the manifests it was made from."""
 
     manifests: Manifests
@@ -21,8 +21,8 @@ class Estate:
     resources: tuple[Resource, ...]
 
     @classmethod
-    def of(cls, manifests: Manifests, plan: Mapping[str, Any], state: Mapping[str, Any]) -> Estate:
-        """Read a plan, and from its state what a plan cannot know, both as they are rehearsed.
+    def of(cls, manifests: Manifests, plan: Mapping[str, Any], state: Mapping[str, Any]) -> PlannedEnvironment:
+        """Read a plan, and from its state what a plan cannot know, both as a run with mocks leaves them.
 
         Raises TerraformFailedError when the one does not follow from the other.
         """

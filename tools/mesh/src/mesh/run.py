@@ -53,9 +53,8 @@ def guarded(command: Callable[[], None]) -> None:
 def _expected() -> tuple[type[Exception], ...]:
     """Errors with a message for people; the heavier packages are asked only when something has gone wrong."""
     from chassis.migrations import MigrationError
-    from manifests import ManifestsError
 
-    return OperatorError, ManifestsError, MigrationError
+    return OperatorError, MigrationError
 
 
 def _foreign() -> tuple[type[Exception], ...]:

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from localmesh.config import MeshSettings
-from localmesh.status import MeshStatus, read_status
+from localmesh.inspection import read_status
+from localmesh.status import MeshStatus
 from mesh.run import NOT_UP
 
 

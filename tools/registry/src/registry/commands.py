@@ -13,14 +13,15 @@ from typing import Annotated
 
 import typer
 
+from registry.exit_codes import UNUSABLE
+from workspace import OperatorError
+
 app = typer.Typer(
     name="contracts",
     help="The event schema registry: check, compare, look up, add and publish contracts.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-
-BROKEN, UNUSABLE = 1, 2
 
 Root = Annotated[Path, typer.Option("--root", help="A folder of the repository.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
@@ -192,13 +193,10 @@ def can_deploy(
 
 def guarded(command: Callable[[], None]) -> None:
     """Run a command; expected failures become one line on stderr and exit code 2."""
-    from manifests import ManifestsError
-    from registry.errors import RegistryError
-
     try:
         command()
     except BrokenPipeError as error:  # the reader of our output has seen enough
         raise typer.Exit(0) from error
-    except (RegistryError, ManifestsError) as error:
+    except OperatorError as error:
         typer.echo(f"mesh contracts: {error}", err=True)
         raise typer.Exit(UNUSABLE) from error

@@ -1,6 +1,6 @@
 """What can be wrong with a command of `mesh contracts`; each message is one for people.
 
-RegistryError                 exit code 2
+RegistryError (an OperatorError)   exit code 2
     NoRegistryError           no repository with contracts here
     UnknownTypeError          no contract of that type; similar ones are named
     UnknownVersionError       the type has no such version

@@ -12,8 +12,8 @@ from manifests import load_manifests
 from registry import report
 from registry.base import compare
 from registry.catalogue import find_root, read_bytes
-from registry.commands import BROKEN
 from registry.errors import UnusableFileError
+from registry.exit_codes import BROKEN
 from registry.review import review
 
 WORDS = {

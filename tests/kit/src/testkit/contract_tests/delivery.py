@@ -25,7 +25,7 @@ class Outcome:
         return "applied" if self.applied else "left the queue without being applied"
 
 
-def as_news(document: Mapping[str, Any], service: str) -> dict[str, Any]:
+def with_fresh_ids(document: Mapping[str, Any], service: str) -> dict[str, Any]:
     """The document as if it were about somebody and something never heard of, and not heard before.
 
     Tenant and subject are replaced wherever they occur (object keys hold both); a replayed one is addressed to the

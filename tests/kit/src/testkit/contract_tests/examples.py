@@ -10,7 +10,7 @@ from testkit.contract_tests.variants import VariantError, maximal, minimal
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class PublishedVersionCase:
     """A published version with its golden examples."""
 
     published: PublishedVersion
@@ -41,10 +41,10 @@ class Met:
         return {name: {**documents[0], "data": payload} for name, payload in made.items()}
 
 
-def versions_met(registry: Path, event_type: str) -> list[Met]:
+def published_version_cases(registry: Path, event_type: str) -> list[PublishedVersionCase]:
     """Every version of an event type that was ever published, oldest first; a reader may meet each of them."""
     shown = list(examples(registry / "examples", event_type))
     return [
-        Met(version, tuple(path for _, number, path in shown if number == version.version))
+        PublishedVersionCase(version, tuple(path for _, number, path in shown if number == version.version))
         for version in history(registry / "schemas", event_type)
     ]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from mesh.infra.resources import Resource
 from policy_checks.errors import PolicyNotUnderstoodError
 from policy_checks.iam import Decision, Policy, Principal, Request, decide, read_policy
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 
 # Resources that have a policy of their own, and the attribute it is in.
 RESOURCE_POLICIES: Final[Mapping[str, str]] = {
@@ -34,7 +34,7 @@ _EMPTY: Final = ("", "{}", None)
 
 
 @dataclass(frozen=True)
-class Authorities:
+class EffectivePolicies:
     """Policies by what they belong to: `roles` by the name of the role; `functions` has the role of each function,
     `managed` the policies that can be given to people."""
 
@@ -58,56 +58,56 @@ class Authorities:
         return decide(request, (), self.resources) is Decision.ALLOWED
 
 
-def read_authorities(estate: Estate) -> Authorities:
+def read_effective_policies(planned: PlannedEnvironment) -> EffectivePolicies:
     """Collect every policy. Raises PolicyNotUnderstoodError for a kind of policy that is not known here."""
-    for resource in estate.resources:
+    for resource in planned.resources:
         known = resource.type in {*RESOURCE_POLICIES, *_ROLES, *_HARMLESS}
         if not known and (resource.type.startswith("aws_iam_") or resource.type.endswith("_policy")):
             raise PolicyNotUnderstoodError(f"{resource.address}: what {resource.type} allows")
     roles: dict[str, list[Policy]] = defaultdict(list)
-    managed = {resource["arn"]: resource for resource in estate.of_type("aws_iam_policy")}
-    for resource in estate.of_type("aws_iam_role_policy"):
+    managed = {resource["arn"]: resource for resource in planned.of_type("aws_iam_policy")}
+    for resource in planned.of_type("aws_iam_role_policy"):
         roles[_last(resource["role"])].append(read_policy(resource["policy"], resource.address))
-    for resource in estate.of_type("aws_iam_role_policy_attachment"):
+    for resource in planned.of_type("aws_iam_role_policy_attachment"):
         attached = managed.get(resource["policy_arn"])
         if attached is None:
             raise PolicyNotUnderstoodError(f"{resource.address}: what {resource['policy_arn']} allows")
         roles[_last(resource["role"])].append(read_policy(attached["policy"], attached.address))
-    for resource in estate.of_type("aws_iam_role"):
+    for resource in planned.of_type("aws_iam_role"):
         if any(item.get("policy") for item in resource["inline_policy"] or []):
             raise PolicyNotUnderstoodError(f"{resource.address}: policies inside of the role")
-    return Authorities(
+    return EffectivePolicies(
         roles={name: tuple(policies) for name, policies in roles.items()},
         trust={
             str(resource["name"]): read_policy(resource["assume_role_policy"], resource.address)
-            for resource in estate.of_type("aws_iam_role")
+            for resource in planned.of_type("aws_iam_role")
         },
-        resources=tuple(_resource_policies(estate)),
+        resources=tuple(_resource_policies(planned)),
         managed=tuple(read_policy(policy["policy"], policy.address) for policy in managed.values()),
         functions={
             str(resource["function_name"]): _last(resource["role"])
-            for resource in estate.of_type("aws_lambda_function")
+            for resource in planned.of_type("aws_lambda_function")
         },
-        account=estate.names.account,
+        account=planned.names.account,
     )
 
 
-def _resource_policies(estate: Estate) -> Iterator[Policy]:
+def _resource_policies(planned: PlannedEnvironment) -> Iterator[Policy]:
     for type_, attribute in RESOURCE_POLICIES.items():
-        for resource in estate.of_type(type_):
+        for resource in planned.of_type(type_):
             if resource[attribute] not in _EMPTY:
                 yield read_policy(resource[attribute], resource.address)
-    for permission in estate.of_type("aws_lambda_permission"):
-        yield read_policy(_permission(permission, estate), permission.address)
+    for permission in planned.of_type("aws_lambda_permission"):
+        yield read_policy(_permission(permission, planned), permission.address)
 
 
-def _permission(permission: Resource, estate: Estate) -> dict[str, Any]:
+def _permission(permission: Resource, planned: PlannedEnvironment) -> dict[str, Any]:
     """The statement that Lambda makes of a permission."""
     strange = ("qualifier", "event_source_token", "function_url_auth_type", "principal_org_id")
     if any(permission[name] for name in strange):
         raise PolicyNotUnderstoodError(f"{permission.address}: one of {', '.join(strange)}")
     function = str(permission["function_name"])
-    arn = function if function.startswith("arn:") else estate.names.arn("lambda", f"function:{function}")
+    arn = function if function.startswith("arn:") else planned.names.arn("lambda", f"function:{function}")
     conditions: dict[str, Any] = {}
     if permission["source_arn"]:
         conditions["ArnLike"] = {"AWS:SourceArn": permission["source_arn"]}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from manifests import FunctionRef
 from policy_checks.access.capabilities import Capability, key_of
-from policy_checks.access.effective_policies import Authorities
-from policy_checks.planned_environment import Estate
+from policy_checks.access.effective_policies import EffectivePolicies
+from policy_checks.planned_environment import PlannedEnvironment
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """What came of it: `tried` counts by (kind, verdict), `faults` says what is not as declared."""
 
     tried: Counter[tuple[str, str]]
@@ -24,20 +24,23 @@ class Judgement:
         return sum(number for (_, found), number in self.tried.items() if found == verdict)
 
 
-def judge(
-    estate: Estate, authorities: Authorities, functions: Iterable[FunctionRef], capabilities: Iterable[Capability]
-) -> Judgement:
+def evaluate_access(
+    planned: PlannedEnvironment,
+    policies: EffectivePolicies,
+    functions: Iterable[FunctionRef],
+    capabilities: Iterable[Capability],
+) -> Evaluation:
     """Try every capability as every one of the functions. Raises PolicyNotUnderstoodError."""
     tried: Counter[tuple[str, str]] = Counter()
     faults = []
     wanted = list(capabilities)
     for ref in functions:
-        name, key = estate.names.function(ref), key_of(ref)
+        name, key = planned.names.function(ref), key_of(ref)
         for capability in wanted:
-            may = authorities.may(name, capability.action, capability.resource, capability.context)
+            may = policies.may(name, capability.action, capability.resource, capability.context)
             tried[capability.kind, "allowed" if may else "denied"] += 1
             if may and key not in capability.holders:
                 faults.append(f"{key} may do what it does not declare: {capability}")
             elif not may and key in capability.holders:
                 faults.append(f"{key} may not do what it declares: {capability}")
-    return Judgement(tried, tuple(faults))
+    return Evaluation(tried, tuple(faults))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from policy_checks.access.effective_policies import Authorities
+from policy_checks.access.effective_policies import EffectivePolicies
 from policy_checks.iam import Policy
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,27 +26,29 @@ class Wildcard:
         return f"{self.origin}: {self.effect} {self.action} on {self.resource}"
 
 
-def wildcards_of(estate: Estate, authorities: Authorities) -> list[Wildcard]:
+def wildcards_of(planned: PlannedEnvironment, effective: EffectivePolicies) -> list[Wildcard]:
     """Every wildcard in every policy of an environment."""
-    policies = [policy for of_role in authorities.roles.values() for policy in of_role]
-    return sorted(set(_wildcards(estate, [*policies, *authorities.managed, *authorities.resources])))
+    policies = [policy for of_role in effective.roles.values() for policy in of_role]
+    return sorted(set(_wildcards(planned, [*policies, *effective.managed, *effective.resources])))
 
 
-def _wildcards(estate: Estate, policies: Iterable[Policy]) -> Iterator[Wildcard]:
+def _wildcards(planned: PlannedEnvironment, policies: Iterable[Policy]) -> Iterator[Wildcard]:
     for policy in policies:
         for statement in policy.statements:
             for action in statement.actions:
                 for resource in statement.resources:
                     if _is_wild(action) or _is_wild(resource):
-                        yield Wildcard(statement.effect.value, action, placeless(estate, resource), policy.origin)
+                        yield Wildcard(statement.effect.value, action, placeless(planned, resource), policy.origin)
 
 
-def placeless(estate: Estate, text: str) -> str:
+def placeless(planned: PlannedEnvironment, text: str) -> str:
     """A resource without the names of this environment and of its functions."""
-    names = estate.names
-    for function in sorted(estate.functions, key=len, reverse=True):
+    names = planned.names
+    for function in sorted(planned.functions, key=len, reverse=True):
         text = text.replace(function, "{function}")
-    for table in sorted((table for service in estate.manifests.services.values() for table in service.tables), key=len):
+    for table in sorted(
+        (table for service in planned.manifests.services.values() for table in service.tables), key=len
+    ):
         text = re.sub(rf"table/{re.escape(names.table(table))}\b", "table/{table}", text)
     text = text.replace(f":parameter{names.parameter_prefix}/", ":parameter{parameters}/")
     text = text.replace(names.prefix, "{prefix}").replace(names.bus, "{bus}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules import alarms, database, functions, queues, roles, secrecy, storage, tables
 from policy_checks.rules.base import Finding, Rule
 
@@ -18,9 +18,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def audit(estate: Estate, rules: Iterable[Rule] = RULES) -> list[Finding]:
+def broken_rules(planned: PlannedEnvironment, rules: Iterable[Rule] = RULES) -> list[Finding]:
     """What breaks any of the rules."""
-    return [Finding(rule.name, address, message) for rule in rules for address, message in rule.check(estate)]
+    return [Finding(rule.name, address, message) for rule in rules for address, message in rule.check(planned)]
 
 
-__all__ = ["RULES", "Finding", "Rule", "audit"]
+__all__ = ["RULES", "Finding", "Rule", "broken_rules"]

@@ -8,107 +8,116 @@ from typing import Final
 
 from mesh.infra.resources import Resource
 from policy_checks.iam import Decision, Policy, Principal, Request, decide, read_policy
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 from policy_checks.rules.queues import dead_letter_arns
 
 _ALARMS: Final = ("aws_cloudwatch_metric_alarm", "aws_cloudwatch_composite_alarm")
 
 
-def every_dead_letter_queue_has_an_alarm(estate: Estate) -> Faults:
+def every_dead_letter_queue_has_an_alarm(planned: PlannedEnvironment) -> Faults:
     """On the first message."""
-    dead = dead_letter_arns(estate)
-    for queue in estate.of_type("aws_sqs_queue"):
+    dead = dead_letter_arns(planned)
+    for queue in planned.of_type("aws_sqs_queue"):
         if queue["arn"] in dead:
-            watching = _alarms(estate, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName=queue["name"])
+            watching = _alarms(planned, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName=queue["name"])
             if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in watching):
                 yield queue.address, "has no alarm on its first dead letter"
 
 
-def every_queue_has_an_alarm_on_its_oldest_message(estate: Estate) -> Faults:
+def every_queue_has_an_alarm_on_its_oldest_message(planned: PlannedEnvironment) -> Faults:
     """A consumer that stands still makes no errors."""
-    dead = dead_letter_arns(estate)
-    for queue in estate.of_type("aws_sqs_queue"):
+    dead = dead_letter_arns(planned)
+    for queue in planned.of_type("aws_sqs_queue"):
         if queue["arn"] not in dead:
-            watching = _alarms(estate, "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=queue["name"])
+            watching = _alarms(planned, "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=queue["name"])
             if not any(alarm["threshold"] > 0 and _above(alarm) for alarm in watching):
                 yield queue.address, "has no alarm on the age of its oldest message"
 
 
-def every_function_has_alarms(estate: Estate) -> Faults:
+def every_function_has_alarms(planned: PlannedEnvironment) -> Faults:
     """Errors, throttles, and a p95 that comes near its time-out."""
-    for function in estate.of_type("aws_lambda_function"):
+    for function in planned.of_type("aws_lambda_function"):
         name = function["function_name"]
         for metric in ("Errors", "Throttles"):
-            if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in _of_function(estate, metric, name)):
+            if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in _of_function(planned, metric, name)):
                 yield function.address, f"has no alarm on {metric}"
         limit = 1000 * int(function["timeout"] or 3)
-        slow = [alarm for alarm in _of_function(estate, "Duration", name) if alarm["extended_statistic"] == "p95"]
+        slow = [alarm for alarm in _of_function(planned, "Duration", name) if alarm["extended_statistic"] == "p95"]
         if not any(alarm["threshold"] < limit and _above(alarm) for alarm in slow):
             yield function.address, "has no alarm on a p95 near its time-out"
 
 
-def every_service_that_hears_has_an_alarm_on_its_lag(estate: Estate) -> Faults:
+def every_service_that_hears_has_an_alarm_on_its_lag(planned: PlannedEnvironment) -> Faults:
     """What it shows is behind what happened, though nothing fails."""
-    for service in _hearing(estate):
-        watching = _alarms(estate, "Collections", "ProjectionLag", environment=estate.environment, service=service)
+    for service in _hearing(planned):
+        watching = _alarms(
+            planned,
+            "Collections",
+            "ProjectionLag",
+            environment=planned.environment,
+            service=service,
+        )
         if not any(alarm["threshold"] > 0 and _above(alarm) for alarm in watching):
             yield service, "has no alarm on how far its projections are behind"
 
 
-def the_database_has_alarms(estate: Estate) -> Faults:
+def the_database_has_alarms(planned: PlannedEnvironment) -> Faults:
     """Connections and storage end; both are seen coming."""
     limits = {"DatabaseConnections": "GreaterThanThreshold", "FreeStorageSpace": "LessThanThreshold"}
-    for instance in estate.of_type("aws_db_instance"):
+    for instance in planned.of_type("aws_db_instance"):
         for metric, comparison in limits.items():
-            watching = _alarms(estate, "AWS/RDS", metric, DBInstanceIdentifier=instance["identifier"])
+            watching = _alarms(planned, "AWS/RDS", metric, DBInstanceIdentifier=instance["identifier"])
             if not any(alarm["comparison_operator"] == comparison for alarm in watching):
                 yield instance.address, f"has no alarm on {metric}"
 
 
-def everything_is_on_a_dashboard(estate: Estate) -> Faults:
+def everything_is_on_a_dashboard(planned: PlannedEnvironment) -> Faults:
     """The pipeline as a whole, and in AWS every service by itself."""
-    found = {str(dashboard["dashboard_name"]) for dashboard in estate.of_type("aws_cloudwatch_dashboard")}
-    for name in ("pipeline", *(estate.manifests.services if estate.database.auth == "iam" else ())):
-        if estate.names.prefix + name not in found:
+    found = {str(dashboard["dashboard_name"]) for dashboard in planned.of_type("aws_cloudwatch_dashboard")}
+    for name in (
+        "pipeline",
+        *(planned.manifests.services if planned.database.auth == "iam" else ()),
+    ):
+        if planned.names.prefix + name not in found:
             yield "aws_cloudwatch_dashboard", f"there is none of {name}"
 
 
-def every_alarm_tells_the_topic(estate: Estate) -> Faults:
+def every_alarm_tells_the_topic(planned: PlannedEnvironment) -> Faults:
     """The one of the environment."""
-    topics = {topic["arn"] for topic in estate.of_type("aws_sns_topic")}
-    for alarm in estate.of_type(*_ALARMS):
+    topics = {topic["arn"] for topic in planned.of_type("aws_sns_topic")}
+    for alarm in planned.of_type(*_ALARMS):
         if not topics & set(alarm["alarm_actions"] or ()):
             yield alarm.address, "tells nobody"
         if alarm["actions_enabled"] is False:
             yield alarm.address, "is silenced"
 
 
-def names_of_alarms_are_unique(estate: Estate) -> Faults:
+def names_of_alarms_are_unique(planned: PlannedEnvironment) -> Faults:
     """Two of the same name are one in AWS, and the second to be made wins."""
-    counts = Counter(alarm["alarm_name"] for alarm in estate.of_type(*_ALARMS))
-    for alarm in estate.of_type(*_ALARMS):
+    counts = Counter(alarm["alarm_name"] for alarm in planned.of_type(*_ALARMS))
+    for alarm in planned.of_type(*_ALARMS):
         if counts[alarm["alarm_name"]] > 1:
             yield alarm.address, f"shares the name {alarm['alarm_name']}"
 
 
-def there_is_one_topic(estate: Estate) -> Faults:
+def there_is_one_topic(planned: PlannedEnvironment) -> Faults:
     """Everybody who wants to be told subscribes to it."""
-    topics = estate.of_type("aws_sns_topic")
-    if [topic["name"] for topic in topics] != [f"{estate.names.bus}-alarms"]:
+    topics = planned.of_type("aws_sns_topic")
+    if [topic["name"] for topic in topics] != [f"{planned.names.bus}-alarms"]:
         yield "aws_sns_topic", f"the topics are {[topic['name'] for topic in topics]}"
 
 
-def alarms_reach_the_topic(estate: Estate) -> Faults:
+def alarms_reach_the_topic(planned: PlannedEnvironment) -> Faults:
     """What a topic or its key does not let in is dropped silently; what others send is not let in."""
-    names = estate.names
+    names = planned.names
     senders = {"cloudwatch.amazonaws.com": names.arn("cloudwatch", f"alarm:{names.prefix}any")}
-    if estate.of_type("aws_budgets_budget"):
+    if planned.of_type("aws_budgets_budget"):
         senders["budgets.amazonaws.com"] = f"arn:aws:budgets::{names.account}:budget/any"
-    found = estate.of_type("aws_sns_topic", "aws_sns_topic_policy")
+    found = planned.of_type("aws_sns_topic", "aws_sns_topic_policy")
     policies = [read_policy(item["policy"], item.address) for item in found if item["policy"]]
-    keys = {key["arn"]: [read_policy(key["policy"], key.address)] for key in estate.of_type("aws_kms_key")}
-    for topic in estate.of_type("aws_sns_topic"):
+    keys = {key["arn"]: [read_policy(key["policy"], key.address)] for key in planned.of_type("aws_kms_key")}
+    for topic in planned.of_type("aws_sns_topic"):
         for service, source in senders.items():
 
             def may(action: str, on: str, by: Iterable[Policy], arn: str, service: str = service) -> bool:
@@ -125,33 +134,33 @@ def alarms_reach_the_topic(estate: Estate) -> Faults:
                     yield topic.address, f"has a key that does not let {service} use {action}"
 
 
-def money_is_watched(estate: Estate) -> Faults:
+def money_is_watched(planned: PlannedEnvironment) -> Faults:
     """A budget with an alarm on what is forecast, in every environment in AWS."""
-    if estate.database.auth != "iam":
+    if planned.database.auth != "iam":
         return
     kinds = {
         item["notification_type"]
-        for budget in estate.of_type("aws_budgets_budget")
+        for budget in planned.of_type("aws_budgets_budget")
         for item in budget["notification"] or ()
     }
     if not {"ACTUAL", "FORECASTED"} <= kinds:
         yield "aws_budgets_budget", f"tells of {sorted(kinds) or 'nothing'}"
 
 
-def _hearing(estate: Estate) -> list[str]:
-    return sorted({ref.service.service for ref in estate.manifests.functions if ref.function.queue})
+def _hearing(planned: PlannedEnvironment) -> list[str]:
+    return sorted({ref.service.service for ref in planned.manifests.functions if ref.function.queue})
 
 
-def _of_function(estate: Estate, metric: str, name: str) -> list[Resource]:
-    return _alarms(estate, "AWS/Lambda", metric, FunctionName=name)
+def _of_function(planned: PlannedEnvironment, metric: str, name: str) -> list[Resource]:
+    return _alarms(planned, "AWS/Lambda", metric, FunctionName=name)
 
 
-def _alarms(estate: Estate, namespace: str, metric: str, **dimensions: str) -> list[Resource]:
+def _alarms(planned: PlannedEnvironment, namespace: str, metric: str, **dimensions: str) -> list[Resource]:
     def fits(alarm: Resource) -> bool:
         found: Mapping[str, str] = alarm["dimensions"] or {}
         return (alarm["namespace"], alarm["metric_name"], dict(found)) == (namespace, metric, dimensions)
 
-    return [alarm for alarm in estate.of_type("aws_cloudwatch_metric_alarm") if fits(alarm)]
+    return [alarm for alarm in planned.of_type("aws_cloudwatch_metric_alarm") if fits(alarm)]
 
 
 def _above(alarm: Resource) -> bool:

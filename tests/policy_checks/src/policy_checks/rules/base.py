@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 
 # Address of a resource, and what is wrong with it.
 Faults = Iterator[tuple[str, str]]
@@ -28,7 +28,7 @@ class Finding:
 class Rule:
     """A property of environments; `check` yields what does not have it."""
 
-    check: Callable[[Estate], Faults]
+    check: Callable[[PlannedEnvironment], Faults]
 
     @property
     def name(self) -> str:

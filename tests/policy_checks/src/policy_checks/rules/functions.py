@@ -4,66 +4,66 @@ from __future__ import annotations
 
 from typing import Final
 
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 
 
-def functions_run_as_the_platform_says(estate: Estate) -> Faults:
+def functions_run_as_the_platform_says(planned: PlannedEnvironment) -> Faults:
     """Its runtime and architecture, as a zip from the packages bucket."""
-    platform = estate.manifests.platform
-    for function in estate.of_type("aws_lambda_function"):
+    platform = planned.manifests.platform
+    for function in planned.of_type("aws_lambda_function"):
         if function["runtime"] != platform.runtime:
             yield function.address, f"runs on {function['runtime']}"
         if function["architectures"] != [platform.architecture]:
             yield function.address, f"runs on {function['architectures']}"
-        if function["s3_bucket"] != estate.names.packages_bucket or not function["code_sha256"]:
+        if function["s3_bucket"] != planned.names.packages_bucket or not function["code_sha256"]:
             yield function.address, "is not installed from the packages bucket by its checksum"
 
 
-def every_function_has_a_log_group(estate: Estate) -> Faults:
+def every_function_has_a_log_group(planned: PlannedEnvironment) -> Faults:
     """Made by us: one that Lambda makes keeps everything for ever."""
-    groups = {group["name"] for group in estate.of_type("aws_cloudwatch_log_group")}
-    for function in estate.of_type("aws_lambda_function"):
+    groups = {group["name"] for group in planned.of_type("aws_cloudwatch_log_group")}
+    for function in planned.of_type("aws_lambda_function"):
         if f"/aws/lambda/{function['function_name']}" not in groups:
             yield function.address, "has no log group"
 
 
-def logs_are_kept_for_a_limited_time(estate: Estate) -> Faults:
+def logs_are_kept_for_a_limited_time(planned: PlannedEnvironment) -> Faults:
     """As long as the platform says."""
-    for group in estate.of_type("aws_cloudwatch_log_group"):
-        if group["retention_in_days"] != estate.manifests.platform.logs.retention_days:
+    for group in planned.of_type("aws_cloudwatch_log_group"):
+        if group["retention_in_days"] != planned.manifests.platform.logs.retention_days:
             yield group.address, f"keeps logs {group['retention_in_days'] or 'for ever'} (days)"
 
 
-def routes_need_a_token_unless_declared(estate: Estate) -> Faults:
+def routes_need_a_token_unless_declared(planned: PlannedEnvironment) -> Faults:
     """What the manifest does not open is closed."""
     open_routes = {
-        route.key for ref in estate.manifests.functions for route in ref.function.routes if route.auth.value == "none"
+        route.key for ref in planned.manifests.functions for route in ref.function.routes if route.auth.value == "none"
     }
-    for route in estate.of_type("aws_apigatewayv2_route"):
+    for route in planned.of_type("aws_apigatewayv2_route"):
         key = str(route["route_key"])
         secured = route["authorization_type"] == "JWT" and route["authorizer_id"]
         if not secured and key not in open_routes and not key.startswith("OPTIONS "):
             yield route.address, f"{key} is open"
 
 
-def functions_have_no_address_of_their_own(estate: Estate) -> Faults:
+def functions_have_no_address_of_their_own(planned: PlannedEnvironment) -> Faults:
     """The one way in is the API."""
-    for url in estate.of_type("aws_lambda_function_url"):
+    for url in planned.of_type("aws_lambda_function_url"):
         yield url.address, "goes around the API and its tokens"
 
 
-def the_api_is_throttled_and_logged(estate: Estate) -> Faults:
+def the_api_is_throttled_and_logged(planned: PlannedEnvironment) -> Faults:
     """With the limits of the platform; the access log is one that we keep."""
-    throttling = estate.manifests.platform.api.throttling
-    groups = {str(group["arn"]).removesuffix(":*") for group in estate.of_type("aws_cloudwatch_log_group")}
-    for stage in estate.of_type("aws_apigatewayv2_stage"):
+    throttling = planned.manifests.platform.api.throttling
+    groups = {str(group["arn"]).removesuffix(":*") for group in planned.of_type("aws_cloudwatch_log_group")}
+    for stage in planned.of_type("aws_apigatewayv2_stage"):
         settings = stage.block("default_route_settings")
         limits = (settings.get("throttling_rate_limit"), settings.get("throttling_burst_limit"))
         if limits != (throttling.rate, throttling.burst):
             yield stage.address, f"is throttled to {limits}"
         log = str(stage.block("access_log_settings").get("destination_arn") or "").removesuffix(":*")
-        if log not in groups and estate.database.auth == "iam":
+        if log not in groups and planned.database.auth == "iam":
             yield stage.address, "has no access log"
 
 

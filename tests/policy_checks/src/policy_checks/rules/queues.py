@@ -7,17 +7,17 @@ from typing import Final
 
 from policy_checks.access.effective_policies import RESOURCE_POLICIES
 from policy_checks.iam import Decision, Effect, Policy, Principal, Request, decide, read_policy
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 
 _EVERYBODY_ELSE = Principal("AWS", "arn:aws:iam::999999999999:user/stranger")
 
 
-def dead_letter_arns(estate: Estate) -> set[str]:
+def dead_letter_arns(planned: PlannedEnvironment) -> set[str]:
     """Queues that others give up their messages to, and rules theirs."""
-    of_queues = {redrive_target(str(queue["redrive_policy"] or "")) for queue in estate.of_type("aws_sqs_queue")}
+    of_queues = {redrive_target(str(queue["redrive_policy"] or "")) for queue in planned.of_type("aws_sqs_queue")}
     of_rules = {
-        str(rule.block("dead_letter_config").get("arn")) for rule in estate.of_type("aws_cloudwatch_event_target")
+        str(rule.block("dead_letter_config").get("arn")) for rule in planned.of_type("aws_cloudwatch_event_target")
     }
     return {arn for arn in of_queues | of_rules if arn.startswith("arn:")}
 
@@ -27,32 +27,32 @@ def redrive_target(policy: str) -> str:
     return str(json.loads(policy).get("deadLetterTargetArn", "")) if policy else ""
 
 
-def every_queue_has_a_dead_letter_queue(estate: Estate) -> Faults:
+def every_queue_has_a_dead_letter_queue(planned: PlannedEnvironment) -> Faults:
     """Or is one."""
-    queues = estate.of_type("aws_sqs_queue")
-    arns, dead = {queue["arn"] for queue in queues}, dead_letter_arns(estate)
+    queues = planned.of_type("aws_sqs_queue")
+    arns, dead = {queue["arn"] for queue in queues}, dead_letter_arns(planned)
     for queue in queues:
         target = redrive_target(str(queue["redrive_policy"] or ""))
         if queue["arn"] not in dead and target not in arns:
             yield queue.address, "has no dead-letter queue of this environment"
 
 
-def every_rule_target_has_a_dead_letter_queue(estate: Estate) -> Faults:
+def every_rule_target_has_a_dead_letter_queue(planned: PlannedEnvironment) -> Faults:
     """EventBridge drops what it cannot deliver for a day, unless it is told where to put it."""
-    arns = {queue["arn"] for queue in estate.of_type("aws_sqs_queue")}
-    for target in estate.of_type("aws_cloudwatch_event_target"):
+    arns = {queue["arn"] for queue in planned.of_type("aws_sqs_queue")}
+    for target in planned.of_type("aws_cloudwatch_event_target"):
         if target.block("dead_letter_config").get("arn") not in arns:
             yield target.address, "has no dead-letter queue of this environment"
 
 
-def rules_may_send_to_their_queues(estate: Estate) -> Faults:
+def rules_may_send_to_their_queues(planned: PlannedEnvironment) -> Faults:
     """Target and dead-letter queue alike: without the permission EventBridge drops events silently."""
-    policies = _queue_policies(estate)
+    policies = _queue_policies(planned)
     rules = {
         (rule["event_bus_name"] or "default", rule["name"]): rule["arn"]
-        for rule in estate.of_type("aws_cloudwatch_event_rule")
+        for rule in planned.of_type("aws_cloudwatch_event_rule")
     }
-    for target in estate.of_type("aws_cloudwatch_event_target"):
+    for target in planned.of_type("aws_cloudwatch_event_target"):
         rule = rules.get((target["event_bus_name"] or "default", target["rule"]))
         if rule is None:
             yield target.address, f"belongs to no rule named {target['rule']}"
@@ -66,17 +66,17 @@ def rules_may_send_to_their_queues(estate: Estate) -> Faults:
                 yield target.address, f"may not send to {arn}"
 
 
-def queues_are_encrypted(estate: Estate) -> Faults:
+def queues_are_encrypted(planned: PlannedEnvironment) -> Faults:
     """With SQS's own key or one of ours."""
-    for queue in estate.of_type("aws_sqs_queue"):
+    for queue in planned.of_type("aws_sqs_queue"):
         if not (queue["sqs_managed_sse_enabled"] or queue["kms_master_key_id"]):
             yield queue.address, "is not encrypted"
 
 
-def queues_take_messages_over_tls_alone(estate: Estate) -> Faults:
+def queues_take_messages_over_tls_alone(planned: PlannedEnvironment) -> Faults:
     """From whomever: a denial that no permission of a role outweighs."""
-    policies = _queue_policies(estate)
-    for queue in estate.of_type("aws_sqs_queue"):
+    policies = _queue_policies(planned)
+    for queue in planned.of_type("aws_sqs_queue"):
         for action in ("SendMessage", "ReceiveMessage"):
             context = {"aws:SecureTransport": "false"}
             request = Request(_EVERYBODY_ELSE, f"sqs:{action}", str(queue["arn"]), context)
@@ -84,18 +84,18 @@ def queues_take_messages_over_tls_alone(estate: Estate) -> Faults:
                 yield queue.address, f"takes {action} without TLS"
 
 
-def dead_letters_are_kept_two_weeks(estate: Estate) -> Faults:
+def dead_letters_are_kept_two_weeks(planned: PlannedEnvironment) -> Faults:
     """The longest there is: somebody has to look at them."""
-    dead = dead_letter_arns(estate)
-    for queue in estate.of_type("aws_sqs_queue"):
+    dead = dead_letter_arns(planned)
+    for queue in planned.of_type("aws_sqs_queue"):
         if queue["arn"] in dead and queue["message_retention_seconds"] != 14 * 86400:
             yield queue.address, f"keeps dead letters {queue['message_retention_seconds']} s"
 
 
-def nobody_unnamed_is_allowed_anything(estate: Estate) -> Faults:
+def nobody_unnamed_is_allowed_anything(planned: PlannedEnvironment) -> Faults:
     """No policy of a resource allows everybody, nor a service of AWS on behalf of everybody."""
     for type_, attribute in RESOURCE_POLICIES.items():
-        for resource in estate.of_type(type_):
+        for resource in planned.of_type(type_):
             if not str(resource[attribute] or "").startswith("{") or resource[attribute] == "{}":
                 continue
             for statement in read_policy(resource[attribute], resource.address).statements:
@@ -110,13 +110,13 @@ def nobody_unnamed_is_allowed_anything(estate: Estate) -> Faults:
                     and not bound
                 ):
                     yield resource.address, "allows a service something, for whomever it works"
-    for permission in estate.of_type("aws_lambda_permission"):
+    for permission in planned.of_type("aws_lambda_permission"):
         if not (permission["source_arn"] or permission["source_account"]):
             yield permission.address, "allows a service to invoke, for whomever it works"
 
 
-def _queue_policies(estate: Estate) -> list[Policy]:
-    found = [(queue["policy"], queue.address) for queue in estate.of_type("aws_sqs_queue", "aws_sqs_queue_policy")]
+def _queue_policies(planned: PlannedEnvironment) -> list[Policy]:
+    found = [(queue["policy"], queue.address) for queue in planned.of_type("aws_sqs_queue", "aws_sqs_queue_policy")]
     return [read_policy(policy, address) for policy, address in found if policy]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from mesh.infra.resources import UNKNOWN, Resource
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 
 _TELLING = re.compile(
@@ -20,9 +20,9 @@ _ABOUT = re.compile(
 _MEASURES = re.compile(r"^token_validity_units\[")
 
 
-def nothing_secret_is_stated(estate: Estate) -> Faults:
+def nothing_secret_is_stated(planned: PlannedEnvironment) -> Faults:
     """No attribute whose name tells of a secret has a value."""
-    for resource in estate.resources:
+    for resource in planned.resources:
         for path, value in secret_values(resource):
             yield resource.address, f"{path} has a value ({len(str(value))} characters)"
 
@@ -36,9 +36,9 @@ def secret_values(resource: Resource) -> Iterator[tuple[str, Any]]:
             yield path, value
 
 
-def nothing_sensitive_has_a_value(estate: Estate) -> Faults:
+def nothing_sensitive_has_a_value(planned: PlannedEnvironment) -> Faults:
     """Whatever its name: the provider marks what it would not show."""
-    for resource in estate.resources:
+    for resource in planned.resources:
         for path, _, mark in _leaves(resource.sensitive, ""):
             name = path.split(".")[0].split("[")[0]
             if mark is True and resource[name] not in (None, "", [], {}) and not _is_none(resource, name):
@@ -51,16 +51,16 @@ def _is_none(resource: Resource, path: str) -> bool:
     return is_client and not resource["generate_secret"]
 
 
-def no_parameter_has_its_value_here(estate: Estate) -> Faults:
+def no_parameter_has_its_value_here(planned: PlannedEnvironment) -> Faults:
     """Terraform makes the names of secrets and the access to them; values come from `mesh secrets`."""
-    for parameter in estate.of_type("aws_ssm_parameter", "aws_secretsmanager_secret_version", "aws_iam_access_key"):
+    for parameter in planned.of_type("aws_ssm_parameter", "aws_secretsmanager_secret_version", "aws_iam_access_key"):
         if parameter["value"] or parameter["insecure_value"] or parameter["secret_string"] or parameter["secret"]:
             yield parameter.address, "has its value in the state"
 
 
-def outputs_tell_no_secret(estate: Estate) -> Faults:
+def outputs_tell_no_secret(planned: PlannedEnvironment) -> Faults:
     """Outputs are saved in files for other commands."""
-    for path, name, value in _leaves(estate.outputs, ""):
+    for path, name, value in _leaves(planned.outputs, ""):
         if isinstance(value, str) and value and _TELLING.search(name) and not value.startswith("arn:"):
             yield f"output.{path}", "has a value"
 

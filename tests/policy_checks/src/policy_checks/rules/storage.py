@@ -6,32 +6,32 @@ from typing import Final
 
 from mesh.infra.resources import Resource
 from policy_checks.iam import Decision, Principal, Request, decide, read_policy
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 
 _STRANGER = Principal("AWS", "arn:aws:iam::999999999999:user/stranger")
 _BLOCKS = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
 
-def buckets_are_private(estate: Estate) -> Faults:
+def buckets_are_private(planned: PlannedEnvironment) -> Faults:
     """All four blocks, and no access lists."""
-    for bucket in estate.of_type("aws_s3_bucket"):
-        blocks = _of(estate, "aws_s3_bucket_public_access_block", bucket)
+    for bucket in planned.of_type("aws_s3_bucket"):
+        blocks = _of(planned, "aws_s3_bucket_public_access_block", bucket)
         if not any(all(block[name] is True for name in _BLOCKS) for block in blocks):
             yield bucket.address, "can be made public"
-        owners = [item.block("rule") for item in _of(estate, "aws_s3_bucket_ownership_controls", bucket)]
+        owners = [item.block("rule") for item in _of(planned, "aws_s3_bucket_ownership_controls", bucket)]
         if not any(owner.get("object_ownership") == "BucketOwnerEnforced" for owner in owners):
             yield bucket.address, "listens to access lists"
-    for resource in estate.of_type("aws_s3_bucket_acl", "aws_s3_object_acl", "aws_s3_bucket_website_configuration"):
+    for resource in planned.of_type("aws_s3_bucket_acl", "aws_s3_object_acl", "aws_s3_bucket_website_configuration"):
         yield resource.address, "has no place in a private bucket"
 
 
-def buckets_are_encrypted(estate: Estate) -> Faults:
+def buckets_are_encrypted(planned: PlannedEnvironment) -> Faults:
     """By a rule of the bucket, not by the grace of a default."""
-    for bucket in estate.of_type("aws_s3_bucket"):
+    for bucket in planned.of_type("aws_s3_bucket"):
         rules = [
             rule
-            for item in _of(estate, "aws_s3_bucket_server_side_encryption_configuration", bucket)
+            for item in _of(planned, "aws_s3_bucket_server_side_encryption_configuration", bucket)
             for rule in item["rule"]
         ]
         defaults = [default for rule in rules for default in rule["apply_server_side_encryption_by_default"]]
@@ -39,38 +39,40 @@ def buckets_are_encrypted(estate: Estate) -> Faults:
             yield bucket.address, "has no encryption by default"
 
 
-def buckets_are_reached_over_tls_alone(estate: Estate) -> Faults:
+def buckets_are_reached_over_tls_alone(planned: PlannedEnvironment) -> Faults:
     """From whomever."""
-    for bucket in estate.of_type("aws_s3_bucket"):
-        policies = [read_policy(item["policy"], item.address) for item in _of(estate, "aws_s3_bucket_policy", bucket)]
+    for bucket in planned.of_type("aws_s3_bucket"):
+        policies = [read_policy(item["policy"], item.address) for item in _of(planned, "aws_s3_bucket_policy", bucket)]
         for action, resource in (("GetObject", f"{bucket['arn']}/any"), ("ListBucket", bucket["arn"])):
             request = Request(_STRANGER, f"s3:{action}", resource, {"aws:SecureTransport": "false"})
             if decide(request, (), policies) is not Decision.DENIED:
                 yield bucket.address, f"takes {action} without TLS"
 
 
-def buckets_are_versioned(estate: Estate) -> Faults:
+def buckets_are_versioned(planned: PlannedEnvironment) -> Faults:
     """And old versions go some day."""
-    for bucket in estate.of_type("aws_s3_bucket"):
+    for bucket in planned.of_type("aws_s3_bucket"):
         versioning = [
-            item.block("versioning_configuration") for item in _of(estate, "aws_s3_bucket_versioning", bucket)
+            item.block("versioning_configuration") for item in _of(planned, "aws_s3_bucket_versioning", bucket)
         ]
         if not any(item.get("status") == "Enabled" for item in versioning):
             yield bucket.address, "forgets what is overwritten"
-        rules = [rule for item in _of(estate, "aws_s3_bucket_lifecycle_configuration", bucket) for rule in item["rule"]]
+        rules = [
+            rule for item in _of(planned, "aws_s3_bucket_lifecycle_configuration", bucket) for rule in item["rule"]
+        ]
         if not any(rule["noncurrent_version_expiration"] and rule["status"] == "Enabled" for rule in rules):
             yield bucket.address, "keeps old versions for ever"
 
 
-def production_keeps_its_pictures(estate: Estate) -> Faults:
+def production_keeps_its_pictures(planned: PlannedEnvironment) -> Faults:
     """A destroy does not take a bucket with something in it."""
-    for bucket in estate.of_type("aws_s3_bucket"):
-        if estate.is_production and bucket["bucket"] == estate.names.images_bucket and bucket["force_destroy"]:
+    for bucket in planned.of_type("aws_s3_bucket"):
+        if planned.is_production and bucket["bucket"] == planned.names.images_bucket and bucket["force_destroy"]:
             yield bucket.address, "is destroyed with what is in it"
 
 
-def _of(estate: Estate, type_: str, bucket: Resource) -> list[Resource]:
-    return [resource for resource in estate.of_type(type_) if resource["bucket"] in {bucket["bucket"], bucket["id"]}]
+def _of(planned: PlannedEnvironment, type_: str, bucket: Resource) -> list[Resource]:
+    return [resource for resource in planned.of_type(type_) if resource["bucket"] in {bucket["bucket"], bucket["id"]}]
 
 
 RULES: Final = tuple(

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 
 
-def tables_can_be_restored(estate: Estate) -> Faults:
+def tables_can_be_restored(planned: PlannedEnvironment) -> Faults:
     """To any second of the last weeks."""
-    for table in estate.of_type("aws_dynamodb_table"):
+    for table in planned.of_type("aws_dynamodb_table"):
         if table.block("point_in_time_recovery").get("enabled") is not True:
             yield table.address, "has no point-in-time recovery"
 
 
-def tables_are_encrypted(estate: Estate) -> Faults:
+def tables_are_encrypted(planned: PlannedEnvironment) -> Faults:
     """With a key that leaves traces of its use."""
-    for table in estate.of_type("aws_dynamodb_table"):
+    for table in planned.of_type("aws_dynamodb_table"):
         if table.block("server_side_encryption").get("enabled") is not True:
             yield table.address, "is encrypted with a key of AWS's own"
 
 
-def production_tables_cannot_be_deleted(estate: Estate) -> Faults:
+def production_tables_cannot_be_deleted(planned: PlannedEnvironment) -> Faults:
     """Until somebody turns the protection off."""
-    for table in estate.of_type("aws_dynamodb_table"):
-        if estate.is_production and table["deletion_protection_enabled"] is not True:
+    for table in planned.of_type("aws_dynamodb_table"):
+        if planned.is_production and table["deletion_protection_enabled"] is not True:
             yield table.address, "can be deleted"
 
 

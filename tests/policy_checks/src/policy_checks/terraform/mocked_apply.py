@@ -16,23 +16,23 @@ from policy_checks.terraform.computed_attributes import answers, made_of
 from policy_checks.terraform.running import Terraform
 
 Document = Mapping[str, Any]
-_RUN: Final = "rehearsal"
+_RUN: Final = "mocked"
 
 
-def rehearse_plan(terraform: Terraform, folder: Path, variables: Mapping[str, str]) -> Document:
+def mocked_plan(terraform: Terraform, folder: Path, variables: Mapping[str, str]) -> Document:
     """What an environment in an empty account would be made of; `resource_changes` as `terraform show -json` has them.
 
     Raises TerraformFailedError.
     """
-    return terraform.rehearse(folder, _written("plan", variables), "test_plan")
+    return terraform.run_mocked(folder, _written("plan", variables), "test_plan")
 
 
-def rehearse_apply(terraform: Terraform, folder: Path, variables: Mapping[str, str], plan: Document) -> Document:
+def mocked_apply(terraform: Terraform, folder: Path, variables: Mapping[str, str], plan: Document) -> Document:
     """The state after a plan was applied, with ids in AWS's forms, as `terraform show -json` has its `values`.
 
     Raises TerraformFailedError.
     """
-    return terraform.rehearse(folder, _written("apply", variables, resources_of_plan(plan)), "test_state")
+    return terraform.run_mocked(folder, _written("apply", variables, resources_of_plan(plan)), "test_state")
 
 
 def _written(command: str, variables: Mapping[str, str], resources: Iterable[Resource] = ()) -> Document:

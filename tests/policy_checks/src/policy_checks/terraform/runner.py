@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from policy_checks.errors import TerraformFailedError
-from policy_checks.terraform.mocked_apply import rehearse_apply, rehearse_plan
+from policy_checks.terraform.mocked_apply import mocked_apply, mocked_plan
 from policy_checks.terraform.running import Terraform
 
 # A start of Terraform keeps one processor busy for a few seconds.
@@ -33,7 +33,7 @@ class Checked:
 
 
 @dataclass
-class Works:
+class Runner:
     """Does each piece of work once, in `copy`, whoever asks for it first.
 
     Configurations are folders of the copied repository; `variables` are those that every environment is given.
@@ -115,11 +115,11 @@ class Works:
     def _plan(self, environment: str) -> Document:
         folder = self._folder(environment)
         self.terraform.init(folder)
-        return rehearse_plan(self.terraform, folder, self.variables)
+        return mocked_plan(self.terraform, folder, self.variables)
 
     def _apply(self, environment: str) -> Document:
         plan = self._plans[environment].result()
-        return rehearse_apply(self.terraform, self._folder(environment), self.variables, plan)
+        return mocked_apply(self.terraform, self._folder(environment), self.variables, plan)
 
     def _folder(self, environment: str) -> Path:
         return self.copy / ENVIRONMENTS / environment

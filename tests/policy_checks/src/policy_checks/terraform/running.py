@@ -25,7 +25,7 @@ _NOBODY = {
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
 }
-_REHEARSALS = "rehearsals"
+_MOCKED_RUNS = "mocked-runs"
 _installing = threading.Lock()
 
 
@@ -65,13 +65,13 @@ class Terraform:
         """Run the module's own tests; what they said."""
         return self._run(folder, "test").stdout
 
-    def rehearse(self, folder: Path, test: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+    def run_mocked(self, folder: Path, test: Mapping[str, Any], wanted: str) -> dict[str, Any]:
         """Run one test of a configuration, given as a document, and read what it made: `test_plan` or `test_state`."""
         # Not among the configuration's own tests, which other commands read at any time.
-        file = folder / _REHEARSALS / f"{wanted}.tftest.json"
+        file = folder / _MOCKED_RUNS / f"{wanted}.tftest.json"
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(test), encoding="utf-8")
-        chosen = (f"-test-directory={_REHEARSALS}", f"-filter={_REHEARSALS}/{file.name}")
+        chosen = (f"-test-directory={_MOCKED_RUNS}", f"-filter={_MOCKED_RUNS}/{file.name}")
         run = self._run(folder, "test", "-json", "-verbose", *chosen, check=False)
         told = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
         found: dict[str, Any] | None = next((line[wanted] for line in told if wanted in line), None)
@@ -88,8 +88,8 @@ class Terraform:
     def plan(self, folder: Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Plan, and read the plan. The provider asks AWS who and where it is: something has to play it."""
         given = [f"-var={name}={value}" for name, value in (variables or {}).items()]
-        self._run(folder, "plan", "-input=false", "-lock=false", "-out=audit.tfplan", *given)
-        document: dict[str, Any] = json.loads(self._run(folder, "show", "-json", "audit.tfplan").stdout)
+        self._run(folder, "plan", "-input=false", "-lock=false", "-out=checked.tfplan", *given)
+        document: dict[str, Any] = json.loads(self._run(folder, "show", "-json", "checked.tfplan").stdout)
         return document
 
     def _run(self, folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

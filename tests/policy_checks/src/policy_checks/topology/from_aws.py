@@ -19,7 +19,7 @@ _Part = Iterator[tuple[Key, Settings]]
 _PAGE = "500"
 
 
-def found_topology(clients: Clients, provisioned: Provisioned) -> Topology:
+def topology_from_aws(clients: Clients, provisioned: Provisioned) -> Topology:
     """Read everything whose name begins as those of the environment do. Raises what boto3 raises."""
     reader = _Reader(clients, provisioned)
     parts = (

@@ -32,7 +32,7 @@ LARGEST = 1024 * 1024
 _Part = Iterator[tuple[Key, Settings]]
 
 
-def declared_topology(manifests: Manifests, deployment: Deployment) -> Topology:
+def topology_from_manifests(manifests: Manifests, deployment: Deployment) -> Topology:
     """Derive it for a place."""
     found: dict[Key, Settings] = {}
     for ref in manifests.functions:

@@ -1,4 +1,4 @@
-"""The topology that Terraform makes, from an estate.
+"""The topology that Terraform makes, from an planned.
 
 What is in it and in no manifest (alarms, dashboards, the database, budgets) is for the rules, not for this.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mesh.infra.resources import Resource
-from policy_checks.planned_environment import Estate
+from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.topology import forms
 from policy_checks.topology.forms import Key, Settings, Topology
 
@@ -19,8 +19,8 @@ _Part = Iterator[tuple[Key, Settings]]
 _TIDYING = "leftovers"
 
 
-def planted_topology(estate: Estate) -> Topology:
-    """Read it from an estate."""
+def topology_from_terraform(planned: PlannedEnvironment) -> Topology:
+    """Read it from an planned."""
     parts = (
         _functions,
         _roles,
@@ -35,11 +35,11 @@ def planted_topology(estate: Estate) -> Topology:
         _bucket,
         _identity,
     )
-    return {key: settings for part in parts for key, settings in part(estate)}
+    return {key: settings for part in parts for key, settings in part(planned)}
 
 
-def _functions(estate: Estate) -> _Part:
-    for function in estate.of_type("aws_lambda_function"):
+def _functions(planned: PlannedEnvironment) -> _Part:
+    for function in planned.of_type("aws_lambda_function"):
         yield (
             Key("function", function["function_name"]),
             {
@@ -54,24 +54,24 @@ def _functions(estate: Estate) -> _Part:
         )
 
 
-def _roles(estate: Estate) -> _Part:
+def _roles(planned: PlannedEnvironment) -> _Part:
     """Of functions; those of AWS's services are for the rules."""
-    of_functions = {_last(function["role"]) for function in estate.of_type("aws_lambda_function")}
+    of_functions = {_last(function["role"]) for function in planned.of_type("aws_lambda_function")}
     policies: dict[str, dict[str, Any]] = defaultdict(dict)
-    for policy in estate.of_type("aws_iam_role_policy"):
+    for policy in planned.of_type("aws_iam_role_policy"):
         policies[_last(policy["role"])][policy["name"]] = forms.policy(policy["policy"])
-    for attachment in estate.of_type("aws_iam_role_policy_attachment"):
+    for attachment in planned.of_type("aws_iam_role_policy_attachment"):
         policies[_last(attachment["role"])][attachment["policy_arn"]] = "attached"
-    for role in estate.of_type("aws_iam_role"):
+    for role in planned.of_type("aws_iam_role"):
         name = role["name"]
         if name in of_functions:
             yield Key("role", name), {"trust": forms.policy(role["assume_role_policy"]), "policies": policies[name]}
 
 
-def _queues(estate: Estate) -> _Part:
-    policies = {item["queue_url"]: item["policy"] for item in estate.of_type("aws_sqs_queue_policy")}
-    redrives = {item["queue_url"]: item["redrive_policy"] for item in estate.of_type("aws_sqs_queue_redrive_policy")}
-    for queue in estate.of_type("aws_sqs_queue"):
+def _queues(planned: PlannedEnvironment) -> _Part:
+    policies = {item["queue_url"]: item["policy"] for item in planned.of_type("aws_sqs_queue_policy")}
+    redrives = {item["queue_url"]: item["redrive_policy"] for item in planned.of_type("aws_sqs_queue_redrive_policy")}
+    for queue in planned.of_type("aws_sqs_queue"):
         redrive = forms.redrive(queue["redrive_policy"] or redrives.get(queue["url"]))
         yield (
             Key("queue", queue["name"]),
@@ -86,9 +86,9 @@ def _queues(estate: Estate) -> _Part:
         )
 
 
-def _rules(estate: Estate) -> _Part:
+def _rules(planned: PlannedEnvironment) -> _Part:
     targets: dict[str, list[Settings]] = defaultdict(list)
-    for target in estate.of_type("aws_cloudwatch_event_target"):
+    for target in planned.of_type("aws_cloudwatch_event_target"):
         targets[f"{_bus_of(target)}/{target['rule']}"].append(
             {
                 "arn": target["arn"],
@@ -96,7 +96,7 @@ def _rules(estate: Estate) -> _Part:
                 "dead_letters": target.block("dead_letter_config").get("arn"),
             }
         )
-    for rule in estate.of_type("aws_cloudwatch_event_rule"):
+    for rule in planned.of_type("aws_cloudwatch_event_rule"):
         name = f"{_bus_of(rule)}/{rule['name']}"
         yield (
             Key("rule", name),
@@ -109,8 +109,8 @@ def _rules(estate: Estate) -> _Part:
         )
 
 
-def _mappings(estate: Estate) -> _Part:
-    for mapping in estate.of_type("aws_lambda_event_source_mapping"):
+def _mappings(planned: PlannedEnvironment) -> _Part:
+    for mapping in planned.of_type("aws_lambda_event_source_mapping"):
         yield (
             Key("mapping", str(mapping["function_name"]).rsplit(":", 1)[-1]),
             {
@@ -123,10 +123,10 @@ def _mappings(estate: Estate) -> _Part:
         )
 
 
-def _invokers(estate: Estate) -> _Part:
-    places = _places(estate)
+def _invokers(planned: PlannedEnvironment) -> _Part:
+    places = _places(planned)
     found: dict[str, list[Settings]] = defaultdict(list)
-    for permission in estate.of_type("aws_lambda_permission"):
+    for permission in planned.of_type("aws_lambda_permission"):
         source = forms.without(str(permission["source_arn"]), places)
         invoker = {"principal": permission["principal"], "source": source}
         found[str(permission["function_name"]).rsplit(":", 1)[-1]].append(invoker)
@@ -134,10 +134,10 @@ def _invokers(estate: Estate) -> _Part:
         yield Key("invokers", function), {"invokers": forms.ordered(invokers)}
 
 
-def _routes(estate: Estate) -> _Part:
-    functions = {str(item["id"]): item["integration_uri"] for item in estate.of_type("aws_apigatewayv2_integration")}
-    authorizers = {str(item["id"]): item["name"] for item in estate.of_type("aws_apigatewayv2_authorizer")}
-    for route in estate.of_type("aws_apigatewayv2_route"):
+def _routes(planned: PlannedEnvironment) -> _Part:
+    functions = {str(item["id"]): item["integration_uri"] for item in planned.of_type("aws_apigatewayv2_integration")}
+    authorizers = {str(item["id"]): item["name"] for item in planned.of_type("aws_apigatewayv2_authorizer")}
+    for route in planned.of_type("aws_apigatewayv2_route"):
         yield (
             Key("route", route["route_key"]),
             {
@@ -146,11 +146,11 @@ def _routes(estate: Estate) -> _Part:
                 "authorizer": authorizers.get(str(route["authorizer_id"])),
             },
         )
-    places = _places(estate)
+    places = _places(planned)
     stages = {
-        str(item["api_id"]): item.block("default_route_settings") for item in estate.of_type("aws_apigatewayv2_stage")
+        str(item["api_id"]): item.block("default_route_settings") for item in planned.of_type("aws_apigatewayv2_stage")
     }
-    for api in estate.of_type("aws_apigatewayv2_api"):
+    for api in planned.of_type("aws_apigatewayv2_api"):
         limits, cors = stages.get(str(api["id"]), {}), api.block("cors_configuration")
         yield (
             Key("api", api["name"]),
@@ -163,13 +163,13 @@ def _routes(estate: Estate) -> _Part:
                     "age_s": cors.get("max_age"),
                 },
                 "throttling": [limits.get("throttling_rate_limit"), limits.get("throttling_burst_limit")],
-                "authorizers": {item["name"]: _authorizer(item, places) for item in _authorizers(estate, api)},
+                "authorizers": {item["name"]: _authorizer(item, places) for item in _authorizers(planned, api)},
             },
         )
 
 
-def _authorizers(estate: Estate, api: Resource) -> list[Resource]:
-    return [item for item in estate.of_type("aws_apigatewayv2_authorizer") if item["api_id"] == api["id"]]
+def _authorizers(planned: PlannedEnvironment, api: Resource) -> list[Resource]:
+    return [item for item in planned.of_type("aws_apigatewayv2_authorizer") if item["api_id"] == api["id"]]
 
 
 def _authorizer(authorizer: Resource, places: dict[str, str]) -> Settings:
@@ -180,8 +180,8 @@ def _authorizer(authorizer: Resource, places: dict[str, str]) -> Settings:
     }
 
 
-def _tables(estate: Estate) -> _Part:
-    for table in estate.of_type("aws_dynamodb_table"):
+def _tables(planned: PlannedEnvironment) -> _Part:
+    for table in planned.of_type("aws_dynamodb_table"):
         ttl = table.block("ttl")
         yield (
             Key("table", table["name"]),
@@ -202,16 +202,16 @@ def _index(index: Settings) -> list[Any]:
     return [partition, keys.get("RANGE") or index.get("range_key") or None, index["projection_type"]]
 
 
-def _logs(estate: Estate) -> _Part:
-    for group in estate.of_type("aws_cloudwatch_log_group"):
+def _logs(planned: PlannedEnvironment) -> _Part:
+    for group in planned.of_type("aws_cloudwatch_log_group"):
         if group["name"].startswith("/aws/lambda/"):
             yield Key("log group", group["name"]), {"days": group["retention_in_days"]}
 
 
-def _bus(estate: Estate) -> _Part:
-    for bus in estate.of_type("aws_cloudwatch_event_bus"):
+def _bus(planned: PlannedEnvironment) -> _Part:
+    for bus in planned.of_type("aws_cloudwatch_event_bus"):
         yield Key("bus", bus["name"]), {}
-    for archive in estate.of_type("aws_cloudwatch_event_archive"):
+    for archive in planned.of_type("aws_cloudwatch_event_archive"):
         yield (
             Key("archive", archive["name"]),
             {
@@ -222,17 +222,17 @@ def _bus(estate: Estate) -> _Part:
         )
 
 
-def _bucket(estate: Estate) -> _Part:
+def _bucket(planned: PlannedEnvironment) -> _Part:
     """The one of images; the one of packages is no matter of the manifests."""
-    name = estate.names.images_bucket
-    if any(bucket["bucket"] == name for bucket in estate.of_type("aws_s3_bucket")):
-        blocks = _first(estate, "aws_s3_bucket_public_access_block", name)
-        lifecycle = _first(estate, "aws_s3_bucket_lifecycle_configuration", name)
+    name = planned.names.images_bucket
+    if any(bucket["bucket"] == name for bucket in planned.of_type("aws_s3_bucket")):
+        blocks = _first(planned, "aws_s3_bucket_public_access_block", name)
+        lifecycle = _first(planned, "aws_s3_bucket_lifecycle_configuration", name)
         rules = {rule["id"]: rule for rule in (lifecycle["rule"] if lifecycle else ()) if rule["id"] != _TIDYING}
         old = rules.pop("noncurrent-versions", {"noncurrent_version_expiration": []})
-        versioning = _first(estate, "aws_s3_bucket_versioning", name)
-        notification = _first(estate, "aws_s3_bucket_notification", name)
-        cors = _first(estate, "aws_s3_bucket_cors_configuration", name)
+        versioning = _first(planned, "aws_s3_bucket_versioning", name)
+        notification = _first(planned, "aws_s3_bucket_notification", name)
+        cors = _first(planned, "aws_s3_bucket_cors_configuration", name)
         yield (
             Key("bucket", name),
             {
@@ -265,8 +265,8 @@ def _expiry(rule: Settings) -> list[Any]:
     return [rule["filter"][0]["prefix"], rule["expiration"][0]["days"] if rule["status"] == "Enabled" else None]
 
 
-def _identity(estate: Estate) -> _Part:
-    for pool in estate.of_type("aws_cognito_user_pool"):
+def _identity(planned: PlannedEnvironment) -> _Part:
+    for pool in planned.of_type("aws_cognito_user_pool"):
         password = pool.block("password_policy")
         yield (
             Key("user pool", pool["name"]),
@@ -282,7 +282,7 @@ def _identity(estate: Estate) -> _Part:
                 },
             },
         )
-    for client in estate.of_type("aws_cognito_user_pool_client"):
+    for client in planned.of_type("aws_cognito_user_pool_client"):
         units = client.block("token_validity_units")
         yield (
             Key("client", client["name"]),
@@ -297,14 +297,18 @@ def _identity(estate: Estate) -> _Part:
         )
 
 
-def _places(estate: Estate) -> dict[str, str]:
+def _places(planned: PlannedEnvironment) -> dict[str, str]:
     """Ids that AWS makes, and what they are ids of."""
-    apis = {str(api["id"]): "(api)" for api in estate.of_type("aws_apigatewayv2_api")}
-    return {estate.outputs["issuer"]: "(issuer)", estate.outputs["client_id"]: "(client)", **apis}
+    apis = {str(api["id"]): "(api)" for api in planned.of_type("aws_apigatewayv2_api")}
+    return {
+        planned.outputs["issuer"]: "(issuer)",
+        planned.outputs["client_id"]: "(client)",
+        **apis,
+    }
 
 
-def _first(estate: Estate, type_: str, bucket: str) -> Resource | None:
-    return next((item for item in estate.of_type(type_) if item["bucket"] == bucket), None)
+def _first(planned: PlannedEnvironment, type_: str, bucket: str) -> Resource | None:
+    return next((item for item in planned.of_type(type_) if item["bucket"] == bucket), None)
 
 
 def _bus_of(resource: Resource) -> str:

@@ -109,8 +109,12 @@ class EventConsumer(QueueEntry):
             return
 
         def give_up(error: Exception, receives: int) -> None:
-            if subscription.give_up is not None and event.wants_reactions:
-                with self.service.work.on(event.tenant_id, event.subject) as work:
+            if not event.wants_reactions:
+                return
+            with self.service.work.on(event.tenant_id, event.subject) as work:
+                if subscription.react is not None:
+                    work.fold(event)  # a fact all the same, whatever became of the reaction
+                if subscription.give_up is not None:
                     subscription.give_up(work, event, error, receives)
 
         self._settle(record, lambda: self._apply(event, subscription), give_up)

@@ -47,7 +47,8 @@ def on(
     `prepare` sees all fresh events of a batch at once, before the first reaction (for work that is cheaper together).
     A `TransientError` in it is the fault of each; after any other each event is prepared alone when its turn comes, so
     that the one at fault does not take its neighbours along. `give_up` is called with a unit of work, the event, the
-    last fault and the number of attempts before an event that kept failing goes to the dead-letter queue.
+    last fault and the number of attempts before an event whose reaction kept failing goes to the dead-letter queue; the
+    event is folded in that unit of work: it is a fact all the same.
 
     With `fold_first` the fold is committed once before the outside work begins: readers see the event while the work
     goes on, and work on a deleted subject finds its tombstone.

@@ -1,0 +1,60 @@
+"""Reads the status of a mesh: its processes, and what runs in its emulator."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Final
+
+import psutil
+
+from localmesh.config import MeshSettings
+from localmesh.members import Member, members_of
+from localmesh.records import Records
+from localmesh.status import MeshStatus, ProcessStatus
+
+_STOPPED: Final = "stopped"
+
+
+def read_status(settings: MeshSettings) -> MeshStatus:
+    """Ask everything that can be asked now."""
+    processes = tuple(_process(settings, member) for member in members_of(settings))
+    answers = {process.name for process in processes if process.state == "running"}
+    base = MeshStatus(state_dir=str(settings.state_dir), api_url=settings.api_url, processes=processes)
+    if "emulator" not in answers:
+        return base
+    from localmesh import inventory  # boto3 takes a while, and is not needed for a mesh that is down
+
+    clients = inventory.clients_of(settings)
+    return base.model_copy(
+        update={
+            "functions": inventory.read_functions(clients, settings),
+            "queues": inventory.read_queues(clients, settings),
+            "errors": inventory.read_errors(clients, settings),
+        }
+    )
+
+
+def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
+    record = Records(settings.paths.run).read(member.name)
+    process = record.ref.find() if record is not None else None
+    if process is None:
+        return ProcessStatus(name=member.name, state=_STOPPED, port=member.port)
+    children = process.children(recursive=True)
+    return ProcessStatus(
+        name=member.name,
+        state="running" if member.is_ready() else "silent",
+        port=member.port,
+        pid=process.pid,
+        uptime_s=round(time.time() - process.create_time(), 1),
+        memory_bytes=sum(map(_resident, [process, *children])),
+        children=len(children),
+    )
+
+
+def _resident(process: psutil.Process) -> int:
+    """Resident memory; where the system tells (Linux), pages shared by several processes count in parts only."""
+    with suppress(psutil.Error):
+        memory = process.memory_full_info()
+        return int(getattr(memory, "pss", memory.rss))
+    return 0
