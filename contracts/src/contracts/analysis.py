@@ -1,4 +1,4 @@
-"""Facts about descriptions, told by the analysis service. The subject is the item's id."""
+"""Facts about descriptions, published by the analysis service. The subject is the item's id."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar

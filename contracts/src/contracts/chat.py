@@ -1,4 +1,4 @@
-"""Facts about conversations, told by the chat service. The subject is the session's id."""
+"""Facts about conversations, published by the chat service. The subject is the session's id."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

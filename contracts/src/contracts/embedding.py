@@ -1,4 +1,4 @@
-"""Facts about vectors, told by the embedding service. The subject is the item's id, or the rebuild's."""
+"""Facts about vectors, published by the embedding service. The subject is the item's id, or the rebuild's."""
 
 import base64
 import struct

@@ -5,7 +5,7 @@ Flavour `json-schema` (2020-12): for each contract `<type>/<version>.json`, tole
 Flavour `eventbridge`: `<type>/<version>.json`, draft 4, the whole message as EventBridge Schemas keeps it.
 
 With `--check` nothing is written; exit code 1 says that the directory and the models differ, or that a version that
-was published is missing or spoilt.
+was published is missing or corrupt.
 """
 
 import argparse

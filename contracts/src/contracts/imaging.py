@@ -1,4 +1,4 @@
-"""Facts about pictures, told by the imaging service. The subject is the item's id."""
+"""Facts about pictures, published by the imaging service. The subject is the item's id."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar

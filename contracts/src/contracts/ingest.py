@@ -1,4 +1,4 @@
-"""Facts about items, told by the ingest service. The subject is the item's id."""
+"""Facts about items, published by the ingest service. The subject is the item's id."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar

@@ -48,7 +48,7 @@ def personal_paths(contract: type[Contract]) -> tuple[str, ...]:
 def redaction(*data: Contract) -> Callable[[str], str]:
     """A function that strikes out of a text (of an error, say) all personal texts of payloads.
 
-    Whole words only, and none shorter than four letters: a mood like "fun" would strike out half of "function".
+    Whole words only, and none shorter than four letters: a mood like "fun" would redact half of "function".
     """
     pattern: re.Pattern[str] | None = None
 
@@ -132,7 +132,7 @@ def _mask(value: Any) -> Any:  # noqa: ANN401  # any JSON value
         return {name: _mask(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_mask(item) for item in value]
-    # A whole number stays one; true and false could tell something too, and false is the quieter.
+    # A whole number stays one; true and false reveal something too, and false reveals less.
     return value if value is None else type(value)(0)
 
 

@@ -60,7 +60,7 @@ class Registry:
         return tuple(sorted(contract.event_type for contract in self._living))
 
     def retired(self) -> tuple[type[Contract], ...]:
-        """Majors that nobody publishes any more; stored events, archives and dead letters hold them for ever."""
+        """Majors that are no longer published; stored events, archives and dead letters hold them for ever."""
         return tuple(contract for contract in self._contracts.values() if contract not in self._living)
 
     def majors(self, event_type: str) -> tuple[type[Contract], ...]:
@@ -125,7 +125,7 @@ class Registry:
         read_cloudevent(attributes, data or {})
         contract = self.contract(str(event_type))
         if attributes["source"] != contract.source():
-            wrong = Violation("source", "/source", f"{event_type} is told by {contract.source()} alone")
+            wrong = Violation("source", "/source", f"{event_type} is published by {contract.source()} alone")
             raise InvalidEventError(contract.event_type, (wrong,))
         return Event(
             id=attributes["id"],

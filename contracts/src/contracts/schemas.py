@@ -1,7 +1,7 @@
 """The JSON Schemas of a contract, and the committed files that keep every version ever published.
 
 Two schemas of 2020-12 a contract. The consumer's is tolerant: it ignores unknown fields. The producer's is closed:
-what it does not name may not be said. So an optional field can be added in a minor version: an old consumer accepts
+what it does not name may not be emitted. So an optional field can be added in a minor version: an old consumer accepts
 what the new producer's closed schema allows, and the other way round.
 """
 

@@ -1,4 +1,4 @@
-"""Facts about the life of conversations, told by the sessions service. The subject is the session's id."""
+"""Facts about the life of conversations, published by the sessions service. The subject is the session's id."""
 
 from typing import Annotated, ClassVar, Literal
 

@@ -6,16 +6,22 @@ import secrets
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from chassis import aws
+from chassis.aws import Aws
+from chassis.http import HttpEntry
+from chassis.queue import EventConsumer, MessageConsumer
 from contracts import Contract, Event
-from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, eventually, import_afresh
+from ingest.api import http
+from ingest.bootstrap import IngestService, bootstrap
+from ingest.consumers import on_events, on_uploads
+from ingest.direct_uploads import Arrival
+from ingest.settings import IngestSettings
+from testkit import Answer, Deploy, Deployment, call, dead_letters, deliver, eventually
 
 MAX_UPLOAD_BYTES = 200_000
 MAX_DIRECT_BYTES = 400_000
@@ -34,7 +40,10 @@ def some_png() -> bytes:
 class Ingest:
     """The running service as its callers and its queues see it."""
 
-    entry: ModuleType
+    service: IngestService
+    http: HttpEntry
+    on_events: EventConsumer
+    on_uploads: MessageConsumer[Arrival]
     deployment: Deployment
     arrivals_url: str
 
@@ -53,7 +62,7 @@ class Ingest:
         **query: object,
     ) -> Answer:
         """A request from that tenant, or without a token."""
-        return call(self.entry.http, method, path, tenant, query=query, body=body, headers=headers)
+        return call(self.http, method, path, tenant, query=query, body=body, headers=headers)
 
     def post_json(self, path: str, tenant: str, value: object) -> Answer:
         return self.call("POST", path, tenant=tenant, body=value)
@@ -73,21 +82,22 @@ class Ingest:
         headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
         return self.call("POST", "/items", tenant=tenant, body=form, headers=headers)
 
-    def hear(self, *events: Event[Contract], receives: int = 1) -> list[str]:
+    def consume(self, *events: Event[Contract], receives: int = 1) -> list[str]:
         """Deliver events through the queue; returns what stays in it."""
-        return deliver(self.entry.on_events, self.deployment.settings["queue_url"], *events, receives=receives)
+        return deliver(self.on_events, *events, receives=receives)
 
     def arrive(self, *bodies: str, receives: int = 1) -> list[str]:
         """Deliver S3's messages through the queue."""
-        return deliver(self.entry.on_uploads, self.deployment.settings["queue_url"], *bodies, receives=receives)
+        return deliver(self.on_uploads, *bodies, receives=receives)
 
     def next_arrival(self) -> str:
         """The next message that S3 itself sent about the landing zone."""
 
         def message() -> str:
-            answer = aws.sqs().receive_message(QueueUrl=self.arrivals_url, MaxNumberOfMessages=1)
+            sqs = self.service.aws.sqs
+            answer = sqs.receive_message(QueueUrl=self.arrivals_url, MaxNumberOfMessages=1)
             for message in answer.get("Messages", []):
-                aws.sqs().delete_message(QueueUrl=self.arrivals_url, ReceiptHandle=message["ReceiptHandle"])
+                sqs.delete_message(QueueUrl=self.arrivals_url, ReceiptHandle=message["ReceiptHandle"])
                 return message["Body"]
             return ""
 
@@ -95,8 +105,8 @@ class Ingest:
 
     def dead_letters(self) -> list[tuple[str, str]]:
         """Reason and body of every dead letter since the last look."""
-        letters = dead_letters(self.deployment.settings["dead_letter_queue_url"])
-        return [(letter["reason"], letter["body"]) for letter in letters]
+        letters = dead_letters(self.service.aws.sqs, self.service.settings.dead_letter_queue_url)
+        return [(letter.reason, letter.body) for letter in letters]
 
     def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
         """Look into the service's schema."""
@@ -105,44 +115,48 @@ class Ingest:
 
     def objects(self, tenant: str) -> list[str]:
         """Keys of the tenant in the bucket."""
-        listing = aws.s3().list_objects_v2(Bucket=self.bucket, Prefix=f"{tenant}/")
+        listing = self.service.aws.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"{tenant}/")
         return [entry["Key"] for entry in listing.get("Contents", [])]
 
 
-def arrivals(bucket: str) -> str:
-    """The URL of a queue that gets what S3 tells about the landing zone."""
-    aws.s3().put_bucket_notification_configuration(
+def arrivals(aws: Aws, bucket: str) -> str:
+    """The URL of a queue that gets what S3 announces about the landing zone."""
+    aws.s3.put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
-    url = aws.sqs().create_queue(QueueName=f"{bucket}-arrivals")["QueueUrl"]
-    arn = aws.sqs().get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url = aws.sqs.create_queue(QueueName=f"{bucket}-arrivals")["QueueUrl"]
+    arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
         "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"wildcard": "*/uploads/*"}]}},
     }
-    aws.events().put_rule(Name=bucket, EventPattern=json.dumps(pattern))
-    aws.events().put_targets(Rule=bucket, Targets=[{"Id": "queue", "Arn": arn}])
+    aws.events.put_rule(Name=bucket, EventPattern=json.dumps(pattern))
+    aws.events.put_targets(Rule=bucket, Targets=[{"Id": "queue", "Arn": arn}])
     return url
 
 
 @pytest.fixture
-def ingest(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ingest]:
-    """The service over a schema, a bucket and queues of its own, its entry points imported for them."""
+def ingest(deploy: Deploy) -> Iterator[Ingest]:
+    """The service over a schema, a bucket and queues of its own."""
     deployment = deploy("ingest")
-    own = {
-        "MAX_RECEIVES": "3",
-        "MAX_UPLOAD_BYTES": str(MAX_UPLOAD_BYTES),
-        "MAX_DIRECT_BYTES": str(MAX_DIRECT_BYTES),
-        "GIT_SHA": "abc1234",
-    }
-    for name, value in (deployment.variables | own).items():
-        monkeypatch.setenv(name, value)
-    names = ("bootstrap", "api", "consumers", "schedule", "handler")
-    bootstrap, *_, entry = import_afresh(*(f"ingest.{name}" for name in names))
-    assert all(callable(getattr(entry, name)) for name in ("http", "on_events", "on_uploads", "relay"))
-    yield Ingest(entry, deployment, arrivals(deployment.settings["images_bucket"]))
-    bootstrap.service.database.close()
+    settings = IngestSettings(
+        **deployment.settings,
+        max_receives=3,
+        max_upload_bytes=MAX_UPLOAD_BYTES,
+        max_direct_bytes=MAX_DIRECT_BYTES,
+        git_sha="abc1234",
+    )
+    service = bootstrap(settings, deployment.aws)
+    yield Ingest(
+        service,
+        http(service),
+        on_events(service),
+        on_uploads(service),
+        deployment,
+        arrivals(deployment.aws, settings.images_bucket),
+    )
+    service.database.close()
 
 
 @pytest.fixture

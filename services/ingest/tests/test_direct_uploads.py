@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from ingest import direct_uploads
+from ingest.bootstrap import bootstrap
+
 pytestmark = pytest.mark.integration
 
 Png = Callable[[], bytes]
@@ -57,7 +60,7 @@ def test_a_direct_upload_becomes_an_item(ingest: Any, tenant: str, png: Png) -> 
     assert row["event"]["type"] == "collections.ingest.item-uploaded.v1"
     assert row["event"]["correlationid"] == asked["correlation_id"], "the thread goes on from who asked"
     assert asked["ended_at"] is not None
-    # S3 tells at least once, and the form can be sent again within its life.
+    # S3 announces at least once, and the form can be sent again within its life.
     assert ingest.arrive(arrival, arrival) == []
     assert send(form, png() + bytes(10)) in (200, 201, 204)
     assert ingest.arrive(ingest.next_arrival()) == []
@@ -110,11 +113,9 @@ def test_a_larger_object_than_allowed_is_rejected_unread(
     form = offer(ingest, tenant, content)
     send(form, content)
     arrival = ingest.next_arrival()
-    from ingest import bootstrap, landing
-
-    narrow = type(bootstrap.service)(bootstrap.service.settings.model_copy(update={"max_direct_bytes": 10}))
+    narrow = bootstrap(ingest.service.settings.model_copy(update={"max_direct_bytes": 10}), ingest.service.aws)
     monkeypatch.setattr(narrow.images, "get", lambda key: pytest.fail("it was read"))
-    landing.take_in(narrow, landing.read_arrival(arrival))
+    direct_uploads.accept_arrival(narrow, direct_uploads.read_arrival(arrival))
     narrow.database.close()
     item = ingest.call("GET", f"/items/{form['item_id']}", tenant=tenant).body
     assert (item["status"], item["file_size"]) == ("rejected", len(content))
@@ -190,7 +191,7 @@ def test_an_arrival_after_the_deletion_leaves_nothing(ingest: Any, tenant: str, 
     assert ingest.call("DELETE", f"/items/{form['item_id']}", tenant=tenant).status == 200
     send(form, content)
     assert ingest.arrive(ingest.next_arrival()) == []
-    assert ingest.objects(tenant) == [f"{tenant}/images/{form['item_id']}.png"], "goes when the deletion is heard of"
+    assert ingest.objects(tenant) == [f"{tenant}/images/{form['item_id']}.png"], "goes when the deletion is consumed"
     assert ingest.call("GET", f"/items/{form['item_id']}", tenant=tenant).status == 404
     assert ingest.dead_letters() == []
 

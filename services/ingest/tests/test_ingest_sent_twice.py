@@ -5,12 +5,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 import pytest
 
 from contracts import new_event
 from contracts.ingest import ItemDeleted
-from ingest import landing
+from ingest import direct_uploads
 
 pytestmark = pytest.mark.integration
 
@@ -29,31 +28,29 @@ def form(ingest: Any, tenant: str, png: Png) -> str:
 
 @pytest.fixture
 def overtaken(ingest: Any, tenant: str, form: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Takes in what landed while, between its look at the upload and its reading, another arrival is taken in whole."""
+    """Accepts what landed while, between its look at the upload and its reading, another arrival is accepted whole."""
 
     def run(*, first: bytes, second: bytes, then: Callable[[], None] = lambda: None) -> None:
-        from ingest.bootstrap import service
-
-        s3, key = boto3.client("s3"), f"{tenant}/uploads/{form}"
+        s3, key = ingest.service.aws.s3, f"{tenant}/uploads/{form}"
         body = json.dumps({"source": "aws.s3", "detail": {"bucket": {"name": ingest.bucket}, "object": {"key": key}}})
-        examine = landing._examine
+        examine = direct_uploads._examine
 
         def late(*arguments: Any) -> Any:
-            monkeypatch.setattr(landing, "_examine", examine)
+            monkeypatch.setattr(direct_uploads, "_examine", examine)
             s3.put_object(Bucket=ingest.bucket, Key=key, Body=first)
-            landing.take_in(service, landing.read_arrival(body))
+            direct_uploads.accept_arrival(ingest.service, direct_uploads.read_arrival(body))
             then()
             s3.put_object(Bucket=ingest.bucket, Key=key, Body=second)
             return examine(*arguments)
 
-        monkeypatch.setattr(landing, "_examine", late)
-        landing.take_in(service, landing.read_arrival(body))
+        monkeypatch.setattr(direct_uploads, "_examine", late)
+        direct_uploads.accept_arrival(ingest.service, direct_uploads.read_arrival(body))
 
     return run
 
 
 def original(ingest: Any, key: str) -> bytes:
-    content: bytes = boto3.client("s3").get_object(Bucket=ingest.bucket, Key=key)["Body"].read()
+    content: bytes = ingest.service.aws.s3.get_object(Bucket=ingest.bucket, Key=key)["Body"].read()
     return content
 
 
@@ -62,8 +59,8 @@ def test_the_accepted_original_is_not_overwritten(
 ) -> None:
     first, second = png(), png()
     overtaken(first=first, second=second)
-    [told] = ingest.rows("SELECT event FROM events WHERE tenant_id = %s", tenant)
-    assert told["event"]["data"]["sha256"] == hashlib.sha256(first).hexdigest()
+    [recorded] = ingest.rows("SELECT event FROM events WHERE tenant_id = %s", tenant)
+    assert recorded["event"]["data"]["sha256"] == hashlib.sha256(first).hexdigest()
     assert original(ingest, f"{tenant}/images/{form}.png") == first
     assert ingest.objects(tenant) == [f"{tenant}/images/{form}.png"]
 
@@ -80,7 +77,7 @@ def test_nothing_comes_back_after_a_deletion_in_between(
 ) -> None:
     def delete() -> None:
         assert ingest.call("DELETE", f"/items/{form}", tenant=tenant).status == 200
-        ingest.hear(new_event(ItemDeleted(), subject=form, tenant_id=tenant))
+        ingest.consume(new_event(ItemDeleted(), subject=form, tenant_id=tenant))
 
     overtaken(first=png(), second=png(), then=delete)
     assert ingest.objects(tenant) == []
@@ -89,13 +86,11 @@ def test_nothing_comes_back_after_a_deletion_in_between(
 def test_what_a_crash_left_is_the_original(ingest: Any, tenant: str, form: str, png: Png) -> None:
     """An attempt that stored the original and died; the landing object has been replaced since."""
     first, key = png(), f"{tenant}/images/{form}.png"
-    s3 = boto3.client("s3")
+    s3 = ingest.service.aws.s3
     s3.put_object(Bucket=ingest.bucket, Key=key, Body=first)
     s3.put_object(Bucket=ingest.bucket, Key=f"{tenant}/uploads/{form}", Body=png() + b"longer")
-    arrival = landing.Arrival(ingest.bucket, tenant, form)
-    from ingest.bootstrap import service
-
-    landing.take_in(service, arrival)
+    arrival = direct_uploads.Arrival(ingest.bucket, tenant, form)
+    direct_uploads.accept_arrival(ingest.service, arrival)
     item = ingest.call("GET", f"/items/{form}", tenant=tenant).body
     assert (item["status"], item["file_size"]) == ("uploaded", len(first))
     assert original(ingest, key) == first

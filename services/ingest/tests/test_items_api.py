@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from ingest.api import http
+from ingest.bootstrap import bootstrap
+from testkit import call
+
 pytestmark = pytest.mark.integration
 
 Png = Callable[[], bytes]
@@ -250,17 +254,12 @@ def test_health_and_version_need_no_token(ingest: Any) -> None:
         ({"database_port": 1}, {"database": "TransientError"}),
     ],
 )
-def test_health_is_503_when_something_is_gone(
-    ingest: Any, monkeypatch: pytest.MonkeyPatch, change: dict[str, object], checks: dict[str, str]
-) -> None:
-    from ingest import api, bootstrap
-
-    broken = type(bootstrap.service)(bootstrap.service.settings.model_copy(update=change))
-    monkeypatch.setattr(api, "service", broken)
-    answer = ingest.call("GET", "/health")
+def test_health_is_503_when_something_is_gone(ingest: Any, change: dict[str, object], checks: dict[str, str]) -> None:
+    broken = bootstrap(ingest.service.settings.model_copy(update=change), ingest.service.aws)
+    answer = call(http(broken), "GET", "/health")
     assert (answer.status, answer.body["checks"]) == (503, checks)
     if "database" in checks:
-        assert ingest.call("GET", "/items", tenant="somebody").status == 503
+        assert call(http(broken), "GET", "/items", "somebody").status == 503
     broken.database.close()
 
 

@@ -1,11 +1,11 @@
-"""The manifest and the code say the same."""
+"""The manifest and the code agree."""
 
 from pathlib import Path
 
 from contracts import Contract
 from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected
-from ingest.facts import CONTRACTS
 from ingest.handler import ENTRY_POINTS
+from ingest.item_state import CONTRACTS
 from ingest.settings import IngestSettings
 from manifests import load_manifests
 
@@ -23,7 +23,7 @@ def test_what_is_recorded_is_published() -> None:
 
 def test_every_entry_point_is_a_function_of_the_manifest() -> None:
     handlers = {function.handler for function in MANIFEST.functions.values()}
-    assert handlers == {f"ingest.handler.{name}" for name in ENTRY_POINTS}
+    assert handlers == {f"ingest.handler.{name}" for name in ENTRY_POINTS.names}
 
 
 def test_configuration_names_settings_and_repeats_their_defaults() -> None:

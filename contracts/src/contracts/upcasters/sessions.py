@@ -1,4 +1,4 @@
-"""Old facts about the life of conversations, told in today's words."""
+"""Old events about the life of conversations, upcast to the current major."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,20 +1,22 @@
-"""The Lambda entry point `http`: the routes of this service. They parse, call and answer."""
+"""The routes: parse, call, answer."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
 from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api, not_found
-from ingest import deleting, documents, health, history, items, uploading
-from ingest.bootstrap import service
+from ingest import deleting, documents, health, uploading
+from ingest.bootstrap import IngestService
 from ingest.cursors import Cursor
 from ingest.errors import MalformedCursorError
-from ingest.items import Filters, StoredItem
-from ingest.lifecycle import Status
+from ingest.item_status import Status
+from ingest.repository import history, items
+from ingest.repository.items import Filters, StoredItem
 from ingest.requests import wants_image
 from ingest.views import (
     DeletedItem,
@@ -28,8 +30,6 @@ from ingest.views import (
     UploadRequest,
     Version,
 )
-
-api = create_api()
 
 # Postgres has no NUL in text.
 _TEXT = r"^[^\x00]*$"
@@ -55,164 +55,180 @@ class ImageSize(StrEnum):
     THUMBNAIL = "thumbnail"
 
 
-@api.get("/health", summary="Whether the service and what it depends on answer")
-def get_health() -> Health:
-    """503 where something does not."""
-    faults = health.broken(service)
-    if faults:
-        detail = f"no answer from: {', '.join(sorted(faults))}"
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", detail, checks=faults)
-    settings = service.settings
-    return Health(timestamp=datetime.now(UTC), environment=settings.environment, git_sha=settings.git_sha)
+def http(service: IngestService) -> HttpEntry:
+    """The entry point of the API."""
+    return HttpEntry(routes(service))
 
 
-@api.get("/version", summary="Which build runs")
-def get_version() -> Version:
-    """The commit, and when it was built."""
-    settings = service.settings
-    return Version(
-        git_sha=settings.git_sha,
-        git_tag=settings.git_tag,
-        git_branch=settings.git_branch,
-        build_timestamp=settings.build_timestamp,
-        environment=settings.environment,
-    )
+def routes(service: IngestService) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
+    api = create_api()
+    _uploads(api, service)
+    _items(api, service)
+    _images(api, service)
+    _operations(api, service)
+    _documents(api)
+    return api
 
 
-@api.post("/items", summary="Upload a picture", openapi_extensions={"requestBody": _FORM})
-def post_item(request: Request, caller: CallerDep) -> Item:
-    """The new item; it is processed, described and made searchable behind the answer."""
-    return Item.of(uploading.accept_form(service, caller, request.resolved_event.raw_event))
+def _uploads(api: APIGatewayHttpResolver, service: IngestService) -> None:
+    @api.post("/items", summary="Upload a picture", openapi_extensions={"requestBody": _FORM})
+    def post_item(request: Request, caller: CallerDep) -> Item:
+        """The new item; it is processed, described and made searchable in the background."""
+        return Item.of(uploading.accept_form(service, caller, request.resolved_event.raw_event))
 
-
-@api.post("/items/uploads", summary="Ask for a direct upload, for pictures larger than POST /items takes")
-def post_upload(upload: UploadRequest, caller: CallerDep) -> UploadForm:
-    """A form to send the picture with; the item appears when the upload ends."""
-    item_id, form = uploading.offer_direct_upload(
-        service,
-        caller,
-        filename=upload.filename,
-        media_type=upload.media_type,
-        size=upload.bytes,
-        sha256=upload.sha256,
-    )
-    return UploadForm(
-        item_id=item_id,
-        url=form.url,
-        fields=form.fields,
-        expires_in=service.settings.upload_lifetime_s,
-        max_bytes=upload.bytes,
-    )
-
-
-@api.get("/items", summary="List items, newest first")
-def get_items(
-    caller: CallerDep,
-    category: Annotated[str | None, Query(max_length=200, pattern=_TEXT)] = None,
-    status: Annotated[Status | None, Query()] = None,
-    q: Annotated[
-        str | None,
-        Query(min_length=1, max_length=200, pattern=_TEXT, description="Part of a name, headline or summary."),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=100)] = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-    cursor: Annotated[str | None, Query(min_length=1, description="`next_cursor` of the page before.")] = None,
-) -> ItemPage:
-    """A page, by offset or by cursor; only a cursor never skips or repeats an item when others are added."""
-    if cursor is not None and offset:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "cursor-and-offset", "give a cursor or an offset, not both")
-    try:
-        after = Cursor.decode(cursor) if cursor is not None else None
-    except MalformedCursorError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-cursor", str(error)) from error
-    with service.database.transaction() as connection:
-        # One more than asked for tells whether a next page exists.
-        found, total = items.page(
-            connection, caller.tenant_id, Filters(category, status, q), limit=limit + 1, offset=offset, after=after
+    @api.post("/items/uploads", summary="Ask for a direct upload, for pictures larger than POST /items takes")
+    def post_upload(upload: UploadRequest, caller: CallerDep) -> UploadForm:
+        """A form to send the picture with; the item appears when the upload ends."""
+        item_id, form = uploading.offer_direct_upload(
+            service,
+            caller,
+            filename=upload.filename,
+            media_type=upload.media_type,
+            size=upload.bytes,
+            sha256=upload.sha256,
         )
-    page = found[:limit]
-    next_cursor = Cursor(page[-1].created_at, page[-1].id).encode() if len(found) > limit else None
-    return ItemPage(items=[Item.of(stored) for stored in page], total=total, next_cursor=next_cursor)
+        return UploadForm(
+            item_id=item_id,
+            url=form.url,
+            fields=form.fields,
+            expires_in=service.settings.upload_lifetime_s,
+            max_bytes=upload.bytes,
+        )
 
 
-@api.get("/items/<item_id>", summary="One item")
-def get_item(item_id: str, caller: CallerDep) -> Item:
-    """The item as far as it has come."""
-    return Item.of(_find(caller.tenant_id, item_id))
+def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
+    @api.get("/items", summary="List items, newest first")
+    def get_items(
+        caller: CallerDep,
+        category: Annotated[str | None, Query(max_length=200, pattern=_TEXT)] = None,
+        status: Annotated[Status | None, Query()] = None,
+        q: Annotated[
+            str | None,
+            Query(min_length=1, max_length=200, pattern=_TEXT, description="Part of a name, headline or summary."),
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+        cursor: Annotated[str | None, Query(min_length=1, description="`next_cursor` of the page before.")] = None,
+    ) -> ItemPage:
+        """A page, by offset or by cursor; only a cursor never skips or repeats an item when others are added."""
+        if cursor is not None and offset:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "cursor-and-offset", "give a cursor or an offset, not both")
+        try:
+            after = Cursor.decode(cursor) if cursor is not None else None
+        except MalformedCursorError as error:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-cursor", str(error)) from error
+        with service.database.transaction() as connection:
+            # One more than asked for shows whether a next page exists.
+            found, total = items.page(
+                connection, caller.tenant_id, Filters(category, status, q), limit=limit + 1, offset=offset, after=after
+            )
+        page = found[:limit]
+        next_cursor = Cursor(page[-1].created_at, page[-1].id).encode() if len(found) > limit else None
+        return ItemPage(items=[Item.of(stored) for stored in page], total=total, next_cursor=next_cursor)
+
+    @api.get("/items/<item_id>", summary="One item")
+    def get_item(item_id: str, caller: CallerDep) -> Item:
+        """The item as far as it has come."""
+        return Item.of(_find(service, caller.tenant_id, item_id))
+
+    @api.delete("/items/<item_id>", summary="Delete an item and everything derived from it")
+    def delete_item(item_id: str, caller: CallerDep) -> DeletedItem:
+        """It is gone from every list and link at once; derived data follows within seconds."""
+        deleting.delete_item(service, caller, item_id)
+        return DeletedItem(id=item_id)
+
+    @api.get("/items/<item_id>/events", summary="What happened to an item, service by service")
+    def get_item_events(item_id: str, caller: CallerDep) -> ItemEvents:
+        """The events about the item that this service has seen, oldest first."""
+        with service.database.transaction() as connection:
+            stored = items.find(connection, caller.tenant_id, item_id)
+            entries = history.of_item(connection, caller.tenant_id, item_id)
+        if stored is None:
+            raise not_found("item", item_id)
+        return ItemEvents(
+            item_id=item_id, status=Item.of(stored).status, events=[ItemEvent.of(entry) for entry in entries]
+        )
 
 
-@api.delete("/items/<item_id>", summary="Delete an item and everything derived from it")
-def delete_item(item_id: str, caller: CallerDep) -> DeletedItem:
-    """It is gone from every list and link at once; derived data follows within seconds."""
-    deleting.delete_item(service, caller, item_id)
-    return DeletedItem(id=item_id)
+def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
+    @api.get(
+        "/images/<filename>",
+        summary="A link to a picture",
+        responses={
+            200: {"description": "The link"},
+            302: {"description": "To the picture itself, for `Accept: image/*`", "content": {}},
+        },
+    )
+    def get_image(
+        request: Request,
+        filename: str,
+        caller: CallerDep,
+        size: Annotated[
+            ImageSize, Query(description="Until `large` and `thumbnail` are made, the link is to the original.")
+        ] = ImageSize.ORIGINAL,
+    ) -> Response[ImageLink]:
+        """A pre-signed link; with `Accept: image/*` a redirection to it, so that the address works as a picture's."""
+        with service.database.transaction() as connection:
+            stored = items.find_by_filename(connection, caller.tenant_id, filename)
+        if stored is None or stored.state.original is None:
+            raise not_found("image", filename)
+        key = _derived_key(stored, size) or stored.state.original.key
+        lifetime = service.settings.link_lifetime_s
+        link = ImageLink(url=service.images.link(key, expires_in=lifetime), expires_in=lifetime)
+        headers = {"Vary": "Accept", "Cache-Control": "private, no-store"}
+        if wants_image(request.resolved_event.raw_event):
+            return Response(HTTPStatus.FOUND, "application/json", link, headers | {"Location": link.url})
+        return Response(HTTPStatus.OK, "application/json", link, headers)
 
 
-@api.get("/items/<item_id>/events", summary="What happened to an item, service by service")
-def get_item_events(item_id: str, caller: CallerDep) -> ItemEvents:
-    """The events about the item that this service has seen, oldest first."""
-    with service.database.transaction() as connection:
-        stored = items.find(connection, caller.tenant_id, item_id)
-        entries = history.of_item(connection, caller.tenant_id, item_id)
-    if stored is None:
-        raise not_found("item", item_id)
-    return ItemEvents(item_id=item_id, status=Item.of(stored).status, events=[ItemEvent.of(entry) for entry in entries])
+def _operations(api: APIGatewayHttpResolver, service: IngestService) -> None:
+    @api.get("/health", summary="Whether the service and what it depends on answer")
+    def get_health() -> Health:
+        """503 where something does not."""
+        faults = health.broken(service)
+        if faults:
+            detail = f"no answer from: {', '.join(sorted(faults))}"
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", detail, checks=faults)
+        settings = service.settings
+        return Health(timestamp=datetime.now(UTC), environment=settings.environment, git_sha=settings.git_sha)
+
+    @api.get("/version", summary="Which build runs")
+    def get_version() -> Version:
+        """The commit, and when it was built."""
+        settings = service.settings
+        return Version(
+            git_sha=settings.git_sha,
+            git_tag=settings.git_tag,
+            git_branch=settings.git_branch,
+            build_timestamp=settings.build_timestamp,
+            environment=settings.environment,
+        )
 
 
-@api.get(
-    "/images/<filename>",
-    summary="A link to a picture",
-    responses={
-        200: {"description": "The link"},
-        302: {"description": "To the picture itself, for `Accept: image/*`", "content": {}},
-    },
-)
-def get_image(
-    request: Request,
-    filename: str,
-    caller: CallerDep,
-    size: Annotated[
-        ImageSize, Query(description="Until `large` and `thumbnail` are made, the link is to the original.")
-    ] = ImageSize.ORIGINAL,
-) -> Response[ImageLink]:
-    """A pre-signed link; with `Accept: image/*` a redirection to it, so that the address works as a picture's."""
-    with service.database.transaction() as connection:
-        stored = items.find_by_filename(connection, caller.tenant_id, filename)
-    if stored is None or stored.state.original is None:
-        raise not_found("image", filename)
-    key = _derived_key(stored, size) or stored.state.original.key
-    lifetime = service.settings.link_lifetime_s
-    link = ImageLink(url=service.images.link(key, expires_in=lifetime), expires_in=lifetime)
-    headers = {"Vary": "Accept", "Cache-Control": "private, no-store"}
-    if wants_image(request.resolved_event.raw_event):
-        return Response(HTTPStatus.FOUND, "application/json", link, headers | {"Location": link.url})
-    return Response(HTTPStatus.OK, "application/json", link, headers)
+def _documents(api: APIGatewayHttpResolver) -> None:
+    @api.get("/openapi.json", summary="This document")
+    def get_openapi() -> Response[str]:
+        """OpenAPI 3.1 of all services."""
+        return Response(HTTPStatus.OK, "application/json", documents.openapi_document())
+
+    @api.get("/docs", summary="A page to try the API")
+    def get_docs() -> Response[str]:
+        """A page to try the API."""
+        return Response(HTTPStatus.OK, "text/html; charset=utf-8", documents.PAGE)
+
+    @api.get("/docs/<asset>", summary="A file of that page", compress=True)
+    def get_docs_asset(asset: str) -> Response[str]:
+        """A script or style sheet of the page."""
+        found = documents.asset(asset)
+        if found is None:
+            raise not_found("file", asset)
+        media_type, text = found
+        headers = {"Cache-Control": "public, max-age=86400"}
+        return Response(HTTPStatus.OK, f"{media_type}; charset=utf-8", text, headers)
 
 
-@api.get("/openapi.json", summary="This document")
-def get_openapi() -> Response[str]:
-    """OpenAPI 3.1 of all services."""
-    return Response(HTTPStatus.OK, "application/json", documents.openapi_document())
-
-
-@api.get("/docs", summary="A page to try the API")
-def get_docs() -> Response[str]:
-    """A page to try the API."""
-    return Response(HTTPStatus.OK, "text/html; charset=utf-8", documents.PAGE)
-
-
-@api.get("/docs/<asset>", summary="A file of that page", compress=True)
-def get_docs_asset(asset: str) -> Response[str]:
-    """A script or style sheet of the page."""
-    found = documents.asset(asset)
-    if found is None:
-        raise not_found("file", asset)
-    media_type, text = found
-    headers = {"Cache-Control": "public, max-age=86400"}
-    return Response(HTTPStatus.OK, f"{media_type}; charset=utf-8", text, headers)
-
-
-def _find(tenant_id: str, item_id: str) -> StoredItem:
+def _find(service: IngestService, tenant_id: str, item_id: str) -> StoredItem:
     with service.database.transaction() as connection:
         stored = items.find(connection, tenant_id, item_id)
     if stored is None:
@@ -225,6 +241,3 @@ def _derived_key(stored: StoredItem, size: ImageSize) -> str | None:
     if picture is None or size is ImageSize.ORIGINAL:
         return None
     return picture.thumbnail_key if size is ImageSize.THUMBNAIL else picture.rendition_key
-
-
-http = HttpEntry(api)

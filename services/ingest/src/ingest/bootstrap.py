@@ -1,6 +1,21 @@
-"""The service's dependencies, made once a process."""
+"""The service's real dependencies."""
 
+from chassis.aws import Aws
+from chassis.projections import Projections
 from chassis.service import Service
+from ingest.projections import PROJECTIONS
 from ingest.settings import IngestSettings
 
-service = Service(IngestSettings())
+
+class IngestService(Service[IngestSettings]):
+    """What the entry points are given."""
+
+    @property
+    def projections(self) -> Projections:
+        """See `ingest.projections`."""
+        return PROJECTIONS
+
+
+def bootstrap(settings: IngestSettings | None = None, aws: Aws | None = None) -> IngestService:
+    """The service; without arguments as the environment describes it."""
+    return IngestService(settings or IngestSettings(), aws or Aws())

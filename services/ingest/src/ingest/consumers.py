@@ -1,17 +1,26 @@
-"""The Lambda entry points of the queues: `on_events` (our events) and `on_uploads` (S3's)."""
+"""The queues' entry points: which event or message goes to which reaction. Projections follow by themselves."""
 
 from functools import partial
 
-from chassis.consumer import EventConsumer, QueueConsumer, on
+from chassis.queue import EventConsumer, MessageConsumer, on
 from contracts.ingest import ItemDeleted
-from ingest import facts, hearing, landing
-from ingest.bootstrap import service
+from ingest import direct_uploads, item_state, reactions
+from ingest.bootstrap import IngestService
+from ingest.direct_uploads import Arrival
 
-on_events = EventConsumer(
-    service,
-    [
-        *(on(contract, partial(hearing.take_note, service)) for contract in facts.CONTRACTS),
-        on(ItemDeleted, partial(hearing.clear_away, service)),
-    ],
-)
-on_uploads = QueueConsumer(service, landing.read_arrival, partial(landing.take_in, service))
+
+def on_events(service: IngestService) -> EventConsumer:
+    """Everything that says how far an item has come, and deletions of items."""
+    return EventConsumer(
+        service,
+        [
+            *(on(contract) for contract in item_state.CONTRACTS),
+            # The tombstone first: a direct upload that is being accepted finds it and removes what it stored.
+            on(ItemDeleted, partial(reactions.remove_objects, service), fold_first=True),
+        ],
+    )
+
+
+def on_uploads(service: IngestService) -> MessageConsumer[Arrival]:
+    """Objects that arrived in the landing zone."""
+    return MessageConsumer(service, direct_uploads.read_arrival, partial(direct_uploads.accept_arrival, service))

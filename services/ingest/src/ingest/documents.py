@@ -1,5 +1,8 @@
-"""The API's own documents: its OpenAPI description (made by `mesh.openapi`, committed beside this file), and a page to
-try it. The page's scripts are served from here: no other host is asked."""
+"""The API's own documents: its OpenAPI description, and a page to try it.
+
+The description is made by `registry.openapi` and committed beside this file. The page's scripts are served from here:
+no other host is asked.
+"""
 
 from dataclasses import dataclass
 from importlib.resources import files

@@ -40,7 +40,7 @@ def file_part(content_type: str, body: bytes, field: str = "file") -> FilePart:
         memory_limit=len(body),
     )
     try:
-        # All of them: the last boundary tells whether the form is whole.
+        # All of them: the last boundary shows whether the form is whole.
         parts = parser.parts()
     except MultipartError as error:
         raise MalformedUploadError(f"the form cannot be read: {error}") from error

@@ -1,11 +1,12 @@
-"""Lambda entry points, by the names that the manifest gives them; each is imported when the runtime asks for it."""
+"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
 
-from chassis.entry_points import lazy
+from chassis.entry_points import EntryPoints
 
-ENTRY_POINTS = {
-    "http": "ingest.api",
-    "on_events": "ingest.consumers",
-    "on_uploads": "ingest.consumers",
-    "relay": "ingest.schedule",
-}
-__getattr__ = lazy(ENTRY_POINTS)
+ENTRY_POINTS = EntryPoints(
+    bootstrap="ingest.bootstrap:bootstrap",
+    http="ingest.api:http",
+    on_events="ingest.consumers:on_events",
+    on_uploads="ingest.consumers:on_uploads",
+    relay="ingest.schedule:relay",
+)
+__getattr__ = ENTRY_POINTS

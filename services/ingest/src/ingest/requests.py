@@ -18,7 +18,7 @@ def body(event: Mapping[str, Any]) -> bytes:
     """The request body as it was sent.
 
     Raises:
-        MalformedUploadError: the gateway says base64, and it is not.
+        MalformedUploadError: the gateway marks it as base64, and it is not.
     """
     text: str = event.get("body") or ""
     if not event.get("isBase64Encoded"):

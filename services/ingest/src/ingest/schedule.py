@@ -1,6 +1,5 @@
-"""The Lambda entry point `relay`: publishes what a crash left in the outbox."""
+"""What the clock starts."""
 
-from chassis.schedule import relay_entry
-from ingest.bootstrap import service
+from chassis.schedule import relay
 
-relay = relay_entry(service)
+__all__ = ["relay"]

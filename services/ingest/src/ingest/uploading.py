@@ -1,6 +1,6 @@
 """Taking pictures in: through the API, or straight to the bucket by a form that is handed out here.
 
-The original is stored before the transaction that makes it an item: whoever hears of the item finds its picture. A
+The original is stored before the transaction that makes it an item: whoever consumes the event finds its picture. A
 crash in between leaves an object that no item refers to, and no item without its object.
 """
 
@@ -14,21 +14,20 @@ from typing import Any
 from chassis.http import Caller, ProblemError
 from chassis.objects import PresignedPost, original_key, upload_key
 from chassis.observability import MetricUnit, metrics
-from chassis.service import Service
 from contracts import new_event
 from contracts.ingest import ItemUploaded
-from ingest import items, uploads
+from ingest.bootstrap import IngestService
 from ingest.errors import MalformedUploadError, UnacceptableError
 from ingest.filenames import clean_filename
 from ingest.forms import file_part
-from ingest.items import StoredItem
 from ingest.media_type import ACCEPTED_TYPES, accepted_type
+from ingest.repository import items, uploads
+from ingest.repository.items import StoredItem
+from ingest.repository.uploads import Upload
 from ingest.requests import body, header
-from ingest.settings import IngestSettings
-from ingest.uploads import Upload
 
 
-def accept_form(service: Service[IngestSettings], caller: Caller, request: Mapping[str, Any]) -> StoredItem:
+def accept_form(service: IngestService, caller: Caller, request: Mapping[str, Any]) -> StoredItem:
     """Make an item of the picture in the multipart form of an API Gateway event.
 
     Raises:
@@ -56,7 +55,7 @@ def accept_form(service: Service[IngestSettings], caller: Caller, request: Mappi
     )
     service.images.put(uploaded.key, part.content, file_type.media_type)
     with service.work.on(caller.tenant_id, item_id) as work:
-        [event] = work.record(
+        work.record(
             new_event(
                 uploaded,
                 subject=item_id,
@@ -66,7 +65,6 @@ def accept_form(service: Service[IngestSettings], caller: Caller, request: Mappi
             ),
             expected_version=0,
         )
-        items.apply(work.connection, event)
         stored = items.find(work.connection, caller.tenant_id, item_id)
     if stored is None:
         raise AssertionError("an item is found in the transaction that made it")
@@ -75,7 +73,7 @@ def accept_form(service: Service[IngestSettings], caller: Caller, request: Mappi
 
 
 def offer_direct_upload(
-    service: Service[IngestSettings], caller: Caller, *, filename: str, media_type: str, size: int, sha256: str | None
+    service: IngestService, caller: Caller, *, filename: str, media_type: str, size: int, sha256: str | None
 ) -> tuple[str, PresignedPost]:
     """A new item id, and the form by which its picture of `size` bytes goes straight to the bucket.
 
@@ -100,7 +98,7 @@ def offer_direct_upload(
     item_id = str(uuid.uuid4())
     lifetime = timedelta(seconds=settings.upload_lifetime_s)
     with service.database.transaction() as connection:
-        uploads.remember(
+        uploads.add(
             connection,
             Upload(
                 tenant_id=caller.tenant_id,

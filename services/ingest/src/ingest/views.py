@@ -1,4 +1,4 @@
-"""What the HTTP API says and is told, field by field."""
+"""What the HTTP API answers and is sent, field by field."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.analysis import Description
-from ingest import facts
-from ingest.history import Entry
-from ingest.items import StoredItem
-from ingest.lifecycle import Status, status_of
+from ingest import item_state
+from ingest.item_status import Status, status_of
+from ingest.repository.history import Entry
+from ingest.repository.items import StoredItem
 
 MediaTypeText = Annotated[str, StringConstraints(max_length=100, to_lower=True, strip_whitespace=True)]
 Sha256Text = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
@@ -36,8 +36,8 @@ class Analysis(View):
     created_at: datetime
 
     @classmethod
-    def of(cls, item_id: str, fact: facts.Analysis) -> "Analysis":
-        """The view of what was told."""
+    def of(cls, item_id: str, fact: item_state.Analysis) -> "Analysis":
+        """The view of a fact."""
         return cls(
             id=fact.analysis_id,
             item_id=item_id,
@@ -64,7 +64,9 @@ class Item(View):
     updated_at: datetime
     latest_analysis: Analysis | None
     status: Status
-    status_reason: str | None = Field(description="Why it is rejected or failed, or why its newest repetition failed.")
+    status_reason: str | None = Field(
+        description="Why it is rejected or failed, or why the newest attempt at a step failed."
+    )
     width: int | None = Field(description="Pixels, upright.")
     height: int | None = Field(description="Pixels, upright.")
     thumbnail_url: str | None = Field(description="A path of this API that never changes; null until it is made.")
@@ -77,7 +79,7 @@ class Item(View):
         original, picture = state.original, state.picture
         begun = original or state.refusal
         if begun is None:
-            raise ValueError(f"item {stored.id} is not told of yet")
+            raise ValueError(f"item {stored.id} has no upload yet")
         status, reason = status_of(state)
         # A rejected direct upload has no stored picture; older clients rely on a name all the same.
         filename = original.filename if original else stored.id

@@ -101,9 +101,12 @@ def test_stored_events_of_old_majors_are_read_and_told_again_in_todays_words(ser
     data = [event.data for event in stream]
     assert all(isinstance(payload, SessionExpired) for payload in data)
     assert [payload.model_dump()["cause"]["kind"] for payload in data] == ["idle", "crowded-out"]
-    told = replayed(stream[0], replay_id="r", replay_for="chat").to_wire()
-    assert told["type"] == SessionExpired.event_type
-    assert told["data"] == {"cause": {"kind": "idle", "after_s": 14400}, "last_turn_at": told["data"]["last_turn_at"]}
+    again = replayed(stream[0], replay_id="r", replay_for="chat").to_wire()
+    assert again["type"] == SessionExpired.event_type
+    assert again["data"] == {
+        "cause": {"kind": "idle", "after_s": 14400},
+        "last_turn_at": again["data"]["last_turn_at"],
+    }
 
 
 def test_what_a_contract_forbids_is_not_recorded(service: Imaging) -> None:

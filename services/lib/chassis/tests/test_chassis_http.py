@@ -1,4 +1,4 @@
-"""What the entry point tells routes of the request."""
+"""What the entry point passes on to routes."""
 
 import json
 import time
@@ -14,18 +14,18 @@ from testkit.invoking import CONTEXT, http_event
 @pytest.mark.parametrize(("taken_s_ago", "waited_s"), [(None, 0.0), (3.0, 3.0), (-5.0, 0.0), (3600.0, 10.0)], ids=str)
 def test_how_long_the_gateway_has_been_waiting(taken_s_ago: float | None, waited_s: float) -> None:
     """Clocks differ: what cannot be is not believed."""
-    api, told = create_api(), []
+    api, seen = create_api(), []
 
     @api.get("/waited")
     def waited(caller: CallerDep) -> dict[str, Any]:
-        told.append(caller.waited_s)
+        seen.append(caller.waited_s)
         return {}
 
     event = http_event("GET", "/waited", "tenant-a")
     if taken_s_ago is not None:
         event["requestContext"]["timeEpoch"] = int((time.time() - taken_s_ago) * 1000)
     assert HttpEntry(api)(event, CONTEXT)["statusCode"] == 200
-    assert told == [pytest.approx(waited_s, abs=1)]
+    assert seen == [pytest.approx(waited_s, abs=1)]
 
 
 class Body(BaseModel):

@@ -65,7 +65,7 @@ POISON: dict[str, tuple[str, str]] = {
         envelope(deleted()).replace('"source": "collections.ingest"', '"source": "collections.chat"', 1),
         "mismatched-envelope",
     ),
-    "a type nobody here handles": (
+    "a type that is not subscribed": (
         envelope(
             new_event(
                 ItemUploaded(

@@ -11,11 +11,11 @@ from chassis.migrations import (
     MigrationChangedError,
     MigrationFailedError,
     MigrationSourceError,
-    Standing,
+    MigrationStatus,
     migrate,
     migrate_connected,
+    migration_status,
     prepare_role,
-    standing,
 )
 from localmesh.postgres import Postgres
 from testkit import FreshDatabase
@@ -123,11 +123,13 @@ def test_what_stands_is_told_without_changing_anything(service: tuple[str, str],
     name, dsn = service
     source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int)"})
     with psycopg.connect(dsn, autocommit=True) as connection:
-        assert standing(connection, name, [source]) == Standing((), ("mine/0001_a.sql", "mine/0002_b.sql"))
+        assert migration_status(connection, name, [source]) == MigrationStatus(
+            (), ("mine/0001_a.sql", "mine/0002_b.sql")
+        )
         assert connection.execute("SELECT to_regclass('schema_migrations')").fetchone() == (None,)
         migrate(dsn, name, [source])
         folder("mine", **{"0001_a": "SELECT 1", "0003_c": "CREATE TABLE c (n int)"})
-        assert standing(connection, name, [source]) == Standing(
+        assert migration_status(connection, name, [source]) == MigrationStatus(
             ("mine/0001_a.sql", "mine/0002_b.sql"), ("mine/0003_c.sql",), ("mine/0001_a.sql",)
         )
 

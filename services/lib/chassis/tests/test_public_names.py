@@ -1,4 +1,4 @@
-"""The README lists what is public: the `__all__` of each module."""
+"""The README lists what is public: the `__all__` of each module. Run as a program, this file writes the list."""
 
 import importlib
 import pkgutil
@@ -22,10 +22,15 @@ def public_names() -> str:
 def test_the_readme_lists_the_public_names() -> None:
     _, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     listed, _, _ = rest.partition(END)
-    assert listed == public_names(), f"between the marks of {README.name} belongs:\n{public_names()}"
+    assert listed == public_names(), f"run: .venv/bin/python {Path(__file__)}"
 
 
 def test_every_public_name_exists() -> None:
     for module in pkgutil.walk_packages(chassis.__path__, "chassis."):
         loaded = importlib.import_module(module.name)
         assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == [], module.name
+
+
+if __name__ == "__main__":
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    README.write_text(before + BEGIN + public_names() + END + rest.partition(END)[2], encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Secrets at run time: cached, an absent one too, and faults told apart."""
+"""Secrets at run time: cached, an absent one too, and faults distinguished."""
 
 import time
 from types import SimpleNamespace

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["Aws", "Credentials"]
 
 
-def _retrying(**options: Any) -> Config:  # noqa: ANN401  # whatever botocore takes
-    return Config(retries={"mode": "standard", "total_max_attempts": 3}, **options)
+def _retrying(attempts: int = 3, **options: Any) -> Config:  # noqa: ANN401  # whatever botocore takes
+    return Config(retries={"mode": "standard", "total_max_attempts": attempts}, **options)
 
 
 _QUICK = _retrying(connect_timeout=2, read_timeout=5)
 # SigV4 path-style links are the only kind that every emulator checks.
-_OBJECTS = _retrying(signature_version="s3v4", s3={"addressing_style": "path"}, connect_timeout=2, read_timeout=20)
+_SIGNED: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "path"}}
+_OBJECTS = _retrying(**_SIGNED, connect_timeout=2, read_timeout=20)
+_OBJECTS_PROBE = _retrying(2, **_SIGNED, connect_timeout=1, read_timeout=2)
 # Calls are made while the lock of a subject is held: none may take long.
 _TABLES = _retrying(connect_timeout=1, read_timeout=3)
 # A function that answers people has 29 s in all.
@@ -65,6 +67,11 @@ class Aws:
     def s3(self) -> "S3Client":
         """S3."""
         return self._session.client("s3", config=_OBJECTS, endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def s3_probe(self) -> "S3Client":
+        """S3, for asking whether it answers: gives up after about six seconds."""
+        return self._session.client("s3", config=_OBJECTS_PROBE, endpoint_url=self.endpoint_url)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":

@@ -8,7 +8,7 @@ ChassisError
 ├── EventTooLargeError        an event exceeds what the bus carries
 ├── AlreadyAppliedError       this delivery of the event has had its effect
 ├── ObjectMissingError        no object under that key
-├── PoisonError               a message that no retry will mend
+├── PoisonError               a message that no retry can repair
 ├── ProblemError              an HTTP answer other than success
 ├── UndeclaredTableError      a table says not what it is
 └── MigrationError            see `chassis.migrations`
@@ -77,7 +77,7 @@ class ObjectMissingError(ChassisError):
 
 
 class PoisonError(ChassisError):
-    """A message that no retry will mend; `violations` are the broken rules of an event's contract and their places."""
+    """A message that no retry can repair; `violations` are the broken rules of an event's contract and their places."""
 
     def __init__(self, code: str, detail: str, violations: "Sequence[Violation]" = ()) -> None:
         super().__init__(detail)

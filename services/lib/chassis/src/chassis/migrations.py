@@ -2,7 +2,7 @@
 
 `prepare_role` is for the administrator of the database (role, schema, rights); `migrate` runs as the service's own
 role, so that everything it makes belongs to the service. What was applied is in `<schema>.schema_migrations`;
-`standing` says what is and what is not.
+`migration_status` says what is and what is not.
 
 MigrationError
     MigrationChangedError   a file was edited after it had been applied
@@ -27,11 +27,11 @@ __all__ = [
     "MigrationError",
     "MigrationFailedError",
     "MigrationSourceError",
-    "Standing",
+    "MigrationStatus",
     "migrate",
     "migrate_connected",
+    "migration_status",
     "prepare_role",
-    "standing",
 ]
 
 
@@ -65,7 +65,7 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class MigrationStatus:
     """Where a schema stands: names of what was applied, of what is pending, and of what was edited since, in order."""
 
     applied: tuple[str, ...]
@@ -73,16 +73,16 @@ class Standing:
     edited: tuple[str, ...] = ()
 
 
-def standing(
+def migration_status(
     connection: psycopg.Connection[tuple[object, ...]] | None, schema: str, sources: Sequence[Path]
-) -> Standing:
+) -> MigrationStatus:
     """Compare the folders with what the schema has recorded, changing nothing; no connection means: no schema yet.
 
     The role needs no more than to read the record. Raises MigrationSourceError, and psycopg's own errors.
     """
     migrations = [migration for folder in sources for migration in _read(folder)]
     known = {} if connection is None else _recorded(connection, schema)
-    return Standing(
+    return MigrationStatus(
         applied=tuple(each.name for each in migrations if each.name in known),
         pending=tuple(each.name for each in migrations if each.name not in known),
         edited=tuple(each.name for each in migrations if known.get(each.name, each.sha256) != each.sha256),
@@ -109,7 +109,7 @@ def migrate_connected(
 ) -> None:
     """As `migrate`, over a connection in autocommit mode that is good for nothing else: other runs wait for its end.
 
-    `report` hears of each name once it is recorded, also of those before one that fails.
+    `report` is called with each name once it is recorded, also with those before one that fails.
     """
     migrations = [migration for folder in sources for migration in _read(folder)]
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
@@ -158,7 +158,7 @@ def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) 
     """Only who can become a role may give it a schema; its maker can become it by a grant, here for a moment.
 
     Only that is taken back: where both grants count as one (RDS makes them in its own name), taking back all would
-    leave nobody who may change the role.
+    leave no role that may change it.
     """
     role = sql.Identifier(name)
     with connection.transaction():

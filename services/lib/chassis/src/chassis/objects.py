@@ -106,7 +106,7 @@ class ImageStore:
         return True
 
     def delete(self, *keys: str) -> None:
-        """Remove the objects; what is not there is no fault.
+        """Delete the objects; deleting a missing one is no error.
 
         Raises:
             TransientError: S3 did not answer, or kept one of them.

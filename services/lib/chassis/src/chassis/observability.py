@@ -1,7 +1,7 @@
 """Logs, metrics and traces. One structured line an invocation; tenants appear as a hash only.
 
 The hash keeps a person's lines together without naming the person. While an event is handled, what its contract marks
-personal is redacted in every line, whoever writes it: the sentence of a foreign exception may quote a payload.
+personal is redacted in every line, whichever code logs it: the message of a third-party exception may quote a payload.
 """
 
 import hashlib

@@ -20,7 +20,7 @@ _PAGE = 100
 
 
 def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str, Any]]]) -> None:
-    """Publish what was just committed and strike it off the outbox.
+    """Publish what was just committed and delete it from the outbox.
 
     A bus that fails is logged and left to the relay: the facts are committed, so the work must not be repeated.
     """
@@ -28,7 +28,7 @@ def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str
         return
     try:
         accepted = bus.publish([document for _, document in recorded])
-        _strike(database, [position for (position, _), taken in zip(recorded, accepted, strict=True) if taken])
+        _delete(database, [position for (position, _), taken in zip(recorded, accepted, strict=True) if taken])
     except TransientError as error:
         logger.warning("left to the relay", extra={"events": len(recorded), "error": str(error)})
 
@@ -60,6 +60,6 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
             return published
 
 
-def _strike(database: Database, positions: list[int]) -> None:
+def _delete(database: Database, positions: list[int]) -> None:
     with database.transaction() as connection:
         connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (positions,))

@@ -32,7 +32,7 @@ class Secrets:
         self._aws = aws
         self._prefix = prefix
         self._max_age_s = max_age_s
-        # Values as they were read last, for when they cannot be read again, and until when nobody asks again then.
+        # Values as they were read last, for when they cannot be read again, and how long they are not asked for.
         self._last: dict[str, str] = {}
         self._resting: dict[str, float] = {}
         # Optional secrets that were not there, and until when that is believed.

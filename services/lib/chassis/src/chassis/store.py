@@ -117,7 +117,7 @@ def read_stream(connection: Connection, tenant_id: str, stream_id: str) -> list[
 def read_all(connection: Connection, after: Checkpoint = BEGINNING, *, limit: int = 1000) -> list[Recorded]:
     """Events of every stream after the checkpoint, in an order that never changes and never gains a row behind.
 
-    Events of older majors are upcast, so whoever republishes them for a replay tells them in today's words.
+    Events of older majors are upcast, so a replay republishes them as the current major.
     Rows of transactions that still run, and of all that began after them, stay out of sight until those end.
     """
     rows = connection.execute(

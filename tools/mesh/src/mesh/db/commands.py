@@ -93,11 +93,11 @@ def _dry_run(env: str, only: str | None, *, as_json: bool) -> None:
         for missing in plan.lacking:
             typer.echo(f"would make {missing}")
         for each in plan.services:
-            for name in each.standing.pending:
+            for name in each.status.pending:
                 typer.echo(f"would apply to {each.service}: {name}")
-        rows = [(each.service, len(each.standing.pending), len(each.standing.applied)) for each in plan.services]
+        rows = [(each.service, len(each.status.pending), len(each.status.applied)) for each in plan.services]
         print_table(("service", "would be applied", "already there"), rows)
-    edited = [f"{name} ({each.service})" for each in plan.services for name in each.standing.edited]
+    edited = [f"{name} ({each.service})" for each in plan.services for name in each.status.edited]
     if edited:
         raise MigrationStoppedError(
             f"{', '.join(edited)}: edited since it was applied, so nothing would be applied there: write a new file"
@@ -114,12 +114,12 @@ def _status(env: str, only: str | None, *, as_json: bool) -> None:
     for missing in plan.lacking:
         typer.echo(f"there is no {missing}")
     rows = [
-        (each.service, len(each.standing.applied), len(each.standing.pending), len(each.standing.edited))
+        (each.service, len(each.status.applied), len(each.status.pending), len(each.status.edited))
         for each in plan.services
     ]
     print_table(("service", "applied", "pending", "edited since"), rows)
     for each in plan.services:
-        for kind, names in (("pending", each.standing.pending), ("edited since", each.standing.edited)):
+        for kind, names in (("pending", each.status.pending), ("edited since", each.status.edited)):
             for name in names:
                 typer.echo(f"{kind} in {each.service}: {name}")
 
@@ -138,9 +138,9 @@ def _document(plan: Plan) -> dict[str, object]:
         "services": [
             {
                 "service": each.service,
-                "applied": each.standing.applied,
-                "pending": each.standing.pending,
-                "edited": each.standing.edited,
+                "applied": each.status.applied,
+                "pending": each.status.pending,
+                "edited": each.status.edited,
             }
             for each in plan.services
         ],

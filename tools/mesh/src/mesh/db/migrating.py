@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from chassis.migrations import MigrationError, migrate_connected, standing
+from chassis.migrations import MigrationError, migrate_connected, migration_status
 from localmesh.provision.database import make_database, migration_folders, prepare_services
 from manifests import Manifests, Service
 from mesh.db.access import Access
@@ -57,7 +57,7 @@ def migrate_services(
         with access.service(name) as connection:
             before = 0
             try:
-                before = len(standing(connection, name, folders).applied)
+                before = len(migration_status(connection, name, folders).applied)
                 migrate_connected(connection, name, folders, tell)
             except (MigrationError, psycopg.Error) as error:
                 yield Migrated(name, tuple(applied), before)

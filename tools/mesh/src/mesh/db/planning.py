@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
-from chassis.migrations import Standing, standing
+from chassis.migrations import MigrationStatus, migration_status
 from localmesh.provision.database import migration_folders
 from manifests import Manifests, Service
 from mesh.db.access import Access, Connection
@@ -21,7 +21,7 @@ class ServicePlan:
 
     service: str
     prepared: bool
-    standing: Standing
+    status: MigrationStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ def _plan(access: Access, administrator: Connection, manifests: Manifests, servi
     ):
         return _unprepared(manifests, service)
     with access.reader(name) as connection:
-        return ServicePlan(name, True, standing(connection, name, migration_folders(manifests.root, service)))
+        return ServicePlan(name, True, migration_status(connection, name, migration_folders(manifests.root, service)))
 
 
 def _unprepared(manifests: Manifests, service: Service) -> ServicePlan:
     name = service.service
-    return ServicePlan(name, False, standing(None, name, migration_folders(manifests.root, service)))
+    return ServicePlan(name, False, migration_status(None, name, migration_folders(manifests.root, service)))
 
 
 def _lacking(extensions: Sequence[str], planned: Sequence[ServicePlan]) -> Iterator[str]:

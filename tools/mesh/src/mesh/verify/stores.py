@@ -40,8 +40,8 @@ def database(probe: Probe) -> str:
     if plan.lacking:
         raise CheckFailedError(f"the database lacks {', '.join(plan.lacking)}: `mesh db migrate` makes it")
     for each in plan.services:
-        if each.standing.pending:
-            pending = ", ".join(each.standing.pending)
+        if each.status.pending:
+            pending = ", ".join(each.status.pending)
             raise CheckFailedError(f"{each.service} lacks {pending}: `mesh db migrate` applies it")
     with probe.access.administrator(name, changing=False) as connection:
         version = connection.info.parameter_status("server_version") or "of an unknown version"

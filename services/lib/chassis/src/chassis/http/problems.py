@@ -18,7 +18,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 def not_found(what: str, name: str) -> ProblemError:
-    """404: it does not exist, or it is somebody else's; the caller cannot tell which."""
+    """404: it does not exist, or it belongs to another tenant; the caller cannot distinguish them."""
     return ProblemError(HTTPStatus.NOT_FOUND, "not-found", f"{what} {name} not found")
 
 
@@ -37,8 +37,8 @@ def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) ->
 
 def _invalid(error: RequestValidationError) -> Response[str]:
     faults = [{"loc": list(fault["loc"]), "type": fault["type"], "msg": fault["msg"]} for fault in error.errors()]
-    said = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
-    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", said, errors=faults)
+    detail = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=faults)
 
 
 def _unsupported(_error: RequestUnsupportedContentType) -> Response[str]:

@@ -13,8 +13,8 @@ from contracts.analysis import AnalysisFailed, AnalysisFailure, Description, Ite
 from contracts.embedding import EmbeddingFailed, EmbeddingFailure, ItemEmbedded, encode_vector
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition, RenditionKind
 from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
-from ingest.facts import CONTRACTS, ItemState, evolve
-from ingest.lifecycle import Status, status_of
+from ingest.item_state import CONTRACTS, ItemState, evolve
+from ingest.item_status import Status, status_of
 
 SHA = "0" * 64
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,7 +84,7 @@ def embedding_failed(version: int) -> EmbeddingFailed:
     return EmbeddingFailed(reason=EmbeddingFailure.GAVE_UP, detail="no answer", analysis_version=version, attempts=5)
 
 
-def told(*contracts: Contract) -> list[Event[Contract]]:
+def numbered(*contracts: Contract) -> list[Event[Contract]]:
     """The contracts as events a second apart, numbered by each producer for itself."""
     numbers: dict[str, int] = {}
     events: list[Event[Contract]] = []
@@ -114,7 +114,7 @@ HISTORIES: list[tuple[str, list[Contract], Status, str | None]] = [
     ("refused", [uploaded(), processed(), analysis_failed()], Status.FAILED, "no description: it was refused"),
     ("refused, then described", [uploaded(), processed(), analysis_failed(), analyzed(1)], Status.ANALYZED, None),
     (
-        "described anew, the vector of the first still found",
+        "described again, the vector of the first still found",
         [uploaded(), processed(), analyzed(1), embedded(1), analyzed(2)],
         Status.SEARCHABLE,
         None,
@@ -126,7 +126,7 @@ HISTORIES: list[tuple[str, list[Contract], Status, str | None]] = [
         "the newest analysis failed: it was refused",
     ),
     (
-        "a failed new analysis, mended by a third",
+        "a failed new analysis, corrected by a third",
         [uploaded(), processed(), analyzed(1), embedded(1), analysis_failed(), analyzed(2), embedded(2)],
         Status.SEARCHABLE,
         None,
@@ -150,7 +150,7 @@ HISTORIES: list[tuple[str, list[Contract], Status, str | None]] = [
         "the newest vector failed: no answer",
     ),
     (
-        "renditions could not be made anew",
+        "renditions could not be made again",
         [uploaded(), processed(), analyzed(1), embedded(1), image_rejected()],
         Status.SEARCHABLE,
         "making renditions failed: it is corrupt",
@@ -162,7 +162,7 @@ HISTORIES: list[tuple[str, list[Contract], Status, str | None]] = [
     ("history", "status", "reason"), [case[1:] for case in HISTORIES], ids=[c[0] for c in HISTORIES]
 )
 def test_the_status_says_how_far_it_came(history: list[Contract], status: Status, reason: str | None) -> None:
-    assert status_of(after(told(*history))) == (status, reason)
+    assert status_of(after(numbered(*history))) == (status, reason)
 
 
 def test_every_status_and_every_contract_is_tried() -> None:
@@ -173,21 +173,21 @@ def test_every_status_and_every_contract_is_tried() -> None:
 @given(st.data())
 def test_order_and_repetition_change_nothing(data: st.DataObject) -> None:
     _, history, status, reason = data.draw(st.sampled_from(HISTORIES))
-    events = told(*history)
+    events = numbered(*history)
     repeated = events + data.draw(st.lists(st.sampled_from(events), max_size=6))
     state = after(data.draw(st.permutations(repeated)))
     assert state == after(events)
     assert status_of(state) == (status, reason)
 
 
-@given(st.permutations(told(uploaded(), processed(), analyzed(1), embedded(1), analyzed(2), embedded(2))))
+@given(st.permutations(numbered(uploaded(), processed(), analyzed(1), embedded(1), analyzed(2), embedded(2))))
 def test_the_status_never_goes_back_on_the_way(events: list[Event[Contract]]) -> None:
     ranks = [RANKS.index(status_of(after(events[:count]))[0]) for count in range(1, len(events) + 1)]
     assert ranks == sorted(ranks)
     assert ranks[-1] == RANKS.index(Status.SEARCHABLE)
 
 
-@given(st.permutations(told(uploaded(), analyzed(1), analyzed(2), analyzed(3), processed(10), processed(30))))
+@given(st.permutations(numbered(uploaded(), analyzed(1), analyzed(2), analyzed(3), processed(10), processed(30))))
 def test_the_newest_of_each_kind_counts(events: list[Event[Contract]]) -> None:
     state = after(events)
     assert state.analysis is not None
@@ -199,11 +199,11 @@ def test_the_newest_of_each_kind_counts(events: list[Event[Contract]]) -> None:
 
 def test_the_state_survives_storage() -> None:
     for _, history, _, _ in HISTORIES:
-        state = after(told(*history))
+        state = after(numbered(*history))
         assert ItemState.model_validate_json(state.model_dump_json(exclude_none=True)) == state
 
 
 def test_a_deletion_says_nothing_about_the_state() -> None:
-    [event] = told(ItemDeleted())
+    [event] = numbered(ItemDeleted())
     with pytest.raises(KeyError):
         evolve(ItemState(), event)

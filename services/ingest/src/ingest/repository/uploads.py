@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from chassis.database import Connection
 
-#: Longer than a queue keeps a message: an arrival can be told of this late, and must still find its row.
+#: Longer than a queue keeps a message: an arrival can be delivered this late, and must still find its row.
 KEPT_AFTER_EXPIRY = timedelta(days=15)
 
 
@@ -25,8 +25,8 @@ class Upload:
     ended_at: datetime | None = None
 
 
-def remember(connection: Connection, upload: Upload) -> None:
-    """Keep what was asked for; forget what the tenant asked for long ago and never sent."""
+def add(connection: Connection, upload: Upload) -> None:
+    """Keep what was asked for; delete what the tenant asked for long ago and never sent."""
     connection.execute(
         "DELETE FROM uploads WHERE tenant_id = %s AND ended_at IS NULL AND expires_at < now() - %s",
         (upload.tenant_id, KEPT_AFTER_EXPIRY),
@@ -71,6 +71,6 @@ def end(connection: Connection, tenant_id: str, item_id: str) -> None:
     )
 
 
-def forget(connection: Connection, tenant_id: str, item_id: str) -> None:
-    """Remove the upload of a deleted item."""
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete the upload of an item."""
     connection.execute("DELETE FROM uploads WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))

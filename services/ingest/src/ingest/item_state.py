@@ -1,7 +1,7 @@
 """What is known of one item, fact by fact, from events in any order and any number.
 
 Every producer numbers its events about an item (`sequence`), so of each kind of fact the newest is kept and a late
-or repeated one changes nothing: the state is the same whichever way the events came. `lifecycle` says what it means.
+or repeated one changes nothing: the state is the same whichever way the events came. `item_status` says what it means.
 """
 
 from collections.abc import Callable, Mapping
@@ -145,8 +145,8 @@ def is_newer(fact: Fact | None, other: Fact | None) -> bool:
     )
 
 
-def _newest(known: F | None, told: F) -> F:
-    return told if known is None or told.rank > known.rank else known
+def _newest(known: F | None, arrived: F) -> F:
+    return arrived if known is None or arrived.rank > known.rank else known
 
 
 def _place(event: Event[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What arrived in the landing zone of the bucket by a direct upload: it becomes an item, or is rejected with a reason.
 
-S3 tells of an object at least once, and a form can be sent twice: whatever comes after the first arrival finds the
+S3 announces an object at least once, and a form can be sent twice: whatever comes after the first arrival finds the
 upload ended (or the item deleted), and only the landing object goes.
 """
 
@@ -10,19 +10,16 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from chassis.consumer import PoisonError
-from chassis.errors import ObjectMissingError, PermanentError
+from chassis.errors import ObjectMissingError, PermanentError, PoisonError
 from chassis.objects import original_key, upload_key
 from chassis.observability import event_context, hash_tenant, logger
-from chassis.service import Service
-from chassis.store import read_stream
 from contracts import Contract, new_event
 from contracts.ingest import ItemUploaded, UploadRejected, UploadRejection
-from ingest import items, uploads
+from ingest.bootstrap import IngestService
 from ingest.errors import UnacceptableError
 from ingest.media_type import accepted_type
-from ingest.settings import IngestSettings
-from ingest.uploads import Upload
+from ingest.repository import originals, uploads
+from ingest.repository.uploads import Upload
 
 _LANDING_KEY = re.compile(r"(?P<tenant_id>[^/]+)/uploads/(?P<item_id>[^/]+)")
 
@@ -40,15 +37,15 @@ def read_arrival(body: str) -> Arrival:
     """The arrival in an S3 `Object Created` event, as EventBridge put it into the queue.
 
     Raises:
-        PoisonError: it is no such event, or the object is none of the landing zone.
+        PoisonError: it is not such an event, or the object is not in the landing zone.
     """
     try:
         envelope = json.loads(body)
         bucket, key = envelope["detail"]["bucket"]["name"], envelope["detail"]["object"]["key"]
     except (ValueError, KeyError, TypeError) as error:
-        raise PoisonError("not-an-object-event", f"no S3 object event: {type(error).__name__}") from error
+        raise PoisonError("not-an-object-event", f"not an S3 object event: {type(error).__name__}") from error
     if envelope.get("source") != "aws.s3" or not isinstance(bucket, str) or not isinstance(key, str):
-        raise PoisonError("not-an-object-event", "no S3 object event")
+        raise PoisonError("not-an-object-event", "not an S3 object event")
     # Some emulators encode the key as S3's older notifications do; ours need no encoding.
     found = _LANDING_KEY.fullmatch(unquote(key))
     if found is None:
@@ -57,11 +54,11 @@ def read_arrival(body: str) -> Arrival:
     return Arrival(bucket, found["tenant_id"], found["item_id"])
 
 
-def take_in(service: Service[IngestSettings], arrival: Arrival) -> None:
+def accept_arrival(service: IngestService, arrival: Arrival) -> None:
     """Make an item of what arrived, or record why not; then clear the landing zone.
 
     Raises:
-        PermanentError: nobody asked for this upload, or its object is gone.
+        PermanentError: no form was handed out for this upload, or its object is gone.
         TransientError: the bucket or the database does not answer.
     """
     if arrival.bucket != service.settings.images_bucket:
@@ -74,14 +71,14 @@ def take_in(service: Service[IngestSettings], arrival: Arrival) -> None:
         service.images.delete(landing)
         return
     if upload is None:
-        raise PermanentError("unknown-upload", f"nobody asked for the upload of item {arrival.item_id}")
+        raise PermanentError("unknown-upload", f"no form was handed out for item {arrival.item_id}")
     with event_context(correlation_id=upload.correlation_id, tenant=hash_tenant(upload.tenant_id)):
         outcome = _examine(service, upload, landing)
         _record(service, upload, outcome)
         service.images.delete(landing)
 
 
-def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> ItemUploaded | UploadRejected:
+def _examine(service: IngestService, upload: Upload, landing: str) -> ItemUploaded | UploadRejected:
     """Store the original if it is acceptable."""
     size = 0
     try:
@@ -120,12 +117,12 @@ def _examine(service: Service[IngestSettings], upload: Upload, landing: str) -> 
     )
 
 
-def _record(service: Service[IngestSettings], upload: Upload, outcome: Contract) -> None:
+def _record(service: IngestService, upload: Upload, outcome: Contract) -> None:
     with service.work.on(upload.tenant_id, upload.item_id) as work:
         known = uploads.find(work.connection, upload.tenant_id, upload.item_id)
         deleted = work.is_deleted()
         if not deleted and known is not None and known.ended_at is None:
-            [event] = work.record(
+            work.record(
                 new_event(
                     outcome,
                     subject=upload.item_id,
@@ -134,11 +131,9 @@ def _record(service: Service[IngestSettings], upload: Upload, outcome: Contract)
                     traceparent=upload.traceparent,
                 )
             )
-            items.apply(work.connection, event)
             uploads.end(work.connection, upload.tenant_id, upload.item_id)
-        stream = read_stream(work.connection, upload.tenant_id, upload.item_id)
-    originals = {told.data.key for told in stream if isinstance(told.data, ItemUploaded)}
-    if isinstance(outcome, ItemUploaded) and (deleted or outcome.key not in originals):
-        # Of no item: it was deleted meanwhile, or another sending of the form, of another kind, came first.
+        recorded = originals.keys_of(work.connection, upload.tenant_id, upload.item_id)
+    if isinstance(outcome, ItemUploaded) and (deleted or outcome.key not in recorded):
+        # It belongs to no item: that was deleted meanwhile, or the form was sent before with a picture of another type.
         service.images.delete(outcome.key)
     logger.debug("direct upload ended", extra={"outcome": outcome.event_type})

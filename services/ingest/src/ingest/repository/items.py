@@ -1,7 +1,4 @@
-"""The projection `items`: the state of every item, with what lists are filtered and sorted by beside it.
-
-Rebuilt by replaying to this service every event it consumes, its own among them.
-"""
+"""The table `items`: the state of every item, with what lists are filtered and sorted by beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +8,11 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from chassis.database import Connection
-from contracts import Contract, Event
-from ingest import history
 from ingest.cursors import Cursor
-from ingest.facts import ItemState, evolve
-from ingest.lifecycle import Status, status_of
+from ingest.item_state import ItemState
+from ingest.item_status import Status, status_of
 
-#: Reads see only items whose upload was told of. An older living item with the same bytes is the one this duplicates.
+#: Reads see only items whose upload is known. An older living item with the same bytes is the one this duplicates.
 _SELECT = """
     SELECT id, created_at, state, (
         SELECT older.id FROM items AS older
@@ -56,14 +51,12 @@ class Filters:
     text: str | None = None
 
 
-def apply(connection: Connection, event: Event[Contract]) -> None:
-    """Bring the event's item up to date. The caller holds the item's lock, and has seen that it is not deleted."""
+def state_of(connection: Connection, tenant_id: str, item_id: str) -> ItemState:
+    """What is known of the item, even before its upload is; for whoever holds its lock."""
     row = connection.execute(
-        "SELECT state FROM items WHERE tenant_id = %s AND id = %s", (event.tenant_id, event.subject)
+        "SELECT state FROM items WHERE tenant_id = %s AND id = %s", (tenant_id, item_id)
     ).fetchone()
-    state = ItemState.model_validate(row["state"]) if row else ItemState()
-    _save(connection, event.tenant_id, event.subject, evolve(state, event))
-    history.note(connection, event)
+    return ItemState.model_validate(row["state"]) if row else ItemState()
 
 
 def find(connection: Connection, tenant_id: str, item_id: str) -> StoredItem | None:
@@ -107,13 +100,13 @@ def page(
     return [_stored(row) for row in rows], int(count["total"]) if count else 0
 
 
-def remove(connection: Connection, tenant_id: str, item_id: str) -> None:
-    """Remove a deleted item and its history."""
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete the row of an item."""
     connection.execute("DELETE FROM items WHERE tenant_id = %s AND id = %s", (tenant_id, item_id))
-    history.forget(connection, tenant_id, item_id)
 
 
-def _save(connection: Connection, tenant_id: str, item_id: str, state: ItemState) -> None:
+def save(connection: Connection, tenant_id: str, item_id: str, state: ItemState) -> None:
+    """Store what is known of the item; saving it twice changes nothing."""
     original, refusal = state.original, state.refusal
     begun = original or refusal
     description = state.analysis.description if state.analysis else None

@@ -1,4 +1,4 @@
-"""What happened to an item, service by service: one row for every event about it that this service has seen."""
+"""The table `item_history`: one row for every event about an item that this service has seen."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Entry:
     duration_ms: int | None
 
 
-def note(connection: Connection, event: Event[Contract]) -> None:
+def add(connection: Connection, event: Event[Contract]) -> None:
     """Add the event; an event seen before is there already."""
     connection.execute(
         """
@@ -83,6 +83,6 @@ def of_item(connection: Connection, tenant_id: str, item_id: str) -> list[Entry]
     return entries
 
 
-def forget(connection: Connection, tenant_id: str, item_id: str) -> None:
-    """Remove the history of a deleted item."""
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete the history of an item."""
     connection.execute("DELETE FROM item_history WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
