@@ -58,6 +58,17 @@ def test_each_function_has_what_its_trigger_needs(topology: Topology) -> None:
     }
 
 
+def test_roles_are_taken_by_lambda_alone(topology: Topology) -> None:
+    for role in topology.of(Role):
+        (statement,) = role.trust["Statement"]
+        assert statement == {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        assert (list(role.policies), role.attached) == (["declared"], ())
+
+
 def test_rules_lead_to_queues_and_schedules_to_functions(topology: Topology) -> None:
     rules = {rule.key: rule for rule in topology.of(Rule)}
     name, relay = "collections-test-listener-events", "collections-test-talker-relay"
