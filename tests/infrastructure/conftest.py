@@ -77,8 +77,8 @@ def runner(
     built = tmp_path_factory.mktemp("built")
     export(REPOSITORY, built / "contracts")
     packages, schemas = write_packages(manifests, built), built / "contracts" / "eventbridge"
-    variables = {"packages_file": str(packages), "schemas_folder": str(schemas)}
-    runner = Runner(terraform.with_variables(_CANARIES), copy, variables)
+    artifacts = {"packages_file": str(packages), "schemas_folder": str(schemas)}
+    runner = Runner(terraform.with_variables(_CANARIES), copy, {"artifacts": artifacts})
     applied = _asked_for(request.session, "planned", "environment")
     planned = _asked_for(request.session, "plan", "environment")
     runner.begin(applied, planned, _asked_for(request.session, "runner", "configuration"))

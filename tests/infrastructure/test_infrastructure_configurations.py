@@ -38,14 +38,16 @@ def test_a_module_passes_its_own_tests(configuration: str, runner: Runner) -> No
 
 
 def test_every_module_has_tests_of_its_own() -> None:
-    modules = {name for name in CONFIGURATIONS if name.startswith("terraform/modules/")}
+    modules = {name for name in CONFIGURATIONS if name.startswith(("terraform/modules/", "services/"))}
     assert modules - set(TESTED) == set()
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_a_configuration_has_the_files_where_one_looks_for_them(configuration: str) -> None:
     present = {file.name for file in (REPOSITORY / configuration).glob("*.tf")}
-    assert {"main.tf", "variables.tf", "outputs.tf", "versions.tf"} - present == set()
+    # The module of a service is one call of lambda-service, which says what versions it needs.
+    versions = set() if configuration.startswith("services/") else {"versions.tf"}
+    assert {"main.tf", "variables.tf", "outputs.tf"} | versions <= present
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
@@ -53,6 +55,22 @@ def test_what_a_configuration_asks_for_is_used(configuration: str) -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / configuration).glob("*.tf"))
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     assert declared - set(re.findall(r"\bvar\.(\w+)", text)) == set()
+
+
+def test_every_setting_of_an_environment_is_used() -> None:
+    folder = REPOSITORY / "terraform" / "modules" / "environment"
+    (settings,) = re.findall(
+        r'^variable "settings" \{.*?^\}', (folder / "variables.tf").read_text(), re.MULTILINE | re.DOTALL
+    )
+    declared = set(re.findall(r"^    (\w+) *= optional\(", settings, re.MULTILINE))
+    assert declared
+    assert declared == set(re.findall(r"\bvar\.settings\.(\w+)", (folder / "main.tf").read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("environment", environments_of(REPOSITORY))
+def test_an_environment_has_the_one_output_that_is_read(environment: str) -> None:
+    text = (REPOSITORY / "terraform" / "environments" / environment / "outputs.tf").read_text(encoding="utf-8")
+    assert re.findall(r'^output "(\w+)"', text, re.MULTILINE) == ["environment"]
 
 
 @pytest.mark.parametrize("environment", [name for name in environments_of(REPOSITORY) if name != "local"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -27,13 +28,17 @@ def test_every_contract_is_published(plan: dict[str, Any], environment: str) -> 
     assert sorted(found) == sorted(path.name for path in (REPOSITORY / "contracts" / "schemas").iterdir())
 
 
-@pytest.mark.parametrize("root", ["bootstrap", *(f"environments/{name}" for name in environments_of(REPOSITORY))])
+@pytest.mark.parametrize(
+    "root",
+    ["bootstrap", "modules/environment", *(f"environments/{name}" for name in environments_of(REPOSITORY))],
+)
 def test_nobody_is_asked_for_a_secret(root: str) -> None:
     """Values of variables are in every plan, whatever becomes of them."""
     text = (REPOSITORY / "terraform" / root / "variables.tf").read_text(encoding="utf-8")
-    asked = re.findall(r'^variable "(\w+)"', text, re.MULTILINE)
+    # Variables, and attributes of those that are objects.
+    asked = re.findall(r'^variable "(\w+)"|(\w+) *= (?:optional|string|number|bool|any|list|map|object)\b', text, re.M)
     assert asked
-    given = Resource("var", "var", dict.fromkeys(asked, "given"))
+    given = Resource("var", "var", dict.fromkeys(filter(None, chain(*asked)), "given"))
     assert [path for path, _ in secret_values(given)] == []
 
 

@@ -33,7 +33,7 @@ class ItemEmbedded(Contract):
     """A version of the item's description became a vector."""
 
     event_type: ClassVar[str] = "collections.embedding.item-embedded.v1"
-    schema_version: ClassVar[str] = "1.0"
+    schema_version: ClassVar[str] = "1.1"
 
     # Personal, for a text can be guessed from its vector.
     vector: Annotated[str, Personal()] = Field(description="Little-endian float32 values, base64.")
@@ -42,6 +42,11 @@ class ItemEmbedded(Contract):
     analysis_id: str
     analysis_version: int = Field(ge=1)
     tokens: int = Field(default=0, ge=0)
+    text_sha256: str | None = Field(
+        default=None,
+        description="Of the text that was embedded, lower-case hexadecimal; absent in events before 1.1.",
+        pattern="^[0-9a-f]{64}$",
+    )
 
     @model_validator(mode="after")
     def _vector_has_its_dimensions(self) -> Self:

@@ -40,7 +40,7 @@ functions:
     publish: true
     tracing: true
 tables:
-  notes: {partition_key: pk, sort_key: sk, indexes: {by_time: {partition_key: who, sort_key: at}}}
+  notes: {kind: projection, partition_key: pk, sort_key: sk, indexes: {by_time: {partition_key: who, sort_key: at}}}
 """
 LISTENER = """
 service: listener

@@ -39,6 +39,8 @@ SHAPES = [
     ("talker", f"{HTTP}.routes.0.method", "FETCH", "functions.http.routes.0.method", "Input should be"),
     ("talker", f"{HTTP}.routes.0.path", "things", "functions.http.routes.0.path", "pattern"),
     ("talker", f"{HTTP}.tables", {"notes": ["drop"]}, "functions.http.tables.notes.0", "Input should be"),
+    ("talker", "tables.notes.kind", "log", "tables.notes.kind", "Input should be"),
+    ("talker", "tables.notes", {"partition_key": "pk"}, "tables.notes.kind", "Field required"),
     ("talker", f"{HTTP}.configuration", {"lower": "x"}, "functions.http.configuration.lower.[key]", "pattern"),
     ("talker", "publishes", ["talker.said"], "publishes.0", "pattern"),
     ("listener", "functions.events.queue.max_concurrency", 1, "functions.events.queue.max_concurrency", "equal to 2"),
@@ -73,6 +75,7 @@ SECOND_ROUTE = {
 }
 BUCKET = "consumes.1.aws_event.bucket"
 SECRET = {"read": ["*/secret/*"]}
+TABLES = {"notes": {"kind": "projection", "partition_key": "pk"}}
 # rule, file, path, value, path of the finding
 ACROSS = [
     ("consumed_events_are_published", "talker", "publishes", ["collections.talker.other.v1"], "consumes.0.event"),
@@ -103,7 +106,7 @@ ACROSS = [
     ("handlers_belong_to_their_service", "talker", f"{HTTP}.handler", "other.handler.http", "functions.http.handler"),
     ("routes_are_unique", "listener", "functions.http", SECOND_ROUTE, "functions.http.routes.0"),
     ("table_grants_name_own_tables", "talker", f"{HTTP}.tables", {"others": ["read"]}, "functions.http.tables.others"),
-    ("table_names_are_unique", "listener", "tables", {"notes": {"partition_key": "pk"}}, "tables.notes"),
+    ("table_names_are_unique", "listener", "tables", TABLES, "tables.notes"),
     ("aws_events_name_a_known_bucket", "listener", BUCKET, "other", BUCKET),
     ("image_keys_have_a_known_prefix", "talker", f"{HTTP}.images", SECRET, "functions.http.images.read"),
     ("retrieval_needs_a_database", "listener", "retrieval", True, "retrieval"),

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from analysis import entries
-from analysis.bootstrap import AnalysisSettings
-from chassis.http import HttpEntry
-from chassis.service import Service
+from analysis.api import http
+from analysis.bootstrap import AnalysisService, bootstrap
+from analysis.consumers import on_events
+from analysis.settings import AnalysisSettings
 from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, Rendition, RenditionKind
 from contracts.ingest import ItemDeleted
@@ -25,16 +25,16 @@ class Running(RunningService[AnalysisSettings]):
     """The service in this process."""
 
     @classmethod
-    def over(cls, service: Service[AnalysisSettings]) -> "Running":
+    def over(cls, service: AnalysisService) -> "Running":
         """Its entry points."""
-        return cls(service, HttpEntry(entries.api(service)), entries.consumer(service))
+        return cls(service, http(service), on_events(service))
 
     def again(self) -> "Running":
         """Another process of the service: one connection serves one thread."""
-        return Running.over(Service(self.service.settings))
+        return Running.over(bootstrap(self.service.settings, self.service.aws))
 
     def upload(self, tenant: str, item: str | None = None, *, colour: str = "red") -> Event[ImageProcessed]:
-        """Store a rendition as imaging does; returns what imaging says about it."""
+        """Store a rendition as imaging does; returns the event that imaging emits."""
         item = item or str(uuid.uuid4())
         buffer = BytesIO()
         Image.new("RGB", (64, 48), colour).save(buffer, "JPEG")
@@ -70,7 +70,7 @@ def start(deploy: Deploy, providers: Providers, monkeypatch: pytest.MonkeyPatch)
     def build(*, keys: tuple[str, ...] = ("anthropic", "openai"), **settings: Any) -> Running:
         for name in keys:
             deployment.put_secret(f"{name}-api-key", "emulated")
-        running = Running.over(Service(AnalysisSettings(**(deployment.settings | QUICK | settings))))
+        running = Running.over(bootstrap(AnalysisSettings(**(deployment.settings | QUICK | settings)), deployment.aws))
         started.append(running)
         return running
 

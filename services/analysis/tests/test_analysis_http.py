@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from analysis import repository
 from contracts.analysis import AnalysisRequested, ItemAnalyzed
 from testkit import eventually
 
@@ -21,20 +20,20 @@ def test_no_provider_is_asked_what_it_cannot_answer_in_time(
     """A cold start counts in the time that the gateway waits; the next request has it again."""
     providers.fault(provider="anthropic", kind="status", status=529, count=1)
     event = running.upload("alice")
-    assert running.hear(event) == 1
+    assert running.consume(event) == 1
     asked = len(providers.requests())
     path = f"/items/{event.subject}/analyze"
-    monkeypatch.setattr("chassis.http._waited_s", lambda _: 11.0)
+    monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 11.0)
     answer = running.request("POST", path, "alice")
     assert (answer.status, answer.body["type"].rpartition(":")[2]) == (503, "provider-unavailable")
     assert len(providers.requests()) == asked
-    monkeypatch.setattr("chassis.http._waited_s", lambda _: 0.0)
+    monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 0.0)
     assert running.request("POST", path, "alice").status == 200
 
 
 def test_the_existing_analysis_unless_forced(running: Any, providers: Any) -> None:
     event = running.upload("alice")
-    running.hear(event)
+    running.consume(event)
     path = f"/items/{event.subject}/analyze"
     first = running.request("POST", path, "alice")
     assert first.status == 200, first.body
@@ -56,13 +55,13 @@ def test_the_existing_analysis_unless_forced(running: Any, providers: Any) -> No
     versions = running.request("GET", f"/items/{event.subject}/analyses", "alice").body
     assert [analysis["version"] for analysis in versions] == [3, 2, 1]
     assert running.request("GET", f"/analyses/{first.body['id']}", "alice").body == first.body
-    facts = [told.data for told in running.said("alice", event.subject)]
+    facts = [recorded.data for recorded in running.recorded("alice", event.subject)]
     assert [fact.version for fact in facts if isinstance(fact, ItemAnalyzed)] == [1, 2, 3]
 
 
-def test_nobody_sees_anothers_analyses(running: Any) -> None:
+def test_a_tenant_sees_no_analyses_of_another(running: Any) -> None:
     event = running.upload("alice")
-    running.hear(event)
+    running.consume(event)
     mine = running.request("GET", f"/items/{event.subject}/analyses", "alice").body
     for method, path in (
         ("GET", f"/items/{event.subject}/analyses"),
@@ -73,7 +72,7 @@ def test_nobody_sees_anothers_analyses(running: Any) -> None:
         assert answer.status == 404
         missing = running.request(method, path.replace(event.subject, "x").replace(mine[0]["id"], "x"), "bob")
         assert missing.body["type"] == answer.body["type"]
-    assert len(running.said("alice", event.subject)) == 1
+    assert len(running.recorded("alice", event.subject)) == 1
 
 
 def test_a_picture_on_its_way_is_waited_for(start: Callable[..., Any]) -> None:
@@ -83,9 +82,7 @@ def test_a_picture_on_its_way_is_waited_for(start: Callable[..., Any]) -> None:
 
     def arrive() -> None:
         with other.work.on("alice", event.subject) as work:
-            picture = repository.PictureRecord.of(event)
-            assert picture
-            repository.note_picture(work.connection, picture, event.time)
+            work.fold(event)
 
     timer = threading.Timer(0.5, arrive)
     timer.start()
@@ -101,11 +98,11 @@ def test_an_analysis_under_way_is_not_paid_for_twice(running: Any, providers: An
     event = running.upload("alice")
     asking = running.again()
     with ThreadPoolExecutor(1) as worker:
-        heard = worker.submit(running.hear, event)
-        leased = "SELECT 1 FROM pictures WHERE analyzing_until > now()"
+        consumed = worker.submit(running.consume, event)
+        leased = "SELECT 1 FROM leases WHERE until > now()"
         eventually(lambda: asking.service.database.connection().execute(leased).fetchone())
         answer = asking.request("POST", f"/items/{event.subject}/analyze", "alice")
-        assert heard.result() == 0
+        assert consumed.result() == 0
     asking.service.database.close()
     assert (answer.status, answer.body["version"]) == (200, 1)
     assert len(providers.requests("anthropic")) == 1
@@ -114,26 +111,26 @@ def test_an_analysis_under_way_is_not_paid_for_twice(running: Any, providers: An
 def test_who_asks_while_the_queue_waits_for_the_provider_need_not_wait(running: Any, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="status", status=529, count=1)
     event = running.upload("alice")
-    assert running.hear(event) == 1
+    assert running.consume(event) == 1
     answer = running.request("POST", f"/items/{event.subject}/analyze", "alice")
     assert (answer.status, answer.body["version"]) == (200, 1)
-    assert running.hear(event, attempt=2) == 0
-    assert len(running.said("alice", event.subject)) == 1, "the queue finds the work done"
+    assert running.consume(event, attempt=2) == 0
+    assert len(running.recorded("alice", event.subject)) == 1, "the queue finds the work done"
 
 
 def test_a_client_may_not_want_to_wait(running: Any) -> None:
     event = running.upload("alice")
     prefer = {"prefer": "respond-async, wait=1"}
     path = f"/items/{event.subject}/analyze"
-    running.hear(event)
+    running.consume(event)
     assert running.request("POST", path, "alice", headers=prefer).body["version"] == 1
     accepted = running.request("POST", path, "alice", headers=prefer, query={"force_reanalyze": "true"})
     assert accepted.status == 202
     assert accepted.body["status"] == "accepted"
     assert accepted.headers["Preference-Applied"] == "respond-async"
-    asked = running.said("alice", event.subject)[-1]
+    asked = running.recorded("alice", event.subject)[-1]
     assert isinstance(asked.data, AnalysisRequested)
-    assert running.hear(asked) == 0
+    assert running.consume(asked) == 0
     assert len(running.request("GET", f"/items/{event.subject}/analyses", "alice").body) == 2
 
 
@@ -147,24 +144,26 @@ def test_a_client_may_not_want_to_wait(running: Any) -> None:
         ({"kind": "refusal"}, 422, "refused"),
     ],
 )
-def test_faults_of_providers_are_said(
+def test_faults_of_providers_are_answered(
     start: Callable[..., Any], providers: Any, fault: dict[str, Any], status: int, code: str
 ) -> None:
     running = start(analysis_fallback="")
     event = running.upload("alice")
-    running.hear(event)
+    running.consume(event)
     providers.fault(provider="anthropic", **fault)
     path = f"/items/{event.subject}/analyze"
     answer = running.request("POST", path, "alice", query={"force_reanalyze": "true"})
     assert answer.status == status
     assert answer.body["type"].endswith(code)
     assert answer.headers["Content-Type"] == "application/problem+json"
-    assert [told.data.version for told in running.said("alice", event.subject)] == [1], "a request's fault is no fact"
+    assert [recorded.data.version for recorded in running.recorded("alice", event.subject)] == [1], (
+        "a request's fault is no fact"
+    )
 
 
 def test_a_person_waiting_gets_the_other_provider_at_once(running: Any, providers: Any) -> None:
     event = running.upload("alice")
-    running.hear(event)
+    running.consume(event)
     providers.fault(provider="anthropic", kind="status", status=429)
     path = f"/items/{event.subject}/analyze"
     answer = running.request("POST", path, "alice", query={"force_reanalyze": "true"})
@@ -174,7 +173,7 @@ def test_a_person_waiting_gets_the_other_provider_at_once(running: Any, provider
 
 
 @pytest.mark.parametrize("query", [{"provider": "grok"}, {"model": "../x"}, {"force_reanalyze": "perhaps"}])
-def test_malformed_wishes_are_refused(running: Any, query: dict[str, str]) -> None:
+def test_malformed_options_are_refused(running: Any, query: dict[str, str]) -> None:
     answer = running.request("POST", "/items/x/analyze", "alice", query=query)
     assert answer.status == 422
     assert answer.body["type"].endswith("invalid-request")
@@ -183,8 +182,8 @@ def test_malformed_wishes_are_refused(running: Any, query: dict[str, str]) -> No
 def test_a_deleted_item_is_missing_at_once(start: Callable[..., Any], deleted: Any) -> None:
     running = start(picture_wait_s=20)
     event = running.upload("alice")
-    running.hear(event)
-    running.hear(deleted("alice", event.subject))
+    running.consume(event)
+    running.consume(deleted("alice", event.subject))
     started = time.monotonic()
     assert running.request("POST", f"/items/{event.subject}/analyze", "alice").status == 404
     assert time.monotonic() - started < 10

@@ -1,4 +1,4 @@
-"""LangSmith through its real SDK, against a small server that keeps what it is sent."""
+"""LangSmith through its real SDK, against a small server that records what it is sent."""
 
 import json
 import threading
@@ -96,7 +96,7 @@ def test_a_dead_endpoint_means_the_packaged_prompt() -> None:
     assert PromptSource(LangSmith(lambda: "key", endpoint="http://127.0.0.1:9").pull).current() == packaged()
 
 
-def test_a_run_tells_tokens_and_the_kind_of_fault_but_no_contents(sink: Sink) -> None:
+def test_a_run_carries_tokens_and_the_kind_of_fault_but_no_contents(sink: Sink) -> None:
     langsmith = LangSmith(lambda: "key", endpoint=sink.url)
     with langsmith.run(provider="anthropic", model="claude-sonnet-5-5", prompt_id="p@1") as run:
         run.input_tokens, run.output_tokens = 1234, 56

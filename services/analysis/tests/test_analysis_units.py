@@ -78,9 +78,9 @@ def test_an_answer_is_tidied() -> None:
 def test_an_answer_of_another_shape_is_refused_without_quoting_it(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
         answered(**change)
-    said = faults_of(caught.value)
-    assert said
-    assert "Shinjuku" not in said
+    summary = faults_of(caught.value)
+    assert summary
+    assert "Shinjuku" not in summary
 
 
 def test_the_schema_has_no_keyword_that_a_provider_does_not_take() -> None:
@@ -160,7 +160,7 @@ def chooser(*keys: str, second: Any = "openai") -> Providers:
     return Providers({}, lambda name: "key" if name in keys else None, models, "anthropic", second)
 
 
-def test_a_model_tells_its_provider() -> None:
+def test_a_known_model_decides_the_provider() -> None:
     providers = chooser("anthropic")
     assert providers.choose() == Choice("anthropic", "claude-sonnet-5-5")
     assert providers.choose("openai") == Choice("openai", "gpt-5.5", asked=True)
@@ -168,7 +168,7 @@ def test_a_model_tells_its_provider() -> None:
     assert providers.choose(None, "unheard-of") == Choice("anthropic", "unheard-of", asked=True)
 
 
-def test_the_other_provider_stands_in_only_with_a_key_and_for_nobodys_wish() -> None:
+def test_the_other_provider_stands_in_only_with_a_key_and_never_for_an_explicit_choice() -> None:
     ordinary = Choice("anthropic", "claude-sonnet-5-5")
     assert chooser("openai").fallback(ordinary) == Choice("openai", "gpt-5.5")
     assert chooser().fallback(ordinary) is None

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from chassis.http import HttpEntry
-from chassis.service import Service
+from chassis.queue import EventConsumer
 from contracts import Contract, Event, new_event
 from contracts.analysis import Description, ItemAnalyzed
 from contracts.ingest import ItemDeleted
-from embedding import entries
-from embedding.bootstrap import EmbeddingSettings
+from embedding.api import http
+from embedding.bootstrap import bootstrap
+from embedding.consumers import on_events, on_rebuilds
+from embedding.settings import EmbeddingSettings
 from testkit import Deploy, Providers, RunningService, deliver
 
 QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "provider_attempts": 1}
@@ -24,7 +25,7 @@ QUICK: dict[str, Any] = {"max_receives": 6, "provider_timeout_s": 5, "provider_a
 class Running(RunningService[EmbeddingSettings]):
     """The service in this process."""
 
-    on_rebuilds: Any
+    on_rebuilds: EventConsumer
 
     def describe(
         self, tenant: str, item: str | None = None, *, headline: str = "A cat", version: int = 1, analysis: str = ""
@@ -48,7 +49,7 @@ class Running(RunningService[EmbeddingSettings]):
 
     def rebuild(self, *events: Event[Contract], attempt: int = 1) -> int:
         """Deliver requests for rebuilds."""
-        return len(deliver(self.on_rebuilds, self.service.settings.queue_url, *events, receives=attempt))
+        return len(deliver(self.on_rebuilds, *events, receives=attempt))
 
 
 @pytest.fixture
@@ -61,10 +62,8 @@ def start(deploy: Deploy, providers: Providers) -> Iterator[Callable[..., Runnin
     def build(*, keys: tuple[str, ...] = ("voyage",), **settings: Any) -> Running:
         for name in keys:
             deployment.put_secret(f"{name}-api-key", "emulated")
-        service = Service(EmbeddingSettings(**(deployment.settings | ours | settings)))
-        running = Running(
-            service, HttpEntry(entries.api(service)), entries.consumer(service), entries.rebuilds(service)
-        )
+        service = bootstrap(EmbeddingSettings(**(deployment.settings | ours | settings)), deployment.aws)
+        running = Running(service, http(service), on_events(service), on_rebuilds(service))
         started.append(running)
         return running
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts import Contract, Event, replayed
+from contracts import Contract, Event, ReplayKind, replayed
 from contracts.embedding import EmbeddingFailed, ItemEmbedded, decode_vector
 from contracts.ingest import ItemDeleted
 
@@ -21,15 +21,15 @@ def embedded(events: list[Event[Contract]]) -> list[ItemEmbedded]:
 
 def test_a_batch_is_one_request_and_each_item_gets_its_vector(running: Any, providers: Any) -> None:
     events = [running.describe("alice", headline=f"Picture {n}") for n in range(10)]
-    assert running.hear(*events) == 0
-    assert running.hear(*events) == 0
+    assert running.consume(*events) == 0
+    assert running.consume(*events) == 0
     (request,) = providers.requests("voyage")
     assert len(request["body"]["input"]) == 10
     assert request["body"]["input_type"] == "document"
     assert request["body"]["output_dimension"] == 1024
     vectors = set()
     for event in events:
-        (fact,) = embedded(running.said("alice", event.subject))
+        (fact,) = embedded(running.recorded("alice", event.subject))
         assert (fact.model, fact.dimensions, fact.analysis_version) == ("voyage-3.5-lite", 1024, 1)
         assert fact.analysis_id == event.data.analysis_id
         assert fact.tokens > 0
@@ -44,20 +44,20 @@ def test_the_same_text_of_a_tenant_is_paid_for_once_and_never_shared_across_tena
 ) -> None:
     first, second, foreign = running.describe("alice"), running.describe("alice"), running.describe("bob")
     for event in (first, second, foreign):
-        assert running.hear(event) == 0
+        assert running.consume(event) == 0
     assert len(providers.requests("voyage")) == 2
-    (paid,), (reused,) = (embedded(running.said("alice", event.subject)) for event in (first, second))
+    (paid,), (reused,) = (embedded(running.recorded("alice", event.subject)) for event in (first, second))
     assert paid.vector == reused.vector
     assert (paid.tokens > 0, reused.tokens) == (True, 0)
-    assert embedded(running.said("bob", foreign.subject))[0].tokens > 0
+    assert embedded(running.recorded("bob", foreign.subject))[0].tokens > 0
 
 
 def test_an_overtaken_version_is_not_embedded(running: Any, providers: Any) -> None:
     newer = running.describe("alice", headline="New", version=2)
     older = running.describe("alice", newer.subject, headline="Old", version=1)
-    assert running.hear(newer) == 0
-    assert running.hear(older) == 0
-    assert [fact.analysis_version for fact in embedded(running.said("alice", newer.subject))] == [2]
+    assert running.consume(newer) == 0
+    assert running.consume(older) == 0
+    assert [fact.analysis_version for fact in embedded(running.recorded("alice", newer.subject))] == [2]
     assert len(providers.requests("voyage")) == 1
     status = running.request("GET", "/vector-index/status", "alice").body
     assert (status["analysed"], status["embedded"], status["pending"]) == (1, 1, 0)
@@ -69,81 +69,94 @@ def test_two_analyses_of_one_version_end_the_same_in_any_order(running: Any) -> 
         a = running.describe("alice", headline="A", analysis="a")
         b = running.describe("alice", a.subject, headline="B", analysis="b")
         for index in order:
-            running.hear((a, b)[index])
+            running.consume((a, b)[index])
         row = running.service.database.connection().execute(
-            "SELECT analysis_id, embedded_version FROM documents WHERE item_id = %s", (a.subject,)
+            """
+            SELECT analysis_id, analysis_version FROM documents JOIN vectors USING (tenant_id, item_id, analysis_id)
+            WHERE item_id = %s
+            """,
+            (a.subject,),
         )
         ends.append(row.fetchone())
-    assert ends[0] == ends[1] == {"analysis_id": "b", "embedded_version": 1}
+    assert ends[0] == ends[1] == {"analysis_id": "b", "analysis_version": 1}
 
 
-def test_a_replay_tells_again_without_paying_again(running: Any, providers: Any) -> None:
+def test_reprocessing_records_again_without_paying_again(running: Any, providers: Any) -> None:
     event = running.describe("alice")
-    running.hear(event)
-    again = replayed(event, replay_id="r1", replay_for="embedding")
-    running.hear(again)
-    running.hear(again)
-    facts = embedded(running.said("alice", event.subject))
+    running.consume(event)
+    again = replayed(event, replay_id="r1", replay_for="embedding", kind=ReplayKind.REPROCESS)
+    running.consume(again)
+    running.consume(again)
+    facts = embedded(running.recorded("alice", event.subject))
     assert len(facts) == 2
     assert facts[0].vector == facts[1].vector
     assert len(providers.requests("voyage")) == 1
+
+
+def test_a_rebuilding_replay_folds_and_calls_no_provider(running: Any, providers: Any) -> None:
+    event = running.describe("alice")
+    assert running.consume(replayed(event, replay_id="r1", replay_for="embedding")) == 0
+    assert running.recorded("alice", event.subject) == []
+    assert providers.requests("voyage") == []
+    status = running.request("GET", "/vector-index/status", "alice").body
+    assert (status["analysed"], status["pending"]) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503, 529, 401, 403])
 def test_what_may_pass_is_left_to_the_queue(running: Any, providers: Any, status: int) -> None:
     providers.fault(provider="voyage", kind="status", status=status, count=1)
     events = [running.describe("alice", headline=f"Picture {n}") for n in range(3)]
-    assert running.hear(*events) == 3
+    assert running.consume(*events) == 3
     pending = running.request("GET", "/vector-index/status", "alice").body
     assert (pending["analysed"], pending["pending"]) == (3, 3)
-    assert running.hear(*events, attempt=2) == 0
-    assert all(len(embedded(running.said("alice", event.subject))) == 1 for event in events)
+    assert running.consume(*events, attempt=2) == 0
+    assert all(len(embedded(running.recorded("alice", event.subject))) == 1 for event in events)
 
 
 def test_a_silent_provider_is_left_to_the_queue(start: Callable[..., Any], providers: Any) -> None:
     running = start(provider_timeout_s=0.5)
     providers.fault(provider="voyage", kind="timeout", delay_s=3, count=1)
     event = running.describe("alice")
-    assert running.hear(event) == 1
-    assert running.hear(event, attempt=2) == 0
+    assert running.consume(event) == 1
+    assert running.consume(event, attempt=2) == 0
 
 
 def test_a_body_that_breaks_off_is_left_to_the_queue(running: Any, providers: Any) -> None:
     providers.fault(provider="voyage", kind="malformed", count=1)
     event = running.describe("alice")
-    assert running.hear(event) == 1
-    assert running.hear(event, attempt=2) == 0
+    assert running.consume(event) == 1
+    assert running.consume(event, attempt=2) == 0
 
 
 def test_a_missing_key_is_left_to_the_queue(start: Callable[..., Any]) -> None:
     running = start(keys=())
-    assert running.hear(running.describe("alice")) == 1
+    assert running.consume(running.describe("alice")) == 1
 
 
 def test_one_bad_text_does_not_fail_its_neighbours(running: Any, providers: Any) -> None:
     providers.fault(provider="voyage", kind="status", status=400, match="poison")
     good = [running.describe("alice", headline=f"Picture {n}") for n in range(3)]
     bad = running.describe("alice", headline="poison")
-    assert running.hear(*good, bad) == 0
+    assert running.consume(*good, bad) == 0
     assert len(providers.requests("voyage")) == 1 + 4
     for event in good:
-        assert len(embedded(running.said("alice", event.subject))) == 1
-    (told,) = running.said("alice", bad.subject)
-    assert isinstance(told.data, EmbeddingFailed)
-    assert (told.data.reason, told.data.attempts) == ("provider-rejected", 1)
+        assert len(embedded(running.recorded("alice", event.subject))) == 1
+    (recorded,) = running.recorded("alice", bad.subject)
+    assert isinstance(recorded.data, EmbeddingFailed)
+    assert (recorded.data.reason, recorded.data.attempts) == ("provider-rejected", 1)
     status = running.request("GET", "/vector-index/status", "alice").body
     assert (status["embedded"], status["failed"], status["pending"]) == (3, 1, 0)
 
 
-def test_giving_up_is_told_and_a_redriven_message_still_counts(running: Any, providers: Any) -> None:
+def test_giving_up_is_recorded_and_a_redriven_message_still_counts(running: Any, providers: Any) -> None:
     providers.fault(provider="voyage", kind="status", status=500)
     event = running.describe("alice")
-    assert running.hear(event, attempt=6) == 0
-    (told,) = running.said("alice", event.subject)
-    assert (told.data.reason, told.data.attempts) == ("gave-up", 6)
+    assert running.consume(event, attempt=6) == 0
+    (recorded,) = running.recorded("alice", event.subject)
+    assert (recorded.data.reason, recorded.data.attempts) == ("gave-up", 6)
     assert running.dead_letters() == ["gave-up:ProviderUnavailableError"]
     providers.calm()
-    assert running.hear(event) == 0
+    assert running.consume(event) == 0
     status = running.request("GET", "/vector-index/status", "alice").body
     assert (status["embedded"], status["failed"]) == (1, 0)
 
@@ -155,16 +168,17 @@ def test_a_deleted_item_stays_deleted_in_any_order(
     event = running.describe("alice")
     gone = deleted("alice", event.subject)
     for step in (gone, event) if deleted_first else (event, gone):
-        assert running.hear(step) == 0
+        assert running.consume(step) == 0
     assert len(providers.requests("voyage")) == (0 if deleted_first else 1)
-    running.hear(replayed(event, replay_id="again", replay_for="embedding"))
+    for number, kind in enumerate(ReplayKind):
+        running.consume(replayed(event, replay_id=f"again-{number}", replay_for="embedding", kind=kind))
     connection = running.service.database.connection()
     for table in ("documents", "vectors"):
         assert connection.execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"] == 0
-    assert len(running.said("alice", event.subject)) == (0 if deleted_first else 1)
+    assert len(running.recorded("alice", event.subject)) == (0 if deleted_first else 1)
 
 
 def test_a_deletion_in_the_same_batch(running: Any, deleted: Deleted) -> None:
     event = running.describe("alice")
-    assert running.hear(deleted("alice", event.subject), event) == 0
-    assert running.said("alice", event.subject) == []
+    assert running.consume(deleted("alice", event.subject), event) == 0
+    assert running.recorded("alice", event.subject) == []

@@ -1,34 +1,38 @@
 """Rebuilds: asked for by HTTP, done in batches, resumable, never two effects."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from contracts import Event, replayed
+from contracts import Event, ReplayKind, replayed
 from contracts.embedding import ItemEmbedded, RebuildRequested
 
 pytestmark = pytest.mark.integration
 
 
-def asked(running: Any, tenant: str, **wish: Any) -> Event[RebuildRequested]:
-    """Ask for a rebuild; returns the event that the queue would bring."""
-    answer = running.request("POST", "/vector-index/rebuild", tenant, **wish)
+def requested(running: Any, tenant: str, **request: Any) -> Event[RebuildRequested]:
+    """Ask for a rebuild; returns the event that the queue would deliver."""
+    answer = running.request("POST", "/vector-index/rebuild", tenant, **request)
     assert answer.status == 202, answer.body
-    event: Event[RebuildRequested] = running.said(tenant, answer.body["rebuild_id"])[0]
+    event: Event[RebuildRequested] = running.recorded(tenant, answer.body["rebuild_id"])[0]
     return event
 
 
 def vectors(running: Any, tenant: str, *items: str) -> list[ItemEmbedded]:
-    return [told.data for item in items for told in running.said(tenant, item) if isinstance(told.data, ItemEmbedded)]
+    return [
+        recorded.data
+        for item in items
+        for recorded in running.recorded(tenant, item)
+        if isinstance(recorded.data, ItemEmbedded)
+    ]
 
 
 @pytest.fixture
 def items(running: Any, providers: Any) -> list[str]:
     """Five items of Alice's and one of Bob's, embedded."""
     events = [running.describe("alice", headline=f"Picture {n}") for n in range(5)]
-    assert running.hear(*events, running.describe("bob")) == 0
+    assert running.consume(*events, running.describe("bob")) == 0
     providers.calm()
     return [event.subject for event in events]
 
@@ -38,7 +42,7 @@ def test_a_rebuild_embeds_the_callers_items_again(running: Any, providers: Any, 
     assert answer.status == 202
     assert set(answer.body) == {"status", "num_documents", "message", "rebuild_id"}
     assert (answer.body["status"], answer.body["num_documents"]) == ("accepted", 5)
-    (event,) = running.said("alice", answer.body["rebuild_id"])
+    (event,) = running.recorded("alice", answer.body["rebuild_id"])
     before = running.request("GET", "/vector-index/status", "alice").body["rebuild"]
     assert (before["status"], before["done"], before["total"]) == ("running", 0, 5)
     assert running.rebuild(event, event) == 0
@@ -55,7 +59,7 @@ def test_a_rebuild_embeds_the_callers_items_again(running: Any, providers: Any, 
 
 
 def test_with_another_model(running: Any, items: list[str]) -> None:
-    event = asked(running, "alice", body={"model": "voyage-4-lite"})
+    event = requested(running, "alice", body={"model": "voyage-4-lite"})
     assert running.rebuild(event) == 0
     assert [fact.model for fact in vectors(running, "alice", items[0])] == ["voyage-3.5-lite", "voyage-4-lite"]
     unknown = running.request("POST", "/vector-index/rebuild", "alice", query={"model": "gpt-4o"})
@@ -67,17 +71,15 @@ def test_two_clicks_are_one_rebuild(running: Any, items: list[str]) -> None:
     second = running.request("POST", "/vector-index/rebuild", "alice")
     assert (second.status, second.body["status"]) == (202, "running")
     assert second.body["rebuild_id"] == first["rebuild_id"]
-    assert len(running.said("alice", first["rebuild_id"])) == 1
+    assert len(running.recorded("alice", first["rebuild_id"])) == 1
 
 
 def test_an_interrupted_rebuild_goes_on_where_it_stopped(
-    running: Any, providers: Any, items: list[str], monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Any], running: Any, providers: Any, items: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("embedding.bootstrap.BATCH_SIZE", 2)
-    from embedding import entries
-
-    small = replace(running, on_rebuilds=entries.rebuilds(running.service))
-    event = asked(running, "alice")
+    small = start()
+    event = requested(running, "alice")
     texts = sorted(items)
     row = (
         running.service.database.connection()
@@ -97,9 +99,9 @@ def test_what_takes_too_long_is_continued_by_another_message(
     start: Callable[..., Any], running: Any, items: list[str]
 ) -> None:
     impatient = start(rebuild_budget_s=0)
-    event = asked(running, "alice")
+    event = requested(running, "alice")
     assert impatient.rebuild(event) == 0
-    (_, continued) = running.said("alice", event.subject)
+    (_, continued) = running.recorded("alice", event.subject)
     assert vectors(running, "alice", items[0]) == vectors(running, "alice", items[0])[:1]
     assert running.rebuild(continued) == 0
     assert running.rebuild(event) == 0
@@ -109,28 +111,28 @@ def test_what_takes_too_long_is_continued_by_another_message(
 def test_a_rebuild_that_keeps_failing_ends_and_another_may_be_asked_for(
     running: Any, providers: Any, items: list[str]
 ) -> None:
-    event = asked(running, "alice")
+    event = requested(running, "alice")
     providers.fault(provider="voyage", kind="status", status=500)
     assert running.rebuild(event, attempt=6) == 0
     assert running.request("GET", "/vector-index/status", "alice").body["rebuild"]["status"] == "failed"
     providers.calm()
-    assert asked(running, "alice").subject != event.subject
+    assert requested(running, "alice").subject != event.subject
 
 
 def test_a_rejected_text_keeps_the_vector_it_has(running: Any, providers: Any, items: list[str]) -> None:
-    event = asked(running, "alice")
+    event = requested(running, "alice")
     providers.fault(provider="voyage", kind="status", status=400)
     assert running.rebuild(event) == 0
     status = running.request("GET", "/vector-index/status", "alice").body
     assert (status["embedded"], status["failed"], status["rebuild"]["failed"]) == (5, 0, 5)
-    assert all(len(running.said("alice", item)) == 1 for item in items)
+    assert all(len(running.recorded("alice", item)) == 1 for item in items)
 
 
 def test_what_changes_meanwhile_is_not_overwritten(
     running: Any, providers: Any, items: list[str], deleted: Any
 ) -> None:
-    event = asked(running, "alice")
-    running.hear(running.describe("alice", items[0], headline="Changed", version=2), deleted("alice", items[1]))
+    event = requested(running, "alice")
+    running.consume(running.describe("alice", items[0], headline="Changed", version=2), deleted("alice", items[1]))
     assert running.rebuild(event) == 0
     assert [fact.analysis_version for fact in vectors(running, "alice", items[0])] == [1, 2, 2]
     assert len(vectors(running, "alice", items[1])) == 1
@@ -138,7 +140,8 @@ def test_what_changes_meanwhile_is_not_overwritten(
 
 
 def test_a_rebuild_of_nothing_finishes(running: Any) -> None:
-    event = asked(running, "carol")
+    event = requested(running, "carol")
     assert event.data.total == 0
-    assert running.rebuild(event, replayed(event, replay_id="r", replay_for="embedding")) == 0
+    again = replayed(event, replay_id="r", replay_for="embedding", kind=ReplayKind.REPROCESS)
+    assert running.rebuild(event, again) == 0
     assert running.request("GET", "/vector-index/status", "carol").body["rebuild"]["status"] == "finished"

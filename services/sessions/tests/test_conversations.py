@@ -37,7 +37,7 @@ def contents(running: Any, session: str, tenant: str = "ann") -> list[str]:
 @pytest.mark.integration
 def test_turns_become_a_history_and_a_list(running: Any, make_turn: Turn, session: str) -> None:
     first, second = make_turn("ann", session, 1, ago=2 * MINUTE), make_turn("ann", session, 2, ago=MINUTE)
-    assert running.hear(first, second) == 0
+    assert running.consume(first, second) == 0
     answer = running.request("GET", f"/chat/{session}/history", "ann")
     assert answer.status == 200
     assert set(answer.body) == {"session_id", "messages", "created_at", "last_activity", "message_count"}
@@ -58,26 +58,26 @@ def test_turns_become_a_history_and_a_list(running: Any, make_turn: Turn, sessio
 
 
 @pytest.mark.integration
-def test_of_a_very_long_conversation_everything_said_is_told(
+def test_of_a_very_long_conversation_every_message_is_shown(
     running: Any, make_turn: Turn, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Lambda's answers are bounded: what the oldest ones were found in is left out."""
     turns = [make_turn("ann", session, number, ago=(5 - number) * MINUTE) for number in range(1, 5)]
-    assert running.hear(*turns) == 0
+    assert running.consume(*turns) == 0
     whole = running.request("GET", f"/chat/{session}/history", "ann").body["messages"]
     sizes = [size(message) for message in whole]
-    said = [size({**message, "search_results": None}) for message in whole]
-    extra = sizes[-1] - said[-1]
-    for room, told, found in (
+    bare = [size({**message, "search_results": None}) for message in whole]
+    extra = sizes[-1] - bare[-1]
+    for room, shown, found in (
         (sum(sizes), whole, [True] * 4),
-        (sum(said) + 2 * extra, whole, [False, False, True, True]),
-        (sum(said[3:]), whole[3:], [False] * 3),
+        (sum(bare) + 2 * extra, whole, [False, False, True, True]),
+        (sum(bare[3:]), whole[3:], [False] * 3),
     ):
-        monkeypatch.setattr("sessions.table._ROOM", room)
+        monkeypatch.setattr("sessions.room._ROOM", room)
         shortened = running.request("GET", f"/chat/{session}/history", "ann").body
         assert shortened["message_count"] == 8
         messages = shortened["messages"]
-        assert [message["content"] for message in messages] == [message["content"] for message in told]
+        assert [message["content"] for message in messages] == [message["content"] for message in shown]
         answers = [message for message in messages if message["role"] == "assistant"]
         assert [bool(message.get("search_results")) for message in answers] == found
 
@@ -94,9 +94,9 @@ def test_any_order_and_duplicates_give_the_same(running: Any, make_turn: Turn) -
         session = str(uuid.uuid4())
         turns = [make_turn("ann", session, n + 1, ago=(5 - n) * MINUTE) for n in range(3)]
         for index in (*order, *order):
-            assert running.hear(turns[index]) == 0
+            assert running.consume(turns[index]) == 0
             # A replay passes the inbox: the effects themselves have to be idempotent.
-            assert running.hear(replayed(turns[index], replay_id=f"{tried}-{index}", replay_for="sessions")) == 0
+            assert running.consume(replayed(turns[index], replay_id=f"{tried}-{index}", replay_for="sessions")) == 0
         assert contents(running, session) == ["question 1", "question 2", "question 3"]
         tried += 1
     assert tried == 6
@@ -107,7 +107,7 @@ def test_any_order_and_duplicates_give_the_same(running: Any, make_turn: Turn) -
 def test_the_most_recent_come_first_and_the_limit_holds(running: Any, make_turn: Turn) -> None:
     sessions = [str(uuid.uuid4()) for _ in range(4)]
     for age in (2, 0, 3, 1):
-        running.hear(make_turn("ann", sessions[age], ago=age * MINUTE))
+        running.consume(make_turn("ann", sessions[age], ago=age * MINUTE))
     listed = running.request("GET", "/chat/sessions", "ann", query={"limit": "3"})
     assert [entry["session_id"] for entry in listed.body["sessions"]] == sessions[:3]
     assert listed.body["stats"]["active_sessions"] == 4
@@ -117,7 +117,7 @@ def test_the_most_recent_come_first_and_the_limit_holds(running: Any, make_turn:
 
 @pytest.mark.integration
 def test_the_same_id_of_two_users_is_two_conversations(running: Any, make_turn: Turn, session: str) -> None:
-    running.hear(make_turn("ann", session, text="of ann"), make_turn("bob", session, text="of bob"))
+    running.consume(make_turn("ann", session, text="of ann"), make_turn("bob", session, text="of bob"))
     assert contents(running, session, "ann") == ["of ann"]
     assert contents(running, session, "bob") == ["of bob"]
     assert running.request("DELETE", f"/chat/{session}", "ann").status == 200
@@ -135,22 +135,22 @@ def test_the_same_id_of_two_users_is_two_conversations(running: Any, make_turn: 
 def test_deleted_stays_deleted_until_a_new_beginning(running: Any, make_turn: Turn, session: str, path: str) -> None:
     old = [make_turn("ann", session, turn, ago=(5 - turn) * MINUTE) for turn in (1, 2)]
     late = make_turn("ann", session, 3, ago=MINUTE)
-    running.hear(*old)
+    running.consume(*old)
     answer = running.request("DELETE", path.format(session), "ann")
     assert (answer.status, answer.body) == (200, {"status": "deleted", "session_id": session})
     assert running.items("ann", session) == []
-    assert [event.type for event in running.said("ann", session)] == ["collections.sessions.session-deleted.v1"]
+    assert [event.type for event in running.recorded("ann", session)] == ["collections.sessions.session-deleted.v1"]
     assert running.request("DELETE", path.format(session), "ann").status == 404
 
-    running.hear(late, *(replayed(event, replay_id="again", replay_for="sessions") for event in old))
+    running.consume(late, *(replayed(event, replay_id="again", replay_for="sessions") for event in old))
     assert running.items("ann", session) == []
     under_way = make_turn("ann", session, 4, text="completed after the deletion")
-    running.hear(under_way)
+    running.consume(under_way)
     assert contents(running, session) == []
     assert running.request("GET", "/chat/sessions", "ann").body["sessions"] == []
 
-    anew = [make_turn("ann", session, turn, text=f"new {turn}") for turn in (1, 2)]
-    running.hear(*reversed(anew))
+    later = [make_turn("ann", session, turn, text=f"new {turn}") for turn in (1, 2)]
+    running.consume(*reversed(later))
     assert contents(running, session) == ["new 1", "new 2"]
     assert running.request("DELETE", path.format(session), "ann").status == 200
     assert contents(running, session) == []
@@ -162,7 +162,7 @@ def test_a_new_beginning_after_idleness_replaces_the_old(running: Any, make_turn
     new = make_turn("ann", session, 1, text="new")
     for order in itertools.permutations([*old, new]):
         tenant = str(uuid.uuid4())
-        running.hear(*(replace(event, tenant_id=tenant, id=str(uuid.uuid4())) for event in order))
+        running.consume(*(replace(event, tenant_id=tenant, id=str(uuid.uuid4())) for event in order))
         assert contents(running, session, tenant) == ["new"]
         assert len(running.items(tenant, session)) == 2
 
@@ -171,7 +171,7 @@ def test_a_new_beginning_after_idleness_replaces_the_old(running: Any, make_turn
 def test_expired_is_gone_at_once_and_ended_by_the_clean_up(running: Any, make_turn: Turn, session: str) -> None:
     stale = make_turn("ann", session, ago=timedelta(hours=4, seconds=1))
     fresh = str(uuid.uuid4())
-    running.hear(stale, make_turn("ann", fresh, ago=timedelta(hours=3)), make_turn("bob", session, ago=MINUTE))
+    running.consume(stale, make_turn("ann", fresh, ago=timedelta(hours=3)), make_turn("bob", session, ago=MINUTE))
     assert running.items("ann", session) != []
     assert contents(running, session) == []
     assert running.request("DELETE", f"/chat/{session}", "ann").status == 404
@@ -179,9 +179,9 @@ def test_expired_is_gone_at_once_and_ended_by_the_clean_up(running: Any, make_tu
 
     assert running.cleanup({}, None)["expired"] == 1
     assert running.items("ann", session) == []
-    (said,) = running.said("ann", session)
-    assert said.data == SessionExpired(cause=Idle(kind="idle", after_s=4 * 3600), last_turn_at=stale.time)
-    assert running.said("bob", session) == []
+    (recorded,) = running.recorded("ann", session)
+    assert recorded.data == SessionExpired(cause=Idle(kind="idle", after_s=4 * 3600), last_turn_at=stale.time)
+    assert running.recorded("bob", session) == []
     assert running.cleanup({}, None)["expired"] == 0
     stats = running.request("GET", "/chat/sessions", "ann").body["stats"]
     assert stats["last_cleanup"]["expired"] == 0
@@ -191,7 +191,7 @@ def test_expired_is_gone_at_once_and_ended_by_the_clean_up(running: Any, make_tu
 @pytest.mark.integration
 def test_the_clean_up_is_counted_per_user(running: Any, make_turn: Turn) -> None:
     for tenant in ("ann", "ann", "bob"):
-        running.hear(make_turn(tenant, str(uuid.uuid4()), ago=timedelta(hours=5)))
+        running.consume(make_turn(tenant, str(uuid.uuid4()), ago=timedelta(hours=5)))
     assert running.cleanup({}, None)["expired"] == 3
     for tenant, own in (("ann", 2), ("bob", 1), ("eve", 0)):
         cleanup = running.request("GET", "/chat/sessions", tenant).body["stats"]["last_cleanup"]
@@ -201,33 +201,33 @@ def test_the_clean_up_is_counted_per_user(running: Any, make_turn: Turn) -> None
 
 @pytest.mark.integration
 def test_a_turn_under_way_at_the_expiry_goes_on(running: Any, make_turn: Turn, session: str) -> None:
-    running.hear(make_turn("ann", session, 1, ago=timedelta(hours=5)))
+    running.consume(make_turn("ann", session, 1, ago=timedelta(hours=5)))
     running.cleanup({}, None)
-    running.hear(make_turn("ann", session, 2, text="still there"))
+    running.consume(make_turn("ann", session, 2, text="still there"))
     assert contents(running, session) == ["still there"]
 
 
 @pytest.mark.integration
-def test_beyond_the_limit_the_oldest_ends(running: Any, make_turn: Turn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_beyond_the_limit_the_oldest_ends(running: Any, make_turn: Turn) -> None:
     sessions = [str(uuid.uuid4()) for _ in range(102)]
     for start in range(0, 102, 10):
         ages = range(start, min(start + 10, 102))
-        assert running.hear(*(make_turn("ann", sessions[n], ago=timedelta(seconds=200 - n)) for n in ages)) == 0
+        assert running.consume(*(make_turn("ann", sessions[n], ago=timedelta(seconds=200 - n)) for n in ages)) == 0
     listed = running.request("GET", "/chat/sessions", "ann", query={"limit": "100"}).body
     assert [entry["session_id"] for entry in listed["sessions"]] == sessions[:1:-1]
     for ended in sessions[:2]:
-        (said,) = running.said("ann", ended)
-        assert isinstance(said.data, SessionExpired)
-        assert said.data.cause == CrowdedOut(kind="crowded-out", allowed=100)
+        (recorded,) = running.recorded("ann", ended)
+        assert isinstance(recorded.data, SessionExpired)
+        assert recorded.data.cause == CrowdedOut(kind="crowded-out", allowed=100)
         assert running.items("ann", ended) == []
 
 
 @pytest.mark.integration
 def test_a_silent_table_leaves_the_turn_in_the_queue(running: Any, make_turn: Turn, session: str) -> None:
     turn = make_turn("ann", session)
-    running.dynamodb.delete_table(TableName=running.table)
+    running.service.aws.dynamodb.delete_table(TableName=running.table)
     assert running.request("GET", f"/chat/{session}/history", "ann").status == 503
-    assert running.hear(turn) == 1
-    make_table_again("sessions", "sessions", running.table)
-    assert running.hear(turn) == 0
+    assert running.consume(turn) == 1
+    make_table_again(running.service.aws, "sessions", "sessions", running.table)
+    assert running.consume(turn) == 0
     assert contents(running, session) == ["question 1"]

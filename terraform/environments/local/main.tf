@@ -50,10 +50,8 @@ provider "aws" {
 module "environment" {
   source = "../../modules/environment"
 
-  environment    = "local"
-  packages_file  = var.packages_file
-  schemas_folder = var.schemas_folder
-  build          = var.build
+  environment = "local"
+  artifacts   = var.artifacts
 
   database     = { host = var.database.host, port = var.database.port, auth = "password", sslmode = "disable" }
   self_sign_up = true
@@ -64,7 +62,6 @@ module "environment" {
   )
 
   # Nobody reads mail, pays or looks at contracts in an emulator.
-  budget_usd         = null
-  schema_registry    = false
-  service_dashboards = false
+  settings        = { budget_usd = 0, service_dashboards = false }
+  schema_registry = false
 }

@@ -28,23 +28,7 @@ variable "database" {
   default     = {}
 }
 
-variable "packages_file" {
-  description = "`packages.json` as `mesh package` writes it."
-  type        = string
-}
-
-variable "schemas_folder" {
-  description = "Folder `eventbridge/` of what `mesh contracts export` writes."
-  type        = string
-}
-
-variable "build" {
-  description = "What was built, for `/version`, logs and traces."
-  type = object({
-    git_sha    = optional(string, "unknown")
-    git_tag    = optional(string, "")
-    git_branch = optional(string, "")
-    timestamp  = optional(string, "")
-  })
-  default = {}
+variable "artifacts" {
+  description = "What was built, as `mesh infra` makes it; modules/environment says what of it."
+  type        = object({ packages_file = string, schemas_folder = string, build = optional(map(string)) })
 }

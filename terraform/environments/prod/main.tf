@@ -25,19 +25,12 @@ provider "aws" {
 module "environment" {
   source = "../../modules/environment"
 
-  environment    = "prod"
-  packages_file  = var.packages_file
-  schemas_folder = var.schemas_folder
-  build          = var.build
+  environment = "prod"
+  artifacts   = var.artifacts
+  settings    = merge({ mfa = "OPTIONAL" }, var.settings)
+  # Which were given; a misspelt one is refused.
+  named_settings = keys(var.settings)
 
   deletion_protection = var.deletion_protection
   backup_days         = 14
-
-  alarm_emails       = var.alarm_emails
-  budget_usd         = var.budget_usd
-  database_class     = var.database_class
-  domain             = var.domain
-  hosted_ui          = var.hosted_ui
-  mfa                = var.mfa
-  service_dashboards = var.service_dashboards
 }

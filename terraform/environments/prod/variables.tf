@@ -10,25 +10,9 @@ variable "account" {
   default     = null
 }
 
-variable "packages_file" {
-  description = "`packages.json` as `mesh package` writes it."
-  type        = string
-}
-
-variable "schemas_folder" {
-  description = "Folder `eventbridge/` of what `mesh contracts export` writes."
-  type        = string
-}
-
-variable "build" {
-  description = "What was built, for `/version`, logs and traces."
-  type = object({
-    git_sha    = optional(string, "unknown")
-    git_tag    = optional(string, "")
-    git_branch = optional(string, "")
-    timestamp  = optional(string, "")
-  })
-  default = {}
+variable "artifacts" {
+  description = "What was built, as `mesh infra` makes it; modules/environment says what of it."
+  type        = object({ packages_file = string, schemas_folder = string, build = optional(map(string)) })
 }
 
 variable "deletion_protection" {
@@ -37,44 +21,8 @@ variable "deletion_protection" {
   default     = true
 }
 
-variable "alarm_emails" {
-  description = "Who is told of alarms and of money."
-  type        = list(string)
-  default     = []
-}
-
-variable "budget_usd" {
-  description = "US dollars a month that the account may cost before somebody is told."
-  type        = number
-  default     = 50
-}
-
-variable "database_class" {
-  description = "Class of the database: db.t4g.micro, db.t4g.small or db.t4g.medium."
-  type        = string
-  default     = "db.t4g.micro"
-}
-
-variable "domain" {
-  description = "A domain of one's own for the API: its name, the certificate's ARN, and its hosted zone if Route 53 has it."
-  type        = object({ name = string, certificate_arn = string, zone_id = optional(string) })
-  default     = null
-}
-
-variable "hosted_ui" {
-  description = "Cognito's own sign-in pages: prefix of their address, and where they lead back to."
-  type        = object({ prefix = string, callback_urls = list(string), logout_urls = optional(list(string), []) })
-  default     = null
-}
-
-variable "mfa" {
-  description = "OFF, OPTIONAL or ON: a second factor from an authenticator app."
-  type        = string
-  default     = "OPTIONAL"
-}
-
-variable "service_dashboards" {
-  description = "Whether each service has a dashboard of its own; three dashboards in an account are free, others cost 3 dollars a month each."
-  type        = bool
-  default     = true
+variable "settings" {
+  description = "What is yours to choose; modules/environment/variables.tf lists and types every setting."
+  type        = any
+  default     = {}
 }

@@ -25,18 +25,9 @@ provider "aws" {
 module "environment" {
   source = "../../modules/environment"
 
-  environment    = "staging"
-  packages_file  = var.packages_file
-  schemas_folder = var.schemas_folder
-  build          = var.build
-
-  backup_days = 7
-
-  alarm_emails       = var.alarm_emails
-  budget_usd         = var.budget_usd
-  database_class     = var.database_class
-  domain             = var.domain
-  hosted_ui          = var.hosted_ui
-  mfa                = var.mfa
-  service_dashboards = var.service_dashboards
+  environment = "staging"
+  artifacts   = var.artifacts
+  settings    = var.settings
+  # Which were given; a misspelt one is refused.
+  named_settings = keys(var.settings)
 }

@@ -34,7 +34,7 @@ locals {
     account                         = local.account
     deletion_protection             = var.deletion_protection
     platform                        = local.platform
-    build                           = var.build
+    build                           = var.artifacts.build
     bus                             = module.bus.bus
     images                          = module.storage.images
     parameter_prefix                = module.secrets.parameter_prefix
@@ -63,7 +63,7 @@ module "database" {
   environment        = var.environment
   region             = local.region
   database           = local.platform.database
-  instance_class     = var.database_class
+  instance_class     = var.settings.database_class
   backup_days        = var.backup_days
   log_retention_days = local.platform.logs.retention_days
   protect            = var.deletion_protection
@@ -84,7 +84,7 @@ module "schema_registry" {
   count  = var.schema_registry ? 1 : 0
 
   environment    = var.environment
-  schemas_folder = var.schemas_folder
+  schemas_folder = var.artifacts.schemas_folder
 }
 
 module "secrets" {
@@ -103,9 +103,9 @@ module "identity" {
   region       = local.region
   password     = local.platform.identity.password
   tokens       = local.platform.identity.tokens
-  mfa          = var.mfa
+  mfa          = var.settings.mfa
   self_sign_up = var.self_sign_up
-  hosted_ui    = var.hosted_ui
+  hosted_ui    = var.settings.hosted_ui
   protect      = var.deletion_protection
 }
 
@@ -118,7 +118,7 @@ module "edge" {
   issuer             = module.identity.issuer
   audience           = [module.identity.client_id]
   log_retention_days = local.platform.logs.retention_days
-  domain             = var.domain
+  domain             = var.settings.domain
   tags               = var.api_tags
 }
 
@@ -129,20 +129,20 @@ module "observability" {
   environment        = var.environment
   region             = local.region
   account            = local.account
-  emails             = toset(var.alarm_emails)
+  emails             = toset(var.settings.alarm_emails)
   services           = local.services
   api_id             = module.edge.id
   database           = one([for database in module.database : { identifier = database.identifier, connections = database.connections }])
   other_alarms       = module.bus.alarm_names
-  service_dashboards = var.service_dashboards
+  service_dashboards = var.settings.service_dashboards
 }
 
 module "budget" {
   source   = "../budget"
-  for_each = toset(var.budget_usd == null ? [] : ["monthly"])
+  for_each = toset(var.settings.budget_usd > 0 ? ["monthly"] : [])
 
   environment = var.environment
-  limit_usd   = var.budget_usd
+  limit_usd   = var.settings.budget_usd
   topic_arn   = module.observability.topic_arn
-  emails      = var.alarm_emails
+  emails      = var.settings.alarm_emails
 }

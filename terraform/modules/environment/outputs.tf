@@ -1,113 +1,43 @@
 output "environment" {
-  description = "Name of the environment."
-  value       = var.environment
-}
+  description = "Names and addresses, nothing secret: what the commands of `mesh` know of an environment."
+  value = {
+    environment = var.environment
+    region      = local.region
+    account     = local.account
 
-output "region" {
-  description = "Region that it is in."
-  value       = local.region
-}
+    # Base of all routes, no slash at the end; what a domain that Route 53 does not hold shall point at.
+    api_url       = module.edge.url
+    domain_target = module.edge.domain_target
 
-output "account" {
-  description = "Account that it is in."
-  value       = local.account
-}
+    user_pool_id = module.identity.user_pool_id
+    client_id    = module.identity.client_id
+    issuer       = module.identity.issuer
+    # Cognito's sign-in pages; null without them.
+    hosted_ui_url = module.identity.hosted_ui_url
 
-output "api_url" {
-  description = "Base of all routes, no slash at the end."
-  value       = module.edge.url
-}
+    event_bus       = module.bus.bus.name
+    archive         = module.bus.archive
+    images_bucket   = module.storage.images.name
+    packages_bucket = module.storage.packages.name
+    # Full names by the names of the manifests.
+    tables = merge([for service in local.services : service.tables]...)
+    # By `<service>.<function>`, with the addresses of what belongs to each.
+    functions = { for key, function in local.functions : key => {
+      name                  = function.name
+      log_group             = function.log_group
+      queue_url             = function.queue_url
+      dead_letter_queue_url = function.dead_letter_queue_url
+    } }
+    # Where it is and who administrates it; no password.
+    database = merge(local.database, {
+      administrator        = one(concat(module.database[*].administrator, var.database[*].administrator))
+      administrator_secret = one(module.database[*].administrator_secret)
+    })
 
-output "domain_target" {
-  description = "What the API's domain shall point at where Route 53 does not hold it."
-  value       = module.edge.domain_target
-}
-
-output "user_pool_id" {
-  description = "Id of the user pool."
-  value       = module.identity.user_pool_id
-}
-
-output "client_id" {
-  description = "Id of the pool's client."
-  value       = module.identity.client_id
-}
-
-output "issuer" {
-  description = "Issuer of tokens."
-  value       = module.identity.issuer
-}
-
-output "hosted_ui_url" {
-  description = "Where Cognito's sign-in pages are; null without them."
-  value       = module.identity.hosted_ui_url
-}
-
-output "event_bus" {
-  description = "Name of the event bus."
-  value       = module.bus.bus.name
-}
-
-output "archive" {
-  description = "Name of the bus's archive."
-  value       = module.bus.archive
-}
-
-output "images_bucket" {
-  description = "Bucket of pictures."
-  value       = module.storage.images.name
-}
-
-output "packages_bucket" {
-  description = "Bucket of the functions' code."
-  value       = module.storage.packages.name
-}
-
-output "tables" {
-  description = "Full names of the tables, by the names of the manifests."
-  value       = merge([for service in local.services : service.tables]...)
-}
-
-output "functions" {
-  description = "Functions by `<service>.<function>`, and the addresses of what belongs to each."
-  value = { for key, function in local.functions : key => {
-    name                  = function.name
-    log_group             = function.log_group
-    queue_url             = function.queue_url
-    dead_letter_queue_url = function.dead_letter_queue_url
-  } }
-
-  precondition {
-    # A service whose folder is there and which services.tf does not name would be left out without a word.
-    condition     = toset(keys(local.services)) == toset(keys(local.manifests))
-    error_message = "services/ has ${join(", ", keys(local.manifests))}; services.tf names ${join(", ", keys(local.services))}."
+    topic_arn  = module.observability.topic_arn
+    alarms     = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in local.services : service.alarm_names])))
+    dashboards = module.observability.dashboards
+    # The policy of whoever may set secrets.
+    secrets_operator_policy_arn = module.secrets.operator_policy_arn
   }
-}
-
-output "database" {
-  description = "Where the database is and who administrates it; no password."
-  value = merge(local.database, {
-    administrator        = one(concat(module.database[*].administrator, var.database[*].administrator))
-    administrator_secret = one(module.database[*].administrator_secret)
-  })
-}
-
-output "topic_arn" {
-  description = "Topic of all alarms."
-  value       = module.observability.topic_arn
-}
-
-output "alarms" {
-  description = "Names of all alarms."
-  value       = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in local.services : service.alarm_names])))
-}
-
-output "dashboards" {
-  description = "Addresses of the dashboards."
-  value       = module.observability.dashboards
-}
-
-output "secrets_operator_policy_arn" {
-  description = "The policy of whoever may set secrets."
-  value       = module.secrets.operator_policy_arn
 }

@@ -1,7 +1,7 @@
 # The code of the functions: each distinct zip is uploaded once, under its checksum.
 
 locals {
-  index = jsondecode(file(var.packages_file))
+  index = jsondecode(file(var.artifacts.packages_file))
   # Relative names are relative to the repository.
   files = { for function, package in local.index : function => startswith(package.file, "/") ? package.file : "${local.repository}/${package.file}" }
   zips  = { for function, file in local.files : function => filesha256(file) }
@@ -34,7 +34,7 @@ resource "aws_s3_object" "package" {
 
     precondition {
       condition     = alltrue([for function in each.value : local.index[function].sha256 == filebase64sha256(local.files[function])])
-      error_message = "The zip of ${join(", ", each.value)} is not the one that ${var.packages_file} tells of: run `mesh package` again."
+      error_message = "The zip of ${join(", ", each.value)} is not the one that ${var.artifacts.packages_file} tells of: run `mesh package` again."
     }
   }
 }

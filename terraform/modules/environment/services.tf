@@ -37,13 +37,13 @@ module "sessions" {
 
 locals {
   services = {
-    analysis  = module.analysis
-    chat      = module.chat
-    embedding = module.embedding
-    imaging   = module.imaging
-    ingest    = module.ingest
-    search    = module.search
-    sessions  = module.sessions
+    analysis  = module.analysis.service
+    chat      = module.chat.service
+    embedding = module.embedding.service
+    imaging   = module.imaging.service
+    ingest    = module.ingest.service
+    search    = module.search.service
+    sessions  = module.sessions.service
   }
 
   functions = merge([

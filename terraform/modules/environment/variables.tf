@@ -8,25 +8,53 @@ variable "environment" {
   }
 }
 
-variable "packages_file" {
-  description = "`packages.json` as `mesh package` writes it: the zip of each function."
-  type        = string
-}
-
-variable "schemas_folder" {
-  description = "Contracts in the form that EventBridge Schemas takes, as `mesh contracts export` writes them to `eventbridge/`."
-  type        = string
-}
-
-variable "build" {
-  description = "What was built, for `/version`, logs and traces."
+variable "artifacts" {
+  description = "What was built, as `mesh infra` makes it."
   type = object({
-    git_sha    = optional(string, "unknown")
-    git_tag    = optional(string, "")
-    git_branch = optional(string, "")
-    timestamp  = optional(string, "")
+    # `packages.json` as `mesh package` writes it: the zip of each function.
+    packages_file = string
+    # Contracts in the form that EventBridge Schemas takes: folder `eventbridge/` of what `mesh contracts export` writes.
+    schemas_folder = string
+    # For `/version`, logs and traces.
+    build = optional(object({
+      git_sha    = optional(string, "unknown")
+      git_tag    = optional(string, "")
+      git_branch = optional(string, "")
+      timestamp  = optional(string, "")
+    }), {})
+  })
+}
+
+variable "settings" {
+  description = "What an operator chooses, in an environment's `terraform.tfvars`."
+  type = object({
+    # Who is notified of alarms and of cost.
+    alarm_emails = optional(list(string), [])
+    # US dollars a month that the account may cost before somebody is notified; 0: no budget.
+    budget_usd = optional(number, 50)
+    # Class of the database: db.t4g.micro, db.t4g.small or db.t4g.medium.
+    database_class = optional(string, "db.t4g.micro")
+    # A domain of one's own for the API, and its hosted zone if Route 53 has it.
+    domain = optional(object({ name = string, certificate_arn = string, zone_id = optional(string) }))
+    # Cognito's own sign-in pages: prefix of their address, and where they lead back to.
+    hosted_ui = optional(object({ prefix = string, callback_urls = list(string), logout_urls = optional(list(string), []) }))
+    # OFF, OPTIONAL or ON: a second factor from an authenticator app.
+    mfa = optional(string, "OFF")
+    # Whether each service has a dashboard; three in an account are free, others cost 3 dollars a month each.
+    service_dashboards = optional(bool, true)
   })
   default = {}
+}
+
+variable "named_settings" {
+  description = "Names of the settings that were given: an object type drops the attributes that it does not know, and a misspelt one would have no effect."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = length(setsubtract(var.named_settings, keys(var.settings))) == 0
+    error_message = "There is no setting ${join(", ", setsubtract(var.named_settings, keys(var.settings)))}; there are ${join(", ", keys(var.settings))}."
+  }
 }
 
 variable "deletion_protection" {
@@ -35,58 +63,16 @@ variable "deletion_protection" {
   default     = false
 }
 
-variable "database_class" {
-  description = "Class of the database: db.t4g.micro, db.t4g.small or db.t4g.medium."
-  type        = string
-  default     = "db.t4g.micro"
-}
-
 variable "backup_days" {
   description = "Days to any moment of which the database can be brought back."
   type        = number
   default     = 7
 }
 
-variable "alarm_emails" {
-  description = "Who is told of alarms and of money."
-  type        = list(string)
-  default     = []
-}
-
-variable "budget_usd" {
-  description = "US dollars a month that the account may cost before somebody is told. Null: no budget."
-  type        = number
-  default     = 50
-}
-
-variable "service_dashboards" {
-  description = "Whether each service has a dashboard of its own; three dashboards in an account are free, others cost 3 dollars a month each."
-  type        = bool
-  default     = true
-}
-
-variable "domain" {
-  description = "A domain of one's own for the API: its name, the certificate's ARN, and its hosted zone if Route 53 has it."
-  type        = object({ name = string, certificate_arn = string, zone_id = optional(string) })
-  default     = null
-}
-
-variable "mfa" {
-  description = "OFF, OPTIONAL or ON: a second factor from an authenticator app."
-  type        = string
-  default     = "OFF"
-}
-
 variable "self_sign_up" {
   description = "Whether strangers may make accounts."
   type        = bool
   default     = false
-}
-
-variable "hosted_ui" {
-  description = "Cognito's own sign-in pages: prefix of their address, and where they lead back to. Null: none."
-  type        = object({ prefix = string, callback_urls = list(string), logout_urls = optional(list(string), []) })
-  default     = null
 }
 
 variable "database" {

@@ -156,6 +156,13 @@ class Consumption(Model):
         return self
 
 
+class TableKind(StrEnum):
+    """What a table holds: only what follows from events, or how far work is."""
+
+    PROJECTION = "projection"
+    BOOKKEEPING = "bookkeeping"
+
+
 class Index(Model):
     """A global secondary index; all attributes are projected, all keys are strings."""
 
@@ -166,6 +173,7 @@ class Index(Model):
 class Table(Model):
     """A DynamoDB table that the service owns; keys are strings, `ttl` names the attribute with the epoch second."""
 
+    kind: TableKind
     partition_key: str
     sort_key: str | None = None
     ttl: str | None = None

@@ -1,18 +1,18 @@
-"""From a known picture to a stored version of its description; the events and the routes both end here."""
+"""From a known picture to a recorded version of its description; the events and the routes both end here."""
 
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-from analysis import repository
-from analysis.describing import Describer, Result
+from analysis.describe import Describer, Result
 from analysis.errors import RenditionMissingError
 from analysis.models import Provider
 from analysis.prompts import Prompt
 from analysis.providers import Choice
-from analysis.repository import AnalysisRecord, PictureRecord
+from analysis.repository import analyses, leases
+from analysis.repository.analyses import AnalysisRecord
+from analysis.repository.pictures import PictureRecord
 from analysis.vision import Picture
 from chassis.database import Database
 from chassis.errors import ObjectMissingError
@@ -41,15 +41,19 @@ class Cause:
 
 @dataclass(frozen=True)
 class Analyst:
-    """Describes pictures and keeps what comes of it. `load` reads an object of the images bucket."""
+    """Describes pictures and records what comes of it. `load` reads an object of the images bucket."""
 
     database: Database
     load: Callable[[str], bytes]
     describer: Describer
 
     def plan(self, provider: Provider | None = None, model: str | None = None) -> Plan:
-        """The plan for a request; without wishes, the configured one."""
-        return Plan(self.describer.providers.choose(provider, model), self.describer.prompts.current())
+        """The plan for a provider or model that was asked for; else the configured one."""
+        return Plan(self.choose(provider, model), self.describer.prompts.current())
+
+    def choose(self, provider: Provider | None = None, model: str | None = None) -> Choice:
+        """The model of that plan. Makes no call."""
+        return self.describer.providers.choose(provider, model)
 
     def describe(self, picture: PictureRecord, plan: Plan, *, fresh: bool, fallback: bool, budget_s: float) -> Result:
         """A description by the plan: one that the tenant has paid for already, unless it is to be `fresh`.
@@ -59,9 +63,7 @@ class Analyst:
         deadline = time.monotonic() + budget_s
         if not fresh:
             with self.database.transaction() as connection:
-                known = repository.find_result(
-                    connection, picture.tenant_id, picture.sha256, plan.prompt.id, plan.choice
-                )
+                known = analyses.find_result(connection, picture.tenant_id, picture.sha256, plan.prompt.id, plan.choice)
             if known is not None:
                 metrics.add_metric("DescriptionsReused", MetricUnit.Count, 1)
                 return replace(known, input_tokens=0, output_tokens=0, cost_usd=0.0)
@@ -69,14 +71,11 @@ class Analyst:
             lambda: self._picture(picture), plan.choice, plan.prompt, deadline=deadline, fallback=fallback
         )
 
-    def keep(self, work: UnitOfWork, picture: PictureRecord, result: Result, cause: Cause) -> AnalysisRecord:
-        """Store the item's next version and tell the world, in the caller's transaction."""
-        created_at = datetime.now(UTC)
-        record = repository.add_analysis(work.connection, picture, str(uuid.uuid4()), result, created_at)
-        repository.end_lease(work.connection, picture.tenant_id, picture.item_id)
-        fact = ItemAnalyzed(
-            analysis_id=record.analysis_id,
-            version=record.version,
+    def record(self, work: UnitOfWork, picture: PictureRecord, result: Result, cause: Cause) -> AnalysisRecord:
+        """Record the item's next version, in the caller's unit of work, which holds the item's lock."""
+        analyzed = ItemAnalyzed(
+            analysis_id=str(uuid.uuid4()),
+            version=analyses.latest_version(work.connection, picture.tenant_id, picture.item_id) + 1,
             filename=picture.filename,
             original_filename=picture.original_filename,
             description=result.description,
@@ -88,18 +87,17 @@ class Analyst:
             output_tokens=result.output_tokens,
             cost_usd=result.cost_usd,
         )
-        work.record(
-            new_event(
-                fact,
-                subject=picture.item_id,
-                tenant_id=picture.tenant_id,
-                cause=cause.event,
-                correlation_id=cause.correlation_id,
-                traceparent=cause.traceparent,
-                time=created_at,
-            )
+        event = new_event(
+            analyzed,
+            subject=picture.item_id,
+            tenant_id=picture.tenant_id,
+            cause=cause.event,
+            correlation_id=cause.correlation_id,
+            traceparent=cause.traceparent,
         )
-        return record
+        work.record(event)
+        leases.end(work.connection, picture.tenant_id, picture.item_id)
+        return AnalysisRecord.of(event)
 
     def _picture(self, picture: PictureRecord) -> Picture:
         try:

@@ -1,4 +1,4 @@
-"""The routes."""
+"""The routes: parse, call, answer."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -9,10 +9,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Que
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from analysis.bootstrap import AnalysisService
 from analysis.models import Provider
-from analysis.repository import AnalysisRecord
-from analysis.requests import Requests, Wish
-from chassis.http import CallerDep, Response, create_api
+from analysis.repository.analyses import AnalysisRecord
+from analysis.requests import AnalyzeOptions, Requests
+from chassis.http import CallerDep, HttpEntry, Response, create_api
 from contracts.analysis import Description
 
 _MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"
@@ -74,9 +75,15 @@ _ANALYZE_RESPONSES: dict[int, OpenAPIResponse] = {
 }
 
 
-def build(requests: Requests) -> APIGatewayHttpResolver:
+def http(service: AnalysisService) -> HttpEntry:
+    """The entry point of the API."""
+    return HttpEntry(routes(service))
+
+
+def routes(service: AnalysisService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api()
+    requests = Requests(service)
 
     @api.post("/items/<item_id>/analyze", summary="Describe an item", responses=_ANALYZE_RESPONSES)
     def analyze(
@@ -91,23 +98,23 @@ def build(requests: Requests) -> APIGatewayHttpResolver:
         """The existing description unless forced. Parameters may come in the query or as a JSON body, which wins."""
         given = body or AnalyzeRequest()
         force = given.force_reanalyze if given.force_reanalyze is not None else force_reanalyze
-        wish = Wish(bool(force), given.provider or provider, given.model or model)
+        options = AnalyzeOptions(bool(force), given.provider or provider, given.model or model)
         if "respond-async" in _preferences(prefer):
-            existing = requests.request(caller, item_id, wish)
+            existing = requests.request(caller, item_id, options)
             if existing is None:
                 return _answer(HTTPStatus.ACCEPTED, AnalyzeAccepted(item_id=item_id), **_APPLIED)
             return _answer(HTTPStatus.OK, Analysis.of(existing))
-        return _answer(HTTPStatus.OK, Analysis.of(requests.analyze(caller, item_id, wish)))
+        return _answer(HTTPStatus.OK, Analysis.of(requests.analyze(caller, item_id, options)))
 
     @api.get("/items/<item_id>/analyses", summary="Every version of an item's description")
     def list_analyses(item_id: str, caller: CallerDep) -> list[Analysis]:
         """Newest first."""
-        return [Analysis.of(record) for record in requests.analyses(caller, item_id)]
+        return [Analysis.of(record) for record in requests.versions(caller, item_id)]
 
     @api.get("/analyses/<analysis_id>", summary="One version of a description")
     def get_analysis(analysis_id: str, caller: CallerDep) -> Analysis:
         """By its id."""
-        return Analysis.of(requests.analysis(caller, analysis_id))
+        return Analysis.of(requests.version(caller, analysis_id))
 
     return api
 

@@ -62,13 +62,13 @@ def translated(error: anthropic.APIError) -> Exception:
     """The SDK's error as one of ours. Messages hold the status and type only: bodies may quote the request."""
     if not isinstance(error, anthropic.APIStatusError):
         return ProviderUnavailableError(f"anthropic: {type(error).__name__}")
-    said = f"anthropic: {error.status_code} {error.type or type(error).__name__}"
+    summary = f"anthropic: {error.status_code} {error.type or type(error).__name__}"
     if error.status_code in {401, 402, 403}:
-        return ProviderNotConfiguredError(said)
+        return ProviderNotConfiguredError(summary)
     if error.status_code in {408, 409, 425, 429} or error.status_code >= 500:
         headers: Mapping[str, str] = error.response.headers
-        return ProviderUnavailableError(said, retry_after_s=retry_after(headers))
-    return ProviderRejectedError(said)
+        return ProviderUnavailableError(summary, retry_after_s=retry_after(headers))
+    return ProviderRejectedError(summary)
 
 
 def _messages(picture: Picture) -> "list[MessageParam]":

@@ -21,7 +21,7 @@ class AnalysisError(Exception):
 
 
 class NotDescribedError(AnalysisError):
-    """No description can be made; `reason` is what the world is told."""
+    """No description can be made; `reason` is what `analysis-failed` carries."""
 
     reason: ClassVar[AnalysisFailure]
 

@@ -55,13 +55,13 @@ def translated(error: openai.APIError) -> Exception:
     """The SDK's error as one of ours. Messages hold the status and code only: bodies may quote the request."""
     if not isinstance(error, openai.APIStatusError):
         return ProviderUnavailableError(f"openai: {type(error).__name__}")
-    said = f"openai: {error.status_code} {error.code or error.type or type(error).__name__}"
+    summary = f"openai: {error.status_code} {error.code or error.type or type(error).__name__}"
     if error.status_code in {401, 402, 403} or error.code == "insufficient_quota":
-        return ProviderNotConfiguredError(said)
+        return ProviderNotConfiguredError(summary)
     if error.status_code in {408, 409, 425, 429} or error.status_code >= 500:
         headers: Mapping[str, str] = error.response.headers
-        return ProviderUnavailableError(said, retry_after_s=retry_after(headers))
-    return ProviderRejectedError(said)
+        return ProviderUnavailableError(summary, retry_after_s=retry_after(headers))
+    return ProviderRejectedError(summary)
 
 
 def _input(picture: Picture) -> "ResponseInputParam":

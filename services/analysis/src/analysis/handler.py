@@ -1,44 +1,11 @@
-"""Lambda entry points: `on_events` (queue), `http` (API), `relay` (schedule); `api` is the resolver behind `http`.
+"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
 
-Each is built when the runtime looks it up, during initialisation, so that a function imports only what it needs.
-"""
+from chassis.entry_points import EntryPoints
 
-from typing import TYPE_CHECKING
-
-from analysis.bootstrap import production
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
-
-    from chassis.consumer import EventConsumer
-    from chassis.http import HttpEntry
-    from chassis.schedule import Entry
-
-    on_events: EventConsumer
-    api: APIGatewayHttpResolver
-    http: HttpEntry
-    relay: Entry
-
-
-def __getattr__(name: str) -> object:
-    entry = _build(name)
-    globals()[name] = entry
-    return entry
-
-
-def _build(name: str) -> object:
-    from analysis import entries
-
-    match name:
-        case "on_events":
-            return entries.consumer(production())
-        case "api":
-            return entries.api(production())
-        case "http":
-            from analysis import handler
-            from chassis.http import HttpEntry
-
-            return HttpEntry(handler.api)
-        case "relay":
-            return entries.relay(production())
-    raise AttributeError(name)
+ENTRY_POINTS = EntryPoints(
+    bootstrap="analysis.bootstrap:bootstrap",
+    http="analysis.api:http",
+    on_events="analysis.consumers:on_events",
+    relay="analysis.schedule:relay",
+)
+__getattr__ = ENTRY_POINTS

@@ -21,7 +21,7 @@ def _clean(text: str) -> str:
     return text.translate(_UNSTORABLE).strip()
 
 
-def _said(text: str) -> str:
+def _non_empty(text: str) -> str:
     if not text:
         raise ValueError("must not be empty")
     return text
@@ -50,8 +50,8 @@ def _absent(text: str | None) -> str | None:
 
 
 Text = Annotated[str, AfterValidator(_clean)]
-Said = Annotated[Text, AfterValidator(_said)]
-Maybe = Annotated[Text | None, AfterValidator(_absent)]
+NonEmpty = Annotated[Text, AfterValidator(_non_empty)]
+OptionalText = Annotated[Text | None, AfterValidator(_absent)]
 Words = Annotated[list[Text], AfterValidator(_listed)]
 
 
@@ -64,10 +64,10 @@ class Answer(BaseModel):
 class MediaMetadataAnswer(Answer):
     """Who posted the picture and what it is tagged with, as far as the picture shows it."""
 
-    original_poster: Maybe = Field(description="Account or person who posted it, if visible.")
+    original_poster: OptionalText = Field(description="Account or person who posted it, if visible.")
     tagged_accounts: Words = Field(description="Accounts mentioned or tagged, as written.")
     location_tags: Words = Field(description="Places named or unmistakably shown: venue, city, country.")
-    audio_source: Maybe = Field(description="Song or sound named in the picture, if any.")
+    audio_source: OptionalText = Field(description="Song or sound named in the picture, if any.")
     hashtags: Words = Field(description="Hashtags as written, with #.")
 
 
@@ -80,17 +80,17 @@ class ImageDetailsAnswer(Answer):
     emotions: Words = Field(description="Emotions shown or evoked.")
     vibes: Words = Field(description="Mood and style.")
     visual_hierarchy: Words = Field(description="What the eye meets first, second, third.")
-    key_interest: Maybe = Field(description="The one thing somebody would keep this picture for.")
-    likely_source: Maybe = Field(description="Where it probably comes from: camera, app, web site, scan.")
+    key_interest: OptionalText = Field(description="The one thing somebody would keep this picture for.")
+    likely_source: OptionalText = Field(description="Where it probably comes from: camera, app, web site, scan.")
 
 
 class PictureDescription(Answer):
     """The description of one picture."""
 
-    category: Said = Field(description="One broad category, one or two words in Title Case.")
+    category: NonEmpty = Field(description="One broad category, one or two words in Title Case.")
     subcategories: Annotated[Words, AfterValidator(_two_or_three)] = Field(description="Two or three narrower ones.")
-    headline: Annotated[Said, AfterValidator(_cut)] = Field(description="At most 140 characters.")
-    summary: Said = Field(description="Two or three sentences.")
+    headline: Annotated[NonEmpty, AfterValidator(_cut)] = Field(description="At most 140 characters.")
+    summary: NonEmpty = Field(description="Two or three sentences.")
     media_metadata: MediaMetadataAnswer
     image_details: ImageDetailsAnswer
 

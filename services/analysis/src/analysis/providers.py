@@ -32,7 +32,7 @@ class Providers:
     _clients: dict[tuple[Provider, str], VisionModel] = field(default_factory=dict)
 
     def choose(self, provider: Provider | None = None, model: str | None = None) -> Choice:
-        """What to use for a request; a model that is known tells its provider."""
+        """What to use for a request; of a model that is known the provider is known too."""
         known = facts(model) if model else None
         chosen = provider or (known.provider if known else self.first)
         return Choice(chosen, model or self.models[chosen], asked=bool(provider or model))

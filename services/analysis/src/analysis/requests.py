@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
-from analysis import repository
-from analysis.analyst import Analyst, Cause, Plan
+from analysis.analyst import Cause, Plan
+from analysis.bootstrap import AnalysisService
 from analysis.errors import (
     NotDescribedError,
     ProviderNotConfiguredError,
@@ -17,10 +17,12 @@ from analysis.errors import (
     RenditionMissingError,
 )
 from analysis.models import Provider
-from analysis.repository import AnalysisRecord, PictureRecord
+from analysis.repository import analyses, leases, pictures
+from analysis.repository.analyses import AnalysisRecord
+from analysis.repository.pictures import PictureRecord
+from chassis import tombstones
 from chassis.database import Connection
 from chassis.http import Caller, ProblemError, not_found
-from chassis.work import UnitsOfWork
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
 
@@ -32,8 +34,8 @@ LEASE_WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a caller asks for."""
+class AnalyzeOptions:
+    """How a caller wants an item described."""
 
     force: bool = False
     provider: Provider | None = None
@@ -44,72 +46,69 @@ class Wish:
 class Requests:
     """The use cases behind the routes.
 
-    `budget_s` bounds one request as a whole, below the gateway's 29 s; up to `picture_wait_s` of it go into waiting for
-    a picture that may still be on its way through imaging.
+    A request as a whole is bounded by `analysis_budget_s`, below the gateway's 29 s; up to `picture_wait_s` of it go
+    into waiting for a picture that may still be on its way through imaging.
     """
 
-    work: UnitsOfWork
-    analyst: Analyst
-    budget_s: float
-    picture_wait_s: float
+    service: AnalysisService
     lease_wait_s: float = LEASE_WAIT_S
 
-    def analyses(self, caller: Caller, item_id: str) -> list[AnalysisRecord]:
+    def versions(self, caller: Caller, item_id: str) -> list[AnalysisRecord]:
         """The item's versions, newest first; none yet for a picture that is being analysed."""
-        with self.work.database.transaction() as connection:
-            found = repository.analyses_of(connection, caller.tenant_id, item_id)
-            if not found and repository.find_picture(connection, caller.tenant_id, item_id) is None:
+        with self.service.database.transaction() as connection:
+            found = analyses.versions(connection, caller.tenant_id, item_id)
+            if not found and pictures.find(connection, caller.tenant_id, item_id) is None:
                 raise not_found("item", item_id)
         return found
 
-    def analysis(self, caller: Caller, analysis_id: str) -> AnalysisRecord:
+    def version(self, caller: Caller, analysis_id: str) -> AnalysisRecord:
         """One version."""
-        with self.work.database.transaction() as connection:
-            found = repository.find_analysis(connection, caller.tenant_id, analysis_id)
+        with self.service.database.transaction() as connection:
+            found = analyses.find(connection, caller.tenant_id, analysis_id)
         if found is None:
             raise not_found("analysis", analysis_id)
         return found
 
-    def analyze(self, caller: Caller, item_id: str, wish: Wish) -> AnalysisRecord:
+    def analyze(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord:
         """The item's newest version, made now if there is none or if it is forced.
 
         Raises:
             ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
         """
         # From when the gateway took it: an answer after its 30 s reaches nobody.
-        deadline = time.monotonic() + self.budget_s - caller.waited_s
+        deadline = time.monotonic() + self.service.settings.analysis_budget_s - caller.waited_s
         picture = self._find_picture(caller, item_id, deadline)
-        if not wish.force:
+        if not options.force:
             existing = self._existing_or_lease(caller, item_id, deadline)
             if existing is not None:
                 return existing
-        plan = self.analyst.plan(wish.provider, wish.model)
+        plan = self.service.analyst.plan(options.provider, options.model)
         budget_s = deadline - time.monotonic()
         try:
-            result = self.analyst.describe(picture, plan, fresh=wish.force, fallback=True, budget_s=budget_s)
+            result = self.service.analyst.describe(picture, plan, fresh=options.force, fallback=True, budget_s=budget_s)
         except (NotDescribedError, ProviderUnavailableError) as error:
-            if not wish.force:
-                with self.work.database.transaction() as connection:
-                    repository.end_lease(connection, caller.tenant_id, item_id)
+            if not options.force:
+                with self.service.database.transaction() as connection:
+                    leases.end(connection, caller.tenant_id, item_id)
             raise _problem(error, plan) from error
-        with self.work.on(caller.tenant_id, item_id) as work:
+        with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
                 raise not_found("item", item_id)
-            quicker = None if wish.force else repository.latest_analysis(work.connection, caller.tenant_id, item_id)
+            quicker = None if options.force else analyses.find_latest(work.connection, caller.tenant_id, item_id)
             cause = Cause(correlation_id=caller.correlation_id, traceparent=caller.traceparent)
-            return quicker or self.analyst.keep(work, picture, result, cause)
+            return quicker or self.service.analyst.record(work, picture, result, cause)
 
-    def request(self, caller: Caller, item_id: str, wish: Wish) -> AnalysisRecord | None:
+    def request(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord | None:
         """Have it described behind the answer; the existing version when there is one and it is not forced."""
         self._find_picture(caller, item_id)
-        with self.work.on(caller.tenant_id, item_id) as work:
+        with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
                 raise not_found("item", item_id)
-            existing = repository.latest_analysis(work.connection, caller.tenant_id, item_id)
-            if existing is not None and not wish.force:
+            existing = analyses.find_latest(work.connection, caller.tenant_id, item_id)
+            if existing is not None and not options.force:
                 return existing
-            if wish.force or not repository.is_leased(work.connection, caller.tenant_id, item_id):
-                fact = AnalysisRequested(force=wish.force, provider=wish.provider, model=wish.model)
+            if options.force or not leases.is_held(work.connection, caller.tenant_id, item_id):
+                fact = AnalysisRequested(force=options.force, provider=options.provider, model=options.model)
                 work.record(
                     new_event(
                         fact,
@@ -123,11 +122,11 @@ class Requests:
 
     def _find_picture(self, caller: Caller, item_id: str, deadline: float = math.inf) -> PictureRecord:
         def look(connection: Connection) -> PictureRecord | None:
-            if repository.is_deleted(connection, caller.tenant_id, item_id):
+            if tombstones.is_deleted(connection, caller.tenant_id, item_id):
                 raise not_found("item", item_id)
-            return repository.find_picture(connection, caller.tenant_id, item_id)
+            return pictures.find(connection, caller.tenant_id, item_id)
 
-        picture = self._poll(look, self.picture_wait_s, deadline)
+        picture = self._poll(look, self.service.settings.picture_wait_s, deadline)
         if picture is None:
             raise not_found("item", item_id)
         return picture
@@ -137,8 +136,10 @@ class Requests:
         tenant_id = caller.tenant_id
 
         def look(connection: Connection) -> tuple[AnalysisRecord | None] | None:
-            existing = repository.latest_analysis(connection, tenant_id, item_id)
-            ours = existing is None and repository.take_lease(connection, tenant_id, item_id, self.budget_s)
+            existing = analyses.find_latest(connection, tenant_id, item_id)
+            ours = existing is None and leases.take(
+                connection, tenant_id, item_id, self.service.settings.analysis_budget_s
+            )
             return (existing,) if existing or ours else None
 
         settled = self._poll(look, self.lease_wait_s, deadline)
@@ -151,7 +152,7 @@ class Requests:
     def _poll(self, look: Callable[[Connection], T | None], wait_s: float, deadline: float) -> T | None:
         deadline = min(deadline, time.monotonic() + wait_s)
         while True:
-            with self.work.database.transaction() as connection:
+            with self.service.database.transaction() as connection:
                 found = look(connection)
             if found is not None or time.monotonic() >= deadline:
                 return found

@@ -54,7 +54,7 @@ def faults_of(error: ValidationError) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks us to wait, if it says so in a form we know."""
+    """Seconds that the provider asks us to wait; None when it does not, or in a form we do not know."""
     try:
         return float(headers.get("retry-after", ""))
     except ValueError:

@@ -14,7 +14,7 @@ run "analysis" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       events = "queue"
       http   = "routes"
       relay  = "schedule"
@@ -23,7 +23,7 @@ run "analysis" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events = "collections-test-analysis-events collections-test-analysis-events-dlq"
@@ -32,7 +32,7 @@ run "analysis" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-analysis-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-analysis-events"].pattern) == {
       detail-type = [
         "collections.imaging.image-processed.v1",
         "collections.ingest.item-deleted.v1",
@@ -40,18 +40,18 @@ run "analysis" {
       ]
       detail = { replayfor = [{ exists = false }, "analysis"] }
     }
-    error_message = "It hears of pictures, of deletions, and its own requests."
+    error_message = "It consumes pictures, deletions and its own requests."
   }
 
   assert {
     condition = alltrue([for name in ["ANALYSIS_FALLBACK", "ANALYSIS_PROVIDER", "ANTHROPIC_MODEL", "OPENAI_MODEL"] :
-      contains(output.functions["events"].variables, name) && contains(output.functions["http"].variables, name)
+      contains(output.service.functions["events"].variables, name) && contains(output.service.functions["http"].variables, name)
     ])
     error_message = "Both ways to an analysis choose the provider by configuration."
   }
 
   assert {
-    condition     = output.routes["POST /items/{id}/analyze"].function == "http"
+    condition     = output.service.routes["POST /items/{id}/analyze"].function == "http"
     error_message = "Analyses are asked for over HTTP."
   }
 }

@@ -14,7 +14,7 @@ run "chat" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       events      = "queue"
       http        = "routes"
       maintenance = "schedule"
@@ -24,7 +24,7 @@ run "chat" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events = "collections-test-chat-events collections-test-chat-events-dlq"
@@ -33,7 +33,7 @@ run "chat" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-chat-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-chat-events"].pattern) == {
       detail-type = [
         "collections.analysis.item-analyzed.v1",
         "collections.embedding.item-embedded.v1",
@@ -49,17 +49,17 @@ run "chat" {
   }
 
   assert {
-    condition     = output.tables == { checkpoints = "collections-test-checkpoints" }
+    condition     = output.service.tables == { checkpoints = "collections-test-checkpoints" }
     error_message = "The agent's memory is a table."
   }
 
   assert {
-    condition     = alltrue([for name in ["events", "http"] : contains(output.functions[name].variables, "TABLE_CHECKPOINTS")])
+    condition     = alltrue([for name in ["events", "http"] : contains(output.service.functions[name].variables, "TABLE_CHECKPOINTS")])
     error_message = "Who answers and who forgets knows the agent's memory."
   }
 
   assert {
-    condition     = output.routes == { "POST /chat" = { auth = "jwt", function = "http" } }
+    condition     = output.service.routes == { "POST /chat" = { auth = "jwt", function = "http" } }
     error_message = "There is one route, for users alone."
   }
 }

@@ -1,8 +1,7 @@
-"""The routes. Nothing of Voyage or LangChain is imported here: asking for a rebuild only records that it was asked."""
+"""The routes: parse, call, answer. Nothing of Voyage or LangChain is imported here."""
 
-import uuid
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -10,12 +9,11 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import BaseModel, ConfigDict
 
-from chassis.http import Caller, CallerDep, ProblemError, Response, create_api
-from chassis.work import UnitsOfWork
-from contracts import new_event
-from contracts.embedding import RebuildRequested
-from embedding import rebuild_repository
-from embedding.rebuild_repository import Rebuild, RebuildStatus
+from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api
+from embedding.bootstrap import EmbeddingService
+from embedding.rebuild_request import request_rebuild
+from embedding.repository import documents, rebuilds
+from embedding.repository.rebuilds import RebuildStatus
 
 
 class RebuildRequest(BaseModel):
@@ -60,9 +58,15 @@ class VectorIndexStatus(BaseModel):
     rebuild: RebuildProgress | None
 
 
-def build(work: UnitsOfWork, *, model: str, models: frozenset[str], dimensions: int) -> APIGatewayHttpResolver:
-    """The resolver of this service's routes. `models` are those that a rebuild may use besides the configured one."""
+def http(service: EmbeddingService) -> HttpEntry:
+    """The entry point of the API."""
+    return HttpEntry(routes(service))
+
+
+def routes(service: EmbeddingService) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
     api = create_api()
+    configured = service.space
 
     @api.post("/vector-index/rebuild", summary="Embed all items again", responses={202: {"description": "Accepted"}})
     def rebuild(
@@ -71,61 +75,32 @@ def build(work: UnitsOfWork, *, model: str, models: frozenset[str], dimensions: 
         asked_model: Annotated[str | None, Query(alias="model")] = None,
     ) -> Response[RebuildAnswer]:
         """Answers at once; the status route shows the progress. The model may come in the query or as JSON."""
-        chosen = (body.model if body else None) or asked_model or model
-        if chosen not in models | {model}:
-            known = ", ".join(sorted(models | {model}))
+        model = (body.model if body else None) or asked_model or configured.model
+        if model not in service.models:
+            known = ", ".join(sorted(service.models))
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-model", f"model is one of: {known}")
-        return Response(
-            status_code=HTTPStatus.ACCEPTED.value,
-            content_type="application/json",
-            body=request_rebuild(work, caller, chosen),
+        asked, accepted = request_rebuild(service.work, caller, model)
+        answer = RebuildAnswer(
+            status="accepted" if accepted else "running",
+            num_documents=asked.total,
+            message=f"{asked.total} items will be embedded again with {model}"
+            if accepted
+            else f"a rebuild is under way: {asked.done} of {asked.total} done",
+            rebuild_id=asked.rebuild_id,
         )
+        return Response(status_code=HTTPStatus.ACCEPTED.value, content_type="application/json", body=answer)
 
     @api.get("/vector-index/status", summary="How many items have a vector")
     def status(caller: CallerDep) -> VectorIndexStatus:
         """Counts of the caller's items and the progress of the latest rebuild."""
-        with work.database.transaction() as connection:
-            counts = rebuild_repository.counts(connection, caller.tenant_id)
-            latest = rebuild_repository.latest_rebuild(connection, caller.tenant_id)
+        with service.database.transaction() as connection:
+            counts = documents.counts(connection, caller.tenant_id)
+            latest = rebuilds.latest(connection, caller.tenant_id)
         return VectorIndexStatus(
-            model=model, dimensions=dimensions, rebuild=_progress(latest) if latest else None, **asdict(counts)
+            model=configured.model,
+            dimensions=configured.dimensions,
+            rebuild=RebuildProgress(**asdict(latest)) if latest else None,
+            **asdict(counts),
         )
 
     return api
-
-
-def request_rebuild(work: UnitsOfWork, caller: Caller, model: str) -> RebuildAnswer:
-    """Ask for a rebuild, unless one with that model is under way."""
-    # One lock a tenant: two clicks are one rebuild.
-    with work.on(caller.tenant_id, "vector-index") as unit:
-        running = rebuild_repository.running_rebuild(unit.connection, caller.tenant_id, model)
-        if running is not None:
-            return RebuildAnswer(
-                status="running",
-                num_documents=running.total,
-                message=f"a rebuild is under way: {running.done} of {running.total} done",
-                rebuild_id=running.rebuild_id,
-            )
-        rebuild_id, total = str(uuid.uuid4()), rebuild_repository.counts(unit.connection, caller.tenant_id).analysed
-        created_at = datetime.now(UTC)
-        rebuild_repository.add_rebuild(unit.connection, caller.tenant_id, rebuild_id, model, total, created_at)
-        unit.record(
-            new_event(
-                RebuildRequested(model=model, total=total),
-                subject=rebuild_id,
-                tenant_id=caller.tenant_id,
-                correlation_id=caller.correlation_id,
-                traceparent=caller.traceparent,
-                time=created_at,
-            )
-        )
-    return RebuildAnswer(
-        status="accepted",
-        num_documents=total,
-        message=f"{total} items will be embedded again with {model}",
-        rebuild_id=rebuild_id,
-    )
-
-
-def _progress(rebuild: Rebuild) -> RebuildProgress:
-    return RebuildProgress(**asdict(rebuild))

@@ -1,79 +1,73 @@
-"""Settings and wiring. Nothing here connects or reads a secret before it is used."""
+"""The service's real dependencies."""
 
-from functools import cache
-from typing import Annotated
+from functools import cached_property
 
-from pydantic import AfterValidator
-
-from chassis.config import Settings
+from chassis.aws import Aws
 from chassis.errors import ConfigurationError
-from chassis.secrets import secret
+from chassis.projections import Projections
 from chassis.service import Service
 from embedding.embedder import Embedder, EmbeddingModel
 from embedding.errors import ProviderUnavailableError
-from embedding.repository import Space
+from embedding.projections import PROJECTIONS
+from embedding.repository.vectors import Space
+from embedding.settings import EmbeddingSettings
 
 #: Voyage takes 1,000 texts and, for its largest models, 120,000 tokens in a request.
 BATCH_SIZE = 64
 
 
-#: Sizes in which Voyage's current models give a vector.
-OFFERED_DIMENSIONS = (256, 512, 1024, 2048)
+class EmbeddingService(Service[EmbeddingSettings]):
+    """What the entry points are given."""
 
+    @property
+    def projections(self) -> Projections:
+        """See `embedding.projections`."""
+        return PROJECTIONS
 
-def _offered(dimensions: int) -> int:
-    if dimensions not in OFFERED_DIMENSIONS:
-        raise ValueError(f"the models give vectors of {OFFERED_DIMENSIONS} dimensions")
-    return dimensions
+    @property
+    def space(self) -> Space:
+        """Where the vectors of new descriptions live."""
+        return Space(self.settings.embedding_model, self.settings.embedding_dimensions)
 
+    @property
+    def models(self) -> frozenset[str]:
+        """The models that a caller may rebuild with."""
+        names = (name.strip() for name in self.settings.rebuild_models.split(","))
+        return frozenset(name for name in names if name) | {self.settings.embedding_model}
 
-class EmbeddingSettings(Settings):
-    """The chassis' settings and this service's own (environment variables of the same names in capitals)."""
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedder on Voyage; a client is made for each model and key when first used."""
+        clients: dict[tuple[str, str], EmbeddingModel] = {}
 
-    service: str = "embedding"
-    embedding_model: str = "voyage-3.5-lite"
-    embedding_dimensions: Annotated[int, AfterValidator(_offered)] = 1024
-    #: What a caller may rebuild with, separated by commas.
-    rebuild_models: str = "voyage-3.5-lite,voyage-3.5,voyage-4-lite,voyage-4,voyage-4-large"
-    voyage_base_url: str | None = None
-    #: Seconds for one request, and how often it is tried when limited or timed out before the queue takes over.
-    provider_timeout_s: float = 15
-    provider_attempts: int = 2
-    rebuild_budget_s: float = 200
+        def connect(model: str) -> EmbeddingModel:
+            key = self._voyage_key()
+            if (model, key) not in clients:
+                clients[model, key] = self._voyage_model(model, key)
+            return clients[model, key]
 
+        return Embedder(connect, self.settings.embedding_dimensions, BATCH_SIZE)
 
-def space(settings: EmbeddingSettings) -> Space:
-    """Where ordinary vectors live."""
-    return Space(settings.embedding_model, settings.embedding_dimensions)
+    def _voyage_key(self) -> str:
+        try:
+            return self.secrets.get("voyage-api-key")
+        except ConfigurationError as error:
+            # The key may be put there while the message waits in the queue.
+            raise ProviderUnavailableError(str(error)) from error
 
-
-def embedder(settings: EmbeddingSettings) -> Embedder:
-    """The embedder on Voyage; a client is made for each model and key when first used."""
-    clients: dict[tuple[str, str], EmbeddingModel] = {}
-
-    def connect(model: str) -> EmbeddingModel:
+    def _voyage_model(self, model: str, key: str) -> EmbeddingModel:
         from embedding.voyage import VoyageModel
 
-        try:
-            key = secret(settings, "voyage-api-key")
-        except ConfigurationError as error:
-            # Somebody may mend that while the message waits in the queue.
-            raise ProviderUnavailableError(str(error)) from error
-        if (model, key) not in clients:
-            clients[model, key] = VoyageModel(
-                api_key=key,
-                base_url=settings.voyage_base_url,
-                model=model,
-                dimensions=settings.embedding_dimensions,
-                timeout_s=settings.provider_timeout_s,
-                attempts=settings.provider_attempts,
-            )
-        return clients[model, key]
-
-    return Embedder(connect, settings.embedding_dimensions, BATCH_SIZE)
+        return VoyageModel(
+            api_key=key,
+            base_url=self.settings.voyage_base_url,
+            model=model,
+            dimensions=self.settings.embedding_dimensions,
+            timeout_s=self.settings.provider_timeout_s,
+            attempts=self.settings.provider_attempts,
+        )
 
 
-@cache
-def production() -> Service[EmbeddingSettings]:
-    """The service as the environment describes it."""
-    return Service(EmbeddingSettings())
+def bootstrap(settings: EmbeddingSettings | None = None, aws: Aws | None = None) -> EmbeddingService:
+    """The service; without arguments as the environment describes it."""
+    return EmbeddingService(settings or EmbeddingSettings(), aws or Aws())

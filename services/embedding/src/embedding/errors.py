@@ -18,7 +18,7 @@ class EmbeddingError(Exception):
 
 
 class NotEmbeddedError(EmbeddingError):
-    """No vector can be made; `reason` is what the world is told."""
+    """No vector can be made; `reason` goes into the event."""
 
     reason: ClassVar[EmbeddingFailure]
 
@@ -36,4 +36,4 @@ class InvalidVectorError(NotEmbeddedError):
 
 
 class ProviderUnavailableError(EmbeddingError, TransientError):
-    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be mended."""
+    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be put right."""

@@ -1,6 +1,6 @@
 """The text of a description that is embedded.
 
-One line a subject, the most telling first, because models weigh what comes early and providers cut what is too long:
+One line a subject, the most specific first, because models weigh what comes early and providers cut what is too long:
 headline, summary, category, what it is of interest for, themes, objects, places, people and accounts, hashtags, mood,
 source, and last the text in the picture, which may be a whole page. A line's label is part of the text: "Places: Kyoto"
 lies nearer to a question about places than "Kyoto" alone. Nothing else goes in: changing this function changes every

@@ -14,7 +14,7 @@ run "embedding" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       events   = "queue"
       http     = "routes"
       rebuilds = "queue"
@@ -24,7 +24,7 @@ run "embedding" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events   = "collections-test-embedding-events collections-test-embedding-events-dlq"
@@ -34,7 +34,7 @@ run "embedding" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-embedding-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-embedding-events"].pattern) == {
       detail-type = [
         "collections.analysis.item-analyzed.v1",
         "collections.ingest.item-deleted.v1",
@@ -45,7 +45,7 @@ run "embedding" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-embedding-rebuilds"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-embedding-rebuilds"].pattern) == {
       detail-type = [
         "collections.embedding.rebuild-requested.v1",
       ]
@@ -55,7 +55,7 @@ run "embedding" {
   }
 
   assert {
-    condition     = output.functions["rebuilds"].timeout_s == 300 && contains(output.functions["rebuilds"].variables, "REBUILD_BUDGET_S")
+    condition     = output.service.functions["rebuilds"].timeout_s == 300 && contains(output.service.functions["rebuilds"].variables, "REBUILD_BUDGET_S")
     error_message = "A rebuild has time, and a budget of it."
   }
 }

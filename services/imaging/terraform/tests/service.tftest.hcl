@@ -14,7 +14,7 @@ run "imaging" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       events = "queue"
       http   = "routes"
       relay  = "schedule"
@@ -23,7 +23,7 @@ run "imaging" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events = "collections-test-imaging-events collections-test-imaging-events-dlq"
@@ -32,7 +32,7 @@ run "imaging" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-imaging-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-imaging-events"].pattern) == {
       detail-type = [
         "collections.ingest.item-uploaded.v1",
         "collections.ingest.item-deleted.v1",
@@ -43,12 +43,12 @@ run "imaging" {
   }
 
   assert {
-    condition     = alltrue([for name in ["QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "IMAGES_BUCKET"] : contains(output.functions["events"].variables, name)])
+    condition     = alltrue([for name in ["QUEUE_URL", "DEAD_LETTER_QUEUE_URL", "IMAGES_BUCKET"] : contains(output.service.functions["events"].variables, name)])
     error_message = "The consumer knows its queues and the bucket."
   }
 
   assert {
-    condition     = output.tables == {}
+    condition     = output.service.tables == {}
     error_message = "Nothing is kept outside Postgres and the bucket."
   }
 }

@@ -14,7 +14,7 @@ run "ingest" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       events  = "queue"
       http    = "routes"
       uploads = "queue"
@@ -24,7 +24,7 @@ run "ingest" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events  = "collections-test-ingest-events collections-test-ingest-events-dlq"
@@ -34,7 +34,7 @@ run "ingest" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-ingest-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-ingest-events"].pattern) == {
       detail-type = [
         "collections.imaging.image-processed.v1",
         "collections.imaging.image-rejected.v1",
@@ -52,14 +52,14 @@ run "ingest" {
   }
 
   assert {
-    condition = output.rules["collections-test-ingest-uploads"].bus == "default" && (
-      jsondecode(output.rules["collections-test-ingest-uploads"].pattern).detail.object.key == [{ wildcard = "*/uploads/*" }]
+    condition = output.service.rules["collections-test-ingest-uploads"].bus == "default" && (
+      jsondecode(output.service.rules["collections-test-ingest-uploads"].pattern).detail.object.key == [{ wildcard = "*/uploads/*" }]
     )
     error_message = "S3 tells of uploads on the default bus."
   }
 
   assert {
-    condition = toset([for key, route in output.routes : key if route.auth == "none"]) == toset([
+    condition = toset([for key, route in output.service.routes : key if route.auth == "none"]) == toset([
       "GET /docs", "GET /docs/{asset}", "GET /health", "GET /openapi.json", "GET /version",
     ])
     error_message = "Only what says nothing of anybody is open to all."

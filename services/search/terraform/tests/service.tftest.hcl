@@ -14,7 +14,7 @@ run "search" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       events      = "queue"
       http        = "routes"
       maintenance = "schedule"
@@ -23,7 +23,7 @@ run "search" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events = "collections-test-search-events collections-test-search-events-dlq"
@@ -32,7 +32,7 @@ run "search" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-search-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-search-events"].pattern) == {
       detail-type = [
         "collections.analysis.item-analyzed.v1",
         "collections.embedding.item-embedded.v1",
@@ -44,17 +44,17 @@ run "search" {
   }
 
   assert {
-    condition     = alltrue([for function in output.functions : contains(function.variables, "DATABASE_SCHEMA")])
+    condition     = alltrue([for function in output.service.functions : contains(function.variables, "DATABASE_SCHEMA")])
     error_message = "Each of its functions works on its schema."
   }
 
   assert {
-    condition     = output.functions["maintenance"].timeout_s == 900
+    condition     = output.service.functions["maintenance"].timeout_s == 900
     error_message = "An index of a large tenant takes minutes."
   }
 
   assert {
-    condition     = toset(keys(output.routes)) == toset(["GET /search/config", "POST /search"])
+    condition     = toset(keys(output.service.routes)) == toset(["GET /search/config", "POST /search"])
     error_message = "It is asked over HTTP."
   }
 }

@@ -1,52 +1,52 @@
-"""The routes of the service."""
+"""The routes: parse, call, answer."""
 
 from typing import Annotated
 
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import CallerDep, HttpEntry, create_api, not_found
-from sessions.bootstrap import service, table
-from sessions.lifecycle import Lifecycle
-from sessions.reading import Reading, SessionDeletion, SessionHistory, SessionList
-
-lifecycle = Lifecycle(service, table)
-reading = Reading(service, table)
-api = create_api()
+from chassis.http import Caller, CallerDep, HttpEntry, create_api, not_found
+from sessions import deletion, queries
+from sessions.bootstrap import SessionsService
+from sessions.queries import SessionDeletion, SessionHistory, SessionList
 
 
-@api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
-def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> SessionList:
-    """Conversations that have not expired."""
-    return reading.list(caller.tenant_id, limit)
+def http(service: SessionsService) -> HttpEntry:
+    """The entry point of the API."""
+    return HttpEntry(routes(service))
 
 
-@api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
-def history(session_id: str, caller: CallerDep) -> SessionHistory:
-    """All messages, oldest first; of a very long conversation the newest, as many as find room."""
-    found = reading.history(caller.tenant_id, session_id)
-    if found is None:
-        raise not_found("session", session_id)
-    return found
+def routes(service: SessionsService) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
+    api = create_api()
+
+    @api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
+    def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> SessionList:
+        """Conversations that have not expired."""
+        return queries.list_sessions(service, caller.tenant_id, limit)
+
+    @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
+    def history(session_id: str, caller: CallerDep) -> SessionHistory:
+        """All messages, oldest first; of a very long conversation the newest, as many as find room."""
+        found = queries.history(service, caller.tenant_id, session_id)
+        if found is None:
+            raise not_found("session", session_id)
+        return found
+
+    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
+        """The messages, and what the agent remembers of them."""
+        return _delete(service, caller, session_id)
+
+    @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
+        """The same under the list's path."""
+        return _delete(service, caller, session_id)
+
+    return api
 
 
-@api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
-def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
-    """The messages, and what the agent remembers of them."""
-    return _delete(session_id, caller)
-
-
-@api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
-def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
-    """The same under the list's path."""
-    return _delete(session_id, caller)
-
-
-def _delete(session_id: str, caller: CallerDep) -> SessionDeletion:
-    if not lifecycle.delete(
-        caller.tenant_id, session_id, correlation_id=caller.correlation_id, traceparent=caller.traceparent
-    ):
+def _delete(service: SessionsService, caller: Caller, session_id: str) -> SessionDeletion:
+    if not deletion.delete(service, caller, session_id):
         raise not_found("session", session_id)
     return SessionDeletion(session_id=session_id)
-
-
-http = HttpEntry(api)

@@ -1,8 +1,14 @@
-"""What the service hears."""
+"""The queue's entry point: which event goes to which reaction. Projections follow by themselves."""
 
-from chassis.consumer import EventConsumer, on
+from functools import partial
+
+from chassis.queue import EventConsumer, on
 from contracts.chat import TurnCompleted
-from sessions.bootstrap import service, table
-from sessions.lifecycle import Lifecycle
+from sessions import reactions
+from sessions.bootstrap import SessionsService
 
-on_events = EventConsumer(service, [on(TurnCompleted, Lifecycle(service, table).add_turn)])
+
+def on_events(service: SessionsService) -> EventConsumer:
+    """Completed turns."""
+    # The turn first, without waiting for what it crowds out: other conversations end under locks of their own.
+    return EventConsumer(service, [on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True)])

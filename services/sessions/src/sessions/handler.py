@@ -1,13 +1,12 @@
-"""Lambda entry points, by the names that the manifest gives them; each is imported when the runtime asks for it."""
+"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
 
-from chassis.entry_points import lazy
+from chassis.entry_points import EntryPoints
 
-__getattr__ = lazy(
-    {
-        "api": "sessions.api",
-        "http": "sessions.api",
-        "on_events": "sessions.consumers",
-        "cleanup": "sessions.schedule",
-        "relay": "sessions.schedule",
-    }
+ENTRY_POINTS = EntryPoints(
+    bootstrap="sessions.bootstrap:bootstrap",
+    http="sessions.api:http",
+    on_events="sessions.consumers:on_events",
+    cleanup="sessions.schedule:cleanup",
+    relay="sessions.schedule:relay",
 )
+__getattr__ = ENTRY_POINTS

@@ -1,8 +1,14 @@
-"""What the service does by the clock."""
+"""What the clock starts."""
 
-from chassis.schedule import relay_entry, scheduled
-from sessions.bootstrap import service, table
-from sessions.lifecycle import Lifecycle
+from functools import partial
 
-cleanup = scheduled("cleanup", Lifecycle(service, table).clean_up)
-relay = relay_entry(service)
+from chassis.schedule import Entry, relay, scheduled
+from sessions.bootstrap import SessionsService
+from sessions.expiry import clean_up
+
+__all__ = ["cleanup", "relay"]
+
+
+def cleanup(service: SessionsService) -> Entry:
+    """The entry point of the hourly clean-up."""
+    return scheduled("cleanup", partial(clean_up, service))

@@ -8,30 +8,24 @@ and thus appears in the index `by_activity`. Times are RFC 3339 in UTC with micr
 ignored from the moment it expires; DynamoDB removes it some time later.
 """
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import TransientError
 from contracts.chat import ChatMessage, TurnCompleted
 from sessions.errors import MalformedItemError
-from sessions.ledger import Conversation
+from sessions.repository.conversations import Conversation
+from sessions.room import as_many_as_fit
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BY_ACTIVITY = "by_activity"
-# Lambda answers with 6 MB at most. The body is JSON within JSON there: quotes and all that is not ASCII take more.
-_ROOM = 5_000_000
-# Calls are made while a session's lock is held: none may take long.
-_CLIENT = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 _BATCH = 25
 
 
@@ -56,19 +50,16 @@ class History:
 class SessionTable:
     """Everything done with the table. Every method raises TransientError when DynamoDB does not answer."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
         self._name = name
 
-    @cached_property
-    def _client(self) -> "DynamoDBClient":
-        return boto3.client("dynamodb", config=_CLIENT)
-
     def put_turn(self, tenant_id: str, session_id: str, turn: TurnCompleted, *, at: datetime, lifetime_s: int) -> None:
-        """Keep both messages of the turn that the event of time `at` tells of."""
+        """Keep both messages of the turn that was completed at that time."""
         self._put(
             {
                 "pk": {"S": _partition(tenant_id, session_id)},
-                "sk": {"S": f"turn#{_text(at)}#{turn.turn:06d}"},
+                "sk": {"S": _sort_key(at, turn.turn)},
                 "question": {"S": turn.question.model_dump_json(exclude_none=True)},
                 "answer": {"S": turn.answer.model_dump_json(exclude_none=True)},
                 "expires_at": _epoch(at, lifetime_s),
@@ -76,7 +67,7 @@ class SessionTable:
         )
 
     def put_conversation(self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int) -> None:
-        """Write the conversation's item as the ledger has it."""
+        """Write the conversation's item as the rows in Postgres have it."""
         self._put(
             {
                 "pk": {"S": _partition(tenant_id, session_id)},
@@ -103,12 +94,13 @@ class SessionTable:
         if head is None or summary is None or summary.last_activity <= active_since:
             return None
         first = f"turn#{_attribute(head, 'opened_at')}"
-        turns = [items[key] for key in sorted(items) if key >= first]
-        return History(summary, tuple(_messages(turns)))
+        turns = [items[key] for key in sorted(items, reverse=True) if key >= first]
+        texts = (_attribute(turn, part) for turn in turns for part in ("answer", "question"))
+        return History(summary, as_many_as_fit(map(ChatMessage.model_validate_json, texts)))
 
     def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
         """The tenant's conversations with activity after `active_since`, most recent first."""
-        try:
+        with _answering():
             answer = self._client.query(
                 TableName=self._name,
                 IndexName=BY_ACTIVITY,
@@ -117,53 +109,63 @@ class SessionTable:
                 ScanIndexForward=False,
                 Limit=limit,
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
         return [_summary(item) for item in answer["Items"]]
 
-    def remove(self, tenant_id: str, session_id: str, *, turns_before: datetime | None = None) -> None:
-        """Remove everything of the session id, or only the turns before the time."""
-        fence = f"turn#{_text(turns_before)}" if turns_before else None
-        keys = [
-            {"pk": item["pk"], "sk": item["sk"]}
-            for item in self._items(tenant_id, session_id, keys_only=True)
-            if fence is None or (item["sk"]["S"] != "session" and item["sk"]["S"] < fence)
-        ]
-        for start in range(0, len(keys), _BATCH):
-            self._delete(keys[start : start + _BATCH])
+    def keep(
+        self, tenant_id: str, session_id: str, turns: Iterable[tuple[datetime, int]], *, runs: bool, lifetime_s: int
+    ) -> None:
+        """Of the session id keep those turns alone, each with the lifetime; and its conversation, if that runs."""
+        expected = {_sort_key(at, turn): _epoch(at, lifetime_s) for at, turn in turns}
+        superfluous: list[dict[str, Any]] = []
+        for item in self._items(tenant_id, session_id, "pk, sk, expires_at"):
+            key, sort_key = {"pk": item["pk"], "sk": item["sk"]}, item["sk"]["S"]
+            if sort_key == "session":
+                if not runs:
+                    superfluous.append(key)
+            elif sort_key not in expected:
+                superfluous.append(key)
+            elif item["expires_at"] != expected[sort_key]:
+                self._set_expiry(key, expected[sort_key])
+        for start in range(0, len(superfluous), _BATCH):
+            self._delete(superfluous[start : start + _BATCH])
 
-    def _items(self, tenant_id: str, session_id: str, *, keys_only: bool = False) -> Iterator[dict[str, Any]]:
+    def _items(self, tenant_id: str, session_id: str, attributes: str | None = None) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "pk = :pk",
             "ExpressionAttributeValues": {":pk": {"S": _partition(tenant_id, session_id)}},
             "ConsistentRead": True,
         }
-        if keys_only:
-            request["ProjectionExpression"] = "pk, sk"
+        if attributes:
+            request["ProjectionExpression"] = attributes
         while True:
-            try:
+            with _answering():
                 page = self._client.query(**request)
-            except (ClientError, BotoCoreError) as error:
-                raise _unanswered(error) from error
             yield from page["Items"]
             if not page.get("LastEvaluatedKey"):
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _put(self, item: dict[str, Any]) -> None:
-        try:
+        with _answering():
             self._client.put_item(TableName=self._name, Item=item)
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
+
+    def _set_expiry(self, key: dict[str, Any], expires_at: dict[str, str]) -> None:
+        # DynamoDB may have expired the item since it was read.
+        with _answering(), suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._name,
+                Key=key,
+                UpdateExpression="SET expires_at = :at",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":at": expires_at},
+            )
 
     def _delete(self, keys: Sequence[dict[str, Any]]) -> None:
-        try:
+        with _answering():
             answer = self._client.batch_write_item(
                 RequestItems={self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
             )
-        except (ClientError, BotoCoreError) as error:
-            raise _unanswered(error) from error
         if answer.get("UnprocessedItems"):
             raise TransientError("DynamoDB left deletions undone")
 
@@ -172,35 +174,16 @@ def _partition(tenant_id: str, session_id: str) -> str:
     return f"{tenant_id}#{session_id}"
 
 
+def _sort_key(at: datetime, turn: int) -> str:
+    return f"turn#{_text(at)}#{turn:06d}"
+
+
 def _text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _epoch(moment: datetime, lifetime_s: int) -> dict[str, str]:
     return {"N": str(int(moment.timestamp()) + lifetime_s)}
-
-
-def _messages(turns: Sequence[dict[str, Any]]) -> list[ChatMessage]:
-    """In order, as many of the newest as there is room for; what answers were found in comes where room is left."""
-    texts = (_attribute(turn, part) for turn in reversed(turns) for part in ("answer", "question"))
-    room, kept = _ROOM, list[tuple[ChatMessage, ChatMessage, int]]()
-    for whole in map(ChatMessage.model_validate_json, texts):
-        said = whole.model_copy(update={"search_results": None})
-        size = _size(said)
-        room -= size
-        if room < 0:
-            break
-        kept.append((whole, said, _size(whole) - size))
-    found: list[ChatMessage] = []
-    for whole, said, more in kept:
-        room -= more
-        found.append(whole if room >= 0 else said)
-    return found[::-1]
-
-
-def _size(message: ChatMessage) -> int:
-    """Bytes in Lambda's answer."""
-    return len(json.dumps(json.dumps(message.model_dump(mode="json"))))
 
 
 def _summary(item: dict[str, Any]) -> Summary:
@@ -219,6 +202,10 @@ def _attribute(item: dict[str, Any], name: str, kind: str = "S") -> str:
         raise MalformedItemError(f"an item of the table has no {name}") from error
 
 
-def _unanswered(error: ClientError | BotoCoreError) -> TransientError:
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    return TransientError(f"DynamoDB: {code}")
+@contextmanager
+def _answering() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        raise TransientError(f"DynamoDB: {code}") from error

@@ -14,7 +14,7 @@ run "sessions" {
   command = plan
 
   assert {
-    condition = { for name, function in output.functions : name => function.trigger } == {
+    condition = { for name, function in output.service.functions : name => function.trigger } == {
       cleanup = "schedule"
       events  = "queue"
       http    = "routes"
@@ -24,7 +24,7 @@ run "sessions" {
   }
 
   assert {
-    condition = { for name, function in output.functions :
+    condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
       events = "collections-test-sessions-events collections-test-sessions-events-dlq"
@@ -33,7 +33,7 @@ run "sessions" {
   }
 
   assert {
-    condition = jsondecode(output.rules["collections-test-sessions-events"].pattern) == {
+    condition = jsondecode(output.service.rules["collections-test-sessions-events"].pattern) == {
       detail-type = [
         "collections.chat.turn-completed.v1",
       ]
@@ -43,13 +43,13 @@ run "sessions" {
   }
 
   assert {
-    condition     = output.rules["collections-test-sessions-cleanup"].schedule == "rate(1 hour)"
+    condition     = output.service.rules["collections-test-sessions-cleanup"].schedule == "rate(1 hour)"
     error_message = "Sessions are cleaned up every hour."
   }
 
   assert {
-    condition = output.tables == { sessions = "collections-test-sessions" } && alltrue([
-      for name in ["cleanup", "events", "http"] : contains(output.functions[name].variables, "TABLE_SESSIONS")
+    condition = output.service.tables == { sessions = "collections-test-sessions" } && alltrue([
+      for name in ["cleanup", "events", "http"] : contains(output.service.functions[name].variables, "TABLE_SESSIONS")
     ])
     error_message = "All but the relay work on the table."
   }

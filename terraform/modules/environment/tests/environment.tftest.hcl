@@ -23,13 +23,12 @@ run "setup" {
 run "in_aws" {
   command = plan
   variables {
-    packages_file  = run.setup.packages_file
-    schemas_folder = run.setup.schemas_folder
-    alarm_emails   = ["operator@example.com"]
+    artifacts = { packages_file = run.setup.packages_file, schemas_folder = run.setup.schemas_folder }
+    settings  = { alarm_emails = ["operator@example.com"] }
   }
 
   assert {
-    condition     = toset(keys(local.services)) == toset(keys(local.manifests)) && length(output.functions) == sum([for manifest in local.manifests : length(manifest.functions)])
+    condition     = length(output.environment.functions) == sum([for manifest in local.manifests : length(manifest.functions)])
     error_message = "Every function of every manifest is here."
   }
   assert {
@@ -41,15 +40,15 @@ run "in_aws" {
     error_message = "Functions are installed from the bucket of packages."
   }
   assert {
-    condition     = output.images_bucket == "collections-test-images-123456789012" && output.event_bus == "collections-test" && output.archive == "collections-test"
+    condition     = output.environment.images_bucket == "collections-test-images-123456789012" && output.environment.event_bus == "collections-test" && output.environment.archive == "collections-test"
     error_message = "Names follow the law of names."
   }
   assert {
-    condition     = output.database.auth == "iam" && output.database.sslmode == "verify-full" && output.database.administrator == "administrator"
+    condition     = output.environment.database.auth == "iam" && output.environment.database.sslmode == "verify-full" && output.environment.database.administrator == "administrator"
     error_message = "The database takes tokens over TLS."
   }
   assert {
-    condition     = length(distinct(output.alarms)) == length(output.alarms)
+    condition     = length(distinct(output.environment.alarms)) == length(output.environment.alarms)
     error_message = "No alarm is another's."
   }
   assert {
@@ -61,16 +60,15 @@ run "in_aws" {
 run "on_a_machine_of_ones_own" {
   command = plan
   variables {
-    packages_file   = run.setup.packages_file
-    schemas_folder  = run.setup.schemas_folder
+    artifacts       = { packages_file = run.setup.packages_file, schemas_folder = run.setup.schemas_folder }
     database        = { host = "127.0.0.1", port = 5433, sslmode = "disable" }
     schema_registry = false
-    budget_usd      = null
+    settings        = { budget_usd = 0 }
     api_tags        = { ms-custom-id = "collections" }
   }
 
   assert {
-    condition = output.database == {
+    condition = output.environment.database == {
       host        = "127.0.0.1", port = 5433, name = "collections", auth = "password", sslmode = "disable",
       resource_id = "*", administrator = "postgres", administrator_secret = null
     }
@@ -85,18 +83,26 @@ run "on_a_machine_of_ones_own" {
 run "a_zip_that_is_not_the_listed_one" {
   command = plan
   variables {
-    packages_file  = run.setup.wrong_packages_file
-    schemas_folder = run.setup.schemas_folder
+    artifacts = { packages_file = run.setup.wrong_packages_file, schemas_folder = run.setup.schemas_folder }
   }
   expect_failures = [aws_s3_object.package]
+}
+
+run "a_setting_that_is_none" {
+  command = plan
+  variables {
+    artifacts      = { packages_file = run.setup.packages_file, schemas_folder = run.setup.schemas_folder }
+    settings       = { budgt_usd = 10 }
+    named_settings = ["budgt_usd"]
+  }
+  expect_failures = [var.named_settings]
 }
 
 run "a_name_that_is_no_name" {
   command = plan
   variables {
-    environment    = "Test_1"
-    packages_file  = run.setup.packages_file
-    schemas_folder = run.setup.schemas_folder
+    environment = "Test_1"
+    artifacts   = { packages_file = run.setup.packages_file, schemas_folder = run.setup.schemas_folder }
   }
   expect_failures = [var.environment]
 }

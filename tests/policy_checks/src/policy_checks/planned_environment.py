@@ -14,7 +14,7 @@ from policy_checks.terraform.completion import completed
 
 @dataclass(frozen=True)
 class PlannedEnvironment:
-    """The resources of an environment, its outputs, and the manifests it was made from."""
+    """The resources of an environment, its output, and the manifests it was made from."""
 
     manifests: Manifests
     outputs: Mapping[str, Any]
@@ -26,7 +26,7 @@ class PlannedEnvironment:
 
         Raises TerraformFailedError when the one does not follow from the other.
         """
-        outputs = {name: output["value"] for name, output in state.get("outputs", {}).items()}
+        outputs = state["outputs"]["environment"]["value"]
         resources = completed(resources_of_plan(plan), resources_of_state(state))
         return cls(manifests, outputs, tuple(resources))
 

@@ -218,6 +218,8 @@ def test_sensitive_outputs_are_neither_saved_nor_shown(dev: Project) -> None:
         file.write('output "password" {\n  value     = "hunter2"\n  sensitive = true\n}\n')
     said = dev.done("apply", "--yes") + dev.done("outputs") + dev.done("outputs", "--json")
     assert "hunter2" not in said + dev.saved.read_text()
+    dev.file.write_text(dev.file.read_text().replace('"environment" {', '"environment" {\n  sensitive = true', 1))
+    assert "has no outputs" in dev.failed("apply", "--yes")
 
 
 def test_outputs_of_another_environment_are_not_saved(dev: Project) -> None:

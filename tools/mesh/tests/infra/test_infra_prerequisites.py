@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -16,6 +17,8 @@ from mesh.infra.identity import whoami
 from mesh.infra.inputs import prepare_inputs
 from mesh.infra.workspace import Workspace
 from workspace import REPOSITORY
+
+ARTIFACTS = 'variable "artifacts" {\n  type = any\n}\n'
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +33,12 @@ def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository with the environment dev, in which nothing is."""
+    """A repository with our contracts and manifests and the environment dev, in which nothing is."""
     folder = tmp_path / "repository/terraform/environments/dev"
     folder.mkdir(parents=True)
     (folder / "main.tf").write_text("")
+    for ours in ("contracts", "services"):
+        (tmp_path / "repository" / ours).symlink_to(REPOSITORY / ours)
     return tmp_path / "repository"
 
 
@@ -49,6 +54,15 @@ def terraform_of(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) ->
 
 def run(root: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--root", str(root)])
+
+
+def artifacts_of(workspace: Workspace, **options: bool) -> dict[str, Any]:
+    """What is made for an environment that wants everything that was built."""
+    made = prepare_inputs(workspace, lambda _: None, **options)
+    assert made.keys() == {"artifacts"}
+    artifacts = made["artifacts"]
+    assert isinstance(artifacts, dict)
+    return artifacts
 
 
 def failed(result: Result, exit_code: int = 1) -> str:
@@ -120,17 +134,17 @@ def test_packages_are_made_before_a_plan(root: Path, tmp_path: Path, monkeypatch
     program.write_text(f'#!/bin/sh\necho "$@" >{tmp_path}/called\nmkdir -p {made}\necho "{{}}" >{made}/packages.json\n')
     program.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(program))
-    (root / "terraform/environments/dev/main.tf").write_text('variable "packages_file" {\n  type = string\n}\n')
+    (root / "terraform/environments/dev/main.tf").write_text(ARTIFACTS)
     workspace = Workspace(root, "dev")
-    assert prepare_inputs(workspace, lambda _: None) == {"packages_file": str(made / "packages.json")}
+    assert artifacts_of(workspace)["packages_file"] == str(made / "packages.json")
     assert (tmp_path / "called").read_text() == "-m mesh.cli package\n"
     (tmp_path / "called").unlink()
-    assert prepare_inputs(workspace, lambda _: None, package=False) == {"packages_file": str(made / "packages.json")}
+    assert artifacts_of(workspace, package=False)["packages_file"] == str(made / "packages.json")
     assert not (tmp_path / "called").exists()
 
 
 def test_without_packages_there_is_no_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "terraform/environments/dev/main.tf").write_text('variable "packages_file" {\n  type = string\n}\n')
+    (root / "terraform/environments/dev/main.tf").write_text(ARTIFACTS)
     workspace = Workspace(root, "dev")
     with pytest.raises(PrerequisiteError, match="`mesh package` makes it"):
         prepare_inputs(workspace, lambda _: None, package=False)
@@ -190,19 +204,14 @@ def test_what_is_made_is_what_the_environments_declare() -> None:
         text = (workspace.folder / "variables.tf").read_text()
         blocks = re.findall(r'^variable "([^"]+)" \{\n(.*?)^\}', text, re.MULTILINE | re.DOTALL)
         needed = {name for name, body in blocks if not re.search(r"^  default\s*=", body, re.MULTILINE)}
-        assert needed <= {"build", "packages_file", "schemas_folder"}, environment
-        assert {"build", "packages_file", "schemas_folder"} <= workspace.variables
+        assert needed <= {"artifacts"}, environment
+        assert "artifacts" in workspace.variables
         assert workspace.backend == ("local" if environment == "local" else "s3")
 
 
 def test_destroying_needs_no_packages(root: Path) -> None:
-    (root / "terraform/environments/dev/main.tf").write_text('variable "packages_file" {\n  type = string\n}\n')
-    for source in [*REPOSITORY.glob("services/*/*.*ml"), REPOSITORY / "services/platform.yaml"]:
-        copy = root / source.relative_to(REPOSITORY)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(source.read_text())
-    file = prepare_inputs(Workspace(root, "dev"), lambda _: None, destroying=True)["packages_file"]
-    packages = json.loads(Path(str(file)).read_text())
+    (root / "terraform/environments/dev/main.tf").write_text(ARTIFACTS)
+    packages = json.loads(Path(artifacts_of(Workspace(root, "dev"), destroying=True)["packages_file"]).read_text())
     assert {"ingest.http", "imaging.events"} <= packages.keys()
     assert all(Path(package["file"]).is_file() for package in packages.values())
 
@@ -214,11 +223,12 @@ def test_only_what_an_environment_declares_is_made(root: Path) -> None:
 
 def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Workspace, "contracts", property(lambda _: tmp_path / "contracts"))
-    monkeypatch.setattr(Workspace, "variables", property(lambda _: frozenset({"schemas_folder", "build"})))
+    monkeypatch.setattr(Workspace, "variables", property(lambda _: frozenset({"artifacts"})))
+    monkeypatch.setattr("mesh.infra.inputs._packages", lambda *_, **__: tmp_path / "packages.json")
     stale = tmp_path / "contracts/eventbridge/collections.gone.never-was.v1.json"
     stale.parent.mkdir(parents=True)
     stale.write_text("{}")
-    values = prepare_inputs(Workspace(REPOSITORY, "dev"), lambda _: None)
+    values = artifacts_of(Workspace(REPOSITORY, "dev"))
     assert values["schemas_folder"] == str(stale.parent)
     names = {path.name for path in stale.parent.iterdir()}
     assert "collections.imaging.image-processed.v1.json" in names
@@ -234,9 +244,7 @@ def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.
     assert {name for name in before if before[name] != after[name]} == {imaging.name}, "others may be read just now"
     assert imaging.read_text() == text
 
-    build = values["build"]
-    assert isinstance(build, dict)
-    assert build.keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}
+    assert values["build"].keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}
 
 
 def test_an_override_says_where_the_state_is(root: Path) -> None:

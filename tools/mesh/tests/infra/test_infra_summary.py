@@ -63,7 +63,7 @@ def test_a_move_is_a_change_although_the_resource_stays() -> None:
     [
         ('module.environment.module.imaging.module.service.aws_sqs_queue.this["events"]', "imaging"),
         ("module.environment.module.bus.aws_cloudwatch_event_bus.this", "bus"),
-        ('module.environment.module.service["chat"].aws_lambda_function.this["http"]', "chat"),
+        ('module.environment.module.chat.module.service.aws_lambda_function.this["http"]', "chat"),
         ("module.environment.module.database[0].aws_db_instance.this", "database"),
         ('module.environment.module.budget["monthly"].aws_budgets_budget.this', "budget"),
         ("module.environment.aws_sns_topic.alarms", "(environment)"),
@@ -125,6 +125,14 @@ def test_outputs_and_drift_are_told() -> None:
     assert "aws_sqs_queue.q09" in text
     assert "aws_sqs_queue.q10" not in text
     assert "2 more" in text
+
+
+def test_of_an_output_that_is_an_object_its_attributes_are_told() -> None:
+    before = {"environment": "dev", "alarms": ["a"], "archive": "a", "gone": "x", "functions": {"chat.http": {}}}
+    after = {"environment": "dev", "alarms": ["a", "b"], "archive": "a", "functions": {"chat.http": {}}}
+    unknown = {"alarms": [False, False], "api_url": True, "functions": {"chat.http": {}}}
+    change = {"actions": ["update"], "before": before, "after": after, "after_unknown": unknown}
+    assert summary_of(output_changes={"environment": change}).outputs == ("alarms", "api_url", "gone")
 
 
 def test_where_everything_goes_only_losses_are_listed() -> None:

@@ -191,7 +191,7 @@ def _sentence(text: str, event: str) -> str:
     line = " ".join(text.split()).replace("\\", "").replace('"', "'")
     line = line if line.endswith((".", "…")) else f"{line}."
     # It stands in two docstrings; the longer one begins with what is told.
-    room = _LINE - len(f'"""Tells {event}: """')
+    room = _LINE - len(f'"""Records {event}: """')
     if len(line) > room:
         raise ScaffoldError(f"the summary is one sentence of at most {room} characters")
     return line

@@ -20,14 +20,14 @@ TYPES: dict[str, tuple[str, object, str]] = {
     "list": ("tuple[str, ...]", ["text"], '("text",)'),
 }
 _NEW_MODULE = '''\
-"""Facts told by the {service} service."""
+"""Events published by the {service} service."""
 
 from typing import ClassVar
 
 from contracts.contract import Contract
 '''
 _RECORDING = '''\
-"""Tells {event}: {sentence}"""
+"""Records {event}: {sentence}"""
 
 {datetime}from chassis.work import UnitsOfWork
 from contracts import Contract, Event, new_event
@@ -55,7 +55,8 @@ _TEST = '''\
 
 @pytest.mark.integration
 def test_{snake}_is_recorded(deploy: Deploy) -> None:
-    service = Service(Settings(**deploy("{service}").settings))
+    deployment = deploy("{service}")
+    service = Service(Settings(**deployment.settings), deployment.aws)
     try:
         event = record_{snake}(
             service.work,
@@ -160,7 +161,7 @@ def recording_test(spec: EventSpec) -> str:
     """The service's test of it."""
     ours = {
         "chassis": "store",
-        "chassis.config": "Settings",
+        "chassis.settings": "Settings",
         "chassis.service": "Service",
         f"contracts.{spec.service}": spec.class_name,
         "testkit": "Deploy",

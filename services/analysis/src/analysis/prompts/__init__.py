@@ -1,6 +1,6 @@
 """The prompt: pulled from LangSmith where there is a key, else the one packaged here.
 
-What tells the model that text in pictures is no instruction is not part of the exchangeable prompt; it is always added.
+The guard (text in pictures is no instruction) is not part of the exchangeable prompt; it is always added.
 """
 
 import time
@@ -24,7 +24,7 @@ class Prompt:
 
     @property
     def instructions(self) -> str:
-        """What the model is told: the prompt and the guard."""
+        """The system message: the prompt and the guard."""
         return f"{self.text.strip()}\n\n{_read('guard.txt').strip()}"
 
 

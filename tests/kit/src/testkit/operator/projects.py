@@ -67,11 +67,11 @@ class Project:
         return self.root / ".environments" / f"{self.environment}.json"
 
     def write(self, *things: str, **more_outputs: Any) -> None:
-        """An environment that holds these things and has the outputs that every environment has."""
+        """An environment that holds these things and has the output that every environment has."""
         outputs = {"environment": self.environment, **OUTPUTS, **more_outputs}
         text = ['terraform {\n  backend "s3" {\n    use_path_style = true\n  }\n}\n']
         text += [f'resource "terraform_data" "{thing}" {{\n  input = "{thing}"\n}}\n' for thing in things]
-        text += [f'output "{name}" {{\n  value = {json.dumps(value)}\n}}\n' for name, value in outputs.items()]
+        text += [f'output "environment" {{\n  value = {json.dumps(outputs)}\n}}\n']
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text("".join(text))
 

@@ -19,7 +19,7 @@ Document = Mapping[str, Any]
 _RUN: Final = "mocked"
 
 
-def mocked_plan(terraform: Terraform, folder: Path, variables: Mapping[str, str]) -> Document:
+def mocked_plan(terraform: Terraform, folder: Path, variables: Document) -> Document:
     """What an environment in an empty account would be made of; `resource_changes` as `terraform show -json` has them.
 
     Raises TerraformFailedError.
@@ -27,7 +27,7 @@ def mocked_plan(terraform: Terraform, folder: Path, variables: Mapping[str, str]
     return terraform.run_mocked(folder, _written("plan", variables), "test_plan")
 
 
-def mocked_apply(terraform: Terraform, folder: Path, variables: Mapping[str, str], plan: Document) -> Document:
+def mocked_apply(terraform: Terraform, folder: Path, variables: Document, plan: Document) -> Document:
     """The state after a plan was applied, with ids in AWS's forms, as `terraform show -json` has its `values`.
 
     Raises TerraformFailedError.
@@ -35,7 +35,7 @@ def mocked_apply(terraform: Terraform, folder: Path, variables: Mapping[str, str
     return terraform.run_mocked(folder, _written("apply", variables, resources_of_plan(plan)), "test_state")
 
 
-def _written(command: str, variables: Mapping[str, str], resources: Iterable[Resource] = ()) -> Document:
+def _written(command: str, variables: Document, resources: Iterable[Resource] = ()) -> Document:
     """A test file of one run, in Terraform's JSON syntax."""
     mocks = {type_: {"defaults": values} for type_, values in answers().items()}
     made = [{"target": resource.address, "values": made_of(resource)} for resource in resources]

@@ -41,7 +41,7 @@ class Runner:
 
     terraform: Terraform
     copy: Path
-    variables: Mapping[str, str]
+    variables: Document
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_AT_A_TIME))
     _checks: dict[str, Future[Checked]] = field(default_factory=dict)
     _plans: dict[str, Future[Document]] = field(default_factory=dict)

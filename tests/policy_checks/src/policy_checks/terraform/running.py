@@ -85,9 +85,12 @@ class Terraform:
         found.pop("provider_schemas", None)
         return found
 
-    def plan(self, folder: Path, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Plan, and read the plan. The provider asks AWS who and where it is: something has to play it."""
-        given = [f"-var={name}={value}" for name, value in (variables or {}).items()]
+    def plan(self, folder: Path, variables: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Plan with variables that are objects, and read the plan.
+
+        The provider asks AWS who and where it is: something has to play it.
+        """
+        given = [f"-var={name}={json.dumps(value)}" for name, value in (variables or {}).items()]
         self._run(folder, "plan", "-input=false", "-lock=false", "-out=checked.tfplan", *given)
         document: dict[str, Any] = json.loads(self._run(folder, "show", "-json", "checked.tfplan").stdout)
         return document

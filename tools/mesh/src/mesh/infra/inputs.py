@@ -39,13 +39,11 @@ def prepare_inputs(
     """
     declared = workspace.variables
     values = {name: value for name, value in _mesh().items() if name in declared} if workspace.is_local else {}
-    if "build" in declared:
-        values["build"] = _build(workspace, say)
-    if "packages_file" in declared:
-        file = _empty_packages(workspace) if destroying else _packages(workspace, say, make=package)
-        values["packages_file"] = str(file)
-    if "schemas_folder" in declared:
-        values["schemas_folder"] = str(_contracts(workspace, say))
+    if "artifacts" in declared:
+        build = _build(workspace, say)
+        packages = _empty_packages(workspace) if destroying else _packages(workspace, say, make=package)
+        schemas = _contracts(workspace, say)
+        values["artifacts"] = {"build": build, "packages_file": str(packages), "schemas_folder": str(schemas)}
     return values
 
 

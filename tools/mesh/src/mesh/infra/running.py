@@ -144,10 +144,11 @@ def _ask(ready: Ready, summary: Summary, *, yes: bool, name: str | None) -> None
 
 
 def _save(ready: Ready) -> dict[str, Any]:
-    """Values by name, without those marked as sensitive; kept for the other commands, but for the local mesh, which
-    describes itself."""
+    """The output `environment`, unless it is marked as sensitive; kept for the other commands, but for the local mesh,
+    which describes itself."""
     workspace = ready.workspace
-    values = {name: output["value"] for name, output in ready.terraform.outputs().items() if not output["sensitive"]}
+    output = ready.terraform.outputs().get("environment")
+    values: dict[str, Any] = output["value"] if output and not output["sensitive"] else {}
     if workspace.is_local:
         return values
     if not values:

@@ -71,8 +71,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A plan. `differs`: is there anything to do? `outputs`: names of outputs that change. `drifted`: what somebody
-    changed past Terraform."""
+    """A plan. `differs`: is there anything to do? `outputs`: names of outputs that change, of an object those of its
+    attributes. `drifted`: what somebody changed past Terraform."""
 
     differs: bool
     changes: tuple[Change, ...]
@@ -105,7 +105,7 @@ def summarize(plan: Json, *, differs: bool) -> Summary:
     return Summary(
         differs=differs,
         changes=tuple(change for change in changes if change),
-        outputs=tuple(sorted(name for name, change in outputs.items() if change["actions"] != ["no-op"])),
+        outputs=tuple(sorted(path for name, change in outputs.items() for path in _changed(name, change))),
         drifted=tuple(sorted(resource["address"] for resource in _managed(plan.get("resource_drift")))),
     )
 
@@ -140,6 +140,16 @@ def _change(resource: Json) -> Change | None:
         return None
     because = tuple(".".join(map(str, path)) for path in change.get("replace_paths") or ())
     return Change(resource["address"], resource["type"], part_of(resource["address"]), action, because)
+
+
+def _changed(output: str, change: Json) -> list[str]:
+    before, after, unknown = change.get("before") or {}, change.get("after"), change.get("after_unknown") or {}
+    if change["actions"] == ["no-op"]:
+        return []
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return [output]
+    names = {**before, **after, **unknown}
+    return [name for name in names if unknown.get(name) is True or before.get(name) != after.get(name)]
 
 
 def _refuses(kind: str, before: Mapping[str, Any]) -> bool:

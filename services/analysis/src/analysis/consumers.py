@@ -1,0 +1,31 @@
+"""The queue's entry point: which event goes to which reaction. Projections follow by themselves."""
+
+from analysis.bootstrap import AnalysisService
+from analysis.reactions import Reactions
+from chassis.queue import EventConsumer, on
+from contracts.analysis import AnalysisRequested
+from contracts.imaging import ImageProcessed
+from contracts.ingest import ItemDeleted
+
+
+def on_events(service: AnalysisService) -> EventConsumer:
+    """Pictures, requests and deletions of items."""
+    # Every invocation needs the SDK: its cost belongs into the initialisation (and its snapshot), not the first event.
+    import analysis.claude  # noqa: F401
+
+    settings = service.settings
+    reactions = Reactions(
+        service.database,
+        service.analyst,
+        budget_s=settings.analysis_budget_s,
+        patience=settings.fallback_patience,
+    )
+    return EventConsumer(
+        service,
+        [
+            # The picture first: whoever asks for its description meanwhile waits for this one.
+            on(ImageProcessed, reactions.describe_processed, give_up=reactions.give_up, fold_first=True),
+            on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
+            on(ItemDeleted),
+        ],
+    )

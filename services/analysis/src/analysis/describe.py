@@ -1,0 +1,114 @@
+"""A picture becomes a description: patience with one provider, then the other, and one second try at bad output."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analysis.errors import InvalidOutputError, ProviderNotConfiguredError, ProviderUnavailableError
+from analysis.models import facts
+from analysis.prompts import Prompt, PromptSource
+from analysis.providers import Choice, Providers
+from analysis.tracing import LangSmith
+from analysis.vision import Described, Picture
+from chassis.observability import MetricUnit, logger, metrics
+from contracts.analysis import Description
+
+#: A call that could get less time than this is not begun.
+_LEAST_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A description, and all there is to know about how it came to be."""
+
+    description: Description
+    provider: str
+    model: str
+    prompt_id: str
+    trace_id: str | None = None
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class Describer:
+    """Asks models. One call may take `timeout_s` seconds, never more than the deadline leaves."""
+
+    providers: Providers
+    prompts: PromptSource
+    langsmith: LangSmith
+    timeout_s: float
+
+    def describe(
+        self,
+        load: Callable[[], Picture],
+        choice: Choice,
+        prompt: Prompt,
+        *,
+        deadline: float,
+        fallback: bool,
+    ) -> Result:
+        """Describe the picture by the choice; with `fallback` by the other provider when that one is unavailable.
+
+        `deadline` is a time of `time.monotonic`. A provider without a key is passed over in any case.
+
+        Raises:
+            NotDescribedError: see its subclasses.
+            ProviderUnavailableError: the first choice's, when both are unavailable.
+        """
+        picture = load()
+        try:
+            return self._ask(picture, choice, prompt, deadline)
+        except ProviderUnavailableError as error:
+            other = self.providers.fallback(choice)
+            wanted = fallback or isinstance(error, ProviderNotConfiguredError)
+            if other is None or not wanted or deadline - time.monotonic() < _LEAST_S:
+                raise
+            logger.warning("falling back", extra={"from": choice.provider, "to": other.provider, "error": str(error)})
+            metrics.add_metric("ProviderFallbacks", MetricUnit.Count, 1)
+            try:
+                return self._ask(picture, other, prompt, deadline)
+            except ProviderUnavailableError:
+                raise error from None
+
+    def _ask(self, picture: Picture, choice: Choice, prompt: Prompt, deadline: float) -> Result:
+        client = self.providers.client(choice.provider)
+        if deadline - time.monotonic() < _LEAST_S:
+            raise ProviderUnavailableError(f"there is no time left to ask {choice.provider}")
+        spent_in = spent_out = 0
+        with self.langsmith.run(provider=choice.provider, model=choice.model, prompt_id=prompt.id) as run:
+            try:
+                described = client.describe(picture, prompt.instructions, choice.model, self._time_left(deadline))
+            except InvalidOutputError as error:
+                spent_in, spent_out = run.input_tokens, run.output_tokens = error.input_tokens, error.output_tokens
+                if deadline - time.monotonic() < _LEAST_S:
+                    raise
+                logger.warning("second try", extra={"provider": choice.provider, "error": str(error)})
+                described = client.describe(picture, prompt.instructions, choice.model, self._time_left(deadline))
+            run.input_tokens = spent_in + described.input_tokens
+            run.output_tokens = spent_out + described.output_tokens
+        return _result(described, choice, prompt, run.trace_id, run.input_tokens, run.output_tokens)
+
+    def _time_left(self, deadline: float) -> float:
+        return max(min(self.timeout_s, deadline - time.monotonic()), 0.1)
+
+
+def _result(
+    described: Described, choice: Choice, prompt: Prompt, trace_id: str | None, input_tokens: int, output_tokens: int
+) -> Result:
+    known = facts(choice.model)
+    if known is None:
+        logger.warning("model without a price", extra={"model": choice.model})
+    metrics.add_metric("InputTokens", MetricUnit.Count, input_tokens)
+    metrics.add_metric("OutputTokens", MetricUnit.Count, output_tokens)
+    return Result(
+        description=described.answer.description(),
+        provider=choice.provider,
+        model=choice.model,
+        prompt_id=prompt.id,
+        trace_id=trace_id,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_usd=known.cost_usd(input_tokens, output_tokens) if known else 0.0,
+    )

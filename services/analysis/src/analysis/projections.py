@@ -1,0 +1,39 @@
+"""Events become `pictures` (of imaging's events) and `analyses` (of the service's own)."""
+
+from analysis.repository import analyses, leases, pictures
+from analysis.repository.analyses import AnalysisRecord
+from analysis.repository.pictures import PictureRecord
+from chassis.database import Connection
+from chassis.projections import Projections
+from contracts import Event
+from contracts.analysis import ItemAnalyzed
+from contracts.imaging import ImageProcessed
+from contracts.ingest import ItemDeleted
+
+
+def image_processed(connection: Connection, event: Event[ImageProcessed]) -> None:
+    """The picture is known; of several processings of an item the newest counts.
+
+    One without a rendition for models changes nothing: the reaction to it ends in the dead-letter queue.
+    """
+    picture = PictureRecord.of(event)
+    if picture is not None:
+        pictures.save(connection, picture, event.time)
+
+
+def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
+    """A version of the item's description is known; a version never changes."""
+    analyses.add(connection, event.tenant_id, AnalysisRecord.of(event))
+
+
+def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
+    """Everything about the item is gone; what is still being made finds the tombstone."""
+    # In this order: a lease is taken under the lock of the picture's row.
+    pictures.delete(connection, event.tenant_id, event.subject)
+    leases.end(connection, event.tenant_id, event.subject)
+    analyses.delete(connection, event.tenant_id, event.subject)
+
+
+PROJECTIONS = Projections(
+    {ImageProcessed: image_processed, ItemAnalyzed: item_analyzed}, deletions={ItemDeleted: item_deleted}
+)

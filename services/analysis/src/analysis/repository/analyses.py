@@ -1,0 +1,147 @@
+"""`analyses`: every version of every item's description."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from analysis.describe import Result
+from analysis.providers import Choice
+from chassis.database import Connection
+from contracts import Event
+from contracts.analysis import Description, ItemAnalyzed
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRecord:
+    """One version of an item's description."""
+
+    analysis_id: str
+    item_id: str
+    version: int
+    result: Result
+    created_at: datetime
+
+    @classmethod
+    def of(cls, event: Event[ItemAnalyzed]) -> "AnalysisRecord":
+        """The version that the event describes."""
+        data = event.data
+        result = Result(
+            description=data.description,
+            provider=data.provider,
+            model=data.model,
+            prompt_id=data.prompt_id,
+            trace_id=data.trace_id,
+            input_tokens=data.input_tokens,
+            output_tokens=data.output_tokens,
+            cost_usd=data.cost_usd,
+        )
+        return cls(data.analysis_id, event.subject, data.version, result, event.time)
+
+
+def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
+    """Store the version; storing it twice changes nothing."""
+    result = record.result
+    connection.execute(
+        """
+        INSERT INTO analyses (analysis_id, tenant_id, item_id, version, description, provider, model, prompt_id,
+                              trace_id, input_tokens, output_tokens, cost_usd, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (analysis_id) DO NOTHING
+        """,
+        (
+            record.analysis_id,
+            tenant_id,
+            record.item_id,
+            record.version,
+            Jsonb(result.description.model_dump(mode="json")),
+            result.provider,
+            result.model,
+            result.prompt_id,
+            result.trace_id,
+            result.input_tokens,
+            result.output_tokens,
+            result.cost_usd,
+            record.created_at,
+        ),
+    )
+
+
+def latest_version(connection: Connection, tenant_id: str, item_id: str) -> int:
+    """The number of the item's newest version; 0 when it is not described."""
+    row = connection.execute(
+        "SELECT coalesce(max(version), 0) AS version FROM analyses WHERE tenant_id = %s AND item_id = %s",
+        (tenant_id, item_id),
+    ).fetchone()
+    return int(row["version"]) if row else 0
+
+
+def find_result(connection: Connection, tenant_id: str, sha256: str, prompt_id: str, choice: Choice) -> Result | None:
+    """What that model answered under that prompt about the same content, of any of the tenant's items."""
+    row = connection.execute(
+        """
+        SELECT analyses.* FROM pictures JOIN analyses USING (tenant_id, item_id)
+        WHERE tenant_id = %s AND sha256 = %s AND prompt_id = %s AND provider = %s AND model = %s
+        ORDER BY created_at DESC LIMIT 1
+        """,
+        (tenant_id, sha256, prompt_id, choice.provider, choice.model),
+    ).fetchone()
+    return _result(row) if row else None
+
+
+def is_described_by(connection: Connection, tenant_id: str, item_id: str, prompt_id: str, choice: Choice) -> bool:
+    """Whether the item has a description by that model under that prompt."""
+    row = connection.execute(
+        """
+        SELECT 1 FROM analyses
+        WHERE tenant_id = %s AND item_id = %s AND prompt_id = %s AND provider = %s AND model = %s LIMIT 1
+        """,
+        (tenant_id, item_id, prompt_id, choice.provider, choice.model),
+    ).fetchone()
+    return row is not None
+
+
+def find_latest(connection: Connection, tenant_id: str, item_id: str) -> AnalysisRecord | None:
+    """The item's newest version."""
+    found = versions(connection, tenant_id, item_id, limit=1)
+    return found[0] if found else None
+
+
+def versions(connection: Connection, tenant_id: str, item_id: str, *, limit: int = 1000) -> list[AnalysisRecord]:
+    """The item's versions, newest first."""
+    rows = connection.execute(
+        "SELECT * FROM analyses WHERE tenant_id = %s AND item_id = %s ORDER BY version DESC LIMIT %s",
+        (tenant_id, item_id, limit),
+    )
+    return [_analysis(row) for row in rows]
+
+
+def find(connection: Connection, tenant_id: str, analysis_id: str) -> AnalysisRecord | None:
+    """One version by its id."""
+    row = connection.execute(
+        "SELECT * FROM analyses WHERE tenant_id = %s AND analysis_id = %s", (tenant_id, analysis_id)
+    ).fetchone()
+    return _analysis(row) if row else None
+
+
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete every version of the item."""
+    connection.execute("DELETE FROM analyses WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
+
+
+def _result(row: dict[str, Any]) -> Result:
+    return Result(
+        description=Description.model_validate(row["description"]),
+        provider=row["provider"],
+        model=row["model"],
+        prompt_id=row["prompt_id"],
+        trace_id=row["trace_id"],
+        input_tokens=row["input_tokens"],
+        output_tokens=row["output_tokens"],
+        cost_usd=float(row["cost_usd"]),
+    )
+
+
+def _analysis(row: dict[str, Any]) -> AnalysisRecord:
+    return AnalysisRecord(row["analysis_id"], row["item_id"], row["version"], _result(row), row["created_at"])

@@ -1,0 +1,91 @@
+"""Projections apart from reactions: a rebuild folds and asks no model, and every table can be folded again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chassis.store import read_stream
+from contracts import Event, new_event, replayed
+from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
+from contracts.imaging import ImageProcessed, RenditionKind
+from contracts.ingest import ItemDeleted
+from testkit.refolding import assert_refolds
+
+pytestmark = pytest.mark.integration
+
+Deleted = Callable[[str, str], Event[ItemDeleted]]
+
+
+def rows(running: Any, table: str) -> int:
+    return int(running.service.database.connection().execute(f"SELECT count(*) AS n FROM {table}").fetchone()["n"])
+
+
+def test_a_rebuild_folds_the_picture_and_never_describes_it(running: Any, providers: Any) -> None:
+    event = running.upload("alice")
+    assert running.consume(replayed(event, replay_id="r1", replay_for="analysis")) == 0
+    assert (rows(running, "pictures"), rows(running, "analyses"), rows(running, "leases")) == (1, 0, 0)
+    assert running.recorded("alice", event.subject) == []
+    assert providers.requests() == []
+
+
+def test_a_picture_without_a_rendition_for_models_is_a_dead_letter_and_no_row(running: Any) -> None:
+    event = running.upload("alice")
+    (rendition,) = event.data.renditions
+    thumbnail = rendition.model_copy(update={"kind": RenditionKind.THUMBNAIL})
+    data = event.data.model_copy(update={"renditions": (thumbnail,)})
+    assert running.consume(new_event(data, subject=event.subject, tenant_id="alice")) == 0
+    assert running.dead_letters() == ["no-model-rendition"]
+    assert rows(running, "pictures") == 0
+
+
+def test_no_lease_outlives_its_work(running: Any, providers: Any) -> None:
+    described, refused, limited = (running.upload("alice", colour=colour) for colour in ("red", "green", "blue"))
+    assert running.consume(described) == 0
+    providers.fault(provider="anthropic", kind="refusal", count=1)
+    assert running.consume(refused) == 0
+    providers.fault(provider="anthropic", kind="status", status=529, count=1)
+    assert running.consume(limited) == 1
+    assert rows(running, "pictures") == 3
+    assert rows(running, "leases") == 0
+
+
+def test_the_projections_can_be_folded_again(start: Callable[..., Any], providers: Any, deleted: Deleted) -> None:
+    running = start()
+    first, same, failing, gone, foreign = (
+        running.upload(tenant, colour=colour)
+        for tenant, colour in (
+            ("alice", "red"),
+            ("alice", "red"),
+            ("alice", "green"),
+            ("alice", "blue"),
+            ("bob", "red"),
+        )
+    )
+    consumed: list[Event[Any]] = [first, same, gone, foreign]
+    for event in consumed:
+        assert running.consume(event) == 0
+    providers.fault(provider="anthropic", kind="refusal", count=1)
+    assert running.consume(failing) == 0
+    renditions: Event[ImageProcessed] = new_event(first.data, subject=first.subject, tenant_id="alice")
+    asked = new_event(AnalysisRequested(force=True, model="gpt-4o"), subject=first.subject, tenant_id="alice")
+    consumed += [failing, renditions, asked, deleted("alice", gone.subject)]
+    assert running.consume(*consumed[-3:]) == 0
+    forced = running.request("POST", f"/items/{same.subject}/analyze", "alice", query={"force_reanalyze": "true"})
+    assert forced.body["version"] == 2
+    late = running.request(
+        "POST",
+        f"/items/{first.subject}/analyze",
+        "alice",
+        headers={"prefer": "respond-async"},
+        query={"force_reanalyze": "true"},
+    )
+    assert late.status == 202
+    own = [
+        recorded.data
+        for event in (first, same, failing, gone, foreign)
+        for recorded in read_stream(running.service.database.connection(), event.tenant_id, event.subject)
+    ]
+    assert {type(data) for data in own} == {ItemAnalyzed, AnalysisFailed, AnalysisRequested}
+    assert (rows(running, "pictures"), rows(running, "analyses")) == (4, 5)
+    assert_refolds(running.service, consumed)

@@ -1,0 +1,111 @@
+"""Vectors: the newest of each item and model."""
+
+import base64
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+from datetime import datetime
+
+from chassis.database import Connection
+from contracts import Event
+from contracts.embedding import ItemEmbedded
+from embedding.embedder import Vector
+from embedding.repository.documents import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Vectors compare within one model and number of dimensions."""
+
+    model: str
+    dimensions: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A vector as it was recorded: little-endian float32, the `sequence`-th event of its item."""
+
+    tenant_id: str
+    item_id: str
+    model: str
+    dimensions: int
+    sequence: int
+    analysis_id: str
+    analysis_version: int
+    text_sha256: str | None
+    vector: bytes
+    created_at: datetime
+
+    @classmethod
+    def of(cls, event: Event[ItemEmbedded]) -> "StoredVector":
+        """The vector that an event carries."""
+        data = event.data
+        return cls(
+            tenant_id=event.tenant_id,
+            item_id=event.subject,
+            model=data.model,
+            dimensions=data.dimensions,
+            sequence=event.sequence,
+            analysis_id=data.analysis_id,
+            analysis_version=data.analysis_version,
+            text_sha256=data.text_sha256,
+            vector=base64.b64decode(data.vector),
+            created_at=event.time,
+        )
+
+
+def save(connection: Connection, vector: StoredVector) -> None:
+    """Store the vector unless the item has a newer one of that space."""
+    connection.execute(
+        """
+        INSERT INTO vectors AS stored (
+            tenant_id, item_id, model, dimensions, sequence, analysis_id, analysis_version, text_sha256, vector,
+            created_at
+        )
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        ON CONFLICT (tenant_id, item_id, model, dimensions) DO UPDATE SET
+            sequence = EXCLUDED.sequence, analysis_id = EXCLUDED.analysis_id,
+            analysis_version = EXCLUDED.analysis_version, text_sha256 = EXCLUDED.text_sha256,
+            vector = EXCLUDED.vector, created_at = EXCLUDED.created_at
+        WHERE stored.sequence < EXCLUDED.sequence
+        """,
+        astuple(vector),
+    )
+
+
+def is_embedded(connection: Connection, document: Document) -> bool:
+    """Whether the item has a vector, of any model, of this analysis."""
+    row = connection.execute(
+        """
+        SELECT FROM vectors WHERE tenant_id = %s AND item_id = %s AND analysis_id = %s AND analysis_version = %s
+        LIMIT 1
+        """,
+        (document.tenant_id, document.item_id, document.analysis_id, document.version),
+    ).fetchone()
+    return row is not None
+
+
+def known(
+    connection: Connection, documents: Iterable[Document], space: Space, since: datetime | None = None
+) -> Mapping[tuple[str, str], Vector]:
+    """Vectors that the same tenants have of the same texts, by tenant and hash; with `since` only ones made later."""
+    wanted = {(document.tenant_id, document.sha256) for document in documents}
+    rows = connection.execute(
+        """
+        SELECT DISTINCT ON (tenant_id, text_sha256) tenant_id, text_sha256, vector
+        FROM vectors JOIN unnest(%s::text[], %s::text[]) AS asked (tenant_id, text_sha256)
+          USING (tenant_id, text_sha256)
+        WHERE model = %s AND dimensions = %s AND created_at >= coalesce(%s, '-infinity'::timestamptz)
+        """,
+        ([tenant for tenant, _ in wanted], [text for _, text in wanted], space.model, space.dimensions, since),
+    )
+    return {(row["tenant_id"], row["text_sha256"]): Vector(_unpack(row["vector"])) for row in rows}
+
+
+def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Delete the vectors of an item."""
+    connection.execute("DELETE FROM vectors WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
+
+
+def _unpack(packed: bytes) -> tuple[float, ...]:
+    return struct.unpack(f"<{len(packed) // 4}f", packed)

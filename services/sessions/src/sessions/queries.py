@@ -1,0 +1,97 @@
+"""What the HTTP routes answer: the list of conversations and the history of one."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from contracts.chat import ChatMessage
+from sessions.bootstrap import SessionsService
+from sessions.repository import statistics
+from sessions.table import Summary
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class SessionSummary(_Answer):
+    """A conversation in the list."""
+
+    session_id: str
+    created_at: datetime
+    last_activity: datetime
+    message_count: int
+
+
+class SessionHistory(SessionSummary):
+    """A conversation with its messages, oldest first."""
+
+    messages: list[ChatMessage]
+
+
+class SessionCleanup(_Answer):
+    """The latest hourly clean-up: `expired` counts the caller's own conversations that it ended."""
+
+    finished_at: datetime
+    expired: int
+
+
+class SessionStats(_Answer):
+    """All running conversations of the caller, listed or not."""
+
+    active_sessions: int
+    total_messages: int
+    max_sessions: int
+    session_ttl_seconds: int
+    last_cleanup: SessionCleanup | None = Field(description="Null before the first.")
+
+
+class SessionList(_Answer):
+    """The most recent conversations first."""
+
+    sessions: list[SessionSummary]
+    stats: SessionStats
+
+
+class SessionDeletion(_Answer):
+    """The conversation is gone."""
+
+    status: str = "deleted"
+    session_id: str
+
+
+def history(service: SessionsService, tenant_id: str, session_id: str) -> SessionHistory | None:
+    """The conversation; None when the tenant has none of that id. Raises `TransientError` when a store is silent."""
+    found = service.table.history(tenant_id, session_id, active_since=service.settings.active_since())
+    if found is None:
+        return None
+    return SessionHistory(**_summary(found.summary).model_dump(), messages=list(found.messages))
+
+
+def list_sessions(service: SessionsService, tenant_id: str, limit: int) -> SessionList:
+    """The latest conversations, and figures over all of them. Raises `TransientError` when a store is silent."""
+    settings = service.settings
+    since = settings.active_since()
+    with service.database.transaction() as connection:
+        totals = statistics.totals(connection, tenant_id, since=since)
+        cleanup = statistics.last_cleanup(connection, tenant_id)
+    latest = service.table.latest(tenant_id, active_since=since, limit=limit)
+    return SessionList(
+        sessions=[_summary(summary) for summary in latest],
+        stats=SessionStats(
+            active_sessions=totals.sessions,
+            total_messages=totals.messages,
+            max_sessions=settings.sessions_per_user,
+            session_ttl_seconds=settings.session_ttl_s,
+            last_cleanup=SessionCleanup(finished_at=cleanup.finished_at, expired=cleanup.expired) if cleanup else None,
+        ),
+    )
+
+
+def _summary(summary: Summary) -> SessionSummary:
+    return SessionSummary(
+        session_id=summary.session_id,
+        created_at=summary.created_at,
+        last_activity=summary.last_activity,
+        message_count=summary.message_count,
+    )
