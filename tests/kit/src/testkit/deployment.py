@@ -16,6 +16,7 @@ from chassis.aws import Aws, Credentials
 from localmesh.emulator import Emulator
 from localmesh.provision.tables import table_definition
 from manifests import load_manifests
+from manifests.topology import table_of
 from testkit.schemas import SchemaPool, ServiceSchema
 from workspace import REPOSITORY
 
@@ -92,8 +93,8 @@ def make_table(aws: Aws, service: str, name: str) -> str:
 
 def make_table_again(aws: Aws, service: str, name: str, made: str) -> None:
     """The same table once more, after it was deleted."""
-    definition = table_definition(load_manifests(REPOSITORY).services[service].tables[name])
-    aws.dynamodb.create_table(TableName=made, **definition)
+    declared = table_of(made, load_manifests(REPOSITORY).services[service].tables[name])
+    aws.dynamodb.create_table(TableName=made, **table_definition(declared))
 
 
 def aws_variables(emulator: Emulator) -> dict[str, str]:
