@@ -38,8 +38,8 @@ class Schema:
     @cached_property
     def validator(self) -> Validator:
         """The validator of the schema as written."""
-        made: Validator = self.validator_class(self.source, registry=Registry())
-        return made
+        built: Validator = self.validator_class(self.source, registry=Registry())
+        return built
 
     @cached_property
     def normal_validator(self) -> Validator:
@@ -47,7 +47,7 @@ class Schema:
         return Draft202012Validator(self.document, registry=Registry())
 
     def accepts(self, instance: JsonValue) -> bool:
-        """What the validator says of ``instance`` under the schema as written."""
+        """The validator's verdict on ``instance`` under the schema as written."""
         return bool(self.validator.is_valid(instance))
 
     def origin(self, pointer: str) -> str:
