@@ -1,4 +1,4 @@
-"""Documents do not lie: the README's picture is the manifests', commands and links exist."""
+"""The documents are correct: the README's diagram matches the manifests, commands and links exist."""
 
 import re
 import shlex
@@ -67,7 +67,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def _commands(document: Path) -> list[list[str]]:
-    """What the document says to type, in blocks of code and between backticks, as words."""
+    """The commands in the document, in blocks of code and between backticks, as words."""
     text = document.read_text(encoding="utf-8")
     typed = [
         words for block in _BLOCK.findall(text) for words in _COMMAND.findall(re.sub(r"^ +", "", block, flags=re.M))

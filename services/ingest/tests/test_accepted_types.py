@@ -57,11 +57,11 @@ def test_pictures_are_taken(head: bytes, media_type: str, extension: str) -> Non
         (b"PK\x03\x04", UploadRejection.UNSUPPORTED_TYPE, "a ZIP archive"),
     ],
 )
-def test_everything_else_is_refused_with_a_reason(head: bytes, reason: UploadRejection, said: str) -> None:
+def test_everything_else_is_refused_with_a_reason(head: bytes, reason: UploadRejection, message: str) -> None:
     with pytest.raises(UnacceptableError) as refused:
         accepted_type(head)
     assert refused.value.reason is reason
-    assert said in refused.value.detail
+    assert message in refused.value.detail
 
 
 @given(st.binary(max_size=300))

@@ -57,8 +57,8 @@ def decoding(step: str, original: bytes, image_format: FileType) -> Iterator[Non
                 ImageRejection.TOO_MANY_PIXELS, f"The picture takes too much memory to {step}."
             ) from fault
         except DECODER_FAULTS as fault:
-            said = "\n".join([str(fault), *(str(warning.message) for warning in warnings)])
-            raise _rejection(fault, said, step, cut_off=is_cut_off(original, image_format)) from fault
+            messages = "\n".join([str(fault), *(str(warning.message) for warning in warnings)])
+            raise _rejection(fault, messages, step, cut_off=is_cut_off(original, image_format)) from fault
 
 
 def _rejection(fault: Exception, text: str, step: str, *, cut_off: bool) -> RejectedImageError:

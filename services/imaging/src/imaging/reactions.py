@@ -65,17 +65,17 @@ def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:
         raise RejectedImageError(ImageRejection.MISSING, "The original is not in the store.") from error
     picture = process_isolated(data)
     stored: list[Rendition] = []
-    for made, key_of in ((picture.model, rendition_key), (picture.thumbnail, thumbnail_key)):
-        key = key_of(original.tenant_id, f"{original.item_id}.{made.extension}")
-        images.put(key, made.data, made.media_type)
+    for rendition, key_of in ((picture.model, rendition_key), (picture.thumbnail, thumbnail_key)):
+        key = key_of(original.tenant_id, f"{original.item_id}.{rendition.extension}")
+        images.put(key, rendition.data, rendition.media_type)
         stored.append(
             Rendition(
-                kind=made.kind,
+                kind=rendition.kind,
                 key=key,
-                media_type=made.media_type,
-                width=made.width,
-                height=made.height,
-                size=len(made.data),
+                media_type=rendition.media_type,
+                width=rendition.width,
+                height=rendition.height,
+                size=len(rendition.data),
             )
         )
     return ImageProcessed(

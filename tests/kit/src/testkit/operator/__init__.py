@@ -36,7 +36,7 @@ class RunningMesh:
         )
 
     def new_user(self) -> Api:
-        """A user nobody has seen before, signed in."""
+        """A new user, signed in."""
         email = f"{secrets.token_hex(6)}@example.com"
         self.identity.ensure_user(email, PASSWORD)
         return Api(self.provisioned.api_url, self.identity.sign_in(email, PASSWORD))
