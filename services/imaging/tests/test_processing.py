@@ -1,4 +1,4 @@
-"""Sound pictures of every kind, and what becomes of them."""
+"""Sound pictures of every kind, and their renditions."""
 
 import hashlib
 import io

@@ -42,7 +42,7 @@ class Imaging:
         return str(self.deployment.settings["images_bucket"])
 
     def upload(self, data: bytes, *, tenant: str = ALICE, item: str = "item-1") -> Event[ItemUploaded]:
-        """Store an original as ingest would; returns the event that tells of it."""
+        """Store an original as ingest would; returns the event about it."""
         key = f"{tenant}/images/{item}.png"
         self.service.aws.s3.put_object(Bucket=self.bucket, Key=key, Body=data)
         uploaded = ItemUploaded(

@@ -1,4 +1,4 @@
-"""Which pictures are taken, and what is answered to other files."""
+"""Which pictures are accepted, and the answer to other files."""
 
 from contextlib import suppress
 

@@ -45,7 +45,9 @@ def test_the_same_bytes_again_name_the_oldest_living_item(
     content = png()
     first, second, third = (ingest.upload(tenant, content).body for _ in range(3))
     assert (first["duplicate_of"], second["duplicate_of"], third["duplicate_of"]) == (None, first["id"], first["id"])
-    assert ingest.upload(other_tenant, content).body["duplicate_of"] is None, "somebody else's picture is no duplicate"
+    assert ingest.upload(other_tenant, content).body["duplicate_of"] is None, (
+        "another tenant's picture is not a duplicate"
+    )
     assert ingest.call("DELETE", f"/items/{first['id']}", tenant=tenant).status == 200
     assert ingest.call("GET", f"/items/{second['id']}", tenant=tenant).body["duplicate_of"] is None
     assert ingest.call("GET", f"/items/{third['id']}", tenant=tenant).body["duplicate_of"] == second["id"]

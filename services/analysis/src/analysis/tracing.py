@@ -1,6 +1,6 @@
 """LangSmith: runs without contents, and prompts. Everything here is off without a key, and none of it can fail a job.
 
-A run says which model, prompt and how many tokens; never the picture, the description, the person or an error's text.
+A run has the model, the prompt and the tokens; never the picture, the description, the tenant or an error's text.
 The SDK is imported only where there is a key.
 """
 
@@ -54,7 +54,7 @@ class LangSmith:
 
     @contextmanager
     def run(self, *, provider: str, model: str, prompt_id: str) -> Iterator[Run]:
-        """Trace what the block does as one model call; a fault passes through and appears by its class's name."""
+        """Trace what the block does as one model call; an exception passes through and appears by its class's name."""
         client = self._connected()
         if client is None:
             yield Run()

@@ -4,7 +4,7 @@ import os
 from collections.abc import Generator, Sequence
 from typing import Any
 
-# The stock class may reach for a tokenizer on the Hugging Face hub; here that is a fault, not a download.
+# The stock class may reach for a tokenizer on the Hugging Face hub; here that is an error, not a download.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import voyageai.error

@@ -21,7 +21,7 @@ _MODEL_EXTENSIONS = ("jpg", "png")
 def process_upload(images: ImageStore, event: Event[ItemUploaded]) -> Complete:
     """Make renditions of a new original; it is processed, or rejected with a reason.
 
-    Raises `TransientError` and `DecoderLostError` for what may go better next time.
+    Raises `TransientError` and `DecoderLostError` where a later attempt may succeed.
     """
     outcome: ImageProcessed | ImageRejected
     try:
@@ -54,7 +54,7 @@ def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:
 
     Raises:
         RejectedImageError: the original is missing or is not an image we accept.
-        DecoderLostError, TransientError: may go better next time.
+        DecoderLostError, TransientError: a later attempt may succeed.
     """
     # Only the functions that decode pay for importing the decoders.
     from imaging.isolation import process_isolated
@@ -93,7 +93,7 @@ def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:
 
 
 def delete_renditions(images: ImageStore, tenant_id: str, item_id: str) -> None:
-    """Delete whatever renditions the item can have; what is not there is no fault."""
+    """Delete whatever renditions the item can have; absent ones are not an error."""
     images.delete(
         *(rendition_key(tenant_id, f"{item_id}.{extension}") for extension in _MODEL_EXTENSIONS),
         thumbnail_key(tenant_id, f"{item_id}.webp"),
