@@ -28,7 +28,7 @@ def contracts() -> list[type[Contract]]:
 
 
 def schema_paths(schema: dict[str, Any], node: Any, path: str = "") -> set[str]:
-    """Where a schema says x-personal, found without the code under test."""
+    """Where a schema has x-personal, found without the code under test."""
     found: set[str] = set()
     if not isinstance(node, dict):
         return found

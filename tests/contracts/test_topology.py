@@ -77,16 +77,16 @@ def test_a_subscription_that_is_not_declared_and_one_without_handler_are_found()
 def test_a_publication_that_is_not_declared_and_one_without_code_are_found(code: str, tmp_path: Path) -> None:
     package = tmp_path / "src" / "alpha"
     package.mkdir(parents=True)
-    (package / "saying.py").write_text(code)
+    (package / "publishing.py").write_text(code)
     problems = publication_problems(service(publishes=[ItemDeleted.event_type]), tmp_path / "src")
     assert len(problems) == 2
-    assert problems[0].startswith("src/alpha/saying.py:")
+    assert problems[0].startswith("src/alpha/publishing.py:")
     assert f"builds {ItemUploaded.event_type}, which alpha does not publish" in problems[0]
     assert problems[1] == f"alpha publishes {ItemDeleted.event_type}, and no code builds it"
 
 
 def test_naming_a_contract_to_consume_it_is_not_publishing_it(tmp_path: Path) -> None:
-    (tmp_path / "hearing.py").write_text(
+    (tmp_path / "consuming.py").write_text(
         "from contracts.ingest import ItemUploaded\nfrom chassis.queue import on\nentry = on(ItemUploaded, print)\n"
     )
     assert list(contracts_built(tmp_path)) == []

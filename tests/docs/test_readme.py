@@ -77,7 +77,7 @@ def _commands(document: Path) -> list[list[str]]:
 
 
 def _problem(words: list[str]) -> str:
-    """What is wrong with a command, nothing if it can be typed. What is not a name stands for something: `ENV`, `…`."""
+    """What is wrong with a command, nothing if it can be typed. What is not a name is a placeholder: `ENV`, `…`."""
     program, *rest = words
     if program == "make":
         named = [word for word in rest if re.fullmatch(r"[a-z][a-z-]*", word)]

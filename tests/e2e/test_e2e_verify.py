@@ -76,11 +76,11 @@ def test_the_mesh_passes_and_nothing_stays(
     """With the models behind it, as `mesh verify --env local --json --report` runs it."""
     access = PasswordAccess(environment, mesh.settings)
     run(environment, [], tmp_path / "report.md", 180, as_json=True, access=access)
-    printed = json.loads(capsys.readouterr().out)
-    assert {check["name"]: check["verdict"] for check in printed["checks"]} == {check.name: "passed" for check in CHECKS}
+    out = json.loads(capsys.readouterr().out)
+    assert {check["name"]: check["verdict"] for check in out["checks"]} == {check.name: "passed" for check in CHECKS}
     assert len(CHECKS) == 10
-    assert printed["left_behind"] == []
-    assert printed["environment"] == "local"
+    assert out["left_behind"] == []
+    assert out["environment"] == "local"
     report = (tmp_path / "report.md").read_text()
     assert "# local: verified" in report
     assert all(f"| {check.name}:" in report for check in CHECKS)
@@ -142,7 +142,7 @@ def test_parameters_that_are_missing_or_in_the_clear(environment: Environment, v
 
 
 @pytest.mark.parametrize(
-    ("doctored", "said"),
+    ("doctored", "message"),
     [
         ({"client_id": "nobody"}, "ResourceNotFoundException"),
         ({"issuer": "https://elsewhere.example"}, "the API trusts https://elsewhere.example"),
@@ -227,7 +227,7 @@ def test_a_provider_that_refuses_the_key(environment: Environment, mesh: Running
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [("", "refused"), ("/items", "GET /health without a token answers 401 instead of 200")],
 )
 def test_a_gateway_that_is_not_there_or_not_ours(

@@ -37,7 +37,7 @@ def test_pictures_are_taken(head: bytes, media_type: str, extension: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("head", "reason", "said"),
+    ("head", "reason", "message"),
     [
         (b"", UploadRejection.EMPTY, "empty"),
         (b"\x89PN", UploadRejection.NOT_AN_IMAGE, "not a picture"),

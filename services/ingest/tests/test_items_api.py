@@ -54,7 +54,7 @@ def test_the_same_bytes_again_name_the_oldest_living_item(
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("content", "code", "message"),
     [
         (b"", "empty", "the file is empty"),
         (b"hello, I am a text called picture.png", "not-an-image", "send png"),

@@ -22,7 +22,7 @@ class Schema:
     """A usable schema.
 
     ``source`` is the document as written and ``validator_class`` that of its dialect (formats are annotations: never
-    asserted). ``document`` says the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
+    asserted). ``document`` is the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
     reading can settle; a pair with obstacles can be refuted by a witness but never proven compatible.
     """
