@@ -67,13 +67,23 @@ def bob(mesh: RunningMesh) -> Iterator[Api]:
 @pytest.fixture
 def picture(tmp_path: Path) -> Callable[..., Path]:
     """Draws small pictures, each different from the others, with the words given."""
+    return _drawing_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def draw(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """As `picture`, for fixtures of a module."""
+    return _drawing_in(tmp_path_factory.mktemp("pictures"))
+
+
+def _drawing_in(folder: Path) -> Callable[..., Path]:
     from PIL import Image, ImageDraw, ImageFont
 
     def draw(words: str = "hello", *, name: str = "picture.png") -> Path:
         image = Image.effect_noise((480, 320), 8).convert("RGB")
         image.paste((250, 250, 245), (20, 20, 460, 300))
         ImageDraw.Draw(image).multiline_text((40, 60), words, fill=(20, 20, 20), font=ImageFont.load_default(28))
-        path = tmp_path / f"{secrets.token_hex(4)}-{name}"
+        path = folder / f"{secrets.token_hex(4)}-{name}"
         image.save(path)
         return path
 

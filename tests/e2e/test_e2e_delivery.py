@@ -54,19 +54,6 @@ def read_models(mesh: RunningMesh, item_id: str) -> dict[str, list[dict[str, Any
     return kept
 
 
-def queues_are_empty(mesh: RunningMesh) -> bool:
-    sqs = mesh.aws("sqs")
-    for function in mesh.provisioned.functions.values():
-        if function.queue_url:
-            attributes = sqs.get_queue_attributes(
-                QueueUrl=function.queue_url,
-                AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-            )["Attributes"]
-            if any(int(count) for count in attributes.values()):
-                return False
-    return True
-
-
 def no_objects(mesh: RunningMesh, item_id: str) -> bool:
     return not mesh.keys(item_id)
 
@@ -74,7 +61,7 @@ def no_objects(mesh: RunningMesh, item_id: str) -> bool:
 def test_duplicates_have_no_second_effect(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
     item = alice.upload(picture())
     alice.follow([item["id"]])
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     before_events = stored_events(mesh, item["id"])
     before_models = read_models(mesh, item["id"])
     assert len(before_events) == 4
@@ -83,7 +70,7 @@ def test_duplicates_have_no_second_effect(alice: Api, picture: Draw, mesh: Runni
     # A marker published last shows when the duplicates before it have been delivered.
     marker = alice.upload(picture("marker"))
     alice.follow([marker["id"]])
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     assert stored_events(mesh, item["id"]) == before_events
     assert read_models(mesh, item["id"]) == before_models
     assert mesh.dead_letters() == {}
@@ -93,7 +80,7 @@ def test_events_of_an_item_may_come_in_any_order(alice: Api, picture: Draw, mesh
     """The facts of a finished item, republished in reverse order under a new id, lead to the same read models."""
     original = alice.upload(picture("in any order"))
     alice.follow([original["id"]])
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     events = stored_events(mesh, original["id"])
     twin = "11111111-2222-4333-8444-" + original["id"][-12:]
 
@@ -112,7 +99,7 @@ def test_events_of_an_item_may_come_in_any_order(alice: Api, picture: Draw, mesh
         return twin in {result["item_id"] for result in answer["results"]}
 
     eventually(found)
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     ours, theirs = read_models(mesh, original["id"]), read_models(mesh, twin)
     for table in ("search.documents", "chat.documents"):
         headline = [row["headline"] for row in ours[table]]
@@ -151,7 +138,7 @@ def test_deleted_stays_deleted_whatever_comes_later(alice: Api, picture: Draw, m
         mesh.put_event({**event, "id": f"late-{event['id']}"})
     marker = alice.upload(picture("marker"))
     alice.follow([marker["id"]])
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     assert not read_models(mesh, item["id"])
     assert not mesh.keys(item["id"])
     assert alice.request("GET", f"/items/{item['id']}").status_code == 404
@@ -161,7 +148,7 @@ def test_deletion_while_the_item_is_still_on_its_way(alice: Api, picture: Draw, 
     items = [alice.upload(picture(f"hurry {number}")) for number in range(8)]
     for item in items:
         alice.delete(item["id"])
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     for item in items:
         eventually(partial(no_objects, mesh, item["id"]))
         assert not read_models(mesh, item["id"])
@@ -188,5 +175,5 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing
         (letter,) = eventually(partial(mesh.take_dead_letters, consumer))
         assert letter.reason == "invalid-event"
         assert "tenantid" in letter.detail
-    eventually(lambda: queues_are_empty(mesh))
+    eventually(mesh.is_idle)
     assert mesh.dead_letters() == {}, "no other consumer received it"

@@ -20,7 +20,7 @@ def test_a_busy_vision_model_is_retried_by_the_queue(status: int, alice: Api, pi
     with mesh.providers.while_at_fault(provider="anthropic", kind="status", status=status, count=4, retry_after=1):
         item = alice.upload(picture(f"busy {status}"))
         assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
-        assert mesh.providers.struck() >= 1, "the fault must have been applied"
+        assert mesh.providers.faults_applied() >= 1, "the fault must have been applied"
 
 
 def test_a_refusal_is_final_and_reported(alice: Api, picture: Draw, mesh: RunningMesh) -> None:

@@ -76,11 +76,11 @@ def test_the_mesh_passes_and_nothing_stays(
     """With the models behind it, as `mesh verify --env local --json --report` runs it."""
     access = PasswordAccess(environment, mesh.settings)
     run(environment, [], tmp_path / "report.md", 180, as_json=True, access=access)
-    out = json.loads(capsys.readouterr().out)
-    assert {check["name"]: check["verdict"] for check in out["checks"]} == {check.name: "passed" for check in CHECKS}
+    result = json.loads(capsys.readouterr().out)
+    assert {check["name"]: check["verdict"] for check in result["checks"]} == {check.name: "passed" for check in CHECKS}
     assert len(CHECKS) == 10
-    assert out["left_behind"] == []
-    assert out["environment"] == "local"
+    assert result["left_behind"] == []
+    assert result["environment"] == "local"
     report = (tmp_path / "report.md").read_text()
     assert "# local: verified" in report
     assert all(f"| {check.name}:" in report for check in CHECKS)

@@ -33,7 +33,7 @@ from retrieval import (
 )
 from workspace import REPOSITORY
 
-MIGRATION = REPOSITORY / "services/lib/retrieval/migrations/0001_read_model.sql"
+MIGRATIONS = REPOSITORY / "services/lib/retrieval/migrations"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TENANT = "3f2b1c9e-0000-4000-8000-{size:012}"
 Vectors = NDArray[np.float32]
@@ -141,7 +141,8 @@ def run(conn: Connection[Any], sizes: list[int], count: int) -> None:
     random = np.random.default_rng(1)
     conn.execute("CREATE SCHEMA bench")
     conn.execute("SET search_path = bench, public")
-    conn.execute(MIGRATION.read_bytes())
+    for migration in sorted(MIGRATIONS.glob("*.sql")):
+        conn.execute(migration.read_bytes())
     tenants = [make_data(size, random) for size in sizes]
     for data in tenants:
         analysis, vector = load(conn, data)

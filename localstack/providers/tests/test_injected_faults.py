@@ -199,7 +199,7 @@ def test_clearing_ends_delays_and_what_ends_then_is_not_logged(providers: Any, c
     providers.fault(provider="anthropic", kind="slow", delay_s=60)
     with ThreadPoolExecutor(1) as worker:
         slow = worker.submit(clients.ask)
-        eventually(providers.struck)
+        eventually(providers.faults_applied)
         providers.calm()
         assert slow.result(10).stop_reason == "end_turn"
     assert providers.requests() == []

@@ -3,42 +3,40 @@
 import math
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from types import ModuleType
+from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import pytest
 
-from chassis import store
+from chassis.aws import Aws
+from chat.api import http
+from chat.bootstrap import ChatService, bootstrap
+from chat.consumers import on_events
+from chat.settings import ChatSettings
 from contracts import Contract, Event, new_event
 from contracts.analysis import Description, ImageDetails, ItemAnalyzed, MediaMetadata
 from contracts.embedding import ItemEmbedded, encode_vector
-from testkit import Answer, Deploy, Deployment, Providers, call, deliver, import_afresh, make_table
+from testkit import Answer, Deploy, Deployment, Providers, RunningService, make_table
 
 
 @dataclass(frozen=True)
-class Running:
+class Running(RunningService[ChatSettings]):
     """The service in this process."""
 
-    http: ModuleType
-    events: ModuleType
+    service: ChatService
     table: str
     dynamodb: Any
+    consumed: list[Event[Any]] = field(default_factory=list)
 
     def chat(self, tenant: str, session: str, message: str, **fields: Any) -> Answer:
         """POST /chat."""
-        return call(self.http.http, "POST", "/chat", tenant, body={"message": message, "session_id": session, **fields})
+        return self.request("POST", "/chat", tenant, body={"message": message, "session_id": session, **fields})
 
-    def hear(self, *events: Event[Contract]) -> None:
-        """Deliver events, ten at a time; all are handled."""
-        for start in range(0, len(events), 10):
-            batch = events[start : start + 10]
-            assert deliver(self.events.on_events, self.http.service.settings.queue_url, *batch) == []
-
-    def said(self, tenant: str, session: str) -> list[Event[Any]]:
-        """What the service recorded about the session."""
-        return list(store.read_stream(self.http.service.database.connection(), tenant, session))
+    def apply(self, *events: Event[Any]) -> None:
+        """Deliver events; none stays in the queue, none is dead-lettered."""
+        self.consumed.extend(events)
+        assert self.consume(*events) == 0
+        assert self.dead_letters() == []
 
     def stored(self, tenant: str, session: str) -> list[str]:
         """Partition keys of everything that the table holds of the thread."""
@@ -55,29 +53,25 @@ class CheckpointTable:
 
 
 @pytest.fixture
-def table(aws_environment: None) -> Iterator[CheckpointTable]:
-    made = CheckpointTable(make_table("chat", "checkpoints"), boto3.client("dynamodb"))
+def table(aws: Aws) -> Iterator[CheckpointTable]:
+    made = CheckpointTable(make_table(aws, "chat", "checkpoints"), aws.dynamodb)
     yield made
     made.dynamodb.delete_table(TableName=made.name)
 
 
 @pytest.fixture
-def deployment(
-    deploy: Deploy, table: CheckpointTable, provider_server: Providers, monkeypatch: pytest.MonkeyPatch
-) -> Deployment:
-    """Schema, queues and secrets, and the environment variables that name them."""
-    given = deploy("chat", secret_names=[f"{name}-api-key" for name in ("anthropic", "voyage", "tavily")])
-    for name, value in (given.variables | provider_server.variables | {"TABLE_CHECKPOINTS": table.name}).items():
+def deployment(deploy: Deploy, provider_server: Providers, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Schema, queues and secrets, and the way to the providers."""
+    for name, value in provider_server.variables.items():
         monkeypatch.setenv(name, value)
-    return given
+    return deploy("chat", secret_names=[f"{name}-api-key" for name in ("anthropic", "voyage", "tavily")])
 
 
 @pytest.fixture
 def running(deployment: Deployment, table: CheckpointTable, providers: Providers) -> Iterator[Running]:
-    """The entry points, imported afresh for this test's environment."""
-    *_, events, http = import_afresh("chat.bootstrap", "chat.consumers", "chat.handler", "chat.http_handler")
-    yield Running(http, events, table.name, table.dynamodb)
-    http.service.database.close()
+    service = bootstrap(ChatSettings(**deployment.settings, table_checkpoints=table.name), deployment.aws)
+    yield Running(service, http(service), on_events(service), table.name, table.dynamodb)
+    service.database.close()
 
 
 @pytest.fixture
@@ -90,7 +84,7 @@ AddItem = Callable[..., str]
 
 @pytest.fixture
 def add_item(running: Running, provider_server: Providers) -> AddItem:
-    """Analysed and embedded by the emulator's own model, told by events; returns the item's id."""
+    """Analysed and embedded by the emulator's own model, published as events; returns the item's id."""
 
     def add(tenant: str, headline: str, *, place: str = "", category: str = "food") -> str:
         item_id = str(uuid.uuid4())
@@ -131,7 +125,7 @@ def add_item(running: Running, provider_server: Providers) -> AddItem:
             analysis_version=1,
         )
         facts: list[Contract] = [analyzed, embedded]
-        running.hear(*(new_event(fact, subject=item_id, tenant_id=tenant) for fact in facts))
+        running.apply(*(new_event(fact, subject=item_id, tenant_id=tenant) for fact in facts))
         return item_id
 
     return add

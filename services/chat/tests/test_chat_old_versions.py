@@ -26,7 +26,7 @@ def deliver(running: Any, document: dict[str, Any]) -> None:
         "attributes": {"ApproximateReceiveCount": "1"},
         "eventSource": "aws:sqs",
     }
-    assert running.events.on_events({"Records": [record]}, CONTEXT)["batchItemFailures"] == []
+    assert running.on_events({"Records": [record]}, CONTEXT)["batchItemFailures"] == []
 
 
 def with_time(document: dict[str, Any], moment: datetime) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_all_majors_have_examples_of_both_causes() -> None:
 def test_an_expiry_of_any_version_ends_the_conversation(running: Any, session: str, path: Path) -> None:
     golden = {**json.loads(path.read_text(encoding="utf-8")), "tenantid": "ann", "subject": session}
     assert running.chat("ann", session, "hello").status == 200
-    last_turn_at = running.said("ann", session)[-1].time
+    last_turn_at = running.recorded("ann", session)[-1].time
     deliver(running, with_time({**golden, "id": str(uuid.uuid4())}, last_turn_at - timedelta(seconds=1)))
     assert running.stored("ann", session) != [], "it has gone on since"
     deliver(running, with_time({**golden, "id": str(uuid.uuid4())}, last_turn_at))

@@ -37,8 +37,8 @@ def test_a_failing_model_leaves_nothing_behind(
         failed = running.chat("ann", session, QUESTION)
         assert (failed.status, failed.body["type"].rpartition(":")[2]) == (status, code)
         assert failed.body["detail"]
-        assert providers.struck() >= 1
-        assert len(running.said("ann", session)) == turn - 1
+        assert providers.faults_applied() >= 1
+        assert len(running.recorded("ann", session)) == turn - 1
 
         providers.calm()
         again = running.chat("ann", session, QUESTION)
@@ -55,7 +55,7 @@ def test_a_fault_between_the_tools_and_the_answer(
     item = add_item("ann", "A bowl of ramen")
     providers.fault(provider="anthropic", kind="status", status=500, match="tool_result")
     assert running.chat("ann", session, QUESTION).status == 503
-    assert running.said("ann", session) == []
+    assert running.recorded("ann", session) == []
     providers.calm()
     again = running.chat("ann", session, QUESTION)
     assert item in again.body["message"]["content"]
@@ -65,15 +65,15 @@ def test_a_fault_between_the_tools_and_the_answer(
 def test_a_passing_fault_is_not_seen(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="status", status=529, count=2)
     assert running.chat("ann", session, "hello").status == 200
-    assert providers.struck() == 2
+    assert providers.faults_applied() == 2
 
 
 def test_a_silent_model_does_not_outlast_the_gateway(
     running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = running.http.service.settings.model_copy(update={"turn_seconds": 2.0})
-    monkeypatch.setitem(running.http.service.__dict__, "settings", settings)
-    assert running.http.service.settings.turn_seconds == 2
+    settings = running.service.settings.model_copy(update={"turn_seconds": 2.0})
+    monkeypatch.setitem(running.service.__dict__, "settings", settings)
+    assert running.service.settings.turn_seconds == 2
     providers.fault(provider="anthropic", kind="timeout", delay_s=20)
     started = time.monotonic()
     assert running.chat("ann", session, "hello").status == 503
@@ -85,9 +85,9 @@ def test_a_silent_model_does_not_outlast_the_gateway(
 def test_a_cold_start_counts_in_the_gateways_time(
     running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = running.http.service.settings.model_copy(update={"turn_seconds": 10.0})
-    monkeypatch.setitem(running.http.service.__dict__, "settings", settings)
-    monkeypatch.setattr("chassis.http._waited_s", lambda _: 8.0)
+    settings = running.service.settings.model_copy(update={"turn_seconds": 10.0})
+    monkeypatch.setitem(running.service.__dict__, "settings", settings)
+    monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 8.0)
     providers.fault(provider="anthropic", kind="timeout", delay_s=20)
     started = time.monotonic()
     assert running.chat("ann", session, "hello").status == 503
@@ -98,13 +98,13 @@ def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> N
     providers.fault(provider="anthropic", kind="refusal", count=1)
     refused = running.chat("ann", session, "hello")
     assert (refused.status, refused.body["type"].rpartition(":")[2]) == (502, "model-rejected")
-    assert running.said("ann", session) == []
+    assert running.recorded("ann", session) == []
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
 
 
 def test_after_the_last_round_the_model_must_speak(running: Any, session: str, providers: Any) -> None:
-    settings = running.http.service.settings.model_copy(update={"max_tool_rounds": 0})
-    running.http.service.__dict__["settings"] = settings
+    settings = running.service.settings.model_copy(update={"max_tool_rounds": 0})
+    running.service.__dict__["settings"] = settings
     assert running.chat("ann", session, QUESTION).status == 200
     (request,) = providers.requests("anthropic")
     assert request["body"]["tool_choice"] == {"type": "none"}
@@ -117,12 +117,12 @@ def test_without_embeddings_the_words_are_searched(
     item = add_item("ann", "A bowl of ramen")
     providers.fault(provider="voyage", kind="status", status=401)
     answer = running.chat("ann", session, QUESTION)
-    assert providers.struck() >= 1
+    assert providers.faults_applied() >= 1
     assert item in answer.body["message"]["content"]
     assert answer.body["search_results"][0]["score_type"] == "bm25"
 
 
-def test_a_failing_tool_is_told_to_the_model(running: Any, session: str, providers: Any) -> None:
+def test_a_failing_tool_is_shown_to_the_model(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="tavily", kind="status", status=432)
     answer = running.chat("ann", session, "Look up on the web: the latest news about ramen")
     assert answer.status == 200
@@ -141,7 +141,7 @@ def test_one_turn_at_a_time(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
     with ThreadPoolExecutor(1) as worker:
         slow = worker.submit(running.chat, "ann", session, "hello")
-        eventually(providers.struck)
+        eventually(providers.faults_applied)
         busy = running.chat("ann", session, "hello")
         assert (busy.status, busy.body["type"].rpartition(":")[2]) == (409, "conversation-busy")
         providers.release()
@@ -152,15 +152,15 @@ def test_one_turn_at_a_time(running: Any, session: str, providers: Any) -> None:
 def test_a_turn_that_died_blocks_only_its_conversation_and_only_until_its_lease_ends(
     running: Any, session: str
 ) -> None:
-    connection = running.http.service.database.connection()
+    connection = running.service.database.connection()
     connection.execute(
-        "INSERT INTO conversations (tenant_id, session_id, lease, lease_until)"
+        "INSERT INTO agent_memory (tenant_id, session_id, lease, lease_until)"
         " VALUES ('ann', %s, 'dead', now() + interval '1 hour')",
         (session,),
     )
     assert running.chat("ann", session, "hello").status == 409
     assert running.chat("bob", session, "hello").status == 200
-    connection.execute("UPDATE conversations SET lease_until = now() - interval '1 second' WHERE tenant_id = 'ann'")
+    connection.execute("UPDATE agent_memory SET lease_until = now() - interval '1 second' WHERE tenant_id = 'ann'")
     assert running.chat("ann", session, "hello").status == 200
 
 
@@ -170,6 +170,6 @@ def test_a_silent_table_is_a_503(running: Any, session: str) -> None:
     try:
         answer = running.chat("ann", session, "hello")
         assert answer.status == 503
-        assert len(running.said("ann", session)) == 1
+        assert len(running.recorded("ann", session)) == 1
     finally:
-        make_table_again("chat", "checkpoints", running.table)
+        make_table_again(running.service.aws, "chat", "checkpoints", running.table)

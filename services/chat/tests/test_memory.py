@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from contracts import new_event
+from contracts import new_event, replayed
+from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from testkit import eventually
+from testkit.refolding import assert_refolds
 
 AddItem = Callable[..., str]
 QUESTION = "Which pictures of ramen do I have?"
@@ -26,16 +29,16 @@ def remembers(providers: Any) -> bool:
 
 
 @pytest.mark.integration
-def test_an_expired_conversation_begins_anew(
+def test_an_expired_conversation_begins_again(
     running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert running.chat("ann", session, QUESTION).status == 200
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
     assert remembers(providers)
     before = running.stored("ann", session)
-    settings = running.http.service.settings
-    monkeypatch.setitem(running.http.service.__dict__, "settings", settings.model_copy(update={"session_ttl_s": 1}))
-    recorded = running.said("ann", session)[-1].time
+    settings = running.service.settings
+    monkeypatch.setitem(running.service.__dict__, "settings", settings.model_copy(update={"session_ttl_s": 1}))
+    recorded = running.recorded("ann", session)[-1].time
     eventually(lambda: datetime.now(UTC) >= recorded + timedelta(seconds=1))
     # DynamoDB still has the items: it removes expired ones when it gets round to it.
     assert running.stored("ann", session) == before
@@ -56,7 +59,7 @@ def test_checkpoints_carry_the_time_to_live(running: Any, session: str) -> None:
 
 
 @pytest.mark.integration
-def test_a_removed_checkpoint_begins_anew(running: Any, session: str, providers: Any) -> None:
+def test_a_removed_checkpoint_begins_again(running: Any, session: str, providers: Any) -> None:
     assert running.chat("ann", session, QUESTION).status == 200
     for item in running.dynamodb.scan(TableName=running.table)["Items"]:
         running.dynamodb.delete_item(TableName=running.table, Key={"PK": item["PK"], "SK": item["SK"]})
@@ -65,18 +68,18 @@ def test_a_removed_checkpoint_begins_anew(running: Any, session: str, providers:
 
 
 @pytest.mark.integration
-def test_a_deleted_session_is_forgotten(running: Any, session: str, providers: Any) -> None:
+def test_the_memory_of_a_deleted_session_goes(running: Any, session: str, providers: Any) -> None:
     for tenant in ("ann", "bob"):
         assert running.chat(tenant, session, QUESTION).status == 200
     deletion = new_event(SessionDeleted(), subject=session, tenant_id="ann")
-    running.hear(deletion)
+    running.apply(deletion)
     assert running.stored("ann", session) == []
     assert running.stored("bob", session) != []
     answer = running.chat("ann", session, "hello")
     assert answer.body["conversation_turn"] == 1
     assert not remembers(providers)
     # The deletion again, and one that arrives late: they mean the old conversation.
-    running.hear(deletion, replace(deletion, id="another"))
+    running.apply(deletion, replace(deletion, id="another"))
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
     assert running.chat("bob", session, "hello").body["conversation_turn"] == 2
     assert remembers(providers)
@@ -84,15 +87,15 @@ def test_a_deleted_session_is_forgotten(running: Any, session: str, providers: A
 
 @pytest.mark.integration
 @pytest.mark.parametrize("cause", [Idle(kind="idle", after_s=14400), CrowdedOut(kind="crowded-out", allowed=100)])
-def test_an_expired_session_is_forgotten_unless_it_went_on(running: Any, session: str, cause: Any) -> None:
+def test_the_memory_of_an_expired_session_goes_unless_it_went_on(running: Any, session: str, cause: Any) -> None:
     assert running.chat("ann", session, "hello").status == 200
-    first = running.said("ann", session)[0].time
+    first = running.recorded("ann", session)[0].time
     assert running.chat("ann", session, "hello").status == 200
-    second = running.said("ann", session)[1].time
+    second = running.recorded("ann", session)[1].time
 
     def expire(last_turn_at: datetime) -> None:
         data = SessionExpired(cause=cause, last_turn_at=last_turn_at)
-        running.hear(new_event(data, subject=session, tenant_id="ann"))
+        running.apply(new_event(data, subject=session, tenant_id="ann"))
 
     expire(first)
     assert running.stored("ann", session) != []
@@ -107,14 +110,29 @@ def test_a_deletion_during_a_turn_wins(running: Any, session: str, providers: An
     providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
     with ThreadPoolExecutor(1) as worker:
         slow = worker.submit(running.chat, "ann", session, "hello")
-        eventually(providers.struck)
-        running.hear(new_event(SessionDeleted(), subject=session, tenant_id="ann"))
+        eventually(providers.faults_applied)
+        running.apply(new_event(SessionDeleted(), subject=session, tenant_id="ann"))
         providers.release()
         answer = slow.result()
     assert (answer.status, answer.body["type"].rpartition(":")[2]) == (409, "conversation-ended")
-    assert len(running.said("ann", session)) == 1
+    assert len(running.recorded("ann", session)) == 1
     assert running.stored("ann", session) == []
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
+
+
+@pytest.mark.integration
+def test_an_expiry_during_a_turn_spares_it(running: Any, session: str, providers: Any) -> None:
+    assert running.chat("ann", session, QUESTION).status == 200
+    data = SessionExpired(cause=Idle(kind="idle", after_s=14400), last_turn_at=running.recorded("ann", session)[0].time)
+    providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
+    with ThreadPoolExecutor(1) as worker:
+        slow = worker.submit(running.chat, "ann", session, "hello")
+        eventually(providers.faults_applied)
+        running.apply(new_event(data, subject=session, tenant_id="ann"))
+        providers.release()
+        assert slow.result().body["conversation_turn"] == 2
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 3
+    assert remembers(providers)
 
 
 @pytest.mark.integration
@@ -143,11 +161,12 @@ def payloads(running: Any) -> list[dict[str, Any]]:
 
 def test_a_checkpoint_imports_no_code() -> None:
     program = """
-import chat.saver, chat.ledger
+import chat.saver
+from chat.repository.agent_memory import ConversationState
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 serde = JsonPlusSerializer()
-for value in (HumanMessage("hello"), chat.ledger.Standing(1, "x")):
+for value in (HumanMessage("hello"), ConversationState(1, "x")):
     print(type(serde.loads_typed(serde.dumps_typed(value))).__name__)
 """
     out = subprocess.run(
@@ -155,4 +174,43 @@ for value in (HumanMessage("hello"), chat.ledger.Standing(1, "x")):
     )
     message, other = out.stdout.split()
     assert message == "HumanMessage"
-    assert other != "Standing"
+    assert other != "ConversationState"
+
+
+@pytest.mark.integration
+def test_the_projections_can_be_folded_again(running: Any, add_item: AddItem) -> None:
+    """Conversations that went on, were deleted, began again, expired, and went on after they were to expire."""
+    consumed = running.consumed
+    for tenant in ("ann", "bob"):
+        items = [add_item(tenant, f"A bowl of ramen, number {number}") for number in range(3)]
+        running.apply(new_event(ItemDeleted(), subject=items[0], tenant_id=tenant))
+        ids = [str(uuid.uuid4()) for _ in range(4)]
+        for identity in ids:
+            for _ in range(2):
+                assert running.chat(tenant, identity, "hello").status == 200
+        turns = {identity: running.recorded(tenant, identity) for identity in ids}
+        cause = Idle(kind="idle", after_s=14400)
+        ends = [
+            (ids[0], SessionDeleted()),
+            (ids[1], SessionExpired(cause=cause, last_turn_at=turns[ids[1]][-1].time)),
+            (ids[2], SessionExpired(cause=cause, last_turn_at=turns[ids[2]][0].time)),
+            (str(uuid.uuid4()), SessionDeleted()),
+        ]
+        running.apply(*(new_event(end, subject=identity, tenant_id=tenant) for identity, end in ends))
+        for identity, number in zip(ids, (1, 1, 3, 3), strict=True):
+            assert running.chat(tenant, identity, "hello").body["conversation_turn"] == number
+    assert_refolds(running.service, consumed)
+    for identity, number in zip(ids, (2, 2, 4, 4), strict=True):
+        assert running.chat("bob", identity, "hello").body["conversation_turn"] == number
+
+
+@pytest.mark.integration
+def test_a_rebuild_changes_no_memory(running: Any, session: str, providers: Any) -> None:
+    """Folded alone, an end is known as well: what the checkpoint holds is not shown to the model again."""
+    assert running.chat("ann", session, QUESTION).status == 200
+    before = running.stored("ann", session)
+    deletion = new_event(SessionDeleted(), subject=session, tenant_id="ann")
+    running.apply(replayed(deletion, replay_id="replay-1", replay_for="chat"))
+    assert running.stored("ann", session) == before
+    assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
+    assert not remembers(providers)

@@ -13,12 +13,13 @@ from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from chassis.errors import TransientError
-from chat.config import ChatSettings, domains
 from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
 from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests
-from chat.results import MAX_BYTES, citations, search_results
-from chat.turn import TurnContext
+from chat.results import MAX_BYTES, search_results
+from chat.settings import ChatSettings, domains
+from chat.turn_context import TurnContext
 from retrieval import Hit, ScoreType
+from retrieval.results import mentioned
 
 SETTINGS = ChatSettings(service="chat")
 
@@ -95,21 +96,21 @@ def tool_request(turn: TurnContext) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "shown"),
     [
         (ToolFailedError("the web is closed"), "the web is closed"),
         (TransientError("postgres at 10.0.0.1"), "the search does not answer at the moment"),
     ],
 )
-def test_a_fault_of_a_tool_is_told_without_its_insides(error: Exception, told: str) -> None:
+def test_a_fault_of_a_tool_is_shown_without_its_insides(error: Exception, shown: str) -> None:
     def fail(_: Any) -> Any:
         raise error
 
     turn = context()
     message = ContainToolFaults(SETTINGS).wrap_tool_call(tool_request(turn), fail)
     assert isinstance(message, ToolMessage)
-    assert (message.content, message.status, message.tool_call_id) == (told, "error", "1")
-    assert turn.tools_used == [{"name": "search_web", "input": {"query": "q"}, "error": told}]
+    assert (message.content, message.status, message.tool_call_id) == (shown, "error", "1")
+    assert turn.tools_used == [{"name": "search_web", "input": {"query": "q"}, "error": shown}]
 
 
 def test_a_bug_in_a_tool_is_not_hidden() -> None:
@@ -151,8 +152,8 @@ def hit(item_id: str, score: float = 0.5) -> Hit:
 
 
 def test_citations_are_found_items_in_the_order_of_their_mention() -> None:
-    assert citations("see [b], then [a] and [b]; [z] is made up", ["a", "b", "c"]) == ["b", "a"]
-    assert citations("nothing", ["a-1"]) == []
+    assert mentioned("see [b], then [a] and [b]; [z] is made up", ["a", "b", "c"]) == ["b", "a"]
+    assert mentioned("nothing", ["a-1"]) == []
 
 
 def test_results_hold_each_item_once() -> None:

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
+from chassis.aws import Aws
 from chat.checkpoints import CheckpointTable
 from chat.saver import TurnSaver
 
@@ -16,8 +17,8 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def saver(table: Any, aws_environment: None) -> TurnSaver:
-    return TurnSaver(table.name, ttl_s=3600)
+def saver(table: Any, aws: Aws) -> TurnSaver:
+    return TurnSaver(table.name, aws, ttl_s=3600)
 
 
 async def test_the_saver_conforms(saver: TurnSaver) -> None:
@@ -47,28 +48,28 @@ def keys(table: Any) -> set[str]:
     return {item["PK"]["S"] for item in table.dynamodb.scan(TableName=table.name)["Items"]}
 
 
-def test_forgetting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSaver, table: Any) -> None:
+def test_deleting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSaver, table: Any) -> None:
     fill(saver, "ann#1")
     fill(saver, "bob#1")
     fill(saver, "ann#12")
-    ours = CheckpointTable(table.name)
+    ours = CheckpointTable(table.name, table.dynamodb)
     everything = table.dynamodb.scan(TableName=table.name)["Items"]
     mine = [item for item in everything if "_ann#1#" in item["PK"]["S"] + "#"]
     assert {item["PK"]["S"].partition("_")[0] for item in mine} == {"CHECKPOINT", "CHUNK", "WRITES"}
-    assert ours.forget("ann#1") == len(mine) > 0
+    assert ours.delete("ann#1") == len(mine) > 0
     rest = keys(table)
     assert not any("_ann#1#" in key + "#" for key in rest)
     assert len(table.dynamodb.scan(TableName=table.name)["Items"]) == len(everything) - len(mine)
-    assert ours.forget("ann#1") == 0
+    assert ours.delete("ann#1") == 0
 
     # What the saver's own deletion would have left behind: the same, nothing.
     saver.delete_thread("ann#12")
     assert {key for key in keys(table) if "ann" in key} == set()
 
 
-def test_forgetting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: Any) -> None:
+def test_deleting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: Any) -> None:
     first, second, third = fill(saver, "ann#1")
-    CheckpointTable(table.name).forget("ann#1", second)
+    CheckpointTable(table.name, table.dynamodb).delete("ann#1", second)
     config: Any = {"configurable": {"thread_id": "ann#1"}}
     assert [found.config["configurable"]["checkpoint_id"] for found in saver.list(config)] == [third, first]
     assert not any(second in key for key in keys(table))

@@ -9,6 +9,7 @@ import voyageai.error
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis import voyage
 from contracts.analysis import Description, ImageDetails, MediaMetadata
 from embedding.embedder import Answer, Embedder, Vector
 from embedding.errors import EmbeddingError, InvalidVectorError, ProviderUnavailableError, TextRejectedError
@@ -75,12 +76,12 @@ def test_any_description_has_a_text_that_can_be_stored_and_sent(description: Des
 )
 def test_the_sdks_errors_become_ours(name: str, status: int | None, expected: type[EmbeddingError]) -> None:
     make: Any = getattr(voyageai.error, name)
-    assert type(translated(make("no", http_status=status))) is expected
+    assert type(translated(voyage.translated(make("no", http_status=status)))) is expected
 
 
 def test_the_delay_that_the_provider_asks_for_is_kept() -> None:
     make: Any = voyageai.error.RateLimitError
-    error = translated(make("no", http_status=429, headers={"retry-after": "9"}))
+    error = translated(voyage.translated(make("no", http_status=429, headers={"retry-after": "9"})))
     assert isinstance(error, ProviderUnavailableError)
     assert error.retry_after_s == 9
 

@@ -8,59 +8,48 @@ from typing import Any
 
 import pytest
 
-from chassis.http import HttpEntry
 from contracts import Contract, Event, new_event
 from contracts.analysis import Description, ImageDetails, ItemAnalyzed, MediaMetadata
 from contracts.embedding import ItemEmbedded, encode_vector
-from contracts.ingest import ItemDeleted
-from search.api import routes
-from search.bootstrap import Bootstrap
-from search.projection import Projection
+from search.api import http
+from search.bootstrap import SearchService, bootstrap
+from search.consumers import on_events
 from search.settings import SearchSettings
-from testkit import Deploy, Deployment, Providers, call
+from testkit import Deploy, Deployment, Providers, RunningService, call
 
 
 @dataclass(frozen=True)
-class Running:
+class Running(RunningService[SearchSettings]):
     """The service, and what its callers and producers do to it."""
 
-    bootstrap: Bootstrap
-    projection: Projection
-    entry: HttpEntry
+    service: SearchService
 
-    def request(self, method: str, path: str, body: object = None, tenant: str | None = "tenant-a") -> tuple[int, Any]:
-        answer = call(self.entry, method, path, tenant, body=body)
+    def ask(self, method: str, path: str, body: object = None, tenant: str | None = "tenant-a") -> tuple[int, Any]:
+        answer = call(self.http, method, path, tenant, body=body)
         return answer.status, answer.body
 
     def search(self, query: str, tenant: str = "tenant-a", **options: Any) -> dict[str, Any]:
-        status, answer = self.request("POST", "/search", {"query": query, **options}, tenant)
+        status, answer = self.ask("POST", "/search", {"query": query, **options}, tenant)
         assert status == 200, answer
         return dict(answer)
 
     def show(self, headline: str, tenant: str = "tenant-a", *, item: str | None = None, **details: Any) -> str:
-        """Tell the service about an analysed and embedded item, as its producers would."""
+        """Deliver the events of an analysed and embedded item."""
         item = item or str(uuid.uuid4())
-        for event in item_events(self.bootstrap, headline, tenant, item, **details):
-            self.apply(event)
+        self.apply(*item_events(self.service, headline, tenant, item, **details))
         return item
 
     def events_of(self, headline: str, tenant: str, item: str) -> list[Event[Contract]]:
-        return item_events(self.bootstrap, headline, tenant, item)
+        return item_events(self.service, headline, tenant, item)
 
-    def apply(self, event: Event[Any]) -> None:
-        match event.data:
-            case ItemAnalyzed():
-                self.projection.show(event)
-            case ItemEmbedded():
-                self.projection.place(event)
-            case ItemDeleted():
-                self.projection.forget(event)
-            case other:
-                raise TypeError(f"search does not hear {type(other).__name__}")
+    def apply(self, *events: Event[Any]) -> None:
+        """Deliver events; none stays in the queue, none is dead-lettered."""
+        assert self.consume(*events) == 0
+        assert self.dead_letters() == []
 
 
 def item_events(
-    bootstrap: Bootstrap,
+    service: SearchService,
     headline: str,
     tenant: str,
     item: str,
@@ -87,7 +76,7 @@ def item_events(
         model="claude-sonnet-5-5",
         prompt_id="p@1",
     )
-    vector = bootstrap._embedder.embed(tenant, " ".join([headline, category, *text, *places]))
+    vector = service.embedder.embed(tenant, " ".join([headline, category, *text, *places]))
     embedded = ItemEmbedded(
         vector=encode_vector(vector),
         dimensions=1024,
@@ -109,6 +98,6 @@ def deployment(deploy: Deploy, providers: Providers, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def search(deployment: Deployment) -> Iterator[Running]:
-    bootstrap = Bootstrap(SearchSettings(**deployment.settings))
-    yield Running(bootstrap, Projection(bootstrap.service), HttpEntry(routes(bootstrap)))
-    bootstrap.service.database.close()
+    service = bootstrap(SearchSettings(**deployment.settings), deployment.aws)
+    yield Running(service, http(service), on_events(service))
+    service.database.close()

@@ -6,7 +6,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from chassis.errors import PermanentError
 from contracts import new_event
 from contracts.embedding import ItemEmbedded, encode_vector
 from testkit import Deployment
@@ -29,9 +28,8 @@ def test_a_vector_of_another_size_is_poison_at_once(search: Any) -> None:
     embedded = ItemEmbedded(
         vector=encode_vector([0.5] * 256), dimensions=256, model="m", analysis_id="a", analysis_version=1
     )
-    with pytest.raises(PermanentError) as raised:
-        search.apply(new_event(embedded, subject="item-1", tenant_id="tenant-a"))
-    assert raised.value.code == "invalid-vector"
+    assert search.consume(new_event(embedded, subject="item-1", tenant_id="tenant-a")) == 0
+    assert search.dead_letters() == ["invalid-vector"]
 
 
 def test_who_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -> None:
@@ -47,10 +45,10 @@ def test_who_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -
 
 def test_a_new_key_is_used_as_soon_as_it_is_read(search: Any, deployment: Deployment) -> None:
     """Keys are changed while environments live on."""
-    bootstrap = search.bootstrap
-    before = [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()]
-    assert [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()] == before
+    service = search.service
+    before = [service.answerer, service.agent, service.searcher._embedder()]
+    assert [service.answerer, service.agent, service.searcher._embedder()] == before
     for name in ("anthropic-api-key", "voyage-api-key"):
         deployment.put_secret(name, "changed")
-    after = [bootstrap.answerer, bootstrap.agent, bootstrap.searcher._embedder()]
+    after = [service.answerer, service.agent, service.searcher._embedder()]
     assert not any(old is new for old, new in zip(before, after, strict=True))

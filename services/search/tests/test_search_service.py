@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import AlreadyAppliedError
 from contracts import new_event
 from contracts.ingest import ItemDeleted
+from testkit.refolding import assert_refolds
 
 pytestmark = pytest.mark.integration
 
@@ -127,9 +127,8 @@ def test_deleted_stays_deleted_in_any_order(order: tuple[int, ...], search: Any)
     ]
     for position in order:
         search.apply(events[position])
-    for event in events:
-        with pytest.raises(AlreadyAppliedError):
-            search.apply(event)
+    assert search.service.work.applied(events) == {(event.id, "") for event in events}
+    search.apply(*events)
     assert search.search("receipt ghost", **KEYWORD)["results"] == []
 
 
@@ -139,7 +138,7 @@ def test_keyword_search_needs_no_provider_and_the_others_say_so(
     providers.fault(provider="*", kind="status", status=503)
     assert search.search("café mori", **KEYWORD)["results"]
     for search_type, code in (("vector", "embedding-unavailable"), ("agentic", "agent-unavailable")):
-        status, problem = search.request("POST", "/search", {"query": "a new question", "search_type": search_type})
+        status, problem = search.ask("POST", "/search", {"query": "a new question", "search_type": search_type})
         assert (status, problem["type"]) == (503, f"urn:collections:problem:{code}")
 
 
@@ -147,12 +146,12 @@ def test_a_model_is_asked_only_what_it_can_answer_in_time(
     search: Any, found: dict[str, str], providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cold start counts in the time that the gateway waits."""
-    monkeypatch.setattr("chassis.http._waited_s", lambda _: 27.0)
+    monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 27.0)
     answer = search.search("receipt tokyo")
     assert answer["results"]
     assert answer["answer_error"] == "there is no time left to ask the language model"
     assert providers.requests("anthropic") == []
-    monkeypatch.setattr("chassis.http._waited_s", lambda _: 18.0)
+    monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 18.0)
     search.search("Which receipts do I have?", search_type="agentic")
     assert [request["body"]["tool_choice"] for request in providers.requests("anthropic")] == [{"type": "none"}]
 
@@ -183,7 +182,7 @@ def test_results_stand_without_an_answer(kind: str, search: Any, found: dict[str
     ],
 )
 def test_invalid_requests_are_refused_in_words(body: dict[str, object], search: Any) -> None:
-    status, problem = search.request("POST", "/search", body)
+    status, problem = search.ask("POST", "/search", body)
     assert status == 422
     assert problem["detail"]
 
@@ -197,12 +196,25 @@ def test_any_words_can_be_asked(query: str, search: Any, found: dict[str, str]) 
 
 
 def test_without_a_token_there_is_no_answer(search: Any) -> None:
-    status, problem = search.request("POST", "/search", {"query": "anything"}, tenant=None)
+    status, problem = search.ask("POST", "/search", {"query": "anything"}, tenant=None)
     assert (status, problem["title"]) == (401, "Unauthorized")
 
 
 def test_the_configuration_is_what_runs(search: Any) -> None:
-    _, config = search.request("GET", "/search/config")
+    _, config = search.ask("GET", "/search/config")
     assert config["weights"] == {"bm25": 0.3, "vector": 0.7}
     assert (config["rrf_constant"], config["fetch_multiplier"], config["dimensions"]) == (15, 2, 1024)
     assert config["embedding_model"] == "voyage-3.5-lite"
+
+
+def test_the_read_model_can_be_folded_again(search: Any) -> None:
+    events = [
+        event
+        for tenant in ("tenant-a", "tenant-b")
+        for number in range(3)
+        for event in search.events_of(f"Receipt number {number}", tenant, f"item-{number}")
+    ]
+    deleted = new_event(ItemDeleted(), subject="item-1", tenant_id="tenant-a")
+    search.apply(*events[:6], deleted)
+    search.apply(*events[6:])
+    assert_refolds(search.service, [*events, deleted])

@@ -15,8 +15,8 @@ from analysis.repository import analyses, leases, pictures
 from analysis.repository.pictures import PictureRecord
 from chassis.database import Connection, Database
 from chassis.errors import ChassisError, PermanentError
-from chassis.queue import Complete, attempt
-from chassis.work import UnitOfWork
+from chassis.queue import attempt
+from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event, new_event
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested
 from contracts.imaging import ImageProcessed

@@ -20,13 +20,18 @@ from langchain_core.tools import BaseTool
 from langgraph.errors import GraphRecursionError
 from pydantic import SecretStr
 
+from chassis.aws import Aws
+from chassis.database import Database
 from chat.checkpoints import translated
-from chat.config import ChatSettings
+from chat.collection import CollectionSearch, collection_tool
 from chat.errors import ModelRejectedError
 from chat.messages import compacted, current_turn
 from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests
 from chat.saver import TurnSaver
-from chat.turn import TurnContext
+from chat.settings import ChatSettings
+from chat.turn_context import TurnContext
+from chat.web import WebSearch, web_tool
+from retrieval import EmbedderConfig, QueryEmbedder
 
 #: Characters of earlier turns that memory keeps; with a turn's own bounds a checkpoint stays under DynamoDB's 400 KB.
 MEMORY_BUDGET = 120_000
@@ -43,7 +48,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A finished turn; `reasoning` is what the model said between its tool calls."""
+    """A finished turn; `reasoning` is what the model wrote between its tool calls."""
 
     text: str
     reasoning: tuple[str, ...]
@@ -113,20 +118,34 @@ class Agent:
         return self._read(current_turn(state["messages"]), thread)
 
     def _read(self, turn: Sequence[AnyMessage], thread: str) -> Answered:
-        said = [message for message in turn if isinstance(message, AIMessage)]
-        text = said[-1].text.strip() if said else ""
-        reason = said[-1].response_metadata.get("stop_reason") if said else None
+        spoken = [message for message in turn if isinstance(message, AIMessage)]
+        text = spoken[-1].text.strip() if spoken else ""
+        reason = spoken[-1].response_metadata.get("stop_reason") if spoken else None
         # After a refusal the provider wants the exchange out of the context, so it must not become memory.
         if reason == "refusal" or not text:
             raise ModelRejectedError(f"the model gave no answer ({reason})")
-        usage = [message.usage_metadata for message in said if message.usage_metadata]
+        usage = [message.usage_metadata for message in spoken if message.usage_metadata]
         return Answered(
             text=text,
-            reasoning=tuple(words for message in said[:-1] if (words := message.text.strip())),
+            reasoning=tuple(words for message in spoken[:-1] if (words := message.text.strip())),
             checkpoint_id=self._saver.written(thread),
             input_tokens=sum(tokens["input_tokens"] for tokens in usage),
             output_tokens=sum(tokens["output_tokens"] for tokens in usage),
         )
+
+
+def connect(
+    settings: ChatSettings, database: Database, aws: Aws, *, anthropic: str, voyage: str, tavily: str | None
+) -> Agent:
+    """The agent with its tools, on the given keys; makes no call."""
+    embedder = QueryEmbedder(
+        EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
+    )
+    tools = [collection_tool(CollectionSearch(database, embedder))]
+    if tavily:
+        tools.append(web_tool(WebSearch.connect(tavily, settings)))
+    saver = TurnSaver(settings.table_checkpoints, aws, ttl_s=settings.session_ttl_s)
+    return Agent(settings, saver, tools, api_key=anthropic)
 
 
 def _config(thread: str, checkpoint_id: str | None) -> RunnableConfig:

@@ -1,24 +1,26 @@
-"""The HTTP route of chat: its shapes, and which fault is which answer."""
+"""The routes: parse, call, answer; and which fault is which answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from importlib import import_module
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chassis.http import CallerDep, ProblemError, create_api
+from chassis.http import CallerDep, HttpEntry, ProblemError, create_api
 from chassis.observability import logger
+from chat.bootstrap import ChatService
 from chat.errors import (
     ConversationBusyError,
     ConversationEndedError,
     ModelRejectedError,
     ModelUnavailableError,
 )
-from chat.results import ChatSearchResult
-from chat.talking import Question, Talking
+from chat.turn import Question, take_turn
 from contracts.chat import ChatMessage
+from retrieval.results import SearchResult
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
@@ -36,28 +38,38 @@ class ChatRequest(BaseModel):
 
 
 class ChatResponse(BaseModel):
-    """The answer. `search_results`: what this turn's searches found; `agent_reasoning`: what was said between."""
+    """The answer. `search_results`: what this turn's searches found; `agent_reasoning`: what the model wrote before."""
 
     model_config = ConfigDict(frozen=True)
 
     session_id: str
     message: ChatMessage
     conversation_turn: int
-    search_results: list[ChatSearchResult] | None = None
+    search_results: list[SearchResult] | None = None
     agent_reasoning: list[str] | None = None
     tools_used: list[dict[str, Any]] | None = None
     response_time_ms: int
 
 
-def chat_api(talking: Talking) -> APIGatewayHttpResolver:
-    """The resolver with the route."""
+def http(service: ChatService) -> HttpEntry:
+    """The entry point of the API."""
+    # Every turn runs the agent. It is imported while the function starts, because a Lambda environment is snapshotted
+    # with what is imported by then.
+    for module in ("chat.agent", "chat.tracing", "chassis.voyage"):
+        import_module(module)
+    return HttpEntry(routes(service))
+
+
+def routes(service: ChatService) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
     api = create_api()
 
     @api.post("/chat", summary="Ask about the collection, turn by turn", tags=["Chat"])
     def chat(request: ChatRequest, caller: CallerDep) -> ChatResponse:
         """409 while another turn of the same session is under way; 503 when the model does not answer."""
         with _problems():
-            reply = talking.ask(
+            reply = take_turn(
+                service,
                 Question(
                     tenant_id=caller.tenant_id,
                     session_id=request.session_id,
@@ -68,7 +80,7 @@ def chat_api(talking: Talking) -> APIGatewayHttpResolver:
                     correlation_id=caller.correlation_id,
                     traceparent=caller.traceparent,
                     waited_s=caller.waited_s,
-                )
+                ),
             )
         return ChatResponse(
             session_id=request.session_id,

@@ -1,8 +1,63 @@
-"""The service's dependencies, made once a process; connects to nothing."""
+"""The service's real dependencies."""
 
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from chassis.aws import Aws
+from chassis.langsmith import LangSmith
+from chassis.projections import Projections
 from chassis.service import Service
 from chat.checkpoints import CheckpointTable
-from chat.config import ChatSettings
+from chat.settings import ChatSettings
 
-service = Service(ChatSettings())
-checkpoints = CheckpointTable(service.settings.table_checkpoints)
+if TYPE_CHECKING:
+    from chat.agent import Agent
+
+
+class ChatService(Service[ChatSettings]):
+    """What the entry points are given.
+
+    What needs keys is made again when one of them changes, as `mesh secrets push` may do at any time.
+    """
+
+    @property
+    def projections(self) -> Projections:
+        """See `chat.projections`."""
+        # Not at the top: the relay folds nothing, and does without the read model.
+        from chat.projections import PROJECTIONS
+
+        return PROJECTIONS
+
+    @cached_property
+    def checkpoints(self) -> CheckpointTable:
+        """The agent's memory, as far as it is deleted."""
+        return CheckpointTable(self.settings.table_checkpoints, self.aws.dynamodb)
+
+    @cached_property
+    def langsmith(self) -> LangSmith:
+        """Traces, while there is a key."""
+        return LangSmith(lambda: self.secrets.find("langsmith-api-key"), endpoint=self.settings.langsmith_endpoint)
+
+    @property
+    def agent(self) -> "Agent":
+        """The agent, with the keys of this moment; without a key to Tavily it has no web search."""
+        secrets = self.secrets
+        return self._agent(
+            secrets.get("anthropic-api-key"), secrets.get("voyage-api-key"), secrets.find("tavily-api-key")
+        )
+
+    @cached_property
+    def _agent(self) -> "Callable[[str, str, str | None], Agent]":
+        def agent(anthropic: str, voyage: str, tavily: str | None) -> "Agent":
+            # Only the function that runs the agent pays for importing it.
+            from chat.agent import connect
+
+            return connect(self.settings, self.database, self.aws, anthropic=anthropic, voyage=voyage, tavily=tavily)
+
+        return lru_cache(maxsize=1)(agent)
+
+
+def bootstrap(settings: ChatSettings | None = None, aws: Aws | None = None) -> ChatService:
+    """The service; without arguments as the environment describes it."""
+    return ChatService(settings or ChatSettings(), aws or Aws())

@@ -1,4 +1,4 @@
-"""Removes checkpoints from the DynamoDB table, by the keys that langgraph-checkpoint-aws gives them.
+"""Deletes checkpoints from the DynamoDB table, by the keys that langgraph-checkpoint-aws gives them.
 
     PK CHECKPOINT_{thread}            SK {ns}#{id}         one a checkpoint, naming its payload
     PK CHUNK_{thread}#{ns}#{id}       SK CHUNK             the payload
@@ -8,11 +8,8 @@ Done here so that the queue's function need not import LangGraph, which costs se
 """
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import TransientError
@@ -20,8 +17,6 @@ from chassis.errors import TransientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-#: Bounds every call: some are made while a conversation's lock is held.
-CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 _BATCH = 25
 
 
@@ -33,19 +28,16 @@ def thread_id(tenant_id: str, session_id: str) -> str:
 class CheckpointTable:
     """Every method raises TransientError when DynamoDB does not answer."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, dynamodb: "DynamoDBClient") -> None:
         self._name = name
+        self._dynamodb = dynamodb
 
-    @cached_property
-    def _client(self) -> "DynamoDBClient":
-        return boto3.client("dynamodb", config=CLIENT_CONFIG)
-
-    def forget(self, thread: str, checkpoint_id: str | None = None) -> int:
-        """Remove the whole thread, or one checkpoint; returns how many items went."""
+    def delete(self, thread: str, checkpoint_id: str | None = None) -> int:
+        """Delete the whole thread, or one checkpoint; returns how many items that were."""
         try:
             keys = list(self._keys(thread, checkpoint_id))
             for start in range(0, len(keys), _BATCH):
-                self._delete(keys[start : start + _BATCH])
+                self._delete_items(keys[start : start + _BATCH])
         except (ClientError, BotoCoreError) as error:
             raise translated(error) from error
         return len(keys)
@@ -63,7 +55,7 @@ class CheckpointTable:
             yield {"PK": checkpoint["PK"], "SK": checkpoint["SK"]}
 
     def _query(self, partition: str) -> Iterator[dict[str, Any]]:
-        pages = self._client.get_paginator("query").paginate(
+        pages = self._dynamodb.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="PK = :pk",
             ExpressionAttributeValues={":pk": {"S": partition}},
@@ -73,8 +65,8 @@ class CheckpointTable:
         for page in pages:
             yield from page["Items"]
 
-    def _delete(self, keys: list[dict[str, Any]]) -> None:
-        answer = self._client.batch_write_item(
+    def _delete_items(self, keys: list[dict[str, Any]]) -> None:
+        answer = self._dynamodb.batch_write_item(
             RequestItems={self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
         )
         if answer.get("UnprocessedItems"):

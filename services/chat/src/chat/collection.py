@@ -10,9 +10,9 @@ from langchain_core.tools import BaseTool, tool
 
 from chassis.database import Database
 from chassis.observability import MetricUnit, logger, metrics
-from chat.results import texts
-from chat.turn import TurnContext
+from chat.turn_context import TurnContext
 from retrieval import EmbeddingError, Hit, QueryEmbedder, SearchMode, SearchQuery, search, vector_model
+from retrieval.results import texts
 
 #: Bounds of what one search may put into the model's context and into memory, in characters.
 MAX_RESULT = 24_000
@@ -79,7 +79,7 @@ def collection_tool(collection: CollectionSearch) -> BaseTool:
 
 
 def _shown(hits: list[Hit]) -> tuple[list[Hit], str]:
-    """The hits that fit, and the document that tells of them."""
+    """The hits that fit, and the document that describes them."""
     entries: list[dict[str, Any]] = []
     size = 0
     for hit in hits:

@@ -1,22 +1,21 @@
-"""What the service hears."""
+"""The queue's entry point: which event goes to which reaction. Projections follow by themselves."""
 
-from chassis.consumer import EventConsumer, on
-from chat.bootstrap import checkpoints, service
-from chat.handling import Handling
-from contracts.analysis import ItemAnalyzed
-from contracts.embedding import ItemEmbedded
-from contracts.ingest import ItemDeleted
+from functools import partial
+
+from chassis.queue import EventConsumer, on
+from chat import reactions
+from chat.bootstrap import ChatService
 from contracts.sessions import SessionDeleted, SessionExpired
+from retrieval.projections import READ_MODEL
 
-handling = Handling(service, checkpoints)
 
-on_events = EventConsumer(
-    service,
-    [
-        on(ItemAnalyzed, handling.add_description),
-        on(ItemEmbedded, handling.add_vector),
-        on(ItemDeleted, handling.remove_item),
-        on(SessionDeleted, handling.end_deleted),
-        on(SessionExpired, handling.end_expired),
-    ],
-)
+def on_events(service: ChatService) -> EventConsumer:
+    """Descriptions, vectors and deletions of items, and the ends of conversations."""
+    return EventConsumer(
+        service,
+        [
+            *(on(contract) for contract in READ_MODEL.contracts),
+            on(SessionDeleted, partial(reactions.end_deleted, service.checkpoints)),
+            on(SessionExpired, partial(reactions.end_expired, service.checkpoints)),
+        ],
+    )

@@ -4,7 +4,7 @@ ChatError
 ├── ModelError                  no answer from the language model; nothing of the turn is kept
 │   ├── ModelUnavailableError   limited, overloaded, down or silent: the same message may work later
 │   └── ModelRejectedError      the provider refuses the request or the key, or the model comes to no answer
-├── ToolFailedError             a tool cannot do its work; the model is told and goes on without it
+├── ToolFailedError             a tool cannot do its work; the model learns of it and goes on without
 ├── ConversationBusyError       another turn of the conversation is under way
 └── ConversationEndedError      the conversation was deleted, or taken over, while the turn was under way
 """

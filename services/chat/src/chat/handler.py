@@ -1,11 +1,12 @@
-"""Lambda entry points without AI SDKs (`http_handler` has the one with them); each is imported when asked for."""
+"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
 
-from chassis.entry_points import lazy
+from chassis.entry_points import EntryPoints
 
-__getattr__ = lazy(
-    {
-        "on_events": "chat.consumers",
-        "relay": "chat.schedule",
-        "maintenance": "chat.maintenance",
-    }
+ENTRY_POINTS = EntryPoints(
+    bootstrap="chat.bootstrap:bootstrap",
+    http="chat.api:http",
+    on_events="chat.consumers:on_events",
+    relay="chat.schedule:relay",
+    maintenance="chat.schedule:maintenance",
 )
+__getattr__ = ENTRY_POINTS

@@ -1,4 +1,4 @@
-"""What stands between the agent and its model and tools. Wrappers only: a node more would be checkpoints more."""
+"""What stands between the agent and its model and tools. Wrappers only: extra nodes would write extra checkpoints."""
 
 import json
 import random
@@ -14,10 +14,10 @@ from langgraph.types import Command
 
 from chassis.errors import TransientError
 from chassis.observability import logger
-from chat.config import ChatSettings
 from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
 from chat.messages import repaired, tool_rounds, trimmed
-from chat.turn import TurnContext
+from chat.settings import ChatSettings
+from chat.turn_context import TurnContext
 from retrieval import RetrievalError
 
 _ATTEMPTS = 3
@@ -75,25 +75,25 @@ class CallInTime(_Wrapper):
 
 
 class ContainToolFaults(_Wrapper):
-    """Tells the model of a tool's fault instead of breaking the turn off, and of the limit on calls."""
+    """Answers the model with a tool's fault instead of breaking the turn off, and with the limit on calls."""
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: CallTool) -> ToolMessage | Command[Any]:
         """Run the tool, if there may be one more call."""
         call = request.tool_call
         context = cast("TurnContext", request.runtime.context)
         if len(context.tools_used) >= self._settings.max_tool_calls:
-            return _told(call["id"], "No more calls in this turn: answer with what you have.")
+            return _refusal(call["id"], "No more calls in this turn: answer with what you have.")
         try:
             return handler(request)
         except (ToolFailedError, TransientError, RetrievalError) as error:
             logger.warning("tool failed", extra={"tool": call["name"], "error": type(error).__name__})
-            said = str(error) if isinstance(error, ToolFailedError) else "the search does not answer at the moment"
-            context.note_use(call["name"], call["args"], error=said)
-            return _told(call["id"], said)
+            reason = str(error) if isinstance(error, ToolFailedError) else "the search does not answer at the moment"
+            context.note_use(call["name"], call["args"], error=reason)
+            return _refusal(call["id"], reason)
 
 
 def _pause(error: anthropic.APIError | json.JSONDecodeError, attempt: int) -> float | None:
-    """Seconds until the call may be repeated, the provider's own wish first; None when repeating will not help."""
+    """Seconds until the call may be repeated, as the provider asks if it does; None when repeating will not help."""
     if isinstance(error, anthropic.APIStatusError):
         if not _may_pass(error):
             return None
@@ -113,9 +113,9 @@ def translated(error: anthropic.APIError | json.JSONDecodeError) -> ModelUnavail
     """The SDK's error as one of ours."""
     if not isinstance(error, anthropic.APIStatusError):
         return ModelUnavailableError(f"anthropic: {type(error).__name__}")
-    said = f"anthropic: {error.status_code} {error.type or type(error).__name__}"
-    return ModelUnavailableError(said) if _may_pass(error) else ModelRejectedError(said)
+    reason = f"anthropic: {error.status_code} {error.type or type(error).__name__}"
+    return ModelUnavailableError(reason) if _may_pass(error) else ModelRejectedError(reason)
 
 
-def _told(call_id: str | None, text: str) -> ToolMessage:
+def _refusal(call_id: str | None, text: str) -> ToolMessage:
     return ToolMessage(text, tool_call_id=str(call_id), status="error")

@@ -3,13 +3,17 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from botocore.config import Config
 from langchain_core.runnables import RunnableConfig
 from langgraph_checkpoint_aws import DynamoDBSaver  # type: ignore[import-untyped]  # ships no py.typed
 
-from chat.checkpoints import CLIENT_CONFIG
+from chassis.aws import Aws
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
+
+#: Bounds every call: a person waits for the answer.
+_CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 
 # Its log lines quote thread ids, and with them tenants; what fails is raised to us as well.
 logging.getLogger("langgraph_checkpoint_aws").setLevel(logging.CRITICAL)
@@ -17,7 +21,7 @@ logging.getLogger("langgraph_checkpoint_aws").setLevel(logging.CRITICAL)
 
 def _read_consistently(params: dict[str, Any], **_: object) -> dict[str, Any]:
     """Ask for what was written last. The library does not, and a checkpoint that cannot be seen yet would pass for one
-    that expired: the conversation would begin anew and lose what it was."""
+    that expired: the conversation would lose what it was."""
     if "RequestItems" in params:
         tables = {name: {**keys, "ConsistentRead": True} for name, keys in params["RequestItems"].items()}
         return {**params, "RequestItems": tables}
@@ -30,8 +34,15 @@ class TurnSaver(DynamoDBSaver):  # type: ignore[misc]  # its base is untyped
     Nothing is moved to S3: memory is kept small enough for an item (see `agent.MEMORY_BUDGET`), and compressed.
     """
 
-    def __init__(self, table: str, *, ttl_s: int) -> None:
-        super().__init__(table, boto_config=CLIENT_CONFIG, ttl_seconds=ttl_s, enable_checkpoint_compression=True)
+    def __init__(self, table: str, aws: Aws, *, ttl_s: int) -> None:
+        super().__init__(
+            table,
+            session=aws.session,
+            endpoint_url=aws.endpoint_url,
+            boto_config=_CLIENT_CONFIG,
+            ttl_seconds=ttl_s,
+            enable_checkpoint_compression=True,
+        )
         self._written: dict[str, str] = {}
         for operation in ("GetItem", "Query", "BatchGetItem"):
             self.client.meta.events.register(f"provide-client-params.dynamodb.{operation}", _read_consistently)

@@ -1,31 +1,182 @@
-"""What one turn is about, and what it gathers on its way. Given to tools by the program, never by the model."""
+"""One turn of a conversation, from the question to the recorded fact.
 
+The conversation is leased to the turn (a short transaction), the agent works (no transaction), and one transaction
+records `turn-completed` and makes the turn's checkpoint the one that counts. Whatever fails before that leaves the
+conversation as it was, so the same message can be sent again.
+"""
+
+import secrets
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-from retrieval import Hit
+from chassis.observability import MetricUnit, metrics
+from chat.bootstrap import ChatService
+from chat.checkpoints import thread_id
+from chat.errors import ConversationEndedError
+from chat.repository import agent_memory
+from chat.repository.agent_memory import ConversationState
+from chat.results import search_results
+from chat.turn_context import TurnContext
+from contracts import new_event
+from contracts.chat import ChatMessage, TurnCompleted
+from retrieval.results import SearchResult, mentioned
+
+if TYPE_CHECKING:
+    from chat.agent import Agent, Answered, Memory
+
+#: A lease outlasts the turn by this, no more: the function dies with the gateway's patience.
+_LEASE_MARGIN_S = 5
+#: As many results as a client can ask for.
+_MAX_RESULTS = 50
 
 
-@dataclass
-class TurnContext:
-    """The caller's wishes, and the turn's findings.
-
-    `deadline` is on the clock of `time.monotonic`. `category` and `min_similarity` bind every search of the turn.
-    """
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a caller asks."""
 
     tenant_id: str
-    deadline: float
-    top_k: int = 10
-    category: str | None = None
-    min_similarity: float = 0.0
-    hits: list[Hit] = field(default_factory=list)
-    tools_used: list[dict[str, Any]] = field(default_factory=list)
+    session_id: str
+    text: str
+    top_k: int
+    category: str | None
+    min_similarity: float
+    correlation_id: str
+    traceparent: str
+    waited_s: float = 0.0
 
-    def seconds_left(self) -> float:
-        """Until the deadline; negative after it."""
-        return self.deadline - time.monotonic()
 
-    def note_use(self, tool: str, arguments: dict[str, Any], **outcome: object) -> None:
-        """Keep that a tool was used, for the answer."""
-        self.tools_used.append({"name": tool, "input": arguments, **outcome})
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the caller gets."""
+
+    turn: int
+    message: ChatMessage
+    results: tuple[SearchResult, ...]
+    reasoning: tuple[str, ...]
+    tools_used: tuple[dict[str, Any], ...]
+    response_time_ms: int
+
+
+def take_turn(service: ChatService, question: Question) -> Reply:
+    """Answer the question as the conversation's next turn.
+
+    Raises:
+        ConversationBusyError: a turn of this conversation is under way.
+        ConversationEndedError: it was deleted, or the lease ran out, meanwhile.
+        ModelUnavailableError: the provider does not answer in time.
+        ModelRejectedError: it refuses.
+        TransientError: a store does not answer.
+    """
+    from chat.tracing import traced_turn
+
+    asked_at, started = datetime.now(UTC), time.monotonic()
+    seconds = service.settings.turn_seconds
+    lease = secrets.token_hex(8)
+    keys = (question.tenant_id, question.session_id)
+    with service.work.on(*keys) as work:
+        state = agent_memory.claim(work.connection, *keys, lease, seconds=seconds + _LEASE_MARGIN_S)
+    try:
+        agent = service.agent
+        memory = _recall(service, agent, question, state)
+        context = TurnContext(
+            tenant_id=question.tenant_id,
+            # From when the gateway took it: an answer after its 30 s reaches nobody, and is a turn all the same.
+            deadline=started + seconds - question.waited_s,
+            top_k=question.top_k,
+            category=question.category,
+            min_similarity=question.min_similarity,
+        )
+        with traced_turn(service.langsmith) as callbacks:
+            answered = agent.answer(question.text, context, thread=thread_id(*keys), memory=memory, callbacks=callbacks)
+        turn = state.turns + 1 if memory else 1
+        reply, completed = _outcome(service, question, turn, answered, context, asked_at, started)
+        _complete(service, question, lease, answered, completed)
+    except BaseException:
+        # Whatever it was, the next message need not wait for the lease to run out.
+        with service.work.on(*keys) as work:
+            agent_memory.release(work.connection, *keys, lease)
+        raise
+    metrics.add_metric("TurnDuration", MetricUnit.Milliseconds, reply.response_time_ms)
+    return reply
+
+
+def _recall(service: ChatService, agent: "Agent", question: Question, state: ConversationState) -> "Memory | None":
+    """The memory to go on from; None, with an empty thread, where the conversation begins (again).
+
+    DynamoDB keeps expired items for a while, so the checkpoint's own time decides.
+    """
+    thread = thread_id(question.tenant_id, question.session_id)
+    memory = agent.recall(thread, state.checkpoint_id) if state.checkpoint_id else None
+    lifetime = timedelta(seconds=service.settings.session_ttl_s)
+    if memory is not None and memory.saved_at + lifetime > datetime.now(UTC):
+        return memory
+    service.checkpoints.delete(thread)
+    return None
+
+
+def _outcome(
+    service: ChatService,
+    question: Question,
+    turn: int,
+    answered: "Answered",
+    context: TurnContext,
+    asked_at: datetime,
+    started: float,
+) -> tuple[Reply, TurnCompleted]:
+    """What the caller gets, and the fact to record."""
+    settings = service.settings
+    results = tuple(search_results(context.hits, _MAX_RESULTS))
+    took_ms = round((time.monotonic() - started) * 1000)
+    tools_used = tuple(context.tools_used)
+    message = ChatMessage(
+        role="assistant",
+        content=answered.text,
+        timestamp=datetime.now(UTC),
+        search_results=tuple(result.model_dump(mode="json") for result in results) or None,
+        tools_used=tools_used or None,
+    )
+    cost = (
+        answered.input_tokens * settings.chat_input_price + answered.output_tokens * settings.chat_output_price
+    ) / 1_000_000
+    completed = TurnCompleted(
+        turn=turn,
+        question=ChatMessage(role="user", content=question.text, timestamp=asked_at),
+        answer=message,
+        tools_used=tuple(use["name"] for use in tools_used),
+        citations=tuple(mentioned(answered.text, (result.item_id for result in results))),
+        model=settings.chat_model,
+        input_tokens=answered.input_tokens,
+        output_tokens=answered.output_tokens,
+        cost_usd=round(cost, 6),
+        response_time_ms=took_ms,
+    )
+    return Reply(turn, message, results, answered.reasoning, tools_used, took_ms), completed
+
+
+def _complete(
+    service: ChatService, question: Question, lease: str, answered: "Answered", completed: TurnCompleted
+) -> None:
+    """Make the turn's checkpoint the one that counts, and record the turn: from now on it is one.
+
+    Raises:
+        ConversationEndedError: the lease is gone.
+    """
+    keys = (question.tenant_id, question.session_id)
+    event = new_event(
+        completed,
+        subject=question.session_id,
+        tenant_id=question.tenant_id,
+        correlation_id=question.correlation_id,
+        traceparent=question.traceparent,
+        time=completed.answer.timestamp,
+    )
+    try:
+        with service.work.on(*keys) as work:
+            agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
+            work.record(event)
+    except ConversationEndedError:
+        # What the user deleted meanwhile must not stay behind in a checkpoint that nobody will read.
+        service.checkpoints.delete(thread_id(*keys), answered.checkpoint_id)
+        raise

@@ -17,9 +17,9 @@ from tavily.errors import (  # type: ignore[import-untyped]  # ships no py.typed
 )
 
 from chassis.observability import logger
-from chat.config import ChatSettings, domains
 from chat.errors import ToolFailedError
-from chat.turn import TurnContext
+from chat.settings import ChatSettings, domains
+from chat.turn_context import TurnContext
 
 _TIMEOUT_S = 8.0
 _MAX_CONTENT = 2_000

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from chassis.database import Database
 from chassis.errors import ChassisError, TransientError
-from chassis.queue import Complete, attempt
-from chassis.work import UnitOfWork
+from chassis.queue import attempt
+from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event, new_event
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import EmbeddingFailed, EmbeddingFailure, ItemEmbedded, encode_vector

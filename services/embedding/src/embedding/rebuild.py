@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from chassis.errors import TransientError
 from chassis.observability import logger
-from chassis.queue import Complete
-from chassis.work import UnitOfWork, UnitsOfWork
+from chassis.work import Complete, UnitOfWork, UnitsOfWork
 from contracts import Event, new_event
 from contracts.embedding import RebuildRequested
 from embedding.embedder import Embedder, Outcome, Vector

@@ -7,8 +7,7 @@ is harmless. Deletion and processing of one item may overlap; whichever comes la
 from chassis.errors import ObjectMissingError
 from chassis.objects import ImageStore, rendition_key, thumbnail_key
 from chassis.observability import logger
-from chassis.queue import Complete
-from chassis.work import UnitOfWork
+from chassis.work import Complete, UnitOfWork
 from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition
 from contracts.ingest import ItemDeleted, ItemUploaded

@@ -10,10 +10,11 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from chassis.observability import logger
-from chassis.queue import Complete, EventConsumer, on
+from chassis.queue import EventConsumer, on
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import read_all, read_stream
+from chassis.work import Complete
 from contracts import Contract, Event, InvalidEventError, NotLivingError, new_event, replayed
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.retired import SessionExpiredV1, SessionExpiredV2

@@ -9,10 +9,10 @@ import pytest
 
 from chassis.errors import PermanentError, TransientError
 from chassis.observability import logger
-from chassis.queue import Complete, DeadLetter, EventConsumer, attempt, on
+from chassis.queue import DeadLetter, EventConsumer, attempt, on
 from chassis.service import Service
 from chassis.settings import Settings
-from chassis.work import UnitOfWork
+from chassis.work import Complete, UnitOfWork
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.ingest import ItemDeleted, ItemUploaded
 from testkit import dead_letters, deliver, envelope

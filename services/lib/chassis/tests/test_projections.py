@@ -10,12 +10,12 @@ import pytest
 from chassis.database import Connection
 from chassis.errors import TransientError, UndeclaredTableError
 from chassis.projections import Projections
-from chassis.queue import Complete, EventConsumer, on
+from chassis.queue import EventConsumer, on
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import read_all
 from chassis.tables import TableKind, tables_of
-from chassis.work import UnitOfWork
+from chassis.work import Complete, UnitOfWork
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection

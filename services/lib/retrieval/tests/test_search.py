@@ -243,7 +243,7 @@ def test_forms_of_a_word_count_once(conn: Connection[Any], make_item: MakeItem) 
 
 
 @pytest.mark.parametrize("exact_limit", [10_000, 1])
-def test_a_vector_without_document_takes_nobodys_place(
+def test_a_vector_without_document_displaces_no_other(
     conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, exact_limit: int
 ) -> None:
     for item in ("hidden", "shown"):

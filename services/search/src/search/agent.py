@@ -15,9 +15,9 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import tool
 
 from retrieval import Hit, SearchMode
+from retrieval.results import mentioned
 from search.errors import AnswerUnavailableError
 from search.searching import Question, Searcher
-from search.sources import mentioned
 
 _INSTRUCTIONS = resources.files("search").joinpath("prompts", "agent.txt").read_text(encoding="utf-8")
 _MAX_TOKENS = 1024
@@ -26,7 +26,7 @@ _TEXT_CHARACTERS = 600
 
 @dataclass
 class Found:
-    """What one run of the agent came to."""
+    """What one run of the agent found."""
 
     hits: dict[str, Hit] = field(default_factory=dict)
     tools_used: list[dict[str, Any]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Found:
 
     def citations(self) -> list[str]:
         """Ids that the answer names."""
-        return mentioned(self.answer, list(self.hits.values()))
+        return mentioned(self.answer, self.hits)
 
 
 class SearchAgent:
@@ -55,7 +55,7 @@ class SearchAgent:
             api_key=api_key,
             max_tokens=_MAX_TOKENS,
             timeout=timeout_s,
-            # A retry would not fit into the request's time: the caller is told, and asks again.
+            # A retry would not fit into the request's time: the caller gets the error, and asks again.
             max_retries=0,
             stop=None,
         )
@@ -98,9 +98,9 @@ class SearchAgent:
             )
         except anthropic.APIError as error:
             raise AnswerUnavailableError(f"the language model does not answer ({type(error).__name__})") from error
-        said = [message for message in state["messages"] if isinstance(message, AIMessage)]
-        found.answer = said[-1].text if said else ""
-        found.reasoning = [message.text for message in said[:-1] if message.text]
+        spoken = [message for message in state["messages"] if isinstance(message, AIMessage)]
+        found.answer = spoken[-1].text if spoken else ""
+        found.reasoning = [message.text for message in spoken[:-1] if message.text]
         return found
 
 

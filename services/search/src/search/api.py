@@ -1,4 +1,4 @@
-"""The routes of the service."""
+"""The routes: parse, call, answer."""
 
 import time
 from http import HTTPStatus
@@ -6,20 +6,26 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from chassis.errors import TransientError
-from chassis.http import Caller, CallerDep, ProblemError, create_api
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api
 from chassis.observability import MetricUnit, logger, metrics
 from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Hit, SearchMode
-from search.bootstrap import Bootstrap
+from retrieval.results import as_result
+from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
 from search.requests import SearchConfig, SearchRequest, SearchResponse, SearchType
-from search.searching import Question, as_result
+from search.searching import Question
 
 # The gateway waits 30 s, the way there and back included.
 _GATEWAY_S = 28.0
 
 
-def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
-    """The resolver of `POST /search` and `GET /search/config`."""
+def http(service: SearchService) -> HttpEntry:
+    """The entry point of the API."""
+    return HttpEntry(routes(service))
+
+
+def routes(service: SearchService) -> APIGatewayHttpResolver:
+    """The resolver of this service's routes."""
     api = create_api()
 
     @api.post("/search", tags=["search"], summary="Search the caller's collection")
@@ -29,8 +35,8 @@ def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported-model", detail)
         try:
             if body.search_type is SearchType.AGENTIC:
-                return _agentic(bootstrap, who, body)
-            return _plain(bootstrap, who, body)
+                return _agentic(service, who, body)
+            return _plain(service, who, body)
         except EmbeddingUnavailableError as error:
             detail = "the embedding model does not answer; try again, or search with bm25"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
@@ -40,7 +46,7 @@ def routes(bootstrap: Bootstrap) -> APIGatewayHttpResolver:
 
     @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
     def config(who: CallerDep) -> SearchConfig:
-        settings, ranking = bootstrap.settings, bootstrap.searcher.ranking
+        settings, ranking = service.settings, service.searcher.ranking
         return SearchConfig(
             algorithm="reciprocal rank fusion of BM25 and cosine similarity",
             embedding_model=settings.embedding_model,
@@ -61,7 +67,7 @@ def _deadline(who: Caller) -> float:
     return time.monotonic() + _GATEWAY_S - who.waited_s
 
 
-def _plain(bootstrap: Bootstrap, who: Caller, body: SearchRequest) -> SearchResponse:
+def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchResponse:
     started, deadline = time.perf_counter(), _deadline(who)
     question = Question(
         body.query,
@@ -71,7 +77,7 @@ def _plain(bootstrap: Bootstrap, who: Caller, body: SearchRequest) -> SearchResp
         body.min_relevance_score,
         body.min_similarity_score,
     )
-    hits = bootstrap.searcher.find(who.tenant_id, question)
+    hits = service.searcher.find(who.tenant_id, question)
     response = SearchResponse(
         query=body.query,
         search_type=body.search_type,
@@ -79,24 +85,24 @@ def _plain(bootstrap: Bootstrap, who: Caller, body: SearchRequest) -> SearchResp
         total_results=len(hits),
         retrieval_time_ms=_milliseconds(started),
     )
-    return _with_answer(bootstrap, body, hits, response, deadline) if body.include_answer else response
+    return _with_answer(service, body, hits, response, deadline) if body.include_answer else response
 
 
 def _with_answer(
-    bootstrap: Bootstrap, body: SearchRequest, hits: list[Hit], response: SearchResponse, deadline: float
+    service: SearchService, body: SearchRequest, hits: list[Hit], response: SearchResponse, deadline: float
 ) -> SearchResponse:
     if not hits:
         nothing = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
         return response.model_copy(update={**nothing, "answer_time_ms": 0.0})
     started = time.perf_counter()
     try:
-        answer = bootstrap.answerer.answer(body.query, hits, deadline, body.answer_model)
+        answer = service.answerer.answer(body.query, hits, deadline, body.answer_model)
     except (AnswerUnavailableError, TransientError) as error:
-        # The results stand without it; the caller is told, and so are we.
+        # The results stand without it; the caller learns of it, and so do we.
         logger.warning("no answer", extra={"error": str(error)})
         metrics.add_metric("AnswersUnavailable", MetricUnit.Count, 1)
-        said = str(error) if isinstance(error, AnswerUnavailableError) else "the language model cannot be asked now"
-        return response.model_copy(update={"answer_error": said, "answer_time_ms": _milliseconds(started)})
+        reason = str(error) if isinstance(error, AnswerUnavailableError) else "the language model cannot be asked now"
+        return response.model_copy(update={"answer_error": reason, "answer_time_ms": _milliseconds(started)})
     return response.model_copy(
         update={
             "answer": answer.answer,
@@ -107,11 +113,11 @@ def _with_answer(
     )
 
 
-def _agentic(bootstrap: Bootstrap, who: Caller, body: SearchRequest) -> SearchResponse:
+def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> SearchResponse:
     started, deadline = time.perf_counter(), _deadline(who)
     question = Question(body.query, SearchMode.HYBRID, body.top_k, body.category_filter, 0.0, body.min_similarity_score)
     try:
-        found = bootstrap.agent.run(who.tenant_id, question, deadline)
+        found = service.agent.run(who.tenant_id, question, deadline)
     except AnswerUnavailableError as error:
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "agent-unavailable", f"{error}; try again") from error
     hits = list(found.hits.values())[: body.top_k]

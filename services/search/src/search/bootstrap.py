@@ -1,11 +1,14 @@
-"""The wiring. Nothing here connects or reads a secret before it is used."""
+"""The service's real dependencies."""
 
-from functools import cache, cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from chassis.secrets import secret
+from chassis.aws import Aws
+from chassis.projections import Projections
 from chassis.service import Service
 from retrieval import EmbedderConfig, QueryEmbedder, Ranking
+from search.projections import PROJECTIONS
 from search.searching import Searcher
 from search.settings import SearchSettings
 
@@ -14,12 +17,16 @@ if TYPE_CHECKING:
     from search.answering import Answerer
 
 
-class Bootstrap:
-    """The service and what its routes need, each made when first used."""
+class SearchService(Service[SearchSettings]):
+    """What the entry points are given.
 
-    def __init__(self, settings: SearchSettings) -> None:
-        self.settings = settings
-        self.service = Service(settings)
+    What needs a key is made again when the key changes, as `mesh secrets push` may do at any time.
+    """
+
+    @property
+    def projections(self) -> Projections:
+        """See `search.projections`."""
+        return PROJECTIONS
 
     @cached_property
     def searcher(self) -> Searcher:
@@ -31,52 +38,65 @@ class Bootstrap:
             rrf_constant=settings.rrf_constant,
             fetch_multiplier=settings.fetch_multiplier,
         )
-        return Searcher(self.service.database.transaction, lambda: self._embedder, ranking)
+        return Searcher(self.database.transaction, lambda: self.embedder, ranking)
+
+    @property
+    def embedder(self) -> QueryEmbedder:
+        """Vectors of queries, with the key of this moment."""
+        return self._embedder(self.secrets.get("voyage-api-key"))
 
     @property
     def answerer(self) -> "Answerer":
         """Answers from results, with the key of this moment."""
-        return _answerer(self.settings, secret(self.settings, "anthropic-api-key"))
+        return self._answerer(self.secrets.get("anthropic-api-key"))
 
     @property
     def agent(self) -> "SearchAgent":
         """The agent, with the key of this moment."""
-        return _agent(self.searcher, self.settings, secret(self.settings, "anthropic-api-key"))
+        return self._agent(self.secrets.get("anthropic-api-key"))
 
-    @property
-    def _embedder(self) -> QueryEmbedder:
-        return _embedder(self.settings, secret(self.settings, "voyage-api-key"))
+    @cached_property
+    def _embedder(self) -> Callable[[str], QueryEmbedder]:
+        settings = self.settings
+
+        def embedder(key: str) -> QueryEmbedder:
+            return QueryEmbedder(
+                EmbedderConfig(api_key=key, base_url=settings.voyage_base_url, model=settings.embedding_model)
+            )
+
+        return lru_cache(maxsize=1)(embedder)
+
+    @cached_property
+    def _answerer(self) -> "Callable[[str], Answerer]":
+        settings = self.settings
+
+        def answerer(key: str) -> "Answerer":
+            # The SDK is imported when the first answer is wanted.
+            from search.answering import Answerer
+
+            return Answerer(key, settings.answer_model, timeout_s=settings.answer_timeout_s)
+
+        return lru_cache(maxsize=1)(answerer)
+
+    @cached_property
+    def _agent(self) -> "Callable[[str], SearchAgent]":
+        settings = self.settings
+
+        def agent(key: str) -> "SearchAgent":
+            # LangChain is imported when the first agentic search comes.
+            from search.agent import SearchAgent
+
+            return SearchAgent(
+                self.searcher,
+                api_key=key,
+                model=settings.agent_model,
+                max_rounds=settings.agent_max_rounds,
+                timeout_s=settings.agent_timeout_s,
+            )
+
+        return lru_cache(maxsize=1)(agent)
 
 
-# Made anew only when a key changes, as `mesh secrets push` may do at any time.
-@cache
-def _answerer(settings: SearchSettings, key: str) -> "Answerer":
-    """The SDK is imported here, when the first answer is wanted."""
-    from search.answering import Answerer
-
-    return Answerer(key, settings.answer_model, timeout_s=settings.answer_timeout_s)
-
-
-@cache
-def _agent(searcher: Searcher, settings: SearchSettings, key: str) -> "SearchAgent":
-    """LangChain is imported here, when the first agentic search comes."""
-    from search.agent import SearchAgent
-
-    return SearchAgent(
-        searcher,
-        api_key=key,
-        model=settings.agent_model,
-        max_rounds=settings.agent_max_rounds,
-        timeout_s=settings.agent_timeout_s,
-    )
-
-
-@cache
-def _embedder(settings: SearchSettings, key: str) -> QueryEmbedder:
-    return QueryEmbedder(EmbedderConfig(api_key=key, base_url=settings.voyage_base_url, model=settings.embedding_model))
-
-
-@cache
-def production() -> Bootstrap:
-    """The service as the environment describes it."""
-    return Bootstrap(SearchSettings())
+def bootstrap(settings: SearchSettings | None = None, aws: Aws | None = None) -> SearchService:
+    """The service; without arguments as the environment describes it."""
+    return SearchService(settings or SearchSettings(), aws or Aws())

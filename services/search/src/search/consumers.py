@@ -1,19 +1,9 @@
-"""What the service hears."""
+"""The queue's entry point. Every event is folded into the read model; nothing else follows from it."""
 
-from chassis.consumer import EventConsumer, on
-from contracts.analysis import ItemAnalyzed
-from contracts.embedding import ItemEmbedded
-from contracts.ingest import ItemDeleted
-from search.bootstrap import production
-from search.projection import Projection
+from chassis.queue import EventConsumer, on
+from search.bootstrap import SearchService
 
-_projection = Projection(production().service)
 
-on_events = EventConsumer(
-    production().service,
-    [
-        on(ItemAnalyzed, _projection.show),
-        on(ItemEmbedded, _projection.place),
-        on(ItemDeleted, _projection.forget),
-    ],
-)
+def on_events(service: SearchService) -> EventConsumer:
+    """Descriptions, vectors and deletions of items."""
+    return EventConsumer(service, [on(contract) for contract in service.projections.contracts])

@@ -1,12 +1,11 @@
-"""Lambda entry points, by the names that the manifest gives them; each is imported when the runtime asks for it."""
+"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
 
-from chassis.entry_points import lazy
+from chassis.entry_points import EntryPoints
 
-__getattr__ = lazy(
-    {
-        "api": "search.entry",
-        "http": "search.entry",
-        "on_events": "search.consumers",
-        "maintenance": "search.schedule",
-    }
+ENTRY_POINTS = EntryPoints(
+    bootstrap="search.bootstrap:bootstrap",
+    http="search.api:http",
+    on_events="search.consumers:on_events",
+    maintenance="search.schedule:maintenance",
 )
+__getattr__ = ENTRY_POINTS

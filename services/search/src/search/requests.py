@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from retrieval.results import SearchResult
+
 
 class SearchType(StrEnum):
     """How to search."""
@@ -32,20 +34,6 @@ class SearchRequest(BaseModel):
     min_similarity_score: float = Field(default=0.0, ge=0, le=1)
     include_answer: bool = True
     answer_model: Annotated[str, StringConstraints(max_length=100)] | None = None
-
-
-class SearchResult(BaseModel):
-    """One item found."""
-
-    item_id: str
-    rank: int
-    score: float
-    score_type: str
-    category: str
-    headline: str
-    summary: str
-    image_url: str
-    metadata: dict[str, Any]
 
 
 class SearchResponse(BaseModel):

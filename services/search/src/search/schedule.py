@@ -1,10 +1,12 @@
-"""What the service does by the clock."""
+"""What the clock starts."""
 
-from chassis.schedule import scheduled
-from chassis.service import Service
+from chassis.schedule import Entry, scheduled
 from retrieval import maintain_vector_indexes
-from search.settings import SearchSettings
+from search.bootstrap import SearchService
 
-_database = Service(SearchSettings()).database
 
-maintenance = scheduled("maintenance", lambda: {"tenants": len(maintain_vector_indexes(_database.fresh_connection()))})
+def maintenance(service: SearchService) -> Entry:
+    """Vector indexes of tenants that outgrew the exact scan."""
+    return scheduled(
+        "maintenance", lambda: {"tenants": len(maintain_vector_indexes(service.database.fresh_connection()))}
+    )

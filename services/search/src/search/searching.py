@@ -8,7 +8,6 @@ from typing import Any
 from psycopg import Connection
 
 from retrieval import Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
-from search.requests import SearchResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +63,3 @@ class Searcher:
         )
         with self._connect() as connection:
             return search(connection, query, self.ranking)
-
-
-def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
-    """A hit as the HTTP contract shows it; the picture's link is a route of the API, which signs it on request."""
-    media = hit.description.get("media_metadata") or {}
-    return SearchResult(
-        item_id=hit.item_id,
-        rank=rank or hit.rank,
-        score=hit.score,
-        score_type=hit.score_type.value,
-        category=hit.category,
-        headline=hit.headline,
-        summary=hit.summary,
-        image_url=f"/images/{hit.filename}",
-        metadata={
-            "filename": hit.filename,
-            "original_filename": hit.original_filename,
-            "analysis_id": hit.analysis_id,
-            "analysis_version": hit.analysis_version,
-            "subcategories": list(hit.description.get("subcategories") or ()),
-            "location_tags": list(media.get("location_tags") or ()),
-            "similarity": hit.similarity,
-            "bm25_score": hit.bm25,
-        },
-    )

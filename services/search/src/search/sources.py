@@ -1,6 +1,5 @@
-"""Items as sources in a prompt, and what of an answer may be believed to refer to them."""
+"""Items as sources in a prompt, and which citations of an answer count."""
 
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -10,8 +9,7 @@ _MAX_CHARACTERS = 2000
 
 
 def as_sources(hits: Iterable[Hit]) -> str:
-    """The items' texts between tags. Their words are escaped: text read in a picture cannot close its tag and speak
-    for the application."""
+    """The items' texts between tags, escaped: text read in a picture cannot close its tag and pose as instructions."""
     return "\n".join(
         f'<item id="{escape(hit.item_id)}">\n{escape(hit.body[:_MAX_CHARACTERS], quote=False)}\n</item>' for hit in hits
     )
@@ -21,9 +19,3 @@ def known_citations(cited: Iterable[str], hits: Sequence[Hit]) -> list[str]:
     """The cited ids that really were among the sources, once each, in the order cited."""
     known = {hit.item_id for hit in hits}
     return list(dict.fromkeys(item_id for item_id in cited if item_id in known))
-
-
-def mentioned(answer: str, hits: Sequence[Hit]) -> list[str]:
-    """Ids of sources that the text names, in the order of their first mention."""
-    places = [(match.start(), hit.item_id) for hit in hits if (match := re.search(re.escape(hit.item_id), answer))]
-    return list(dict.fromkeys(item_id for _, item_id in sorted(places)))

@@ -8,6 +8,7 @@ and thus appears in the index `by_activity`. Times are RFC 3339 in UTC with micr
 ignored from the moment it expires; DynamoDB removes it some time later.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -60,8 +61,8 @@ class SessionTable:
             {
                 "pk": {"S": _partition(tenant_id, session_id)},
                 "sk": {"S": _sort_key(at, turn.turn)},
-                "question": {"S": turn.question.model_dump_json(exclude_none=True)},
-                "answer": {"S": turn.answer.model_dump_json(exclude_none=True)},
+                "question": {"S": _json(turn.question)},
+                "answer": {"S": _json(turn.answer)},
                 "expires_at": _epoch(at, lifetime_s),
             }
         )
@@ -168,6 +169,11 @@ class SessionTable:
             )
         if answer.get("UnprocessedItems"):
             raise TransientError("DynamoDB left deletions undone")
+
+
+def _json(message: ChatMessage) -> str:
+    """Keys in order: an event store does not keep the order in which they came, and a rebuild writes the same text."""
+    return json.dumps(message.model_dump(mode="json", exclude_none=True), ensure_ascii=False, sort_keys=True)
 
 
 def _partition(tenant_id: str, session_id: str) -> str:

@@ -48,7 +48,7 @@ class Providers:
         """The armed faults, spent ones too."""
         return list(self._json("GET", "/_faults")["faults"])
 
-    def struck(self) -> int:
+    def faults_applied(self) -> int:
         """How often faults were applied since they were last cleared."""
         return sum(fault["applied"] for fault in self.faults())
 

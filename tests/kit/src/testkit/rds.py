@@ -44,7 +44,7 @@ GRANT rds_superuser TO {ADMINISTRATOR};
 
 @dataclass
 class Rds:
-    """`server` is the Postgres behind it, `certificates` the file of the authority; `attempts` are pairs of a user and how
+    """`server` is the Postgres behind it, `certificates` the authority's file; `attempts` are pairs of a user and how
     the sign-in ended."""
 
     server: Postgres

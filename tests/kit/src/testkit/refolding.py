@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -18,22 +19,25 @@ from contracts import Event
 Rows = dict[str, list[str]]
 
 
-def assert_refolds(service: Service[Any], consumed: Sequence[Event[Any]], *, seed: int = 0) -> None:
+def assert_refolds(
+    service: Service[Any], consumed: Sequence[Event[Any]], *, dynamodb: Sequence[str] = (), seed: int = 0
+) -> None:
     """Empty every projection of the service, fold its own events and the consumed ones again, and compare.
 
-    The events come shuffled by the seed, each of them twice. The service must have had nothing but these events.
+    `dynamodb` names its DynamoDB tables that are projections. The events come shuffled by the seed, each of them twice.
+    The service must have had nothing but these events.
     """
-    before = projected_rows(service)
+    before = projected_rows(service, dynamodb)
     assert any(before.values()), "there is nothing to fold again"
     own = own_events(service)
-    empty_projections(service)
-    assert not any(projected_rows(service).values())
+    empty_projections(service, dynamodb)
+    assert not any(projected_rows(service, dynamodb).values())
     events = [*own, *consumed] * 2
     random.Random(seed).shuffle(events)
     for event in events:
         with service.work.on(event.tenant_id, event.subject) as work:
             work.fold(event)
-    assert projected_rows(service) == before
+    assert projected_rows(service, dynamodb) == before
     assert [event.id for event in own_events(service)] == [event.id for event in own], "a fold records nothing"
 
 
@@ -43,17 +47,29 @@ def own_events(service: Service[Any]) -> list[Event[Any]]:
         return [recorded.event for recorded in read_all(connection, limit=1_000_000)]
 
 
-def projected_rows(service: Service[Any]) -> Rows:
+def projected_rows(service: Service[Any], dynamodb: Sequence[str] = ()) -> Rows:
     """The rows of every projection table, as text, sorted."""
+    items = {table: sorted(json.dumps(item, sort_keys=True) for item in _items(service, table)) for table in dynamodb}
     with service.database.transaction() as connection:
-        return {table: _rows(connection, table) for table in _projections(service, connection)}
+        return items | {table: _rows(connection, table) for table in _projections(service, connection)}
 
 
-def empty_projections(service: Service[Any]) -> None:
+def empty_projections(service: Service[Any], dynamodb: Sequence[str] = ()) -> None:
     """Delete the rows of every projection table."""
+    for table in dynamodb:
+        keys = [
+            key["AttributeName"] for key in service.aws.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
+        ]
+        for item in _items(service, table):
+            service.aws.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
     with service.database.transaction() as connection:
         names = sql.SQL(", ").join(map(sql.Identifier, _projections(service, connection)))
         connection.execute(sql.SQL("TRUNCATE {}").format(names))
+
+
+def _items(service: Service[Any], table: str) -> list[dict[str, Any]]:
+    pages = service.aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+    return [dict(item) for page in pages for item in page["Items"]]
 
 
 def _projections(service: Service[Any], connection: psycopg.Connection[Any]) -> list[str]:

@@ -56,40 +56,41 @@ class Aws:
     @cached_property
     def events(self) -> "EventBridgeClient":
         """EventBridge."""
-        return self._session.client("events", config=_QUICK, endpoint_url=self.endpoint_url)
+        return self.session.client("events", config=_QUICK, endpoint_url=self.endpoint_url)
 
     @cached_property
     def sqs(self) -> "SQSClient":
         """SQS."""
-        return self._session.client("sqs", config=_QUICK, endpoint_url=self.endpoint_url)
+        return self.session.client("sqs", config=_QUICK, endpoint_url=self.endpoint_url)
 
     @cached_property
     def s3(self) -> "S3Client":
         """S3."""
-        return self._session.client("s3", config=_OBJECTS, endpoint_url=self.endpoint_url)
+        return self.session.client("s3", config=_OBJECTS, endpoint_url=self.endpoint_url)
 
     @cached_property
     def s3_probe(self) -> "S3Client":
         """S3, for health checks: gives up after about six seconds."""
-        return self._session.client("s3", config=_OBJECTS_PROBE, endpoint_url=self.endpoint_url)
+        return self.session.client("s3", config=_OBJECTS_PROBE, endpoint_url=self.endpoint_url)
 
     @cached_property
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB."""
-        return self._session.client("dynamodb", config=_TABLES, endpoint_url=self.endpoint_url)
+        return self.session.client("dynamodb", config=_TABLES, endpoint_url=self.endpoint_url)
 
     @cached_property
     def ssm(self) -> "SSMClient":
         """Systems Manager, for Parameter Store."""
-        return self._session.client("ssm", config=_PARAMETERS, endpoint_url=self.endpoint_url)
+        return self.session.client("ssm", config=_PARAMETERS, endpoint_url=self.endpoint_url)
 
     def database_token(self, *, host: str, port: int, role: str) -> str:
         """A token that signs the role in to RDS for 15 minutes. Makes no call."""
-        rds = self._session.client("rds", endpoint_url=self.endpoint_url)
+        rds = self.session.client("rds", endpoint_url=self.endpoint_url)
         return str(rds.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=role))
 
     @cached_property
-    def _session(self) -> "boto3.session.Session":
+    def session(self) -> "boto3.session.Session":
+        """For libraries that make clients of their own; they also need `endpoint_url`."""
         import boto3
 
         keys = self.credentials

@@ -11,7 +11,8 @@ ChassisError
 ├── PoisonError               a message that no retry can repair
 ├── ProblemError              an HTTP answer other than success
 ├── UndeclaredTableError      a table is not declared as one of the kinds
-└── MigrationError            see `chassis.migrations`
+├── MigrationError            see `chassis.migrations`
+└── VoyageError               see `chassis.voyage`
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The unit of work: a handler's effects, its inbox row and the events it emits commit in one transaction."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from chassis.projections import Projections
 from contracts import Contract, Event
 
 __all__ = [
+    "Complete",
     "UnitOfWork",
     "UnitsOfWork",
 ]
@@ -46,6 +47,10 @@ class UnitOfWork:
     def is_deleted(self) -> bool:
         """Whether the subject carries a tombstone."""
         return tombstones.is_deleted(self.connection, self.tenant_id, self.subject)
+
+
+#: What is left of a reaction for the unit of work: it records what followed from the event.
+Complete = Callable[[UnitOfWork], None]
 
 
 class UnitsOfWork:

@@ -1,7 +1,8 @@
 """A tenant's collection as a searchable read model: projection of events, and BM25, vector and hybrid search.
 
-Works on a psycopg connection whose search_path is the schema that holds `migrations/*.sql`. `retrieval.langchain` and
-`retrieval.voyage` import heavy packages and are therefore not imported here.
+Works on a psycopg connection whose search_path is the schema that holds `migrations/*.sql`. Not imported here, because
+of what they import: `retrieval.projections` (the chassis and the contracts), `retrieval.results` (pydantic),
+`retrieval.langchain`.
 """
 
 from retrieval.documents import AnalyzedItem
@@ -17,8 +18,8 @@ from retrieval.errors import (
     TransactionRequiredError,
 )
 from retrieval.maintenance import maintain_vector_indexes
-from retrieval.projection import Outcome, forget, project_analysis, project_vector
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
 from retrieval.search import collection_stats, search, vector_model
 from retrieval.vectors import DIMENSIONS
 
@@ -45,9 +46,9 @@ __all__ = [
     "SearchQuery",
     "TransactionRequiredError",
     "collection_stats",
-    "forget",
     "maintain_vector_indexes",
     "project_analysis",
+    "project_deletion",
     "project_vector",
     "search",
     "vector_model",

@@ -34,7 +34,7 @@ _CONTENT = ("analysis_id", "filename", "original_filename", "description")
 
 @dataclass(frozen=True, slots=True)
 class AnalyzedItem:
-    """One version of an item's analysis, as its event tells it.
+    """One version of an item's analysis, as its event carries it.
 
     `description` has the shape of `raw_response` in the HTTP API; keys that are missing count as empty. `analyzed_at`
     (with a zone) decides only between two analyses of the same version.

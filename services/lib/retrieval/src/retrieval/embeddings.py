@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from retrieval.errors import EmbeddingRateLimitedError, EmbeddingRejectedError, EmbeddingUnavailableError
+from retrieval.vectors import DIMENSIONS
+
 if TYPE_CHECKING:
-    from retrieval.voyage import Embeddings
+    from chassis.voyage import Voyage
 
 DEFAULT_MODEL = "voyage-3.5-lite"
 
@@ -38,7 +42,7 @@ class QueryEmbedder:
     def __init__(self, config: EmbedderConfig) -> None:
         self._config = config
         self._cache: OrderedDict[tuple[str, str, str], tuple[float, ...]] = OrderedDict()
-        self._clients: dict[str, Embeddings] = {}
+        self._clients: dict[str, Voyage] = {}
         self._lock = threading.Lock()
 
     @property
@@ -58,25 +62,44 @@ class QueryEmbedder:
             if key in self._cache:
                 self._cache.move_to_end(key)
                 return self._cache[key]
-        from retrieval import voyage
-
-        vector = voyage.embed_query(self._client(key[1]), text)
+        vector = _embed(self._client(key[1]), text)
         with self._lock:
             self._cache[key] = vector
             while len(self._cache) > self._config.cache_size:
                 self._cache.popitem(last=False)
         return vector
 
-    def _client(self, model: str) -> Embeddings:
-        from retrieval import voyage
+    def _client(self, model: str) -> Voyage:
+        from chassis.voyage import Voyage
 
+        config = self._config
         with self._lock:
             if model not in self._clients:
-                self._clients[model] = voyage.connect(
-                    api_key=self._config.api_key,
-                    base_url=self._config.base_url,
+                self._clients[model] = Voyage(
+                    api_key=config.api_key,
+                    base_url=config.base_url,
                     model=model,
-                    timeout_s=self._config.timeout_s,
-                    attempts=self._config.attempts,
+                    dimensions=DIMENSIONS,
+                    timeout_s=config.timeout_s,
+                    attempts=config.attempts,
                 )
             return self._clients[model]
+
+
+def _embed(client: Voyage, text: str) -> tuple[float, ...]:
+    from chassis.voyage import VoyageError, VoyageFault
+
+    try:
+        vector = tuple(float(value) for value in client.embed_query(text))
+    except VoyageError as error:
+        match error.fault:
+            case VoyageFault.LIMITED:
+                raise EmbeddingRateLimitedError(str(error)) from error
+            case VoyageFault.UNAVAILABLE:
+                raise EmbeddingUnavailableError(str(error)) from error
+            case _:
+                # A person is waiting: what only an operator can put right is as final as a text that is refused.
+                raise EmbeddingRejectedError(str(error)) from error
+    if len(vector) != DIMENSIONS or not all(map(math.isfinite, vector)):
+        raise EmbeddingRejectedError(f"Voyage answered {len(vector)} values, or not all of them finite")
+    return vector

@@ -34,7 +34,7 @@ def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RA
         for (tenant_id,) in large:
             _build(conn, tenant_id)
         for tenant_id, name in small:
-            conn.execute("UPDATE tenant_stats SET vector_index = NULL WHERE tenant_id = %s", (tenant_id,))
+            conn.execute("DELETE FROM vector_indexes WHERE tenant_id = %s", (tenant_id,))
             conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
     finally:
         for limit, (value,) in before.items():
@@ -46,18 +46,24 @@ def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RA
 # A build of 100,000 vectors takes a minute and more; services limit their sessions to seconds.
 _LIMITS = ("statement_timeout", "transaction_timeout", "lock_timeout")
 
-_MISSING = "SELECT tenant_id FROM tenant_stats WHERE vectors > %s AND vector_index IS NULL ORDER BY tenant_id"
+_MISSING = """
+SELECT tenant_id FROM tenant_stats LEFT JOIN vector_indexes USING (tenant_id)
+ WHERE vectors > %s AND name IS NULL ORDER BY tenant_id
+"""
 
-_SUPERFLUOUS = "SELECT tenant_id, vector_index FROM tenant_stats WHERE vectors < %s AND vector_index IS NOT NULL"
+_SUPERFLUOUS = """
+SELECT tenant_id, name FROM vector_indexes LEFT JOIN tenant_stats USING (tenant_id)
+ WHERE coalesce(vectors, 0) < %s ORDER BY tenant_id
+"""
 
 
 def _build(conn: Connection[Any], tenant_id: str) -> None:
     name = f"vectors_hnsw_{hashlib.sha256(tenant_id.encode()).hexdigest()[:24]}"
-    # Left from a build that broke off, if it is there at all: `vector_index` is set only after a complete one.
+    # Left from a build that broke off, if it is there at all: its row is written only after a complete one.
     conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
     conn.execute(
         sql.SQL(
             "CREATE INDEX CONCURRENTLY {} ON vectors USING hnsw (embedding halfvec_cosine_ops) WHERE tenant_id = {}"
         ).format(sql.Identifier(name), sql.Literal(tenant_id))
     )
-    conn.execute("UPDATE tenant_stats SET vector_index = %s WHERE tenant_id = %s", (name, tenant_id))
+    conn.execute("INSERT INTO vector_indexes (tenant_id, name) VALUES (%s, %s)", (tenant_id, name))

@@ -35,7 +35,7 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
 
     Raises:
         InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
-        InvalidVectorError: not 1,024 finite values with a direction.
+        InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
     parameters = _parameters(query, ranking)
     filtered = query.category is not None
@@ -64,7 +64,7 @@ def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
 def vector_model(conn: Connection[Any], tenant_id: str) -> str | None:
     """The model of most of the tenant's vectors, None where there are none: queries embedded by another find nothing.
 
-    A tenant may have its vectors made anew with another model than the configured one; meanwhile, and for what is added
+    A tenant's vectors may be rebuilt with another model than the configured one; meanwhile, and for what is added
     later, vectors of both lie side by side.
     """
     row = (
@@ -80,7 +80,7 @@ def vector_model(conn: Connection[Any], tenant_id: str) -> str | None:
 
 def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
     row = conn.execute(
-        "SELECT 1 FROM tenant_stats WHERE tenant_id = %s AND vectors > %s AND vector_index IS NOT NULL",
+        "SELECT 1 FROM tenant_stats JOIN vector_indexes USING (tenant_id) WHERE tenant_id = %s AND vectors > %s",
         (tenant_id, ranking.exact_limit),
     ).fetchone()
     return row is not None

@@ -1,4 +1,4 @@
-"""The statements of the projection. Each names the tenant; parameters are named as in `retrieval.projection`."""
+"""The statements of `retrieval.read_model`, with its names of parameters. Each names the tenant."""
 
 LOCK = """
 SELECT current_setting('transaction_isolation'),
@@ -26,7 +26,7 @@ DELETE FROM postings WHERE tenant_id = %(tenant)s AND lexeme = ANY (%(lexemes)s)
 """
 
 # ts_lexize instead of to_tsvector: that one splits by the database's locale, swallows paths, addresses and Japanese
-# whole, and forgets occurrences beyond 255.
+# whole, and drops occurrences beyond 255.
 WRITE_DOCUMENT = """
 WITH counted AS (
     SELECT lexeme COLLATE "C" AS lexeme, sum(count)::int AS tf

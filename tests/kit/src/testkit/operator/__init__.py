@@ -80,6 +80,19 @@ class RunningMesh:
         assert url is not None
         return dead_letters(self.aws("sqs"), url)
 
+    def is_idle(self) -> bool:
+        """Whether every queue is empty, messages in flight included."""
+        sqs = self.aws("sqs")
+        for function in self.provisioned.functions.values():
+            if function.queue_url:
+                attributes = sqs.get_queue_attributes(
+                    QueueUrl=function.queue_url,
+                    AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+                )["Attributes"]
+                if any(int(count) for count in attributes.values()):
+                    return False
+        return True
+
     def dead_letters(self) -> dict[str, int]:
         """Messages in each dead-letter queue that is not empty."""
         sqs = self.aws("sqs")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal
 
-import boto3
 from botocore.config import Config
 from pydantic import BaseModel, ConfigDict
 
+from chassis.aws import Aws, Credentials
 from manifests import Names
 from mesh.environments.errors import OtherAccountError
 
@@ -64,10 +64,10 @@ class Environment(_Model):
         return Names(self.environment, self.region, self.account)
 
     @cached_property
-    def session(self) -> boto3.Session:
-        """Credentials as boto3 finds them; an emulator takes any."""
-        emulated = "test" if self.endpoint_url else None
-        return boto3.Session(region_name=self.region, aws_access_key_id=emulated, aws_secret_access_key=emulated)
+    def aws(self) -> Aws:
+        """Its AWS clients, as the services use them. Credentials as boto3 finds them; an emulator takes any."""
+        emulated = Credentials("test", "test") if self.endpoint_url else None
+        return Aws(self.endpoint_url, self.region, emulated)
 
     def check_account(self) -> None:
         """Are the credentials of the environment's account? Names below are the same in every account.
@@ -87,5 +87,5 @@ class Environment(_Model):
         """A boto3 client of that AWS service; `settings` are those of `botocore.config.Config`."""
         retries = {"mode": "standard", "total_max_attempts": 3}
         config = Config(**{"retries": retries, "connect_timeout": 5, **settings})
-        make: Any = self.session.client
+        make: Any = self.aws.session.client
         return make(service, endpoint_url=self.endpoint_url, config=config)

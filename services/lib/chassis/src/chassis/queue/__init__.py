@@ -6,10 +6,9 @@ from chassis.queue.dead_letters import DeadLetter
 from chassis.queue.decoding import decode
 from chassis.queue.messages import MessageConsumer
 from chassis.queue.retry import attempt
-from chassis.queue.subscriptions import Complete, Subscription, on
+from chassis.queue.subscriptions import Subscription, on
 
 __all__ = [
-    "Complete",
     "DeadLetter",
     "EventConsumer",
     "MessageConsumer",

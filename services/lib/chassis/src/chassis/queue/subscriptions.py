@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from chassis.work import UnitOfWork
+from chassis.work import Complete, UnitOfWork
 from contracts import REGISTRY, Contract, Event
 
-__all__ = ["Complete", "Subscription", "on", "understood_types"]
+__all__ = ["Subscription", "on", "understood_types"]
 
 T = TypeVar("T", bound=Contract)
 
-#: What is left of a reaction for the unit of work: it records what followed from the event.
-Complete = Callable[[UnitOfWork], None]
 React = Callable[[Event[T]], Complete | None]
 Prepare = Callable[[Sequence[Event[T]]], None]
 GiveUp = Callable[[UnitOfWork, Event[T], Exception, int], None]

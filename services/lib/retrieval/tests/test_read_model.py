@@ -19,8 +19,8 @@ from retrieval import (
     SearchQuery,
     TransactionRequiredError,
     collection_stats,
-    forget,
     project_analysis,
+    project_deletion,
     project_vector,
     search,
 )
@@ -65,7 +65,7 @@ def apply(conn: Connection[Any], fact: Fact, make_item: MakeItem, make_vector: M
                     embedded_at=NOW + timedelta(minutes=minute),
                 )
             case ("deleted", tenant, item, minute):
-                return forget(conn, tenant, item, NOW + timedelta(minutes=minute))
+                return project_deletion(conn, tenant, item, NOW + timedelta(minutes=minute))
     raise AssertionError(fact)
 
 
@@ -163,7 +163,7 @@ def test_a_deletion_that_commits_meanwhile_is_seen(
 
     thread = threading.Thread(target=analyse)
     with conn.transaction():
-        forget(conn, "alice", "i1", NOW)
+        project_deletion(conn, "alice", "i1", NOW)
         thread.start()
         wait_until_someone_waits_for_a_lock(conn)
     thread.join(10)
@@ -173,7 +173,7 @@ def test_a_deletion_that_commits_meanwhile_is_seen(
 def wait_until_someone_waits_for_a_lock(conn: Connection[Any]) -> None:
     deadline = datetime.now(UTC) + timedelta(seconds=10)
     while conn.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'").fetchone() is None:
-        assert datetime.now(UTC) < deadline, "nobody waits"
+        assert datetime.now(UTC) < deadline, "no transaction waits"
 
 
 def test_text_that_postgres_cannot_hold(conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector) -> None:
@@ -195,7 +195,7 @@ def test_a_projection_needs_its_transaction(conn: Connection[Any], make_item: Ma
         project_analysis(conn, "alice", make_item("i1"))
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     with pytest.raises(TransactionRequiredError), conn.transaction():
-        forget(conn, "alice", "i1", NOW)
+        project_deletion(conn, "alice", "i1", NOW)
 
 
 @pytest.mark.parametrize("vector", [[1.0], [0.0] * 1024, [float("nan")] * 1024, [float("inf")] * 1024, [1e308] * 1024])

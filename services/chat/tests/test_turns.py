@@ -41,15 +41,15 @@ def test_the_second_turn_needs_the_first(running: Any, add_item: AddItem, sessio
     assert tokyo in second.body["message"]["content"]
     assert osaka not in second.body["message"]["content"]
 
-    told = running.said("ann", session)
-    assert [event.data.turn for event in told] == [1, 2]
-    assert set(told[0].data.citations) == {tokyo, osaka}
-    assert told[1].data.citations == (tokyo,)
-    assert told[1].data.question.content == "and which of those are in Tokyo?"
-    assert told[1].data.answer.content == second.body["message"]["content"]
-    assert told[0].data.tools_used == ("search_collection",)
-    assert told[0].data.input_tokens > 0
-    assert told[0].data.cost_usd > 0
+    recorded = running.recorded("ann", session)
+    assert [event.data.turn for event in recorded] == [1, 2]
+    assert set(recorded[0].data.citations) == {tokyo, osaka}
+    assert recorded[1].data.citations == (tokyo,)
+    assert recorded[1].data.question.content == "and which of those are in Tokyo?"
+    assert recorded[1].data.answer.content == second.body["message"]["content"]
+    assert recorded[0].data.tools_used == ("search_collection",)
+    assert recorded[0].data.input_tokens > 0
+    assert recorded[0].data.cost_usd > 0
     sent = [request["body"] for request in real_models.requests("anthropic")]
     assert {(body["temperature"], body["max_tokens"], body["model"]) for body in sent} == {
         (0.1, 2048, "claude-sonnet-4-6")
@@ -60,7 +60,7 @@ def test_the_second_turn_needs_the_first(running: Any, add_item: AddItem, sessio
 def test_a_turn_writes_two_items(running: Any, add_item: AddItem, session: str) -> None:
     add_item("ann", "A bowl of ramen", place="Tokyo")
     assert running.chat("ann", session, "hello").status == 200
-    agent, _ = running.http.agent()
+    agent = running.service.agent
     puts: list[str] = []
     agent._saver.client.meta.events.register("before-call.dynamodb.PutItem", lambda **_: puts.append("put"))
     for question in ("Which pictures of ramen do I have?", "thanks"):
@@ -82,7 +82,7 @@ def test_the_same_session_id_of_two_users_is_two_conversations(
     providers.calm()
     assert running.chat("bob", session, "and which of those are secret?").status == 200
     assert anns not in json.dumps([request["body"] for request in providers.requests("anthropic")])
-    assert len(running.said("ann", session)) == 1
+    assert len(running.recorded("ann", session)) == 1
 
 
 def test_the_filters_of_the_caller_bind(running: Any, add_item: AddItem, session: str) -> None:
@@ -116,9 +116,9 @@ def test_a_deleted_item_is_found_no_more(running: Any, add_item: AddItem, sessio
     from contracts.ingest import ItemDeleted
 
     item = add_item("ann", "A bowl of ramen")
-    running.hear(new_event(ItemDeleted(), subject=item, tenant_id="bob"))
+    running.apply(new_event(ItemDeleted(), subject=item, tenant_id="bob"))
     assert item in running.chat("ann", session, "Find my ramen").body["message"]["content"]
-    running.hear(new_event(ItemDeleted(), subject=item, tenant_id="ann"))
+    running.apply(new_event(ItemDeleted(), subject=item, tenant_id="ann"))
     answer = running.chat("ann", str(uuid.uuid4()), "Find my ramen")
     assert answer.status == 200
     assert item not in json.dumps(answer.body)

@@ -1,4 +1,4 @@
-"""Events become the read model.
+"""The rows of the read model.
 
 Each function applies one fact inside the caller's transaction (READ COMMITTED) and says what came of it. Applied in any
 order and any number of times, the same facts leave the same rows:
@@ -100,7 +100,7 @@ def project_vector(
     model.
 
     Raises:
-        InvalidVectorError: not 1,024 finite values with a direction.
+        InvalidVectorError: not 1,024 finite values of non-zero norm.
         TransactionRequiredError: there is no READ COMMITTED transaction.
     """
     direction = unit_vector(vector)
@@ -125,8 +125,8 @@ def project_vector(
     return Outcome.APPLIED
 
 
-def forget(conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
-    """Remove the item and whatever may still arrive of it.
+def project_deletion(conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
+    """Remove the item, and leave a tombstone for whatever still arrives of it.
 
     Raises:
         TransactionRequiredError: there is no READ COMMITTED transaction.

@@ -1,0 +1,82 @@
+"""The agent's memory of each conversation: the checkpoint that counts, and the lease of the turn under way.
+
+One turn of a conversation at a time: `claim` leases the conversation to a turn, `complete` and `release` give it back.
+No transaction stays open while the model thinks; what ends a conversation meanwhile takes the lease away, and the
+turn finds out when it wants to complete.
+"""
+
+from dataclasses import dataclass
+
+from chassis.database import Connection
+from chat.errors import ConversationBusyError, ConversationEndedError
+from chat.repository import conversations
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationState:
+    """What the next turn goes on from; `checkpoint_id` is None for a first turn."""
+
+    turns: int
+    checkpoint_id: str | None
+
+
+def claim(connection: Connection, tenant_id: str, session_id: str, lease: str, *, seconds: float) -> ConversationState:
+    """Lease the conversation.
+
+    Raises:
+        ConversationBusyError: another turn holds it.
+    """
+    row = connection.execute(
+        """
+        INSERT INTO agent_memory AS m (tenant_id, session_id, lease, lease_until)
+        VALUES (%(tenant)s, %(session)s, %(lease)s, clock_timestamp() + make_interval(secs => %(seconds)s))
+        ON CONFLICT (tenant_id, session_id) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
+        WHERE m.lease IS NULL OR m.lease_until < clock_timestamp()
+        RETURNING checkpoint_id
+        """,
+        {"tenant": tenant_id, "session": session_id, "lease": lease, "seconds": seconds},
+    ).fetchone()
+    if row is None:
+        raise ConversationBusyError(session_id)
+    turns = conversations.completed_turns(connection, tenant_id, session_id)
+    return ConversationState(turns, row["checkpoint_id"] if turns else None)
+
+
+def complete(connection: Connection, tenant_id: str, session_id: str, lease: str, *, checkpoint_id: str) -> None:
+    """Give the lease back, with the checkpoint of a completed turn.
+
+    Raises:
+        ConversationEndedError: the lease is gone; nothing is changed.
+    """
+    changed = connection.execute(
+        """
+        UPDATE agent_memory SET checkpoint_id = %s, lease = NULL, lease_until = NULL
+        WHERE tenant_id = %s AND session_id = %s AND lease = %s
+        """,
+        (checkpoint_id, tenant_id, session_id, lease),
+    ).rowcount
+    if not changed:
+        raise ConversationEndedError(session_id)
+
+
+def release(connection: Connection, tenant_id: str, session_id: str, lease: str) -> None:
+    """Give the lease back and change nothing else; without effect if it is not ours any more."""
+    connection.execute(
+        """
+        UPDATE agent_memory SET lease = NULL, lease_until = NULL
+        WHERE tenant_id = %s AND session_id = %s AND lease = %s
+        """,
+        (tenant_id, session_id, lease),
+    )
+
+
+def delete(connection: Connection, tenant_id: str, session_id: str, *, spare_leased: bool = False) -> bool:
+    """Delete the pointer and the lease, sparing a turn under way if that is asked for; False if nothing was deleted."""
+    deleted = connection.execute(
+        """
+        DELETE FROM agent_memory WHERE tenant_id = %(tenant)s AND session_id = %(session)s
+        AND NOT (%(spare)s AND lease IS NOT NULL AND lease_until >= clock_timestamp())
+        """,
+        {"tenant": tenant_id, "session": session_id, "spare": spare_leased},
+    ).rowcount
+    return deleted == 1

@@ -1,0 +1,31 @@
+"""What one turn is about, and what it gathers. Given to tools by the program, never by the model."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from retrieval import Hit
+
+
+@dataclass
+class TurnContext:
+    """The caller's options, and the turn's findings.
+
+    `deadline` is on the clock of `time.monotonic`. `category` and `min_similarity` bind every search of the turn.
+    """
+
+    tenant_id: str
+    deadline: float
+    top_k: int = 10
+    category: str | None = None
+    min_similarity: float = 0.0
+    hits: list[Hit] = field(default_factory=list)
+    tools_used: list[dict[str, Any]] = field(default_factory=list)
+
+    def seconds_left(self) -> float:
+        """Until the deadline; negative after it."""
+        return self.deadline - time.monotonic()
+
+    def note_use(self, tool: str, arguments: dict[str, Any], **outcome: object) -> None:
+        """Keep that a tool was used, for the answer."""
+        self.tools_used.append({"name": tool, "input": arguments, **outcome})

@@ -1,0 +1,60 @@
+"""The events that become the read model; search folds them as they are, chat beside events of its own.
+
+Deletions are folds like the others: the read model has tombstones of its own (`deleted_items`), which it reads in the
+same statement as what it knows of the item.
+"""
+
+from chassis.database import Connection
+from chassis.errors import PermanentError
+from chassis.projections import Projections
+from contracts import Event
+from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.ingest import ItemDeleted
+from retrieval.documents import AnalyzedItem
+from retrieval.errors import InvalidVectorError
+from retrieval.read_model import project_analysis, project_deletion, project_vector
+
+
+def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
+    """The item is found by its words."""
+    analyzed = event.data
+    item = AnalyzedItem(
+        item_id=event.subject,
+        version=analyzed.version,
+        analysis_id=analyzed.analysis_id,
+        analyzed_at=event.time,
+        filename=analyzed.filename,
+        original_filename=analyzed.original_filename,
+        description=analyzed.description.model_dump(mode="json"),
+    )
+    project_analysis(connection, event.tenant_id, item)
+
+
+def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
+    """The item is found by its meaning.
+
+    Raises:
+        PermanentError: the vector cannot be compared with others.
+    """
+    embedded = event.data
+    try:
+        project_vector(
+            connection,
+            event.tenant_id,
+            event.subject,
+            vector=decode_vector(embedded.vector),
+            model=embedded.model,
+            analysis_version=embedded.analysis_version,
+            embedded_at=event.time,
+        )
+    except InvalidVectorError as error:
+        raise PermanentError("invalid-vector", str(error)) from error
+
+
+def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
+    """The item is found no more, whatever else arrives of it."""
+    project_deletion(connection, event.tenant_id, event.subject, event.time)
+
+
+READ_MODEL = Projections({ItemAnalyzed: item_analyzed, ItemEmbedded: item_embedded, ItemDeleted: item_deleted})

@@ -1,0 +1,63 @@
+"""An item that was found, as the HTTP API shows it; and which items a text names."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from retrieval.query import Hit
+
+
+class SearchResult(BaseModel):
+    """One item found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item_id: str
+    rank: int
+    score: float
+    score_type: str
+    category: str
+    headline: str
+    summary: str
+    image_url: str
+    metadata: dict[str, Any]
+
+
+def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
+    """The hit under its own rank or another."""
+    return SearchResult(
+        item_id=hit.item_id,
+        rank=rank or hit.rank,
+        score=hit.score,
+        score_type=hit.score_type.value,
+        category=hit.category,
+        headline=hit.headline,
+        summary=hit.summary,
+        # A route of the API, not a pre-signed link: results are read hours after a link has expired.
+        image_url=f"/images/{hit.filename}",
+        metadata={
+            "filename": hit.filename,
+            "original_filename": hit.original_filename,
+            "analysis_id": hit.analysis_id,
+            "analysis_version": hit.analysis_version,
+            "subcategories": texts(hit.description, "subcategories"),
+            "location_tags": texts(hit.description, "media_metadata", "location_tags"),
+            "similarity": hit.similarity,
+            "bm25_score": hit.bm25,
+        },
+    )
+
+
+def texts(description: Mapping[str, Any], *path: str) -> list[str]:
+    """A list of texts inside a description; empty where there is none."""
+    value: Any = description
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list | tuple) else []
+
+
+def mentioned(text: str, item_ids: Iterable[str]) -> list[str]:
+    """Those of the ids that the text names, in the order of their first mention."""
+    places = {item_id: text.find(item_id) for item_id in item_ids}
+    return sorted((item_id for item_id, place in places.items() if place >= 0), key=lambda item_id: places[item_id])
