@@ -47,7 +47,7 @@ class ItemAnalyzed(Contract):
     """A vision model described the picture; versions of one item count 1, 2, …"""
 
     event_type: ClassVar[str] = "collections.analysis.item-analyzed.v1"
-    schema_version: ClassVar[str] = "1.0"
+    schema_version: ClassVar[str] = "1.1"
 
     analysis_id: str = Field(min_length=1)
     version: int = Field(ge=1)
@@ -61,6 +61,11 @@ class ItemAnalyzed(Contract):
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     cost_usd: float = Field(default=0, ge=0)
+    sha256: str | None = Field(
+        default=None,
+        description="Of the original's bytes that were described, lower-case hexadecimal; absent in events before 1.1.",
+        pattern="^[0-9a-f]{64}$",
+    )
 
 
 class AnalysisFailure(StrEnum):

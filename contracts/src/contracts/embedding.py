@@ -68,12 +68,15 @@ class EmbeddingFailed(Contract):
     """No vector could be made of that version, and trying again as before will not help."""
 
     event_type: ClassVar[str] = "collections.embedding.embedding-failed.v1"
-    schema_version: ClassVar[str] = "1.0"
+    schema_version: ClassVar[str] = "1.1"
 
     reason: EmbeddingFailure
     detail: Annotated[str, Personal()]
     analysis_version: int = Field(ge=1)
     attempts: int = Field(ge=1)
+    analysis_id: str | None = Field(
+        default=None, description="The analysis of that version; absent in events before 1.1."
+    )
 
 
 class RebuildRequested(Contract):

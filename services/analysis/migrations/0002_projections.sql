@@ -11,11 +11,10 @@ INSERT INTO leases (tenant_id, item_id, until)
 SELECT tenant_id, item_id, analyzing_until FROM pictures WHERE analyzing_until > now();
 ALTER TABLE pictures DROP COLUMN analyzing_until;
 
--- item-analyzed does not carry it, and need not: an item's original never changes, and `pictures` has its hash. The
--- same content under the same prompt and model of the same tenant is still not paid for twice.
-DROP INDEX analyses_by_content;
-ALTER TABLE analyses DROP COLUMN sha256;
-CREATE INDEX pictures_by_content ON pictures (tenant_id, sha256);
+-- item-analyzed carries it from version 1.1 on; a row that is folded from an older event has none.
+ALTER TABLE analyses ALTER COLUMN sha256 DROP NOT NULL;
+-- The rows that are there were made of such events, and a projection holds what its events say.
+UPDATE analyses SET sha256 = NULL;
 
 COMMENT ON TABLE pictures IS 'projection: the newest image-processed of each item';
 COMMENT ON TABLE analyses IS 'projection: every version of each item''s description, from item-analyzed';

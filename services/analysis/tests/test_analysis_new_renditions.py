@@ -39,3 +39,11 @@ def test_nor_does_a_changed_configuration_pay_for_it_unless_it_is_reprocessed(
     assert models(newer, first.subject) == ["claude-sonnet-5-5"]
     assert newer.consume(replayed(again, replay_id="r1", replay_for="analysis", kind=ReplayKind.REPROCESS)) == 0
     assert models(newer, first.subject) == ["claude-sonnet-5-5", "claude-haiku-5-5"]
+
+
+def test_other_content_under_the_same_item_is_described(running: Any) -> None:
+    first = running.upload("alice", colour="red")
+    other = running.upload("alice", first.subject, colour="blue")
+    assert running.consume(first) == 0
+    assert running.consume(other) == 0
+    assert len(models(running, first.subject)) == 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chassis.store import read_stream
-from contracts import Event, new_event, replayed
+from contracts import Event, ReplayKind, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed, RenditionKind
 from contracts.ingest import ItemDeleted
@@ -37,6 +37,23 @@ def test_a_picture_without_a_rendition_for_models_is_a_dead_letter_and_no_row(ru
     assert running.consume(new_event(data, subject=event.subject, tenant_id="alice")) == 0
     assert running.dead_letters() == ["no-model-rendition"]
     assert rows(running, "pictures") == 0
+
+
+def test_a_description_without_a_hash_counts_for_its_item_alone(running: Any, providers: Any) -> None:
+    described, old, same = (running.upload(tenant) for tenant in ("alice", "bob", "bob"))
+    assert running.consume(described) == 0
+    (analyzed,) = running.recorded("alice", described.subject)
+    before = analyzed.data.model_copy(update={"analysis_id": "from-before-1.1", "sha256": None})
+    with running.service.work.on("bob", old.subject) as work:
+        work.fold(old)
+        work.record(new_event(before, subject=old.subject, tenant_id="bob"))
+    again = new_event(old.data, subject=old.subject, tenant_id="bob")
+    reprocessed = replayed(old, replay_id="r1", replay_for="analysis", kind=ReplayKind.REPROCESS)
+    assert running.consume(again, reprocessed) == 0
+    assert len(running.recorded("bob", old.subject)) == len(providers.requests("anthropic")) == 1
+    assert running.consume(same) == 0
+    assert len(providers.requests("anthropic")) == 2
+    assert_refolds(running.service, [described, old, again, same])
 
 
 def test_no_lease_outlives_its_work(running: Any, providers: Any) -> None:

@@ -47,14 +47,16 @@ WHERE type = 'collections.embedding.item-embedded.v1'
   )
 ORDER BY tenant_id, stream_id, event->'data'->>'model', event->'data'->>'dimensions', stream_version DESC;
 
+-- Events before version 1.1 do not carry the analysis: what they record holds for every analysis of that version.
 CREATE TABLE embedding_failures (
     tenant_id        text    NOT NULL,
     item_id          text    NOT NULL,
     analysis_version integer NOT NULL,
-    PRIMARY KEY (tenant_id, item_id, analysis_version)
+    analysis_id      text,
+    UNIQUE NULLS NOT DISTINCT (tenant_id, item_id, analysis_version, analysis_id)
 );
 INSERT INTO embedding_failures
-SELECT DISTINCT tenant_id, stream_id, (event->'data'->>'analysis_version')::integer
+SELECT DISTINCT tenant_id, stream_id, (event->'data'->>'analysis_version')::integer, event->'data'->>'analysis_id'
 FROM events
 WHERE type = 'collections.embedding.embedding-failed.v1'
   AND NOT EXISTS (
@@ -63,6 +65,6 @@ WHERE type = 'collections.embedding.embedding-failed.v1'
 
 COMMENT ON TABLE documents IS 'projection: the text of each item''s newest description, from item-analyzed';
 COMMENT ON TABLE vectors IS 'projection: the newest vector of each item and model, from item-embedded';
-COMMENT ON TABLE embedding_failures IS 'projection: versions that have no vector, from embedding-failed';
+COMMENT ON TABLE embedding_failures IS 'projection: analyses that have no vector, from embedding-failed';
 COMMENT ON TABLE rebuilds IS 'bookkeeping: a tenant''s rebuilds and how far they are';
 COMMENT ON TABLE rebuild_claims IS 'bookkeeping: the latest rebuild that dealt with an item, and with which text';

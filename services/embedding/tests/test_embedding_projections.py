@@ -63,6 +63,35 @@ def test_a_failed_version_that_has_a_vector_after_all_counts_as_embedded(running
     assert (status["embedded"], status["failed"], status["pending"]) == (1, 0, 0)
 
 
+def test_a_failure_counts_for_its_analysis_alone(running: Any) -> None:
+    first = running.describe("alice", analysis="a")
+    second = running.describe("alice", first.subject, analysis="b")
+    with running.service.work.on("alice", first.subject) as work:
+        work.fold(first)
+        work.fold(second)
+    for analysis, failed in (("a", 0), ("b", 1)):
+        failure = EmbeddingFailed(
+            reason=EmbeddingFailure.GAVE_UP, detail="d", analysis_version=1, attempts=8, analysis_id=analysis
+        )
+        with running.service.work.on("alice", first.subject) as work:
+            work.record(new_event(failure, subject=first.subject, tenant_id="alice"))
+        status = running.request("GET", "/vector-index/status", "alice").body
+        assert (status["failed"], status["pending"]) == (failed, 1 - failed)
+    assert_refolds(running.service, [first, second])
+
+
+def test_a_failure_without_its_analysis_counts_for_every_analysis_of_the_version(running: Any) -> None:
+    event = running.describe("alice", version=2)
+    for version, failed in ((1, 0), (2, 1)):
+        failure = EmbeddingFailed(reason=EmbeddingFailure.GAVE_UP, detail="d", analysis_version=version, attempts=8)
+        with running.service.work.on("alice", event.subject) as work:
+            work.fold(event)
+            work.record(new_event(failure, subject=event.subject, tenant_id="alice"))
+        status = running.request("GET", "/vector-index/status", "alice").body
+        assert (status["failed"], status["pending"]) == (failed, 1 - failed)
+    assert_refolds(running.service, [event])
+
+
 def test_a_claim_holds_for_its_text_alone_and_ends_with_its_item(running: Any, deleted: Any) -> None:
     def claims() -> list[str]:
         rows = running.service.database.connection().execute("SELECT item_id FROM rebuild_claims ORDER BY item_id")

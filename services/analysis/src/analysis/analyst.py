@@ -86,6 +86,7 @@ class Analyst:
             input_tokens=result.input_tokens,
             output_tokens=result.output_tokens,
             cost_usd=result.cost_usd,
+            sha256=picture.sha256,
         )
         event = new_event(
             analyzed,

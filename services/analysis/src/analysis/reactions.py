@@ -52,7 +52,7 @@ class Reactions:
         plan = self.analyst.plan()
         with self.database.transaction() as connection:
             described = (
-                analyses.latest_version(connection, picture.tenant_id, picture.item_id) > 0
+                analyses.is_described(connection, picture)
                 if event.replay_id is None
                 else _is_described_by(connection, picture, plan)
             )
@@ -126,7 +126,7 @@ class Reactions:
 
 
 def _is_described_by(connection: Connection, picture: PictureRecord, plan: Plan) -> bool:
-    return analyses.is_described_by(connection, picture.tenant_id, picture.item_id, plan.prompt.id, plan.choice)
+    return analyses.is_described_by(connection, picture, plan.prompt.id, plan.choice)
 
 
 def _record_failure(

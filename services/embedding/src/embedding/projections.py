@@ -26,8 +26,8 @@ def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
 
 
 def embedding_failed(connection: Connection, event: Event[EmbeddingFailed]) -> None:
-    """That version has no vector, unless one is recorded after all."""
-    failures.save(connection, event.tenant_id, event.subject, event.data.analysis_version)
+    """That analysis has no vector, unless one is recorded after all."""
+    failures.save(connection, event.tenant_id, event.subject, event.data.analysis_version, event.data.analysis_id)
 
 
 def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:

@@ -106,6 +106,10 @@ def record_failure(
 ) -> None:
     """The document will have no vector."""
     fact = EmbeddingFailed(
-        reason=reason, detail=detail[:300], analysis_version=document.version, attempts=max(attempts, 1)
+        reason=reason,
+        detail=detail[:300],
+        analysis_version=document.version,
+        attempts=max(attempts, 1),
+        analysis_id=document.analysis_id,
     )
     work.record(new_event(fact, subject=document.item_id, tenant_id=document.tenant_id, cause=cause))

@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from analysis.describe import Result
 from analysis.providers import Choice
+from analysis.repository.pictures import PictureRecord
 from chassis.database import Connection
 from contracts import Event
 from contracts.analysis import Description, ItemAnalyzed
@@ -15,11 +16,12 @@ from contracts.analysis import Description, ItemAnalyzed
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRecord:
-    """One version of an item's description."""
+    """One version of an item's description; `sha256` of the original, None where its event was before 1.1."""
 
     analysis_id: str
     item_id: str
     version: int
+    sha256: str | None
     result: Result
     created_at: datetime
 
@@ -37,7 +39,7 @@ class AnalysisRecord:
             output_tokens=data.output_tokens,
             cost_usd=data.cost_usd,
         )
-        return cls(data.analysis_id, event.subject, data.version, result, event.time)
+        return cls(data.analysis_id, event.subject, data.version, data.sha256, result, event.time)
 
 
 def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
@@ -46,8 +48,8 @@ def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
     connection.execute(
         """
         INSERT INTO analyses (analysis_id, tenant_id, item_id, version, description, provider, model, prompt_id,
-                              trace_id, input_tokens, output_tokens, cost_usd, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                              sha256, trace_id, input_tokens, output_tokens, cost_usd, created_at)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (analysis_id) DO NOTHING
         """,
         (
@@ -59,6 +61,7 @@ def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
             result.provider,
             result.model,
             result.prompt_id,
+            record.sha256,
             result.trace_id,
             result.input_tokens,
             result.output_tokens,
@@ -81,7 +84,7 @@ def find_result(connection: Connection, tenant_id: str, sha256: str, prompt_id: 
     """What that model answered under that prompt about the same content, of any of the tenant's items."""
     row = connection.execute(
         """
-        SELECT analyses.* FROM pictures JOIN analyses USING (tenant_id, item_id)
+        SELECT * FROM analyses
         WHERE tenant_id = %s AND sha256 = %s AND prompt_id = %s AND provider = %s AND model = %s
         ORDER BY created_at DESC LIMIT 1
         """,
@@ -90,14 +93,30 @@ def find_result(connection: Connection, tenant_id: str, sha256: str, prompt_id: 
     return _result(row) if row else None
 
 
-def is_described_by(connection: Connection, tenant_id: str, item_id: str, prompt_id: str, choice: Choice) -> bool:
-    """Whether the item has a description by that model under that prompt."""
+def is_described(connection: Connection, picture: PictureRecord) -> bool:
+    """Whether the item has a description of this content, by whatever model.
+
+    One without a hash is taken to be of the item's picture, so that old pictures are not paid for again.
+    """
     row = connection.execute(
         """
         SELECT 1 FROM analyses
-        WHERE tenant_id = %s AND item_id = %s AND prompt_id = %s AND provider = %s AND model = %s LIMIT 1
+        WHERE tenant_id = %s AND item_id = %s AND (sha256 = %s OR sha256 IS NULL) LIMIT 1
         """,
-        (tenant_id, item_id, prompt_id, choice.provider, choice.model),
+        (picture.tenant_id, picture.item_id, picture.sha256),
+    ).fetchone()
+    return row is not None
+
+
+def is_described_by(connection: Connection, picture: PictureRecord, prompt_id: str, choice: Choice) -> bool:
+    """Whether the item has a description of this content by that model under that prompt; one without a hash counts."""
+    row = connection.execute(
+        """
+        SELECT 1 FROM analyses
+        WHERE tenant_id = %s AND item_id = %s AND (sha256 = %s OR sha256 IS NULL)
+          AND prompt_id = %s AND provider = %s AND model = %s LIMIT 1
+        """,
+        (picture.tenant_id, picture.item_id, picture.sha256, prompt_id, choice.provider, choice.model),
     ).fetchone()
     return row is not None
 
@@ -144,4 +163,6 @@ def _result(row: dict[str, Any]) -> Result:
 
 
 def _analysis(row: dict[str, Any]) -> AnalysisRecord:
-    return AnalysisRecord(row["analysis_id"], row["item_id"], row["version"], _result(row), row["created_at"])
+    return AnalysisRecord(
+        row["analysis_id"], row["item_id"], row["version"], row["sha256"], _result(row), row["created_at"]
+    )

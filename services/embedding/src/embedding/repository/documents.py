@@ -100,8 +100,12 @@ def counts(connection: Connection, tenant_id: str) -> Counts:
             SELECT (item_id, analysis_id, version) IN (
                        SELECT item_id, analysis_id, analysis_version FROM vectors WHERE tenant_id = %(tenant)s
                    ) AS embedded,
-                   (item_id, version) IN (
-                       SELECT item_id, analysis_version FROM embedding_failures WHERE tenant_id = %(tenant)s
+                   (item_id, analysis_id, version) IN (
+                       SELECT item_id, analysis_id, analysis_version FROM embedding_failures
+                       WHERE tenant_id = %(tenant)s AND analysis_id IS NOT NULL
+                   ) OR (item_id, version) IN (
+                       SELECT item_id, analysis_version FROM embedding_failures
+                       WHERE tenant_id = %(tenant)s AND analysis_id IS NULL
                    ) AS failed
             FROM documents WHERE tenant_id = %(tenant)s
         ) AS state
