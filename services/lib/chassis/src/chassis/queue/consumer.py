@@ -113,7 +113,7 @@ class EventConsumer(QueueEntry):
                 return
             with self.service.work.on(event.tenant_id, event.subject) as work:
                 if subscription.react is not None:
-                    work.fold(event)  # a fact all the same, whatever became of the reaction
+                    work.fold(event)  # a fact all the same, whatever the outcome of the reaction
                 if subscription.give_up is not None:
                     subscription.give_up(work, event, error, receives)
 
