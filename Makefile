@@ -1,4 +1,4 @@
-# Every target is a thin call of a program that can also be called by itself; `make` alone lists them.
+# Every target is a thin wrapper around a program that can also be run directly; `make` alone lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
@@ -8,10 +8,10 @@ MESH := $(BIN)/mesh
 PYTEST := $(BIN)/python -m pytest
 BENCHMARKS := $(BIN)/python -P -m benchmarks
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
-# Anything with tests of its own: test-imaging, test-chassis, test-contracts, test-localmesh, test-mesh, test-e2e, …
+# Anything that has tests: test-imaging, test-chassis, test-contracts, test-localmesh, test-mesh, test-e2e, …
 member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib libraries localstack tools tests .) tests/$*))
 
-# The first line of what acts on one environment: without ENV it says how to name one.
+# The first line of every target that acts on one environment: without ENV it prints the usage.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 
 .PHONY: help setup up down status logs reset demo test check fmt contracts-export contracts-check contracts-docs openapi \
@@ -22,39 +22,39 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  services: $(SERVICES)"
 
-setup: ## Install everything into .venv (at once when nothing has changed)
+setup: ## Install everything into .venv (returns at once when nothing has changed)
 	@if ! $(BIN)/python -IS tools/bootstrap.py --is-current 2>/dev/null; then \
-		command -v python3 >/dev/null || { echo "setup: there is no python3: install Python 3.11 or newer" >&2; exit 1; }; \
+		command -v python3 >/dev/null || { echo "setup: python3 was not found: install Python 3.11 or newer" >&2; exit 1; }; \
 		python3 tools/bootstrap.py; \
 	fi
 
 up: setup ## Start the mesh; IAM=0 leaves IAM policies unenforced
 	@$(MESH) up $(if $(filter 0,$(IAM)),--no-iam)
 
-down: setup ## End the mesh; its state stays
+down: setup ## Stop the mesh; its state stays
 	@$(MESH) down
 
 status: setup ## Processes, functions, queues, dead letters, last errors
 	@$(MESH) status
 
-logs: setup ## What SERVICE=imaging has logged; FOLLOW=1 goes on, SINCE=1h goes further back
+logs: setup ## Logs of SERVICE=imaging; FOLLOW=1 follows, SINCE=1h goes further back
 	@test -n "$(SERVICE)" || { echo "usage: make logs SERVICE=imaging (one of: $(SERVICES) postgres emulator providers)" >&2; exit 2; }
 	@$(MESH) logs $(SERVICE) $(if $(SINCE),--since $(SINCE)) $(if $(FOLLOW),--follow)
 
-reset: setup ## End the mesh and forget everything it keeps (asks first; YES=1 does not)
+reset: setup ## Stop the mesh and delete all its data (asks first; YES=1 does not)
 	@$(MESH) reset $(if $(YES),--yes)
 
-demo: setup ## Start the mesh and show it: pictures in, searches and a conversation out
+demo: setup ## Start the mesh and demonstrate it: upload pictures, search, chat
 	@$(MESH) demo
 
 test: setup ## All tests that need no Docker; ARGS= goes to pytest
 	@$(PYTEST) $(ARGS)
 
 test-%: setup ## The tests of one service or library, e.g. make test-imaging
-	@test -n "$(member)" || { echo "make: no tests are named $*" >&2; exit 2; }
+	@test -n "$(member)" || { echo "make: there are no tests named $*" >&2; exit 2; }
 	@$(PYTEST) $(member) $(ARGS)
 
-check: setup ## Lint, types, the arrows between packages, and what the contracts promise
+check: setup ## Lint, types, import rules between packages, and contract compatibility
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -65,29 +65,29 @@ fmt: setup ## Format and sort imports
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-contracts-export: setup ## Write the JSON Schemas of all events from their models
+contracts-export: setup ## Export the JSON Schemas of all events from their models
 	@$(BIN)/python -m contracts.export contracts/schemas
 
-contracts-check: setup ## Would the working tree break any consumer? BASE=rev compares with another revision than main
+contracts-check: setup ## Would the working tree break any consumer? BASE=rev compares with a revision other than main
 	@$(MESH) contracts check $(if $(BASE),--base $(BASE)) $(if $(GITHUB_ACTIONS),--output github)
 
-contracts-docs: setup ## The catalogue of contracts as a web site in build/contracts
+contracts-docs: setup ## Write the contract catalogue as a web site to build/contracts
 	@$(MESH) contracts docs build/contracts
 
-bench: setup ## All measurements of the mesh, as tables, each figure beside its reference
+bench: setup ## Run all benchmarks: tables of figures, each beside its reference
 	@$(BENCHMARKS) all
 
-bench-%: setup ## One measurement: imports, packages, pipeline, contracts, search; ARGS=--help shows its options
+bench-%: setup ## Run one benchmark: imports, packages, pipeline, contracts, search; ARGS=--help shows its options
 	@$(BENCHMARKS) $* $(ARGS)
 
-infra-bootstrap: setup ## Make the bucket for Terraform's state, once for each AWS account (asks first; YES=1 does not)
+infra-bootstrap: setup ## Create the bucket for Terraform's state, once per AWS account (asks first; YES=1 does not)
 	@$(MESH) infra bootstrap $(if $(YES),--yes)
 
-infra-plan: setup ## What infra-apply would do to ENV=dev
+infra-plan: setup ## Show what infra-apply would change in ENV=dev
 	$(needs-env)
 	@$(MESH) infra plan --env "$(ENV)" $(ARGS)
 
-infra-apply: setup ## Make ENV=dev what the code says, after showing it (asks first; YES=1 does not, prod: CONFIRM=prod)
+infra-apply: setup ## Plan, show and apply the changes to ENV=dev (asks first; YES=1 does not, prod: CONFIRM=prod)
 	$(needs-env)
 	@$(MESH) infra apply --env "$(ENV)" $(if $(YES),--yes) $(if $(CONFIRM),--confirm "$(CONFIRM)") $(ARGS)
 
@@ -95,30 +95,30 @@ infra-diff: setup ## Does ENV=dev differ from the code? Exit code of mesh infra 
 	$(needs-env)
 	@$(MESH) infra diff --env "$(ENV)" $(ARGS)
 
-infra-destroy: setup ## Take ENV=dev away for good, after showing it (its name must be typed, or CONFIRM=dev)
+infra-destroy: setup ## Destroy ENV=dev for good, after showing the plan (its name must be typed, or CONFIRM=dev)
 	$(needs-env)
 	@$(MESH) infra destroy --env "$(ENV)" $(if $(CONFIRM),--confirm "$(CONFIRM)")
 
-infra-outputs: setup ## Names and addresses of ENV=dev; saved for the other commands
+infra-outputs: setup ## Print the names and addresses of ENV=dev, and save them for the other commands
 	$(needs-env)
 	@$(MESH) infra outputs --env "$(ENV)" $(ARGS)
 
-package: setup ## Lambda packages in build/packages, those that have changed; SERVICE=chat for one service
+package: setup ## Build the Lambda packages that have changed into build/packages; SERVICE=chat for one service
 	@$(MESH) package $(SERVICE) $(ARGS)
 
-lambda-deploy: setup ## Put the code of SERVICE=chat out to ENV=dev, without Terraform (prod: CONFIRM=prod)
+lambda-deploy: setup ## Deploy the code of SERVICE=chat to ENV=dev, without Terraform (prod: CONFIRM=prod)
 	@test -n "$(SERVICE)" && test -n "$(ENV)" || { echo "usage: make $@ SERVICE=chat ENV=dev (one of: $(SERVICES))" >&2; exit 2; }
 	@$(MESH) deploy "$(SERVICE)" --env "$(ENV)" $(if $(YES),--yes) $(if $(CONFIRM),--confirm "$(CONFIRM)") $(ARGS)
 
-lambda-logs: setup ## What the functions of SERVICE=chat have logged in ENV=dev (default: the local mesh); FOLLOW=1, SINCE=1h
+lambda-logs: setup ## Logs of the functions of SERVICE=chat in ENV=dev (default: the local mesh); FOLLOW=1, SINCE=1h
 	@test -n "$(SERVICE)" || { echo "usage: make $@ SERVICE=chat [ENV=dev] (one of: $(SERVICES))" >&2; exit 2; }
 	@$(MESH) logs "$(SERVICE)" $(if $(ENV),--env "$(ENV)") $(if $(SINCE),--since $(SINCE)) $(if $(FOLLOW),--follow)
 
-db-migrate: setup ## Bring the database of ENV=dev to what the services' migrations say
+db-migrate: setup ## Apply the services' migrations to the database of ENV=dev
 	$(needs-env)
 	@$(MESH) db migrate --env "$(ENV)" $(ARGS)
 
-secrets-push: setup ## Put the keys of .env into the Parameter Store of ENV=dev (asks before it overwrites)
+secrets-push: setup ## Write the keys of .env to the Parameter Store of ENV=dev (asks before it overwrites)
 	$(needs-env)
 	@$(MESH) secrets push "$(ENV)" $(if $(YES),--yes) $(ARGS)
 
@@ -126,25 +126,25 @@ secrets-pull: setup ## Write the keys of ENV=dev into .env (asks before it overw
 	$(needs-env)
 	@$(MESH) secrets pull "$(ENV)" $(if $(YES),--yes) $(ARGS)
 
-secrets-list: setup ## Names of the secrets of ENV=dev, never values
+secrets-list: setup ## List the names of the secrets of ENV=dev, never values
 	$(needs-env)
 	@$(MESH) secrets list "$(ENV)" $(ARGS)
 
-verify: setup ## Does ENV=dev work? Ten checks with their times; the report is in build/verify
+verify: setup ## Check that ENV=dev works: ten checks with their times; the report is in build/verify
 	$(needs-env)
 	@mkdir -p build/verify
 	@$(MESH) verify --env "$(ENV)" --report "build/verify/$(ENV).md" $(ARGS)
 
-cost: setup ## What an environment costs a month; ENV=dev: from its plan; ARGS=--write renews terraform/COST.md
+cost: setup ## Estimate the monthly cost of an environment; ENV=dev: from its plan; ARGS=--write updates terraform/COST.md
 	@$(MESH) cost $(if $(ENV),--env "$(ENV)") $(ARGS)
 
-openapi: setup ## Write the one OpenAPI document from all services
+openapi: setup ## Write the merged OpenAPI document of all services
 	@$(BIN)/python -m registry.openapi
 
 ci: ## What continuous integration runs
 	@bash .ci/run
 
-clean: ## Remove what was installed and built (not the mesh's state: that is make reset)
+clean: ## Remove everything installed and built (not the mesh's state: that is make reset)
 	@if [ -x $(MESH) ]; then $(MESH) down; fi
 	@rm -rf .venv .tools build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
 """Prepare this checkout: find or fetch uv, then install what `uv.lock` says into `.venv`.
 
-Standard library only, and readable by old Pythons, because it has to tell them that they are too old. When nothing has
-changed since the last time it ends at once; that is why what is seldom needed is imported late. Whatever goes wrong is
-one line on stderr and exit code 1.
+Standard library only, and readable by old Pythons, because it has to report to them that they are too old. When nothing
+has changed since the last run it returns at once, so rarely needed modules are imported late. Every failure is one line
+on stderr and exit code 1.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ STAMP = ROOT / ".venv" / ".collections-setup"
 MINIMUM_PYTHON = (3, 11)
 MINIMUM_UV = (0, 9)
 UV_VERSION = "0.13.9"
-# Of the wheels of that version, by system and machine.
+# SHA-256 of that version's wheels, by system and machine.
 UV_SHA256 = {
     "linux x86_64": "d7f459fe4fd247d830351c75686d3996ace3c6f3f728eb0e85a30b7ada0cef19",
     "linux aarch64": "5435c5ce14a56431208ca0996416d310f1598e8c2c8ba707688985a16bb82dbe",
@@ -35,7 +35,7 @@ class SetupError(Exception):
 
 
 def main() -> None:
-    """Set up, unless the last set-up still stands; `--is-current` only tells by the exit code whether it does."""
+    """Set up, unless the last set-up is current; `--is-current` only reports that, by its exit code."""
     try:
         if sys.version_info < MINIMUM_PYTHON:
             hand_over_to_newer_python()
@@ -50,11 +50,11 @@ def main() -> None:
     except SetupError as error:
         sys.exit(f"setup: {error}")
     except KeyboardInterrupt:
-        sys.exit("setup: interrupted; the next `make setup` goes on from here")
+        sys.exit("setup: interrupted; the next `make setup` resumes here")
 
 
 def hand_over_to_newer_python() -> None:
-    """Start again under a newer Python of this machine, newest proven version first; SetupError if there is none."""
+    """Restart under a newer Python of this machine, the newest tested version first; SetupError if there is none."""
     for minor in (13, 12, 11, 14):
         newer = shutil.which(f"python3.{minor}")
         if newer and subprocess.call([newer, "-c", ""], stderr=subprocess.DEVNULL) == 0:
@@ -78,7 +78,7 @@ def fingerprint() -> str:
 
 
 def find_uv() -> str:
-    """A uv of this machine that understands our lock file; empty if there is none."""
+    """A uv on this machine that can read our lock file; empty if there is none."""
     for candidate in (str(TOOLS / "uv" / "bin" / "uv"), shutil.which("uv")):
         if not candidate or not Path(candidate).exists():
             continue
@@ -93,7 +93,7 @@ def find_uv() -> str:
 
 
 def fetch_uv() -> str:
-    """Install uv into `.tools/`: by pip where there is one, else by taking its wheel apart ourselves."""
+    """Install uv into `.tools/`: with pip where available, else by unpacking its wheel."""
     target = TOOLS / "uv"
     print(f"setup: fetching uv {UV_VERSION}", flush=True)
     shutil.rmtree(str(target), ignore_errors=True)
@@ -103,7 +103,7 @@ def fetch_uv() -> str:
 
 
 def install_by_pip(target: Path) -> bool:
-    """Whether pip exists and did it; pip knows the registry that this machine is set up for."""
+    """Whether pip exists and succeeded; pip uses the registry that this machine is configured for."""
     import tempfile
 
     hashes = " ".join(f"--hash=sha256:{digest}" for digest in UV_SHA256.values())
@@ -117,7 +117,7 @@ def install_by_pip(target: Path) -> bool:
 
 
 def install_by_hand(target: Path) -> None:
-    """Fetch the wheel for this machine from the package registry, check it, and unpack the program."""
+    """Fetch the wheel for this machine from the package registry, verify it, and unpack the program."""
     import io
     import json
     import zipfile
@@ -126,14 +126,14 @@ def install_by_hand(target: Path) -> None:
     machine = f"{platform.system().lower()} {platform.machine().lower()}"
     sha256 = UV_SHA256.get(machine)
     if sha256 is None:
-        raise SetupError("there is no uv for {} here: install uv {}.{} or newer".format(machine, *MINIMUM_UV))
+        raise SetupError("no uv is available for {}: install uv {}.{} or newer".format(machine, *MINIMUM_UV))
     listing = json.loads(fetch("{}/uv/".format(INDEX.rstrip("/")), "application/vnd.pypi.simple.v1+json").decode())
     urls = [file["url"] for file in listing["files"] if file.get("hashes", {}).get("sha256") == sha256]
     if not urls:
         raise SetupError(f"the package registry {INDEX} has no uv {UV_VERSION} for {machine}")
     wheel = fetch(urljoin("{}/uv/".format(INDEX.rstrip("/")), urls[0]))
     if hashlib.sha256(wheel).hexdigest() != sha256:
-        raise SetupError(f"what was fetched as uv {UV_VERSION} is not what it should be (sha256 differs)")
+        raise SetupError(f"the download of uv {UV_VERSION} has the wrong sha256")
     program = target / "bin" / "uv"
     program.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
@@ -142,7 +142,7 @@ def install_by_hand(target: Path) -> None:
 
 
 def fetch(url: str, accept: str = "*/*") -> bytes:
-    """The content behind a URL; SetupError when it cannot be had."""
+    """The content of a URL; SetupError when it cannot be fetched."""
     import urllib.error
     import urllib.request
 
@@ -160,10 +160,10 @@ def sync(uv: str) -> None:
     """Install exactly what the lock file says, with a Python of this machine."""
     print("setup: installing what uv.lock says into .venv (the first time takes a minute or two)", flush=True)
     environment = dict(os.environ, UV_PYTHON_DOWNLOADS="never", UV_PROJECT_ENVIRONMENT=str(ROOT / ".venv"))
-    # A company's own authority is known to the system, not to uv's built-in list.
+    # A company's own certificate authority is in the system's store, not in uv's built-in list.
     if Path("/etc/ssl/certs/ca-certificates.crt").exists() or sys.platform == "darwin":
         environment.setdefault("UV_SYSTEM_CERTS", "true")
-    # Whatever environment happens to be active is not ours.
+    # An active virtual environment is not the one to install into.
     environment.pop("VIRTUAL_ENV", None)
     command = [uv, "sync", "--frozen", "--quiet", "--python", sys.executable, "--project", str(ROOT)]
     if sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""Figures, their verdicts, and how they are shown."""
+"""Figures, their verdicts, and their output."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def test_a_table_shows_value_reference_ratio_target_and_verdict() -> None:
     assert not met
 
 
-def test_json_says_the_same() -> None:
+def test_json_has_the_same_content() -> None:
     section = Section("Imports", (Figure("chat.http", "CPU", 110.0, "ms", reference=100.0, limit=1.2),), notes=("n",))
     text, met = shown(section, as_json=True)
     (read,) = json.loads(text)

@@ -1,4 +1,4 @@
-"""Imports in fresh interpreters: what is seen of them, and what they may not do."""
+"""Imports in fresh interpreters: what is recorded, and what is forbidden."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_statements_of_our_code_that_name_foreign_packages_are_seen_in_order(tmp
     assert seen.cpu_s > 0
 
 
-def test_a_connection_while_importing_is_found_out(tmp_path: Path) -> None:
+def test_a_connection_during_import_is_detected(tmp_path: Path) -> None:
     write(tmp_path, search="import socket\nsocket.create_connection(('127.0.0.1', 9))\nentry = 1")
     with pytest.raises(ImportFailedError, match="must not reach the network"):
         import_handler("search.entry", ENVIRONMENT, packages=[tmp_path])
@@ -44,7 +44,7 @@ def test_only_the_given_packages_can_be_imported(tmp_path: Path) -> None:
     assert "pydantic" in run_statements(["import pydantic"], ENVIRONMENT).modules
 
 
-def test_a_handler_that_does_not_exist_is_said(tmp_path: Path) -> None:
+def test_a_missing_handler_is_reported(tmp_path: Path) -> None:
     write(tmp_path, search="entry = 1")
     with pytest.raises(ImportFailedError, match="no attribute 'entrance'"):
         import_handler("search.entrance", ENVIRONMENT, packages=[tmp_path])

@@ -130,7 +130,7 @@ def test_a_caused_event_continues_the_correlation() -> None:
     assert second.id != first.id
 
 
-def test_what_a_replay_leads_to_is_news_to_everyone() -> None:
+def test_what_a_replay_leads_to_is_new_for_every_consumer() -> None:
     again = replayed(new_event(ItemDeleted(), subject="item", tenant_id="tenant"), replay_id="r1", replay_for="search")
     assert (again.replay_id, again.replay_for) == ("r1", "search")
     assert new_event(ItemDeleted(), subject="item", tenant_id="tenant", cause=again).replay_for is None
@@ -151,7 +151,7 @@ def test_the_naming_law_is_enforced(event_type: str, version: str) -> None:
         pass
 
     Outlaw.event_type, Outlaw.schema_version = event_type, version
-    with pytest.raises(ValueError, match=r"naming law|version"):
+    with pytest.raises(ValueError, match=r"naming rules|version"):
         Registry([Outlaw])
 
 

@@ -1,4 +1,4 @@
-"""What a contract marks personal shows nowhere but in the event itself."""
+"""What a contract marks personal appears nowhere but in the event itself."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def contracts() -> list[type[Contract]]:
 
 
 def schema_paths(schema: dict[str, Any], node: Any, path: str = "") -> set[str]:
-    """Where a schema says x-personal, found without the code under test."""
+    """Where a schema has x-personal, found without the code under test."""
     found: set[str] = set()
     if not isinstance(node, dict):
         return found
@@ -96,8 +96,8 @@ def test_redaction_strikes_out_whole_personal_words_in_any_escaping() -> None:
         update={"themes": ("food", "line\nbreak"), "objects": ("Käse",)}
     )
     data = data.model_copy(update={"description": data.description.model_copy(update={"image_details": details})})
-    strike_out = redaction(data)
-    said = strike_out(f"no food in foodstuff; {data.description.headline!r}")
-    assert said == f"no {MASK} in foodstuff; '{MASK}'"
-    assert strike_out("line\\nbreak, line\nbreak, K\\u00e4se, Käse") == ", ".join([MASK] * 4)
+    redact = redaction(data)
+    redacted = redact(f"no food in foodstuff; {data.description.headline!r}")
+    assert redacted == f"no {MASK} in foodstuff; '{MASK}'"
+    assert redact("line\\nbreak, line\nbreak, K\\u00e4se, Käse") == ", ".join([MASK] * 4)
     assert redaction(REGISTRY.contract("collections.ingest.item-deleted.v1")())("anything at all") == "anything at all"

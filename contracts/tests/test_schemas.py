@@ -63,20 +63,20 @@ def test_an_unchanged_directory_passes(directory: Path) -> None:
     assert main([str(directory), "--check"]) == 0
 
 
-SPOILT = {
+CORRUPT = {
     "a schema of a retired major is lost": (f"{EXPIRED}.v1/1.0.json", None),
     "a producer's schema is lost": (f"{EXPIRED}.v2/2.0.producer.json", None),
-    "a schema is no JSON": (f"{EXPIRED}.v2/2.0.json", "{"),
-    "a schema is somebody else's": (f"{EXPIRED}.v3/3.0.json", '{"$id": "urn:collections:contract:x.y:3.0"}'),
+    "a schema is not JSON": (f"{EXPIRED}.v2/2.0.json", "{"),
+    "a schema is another type's": (f"{EXPIRED}.v3/3.0.json", '{"$id": "urn:collections:contract:x.y:3.0"}'),
     "a minor version lacks its producer's schema": (f"{EXPIRED}.v3/3.1.json", "{}"),
     "a file is misplaced": (f"{EXPIRED}.v3/4.0.json", "{}"),
-    "nobody knows the type": ("collections.ingest.item-lost.v1/1.0.json", "{}"),
+    "the type is unknown": ("collections.ingest.item-lost.v1/1.0.json", "{}"),
 }
 
 
-@pytest.mark.parametrize("name", SPOILT)
-def test_spoilt_history_is_found(name: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file, text = SPOILT[name]
+@pytest.mark.parametrize("name", CORRUPT)
+def test_corrupt_history_is_found(name: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, text = CORRUPT[name]
     path = directory / file
     if text is None:
         path.unlink()
@@ -145,7 +145,7 @@ def test_an_optional_field_is_safe_in_both_directions() -> None:
     contract = REGISTRY.contract("collections.ingest.upload-rejected.v1")
     old_closed, old_tolerant = producer_schema(contract), consumer_schema(contract)
     new = {**old_closed, "properties": {**old_closed["properties"], "note": {"type": "string"}}}
-    said = {"original_filename": "a", "size": 1, "reason": "empty", "detail": "b", "note": "c"}
-    assert Draft202012Validator(new).is_valid(said)
-    assert Draft202012Validator(old_tolerant).is_valid(said)
-    assert not Draft202012Validator(old_closed).is_valid(said)
+    payload = {"original_filename": "a", "size": 1, "reason": "empty", "detail": "b", "note": "c"}
+    assert Draft202012Validator(new).is_valid(payload)
+    assert Draft202012Validator(old_tolerant).is_valid(payload)
+    assert not Draft202012Validator(old_closed).is_valid(payload)

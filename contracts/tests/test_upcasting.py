@@ -70,7 +70,7 @@ def test_an_expiry_means_the_same_in_every_version(version: int, names: tuple[st
     assert event.data.cause == cause
     assert event.data.last_turn_at.isoformat()[:10] == "2026-11-22"
     assert (event.id, event.subject, event.sequence) == (document["id"], document["subject"], int(document["sequence"]))
-    assert event.to_wire()["type"] == f"{FACT}.v3", "what is told again is told in today's words"
+    assert event.to_wire()["type"] == f"{FACT}.v3", "a republished event is of the current major"
 
 
 def test_a_reader_asks_for_the_version_that_it_understands() -> None:

@@ -1,4 +1,4 @@
-# The bucket that keeps Terraform's states, once in an account. Its own state is a file here, with a copy in the bucket:
+# The bucket for Terraform state, once per account. Its own state is a file here, with a copy in the bucket:
 # `mesh infra bootstrap` fetches and stores it.
 
 provider "aws" {
@@ -20,7 +20,7 @@ module "state" {
   source = "../modules/storage/bucket"
 
   name = "collections-terraform-state-${data.aws_caller_identity.this.account_id}"
-  # Long enough to notice that a state was spoilt, and ten versions whatever their age.
+  # Long enough to notice a corrupt state, and at least ten versions.
   noncurrent_days     = 90
   noncurrent_versions = 10
 }

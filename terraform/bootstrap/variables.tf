@@ -5,7 +5,7 @@ variable "region" {
 }
 
 variable "account" {
-  description = "The account to be in; `mesh infra bootstrap` says which. Null: that of the credentials."
+  description = "The account, set by `mesh infra bootstrap`. Null: that of the credentials."
   type        = string
   default     = null
 }

@@ -20,10 +20,10 @@ FOLDER = ("README.md", "service.yaml", "pyproject.toml", "migrations", "terrafor
 MODULES = {
     "handler": "entry points by the manifest's names",
     "bootstrap": "one function that builds the real dependencies",
-    "settings": "what can be set",
+    "settings": "all settings",
     "api": "routes: parse, call, answer",
     "consumers": "queues: which event goes to which reaction",
-    "schedule": "what the clock starts",
+    "schedule": "scheduled functions",
     "projections": "events -> tables",
     "reactions": "events -> effects",
     "repository": "SQL",

@@ -40,7 +40,7 @@ def place(
         emulator_port=emulator.options.port,
         postgres_port=postgres_server.port,
         providers_port=int(provider_server.url.rpartition(":")[2]),
-        # Whoever has keys must not pay for these tests.
+        # These tests must not use a developer's real keys.
         anthropic_api_key=None,
         openai_api_key=None,
         voyage_api_key=None,

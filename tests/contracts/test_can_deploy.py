@@ -107,7 +107,7 @@ def test_who_does_not_hear_the_fact_is_not_asked() -> None:
 def test_a_fact_that_nobody_says_is_noted_and_stops_nothing() -> None:
     answer = asked(alpha(), beta(heard()))
     assert answer.may_go_out
-    assert answer.notes == (f"beta hears {SAID}, and nobody there says it",)
+    assert answer.notes == (f"beta consumes {SAID}, which no service there publishes",)
 
 
 def test_what_cannot_be_judged_is_a_no() -> None:
@@ -237,8 +237,8 @@ def test_consumer_first_then_producer(deployed: Repository) -> None:
 
     code, output = deployed.run("can-deploy", "alpha", "--env", "production", "--git-sha", commit)
     assert code == 1
-    assert f"beta reads v1 (1.0) of {SAID}, alpha says v2 (2.0)" in output
-    assert "alpha at " + commit[:12] + " may not go out to production" in output
+    assert f"beta reads v1 (1.0) of {SAID}, alpha publishes v2 (2.0)" in output
+    assert "alpha at " + commit[:12] + " may not be deployed to production" in output
 
     assert deployed.run("can-deploy", "beta", "--env", "production")[0] == 0
     assert deployed.run("record-deployment", "beta", "--env", "production", "--git-sha", commit)[0] == 0
@@ -277,10 +277,10 @@ def test_what_is_recorded_is_the_commit_and_not_the_working_tree(deployed: Repos
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("can-deploy", "gamma", "--env", "production"), "there is no services/gamma/service.yaml"),
-        (("can-deploy", "alpha", "--env", "Production"), "is no name of an environment"),
+        (("can-deploy", "gamma", "--env", "production"), "services/gamma/service.yaml does not exist"),
+        (("can-deploy", "alpha", "--env", "Production"), "is not a valid environment name"),
         (("can-deploy", "alpha", "--env", "production", "--git-sha", "nonsense"), "no revision 'nonsense'"),
-        (("record-deployment", "../alpha", "--env", "production"), "there is no services/../alpha/service.yaml"),
+        (("record-deployment", "../alpha", "--env", "production"), "services/../alpha/service.yaml does not exist"),
     ],
 )
 def test_unusable_questions_end_with_2(deployed: Repository, arguments: tuple[str, ...], says: str) -> None:
@@ -293,7 +293,7 @@ def test_a_contract_that_the_registry_does_not_hold_ends_with_2(deployed: Reposi
     deployed.declare("alpha", publishes=["v3"])
     code, output = deployed.run("can-deploy", "alpha", "--env", "production")
     assert code == 2
-    assert f"alpha names {SAID}.v3, and contracts/schemas holds no version of it" in output
+    assert f"alpha names {SAID}.v3, but contracts/schemas has no version of it" in output
 
 
 def test_records_may_lie_elsewhere(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> None:

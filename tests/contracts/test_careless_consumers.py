@@ -1,4 +1,4 @@
-"""The tests of the consumers can fail: consumers that are careless in every way we know are found out."""
+"""The tests of the consumers can fail: they detect consumers that are careless in every way we know."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,6 +1,6 @@
-"""Each consumer handles whatever it may meet, at its real entry point on real servers.
+"""Each consumer handles every document it may receive, at its real entry point on real servers.
 
-What it may meet: every golden example of every version of its events, ever; and of each version the document with
+It may receive: every golden example of every version of its events, ever; and of each version the document with
 nothing but the required fields and the one with everything, which a producer may send tomorrow.
 """
 
@@ -44,7 +44,7 @@ CASES = [
 
 
 class Stage:
-    """Where one function at a time is at work; the next one waits until somebody asks for it."""
+    """Runs one function at a time; the next one is started when it is requested."""
 
     def __init__(self, place: Context) -> None:
         self._place = place
@@ -59,7 +59,7 @@ class Stage:
         return self._at_work[1]
 
     def clear(self) -> None:
-        """Nobody is at work."""
+        """End the running function."""
         self._at_work = None
         self._stack.close()
 
@@ -67,9 +67,9 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(place: Context) -> Iterator[Stage]:
     """Starting a function costs more than a delivery, and their tests come one after the other."""
-    made = Stage(place)
-    yield made
-    made.clear()
+    current = Stage(place)
+    yield current
+    current.clear()
 
 
 @pytest.mark.integration

@@ -1,4 +1,4 @@
-"""Code and manifests agree about who says and who hears what."""
+"""Code and manifests agree on which service publishes and consumes what."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from localmesh.provision.context import Context
 from localmesh.provision.place import deployment_of
 from manifests import FunctionRef, Manifests, Service, load_manifests
 from testkit.contract_tests.entry import consumer_of, environment_of
-from testkit.contract_tests.topology import contracts_made, publication_problems, subscription_problems
+from testkit.contract_tests.topology import contracts_built, publication_problems, subscription_problems
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
@@ -39,11 +39,11 @@ def test_code_handles_what_the_manifest_consumes(ref: FunctionRef, nowhere: Cont
 
 
 @pytest.mark.parametrize("service", MANIFESTS.services.values(), ids=lambda service: service.service)
-def test_code_makes_what_the_manifest_publishes(service: Service) -> None:
+def test_code_publishes_what_the_manifest_declares(service: Service) -> None:
     assert publication_problems(service, MANIFESTS.service_folder(service.service) / "src") == []
 
 
-def test_nobody_consumes_what_nobody_published() -> None:
+def test_every_consumed_event_is_published() -> None:
     published = {event for service in MANIFESTS.services.values() for event in service.publishes}
     retired = {contract.event_type for contract in REGISTRY.retired()}
     consumed = {item.event for service in MANIFESTS.services.values() for item in service.consumes if item.event}
@@ -69,7 +69,7 @@ def test_a_subscription_that_is_not_declared_and_one_without_handler_are_found()
     "code",
     [
         "from contracts.ingest import ItemUploaded\nfact = ItemUploaded(filename='')\n",
-        "from contracts.ingest import ItemUploaded as Told\ndef tell(data):\n    return Told.model_validate(data)\n",
+        "from contracts.ingest import ItemUploaded as New\ndef emit(data):\n    return New.model_validate(data)\n",
         "from contracts import ingest\nfact = ingest.ItemUploaded(filename='')\n",
     ],
     ids=["imported", "renamed", "by module"],
@@ -77,19 +77,19 @@ def test_a_subscription_that_is_not_declared_and_one_without_handler_are_found()
 def test_a_publication_that_is_not_declared_and_one_without_code_are_found(code: str, tmp_path: Path) -> None:
     package = tmp_path / "src" / "alpha"
     package.mkdir(parents=True)
-    (package / "saying.py").write_text(code)
+    (package / "publishing.py").write_text(code)
     problems = publication_problems(service(publishes=[ItemDeleted.event_type]), tmp_path / "src")
     assert len(problems) == 2
-    assert problems[0].startswith("src/alpha/saying.py:")
-    assert f"makes {ItemUploaded.event_type}, which alpha does not publish" in problems[0]
-    assert problems[1] == f"alpha publishes {ItemDeleted.event_type}, and no code makes it"
+    assert problems[0].startswith("src/alpha/publishing.py:")
+    assert f"builds {ItemUploaded.event_type}, which alpha does not publish" in problems[0]
+    assert problems[1] == f"alpha publishes {ItemDeleted.event_type}, and no code builds it"
 
 
-def test_naming_a_contract_to_hear_it_is_not_publishing_it(tmp_path: Path) -> None:
-    (tmp_path / "hearing.py").write_text(
-        "from contracts.ingest import ItemUploaded\nfrom chassis.queue import on\nheard = on(ItemUploaded, print)\n"
+def test_naming_a_contract_to_consume_it_is_not_publishing_it(tmp_path: Path) -> None:
+    (tmp_path / "consuming.py").write_text(
+        "from contracts.ingest import ItemUploaded\nfrom chassis.queue import on\nentry = on(ItemUploaded, print)\n"
     )
-    assert list(contracts_made(tmp_path)) == []
+    assert list(contracts_built(tmp_path)) == []
 
 
 def test_every_function_with_a_queue_of_our_events_is_looked_at() -> None:

@@ -1,4 +1,4 @@
-"""The barest and the fullest payload of a schema."""
+"""The smallest and the largest payload of a schema."""
 
 from typing import Any
 
@@ -42,14 +42,14 @@ def test_values_come_from_whichever_example_has_them() -> None:
     assert maximal(whole, [{"a": "first"}, {"a": "second", "c": "y"}]) == {"a": "first", "b": 3, "c": "y"}
 
 
-def test_what_cannot_be_made_up_is_said() -> None:
+def test_what_cannot_be_generated_is_reported() -> None:
     digest = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
     with pytest.raises(VariantError, match="/digest: a golden example must show"):
         maximal(schema([], digest=digest), [{}])
 
 
 @pytest.mark.parametrize("met", MET, ids=str)
-def test_every_published_version_has_both_and_they_are_what_a_producer_may_say(met: PublishedVersionCase) -> None:
+def test_every_published_version_has_both_and_a_producer_may_emit_them(met: PublishedVersionCase) -> None:
     closed = met.published.producer()
     variants = met.variants()
     for document in variants.values():

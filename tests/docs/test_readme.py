@@ -1,4 +1,4 @@
-"""Documents do not lie: the README's picture is the manifests', commands and links exist."""
+"""The documents are correct: the README's diagram matches the manifests, commands and links exist."""
 
 import re
 import shlex
@@ -67,7 +67,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def _commands(document: Path) -> list[list[str]]:
-    """What the document says to type, in blocks of code and between backticks, as words."""
+    """The commands in the document, in blocks of code and between backticks, as words."""
     text = document.read_text(encoding="utf-8")
     typed = [
         words for block in _BLOCK.findall(text) for words in _COMMAND.findall(re.sub(r"^ +", "", block, flags=re.M))
@@ -77,7 +77,7 @@ def _commands(document: Path) -> list[list[str]]:
 
 
 def _problem(words: list[str]) -> str:
-    """What is wrong with a command, nothing if it can be typed. What is not a name stands for something: `ENV`, `…`."""
+    """What is wrong with a command, nothing if it can be typed. What is not a name is a placeholder: `ENV`, `…`."""
     program, *rest = words
     if program == "make":
         named = [word for word in rest if re.fullmatch(r"[a-z][a-z-]*", word)]

@@ -1,5 +1,5 @@
-"""One running mesh for all end-to-end tests: own ports, own state, IAM enforced, so that what the manifests grant is
-proved to be enough."""
+"""One running mesh for all end-to-end tests: own ports, own state, IAM enforced, so that it proves that the manifests
+grant enough."""
 
 import secrets
 import tempfile
@@ -18,7 +18,7 @@ from testkit.operator import RunningMesh
 
 @pytest.fixture(scope="session")
 def mesh() -> Iterator[RunningMesh]:
-    """Brought up once, with real IAM checks; ended with the session."""
+    """Started once, with real IAM checks; ended with the session."""
     with tempfile.TemporaryDirectory(prefix="collections-mesh-") as folder:
         settings = MeshSettings(
             _env_file=None,  # tests never read a developer's keys
@@ -44,7 +44,7 @@ def mesh() -> Iterator[RunningMesh]:
 
 @pytest.fixture
 def instant(mesh: RunningMesh) -> Iterator[None]:
-    """The AI providers answer at once with canned descriptions: for tests that are not about what is described."""
+    """The AI providers answer at once with canned descriptions: for tests that are not about descriptions."""
     mesh.providers.mode("instant")
     yield
     mesh.providers.mode("models")

@@ -67,7 +67,7 @@ def test_duplicates_have_no_second_effect(alice: Api, picture: Draw, mesh: Runni
     assert len(before_events) == 4
     for event in before_events * 2:
         mesh.put_event(event)
-    # A marker published last tells when the duplicates before it have been delivered.
+    # A marker published last shows when the duplicates before it have been delivered.
     marker = alice.upload(picture("marker"))
     alice.follow([marker["id"]])
     eventually(mesh.is_idle)
@@ -77,14 +77,14 @@ def test_duplicates_have_no_second_effect(alice: Api, picture: Draw, mesh: Runni
 
 
 def test_events_of_an_item_may_come_in_any_order(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
-    """The facts of a finished item, told again backwards under a new id, lead to the same read models."""
+    """The facts of a finished item, republished in reverse order under a new id, lead to the same read models."""
     original = alice.upload(picture("in any order"))
     alice.follow([original["id"]])
     eventually(mesh.is_idle)
     events = stored_events(mesh, original["id"])
     twin = "11111111-2222-4333-8444-" + original["id"][-12:]
 
-    def told_again(event: dict[str, Any]) -> dict[str, Any]:
+    def republished(event: dict[str, Any]) -> dict[str, Any]:
         text = json.dumps({**event, "id": f"again-{event['id']}"})
         document: dict[str, Any] = json.loads(text.replace(original["id"], twin))
         if "analysis_id" in document["data"]:
@@ -92,7 +92,7 @@ def test_events_of_an_item_may_come_in_any_order(alice: Api, picture: Draw, mesh
         return document
 
     for event in reversed([event for event in events if "item-uploaded" not in event["type"]]):
-        mesh.put_event(told_again(event))
+        mesh.put_event(republished(event))
 
     def found() -> bool:
         answer = alice.search("picture", search_type="vector", top_k=50, include_answer=False)
@@ -156,7 +156,7 @@ def test_deletion_while_the_item_is_still_on_its_way(alice: Api, picture: Draw, 
     assert mesh.dead_letters() == {}
 
 
-def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_holds_up_nobody(
+def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing(
     alice: Api, picture: Draw, mesh: RunningMesh
 ) -> None:
     document = {
@@ -176,4 +176,4 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_holds_up_nobod
         assert letter.reason == "invalid-event"
         assert "tenantid" in letter.detail
     eventually(mesh.is_idle)
-    assert mesh.dead_letters() == {}, "nobody else heard of it"
+    assert mesh.dead_letters() == {}, "no other consumer received it"

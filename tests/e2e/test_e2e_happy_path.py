@@ -61,7 +61,7 @@ def test_descriptions_have_the_shape_of_the_contract(collection: Collection) -> 
         assert "extracted_text" in raw["image_details"]
 
 
-def test_the_history_tells_what_happened(collection: Collection) -> None:
+def test_the_history_shows_what_happened(collection: Collection) -> None:
     api, items = collection
     item = next(item for item in items.values() if item["status"] == "searchable")
     history = api.json("GET", f"/items/{item['id']}/events")

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures(
 Draw = Callable[..., Path]
 
 
-def test_somebody_elses_id_answers_like_a_missing_one(alice: Api, bob: Api, picture: Draw, mesh: RunningMesh) -> None:
+def test_another_users_id_answers_like_a_missing_one(alice: Api, bob: Api, picture: Draw, mesh: RunningMesh) -> None:
     item = alice.upload(picture("secret plans"))
     final = alice.follow([item["id"]])[item["id"]]
     assert final["status"] == "searchable"

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from psycopg import sql
 
 from chassis.service import Service
-from contracts import REGISTRY, Contract, Event
+from contracts import REGISTRY, Contract, ContractError, Event
 from manifests import Manifests, TableKind, load_manifests
 from mesh.client import Api
 from testkit import eventually
@@ -36,7 +37,7 @@ def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
     events = [event for service in SERVICES for event in _recorded(mesh, service)]
     published = {event for service in MANIFESTS.services.values() for event in service.publishes}
     assert {event.type for event in events} >= published - NOT_CAUSED_HERE
-    return events
+    return [*events, *_put_by_tests(mesh)]
 
 
 #: Failures of providers and of uploads, and expiry by the clock, have tests of their own.
@@ -75,6 +76,13 @@ def _cut_off(picture: Path) -> Path:
     content = picture.read_bytes()
     picture.write_bytes(content[: len(content) // 2])
     return picture
+
+
+def _put_by_tests(mesh: RunningMesh) -> Iterator[Event[Contract]]:
+    """What other tests of the session have put on the bus, but what no consumer takes."""
+    for document in mesh.put:
+        with suppress(ContractError):
+            yield REGISTRY.read(document)
 
 
 def _recorded(mesh: RunningMesh, service: str) -> list[Event[Contract]]:

@@ -1,4 +1,4 @@
-"""AI providers fail in every way they do; the queue retries what may pass, and says why about what does not."""
+"""AI providers fail in every way they do; the queue retries what may pass, and reports the reason of what does not."""
 
 import uuid
 from collections.abc import Callable
@@ -16,16 +16,14 @@ Draw = Callable[..., Path]
 
 
 @pytest.mark.parametrize("status", [429, 500, 529])
-def test_a_busy_vision_model_is_asked_again_by_the_queue(
-    status: int, alice: Api, picture: Draw, mesh: RunningMesh
-) -> None:
+def test_a_busy_vision_model_is_retried_by_the_queue(status: int, alice: Api, picture: Draw, mesh: RunningMesh) -> None:
     with mesh.providers.while_at_fault(provider="anthropic", kind="status", status=status, count=4, retry_after=1):
         item = alice.upload(picture(f"busy {status}"))
         assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
-        assert mesh.providers.struck() >= 1, "the fault has to have struck"
+        assert mesh.providers.faults_applied() >= 1, "the fault must have been applied"
 
 
-def test_a_refusal_is_final_and_said(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+def test_a_refusal_is_final_and_reported(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
     with mesh.providers.while_at_fault(provider="anthropic", kind="refusal"):
         item = alice.upload(picture("refused"))
         final = alice.follow([item["id"]])[item["id"]]
@@ -33,7 +31,7 @@ def test_a_refusal_is_final_and_said(alice: Api, picture: Draw, mesh: RunningMes
     assert "refus" in final["status_reason"] or "declin" in final["status_reason"]
 
 
-def test_output_that_is_no_description_fails_the_item_and_a_new_try_mends_it(
+def test_malformed_output_fails_the_item_and_a_new_attempt_repairs_it(
     alice: Api, picture: Draw, mesh: RunningMesh
 ) -> None:
     with mesh.providers.while_at_fault(provider="anthropic", kind="malformed"):
@@ -44,13 +42,13 @@ def test_output_that_is_no_description_fails_the_item_and_a_new_try_mends_it(
     eventually(lambda: alice.item(item["id"])["status"] == "searchable")
 
 
-def test_a_busy_embedding_model_is_asked_again(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+def test_a_busy_embedding_model_is_retried(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
     with mesh.providers.while_at_fault(provider="voyage", kind="status", status=429, count=5):
         item = alice.upload(picture("busy voyage"))
         assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
 
 
-def test_search_and_chat_say_that_a_provider_is_away_and_work_again_after(
+def test_search_and_chat_report_an_unavailable_provider_and_work_again_after(
     alice: Api, picture: Draw, mesh: RunningMesh
 ) -> None:
     item = alice.upload(picture("resilient"))

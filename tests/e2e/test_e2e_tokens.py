@@ -1,4 +1,4 @@
-"""Who may come in: missing, garbled, expired, foreign and tampered tokens stay outside."""
+"""Authentication: missing, garbled, expired, foreign and tampered tokens are rejected."""
 
 import base64
 import json

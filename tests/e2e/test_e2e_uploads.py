@@ -1,4 +1,4 @@
-"""Bad input at the front door and behind it: a clear answer, and nothing half-written."""
+"""Bad input at the API and behind it: a clear answer, and nothing half-written."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def test_what_is_no_picture_is_refused_whatever_it_is_called(name: str, body: by
     assert alice.json("GET", "/items")["total"] == 0
 
 
-def test_a_picture_over_the_limit_is_told_where_to_go(alice: Api) -> None:
+def test_a_picture_over_the_limit_is_referred_to_direct_uploads(alice: Api) -> None:
     body = b"\x89PNG\r\n\x1a\n" + bytes(7_000_000)
     answer = alice.request("POST", "/items", files={"file": ("large.png", body, "image/png")})
     assert answer.status_code == 413

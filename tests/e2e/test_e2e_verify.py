@@ -1,5 +1,5 @@
-"""`mesh verify` on a running mesh: everything passes and nothing stays; and each check can fail, with a sentence that
-says why."""
+"""`mesh verify` on a running mesh: everything passes and nothing stays; and each check can fail, with the reason in a
+sentence."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ def failure(verification: Verification, name: str) -> str:
 
 
 def tenants(environment: Environment) -> set[str]:
-    """Who has a version of an object in the bucket, delete markers too; probes of the bucket count as one."""
+    """The tenants with a version of an object in the bucket, delete markers too; probes of the bucket count as one."""
     pages = environment.client("s3").get_paginator("list_object_versions").paginate(Bucket=environment.images_bucket)
     entries = [entry for page in pages for kind in ("Versions", "DeleteMarkers") for entry in page.get(kind, ())]
     return {entry["Key"].partition("/")[0] for entry in entries}
@@ -62,7 +62,7 @@ def users(environment: Environment) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _nothing_stays(environment: Environment, mesh: RunningMesh) -> Iterator[None]:
-    """Whether a verification passes or fails, what it made is gone afterwards."""
+    """Whether a verification passes or fails, what it created is gone afterwards."""
     before = tenants(environment)
     yield
     assert tenants(environment) <= before
@@ -76,18 +76,18 @@ def test_the_mesh_passes_and_nothing_stays(
     """With the models behind it, as `mesh verify --env local --json --report` runs it."""
     access = PasswordAccess(environment, mesh.settings)
     run(environment, [], tmp_path / "report.md", 180, as_json=True, access=access)
-    told = json.loads(capsys.readouterr().out)
-    assert {check["name"]: check["verdict"] for check in told["checks"]} == {check.name: "passed" for check in CHECKS}
+    result = json.loads(capsys.readouterr().out)
+    assert {check["name"]: check["verdict"] for check in result["checks"]} == {check.name: "passed" for check in CHECKS}
     assert len(CHECKS) == 10
-    assert told["left_behind"] == []
-    assert told["environment"] == "local"
+    assert result["left_behind"] == []
+    assert result["environment"] == "local"
     report = (tmp_path / "report.md").read_text()
     assert "# local: verified" in report
     assert all(f"| {check.name}:" in report for check in CHECKS)
     assert mesh.dead_letters() == {}
 
 
-def test_no_secret_is_told(environment: Environment, verify: Verify) -> None:
+def test_no_secret_is_printed(environment: Environment, verify: Verify) -> None:
     ssm, name = environment.client("ssm"), environment.names.parameter("langsmith-api-key")
     ssm.put_parameter(Name=name, Value="swordfish-42", Type="SecureString")
     try:
@@ -101,7 +101,7 @@ def test_no_secret_is_told(environment: Environment, verify: Verify) -> None:
 
 @contextmanager
 def closed_port() -> Iterator[int]:
-    """A port where nobody answers, for as long as it is held."""
+    """A port where nothing answers, for as long as it is held."""
     with closing(socket.socket()) as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
@@ -128,31 +128,31 @@ def test_a_database_without_what_services_need(environment: Environment, verify:
 
 def test_parameters_that_are_missing_or_in_the_clear(environment: Environment, verify: Verify) -> None:
     elsewhere = environment.model_copy(update={"environment": "nowhere"})
-    told = failure(verify(elsewhere, only=["parameters"]), "parameters")
-    assert "/collections/nowhere lacks anthropic-api-key, voyage-api-key" in told
-    assert "without tavily-api-key: chat does not search the web" in told
+    reason = failure(verify(elsewhere, only=["parameters"]), "parameters")
+    assert "/collections/nowhere lacks anthropic-api-key, voyage-api-key" in reason
+    assert "without tavily-api-key: chat does not search the web" in reason
     ssm, name = environment.client("ssm"), environment.names.parameter("langsmith-api-key")
     ssm.put_parameter(Name=name, Value="swordfish-42", Type="String")
     try:
-        told = failure(verify(environment, only=["parameters"]), "parameters")
+        reason = failure(verify(environment, only=["parameters"]), "parameters")
     finally:
         ssm.delete_parameter(Name=name)
-    assert "in the clear" in told
-    assert "swordfish" not in told
+    assert "is not encrypted" in reason
+    assert "swordfish" not in reason
 
 
 @pytest.mark.parametrize(
-    ("doctored", "said"),
+    ("doctored", "message"),
     [
         ({"client_id": "nobody"}, "ResourceNotFoundException"),
         ({"issuer": "https://elsewhere.example"}, "the API trusts https://elsewhere.example"),
     ],
 )
 def test_a_token_that_the_api_would_not_take(
-    doctored: dict[str, str], said: str, environment: Environment, verify: Verify
+    doctored: dict[str, str], message: str, environment: Environment, verify: Verify
 ) -> None:
     verification = verify(environment.model_copy(update=doctored), only=["token"])
-    assert said in failure(verification, "token")
+    assert message in failure(verification, "token")
     assert verification.left_behind == ()
 
 
@@ -167,7 +167,7 @@ def test_a_pool_that_wants_a_second_factor_gets_one(environment: Environment, ve
     assert verification.passed, verification
 
 
-def test_a_bucket_that_is_not_there_or_says_nothing(environment: Environment, verify: Verify) -> None:
+def test_a_bucket_that_is_absent_or_sends_no_events(environment: Environment, verify: Verify) -> None:
     lost = environment.model_copy(update={"images_bucket": "collections-local-lost"})
     verification = verify(lost, only=["bucket"])
     assert "NoSuchBucket" in failure(verification, "bucket")
@@ -179,7 +179,7 @@ def test_a_bucket_that_is_not_there_or_says_nothing(environment: Environment, ve
         s3.put_bucket_notification_configuration(
             Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
         )
-    assert "does not tell EventBridge" in failure(verification, "bucket")
+    assert "does not send events to EventBridge" in failure(verification, "bucket")
     assert verification.left_behind == ()
 
 
@@ -195,18 +195,18 @@ def test_a_function_that_is_not_there(environment: Environment, verify: Verify) 
 def test_a_service_that_may_not_sign_in_to_its_schema(
     environment: Environment, mesh: RunningMesh, verify: Verify
 ) -> None:
-    """Both of the functions that are asked to read: by a request, and by a run of the schedule."""
+    """Both functions that have to read: by a request, and by a run of the schedule."""
     for role in ("embedding", "sessions"):
         _alter_role(mesh, role, "NOLOGIN")
         _end_sessions(mesh, role)
     try:
-        told = failure(verify(environment, only=["function-database"]), "function-database")
+        reason = failure(verify(environment, only=["function-database"]), "function-database")
     finally:
         for role in ("embedding", "sessions"):
             _alter_role(mesh, role, "LOGIN")
-    assert "embedding.http answers 503" in told
-    assert "sessions-relay ended with" in told
-    assert "ingest" not in told
+    assert "embedding.http answers 503" in reason
+    assert "sessions-relay ended with" in reason
+    assert "ingest" not in reason
 
 
 def _alter_role(mesh: RunningMesh, role: str, what: str) -> None:
@@ -222,25 +222,25 @@ def _end_sessions(mesh: RunningMesh, role: str) -> None:
 
 def test_a_provider_that_refuses_the_key(environment: Environment, mesh: RunningMesh, verify: Verify) -> None:
     with mesh.providers.while_at_fault(provider="voyage", kind="status", status=401):
-        told = failure(verify(environment, only=["function-parameters"]), "function-parameters")
-    assert "has read voyage-api-key, but" in told
+        reason = failure(verify(environment, only=["function-parameters"]), "function-parameters")
+    assert "has read voyage-api-key, but" in reason
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [("", "refused"), ("/items", "GET /health without a token answers 401 instead of 200")],
 )
 def test_a_gateway_that_is_not_there_or_not_ours(
-    path: str, said: str, environment: Environment, verify: Verify
+    path: str, message: str, environment: Environment, verify: Verify
 ) -> None:
     with closed_port() as port:
         url = f"{environment.api_url}{path}" if path else f"http://127.0.0.1:{port}"
-        told = failure(verify(environment.model_copy(update={"api_url": url}), only=["gateway"]), "gateway")
-    assert said in told
+        reason = failure(verify(environment.model_copy(update={"api_url": url}), only=["gateway"]), "gateway")
+    assert message in reason
 
 
 def test_events_that_do_not_arrive(environment: Environment, verify: Verify) -> None:
-    """Imaging's rule is off: ingest tells, nobody hears; and what was uploaded goes all the same."""
+    """Imaging's rule is off: ingest publishes, no one consumes; and what was uploaded is removed all the same."""
     events = environment.client("events")
     rule = {"Name": environment.functions["imaging.events"].name, "EventBusName": environment.event_bus}
     events.disable_rule(**rule)
@@ -248,12 +248,12 @@ def test_events_that_do_not_arrive(environment: Environment, verify: Verify) -> 
         verification = verify(environment, only=["events"], timeout_s=2)
     finally:
         events.enable_rule(**rule)
-    assert "after 2 s still waiting for imaging's verdict" in failure(verification, "events")
+    assert "after 2 s still waiting for imaging to reject a picture" in failure(verification, "events")
     assert verification.left_behind == ()
 
 
-def test_a_picture_that_nobody_describes(environment: Environment, mesh: RunningMesh) -> None:
-    """The way of a user ends where analysis does not answer; the command says so with its exit code."""
+def test_a_picture_that_is_never_described(environment: Environment, mesh: RunningMesh) -> None:
+    """A user's path ends where analysis does not answer; the command reports it with its exit code."""
     rule = {"Name": environment.functions["analysis.events"].name, "EventBusName": environment.event_bus}
     events = environment.client("events")
     events.disable_rule(**rule)

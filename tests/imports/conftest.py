@@ -32,7 +32,7 @@ def manifests() -> Manifests:
 
 @pytest.fixture(scope="session")
 def table() -> dict[str, Any]:
-    """What `budgets.toml` says."""
+    """The contents of `budgets.toml`."""
     return tomllib.loads(Path(__file__).with_name("budgets.toml").read_text(encoding="utf-8"))
 
 

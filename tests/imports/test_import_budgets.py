@@ -1,4 +1,4 @@
-"""What each function loads while it starts, in an interpreter of its own, is what the table says: no more, no less."""
+"""What each function loads while it starts, in an interpreter of its own, is what the table lists: no more, no less."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from benchmarks.fresh import environment_of, import_handler
 from manifests import FunctionRef, Manifests
 
 
-def test_a_function_loads_what_the_table_says(
+def test_a_function_loads_what_the_table_lists(
     ref: FunctionRef, budget: set[str], table: dict[str, Any], manifests: Manifests
 ) -> None:
     imported = import_handler(ref.function.handler, environment_of(manifests, ref), watch=False)

@@ -20,7 +20,7 @@ AI = {
     "anthropic", "openai", "voyageai", "tavily-python", "langsmith", "langchain", "langchain-core", "langgraph",
     "langchain-anthropic", "langchain-voyageai", "numpy", "tokenizers", "tiktoken", "huggingface-hub",
 }  # fmt: skip
-#: Who has the key to a provider can call it, and needs what is called with it, even if only once somebody asks.
+#: A function with a provider's key can call it, and needs its SDK, even if only on some requests.
 SDKS = {
     "anthropic-api-key": "anthropic",
     "openai-api-key": "openai",
@@ -58,8 +58,8 @@ def required(service: str, extras: tuple[str, ...]) -> set[str]:
 
 
 def modules_of(planned: PlannedPackage, manifests: Manifests) -> list[str]:
-    """All modules of the service, where everything is that any of its functions needs: some are imported only once
-    somebody asks, such as an agent."""
+    """All modules of the service, where everything is that any of its functions needs: some are imported only on
+    request, such as an agent."""
     functions = manifests.services[planned.service].functions.values()
     if set(planned.extras) != {extra for function in functions for extra in function.extras}:
         return []
@@ -92,7 +92,7 @@ def borrow_compiled_modules(folder: Path) -> None:
 @pytest.mark.integration
 def test_every_handler_starts_with_its_package_alone(package: Built, manifests: Manifests) -> None:
     environment: dict[str, str] = {}
-    # One interpreter for all of them: what is missing is missed there too, and starting takes its time.
+    # One interpreter for all of them: what is missing is missed there too, and starting is slow.
     statements = ["from importlib import import_module", "import boto3"]
     for ref in package.planned.functions:
         environment |= environment_of(manifests, ref)

@@ -10,7 +10,6 @@ from typing import Any, Final
 import pytest
 
 from manifests import Manifests, load_manifests
-from policy_checks.access import EffectivePolicies, read_effective_policies
 from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.terraform import (
     Runner,
@@ -109,12 +108,6 @@ def planned(
             manifests, runner.planned(environment), runner.applied(environment)
         )
     return planned_environments[environment]
-
-
-@pytest.fixture
-def effective(planned: PlannedEnvironment) -> EffectivePolicies:
-    """Its policies."""
-    return read_effective_policies(planned)
 
 
 def _asked_for(session: pytest.Session, fixture: str, parameter: str) -> list[str]:

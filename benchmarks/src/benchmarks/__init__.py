@@ -1,1 +1,1 @@
-"""Measurements, each beside a reference from the same run; `python -m benchmarks` lists them."""
+"""Benchmarks, each beside a reference from the same run; `python -m benchmarks` lists them."""

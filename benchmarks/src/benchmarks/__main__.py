@@ -1,4 +1,4 @@
-"""`python -m benchmarks …`: what `make bench` and `make bench-<name>` call."""
+"""`python -m benchmarks …`, run by `make bench` and `make bench-<name>`."""
 
 from benchmarks.cli import app
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks …`: measurements as tables, or as JSON. Exit code 1 when a limit is missed.
+"""`python -m benchmarks …`: benchmarks as tables, or as JSON. Exit code 1 when a limit is exceeded.
 
 Commands import what they need when they run.
 """
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from benchmarks.figures import Section
     from benchmarks.target_mesh import Report
 
-app = typer.Typer(help="Measure: each figure beside a reference from the same run.", no_args_is_help=True)
+app = typer.Typer(help="Run benchmarks: each figure beside a reference from the same run.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 Running = Annotated[
-    bool, typer.Option("--running", help="Measure the mesh that is up, and not one started for it on other ports.")
+    bool, typer.Option("--running", help="Measure the mesh that is up, instead of starting one on other ports.")
 ]
 
 
 @app.command()
 def imports(
-    runs: Annotated[int, typer.Option(min=3, help="Fresh interpreters for each figure.")] = 7,
+    runs: Annotated[int, typer.Option(min=3, help="Fresh interpreters per figure.")] = 7,
     service: Annotated[str | None, typer.Option(help="Only the functions of this service.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cold import of every handler, beside the import of its third-party packages alone."""
+    """Cold import of every handler, beside the import of only its third-party packages."""
     from benchmarks.imports import measure_imports
 
     _run(lambda report: [measure_imports(report, runs=runs, only=service)], as_json=as_json)
@@ -37,7 +37,8 @@ def imports(
 
 @app.command()
 def packages(
-    zipped: Annotated[bool, typer.Option("--zip/--no-zip", help="Also zip them.")] = True, as_json: AsJson = False
+    zipped: Annotated[bool, typer.Option("--zip/--no-zip", help="Zip the packages too.")] = True,
+    as_json: AsJson = False,
 ) -> None:
     """Size of every Lambda package, with compiled modules."""
     from benchmarks.packages import measure_packages
@@ -50,10 +51,10 @@ def pipeline(
     running: Running = False,
     events: Annotated[int, typer.Option(min=10, help="Events to a handler.")] = 100,
     single: Annotated[int, typer.Option(min=3, help="Pictures of each kind, one at a time.")] = 15,
-    pictures: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 100,
+    pictures: Annotated[int, typer.Option(min=1, help="Concurrent pictures.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """Delivery of events, upload to searchable, throughput, memory: on a running mesh with instant AI providers."""
+    """Delivery of events, upload to searchable, throughput, memory: on a mesh with instant AI providers."""
     from benchmarks.pipeline import measure_pipeline
 
     _run(
@@ -63,7 +64,7 @@ def pipeline(
 
 
 @app.command()
-def contracts(seconds: Annotated[float, typer.Option(help="For each figure.")] = 0.2) -> None:
+def contracts(seconds: Annotated[float, typer.Option(help="Seconds per figure.")] = 0.2) -> None:
     """Validation of every event, beside jsonschema and fastjsonschema."""
     from benchmarks.contracts import measure_contracts
 
@@ -76,7 +77,7 @@ def search(
     sizes: Annotated[str, typer.Option(help="Items of each tenant.")] = "100 1000 10000",
     queries: Annotated[int, typer.Option(min=3, help="Queries for each figure.")] = 40,
     dsn: Annotated[
-        str | None, typer.Option(help="An empty database with pgvector in public, instead of a server of our own.")
+        str | None, typer.Option(help="An empty database with pgvector in public, instead of starting a server.")
     ] = None,
 ) -> None:
     """Search of a tenant of n items, beside numpy's dot product."""
@@ -115,7 +116,7 @@ def _run(measure: Callable[[Report], list[Section]], *, as_json: bool) -> None:
     progress = Console(stderr=True, highlight=False, markup=False)
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 160  # a pipe has no width that anything should be cut to
+        console.width = 160  # output to a pipe is not cut to a width
 
     def command() -> None:
         with progress.status("measuring") as status:

@@ -1,10 +1,10 @@
-"""What validation costs for each event, beside jsonschema and fastjsonschema on the same payloads in the same run.
+"""The cost of validating each event, beside jsonschema and fastjsonschema on the same payloads in the same run.
 
 Medians in microseconds. `payload` compares like with like: our validation under the closed (publish) and the tolerant
-(consume) contract, and the two libraries under the schemas that are exported from them. Theirs answer yes or no, ours
-makes the typed event as well; jsonschema does not check date-times, for want of an extra package. `whole` is all that a
-service pays: with the envelope and its CloudEvents check, from the typed event to the document, and from JSON text to
-the typed event.
+(consume) contract, and the two libraries under the schemas that are exported from them. Theirs only accept or reject,
+ours also creates the typed event; jsonschema does not check date-times, which needs an extra package. `whole` is a
+service's total cost: with the envelope and its CloudEvents check, from the typed event to the document, and from JSON
+text to the typed event.
 """
 
 import json
@@ -29,7 +29,7 @@ ROW = "{:<34}{:>6}{:>9}{:>12}{:>10}{:>7}  {:>9}{:>12}{:>10}{:>7}"
 
 
 def median_us(call: Callable[[], object], seconds: float) -> float:
-    """The median time of a call, of as many as fit into that time."""
+    """The median time of a call, over as many calls as fit into that time."""
     call()
     times: list[float] = []
     end = time.perf_counter() + seconds
@@ -41,7 +41,7 @@ def median_us(call: Callable[[], object], seconds: float) -> float:
 
 
 def validators(schema: dict[str, Any]) -> tuple[Callable[[Any], object], Callable[[Any], object]]:
-    """The same schema in both libraries, prepared once."""
+    """Validators of the schema in both libraries, compiled once."""
     slow = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
     return slow.validate, fastjsonschema.compile(schema)
 
@@ -55,7 +55,7 @@ def measure(contract: type[Contract], document: dict[str, Any], seconds: float) 
     yield median_us(lambda: validate_written(contract, payload), seconds)
     yield median_us(lambda: slow(data), seconds)
     yield median_us(lambda: fast(data), seconds)
-    # A copy each time, because an event is written once.
+    # A copy each time, because an event caches its written form.
     yield median_us(lambda: replace(event).to_wire(), seconds)
 
     slow, fast = validators(consumer_schema(contract))
@@ -66,7 +66,7 @@ def measure(contract: type[Contract], document: dict[str, Any], seconds: float) 
 
 
 def measure_contracts(seconds: float) -> bool:
-    """Print the first golden example of every living contract; returns whether all stay below the budget."""
+    """Measure the first golden example of every current contract; returns whether all stay below the budget."""
     print(ROW.format("us", "", *("publish", "", "", ""), *("consume", "", "", "")))
     print(ROW.format("event", "bytes", *HEADINGS, *HEADINGS))
     columns: list[list[float]] = []

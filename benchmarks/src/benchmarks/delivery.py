@@ -1,7 +1,7 @@
 """From PutEvents to a typed handler on our chassis, beside a bare function on the same emulator.
 
-Both get a bus, a rule, a queue and a mapping of the same settings, and events in turn, one at a time. The consumer of
-ours runs with the settings, the role and the database of a real one (sessions.events): only its handler is another.
+Both get a bus, a rule, a queue and a mapping of the same settings, and events in turn, one at a time. Our consumer
+runs with the settings, the role and the database of a real one (sessions.events): only its handler differs.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _FUNCTIONS: Final = Path(__file__).with_name("functions")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A way from a bus to a function, and the file in which the function notes when it was called."""
+    """A route from a bus to a function, and the file in which the function records when it was called."""
 
     bus: str
     notes: Path
 
 
 def measure_delivery(mesh: TargetMesh, events: int = 100) -> Section:
-    """Send events down both ways. Raises TimeoutError when one does not arrive."""
+    """Send events through both routes. Raises TimeoutError when one does not arrive."""
     with tempfile.TemporaryDirectory(prefix="collections-notes-") as folder, ExitStack() as stack:
         bare = stack.enter_context(_route(mesh, "bare", _bare_package(), Path(folder) / "bare"))
         typed = stack.enter_context(_route(mesh, "typed", _typed_package(), Path(folder) / "typed"))
@@ -83,7 +83,7 @@ def _send(client: Any, route: Route) -> float:
         "DetailType": document["type"],
         "Detail": json.dumps(document),
     }
-    # The emulator's poller dozes for 50 ms after a batch: an event within that time would wait, and by chance.
+    # The emulator's poller sleeps for 50 ms after a batch: an event within it would wait for a random time.
     time.sleep(random.uniform(*_PAUSE_S))
     begun = time.time()
     client.put_events(Entries=[entry])
@@ -113,8 +113,8 @@ def _typed_package() -> bytes:
 
 @contextmanager
 def _route(mesh: TargetMesh, name: str, package: bytes, notes: Path) -> Iterator[Route]:
-    """Bus, rule, queue, mapping and function, as long as the block runs. The prefix lets the next provisioning clear
-    away what a killed run leaves."""
+    """Bus, rule, queue, mapping and function for the duration of the block. The prefix lets the next provisioning
+    remove leftovers of a killed run."""
     notes.touch()
     functions, sqs, events = mesh.client("lambda"), mesh.client("sqs"), mesh.client("events")
     resource = f"collections-{mesh.settings.environment}-bench-{name}"
@@ -126,7 +126,9 @@ def _route(mesh: TargetMesh, name: str, package: bytes, notes: Path) -> Iterator
         stack.callback(sqs.delete_queue, QueueUrl=queue_url)
         queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         variables = {**like["Environment"]["Variables"], "NOTES": str(notes), "QUEUE_URL": queue_url}
-        variables["DEAD_LETTER_QUEUE_URL"] = queue_url  # nothing is expected to fail; what does comes round again
+        variables["DEAD_LETTER_QUEUE_URL"] = (
+            queue_url  # nothing is expected to fail; a failed message is delivered again
+        )
         functions.create_function(
             FunctionName=resource,
             Runtime=like["Runtime"],

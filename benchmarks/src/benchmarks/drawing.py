@@ -1,4 +1,4 @@
-"""Pictures to upload, each different from the others: drawn screenshots, and photos as a camera would make them."""
+"""Pictures to upload, each different from the others: drawn screenshots, and photos like a camera's."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _WORDS = (
 
 
 class Kind(StrEnum):
-    """What is drawn."""
+    """The kind of picture."""
 
     SCREENSHOT = "screenshot, 1280 x 800 PNG"
     PHOTO = "photo, 12 megapixel JPEG"
 
 
 def draw(kind: Kind, number: int, folder: Path) -> Path:
-    """Draw a picture; the same kind and number give the same one."""
+    """Draw a picture, deterministic by kind and number."""
     dice = random.Random(f"{kind}{number}")
     return _screenshot(dice, number, folder) if kind is Kind.SCREENSHOT else _photo(dice, number, folder)
 

@@ -1,4 +1,4 @@
-"""What a measurement says: figures with their references, limits and verdicts, as tables and as JSON."""
+"""Results of a benchmark: figures with their references, limits and verdicts, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 
 
 class Verdict(StrEnum):
-    """How a figure stands to its limit."""
+    """A figure compared with its limit."""
 
     MET = "met"
     MISSED = "missed"
@@ -23,8 +23,8 @@ class Verdict(StrEnum):
 class Figure:
     """One measured value.
 
-    `reference` is what was measured beside it, in the same unit. `limit` is the most that is allowed: of the ratio to
-    the reference where there is one, else of the value; `least` turns it into the least that is required.
+    `reference` was measured beside it, in the same unit. `limit` is the maximum: of the ratio to the reference where
+    there is one, else of the value; with `least` it is the minimum.
     """
 
     subject: str
@@ -43,7 +43,7 @@ class Figure:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the limit was kept."""
+        """Whether the limit was met."""
         if self.limit is None:
             return Verdict.NONE
         measured = self.value if self.ratio is None else self.ratio
@@ -51,13 +51,13 @@ class Figure:
         return Verdict.MET if kept else Verdict.MISSED
 
     def to_json(self) -> dict[str, Any]:
-        """All there is to know, for programs."""
+        """The result as JSON."""
         return {**asdict(self), "ratio": self.ratio, "verdict": self.verdict.value}
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Figures of one kind; `reference` says what theirs is, `notes` what a reader has to know."""
+    """Figures of one kind; `reference` describes theirs, `notes` are for the reader."""
 
     title: str
     figures: tuple[Figure, ...]
@@ -70,7 +70,7 @@ class Section:
         return all(figure.verdict is not Verdict.MISSED for figure in self.figures)
 
     def to_json(self) -> dict[str, Any]:
-        """All there is to know, for programs."""
+        """The result as JSON."""
         return {
             "title": self.title,
             "reference": self.reference,

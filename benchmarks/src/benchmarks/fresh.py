@@ -1,4 +1,4 @@
-"""Handlers imported in interpreters of their own, as a cold start does it, with everything seen that was loaded."""
+"""Imports handlers in fresh interpreters, as a cold start does, and records every loaded module."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Final
 
 from manifests import DatabaseAddress, Deployment, FunctionRef, Manifests, Names, function_environment
 
-#: Nobody listens on port 9 (discard); whoever connects while importing is found out.
+#: Nothing listens on port 9 (discard), so a connection attempt during import is detected.
 _NOWHERE: Final = "http://127.0.0.1:9"
 _PROBE: Final = Path(__file__).with_name("probe.py")
 _TIMEOUT_S: Final = 180
 
 
 class ImportFailedError(Exception):
-    """A handler could not be imported, or tried to reach the network while it was."""
+    """A handler could not be imported, or tried to reach the network during import."""
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
     """One import of a handler: seconds, every module that it loaded, and the import statements in our own code that
-    brought in somebody else's, in the order in which they first ran."""
+    imported third-party packages, in the order in which they first ran."""
 
     wall_s: float
     cpu_s: float
@@ -34,12 +34,12 @@ class Import:
     statements: tuple[str, ...]
 
     def loaded(self, names: Sequence[str]) -> frozenset[str]:
-        """Which of the modules were loaded."""
+        """Those of the modules that were loaded."""
         return self.modules & frozenset(names)
 
 
 def environment_of(manifests: Manifests, ref: FunctionRef) -> dict[str, str]:
-    """The variables that the function would get, with every address leading nowhere, and little else."""
+    """The function's environment variables, with every address unreachable, and little else."""
     addresses = {
         "AWS_ENDPOINT_URL": _NOWHERE,
         "ANTHROPIC_BASE_URL": _NOWHERE,
@@ -71,7 +71,7 @@ def import_handler(
     """Import `package.module.name` in a fresh interpreter.
 
     `packages` are the only folders it may import from besides the standard library; None means this environment.
-    `watch` sees which statements imported what, which costs a little time: leave it out where time is measured.
+    `watch` records which statements imported what, which costs a little time: leave it out when measuring time.
     Raises ImportFailedError.
     """
     return _probe({"handler": handler, "watch": watch}, environment, packages)
@@ -97,5 +97,5 @@ def _probe(task: Mapping[str, object], environment: Mapping[str, str], packages:
     )
     if run.returncode != 0:
         raise ImportFailedError(f"{task.get('handler', 'the statements')}: {run.stderr.strip()[-3000:]}")
-    said = json.loads(run.stdout.splitlines()[-1])
-    return Import(said["wall_s"], said["cpu_s"], frozenset(said["modules"]), tuple(said["statements"]))
+    result = json.loads(run.stdout.splitlines()[-1])
+    return Import(result["wall_s"], result["cpu_s"], frozenset(result["modules"]), tuple(result["statements"]))

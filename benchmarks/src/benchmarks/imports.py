@@ -1,4 +1,4 @@
-"""Cold starts: what importing a handler costs beside importing the packages that it imports, alone."""
+"""Cold starts: the cost of importing a handler, beside importing only its third-party packages."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def measure_imports(
     return Section(
         "Cold imports",
         tuple(figures),
-        reference="the import statements of our code that name somebody else's package, run alone in the same order",
+        reference="our code's import statements of third-party packages, run alone in the same order",
         notes=(
-            f"median of {runs} fresh interpreters each, handler and reference in turn, .pyc warm; CPU is the verdict",
+            f"median of {runs} fresh interpreters each, handler and reference in turn, .pyc warm; the limit is on CPU",
         ),
     )
 
@@ -39,7 +39,7 @@ def _measure(manifests: Manifests, ref: FunctionRef, runs: int) -> list[Figure]:
     environment = environment_of(manifests, ref)
     seen = import_handler(ref.function.handler, environment)  # also warms the caches
     run_statements(seen.statements, environment)
-    # In turn, so that whatever else this machine does falls on both alike.
+    # In turn, so that other load on this machine affects both alike.
     pairs = [
         (
             import_handler(ref.function.handler, environment, watch=False),

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and how busy it was with other things."""
+"""The machine of the benchmarks, and its load."""
 
 from __future__ import annotations
 

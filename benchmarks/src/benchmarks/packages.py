@@ -31,7 +31,7 @@ def measure_packages(report: Callable[[str], None], root: Path = REPOSITORY, *, 
             figures += _measure(package, Path(folder) / package.name, target, python or here(), root, zipped=zipped)
     notes = [
         f"for {target.platform}, Python {target.python}; functions with the same dependencies share a package",
-        "boto3 is in it, with the descriptions of the AWS services we call; tests, *.pyi and hf_xet are not",
+        "with boto3 and its descriptions of the AWS services we call; without tests, *.pyi and hf_xet",
     ]
     if python is None:
         notes.append(f"THE .pyc SHARE IS AN ESTIMATE: this machine has no Python {target.python} to compile with")

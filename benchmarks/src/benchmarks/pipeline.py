@@ -1,4 +1,4 @@
-"""All that needs a running mesh: delivery, one picture, a hundred pictures, memory."""
+"""Benchmarks of a running mesh: delivery, one picture, a hundred pictures, memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WORTH_SHOWING: Final = 0.01
 def measure_pipeline(
     report: Report, *, running: bool = False, events: int = 100, single: int = 15, crowd: int = 100
 ) -> list[Section]:
-    """Measure the mesh that runs here, or one of its own. Raises LostPictureError, TimeoutError, OperatorError."""
+    """Measure the running mesh, or a separate one. Raises LostPictureError, TimeoutError, OperatorError."""
     with (
         target_mesh(report, running=running) as mesh,
         tempfile.TemporaryDirectory(prefix="collections-pictures-") as folder,

@@ -1,6 +1,6 @@
-"""Runs in a fresh interpreter: imports what it is told and says, as JSON on stdout, what that took and loaded.
+"""Runs in a fresh interpreter: imports given modules, and prints time and loaded modules as JSON.
 
-Standard library only. A connection to anywhere ends it with an error: importing has no business with the network.
+Standard library only. Any network connection is an error: an import must not need one.
 """
 
 import builtins
@@ -18,7 +18,7 @@ OURS = frozenset(
 
 
 def main() -> None:
-    """Do what the first argument says."""
+    """Run the task in the first argument."""
     order = json.loads(sys.argv[1])
     sys.path[:0] = order["packages"]
     sys.addaudithook(refuse_connections)
@@ -34,8 +34,8 @@ def main() -> None:
             exec(program, {})
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     loaded = sorted(set(sys.modules) - before)
-    said = {"wall_s": wall, "cpu_s": cpu, "modules": loaded, "statements": statements}
-    sys.stdout.write("\n" + json.dumps(said) + "\n")
+    result = {"wall_s": wall, "cpu_s": cpu, "modules": loaded, "statements": statements}
+    sys.stdout.write("\n" + json.dumps(result) + "\n")
 
 
 def refuse_connections(event: str, arguments: tuple[Any, ...]) -> None:
@@ -46,7 +46,7 @@ def refuse_connections(event: str, arguments: tuple[Any, ...]) -> None:
 
 @contextmanager
 def watching(statements: list[str], *, wanted: bool) -> Iterator[None]:
-    """Note down import statements in our own modules that name somebody else's."""
+    """Record import statements in our own modules of third-party ones."""
     original = builtins.__import__
 
     def watched(

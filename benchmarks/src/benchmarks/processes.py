@@ -1,4 +1,4 @@
-"""What the processes of a mesh use: memory, and processor time since a moment, by what they do."""
+"""Memory and processor time of a mesh's processes, by role."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Usage:
 
 
 def usage(paths: StatePaths) -> Usage:
-    """What the processes of a mesh use now. Time of ended processes is in their parents'."""
+    """Current usage of a mesh's processes. The time of ended processes is in their parents'."""
     memory: Counter[str] = Counter()
     cpu: defaultdict[str, float] = defaultdict(float)
     records = Records(paths.run)
     for name in NAMES:
         record = records.read(name)
         leader = record.ref.find() if record else None
-        # Descendants, not the process group: Postgres' backends found groups of their own.
+        # Descendants, not the process group: Postgres' backends create their own groups.
         for process in [leader, *leader.children(recursive=True)] if leader else ():
             with suppress(psutil.NoSuchProcess):
                 group = _worker_of(process) or name
@@ -64,21 +64,21 @@ def _worker_of(process: psutil.Process) -> str | None:
 
 
 def machine_busy_s() -> float:
-    """Seconds that all processors together have been busy since the machine started."""
+    """Busy seconds of all processors since the machine started."""
     times = psutil.cpu_times()
     return float(times.user + times.nice + times.system)
 
 
 @dataclass
 class Peak:
-    """The moment at which most memory was used."""
+    """The usage at peak memory."""
 
     usage: Usage = field(default_factory=lambda: Usage({}, {}))
 
 
 @contextmanager
 def watching_peak(paths: StatePaths) -> Iterator[Peak]:
-    """Look every half second while the block runs."""
+    """Sample every half second while the block runs."""
     peak, done = Peak(), threading.Event()
 
     def look() -> None:

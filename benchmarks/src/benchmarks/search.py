@@ -1,7 +1,7 @@
-"""How fast a tenant of n items is searched, beside numpy's dot product over the same vectors in the same run.
+"""Search latency for a tenant of n items, beside numpy's dot product over the same vectors in the same run.
 
-Starts a Postgres of its own, with little memory, unless it is given one. Texts are synthetic (80 words of 50,000, Zipf)
-and vectors low-rank clusters with noise: that proves speed, not relevance. Times are milliseconds as the caller sees
+Starts a separate Postgres with little memory, unless given one. Texts are synthetic (80 words of 50,000, Zipf)
+and vectors low-rank clusters with noise: this measures speed, not relevance. Times are milliseconds as the caller sees
 them. Compare the ratio to numpy, not the times: a busy machine slows both. Tenants above 10,000 are searched by their
 HNSW index.
 """
@@ -50,7 +50,7 @@ class Data:
 
 
 def make_data(size: int, random: np.random.Generator) -> Data:
-    # Zipf as it is after stop words: the most frequent word is in one document of five, not in all.
+    # Zipf without stop words: the most frequent word is in one document of five, not in all.
     shares = 1 / (np.arange(50_000) + 30)
     words = random.choice(50_000, p=shares / shares.sum(), size=(size, 80))
     topics = random.normal(size=(20, 100)) @ random.normal(size=(100, 1024))
@@ -120,7 +120,7 @@ def searching(conn: Connection[Any], queries: list[SearchQuery]) -> Callable[[in
 
 
 def recall(conn: Connection[Any], data: Data, queries: list[SearchQuery], noisy: Vectors) -> float:
-    """Of the true ten nearest (float32), how many the vector search finds."""
+    """The share of the true ten nearest (float32) that the vector search finds."""
     shares = []
     for query, vector in zip(queries, noisy, strict=True):
         nearest = {data.items[row] for row in np.argsort(-(data.vectors @ vector))[:10]}

@@ -1,4 +1,4 @@
-"""The mesh that is measured: one of its own, ended afterwards, or the one that runs here."""
+"""The mesh to measure: a temporary one, or the running one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class TargetMesh:
-    """A mesh that stands, with its AI providers answering at once."""
+    """A running mesh whose AI providers respond at once."""
 
     settings: MeshSettings
     provisioned: Provisioned
@@ -58,7 +58,7 @@ class TargetMesh:
         return Api(self.provisioned.api_url, identity.sign_in(email, _PASSWORD))
 
     def dead_letters(self) -> int:
-        """Messages in all dead-letter queues together."""
+        """The number of messages in all dead-letter queues."""
         sqs = self.client("sqs")
         total = 0
         for function in self.provisioned.functions.values():
@@ -72,7 +72,7 @@ class TargetMesh:
 
 @contextmanager
 def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
-    """A mesh with instant AI providers; `running` takes the one that is up, and gives it back as it was.
+    """A mesh with instant AI providers; `running` uses the one that is up, and restores its settings afterwards.
 
     Raises what `localmesh.lifecycle.up` raises; FileNotFoundError or httpx.ConnectError when none is up.
     """
@@ -83,7 +83,7 @@ def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
         return
     with tempfile.TemporaryDirectory(prefix="collections-bench-") as folder:
         settings = MeshSettings(
-            _env_file=None,  # never a developer's keys
+            _env_file=None,  # never use a developer's keys
             state_dir=Path(folder),
             emulator_port=free_port(),
             postgres_port=free_port(),
@@ -95,11 +95,11 @@ def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
             langsmith_api_key=None,
         )
         try:
-            # A plain kill would leave the mesh behind: it shall unwind, as Ctrl-C does.
+            # Unwind on SIGTERM as on Ctrl-C, so that no mesh is left running.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-            report("a mesh of its own is starting")
+            report("starting a temporary mesh")
             provisioned = up(settings, report=lambda line: None).provisioned
-            assert provisioned is not None, "up() provisions unless told otherwise"
+            assert provisioned is not None, "up() provisions by default"
             with _instant(settings):
                 yield TargetMesh(settings, provisioned)
         finally:

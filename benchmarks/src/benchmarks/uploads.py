@@ -1,4 +1,4 @@
-"""From an uploaded picture to one that a search finds: one at a time, and a hundred at once."""
+"""Time from upload to searchable: one picture at a time, and a hundred at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PATIENCE_S: Final = 60.0
 _EVERY_S: Final = 0.03
 _CROWD_EVERY_S: Final = 0.5
 CROWD_TIMEOUT_S: Final = 600.0
-#: What happens between two events of an item's history, by the later event's type.
+#: Names of the stages of an item's history, by the type of the event that ends each.
 _STAGES: Final[Mapping[str, str]] = {
     "collections.imaging.image-processed.v1": "uploaded to processed",
     "collections.analysis.item-analyzed.v1": "processed to analysed",
@@ -27,12 +27,12 @@ _STAGES: Final[Mapping[str, str]] = {
 
 
 class LostPictureError(Exception):
-    """A picture did not become searchable; the message says where it stands."""
+    """A picture did not become searchable; the message has its status."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """One picture's way: seconds in all, and seconds of each stage in their order."""
+    """One picture's timing: total seconds, and seconds of each stage in order."""
 
     item_id: str
     seconds: float
@@ -41,7 +41,7 @@ class Journey:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Many pictures at once: seconds until all were uploaded, and until each had come to its end or time was up."""
+    """Many pictures at once: seconds until all were uploaded, and until each reached a final status or timed out."""
 
     item_ids: tuple[str, ...]
     uploading_s: float
@@ -50,14 +50,14 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What became of a crowd: pictures that no search finds, by id with the status they have; seconds by stage."""
+    """The results of a crowd: pictures that no search finds, by id with their status; seconds by stage."""
 
     lost: Mapping[str, str]
     stages: Mapping[str, Sequence[float]]
 
 
 def travel(api: Api, picture: Path) -> Journey:
-    """Upload a picture and wait until its status and a search say that it is searchable. Raises LostPictureError."""
+    """Upload a picture and wait until it is searchable by status and by search. Raises LostPictureError."""
     begun = time.monotonic()
     item_id = api.upload(picture)["id"]
     uploaded = time.monotonic()
@@ -73,7 +73,7 @@ def travel(api: Api, picture: Path) -> Journey:
         **stages_of(api, item_id),
         "search request": done - settled,
     }
-    # What no event marks: the way of the last one to ingest's status, and of the client's question.
+    # Not marked by an event: delivery of the last event to ingest, and the client's request.
     stages["embedded to status seen"] = max(done - begun - sum(stages.values()), 0)
     return Journey(item_id, done - begun, stages)
 
@@ -89,7 +89,7 @@ def _await_end(api: Api, item_id: str, begun: float) -> Json:
 
 
 def found_by_search(api: Api, item: Json) -> set[str]:
-    """Ids of what a search for the item's own headline finds (it has a mark that no other item has)."""
+    """Ids found by a search for the item's own headline, which has a unique mark."""
     headline = item["latest_analysis"]["raw_response"]["headline"]
     answer = api.search(headline, search_type="hybrid", top_k=10, include_answer=False)
     return {result["item_id"] for result in answer["results"]}
@@ -97,8 +97,8 @@ def found_by_search(api: Api, item: Json) -> set[str]:
 
 def stages_of(api: Api, item_id: str) -> dict[str, float]:
     """Seconds between the events of an item's history."""
-    told = api.json("GET", f"/items/{item_id}/events")
-    events = told["events"] if isinstance(told, dict) else told
+    history = api.json("GET", f"/items/{item_id}/events")
+    events = history["events"] if isinstance(history, dict) else history
     times = [(event["type"], datetime.fromisoformat(event["time"])) for event in events]
     return {
         _STAGES[after]: (later - earlier).total_seconds()
@@ -110,7 +110,7 @@ def stages_of(api: Api, item_id: str) -> dict[str, float]:
 def travel_together(
     api: Api, pictures: Sequence[Path], *, uploaders: int = 4, timeout_s: float = CROWD_TIMEOUT_S
 ) -> Crowd:
-    """Upload many pictures, several at a time, and wait until each has come to its end, or time is up."""
+    """Upload many pictures, several at a time, and wait until each reaches a final status, or times out."""
     begun = time.monotonic()
     with ThreadPoolExecutor(uploaders) as pool:
         ids = tuple(item["id"] for item in pool.map(api.upload, pictures))
@@ -125,7 +125,7 @@ def travel_together(
 
 
 def inspect(api: Api, crowd: Crowd) -> Inspection:
-    """Ask a search for each picture, and its history for the stages."""
+    """Search for each picture, and read the stages from its history."""
     lost: dict[str, str] = {}
     stages: defaultdict[str, list[float]] = defaultdict(list)
     items = {item["id"]: item for item in api.items()}

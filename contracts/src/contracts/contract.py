@@ -1,4 +1,4 @@
-"""The base of every contract, the law of their names, and the types that say how time is written.
+"""The base of every contract, its naming rules, and the types for times.
 
 A contract is the payload (`data`) of one event type at one schema version. Types are facts in the past tense,
 `collections.<service>.<fact>.v<major>`; the version is `<major>.<minor>`.
@@ -88,14 +88,14 @@ def fact_of(event_type: str) -> str:
 
 
 def major_of(event_type: str) -> int:
-    """The major version of an event type that keeps the law of names.
+    """The major version of an event type that follows the naming rules.
 
     Raises:
         ValueError: it does not.
     """
     name = TYPE_PATTERN.match(event_type)
     if name is None:
-        raise ValueError(f"{event_type!r} breaks the naming law")
+        raise ValueError(f"{event_type!r} breaks the naming rules")
     return int(name["major"])
 
 

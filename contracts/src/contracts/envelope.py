@@ -40,7 +40,7 @@ _TEXTS = frozenset({"id", "type", "source", "subject", "time", *EXTENSIONS})
 
 
 class ReplayKind(StrEnum):
-    """What a replay asks of its consumer."""
+    """What a replay requests of its consumer."""
 
     REBUILD = "rebuild"
     """Fold the event into the projections again: no provider is called, nothing is emitted."""
@@ -53,7 +53,7 @@ class Event(Generic[T_co]):
     """A fact under its contract.
 
     `sequence` is the version of the stream it belongs to (1, 2, …); 0 means not recorded yet. `replay_for` names the
-    one consumer that a republished event is meant for, `replay_kind` what is asked of it (a rebuild when absent).
+    one consumer that a republished event is meant for, `replay_kind` what it is to do (a rebuild when absent).
     """
 
     id: str
@@ -90,7 +90,7 @@ class Event(Generic[T_co]):
         """The structured JSON document as a dictionary, checked by the CloudEvents SDK and the closed contract.
 
         Raises:
-            InvalidEventError: a value was smuggled past the contract's validation, or the envelope lacks something.
+            InvalidEventError: a value bypassed the contract's validation, or the envelope is incomplete.
         """
         written = self._written
         if written is None:
@@ -138,7 +138,7 @@ def new_event(
     event_id: str | None = None,
 ) -> Event[T]:
     """A new fact. With a `cause` it continues that event's correlation and trace, and, if the cause was replayed for a
-    consumer, it is still an ordinary event: what a replay leads to is news to everyone."""
+    consumer, it is still an ordinary event: what a replay leads to is new for every consumer."""
     return Event(
         id=event_id or str(uuid.uuid4()),
         subject=subject,
@@ -187,7 +187,7 @@ def read_cloudevent(attributes: Mapping[str, Any], data: Mapping[str, Any]) -> C
 
 
 def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Violation]:
-    """What our envelope asks beyond CloudEvents: the required extensions, a subject, a JSON object as data."""
+    """What our envelope requires beyond CloudEvents: the required extensions, a subject, a JSON object as data."""
     problems = [
         Violation("missing", f"/{name}", f"{name} is required") for name in _REQUIRED if not attributes.get(name)
     ]

@@ -2,9 +2,9 @@
 
 ContractError
 ├── UnknownEventError    no contract of that type is registered
-├── NotLivingError       the payload to be published is of no living contract
+├── NotLivingError       the payload to be published is not of a living contract
 ├── InvalidEventError    the document does not satisfy the envelope or its contract
-├── NoUpcasterError      no chain of upcasters leads from a version to the one that is asked for
+├── NoUpcasterError      no chain of upcasters leads from a version to the requested one
 └── SchemaFileError      a committed schema is missing, misplaced or unreadable
 
 No message quotes a value of a payload: payloads are personal.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One broken rule: the rule's stable name, where in the document, and a sentence for people."""
+    """One broken rule: the rule's stable name, where in the document, and a sentence for readers."""
 
     rule: str
     path: str

@@ -95,7 +95,7 @@ def draft4(schema: Any) -> Any:  # noqa: ANN401  # a schema, or a value inside o
             case "exclusiveMaximum":
                 result |= {"maximum": value, "exclusiveMaximum": True}
             case "discriminator":
-                continue  # OpenAPI's; the branches say the same by their enums
+                continue  # OpenAPI's; the branches carry the same in their enums
             case "default" | "enum" | "examples":
                 result[key] = value
             case _:
@@ -104,5 +104,5 @@ def draft4(schema: Any) -> Any:  # noqa: ANN401  # a schema, or a value inside o
     if reference is None:
         return result
     target = {"$ref": str(reference).replace("#/$defs/", "#/definitions/")}
-    # Draft 4 ignores what stands beside a $ref.
+    # Draft 4 ignores siblings of a $ref.
     return {**result, "allOf": [target]} if result else target

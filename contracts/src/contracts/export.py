@@ -56,7 +56,7 @@ def lost_history(directory: Path) -> Iterator[str]:
             except SchemaFileError as error:
                 yield str(error)
         if version.event_type not in {contract.event_type for contract in (*REGISTRY, *REGISTRY.retired())}:
-            yield f"{version.consumer_file} has no contract; what was published stays readable for ever"
+            yield f"{version.consumer_file} has no contract; published versions stay readable for ever"
     for contract in REGISTRY:
         majors = {major.major(): major for major in REGISTRY.majors(contract.event_type)}
         for number in range(1, contract.major() + 1):

@@ -1,7 +1,7 @@
-"""Personal fields: what a contract marks as about a person never shows in logs, errors or catalogues.
+"""Personal fields: what a contract marks as personal never appears in logs, errors or catalogues.
 
 A field is marked `Annotated[str, Personal()]`; the mark covers everything below it and is `x-personal: true` in the
-published schemas. Ids, object keys and digests are not marked: they say nothing without the collection itself.
+published schemas. Ids, object keys and digests are not marked: they reveal nothing without the collection itself.
 """
 
 import json
@@ -46,19 +46,19 @@ def personal_paths(contract: type[Contract]) -> tuple[str, ...]:
 
 
 def redaction(*data: Contract) -> Callable[[str], str]:
-    """A function that strikes out of a text (of an error, say) all personal texts of payloads.
+    """A function that redacts from a text (of an error, say) all personal texts of payloads.
 
     Whole words only, and none shorter than four letters: a mood like "fun" would redact half of "function".
     """
     pattern: re.Pattern[str] | None = None
 
-    def strike_out(text: str) -> str:
-        # Most events are handled without a line, so the pattern is made for the first one.
+    def redact(text: str) -> str:
+        # Most events are handled without a log line, so the pattern is compiled for the first one.
         nonlocal pattern
         pattern = pattern or _pattern(data)
         return pattern.sub(MASK, text)
 
-    return strike_out
+    return redact
 
 
 def _pattern(data: tuple[Contract, ...]) -> re.Pattern[str]:

@@ -18,7 +18,7 @@ T = TypeVar("T", bound=Contract)
 class Registry:
     """Contracts by event type: living ones, which are published, and retired ones, which are only read.
 
-    Building one proves the law of names, that a fact has one living major, and that a chain of upcasters leads from
+    Building one proves the naming rules, that a fact has one living major, and that a chain of upcasters leads from
     every retired major to it.
     """
 
@@ -44,7 +44,7 @@ class Registry:
     def _add(self, contract: type[Contract]) -> None:
         name = TYPE_PATTERN.match(contract.event_type)
         if name is None:
-            raise ValueError(f"{contract.__name__}: {contract.event_type!r} breaks the naming law")
+            raise ValueError(f"{contract.__name__}: {contract.event_type!r} breaks the naming rules")
         if contract.schema_version.split(".")[0] != name["major"]:
             raise ValueError(f"{contract.__name__}: version {contract.schema_version} is not of {name['major']}.x")
         if contract.event_type in self._contracts:
@@ -91,7 +91,7 @@ class Registry:
             raise UnknownEventError(event_type) from None
 
     def admit(self, event: Event[Contract]) -> None:
-        """Let an event be published: its payload is the living contract of its type, not something that resembles it.
+        """Check that an event may be published: its payload is the living contract of its type, not a look-alike.
 
         Raises:
             NotLivingError: it is not.

@@ -87,7 +87,7 @@ def published_versions(directory: Path) -> list[PublishedVersion]:
     """Every version ever published, oldest first within a fact.
 
     Raises:
-        SchemaFileError: a file of the directory is not where the law of names puts it.
+        SchemaFileError: a file of the directory is not where the naming rules put it.
     """
     return sorted(_versions(directory))
 
@@ -119,9 +119,9 @@ def _load(path: Path, name: str) -> Schema:
     try:
         schema = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SchemaFileError(path, "is missing; what was published stays for ever") from None
+        raise SchemaFileError(path, "is missing; published versions stay for ever") from None
     except ValueError as error:
-        raise SchemaFileError(path, f"is no JSON: {error}") from error
+        raise SchemaFileError(path, f"is not JSON: {error}") from error
     if not isinstance(schema, Mapping) or schema.get("$id") != name:
-        raise SchemaFileError(path, f"does not say that it is {name}")
+        raise SchemaFileError(path, f"does not identify itself as {name}")
     return dict(schema)

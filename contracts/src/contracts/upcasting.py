@@ -1,6 +1,6 @@
 """From an old major version of a fact to a newer one, and the proof that every step of the way exists.
 
-An upcaster is a pure function from the payload of version n to the payload of version n + 1; chains are made of them.
+An upcaster is a pure function from the payload of version n to the payload of version n + 1; chains are built of them.
 Within a major version nothing has to be cast: minor versions add optional fields only.
 """
 
@@ -44,7 +44,7 @@ def upcast(
 
 
 def missing_chains(published: Iterable[str], read: Iterable[type[Contract]]) -> list[NoUpcasterError]:
-    """What readers would not understand of the event types ever published: empty is the proof.
+    """The event types ever published that readers would not understand: none is the proof.
 
     A newer major than the reader's is missing too: a consumer moves before its producer does.
     """

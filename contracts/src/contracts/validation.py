@@ -1,6 +1,6 @@
 """Validation of payloads as JSON Schema means it: strict types, RFC 3339 times, no coercion.
 
-pydantic's strict JSON mode is the fast way to the verdict of the published schemas; the tests hold both to each other.
+pydantic's strict JSON mode is the fast way to the verdict of the published schemas; the tests compare both.
 """
 
 from collections.abc import Mapping, Sequence

@@ -21,64 +21,66 @@ KINDS = ["string", "number", "integer", "array", "object", "object", "null", "bo
 
 def scalar(source: random.Random) -> dict[str, Any]:
     """Keywords for numbers and strings."""
-    made: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
     for keyword in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"):
         if source.random() < 0.2:
-            made[keyword] = source.randint(-3, 6)
+            keywords[keyword] = source.randint(-3, 6)
     if source.random() < 0.2:
-        made["multipleOf"] = source.choice([1, 2, 3, 0.5, 4])
+        keywords["multipleOf"] = source.choice([1, 2, 3, 0.5, 4])
     if source.random() < 0.25:
-        made["minLength"] = source.randint(0, 3)
+        keywords["minLength"] = source.randint(0, 3)
     if source.random() < 0.25:
-        made["maxLength"] = source.randint(1, 5)
+        keywords["maxLength"] = source.randint(1, 5)
     if source.random() < 0.25:
-        made["pattern"] = source.choice(PATTERNS)
-    return made
+        keywords["pattern"] = source.choice(PATTERNS)
+    return keywords
 
 
 def array(source: random.Random, depth: int) -> dict[str, Any]:
     """Keywords for arrays."""
-    made: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
     if source.random() < 0.5:
-        made["items"] = schema(source, depth + 1)
+        keywords["items"] = schema(source, depth + 1)
     if source.random() < 0.3:
-        made["prefixItems"] = [schema(source, depth + 1) for _ in range(source.randint(1, 2))]
+        keywords["prefixItems"] = [schema(source, depth + 1) for _ in range(source.randint(1, 2))]
     if source.random() < 0.3:
-        made["minItems"] = source.randint(0, 2)
+        keywords["minItems"] = source.randint(0, 2)
     if source.random() < 0.3:
-        made["maxItems"] = source.randint(0, 4)
+        keywords["maxItems"] = source.randint(0, 4)
     if source.random() < 0.2:
-        made["uniqueItems"] = True
+        keywords["uniqueItems"] = True
     if source.random() < 0.25:
-        made["contains"] = schema(source, depth + 1)
-        made["minContains"] = source.randint(0, 2)
+        keywords["contains"] = schema(source, depth + 1)
+        keywords["minContains"] = source.randint(0, 2)
     elif source.random() < 0.15:
-        made["unevaluatedItems"] = schema(source, depth + 1)
-    return made
+        keywords["unevaluatedItems"] = schema(source, depth + 1)
+    return keywords
 
 
 def object_(source: random.Random, depth: int) -> dict[str, Any]:
     """Keywords for objects."""
-    made: dict[str, Any] = {}
+    keywords: dict[str, Any] = {}
     if source.random() < 0.8:
-        made["properties"] = {name: schema(source, depth + 1) for name in source.sample(NAMES, source.randint(1, 3))}
+        keywords["properties"] = {
+            name: schema(source, depth + 1) for name in source.sample(NAMES, source.randint(1, 3))
+        }
     if source.random() < 0.4:
-        made["required"] = source.sample(NAMES, source.randint(1, 2))
+        keywords["required"] = source.sample(NAMES, source.randint(1, 2))
     if source.random() < 0.3:
-        made["additionalProperties"] = schema(source, depth + 1) if source.random() < 0.5 else False
+        keywords["additionalProperties"] = schema(source, depth + 1) if source.random() < 0.5 else False
     elif source.random() < 0.2:
-        made["unevaluatedProperties"] = source.choice([False, {"type": "string"}])
+        keywords["unevaluatedProperties"] = source.choice([False, {"type": "string"}])
     if source.random() < 0.2:
-        made["patternProperties"] = {source.choice(["^a", "^x", "b"]): schema(source, depth + 1)}
+        keywords["patternProperties"] = {source.choice(["^a", "^x", "b"]): schema(source, depth + 1)}
     if source.random() < 0.15:
-        made["propertyNames"] = source.choice([{"maxLength": 2}, {"pattern": "^[a-c]"}, {"enum": ["a", "b"]}])
+        keywords["propertyNames"] = source.choice([{"maxLength": 2}, {"pattern": "^[a-c]"}, {"enum": ["a", "b"]}])
     if source.random() < 0.2:
-        made[source.choice(["minProperties", "maxProperties"])] = source.randint(0, 3)
+        keywords[source.choice(["minProperties", "maxProperties"])] = source.randint(0, 3)
     if source.random() < 0.15:
-        made["dependentRequired"] = {"a": ["b"]}
+        keywords["dependentRequired"] = {"a": ["b"]}
     if source.random() < 0.1:
-        made["dependentSchemas"] = {"a": schema(source, depth + 1)}
-    return made
+        keywords["dependentSchemas"] = {"a": schema(source, depth + 1)}
+    return keywords
 
 
 def combined(source: random.Random, depth: int) -> dict[str, Any]:
@@ -98,35 +100,35 @@ def schema(source: random.Random, depth: int = 0) -> Any:
     if depth >= 3 and source.random() < 0.3:
         return {"enum": source.sample(VALUES, source.randint(1, 4))}
     kind = source.choice([name for name in KINDS if depth < 3 or name not in ("array", "object", "combined", "any")])
-    made: dict[str, Any] = {} if kind in ("any", "combined") else {"type": kind}
+    keywords: dict[str, Any] = {} if kind in ("any", "combined") else {"type": kind}
     if kind not in ("array", "object", "combined"):
-        made |= scalar(source)
+        keywords |= scalar(source)
     if kind in ("array", "any"):
-        made |= array(source, depth)
+        keywords |= array(source, depth)
     if kind in ("object", "any"):
-        made |= object_(source, depth)
+        keywords |= object_(source, depth)
     if kind == "combined" or (depth < 3 and source.random() < 0.1):
-        made |= combined(source, depth)
-    return made
+        keywords |= combined(source, depth)
+    return keywords
 
 
 def changed(source: random.Random, given: Any) -> Any:
     """The schema with something taken away or changed."""
     if isinstance(given, bool) or not given:
         return schema(source, 2)
-    made = dict(given)
-    keyword = source.choice(list(made))
-    value = made[keyword]
+    keywords = dict(given)
+    keyword = source.choice(list(keywords))
+    value = keywords[keyword]
     if source.random() < 0.3:
-        del made[keyword]
+        del keywords[keyword]
     elif keyword == "properties":
         name = source.choice(list(value))
-        made[keyword] = {**value, name: changed(source, value[name])}
+        keywords[keyword] = {**value, name: changed(source, value[name])}
     elif keyword in ("items", "not", "if", "then", "else", "contains") and isinstance(value, dict):
-        made[keyword] = changed(source, value)
+        keywords[keyword] = changed(source, value)
     elif isinstance(value, int) and not isinstance(value, bool):
-        made[keyword] = value + 1
-    return made
+        keywords[keyword] = value + 1
+    return keywords
 
 
 def test_verdicts_and_documents_never_contradict() -> None:

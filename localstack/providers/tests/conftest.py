@@ -47,7 +47,7 @@ def poster() -> bytes:
 
 @pytest.fixture(scope="session")
 def analysis_schema() -> dict[str, Any]:
-    """The JSON Schema that our analysis asks for, closed as strict structured output wants it."""
+    """The JSON Schema that our analysis asks for, closed as strict structured output requires it."""
 
     def strict(**properties: Any) -> dict[str, Any]:
         return {

@@ -34,10 +34,10 @@ def test_only_matching_items_are_cited(question: str, cited: list[str]) -> None:
     sources = sources_of(ask(f"{ITEMS}\n\nQuestion: {question}"))
     assert sources is not None
     assert sources.question == question
-    made = answer(sources, EMBED)
-    assert made["citations"] == cited
-    assert all(f"[{key}]" in made["answer"] for key in cited)
-    assert (made["confidence"] > 0) == bool(cited)
+    answered = answer(sources, EMBED)
+    assert answered["citations"] == cited
+    assert all(f"[{key}]" in answered["answer"] for key in cited)
+    assert (answered["confidence"] > 0) == bool(cited)
 
 
 def test_the_sentence_that_answers_is_quoted() -> None:

@@ -176,7 +176,7 @@ HELLO = {"role": "user", "content": "Hello"}
         ({"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}}, "additionalProperties"),
     ],
 )
-def test_bad_requests_are_told_in_anthropics_format(providers: Any, change: dict[str, Any], reason: str) -> None:
+def test_bad_requests_are_answered_in_anthropics_format(providers: Any, change: dict[str, Any], reason: str) -> None:
     body = {"model": MODEL, "max_tokens": 10, "messages": [HELLO], **change}
     body = {name: value for name, value in body.items() if value is not None}
     answer = providers.client.post("/v1/messages", json=body, headers={"x-api-key": "test"})

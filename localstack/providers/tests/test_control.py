@@ -31,7 +31,7 @@ def test_health_and_mode(real_models: Any) -> None:
     assert real_models.client.post("/_faults", json={"provider": "nobody", "kind": "status"}).status_code == 400
 
 
-def test_the_log_tells_what_was_asked_without_secrets(providers: Any, receipt: bytes) -> None:
+def test_the_log_shows_requests_without_secrets(providers: Any, receipt: bytes) -> None:
     describe(providers, receipt)
     body = {"input": ["a"], "model": "voyage-3.5-lite", "input_type": "query"}
     providers.client.post("/voyage/v1/embeddings", json=body, headers=HEADERS)

@@ -1,4 +1,4 @@
-"""Every fault, as the real SDKs meet it."""
+"""Every fault, as the real SDKs see it."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,7 @@ class Short(BaseModel):
 
 
 class Clients:
-    """All four clients on one providers."""
+    """All four clients of one emulator."""
 
     def __init__(self, url: str, retries: int = 0, timeout: float = 20) -> None:
         self.claude = anthropic.Anthropic(base_url=url, api_key="k", max_retries=retries, timeout=timeout)
@@ -38,7 +38,7 @@ class Clients:
         )
         self.tavily = tavily.TavilyClient(api_key="k", api_base_url=f"{url}/tavily")
 
-    def say(self, text: str = "Hello") -> anthropic.types.Message:
+    def ask(self, text: str = "Hello") -> anthropic.types.Message:
         return self.claude.messages.create(model=CLAUDE, max_tokens=100, messages=[{"role": "user", "content": text}])
 
 
@@ -60,10 +60,10 @@ def clients(providers: Any) -> Clients:
 def test_anthropic_status(providers: Any, clients: Clients, status: int, error: type[anthropic.APIStatusError]) -> None:
     providers.fault(provider="anthropic", kind="status", status=status, count=1, retry_after=3)
     with pytest.raises(error) as raised:
-        clients.say()
+        clients.ask()
     assert raised.value.status_code == status
     assert raised.value.response.headers["retry-after"] == "3"
-    assert clients.say().stop_reason == "end_turn"  # the count is spent
+    assert clients.ask().stop_reason == "end_turn"  # the count is spent
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_tavily_status(providers: Any, clients: Clients, status: int, error: typ
 
 def test_retries_get_through(providers: Any) -> None:
     providers.fault(provider="anthropic", kind="status", status=529, count=2, retry_after=0)
-    assert Clients(providers.url, retries=2).say().stop_reason == "end_turn"
+    assert Clients(providers.url, retries=2).ask().stop_reason == "end_turn"
     assert providers.faults()[0]["applied"] == 2
     assert [entry["status"] for entry in providers.requests("anthropic")] == [529, 529, 200]
 
@@ -111,7 +111,7 @@ def test_a_silent_provider_runs_into_the_callers_time_out(providers: Any) -> Non
     providers.fault(provider="*", kind="timeout")
     impatient = Clients(providers.url, timeout=0.3)
     with pytest.raises(anthropic.APITimeoutError):
-        impatient.say()
+        impatient.ask()
     with pytest.raises(openai.APITimeoutError):
         impatient.gpt.responses.create(model=GPT, input="Hello")
     with pytest.raises(voyageai.error.Timeout):
@@ -128,13 +128,13 @@ def test_a_time_out_of_given_length_ends_in_504(providers: Any) -> None:
     assert answer.status_code == 504
 
 
-def test_slow_answers_come_late_and_whole_and_hold_up_nobody(providers: Any, clients: Clients) -> None:
+def test_slow_answers_come_late_and_whole_and_delay_no_other(providers: Any, clients: Clients) -> None:
     providers.fault(provider="anthropic", kind="slow", delay_s=0.5, match="wait for me")
     started = time.monotonic()
-    assert clients.say().stop_reason == "end_turn"
+    assert clients.ask().stop_reason == "end_turn"
     assert time.monotonic() - started < 0.5
     started = time.monotonic()
-    assert clients.say("wait for me").stop_reason == "end_turn"
+    assert clients.ask("wait for me").stop_reason == "end_turn"
     assert time.monotonic() - started >= 0.5
 
 
@@ -180,7 +180,7 @@ def test_a_broken_stream_ends_early(providers: Any, clients: Clients) -> None:
 
 def test_refusals(providers: Any, clients: Clients) -> None:
     providers.fault(provider="*", kind="refusal")
-    assert clients.say().stop_reason == "refusal"
+    assert clients.ask().stop_reason == "refusal"
     response = clients.gpt.responses.create(model=GPT, input="Hello")
     assert response.output[0].content[0].type == "refusal"  # type: ignore[union-attr,index]  # a message with one part
     completion = clients.gpt.chat.completions.create(model=GPT, messages=[{"role": "user", "content": "Hello"}])
@@ -190,16 +190,16 @@ def test_refusals(providers: Any, clients: Clients) -> None:
 
 def test_match_spares_other_requests(providers: Any, clients: Clients) -> None:
     providers.fault(provider="anthropic", kind="status", status=500, match="needle")
-    assert clients.say("Hello").stop_reason == "end_turn"
+    assert clients.ask("Hello").stop_reason == "end_turn"
     with pytest.raises(anthropic.InternalServerError):
-        clients.say("Hello needle")
+        clients.ask("Hello needle")
 
 
 def test_clearing_ends_delays_and_what_ends_then_is_not_logged(providers: Any, clients: Clients) -> None:
     providers.fault(provider="anthropic", kind="slow", delay_s=60)
     with ThreadPoolExecutor(1) as worker:
-        slow = worker.submit(clients.say)
-        eventually(providers.struck)
+        slow = worker.submit(clients.ask)
+        eventually(providers.faults_applied)
         providers.calm()
         assert slow.result(10).stop_reason == "end_turn"
     assert providers.requests() == []
@@ -208,4 +208,4 @@ def test_clearing_ends_delays_and_what_ends_then_is_not_logged(providers: Any, c
 def test_clearing(providers: Any, clients: Clients) -> None:
     providers.fault(provider="*", kind="status", status=500)
     assert providers.client.delete("/_faults").json() == {"cleared": 1}
-    assert clients.say().stop_reason == "end_turn"
+    assert clients.ask().stop_reason == "end_turn"

@@ -61,7 +61,7 @@ def test_every_rule_has_fired() -> None:
         ((Label(872, "tripod", "", 0.1),), "Photo"),
     ],
 )
-def test_photos_are_told_by_their_classes(labels: tuple[Label, ...], category: str) -> None:
+def test_photos_are_recognised_by_their_classes(labels: tuple[Label, ...], category: str) -> None:
     assert description(sight(colours=PHOTO, labels=labels))["category"] == category
 
 

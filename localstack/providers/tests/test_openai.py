@@ -107,7 +107,9 @@ def test_chat_completions_with_tools(client: openai.OpenAI) -> None:
         ("chat/completions", {"model": MODEL, "messages": [{"role": "user", "content": [{"type": "video"}]}]}, "video"),
     ],
 )
-def test_bad_requests_are_told_in_openais_format(providers: Any, path: str, body: dict[str, Any], reason: str) -> None:
+def test_bad_requests_are_answered_in_openais_format(
+    providers: Any, path: str, body: dict[str, Any], reason: str
+) -> None:
     answer = providers.client.post(f"/openai/v1/{path}", json=body, headers={"authorization": "Bearer test"})
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["type"] == "invalid_request_error"

@@ -1,4 +1,4 @@
-"""The fault book strikes what it should, as often as it should; the log hides what it should."""
+"""The fault book applies where it should, as often as it should; the log hides what it should."""
 
 import base64
 import json
@@ -10,11 +10,11 @@ from provider_emulator.faults import Fault, FaultBook
 from provider_emulator.request_log import digest
 
 
-def test_a_counted_fault_wears_out_and_is_still_told() -> None:
+def test_a_counted_fault_wears_out_and_is_still_listed() -> None:
     book = FaultBook()
     book.add(Fault(provider="voyage", kind="status", status=429, count=2))
-    assert book.strike("anthropic", b"") is None
-    assert [book.strike("voyage", b"") is not None for _ in range(3)] == [True, True, False]
+    assert book.take("anthropic", b"") is None
+    assert [book.take("voyage", b"") is not None for _ in range(3)] == [True, True, False]
     (armed,) = book.all()
     assert (armed.applied, armed.remaining) == (2, 0)
     assert book.clear() == 1
@@ -24,16 +24,16 @@ def test_a_counted_fault_wears_out_and_is_still_told() -> None:
 def test_match_and_any_provider() -> None:
     book = FaultBook()
     book.add(Fault(provider="*", kind="slow", match="needle"))
-    assert book.strike("tavily", b"hay") is None
-    assert book.strike("tavily", b"a needle") is not None
-    assert book.strike("openai", b"a needle") is not None
+    assert book.take("tavily", b"hay") is None
+    assert book.take("tavily", b"a needle") is not None
+    assert book.take("openai", b"a needle") is not None
 
 
 def test_a_refusal_strikes_models_only() -> None:
     book = FaultBook()
     book.add(Fault(provider="*", kind="refusal"))
-    assert book.strike("voyage", b"") is None
-    assert book.strike("openai", b"") is not None
+    assert book.take("voyage", b"") is None
+    assert book.take("openai", b"") is not None
     with pytest.raises(ValidationError):
         Fault(provider="tavily", kind="refusal")
 

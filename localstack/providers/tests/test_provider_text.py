@@ -41,7 +41,7 @@ def test_vectors_are_unit_and_meaning_survives(minilm: MiniLmEmbedder, dimension
     assert vectors[0] @ vectors[1] > 0.6 > 0.4 > vectors[0] @ vectors[2]
 
 
-def test_a_text_has_one_vector_whatever_stands_beside_it(minilm: MiniLmEmbedder) -> None:
+def test_a_text_has_one_vector_whatever_its_neighbours(minilm: MiniLmEmbedder) -> None:
     alone = MiniLmEmbedder().embed(["a cat"])
     beside = minilm.embed(["a much longer text about the harbour at night", "a cat"])
     assert np.array_equal(alone[0], beside[1])

@@ -46,7 +46,7 @@ def test_other_pickles_are_refused(tmp_path: Path) -> None:
         read_checkpoint(file)
 
 
-def test_conversion_is_kept_and_a_damaged_file_is_made_anew(tmp_path: Path) -> None:
+def test_conversion_is_kept_and_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     first = converted(tmp_path)
     made = first.stat().st_mtime_ns
     good = first.read_bytes()

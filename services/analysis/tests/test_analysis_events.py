@@ -195,7 +195,7 @@ def test_an_item_deleted_while_the_model_looks_at_it_is_not_described(
     other = running.again().service
     with ThreadPoolExecutor(1) as worker:
         consumed = worker.submit(running.consume, event)
-        eventually(providers.struck)
+        eventually(providers.faults_applied)
         gone = deleted("alice", event.subject)
         with other.work.applying(gone) as work:
             work.fold(gone)

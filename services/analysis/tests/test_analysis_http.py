@@ -108,7 +108,7 @@ def test_an_analysis_under_way_is_not_paid_for_twice(running: Any, providers: An
     assert len(providers.requests("anthropic")) == 1
 
 
-def test_who_asks_while_the_queue_waits_for_the_provider_need_not_wait(running: Any, providers: Any) -> None:
+def test_a_caller_does_not_wait_while_the_queue_waits_for_the_provider(running: Any, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="status", status=529, count=1)
     event = running.upload("alice")
     assert running.consume(event) == 1

@@ -37,7 +37,7 @@ def test_a_failing_model_leaves_nothing_behind(
         failed = running.chat("ann", session, QUESTION)
         assert (failed.status, failed.body["type"].rpartition(":")[2]) == (status, code)
         assert failed.body["detail"]
-        assert providers.struck() >= 1
+        assert providers.faults_applied() >= 1
         assert len(running.recorded("ann", session)) == turn - 1
 
         providers.calm()
@@ -65,7 +65,7 @@ def test_a_fault_between_the_tools_and_the_answer(
 def test_a_passing_fault_is_not_seen(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="status", status=529, count=2)
     assert running.chat("ann", session, "hello").status == 200
-    assert providers.struck() == 2
+    assert providers.faults_applied() == 2
 
 
 def test_a_silent_model_does_not_outlast_the_gateway(
@@ -117,7 +117,7 @@ def test_without_embeddings_the_words_are_searched(
     item = add_item("ann", "A bowl of ramen")
     providers.fault(provider="voyage", kind="status", status=401)
     answer = running.chat("ann", session, QUESTION)
-    assert providers.struck() >= 1
+    assert providers.faults_applied() >= 1
     assert item in answer.body["message"]["content"]
     assert answer.body["search_results"][0]["score_type"] == "bm25"
 
@@ -141,7 +141,7 @@ def test_one_turn_at_a_time(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
     with ThreadPoolExecutor(1) as worker:
         slow = worker.submit(running.chat, "ann", session, "hello")
-        eventually(providers.struck)
+        eventually(providers.faults_applied)
         busy = running.chat("ann", session, "hello")
         assert (busy.status, busy.body["type"].rpartition(":")[2]) == (409, "conversation-busy")
         providers.release()

@@ -110,7 +110,7 @@ def test_a_deletion_during_a_turn_wins(running: Any, session: str, providers: An
     providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
     with ThreadPoolExecutor(1) as worker:
         slow = worker.submit(running.chat, "ann", session, "hello")
-        eventually(providers.struck)
+        eventually(providers.faults_applied)
         running.apply(new_event(SessionDeleted(), subject=session, tenant_id="ann"))
         providers.release()
         answer = slow.result()
@@ -127,7 +127,7 @@ def test_an_expiry_during_a_turn_spares_it(running: Any, session: str, providers
     providers.fault(provider="anthropic", kind="slow", delay_s=20, count=1)
     with ThreadPoolExecutor(1) as worker:
         slow = worker.submit(running.chat, "ann", session, "hello")
-        eventually(providers.struck)
+        eventually(providers.faults_applied)
         running.apply(new_event(data, subject=session, tenant_id="ann"))
         providers.release()
         assert slow.result().body["conversation_turn"] == 2

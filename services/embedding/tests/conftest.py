@@ -30,7 +30,7 @@ class Running(RunningService[EmbeddingSettings]):
     def describe(
         self, tenant: str, item: str | None = None, *, headline: str = "A cat", version: int = 1, analysis: str = ""
     ) -> Event[ItemAnalyzed]:
-        """What analysis says about an item."""
+        """The event that analysis publishes about an item."""
         item = item or str(uuid.uuid4())
         return new_event(
             ItemAnalyzed(

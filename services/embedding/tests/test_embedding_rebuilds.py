@@ -108,7 +108,7 @@ def test_what_takes_too_long_is_continued_by_another_message(
     assert [len(vectors(running, "alice", item)) for item in items] == [2] * 5
 
 
-def test_a_rebuild_that_keeps_failing_ends_and_another_may_be_asked_for(
+def test_a_rebuild_that_keeps_failing_ends_and_another_may_be_requested(
     running: Any, providers: Any, items: list[str]
 ) -> None:
     event = requested(running, "alice")

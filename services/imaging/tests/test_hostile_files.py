@@ -60,7 +60,7 @@ def test_what_is_no_picture_is_rejected_with_its_reason(name: str) -> None:
     with pytest.raises(RejectedImageError) as rejected:
         process(data)
     assert rejected.value.reason is reason
-    assert rejected.value.detail.endswith("."), "the detail is a sentence for people"
+    assert rejected.value.detail.endswith("."), "the detail is a sentence for users"
 
 
 def test_truncation_at_every_tenth_and_at_every_early_byte(sound_files: dict[str, bytes]) -> None:
@@ -85,7 +85,7 @@ def test_bit_flips_end_as_result_or_rejection(sound_files: dict[str, bytes]) -> 
     for data in sound_files.values():
         for _ in range(FLIPS_PER_FILE):
             damaged = bytearray(data)
-            # Half of the flips hit the headers, where the interesting faults are.
+            # Half of the flips hit the headers, where the interesting errors are.
             for _ in range(dice.randint(1, 8)):
                 at = dice.randrange(min(400, len(data)) if dice.random() < 0.5 else len(data))
                 damaged[at] ^= 1 << dice.randrange(8)
@@ -131,7 +131,7 @@ def test_wrong_extensions_do_not_matter_and_wrong_contents_do(sound_files: dict[
     ],
 )
 def test_sizes_are_checked_before_decoding(make: Any, width: int, height: int, reason: ImageRejection) -> None:
-    # A few bytes of pixel data: whoever decoded them would answer "truncated".
+    # A few bytes of pixel data: decoding them would answer "truncated".
     data = make.png(width, height, make.png_chunk(b"IDAT", zlib.compress(bytes(100))))
     assert outcome(data) is reason
 

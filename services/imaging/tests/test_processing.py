@@ -1,4 +1,4 @@
-"""Sound pictures of every kind, and what becomes of them."""
+"""Sound pictures of every kind, and their renditions."""
 
 import hashlib
 import io
@@ -241,7 +241,7 @@ def camera_exif() -> Image.Exif:
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])
-def test_exif_is_read_without_the_location_unless_asked(make: Any, image_format: str) -> None:
+def test_exif_is_read_without_the_location_by_default(make: Any, image_format: str) -> None:
     data = make.encode(make.photo(), image_format, exif=camera_exif().tobytes())
     exif = process(data).exif
     assert exif is not None

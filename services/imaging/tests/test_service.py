@@ -42,7 +42,7 @@ class Imaging:
         return str(self.deployment.settings["images_bucket"])
 
     def upload(self, data: bytes, *, tenant: str = ALICE, item: str = "item-1") -> Event[ItemUploaded]:
-        """Store an original as ingest would; returns the event that tells of it."""
+        """Store an original as ingest would; returns the event about it."""
         key = f"{tenant}/images/{item}.png"
         self.service.aws.s3.put_object(Bucket=self.bucket, Key=key, Body=data)
         uploaded = ItemUploaded(
@@ -184,7 +184,7 @@ def test_an_upload_that_comes_after_its_deletion_leaves_nothing(
     assert imaging.derived() == set()
 
 
-def test_resize_only_makes_renditions_anew(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
+def test_resize_only_replaces_renditions(imaging: Imaging, sound_files: dict[str, bytes]) -> None:
     imaging.deliver(imaging.upload(sound_files["png"]))
     keys = imaging.derived()
     for key in keys:
@@ -209,7 +209,7 @@ def test_resize_only_knows_nothing_of_other_tenants(imaging: Imaging, sound_file
     assert imaging.recorded() == before
 
 
-def test_resize_only_of_a_rejected_item_says_why(imaging: Imaging) -> None:
+def test_resize_only_of_a_rejected_item_answers_with_the_reason(imaging: Imaging) -> None:
     imaging.deliver(imaging.upload(b"no picture"))
     answer = imaging.post("item-1")
     assert (answer.status, answer.body["type"]) == (422, "urn:collections:problem:image-not-an-image")
@@ -234,7 +234,7 @@ def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(
     assert [recorded["type"].split(".")[2] for recorded in imaging.recorded()] == ["image-rejected", "image-processed"]
 
 
-def test_resize_only_says_when_the_decoder_is_lost(
+def test_resize_only_answers_503_when_the_decoder_is_lost(
     imaging: Imaging, sound_files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose(_original: bytes) -> None:

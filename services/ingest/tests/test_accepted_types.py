@@ -1,4 +1,4 @@
-"""Which pictures are taken, and what is answered to other files."""
+"""Which pictures are accepted, and the answer to other files."""
 
 from contextlib import suppress
 
@@ -37,7 +37,7 @@ def test_pictures_are_taken(head: bytes, media_type: str, extension: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("head", "reason", "said"),
+    ("head", "reason", "message"),
     [
         (b"", UploadRejection.EMPTY, "empty"),
         (b"\x89PN", UploadRejection.NOT_AN_IMAGE, "not a picture"),
@@ -57,11 +57,11 @@ def test_pictures_are_taken(head: bytes, media_type: str, extension: str) -> Non
         (b"PK\x03\x04", UploadRejection.UNSUPPORTED_TYPE, "a ZIP archive"),
     ],
 )
-def test_everything_else_is_refused_with_a_reason(head: bytes, reason: UploadRejection, said: str) -> None:
+def test_everything_else_is_refused_with_a_reason(head: bytes, reason: UploadRejection, message: str) -> None:
     with pytest.raises(UnacceptableError) as refused:
         accepted_type(head)
     assert refused.value.reason is reason
-    assert said in refused.value.detail
+    assert message in refused.value.detail
 
 
 @given(st.binary(max_size=300))

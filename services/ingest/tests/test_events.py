@@ -187,7 +187,7 @@ def test_filters(ingest: Any, tenant: str, png: Png, life: Callable[[str, str], 
     assert found(status="uploaded", q="ramen") == [plain]
 
 
-def test_a_rejected_picture_says_why(ingest: Any, tenant: str, png: Png) -> None:
+def test_a_rejected_picture_has_a_reason(ingest: Any, tenant: str, png: Png) -> None:
     item_id = ingest.upload(tenant, png()).body["id"]
     rejected = ImageRejected(reason=ImageRejection.TRUNCATED, detail="The file ends in the middle.")
     ingest.consume(replace(new_event(rejected, subject=item_id, tenant_id=tenant), sequence=1))

@@ -203,7 +203,7 @@ def test_the_state_survives_storage() -> None:
         assert ItemState.model_validate_json(state.model_dump_json(exclude_none=True)) == state
 
 
-def test_a_deletion_says_nothing_about_the_state() -> None:
+def test_a_deletion_does_not_change_the_state() -> None:
     [event] = numbered(ItemDeleted())
     with pytest.raises(KeyError):
         evolve(ItemState(), event)

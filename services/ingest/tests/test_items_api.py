@@ -45,14 +45,16 @@ def test_the_same_bytes_again_name_the_oldest_living_item(
     content = png()
     first, second, third = (ingest.upload(tenant, content).body for _ in range(3))
     assert (first["duplicate_of"], second["duplicate_of"], third["duplicate_of"]) == (None, first["id"], first["id"])
-    assert ingest.upload(other_tenant, content).body["duplicate_of"] is None, "somebody else's picture is no duplicate"
+    assert ingest.upload(other_tenant, content).body["duplicate_of"] is None, (
+        "another tenant's picture is not a duplicate"
+    )
     assert ingest.call("DELETE", f"/items/{first['id']}", tenant=tenant).status == 200
     assert ingest.call("GET", f"/items/{second['id']}", tenant=tenant).body["duplicate_of"] is None
     assert ingest.call("GET", f"/items/{third['id']}", tenant=tenant).body["duplicate_of"] == second["id"]
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("content", "code", "message"),
     [
         (b"", "empty", "the file is empty"),
         (b"hello, I am a text called picture.png", "not-an-image", "send png"),
@@ -61,13 +63,13 @@ def test_the_same_bytes_again_name_the_oldest_living_item(
     ],
 )
 def test_what_is_no_picture_is_400_and_leaves_nothing(
-    ingest: Any, tenant: str, content: bytes, code: str, said: str
+    ingest: Any, tenant: str, content: bytes, code: str, message: str
 ) -> None:
     answer = ingest.upload(tenant, content)
     assert answer.status == 400
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.body["type"] == f"urn:collections:problem:{code}"
-    assert said in answer.body["detail"]
+    assert message in answer.body["detail"]
     assert ingest.objects(tenant) == []
     assert ingest.rows("SELECT 1 FROM events WHERE tenant_id = %s", tenant) == []
 
@@ -189,7 +191,7 @@ def test_a_deleted_item_is_gone_at_once(ingest: Any, tenant: str, png: Png) -> N
     assert types == ["collections.ingest.item-uploaded.v1", "collections.ingest.item-deleted.v1"]
 
 
-def test_somebody_else_sees_nothing_by_any_route(ingest: Any, tenant: str, other_tenant: str, png: Png) -> None:
+def test_another_user_sees_nothing_by_any_route(ingest: Any, tenant: str, other_tenant: str, png: Png) -> None:
     item = ingest.upload(tenant, png(), "secret name.png").body
     offered = ingest.post_json("/items/uploads", tenant, {"filename": "b", "media_type": "image/png", "bytes": 9}).body
     cursor = ingest.call("GET", "/items", tenant=tenant, limit=1).body["next_cursor"]

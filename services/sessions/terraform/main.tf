@@ -1,4 +1,4 @@
-# Everything follows from the manifest; what only this service needs in AWS stands here beside it.
+# Everything follows from the manifest; resources that only this service needs in AWS are added here.
 module "service" {
   source = "../../../terraform/modules/lambda-service"
 

@@ -1,4 +1,4 @@
 variable "context" {
-  description = "What the services share in one environment, passed through; lambda-service gives its type."
+  description = "Values that the services share in one environment, passed through; lambda-service declares the type."
   type        = any
 }

@@ -61,7 +61,7 @@ def test_turns_become_a_history_and_a_list(running: Any, make_turn: Turn, sessio
 def test_of_a_very_long_conversation_every_message_is_shown(
     running: Any, make_turn: Turn, session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Lambda's answers are bounded: what the oldest ones were found in is left out."""
+    """Lambda's answers are bounded: the sources of the oldest ones are left out."""
     turns = [make_turn("ann", session, number, ago=(5 - number) * MINUTE) for number in range(1, 5)]
     assert running.consume(*turns) == 0
     whole = running.request("GET", f"/chat/{session}/history", "ann").body["messages"]

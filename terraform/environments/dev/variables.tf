@@ -1,22 +1,22 @@
 variable "region" {
-  description = "Region to be in."
+  description = "The environment's region."
   type        = string
   default     = "us-east-1"
 }
 
 variable "account" {
-  description = "The account to be in; `mesh infra` says which. Null: that of the credentials."
+  description = "The environment's account, set by `mesh infra`. Null: that of the credentials."
   type        = string
   default     = null
 }
 
 variable "artifacts" {
-  description = "What was built, as `mesh infra` makes it; modules/environment says what of it."
+  description = "Build artifacts from `mesh infra`; see modules/environment."
   type        = object({ packages_file = string, schemas_folder = string, build = optional(map(string)) })
 }
 
 variable "settings" {
-  description = "What is yours to choose; modules/environment/variables.tf lists and types every setting."
+  description = "The operator's settings; modules/environment/variables.tf lists and types all of them."
   type        = any
   default     = {}
 }

@@ -6,7 +6,7 @@ terraform {
 locals {
   # Fixed by a tag, so that the API's address is known before it exists.
   api_id = "collections"
-  # Where each AI provider is emulated; those with a key of yours stay real.
+  # Addresses of the emulated AI providers; those with a key stay real.
   emulated = { anthropic = "", openai = "/v1", voyage = "/voyage/v1", tavily = "/tavily" }
 }
 
@@ -61,7 +61,7 @@ module "environment" {
     { for name, path in local.emulated : "${upper(name)}_BASE_URL" => "${var.providers_url}${path}" if !contains(var.real_providers, name) },
   )
 
-  # Nobody reads mail, pays or looks at contracts in an emulator.
+  # An emulator needs no alarm mails, budget or published contracts.
   settings        = { budget_usd = 0, service_dashboards = false }
   schema_registry = false
 }

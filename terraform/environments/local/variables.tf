@@ -1,5 +1,5 @@
 variable "region" {
-  description = "Region that the emulator plays."
+  description = "The emulator's region."
   type        = string
   default     = "us-east-1"
 }
@@ -17,18 +17,18 @@ variable "providers_url" {
 }
 
 variable "real_providers" {
-  description = "AI providers that are not emulated, because there is a key for them: anthropic, openai, voyage, tavily."
+  description = "AI providers that are not emulated, because their key is set: anthropic, openai, voyage, tavily."
   type        = set(string)
   default     = []
 }
 
 variable "database" {
-  description = "Where Postgres listens."
+  description = "Host and port of Postgres."
   type        = object({ host = optional(string, "127.0.0.1"), port = optional(number, 5433) })
   default     = {}
 }
 
 variable "artifacts" {
-  description = "What was built, as `mesh infra` makes it; modules/environment says what of it."
+  description = "Build artifacts from `mesh infra`; see modules/environment."
   type        = object({ packages_file = string, schemas_folder = string, build = optional(map(string)) })
 }

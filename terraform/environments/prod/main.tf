@@ -28,7 +28,7 @@ module "environment" {
   environment = "prod"
   artifacts   = var.artifacts
   settings    = merge({ mfa = "OPTIONAL" }, var.settings)
-  # Which were given; a misspelt one is refused.
+  # Names of the given settings, so that a misspelt one is refused.
   named_settings = keys(var.settings)
 
   deletion_protection = var.deletion_protection

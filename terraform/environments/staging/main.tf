@@ -28,6 +28,6 @@ module "environment" {
   environment = "staging"
   artifacts   = var.artifacts
   settings    = var.settings
-  # Which were given; a misspelt one is refused.
+  # Names of the given settings, so that a misspelt one is refused.
   named_settings = keys(var.settings)
 }

@@ -1,4 +1,4 @@
 output "environment" {
-  description = "The environment for the other commands of `mesh`: `mesh infra` saves it."
+  description = "The environment, saved by `mesh infra` for the other commands of `mesh`."
   value       = module.environment.environment
 }

@@ -10,23 +10,23 @@ variable "limit_usd" {
 }
 
 variable "topic_arn" {
-  description = "Topic that is told."
+  description = "Topic to notify."
   type        = string
 }
 
 variable "emails" {
-  description = "Who is told as well; unlike subscriptions of the topic, these need no confirmation. AWS takes ten."
+  description = "Addresses to notify as well; unlike subscriptions of the topic, these need no confirmation. At most ten."
   type        = list(string)
   default     = []
 
   validation {
     condition     = length(var.emails) <= 10
-    error_message = "AWS Budgets takes at most ten addresses."
+    error_message = "AWS Budgets accepts at most ten addresses."
   }
 }
 
 variable "only_this_environment" {
-  description = "Whether only resources with this environment's tag count. The tag must be activated for cost allocation first: until then it matches nothing and the budget would keep silent."
+  description = "Whether only resources with this environment's tag count. The tag must be activated for cost allocation first: until then it matches nothing and the budget never notifies."
   type        = bool
   default     = false
 }

@@ -1,4 +1,4 @@
-# The event bus, its archive, and the queue of runs that no schedule could start.
+# The event bus, its archive, and the dead-letter queue of scheduled invocations.
 
 locals {
   name        = "collections-${var.environment}"
@@ -9,7 +9,7 @@ resource "aws_cloudwatch_event_bus" "main" {
   name = local.name
 }
 
-# No replayed copies: each names the consumer it is for, and the original is here already.
+# No replayed copies: each is for one consumer, and the original is archived already.
 resource "aws_cloudwatch_event_archive" "main" {
   name             = local.name
   event_source_arn = aws_cloudwatch_event_bus.main.arn

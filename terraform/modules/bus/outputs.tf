@@ -12,8 +12,8 @@ output "archive" {
 }
 
 output "schedules_dead_letter_queue" {
-  description = "The queue of runs that no schedule could start."
-  # Together with its policy: a rule that names the queue may rely on being let in.
+  description = "The dead-letter queue of scheduled invocations."
+  # Together with its policy, so that a rule with this queue as target may send to it.
   depends_on = [aws_sqs_queue_policy.schedules]
   value = {
     name = aws_sqs_queue.schedules.name

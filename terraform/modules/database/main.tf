@@ -1,29 +1,30 @@
 locals {
   name = "collections-${var.environment}"
-  # What clients verify the server's certificate with, shipped with the functions.
+  # Root certificates for verifying the server, shipped with the functions.
   roots = file("${path.module}/../../../services/lib/chassis/src/chassis/rds-ca.pem")
   # The major version of the local mesh; RDS picks the current minor one, and has pgvector 0.8 for it.
   engine_version = "18"
-  # RDS reckons memory / 9531392, and leaves some for itself.
+  # RDS computes memory / 9531392, and reserves some for itself.
   connections = { "db.t4g.micro" = 80, "db.t4g.small" = 170, "db.t4g.medium" = 350 }
   logs        = ["iam-db-auth-error", "postgresql", "upgrade"]
 }
 
 resource "aws_db_parameter_group" "this" {
-  # Another one is made before this one goes, so each needs a name of its own.
+  # A replacement is created before this one is destroyed, so each needs a unique name.
   name_prefix = "${local.name}-postgres${local.engine_version}-"
   family      = "postgres${local.engine_version}"
   description = "TLS only, named extensions, logs without values"
 
-  # Whatever RDS's defaults for the version. What is such a default is told back by RDS as pending a reboot, whatever it
-  # was set by: any other method would be a change in every plan. The instance is made with the group, so none waits.
+  # Set explicitly, independent of the version's defaults. RDS reports values that equal its defaults as pending a reboot,
+  # whatever method was set: any other method would be a change in every plan. The instance is created with the group, so
+  # nothing is pending.
   parameter {
     name         = "rds.force_ssl"
     value        = "1"
     apply_method = "pending-reboot"
   }
 
-  # Where only SCRAM is accepted, passwords must be kept as SCRAM.
+  # Only SCRAM is accepted, so passwords must be stored as SCRAM.
   parameter {
     name         = "password_encryption"
     value        = "scram-sha-256"
@@ -36,7 +37,7 @@ resource "aws_db_parameter_group" "this" {
     apply_method = "pending-reboot"
   }
 
-  # Half of RDS's default: signing in by IAM needs 300 MiB beside Postgres, and a db.t4g.micro has 1 GiB of all.
+  # Half of RDS's default: IAM sign-ins need 300 MiB beside Postgres, and a db.t4g.micro has 1 GiB in total.
   # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
   parameter {
     name         = "shared_buffers"
@@ -64,7 +65,7 @@ resource "aws_db_parameter_group" "this" {
     value = "1"
   }
 
-  # Slow statements are logged without what users wrote.
+  # Slow statements are logged without parameter values.
   parameter {
     name  = "log_parameter_max_length"
     value = "0"
@@ -76,7 +77,7 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with its own key; a key of ours costs a dollar a month and guards the same door
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with its own key; a key of ours costs a dollar a month and adds no protection
   #checkov:skip=CKV_AWS_338:Two weeks find the cause of a fault; what must be kept is an event
   for_each = toset(local.logs)
 
@@ -85,7 +86,7 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  #checkov:skip=CKV_AWS_17:Functions run outside a VPC, which saves a NAT gateway (33 dollars a month); see network.tf for what guards the door
+  #checkov:skip=CKV_AWS_17:Functions run outside a VPC, which saves a NAT gateway (33 dollars a month); see network.tf for the protection
   #checkov:skip=CKV_AWS_157:A standby doubles the price; a restore from backup takes minutes, and queues hold the events meanwhile
   #checkov:skip=CKV_AWS_118:Enhanced monitoring bills its logs; Database Insights shows the load for nothing
   #checkov:skip=CKV_AWS_354:The key of AWS (aws/rds): samples of statements carry no values
@@ -101,7 +102,7 @@ resource "aws_db_instance" "this" {
   max_allocated_storage = var.storage.maximum
   storage_encrypted     = true
 
-  # The administrator signs in with a password once, to make the roles; it lives in Secrets Manager, is renewed every
+  # The administrator signs in with a password once, to create the roles; it is kept in Secrets Manager, rotated every
   # seven days and is in no plan or state. Services have no password: their roles sign in with tokens of IAM.
   username                            = "administrator"
   manage_master_user_password         = true
@@ -141,9 +142,9 @@ resource "aws_db_instance" "this" {
   }
 
   depends_on = [
-    # RDS would make the groups itself, without an end to what they keep.
+    # RDS would create the log groups itself, without a retention period.
     aws_cloudwatch_log_group.this,
-    # No public address without a way to the internet.
+    # A public address needs a route to the internet.
     aws_route.internet,
   ]
 }

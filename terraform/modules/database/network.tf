@@ -1,12 +1,12 @@
-# Functions outside a VPC come from any address of AWS, so no list of addresses could say who may knock: the port is open.
-# What guards it: TLS is forced and clients verify the certificate; services sign in with tokens that IAM signs and that
-# end after 15 minutes; the one password is the administrator's, long, random and renewed by Secrets Manager. Nothing else
+# Functions outside a VPC have no fixed addresses, so the port cannot be restricted by address: it is open.
+# Protection: TLS is forced and clients verify the certificate; services sign in with tokens that IAM signs and that
+# end after 15 minutes; the one password is the administrator's, long, random and rotated by Secrets Manager. Nothing else
 # is in this network, and nothing in it can reach out.
 
 data "aws_availability_zones" "this" {
   state = "available"
 
-  #checkov:skip=CKV_AWS_394:Subnets stay where they were made, whatever zones come to this list or go from it
+  #checkov:skip=CKV_AWS_394:Existing subnets keep their zones when this list changes
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
@@ -23,7 +23,7 @@ resource "aws_vpc" "this" {
 }
 
 resource "aws_default_security_group" "this" {
-  # Without rules: nothing can come to rely on it.
+  # Without rules, so that nothing can depend on it.
   vpc_id = aws_vpc.this.id
 }
 

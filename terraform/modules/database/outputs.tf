@@ -1,5 +1,5 @@
 output "address" {
-  description = "Where the database is and how a function signs in."
+  description = "The database's address, and how a function signs in."
   value = {
     host        = aws_db_instance.this.address
     port        = aws_db_instance.this.port
@@ -11,7 +11,7 @@ output "address" {
 }
 
 output "administrator" {
-  description = "The role that makes all others."
+  description = "The role that creates all others."
   value       = aws_db_instance.this.username
 }
 
@@ -26,6 +26,6 @@ output "identifier" {
 }
 
 output "connections" {
-  description = "Connections that it takes at least."
+  description = "The minimum number of connections."
   value       = local.connections[var.instance_class]
 }

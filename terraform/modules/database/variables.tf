@@ -4,12 +4,12 @@ variable "environment" {
 }
 
 variable "region" {
-  description = "Region that it is in."
+  description = "Region of the database."
   type        = string
 }
 
 variable "database" {
-  description = "`database` of services/platform.yaml: name of the database, and the extensions that may be made in it."
+  description = "`database` of services/platform.yaml: name of the database, and the extensions that may be created in it."
   type        = object({ name = string, extensions = optional(list(string), []) })
 }
 
@@ -31,7 +31,7 @@ variable "storage" {
 }
 
 variable "backup_days" {
-  description = "Days to any moment of which the database can be brought back."
+  description = "Days of point-in-time recovery."
   type        = number
   default     = 7
 
@@ -47,6 +47,6 @@ variable "log_retention_days" {
 }
 
 variable "protect" {
-  description = "Whether the instance refuses to be deleted, and leaves a last snapshot and its backups when it is deleted after all."
+  description = "Whether the instance is protected from deletion, and keeps a final snapshot and its backups if it is deleted after all."
   type        = bool
 }

@@ -31,9 +31,9 @@ resource "aws_apigatewayv2_authorizer" "users" {
 }
 
 resource "aws_cloudwatch_log_group" "access" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with its own key; a key of ours costs a dollar a month and guards the same door
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts with its own key; a key of ours costs a dollar a month and adds no protection
   #checkov:skip=CKV_AWS_338:Two weeks find the cause of a fault; what must be kept is an event
-  # Below this prefix API Gateway needs no statement of its own in the account's log policy, whose size is limited.
+  # With this prefix API Gateway needs no statement in the account's log policy, whose size is limited.
   name              = "/aws/vendedlogs/apigateway/${local.name}"
   retention_in_days = var.log_retention_days
 }

@@ -4,7 +4,7 @@ output "id" {
 }
 
 output "execution_arn" {
-  description = "What permissions to invoke functions name as their source."
+  description = "The source ARN for permissions to invoke functions."
   value       = aws_apigatewayv2_api.this.execution_arn
 }
 
@@ -19,6 +19,6 @@ output "url" {
 }
 
 output "domain_target" {
-  description = "What the domain's CNAME shall name where Route 53 does not hold it; null without a domain."
+  description = "The target of the domain's CNAME where Route 53 does not host it; null without a domain."
   value       = one([for domain in aws_apigatewayv2_domain_name.this : domain.domain_name_configuration[0].target_domain_name])
 }

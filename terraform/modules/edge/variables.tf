@@ -9,17 +9,17 @@ variable "cors_origins" {
 }
 
 variable "throttling" {
-  description = "Requests a second, and how many may come at once."
+  description = "Requests per second, and burst."
   type        = object({ rate = number, burst = number })
 }
 
 variable "issuer" {
-  description = "Issuer of the tokens that the API takes."
+  description = "Issuer of the tokens that the API accepts."
   type        = string
 }
 
 variable "audience" {
-  description = "Clients whose tokens the API takes."
+  description = "Clients whose tokens the API accepts."
   type        = list(string)
 }
 
@@ -29,7 +29,7 @@ variable "log_retention_days" {
 }
 
 variable "domain" {
-  description = "A domain of one's own: its name, a certificate for it in this region, and the hosted zone to enter it in (null: enter it elsewhere)."
+  description = "A custom domain: its name, a certificate for it in this region, and the hosted zone to enter it in (null: enter it elsewhere)."
   type        = object({ name = string, certificate_arn = string, zone_id = optional(string) })
   default     = null
 }

@@ -15,7 +15,7 @@ locals {
     for manifest in local.manifests : [for function in manifest.functions : try(function.secrets, [])]
   ]))
 
-  # The address of a database that is there already, or of the one that is made here.
+  # The address of an existing database, or of the one created here.
   database = one(concat(
     module.database[*].address,
     [for database in var.database[*] : {

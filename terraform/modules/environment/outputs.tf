@@ -1,11 +1,11 @@
 output "environment" {
-  description = "Names and addresses, nothing secret: what the commands of `mesh` know of an environment."
+  description = "Names and addresses, nothing secret, for the commands of `mesh`."
   value = {
     environment = var.environment
     region      = local.region
     account     = local.account
 
-    # Base of all routes, no slash at the end; what a domain that Route 53 does not hold shall point at.
+    # Base of all routes, no slash at the end; the CNAME target of a domain that Route 53 does not host.
     api_url       = module.edge.url
     domain_target = module.edge.domain_target
 
@@ -21,14 +21,14 @@ output "environment" {
     packages_bucket = module.storage.packages.name
     # Full names by the names of the manifests.
     tables = merge([for service in local.services : service.tables]...)
-    # By `<service>.<function>`, with the addresses of what belongs to each.
+    # By `<service>.<function>`, with the addresses of its resources.
     functions = { for key, function in local.functions : key => {
       name                  = function.name
       log_group             = function.log_group
       queue_url             = function.queue_url
       dead_letter_queue_url = function.dead_letter_queue_url
     } }
-    # Where it is and who administrates it; no password.
+    # Its address and administrator; no password.
     database = merge(local.database, {
       administrator        = one(concat(module.database[*].administrator, var.database[*].administrator))
       administrator_secret = one(module.database[*].administrator_secret)
@@ -37,7 +37,7 @@ output "environment" {
     topic_arn  = module.observability.topic_arn
     alarms     = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in local.services : service.alarm_names])))
     dashboards = module.observability.dashboards
-    # The policy of whoever may set secrets.
+    # The policy for setting secrets.
     secrets_operator_policy_arn = module.secrets.operator_policy_arn
   }
 }

@@ -5,13 +5,13 @@ locals {
   # Relative names are relative to the repository.
   files = { for function, package in local.index : function => startswith(package.file, "/") ? package.file : "${local.repository}/${package.file}" }
   zips  = { for function, file in local.files : function => filesha256(file) }
-  # By what is in the zip and nothing else: were an object named by its functions and its functions then grouped anew,
-  # destroying the old one would delete what the new one has just put in the same place.
+  # Keyed by the zip's content only: if objects were named by their functions, a new grouping of functions would destroy
+  # an old object after the new one was uploaded to the same key.
   uploads = { for function, sha256 in local.zips : sha256 => function... }
 
   packages = { for function, package in local.index : function => {
     bucket = module.storage.packages.name
-    # Through the object, so that no function is told of a zip that is not there yet.
+    # Through the object, so that a function is updated only after its zip was uploaded.
     key    = aws_s3_object.package[local.zips[function]].key
     sha256 = package.sha256
   } }
@@ -29,12 +29,12 @@ resource "aws_s3_object" "package" {
 
   lifecycle {
     create_before_destroy = true
-    # Where the zip lay, which is another place on every machine; what is in it is the key.
+    # The zip's path, which differs between machines; the key is its content.
     ignore_changes = [source]
 
     precondition {
       condition     = alltrue([for function in each.value : local.index[function].sha256 == filebase64sha256(local.files[function])])
-      error_message = "The zip of ${join(", ", each.value)} is not the one that ${var.artifacts.packages_file} tells of: run `mesh package` again."
+      error_message = "The zip of ${join(", ", each.value)} does not match ${var.artifacts.packages_file}: run `mesh package` again."
     }
   }
 }

@@ -1,4 +1,4 @@
-# Sources of modules are literal, so each service stands here by name.
+# Module sources must be literal, so each service is listed by name.
 
 module "analysis" {
   source  = "../../../services/analysis/terraform"

@@ -9,11 +9,11 @@ variable "environment" {
 }
 
 variable "artifacts" {
-  description = "What was built, as `mesh infra` makes it."
+  description = "Build artifacts from `mesh infra`."
   type = object({
     # `packages.json` as `mesh package` writes it: the zip of each function.
     packages_file = string
-    # Contracts in the form that EventBridge Schemas takes: folder `eventbridge/` of what `mesh contracts export` writes.
+    # Contracts for EventBridge Schemas: folder `eventbridge/` of the output of `mesh contracts export`.
     schemas_folder = string
     # For `/version`, logs and traces.
     build = optional(object({
@@ -26,15 +26,15 @@ variable "artifacts" {
 }
 
 variable "settings" {
-  description = "What an operator chooses, in an environment's `terraform.tfvars`."
+  description = "The operator's choices, in an environment's `terraform.tfvars`."
   type = object({
     # Who is notified of alarms and of cost.
     alarm_emails = optional(list(string), [])
-    # US dollars a month that the account may cost before somebody is notified; 0: no budget.
+    # US dollars a month before a notification is sent; 0: no budget.
     budget_usd = optional(number, 50)
     # Class of the database: db.t4g.micro, db.t4g.small or db.t4g.medium.
     database_class = optional(string, "db.t4g.micro")
-    # A domain of one's own for the API, and its hosted zone if Route 53 has it.
+    # A custom domain for the API, and its hosted zone if Route 53 hosts it.
     domain = optional(object({ name = string, certificate_arn = string, zone_id = optional(string) }))
     # Cognito's own sign-in pages: prefix of their address, and where they lead back to.
     hosted_ui = optional(object({ prefix = string, callback_urls = list(string), logout_urls = optional(list(string), []) }))
@@ -47,7 +47,7 @@ variable "settings" {
 }
 
 variable "named_settings" {
-  description = "Names of the settings that were given: an object type drops the attributes that it does not know, and a misspelt one would have no effect."
+  description = "Names of the settings that were given: an object type drops unknown attributes, so a misspelt one would have no effect."
   type        = set(string)
   default     = []
 
@@ -58,25 +58,25 @@ variable "named_settings" {
 }
 
 variable "deletion_protection" {
-  description = "Whether users, pictures, tables and the database refuse to be deleted."
+  description = "Whether users, pictures, tables and the database are protected from deletion."
   type        = bool
   default     = false
 }
 
 variable "backup_days" {
-  description = "Days to any moment of which the database can be brought back."
+  description = "Days of point-in-time recovery."
   type        = number
   default     = 7
 }
 
 variable "self_sign_up" {
-  description = "Whether strangers may make accounts."
+  description = "Whether users may sign up by themselves."
   type        = bool
   default     = false
 }
 
 variable "database" {
-  description = "A database that is there already, as on a machine of one's own. Null: an RDS instance is made."
+  description = "An existing database, such as the local mesh's. Null: an RDS instance is created."
   type = object({
     host          = string
     port          = number
@@ -100,7 +100,7 @@ variable "api_tags" {
 }
 
 variable "extra_variables" {
-  description = "Environment variables of every function that only this place needs, such as an emulator's address."
+  description = "Environment variables of every function that only this environment needs, such as an emulator's address."
   type        = map(string)
   default     = {}
 }

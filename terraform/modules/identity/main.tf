@@ -4,7 +4,7 @@ locals {
 
 resource "aws_cognito_user_pool" "this" {
   name = local.name
-  # The cheaper tier has all that is used here: passwords, authenticator apps, sign-in pages.
+  # The cheaper tier has everything used here: passwords, authenticator apps, sign-in pages.
   user_pool_tier           = "LITE"
   username_attributes      = ["email"]
   auto_verified_attributes = ["email"]
@@ -51,7 +51,7 @@ resource "aws_cognito_user_pool_client" "this" {
   name         = local.name
   user_pool_id = aws_cognito_user_pool.this.id
 
-  # A program on the user's side keeps no secret.
+  # A client on the user's device cannot keep a secret.
   generate_secret               = false
   explicit_auth_flows           = ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"]
   prevent_user_existence_errors = "ENABLED"

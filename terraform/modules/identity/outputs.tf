@@ -4,7 +4,7 @@ output "user_pool_id" {
 }
 
 output "client_id" {
-  description = "Id of the client that people sign in with."
+  description = "Id of the client that users sign in with."
   value       = aws_cognito_user_pool_client.this.id
 }
 

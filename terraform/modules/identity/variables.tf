@@ -9,7 +9,7 @@ variable "region" {
 }
 
 variable "password" {
-  description = "`identity.password` of services/platform.yaml: what a password must have."
+  description = "`identity.password` of services/platform.yaml: the password policy."
   type = object({
     minimum_length = number
     lowercase      = optional(bool, true)
@@ -36,7 +36,7 @@ variable "mfa" {
 }
 
 variable "self_sign_up" {
-  description = "Whether strangers may make accounts. Every user costs what the model providers charge, so by default an operator invites."
+  description = "Whether users may sign up by themselves. Every user causes model costs, so by default an operator creates accounts."
   type        = bool
   default     = false
 }
@@ -48,6 +48,6 @@ variable "hosted_ui" {
 }
 
 variable "protect" {
-  description = "Whether the pool refuses to be deleted: its users cannot be brought back."
+  description = "Whether the pool is protected from deletion: its users cannot be restored."
   type        = bool
 }

@@ -1,4 +1,4 @@
-# Alarms by name, without what all names of the service begin with: rules as data, one resource that reads them.
+# Alarms by name, without the service's prefix: rules as data, and one resource for all of them.
 
 locals {
   function_alarms = merge([for name, function in local.functions : {

@@ -1,4 +1,4 @@
-# The functions, each with its log group and a role of its own.
+# The functions, each with its own log group and role.
 
 resource "aws_cloudwatch_log_group" "main" {
   #checkov:skip=CKV_AWS_158:Encrypted with a key of CloudWatch; one of ours costs 1 USD a month, and logs hold no secret
@@ -33,7 +33,7 @@ resource "aws_iam_role_policy" "declared" {
 
 resource "aws_lambda_function" "main" {
   #checkov:skip=CKV_AWS_50:Tracing is declared by function in the manifest; traces cost by their number
-  #checkov:skip=CKV_AWS_115:Consumers are bounded by their event source mapping; a reservation would take from all others
+  #checkov:skip=CKV_AWS_115:Consumers are bounded by their event source mapping; a reservation would reduce the concurrency of all others
   #checkov:skip=CKV_AWS_116:Nothing is lost when a schedule's run fails, for the next one does the same; queues have theirs
   #checkov:skip=CKV_AWS_117:No VPC: the functions reach AWS and the providers of models over TLS, and a NAT costs 32 USD a month
   #checkov:skip=CKV_AWS_173:Variables hold no secret, so the key that AWS manages will do
@@ -50,7 +50,7 @@ resource "aws_lambda_function" "main" {
   timeout       = each.value.timeout_s
   s3_bucket     = var.context.packages["${local.service}.${each.key}"].bucket
   s3_key        = var.context.packages["${local.service}.${each.key}"].key
-  # Compared with what Lambda runs, which `mesh deploy` changes as well; `source_code_hash` knows only Terraform's own doing.
+  # Compared with what Lambda runs, which `mesh deploy` changes as well; `source_code_hash` reflects Terraform's own updates only.
   code_sha256 = var.context.packages["${local.service}.${each.key}"].sha256
 
   environment {
@@ -76,6 +76,6 @@ resource "aws_lambda_function" "main" {
     }
   }
 
-  # Schedules and routes find it as soon as it is there: it has its rights before, and keeps them until it is gone.
+  # Schedules and routes may invoke it at once: its permissions are created before it and destroyed after it.
   depends_on = [aws_iam_role_policy.declared]
 }

@@ -1,5 +1,5 @@
-# One service, made from its manifest. This file reads the manifest: the defaults of manifests.model, the names and ARNs
-# of manifests.naming. The other files make what follows from it, one subject each.
+# One service, created from its manifest. This file reads the manifest: the defaults of manifests.model, the names and ARNs
+# of manifests.naming. The other files create the resources, one subject each.
 
 locals {
   service  = var.manifest.service
@@ -8,7 +8,7 @@ locals {
   tables   = try(var.manifest.tables, {})
   consumes = try(var.manifest.consumes, [])
 
-  # What ARNs have between the service's name and the resource.
+  # The part of ARNs between the service's name and the resource.
   place = "${var.context.region}:${var.context.account}"
 
   functions = { for name, declared in var.manifest.functions : name => {
@@ -33,7 +33,7 @@ locals {
     arn             = "arn:aws:sqs:${local.place}:${function.name}"
     dead_letter     = "${function.name}-dlq"
     dead_letter_arn = "arn:aws:sqs:${local.place}:${function.name}-dlq"
-    # As AWS advises, so that a batch is not handed out again while it is being handled.
+    # As AWS recommends, so that a batch is not delivered again while it is being handled.
     visibility_s    = 6 * function.timeout_s
     batch_size      = try(var.manifest.functions[name].queue.batch_size, 5)
     max_concurrency = try(var.manifest.functions[name].queue.max_concurrency, 2)

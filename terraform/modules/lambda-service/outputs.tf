@@ -4,7 +4,7 @@ output "service" {
 }
 
 output "functions" {
-  description = "The functions by name, and what belongs to each; what a function has not is null."
+  description = "The functions by name, with their resources; absent ones are null."
   value = { for name, function in local.functions : name => {
     name                   = aws_lambda_function.main[name].function_name
     arn                    = aws_lambda_function.main[name].arn

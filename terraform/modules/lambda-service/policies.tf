@@ -1,4 +1,4 @@
-# What each function may do, as manifests.policies gives it: what its manifest declares, and nothing else.
+# The permissions of each function, as in manifests.policies: what its manifest declares, and nothing else.
 
 locals {
   table_actions = {
@@ -29,13 +29,13 @@ locals {
       },
       {
         actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-        # These two actions know no resources.
+        # These two actions do not support resources.
         resources = function.tracing ? ["*"] : []
       },
       {
         actions   = ["events:PutEvents"]
         resources = function.publish ? [var.context.bus.arn] : []
-        # A request tells of several events; all of them are from here, and there are some.
+        # A request has several events: all of them must be ours, and there must be at least one.
         condition = {
           "ForAllValues:StringEquals" = { "events:source" = "collections.${local.service}" }
           Null                        = { "events:source" = "false" }

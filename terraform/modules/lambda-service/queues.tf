@@ -1,11 +1,11 @@
-# The queue in front of each consumer, with a dead-letter queue of its own.
+# The queue in front of each consumer, with its own dead-letter queue.
 
 locals {
   queue_policies = merge(
     { for name, queue in local.queues : name => {
       url = aws_sqs_queue.main[name].url, arn = queue.arn, rules = local.rules_of[name]
     } },
-    # What a rule cannot deliver goes there too.
+    # Events that a rule cannot deliver go there too.
     { for name, queue in local.queues : "${name}-dlq" => {
       url = aws_sqs_queue.dead_letter[name].url, arn = queue.dead_letter_arn, rules = local.rules_of[name]
     } },
@@ -19,7 +19,7 @@ resource "aws_sqs_queue" "main" {
   visibility_timeout_seconds = each.value.visibility_s
   message_retention_seconds  = 4 * 86400
   sqs_managed_sse_enabled    = true
-  # The largest event fills 256 KiB, and comes in an envelope.
+  # The largest event is 256 KiB, plus the envelope.
   max_message_size = 1024 * 1024
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter[each.key].arn
@@ -31,7 +31,7 @@ resource "aws_sqs_queue" "dead_letter" {
   for_each = local.queues
 
   name = each.value.dead_letter
-  # The longest there is: a message is dead until somebody looked at it.
+  # The maximum, to leave time for an operator.
   message_retention_seconds = 14 * 86400
   sqs_managed_sse_enabled   = true
   max_message_size          = 1024 * 1024

@@ -1,7 +1,7 @@
-# Rules that lead events to queues: those of our own bus, and those of AWS on the default bus.
+# Rules that deliver events to queues: those of our own bus, and those of AWS on the default bus.
 
 locals {
-  # Our own events, and of replayed ones those that name this service.
+  # Live events, and replayed events that name this service.
   bus_rules = { for name, queue in local.queues : name => {
     function = name
     name     = queue.name
@@ -31,7 +31,7 @@ locals {
     }
   }]...)
 
-  # ARNs made of names, so that whom a queue lets in is seen in the plan.
+  # ARNs built from names, so that a queue's permissions are visible in the plan.
   rules_of = { for name in keys(local.queues) : name => concat(
     [for rule in values(local.bus_rules) : rule.arn if rule.function == name],
     [for rule in values(local.aws_rules) : rule.arn if rule.function == name],
@@ -58,7 +58,7 @@ resource "aws_cloudwatch_event_target" "bus" {
     arn = aws_sqs_queue.dead_letter[each.value.function].arn
   }
 
-  # Events that come before the queue lets them in are dead letters.
+  # Events that arrive before the queue's policy exists become dead letters.
   depends_on = [aws_sqs_queue_policy.main]
 }
 

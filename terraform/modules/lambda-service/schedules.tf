@@ -19,7 +19,7 @@ resource "aws_cloudwatch_event_target" "schedule" {
     function = each.key
   })
 
-  # The next run does the same work, so a late start is worth nothing: better to hear of it soon.
+  # The next run does the same work, so a late start is useless: fail early instead.
   retry_policy {
     maximum_event_age_in_seconds = 300
     maximum_retry_attempts       = 5

@@ -4,7 +4,7 @@ variable "manifest" {
 }
 
 variable "context" {
-  description = "What the services share in one environment."
+  description = "Values that the services share in one environment."
   type = object({
     environment = string
     region      = string
@@ -30,9 +30,9 @@ variable "context" {
     alarms_topic_arn                = string
     # By `<service>.<function>`; the checksum in base64, as Lambda reports it.
     packages = map(object({ bucket = string, key = string, sha256 = string }))
-    # Variables that only this place needs, such as addresses of emulated providers.
+    # Variables that only this environment needs, such as addresses of emulated providers.
     extra_variables = map(string)
-    # Whether tables refuse to be deleted.
+    # Whether tables are protected from deletion.
     deletion_protection = bool
   })
 }

@@ -6,7 +6,7 @@ locals {
     for service, parts in var.services : { for key, function in parts.functions : "${service}.${key}" => function }
   ]...)
   consumers = { for key, function in local.functions : key => function if function.queue_name != null }
-  # Services that hear events, and so have projections that can be behind.
+  # Services that consume events, whose projections can lag behind.
   projecting = toset([for service, parts in var.services : service if anytrue([for function in parts.functions : function.queue_name != null])])
 
   alarms = merge(

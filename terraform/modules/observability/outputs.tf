@@ -5,7 +5,7 @@ output "topic_arn" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms made here."
+  description = "Names of the alarms created here."
   value       = sort([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name])
 }
 

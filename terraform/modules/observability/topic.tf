@@ -1,4 +1,4 @@
-# One topic for everything that wants attention. Its alarms belong to this module and to others, which only need the ARN.
+# One topic for everything that needs attention. This module and others send alarms to it, by its ARN.
 
 resource "aws_kms_key" "alarms" {
   # CloudWatch and Budgets may not use the key of AWS (aws/sns), so encryption takes a key of ours: a dollar a month, for
@@ -12,7 +12,7 @@ resource "aws_kms_key" "alarms" {
     Version = "2012-10-17"
     Statement = [
       {
-        # Without it nobody could ever change or delete the key; who may is for IAM to say.
+        # Without it no one could ever change or delete the key; IAM decides who may.
         Sid       = "Account"
         Effect    = "Allow"
         Principal = { AWS = "arn:aws:iam::${var.account}:root" }

@@ -14,7 +14,7 @@ variable "account" {
 }
 
 variable "emails" {
-  description = "Who is told of alarms. AWS asks each address once whether it agrees."
+  description = "Recipients of alarms. AWS asks each address once to confirm."
   type        = set(string)
   default     = []
 }
@@ -38,19 +38,19 @@ variable "api_id" {
 }
 
 variable "database" {
-  description = "The RDS instance: its identifier and how many connections it takes. Null: the database is not ours to watch."
+  description = "The RDS instance: its identifier and its connection limit. Null: the database is not monitored here."
   type        = object({ identifier = string, connections = number })
   default     = null
 }
 
 variable "other_alarms" {
-  description = "Names of alarms that belong to no service, such as the bus's."
+  description = "Names of alarms of shared resources, such as the bus."
   type        = list(string)
   default     = []
 }
 
 variable "service_dashboards" {
-  description = "Whether each service has a dashboard of its own beside that of the pipeline. Three in an account are free, each further one costs 3 dollars a month."
+  description = "Whether each service has its own dashboard beside that of the pipeline. Three in an account are free, each further one costs 3 dollars a month."
   type        = bool
   default     = true
 }

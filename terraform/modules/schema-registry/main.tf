@@ -1,4 +1,4 @@
-# Every contract in EventBridge Schemas, for those who look for events in the console or generate code from them.
+# Every contract in EventBridge Schemas, for browsing in the console and for code generation.
 
 locals {
   name  = "collections-${var.environment}"

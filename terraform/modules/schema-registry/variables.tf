@@ -4,6 +4,6 @@ variable "environment" {
 }
 
 variable "schemas_folder" {
-  description = "Folder of `<event type>.json` files, `eventbridge/` of what `mesh contracts export` writes."
+  description = "Folder of `<event type>.json` files, `eventbridge/` of the output of `mesh contracts export`."
   type        = string
 }

@@ -14,7 +14,7 @@ resource "aws_iam_policy" "operator" {
       {
         Effect = "Allow"
         Action = ["ssm:GetParametersByPath"]
-        # A listing is authorised on the path itself, with or without the slash at its end.
+        # Listing is authorised on the path itself, with or without the slash at its end.
         Resource = [local.root, "${local.root}/*"]
       },
       {

@@ -1,5 +1,5 @@
 output "parameter_prefix" {
-  description = "What the names of all parameters begin with, no slash at the end."
+  description = "The prefix of all parameter names, no slash at the end."
   value       = local.prefix
 }
 
@@ -12,6 +12,6 @@ output "parameters" {
 }
 
 output "operator_policy_arn" {
-  description = "The policy of whoever runs `mesh secrets`."
+  description = "The policy for running `mesh secrets`."
   value       = aws_iam_policy.operator.arn
 }

@@ -9,7 +9,7 @@ variable "account" {
 }
 
 variable "images" {
-  description = "`images` of services/platform.yaml: who may use pre-signed links, and how long what is kept."
+  description = "`images` of services/platform.yaml: origins for pre-signed links, and retention periods."
   type = object({
     cors_origins    = list(string)
     noncurrent_days = optional(number, 30)
@@ -18,7 +18,7 @@ variable "images" {
 }
 
 variable "keep" {
-  description = "Whether the images bucket outlives a destroy as long as there is anything in it."
+  description = "Whether a destroy keeps an images bucket that is not empty."
   type        = bool
   default     = true
 }

@@ -1,5 +1,5 @@
 variable "prefix" {
-  description = "What the name of each table begins with, dash included."
+  description = "The prefix of table names, dash included."
   type        = string
 }
 
@@ -17,6 +17,6 @@ variable "tables" {
 }
 
 variable "deletion_protection" {
-  description = "Whether AWS refuses to delete a table, until somebody turns this off."
+  description = "Whether tables are protected from deletion."
   type        = bool
 }

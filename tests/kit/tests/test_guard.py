@@ -1,4 +1,4 @@
-"""Unit tests open no socket, and who uses a server says so."""
+"""Unit tests open no socket, and tests that use a server are marked."""
 
 import socket
 
@@ -38,7 +38,7 @@ def test_a_server_without_the_mark_is_refused_before_anything_runs(pytester: pyt
         def test_innocent():
             pass
     """)
-    said = pytester.runpytest_inprocess("-p", "testkit")
-    assert said.ret == pytest.ExitCode.USAGE_ERROR
-    said.stderr.fnmatch_lines(["*without the mark integration: *::test_silent"])
-    assert "test_innocent" not in said.stderr.str()
+    result = pytester.runpytest_inprocess("-p", "testkit")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*without the mark integration: *::test_silent"])
+    assert "test_innocent" not in result.stderr.str()

@@ -1,4 +1,4 @@
-"""Whoever is lent a schema finds it as the migrations left it."""
+"""A reused schema is as the migrations left it."""
 
 from pathlib import Path
 

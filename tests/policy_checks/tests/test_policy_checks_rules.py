@@ -189,6 +189,12 @@ _OPEN_TO_ALL = document({"Effect": "Allow", "Principal": "*", "Action": "sqs:Sen
 _FOR_WHOMEVER = document(
     {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:*", "Resource": QUEUE}
 )
+_ALL_SECRETS = document(
+    {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": f"arn:aws:ssm:{PLACE}:parameter/*"}
+)
+_FOR_A_ROLE = document(
+    {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:role/f"}, "Action": "s3:*", "Resource": BUCKET}
+)
 BREAKING: list[tuple[str, str, Change]] = [
     ("every_queue_has_a_dead_letter_queue", "aws_sqs_queue.q", having("aws_sqs_queue.q", redrive_policy="")),
     ("every_queue_has_a_dead_letter_queue", "aws_sqs_queue.q", without("aws_sqs_queue.dead")),
@@ -197,9 +203,6 @@ BREAKING: list[tuple[str, str, Change]] = [
         "aws_cloudwatch_event_target.t",
         having("aws_cloudwatch_event_target.t", dead_letter_config=[]),
     ),
-    ("rules_may_send_to_their_queues", "aws_cloudwatch_event_target.t", without("aws_sqs_queue_policy.q")),
-    ("rules_may_send_to_their_queues", "aws_cloudwatch_event_target.t", without("aws_sqs_queue_policy.dead")),
-    ("rules_may_send_to_their_queues", "aws_cloudwatch_event_target.t", without("aws_cloudwatch_event_rule.r")),
     ("queues_are_encrypted", "aws_sqs_queue.dead", having("aws_sqs_queue.dead", sqs_managed_sse_enabled=False)),
     (
         "queues_take_messages_over_tls_alone",
@@ -222,9 +225,32 @@ BREAKING: list[tuple[str, str, Change]] = [
         having("aws_sqs_queue_policy.q", policy=_FOR_WHOMEVER),
     ),
     (
-        "nobody_unnamed_is_allowed_anything",
+        "permissions_let_one_resource_invoke",
         "aws_lambda_permission.f",
         having("aws_lambda_permission.f", source_arn=""),
+    ),
+    (
+        "permissions_let_one_resource_invoke",
+        "aws_lambda_permission.f",
+        having("aws_lambda_permission.f", action="lambda:*"),
+    ),
+    (
+        "permissions_let_one_resource_invoke",
+        "aws_lambda_permission.f",
+        having("aws_lambda_permission.f", principal_org_id="o-1"),
+    ),
+    (
+        "every_kind_of_policy_is_looked_at",
+        "aws_ecr_repository_policy.x",
+        having("aws_ecr_repository_policy.x", policy=_OPEN_TO_ALL),
+    ),
+    ("every_kind_of_policy_is_looked_at", "aws_iam_user_policy.x", having("aws_iam_user_policy.x", policy="{}")),
+    ("resources_let_in_services_alone", "aws_s3_bucket_policy.b", having("aws_s3_bucket_policy.b", policy=_FOR_A_ROLE)),
+    ("resources_let_in_services_alone", "aws_sqs_queue.q", having("aws_sqs_queue.q", policy=_FOR_A_ROLE)),
+    (
+        "resources_refuse_nothing_but_what_comes_without_tls",
+        "aws_sqs_queue_policy.q",
+        having("aws_sqs_queue_policy.q", policy=document({**tls_only("sqs:*", QUEUE), "Condition": {}})),
     ),
     ("every_dead_letter_queue_has_an_alarm", "aws_sqs_queue.dead", without("aws_cloudwatch_metric_alarm.dead")),
     (
@@ -326,10 +352,27 @@ BREAKING: list[tuple[str, str, Change]] = [
         "aws_lambda_function.f",
         having("aws_lambda_function.second", function_name="second", role="f"),
     ),
+    ("roles_are_taken_by_lambda_alone", "aws_iam_role.f", having("aws_iam_role.f", assume_role_policy=_TRUSTED_BY_ALL)),
     (
-        "roles_of_functions_are_taken_by_lambda_alone",
-        "f",
-        having("aws_iam_role.f", assume_role_policy=_TRUSTED_BY_ALL),
+        "roles_are_taken_by_lambda_alone",
+        "aws_iam_role.second",
+        having("aws_iam_role.second", name="second", assume_role_policy=_TRUSTED_BY_ALL),
+    ),
+    (
+        "only_functions_have_roles",
+        "aws_iam_role.second",
+        having("aws_iam_role.second", name="second", assume_role_policy=_TRUSTED_BY_ALL),
+    ),
+    (
+        "roles_have_inline_policies_alone",
+        "aws_iam_role_policy_attachment.f",
+        having("aws_iam_role_policy_attachment.f", role="f", policy_arn="arn:aws:iam::aws:policy/AdministratorAccess"),
+    ),
+    ("roles_have_inline_policies_alone", "aws_iam_role.f", having("aws_iam_role.f", inline_policy=[{"policy": "{}"}])),
+    (
+        "policies_for_operators_stay_in_their_environment",
+        "aws_iam_policy.operator",
+        having("aws_iam_policy.operator", policy=_ALL_SECRETS),
     ),
     ("buckets_are_private", "aws_s3_bucket.b", having("aws_s3_bucket_public_access_block.b", block_public_acls=False)),
     ("buckets_are_private", "aws_s3_bucket.b", without("aws_s3_bucket_ownership_controls.b")),
@@ -413,7 +456,6 @@ def test_what_breaks_a_rule_is_found(rule: str, address: str, change: Change) ->
 
 
 def test_people_have_no_place_here() -> None:
-    """Said apart: policies of people are nothing that other rules can read."""
     (rule,) = [item for item in RULES if item.check.__name__ == "there_are_no_people"]
     assert list(rule.check(planned(having("aws_iam_user.me", name="me")))) == [
         ("aws_iam_user.me", "is made for a person")

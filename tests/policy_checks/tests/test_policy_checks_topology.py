@@ -1,41 +1,63 @@
-"""Topologies are compared item by item, and their one form leaves out what only one place can have."""
+"""Topologies are compared setting by setting, leaving out what only one place can have."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from manifests import DatabaseAddress, Deployment, Names, load_manifests
-from policy_checks.topology import Key, differences, forms, topology_from_manifests
+from manifests import load_manifests
+from manifests.topology import EventBus, LambdaFunction, LogGroup, Queue, Redrive, Resource, Role, Rule, Topology
+from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.terraform import Resource as Planned
+from policy_checks.topology import differences, topology_from_terraform
+from policy_checks.topology.comparing import variables
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
+OUTPUTS = {"environment": "dev", "region": "us-east-1", "account": "000000000000"}
+NOBODY: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+QUEUE = Queue(name="q", retention_s=1, max_bytes=9, policy=NOBODY, redrive=Redrive(queue_arn="d", max_receives=5))
+RULE = Rule(name="r", bus="b", pattern={"a": [1, {"exists": False}]})
+FUNCTION = LambdaFunction(
+    name="f", service="s", handler="h", runtime="r", architecture="a", memory_mb=1, timeout_s=1, role_arn="r",
+    variables={},
+)  # fmt: skip
 
 
-def declared(environment: str = "dev", auth: Any = "iam") -> Any:
-    address = DatabaseAddress("db.example", 5432, auth, "require", "db-A")
-    return topology_from_manifests(
-        MANIFESTS, Deployment(Names(environment, "us-east-1", "000000000000"), address, "https://sqs.example")
-    )
+def different(left: Resource, right: Resource) -> list[str]:
+    return differences(Topology((left,)), Topology((right,)), "one", "two")
 
 
-def test_every_thing_and_every_setting_is_compared_in_both_directions() -> None:
-    queue, rule = Key("queue", "q"), Key("rule", "r")
-    left = {queue: {"retention": 1, "redrive": {"after": 5}, "list": [1, {"a": 2}]}}
-    right = {queue: {"retention": 2, "redrive": {"after": 5, "to": "x"}, "list": [1, {"a": 3}]}, rule: {}}
+def test_every_resource_and_every_setting_is_compared_in_both_directions() -> None:
+    left = Topology((QUEUE,))
+    right = Topology((replace(QUEUE, retention_s=2, redrive=Redrive(queue_arn="e", max_receives=5)), RULE))
     assert differences(left, right, "one", "two") == [
-        "queue q: list[1].a: 2 in one, 3 in two",
-        'queue q: redrive.to: absent in one, "x" in two',
-        "queue q: retention: 1 in one, 2 in two",
-        "rule r: only in two",
+        'queue q: redrive.queue_arn: "d" in one, "e" in two',
+        "queue q: retention_s: 1 in one, 2 in two",
+        "rule b/r: only in two",
     ]
-    assert differences(right, left, "two", "one")[-1] == "rule r: only in two"
+    assert differences(right, left, "two", "one")[-1] == "rule b/r: only in two"
     assert differences(left, left, "one", "two") == []
 
 
-def test_lists_of_different_length_differ_as_a_whole() -> None:
-    key = Key("rule", "r")
-    assert differences({key: {"t": [1]}}, {key: {"t": [1, 2]}}, "one", "two") == [
-        "rule r: t: [1] in one, [1, 2] in two"
+def test_resources_of_the_same_name_are_told_apart_by_kind_and_rules_by_bus() -> None:
+    assert different(EventBus(name="x"), LogGroup(name="x", retention_days=1)) == [
+        "event bus x: only in one",
+        "log group x: only in two",
+    ]
+    assert different(RULE, replace(RULE, bus="c")) == ["rule b/r: only in one", "rule c/r: only in two"]
+
+
+def test_lists_are_compared_as_sets() -> None:
+    assert different(RULE, replace(RULE, pattern={"a": [{"exists": False}, 1]})) == []
+    assert different(RULE, replace(RULE, pattern={"a": [1]})) == [
+        'rule b/r: pattern.a: [1, {"exists": false}] in one, [1] in two'
+    ]
+
+
+def test_a_setting_that_only_one_has_is_named() -> None:
+    assert different(replace(FUNCTION, variables={"A": "1"}), FUNCTION) == [
+        'lambda function f: variables.A: "1" in one, absent in two'
     ]
 
 
@@ -47,43 +69,49 @@ def test_a_place_is_known_by_name_alone() -> None:
         "OPENAI_BASE_URL": "x",
     }
     there = {"QUEUE_URL": "https://sqs.aws/0/q", "DATABASE_HOST": "db.aws", "GIT_SHA": "b", "OPENAI_BASE_URL": "y"}
-    assert forms.variables(here) == forms.variables(there)
-    assert forms.variables({**here, "QUEUE_URL": "http://127.0.0.1:4566/0/other"}) != forms.variables(there)
-    assert forms.variables({"DATABASE_ROLE": "chat"}) != forms.variables({"DATABASE_ROLE": "search"})
-    assert forms.variables({"GIT_SHA": "a"}) != forms.variables({})
+    assert variables(here) == variables(there)
+    assert different(replace(FUNCTION, variables=here), replace(FUNCTION, variables=there)) == []
+    assert variables({**here, "QUEUE_URL": "http://127.0.0.1:4566/0/other"}) != variables(there)
+    assert variables({"DATABASE_ROLE": "chat"}) != variables({"DATABASE_ROLE": "search"})
+    assert variables({"GIT_SHA": "a"}) != variables({})
 
 
-@pytest.mark.parametrize("quoted", [False, True])
-def test_policies_are_compared_by_what_they_say(quoted: bool) -> None:
-    one = {"Effect": "Allow", "Action": ["b", "a"], "Resource": "r", "Condition": {}}
-    two = {"Effect": "Deny", "Action": "c", "Resource": ["s"], "Principal": {"AWS": "x"}}
-    document: Any = {"Version": "2012-10-17", "Statement": [one, two]}
-    other: Any = {"Version": "2012-10-17", "Statement": [two, {**one, "Action": ["a", "b"], "Resource": ["r"]}]}
-    if quoted:
-        import json
-        from urllib.parse import quote
-
-        document = quote(json.dumps(document))
-    assert forms.policy(document) == forms.policy(other)
-    assert forms.senders(other) == [item for item in forms.policy(other) if item["Effect"] == "Allow"]
-    assert forms.policy({**other, "Statement": [one]}) != forms.policy({**other, "Statement": [{**one, "Action": "a"}]})
+_DECLARED: dict[str, Any] = {"Effect": "Allow", "Action": ["sqs:SendMessage"], "Resource": ["arn:q"]}
 
 
-def test_patterns_are_compared_as_sets() -> None:
-    assert forms.pattern('{"a": [2, {"exists": false}, 1]}') == forms.pattern({"a": [1, 2, {"exists": False}]})
-    assert forms.pattern('{"a": [1]}') != forms.pattern('{"a": [1, 2]}')
-    assert forms.pattern("") is None
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [{**_DECLARED, "Action": ["sqs:SendMessage", "sqs:PurgeQueue"]}],
+        [{**_DECLARED, "Resource": ["*"]}],
+        [{**_DECLARED, "Resource": ["arn:other"]}],
+        [{**_DECLARED, "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}],
+        [{**_DECLARED, "Effect": "Deny"}],
+        [_DECLARED, {**_DECLARED, "Action": "s3:GetObject"}],
+        [],
+    ],
+    ids=["action", "wildcard", "resource", "condition", "effect", "second statement", "none"],
+)
+def test_policies_of_roles_are_compared_statement_by_statement(statements: list[dict[str, Any]]) -> None:
+    def role(*found: dict[str, Any]) -> Role:
+        return Role(name="f", trust=NOBODY, policies={"declared": {"Version": "2012-10-17", "Statement": list(found)}})
+
+    assert different(role(_DECLARED), role({**_DECLARED, "Sid": "x", "Action": "sqs:SendMessage"})) == []
+    (line, *_) = different(role(_DECLARED), role(*statements))
+    assert line.startswith("role f: policies.declared")
 
 
-def test_the_receive_count_is_a_number_however_it_is_told() -> None:
-    assert forms.redrive('{"deadLetterTargetArn": "d", "maxReceiveCount": "5"}') == {"to": "d", "after": 5}
-    assert forms.redrive("") is None
+def test_a_denial_of_what_comes_without_tls_is_left_out_and_any_other_is_not() -> None:
+    denial = {
+        "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "arn:q",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }  # fmt: skip
 
+    def senders(statement: dict[str, Any]) -> Any:
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        values = {"name": "q", "policy": policy, "message_retention_seconds": 1, "max_message_size": 1}
+        planned = PlannedEnvironment(MANIFESTS, OUTPUTS, (Planned("q", "aws_sqs_queue", values),))
+        return topology_from_terraform(planned).only(Queue).policy["Statement"]
 
-def test_what_is_declared_depends_on_the_place_in_names_alone() -> None:
-    dev, prod = declared(), declared("prod")
-    assert {Key(key.kind, key.name.replace("-dev", "-prod")) for key in dev} == set(prod)
-    assert differences(dev, prod, "dev", "prod") != []
-    by_token, by_password = declared(), declared(auth="password")
-    roles = {line.partition(":")[0] for line in differences(by_token, by_password, "a", "b") if line.startswith("role")}
-    assert len(roles) == len(MANIFESTS.functions)
+    assert senders(denial) == []
+    assert senders({**denial, "Condition": {}}) != []

@@ -1,4 +1,4 @@
-"""Preparing a checkout: the Python it wants, the uv it takes, and what it says when something is missing."""
+"""Preparing a checkout: the required Python, the accepted uv, and the messages when something is missing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def program(path: Path, says: str) -> Path:
     return path
 
 
-def test_an_old_python_is_told_in_one_line(
+def test_an_old_python_is_reported_in_one_line(
     bootstrap: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -105,7 +105,7 @@ class Registry(ThreadingHTTPServer):
                 self.wfile.write(body)
 
             def log_message(self, format: str, *arguments: object) -> None:
-                """Nobody reads it."""
+                """Log nothing."""
 
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -133,21 +133,21 @@ def registry(bootstrap: ModuleType, wheel: bytes, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.integration
 def test_without_pip_the_wheel_is_fetched_checked_and_unpacked(bootstrap: ModuleType, registry: Registry) -> None:
     bootstrap.install_by_hand(bootstrap.TOOLS / "uv")
-    said = subprocess.check_output([bootstrap.TOOLS / "uv" / "bin" / "uv", "--version"], text=True)
-    assert said == "uv 9.9.9\n"
+    printed = subprocess.check_output([bootstrap.TOOLS / "uv" / "bin" / "uv", "--version"], text=True)
+    assert printed == "uv 9.9.9\n"
     assert bootstrap.find_uv() == str(bootstrap.TOOLS / "uv" / "bin" / "uv")
 
 
 @pytest.mark.integration
 def test_a_wheel_that_is_not_the_pinned_one_is_refused(bootstrap: ModuleType, registry: Registry) -> None:
     registry.wheel += b"tampered"
-    with pytest.raises(bootstrap.SetupError, match="sha256 differs"):
+    with pytest.raises(bootstrap.SetupError, match="has the wrong sha256"):
         bootstrap.install_by_hand(bootstrap.TOOLS / "uv")
     assert not (bootstrap.TOOLS / "uv" / "bin" / "uv").exists()
 
 
 @pytest.mark.integration
-def test_no_network_is_told_in_one_line(bootstrap: ModuleType, registry: Registry) -> None:
+def test_no_network_is_reported_in_one_line(bootstrap: ModuleType, registry: Registry) -> None:
     registry.shutdown()
     registry.server_close()
     with pytest.raises(bootstrap.SetupError, match="cannot reach the package registry") as refused:

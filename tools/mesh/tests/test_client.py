@@ -1,4 +1,4 @@
-"""The API's client goes on where an answer is missing for a moment, and nowhere else."""
+"""The API client retries transient failures, and no others."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ BUSY = {"message": "Service Unavailable"}
 
 @pytest.fixture
 def api() -> Iterator[Callable[[Answers], Api]]:
-    """A server that gives these answers, one after the other, and its client."""
+    """A server that returns these responses in order, and its client."""
     servers: list[ThreadingHTTPServer] = []
 
     def serve(answers: Answers) -> Api:
@@ -63,6 +63,6 @@ def test_other_errors_end_it(api: Callable[[Answers], Api], status: int) -> None
         api([(status, {"detail": "no"})]).follow(["1"], every_s=0)
 
 
-def test_who_is_never_answered_hears_so(api: Callable[[Answers], Api]) -> None:
-    with pytest.raises(TimeoutError, match="not told"):
+def test_a_missing_response_is_reported(api: Callable[[Answers], Api]) -> None:
+    with pytest.raises(TimeoutError, match="'unknown'"):
         api([(503, BUSY)] * 50).follow(["1"], every_s=0.01, timeout_s=0.05)

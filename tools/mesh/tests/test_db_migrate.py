@@ -1,4 +1,4 @@
-"""`mesh db` against the local mesh's kind of database, and against something that behaves as RDS does."""
+"""`mesh db` against the local mesh's kind of database, and against a server that behaves like RDS."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ functions:
 
 @dataclass
 class Place:
-    """A repository with two services of its own, and an environment whose database they use."""
+    """A repository with two services, and an environment whose database they use."""
 
     root: Path
     environment: Environment
@@ -67,7 +67,7 @@ class Place:
         return json.loads(self.run(*arguments, "--json").stdout)
 
     def rows(self, query: str) -> list[Any]:
-        """Seen by the server's superuser."""
+        """Rows, read by the server's superuser."""
         with psycopg.connect(self.server.dsn(self.environment.database.name)) as connection:
             return connection.execute(query.encode()).fetchall()
 
@@ -98,7 +98,7 @@ def make_place(root: Path, environment: Environment, server: Postgres, monkeypat
 
 @pytest.fixture
 def local(postgres_server: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-    """The local mesh's way: a superuser with a password, and passwords of roles in the state folder."""
+    """As in the local mesh: a superuser with a password, and passwords of roles in the state folder."""
     state = tmp_path / "state"
     (state / "postgres").mkdir(parents=True)
     (state / "postgres/password").write_text(postgres_server.password)
@@ -125,7 +125,7 @@ def rds_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rds]:
 
 @pytest.fixture
 def aws(rds_server: Rds, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
-    """The way in AWS: an administrator who is no superuser, IAM tokens, a first password in Secrets Manager."""
+    """As in AWS: an administrator who is no superuser, IAM tokens, a first password in Secrets Manager."""
     rds_server.as_made()
     rds_server.token_refused_for.clear()
     secret = boto3.client("secretsmanager", **emulator.client_settings).create_secret(
@@ -149,12 +149,12 @@ def aws(rds_server: Rds, emulator: Emulator, tmp_path: Path, monkeypatch: pytest
 
 @pytest.fixture(params=["local", "aws"])
 def place(request: pytest.FixtureRequest) -> Place:
-    """Both ways, one after the other."""
+    """Both kinds, one after the other."""
     made: Place = request.getfixturevalue(request.param)
     return made
 
 
-def test_everything_is_made_and_a_second_run_finds_nothing_to_do(place: Place) -> None:
+def test_everything_is_created_and_a_second_run_has_nothing_to_do(place: Place) -> None:
     place.write(place.one, **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "INSERT INTO a VALUES (2)"})
     first = place.run("migrate")
     assert f"applied to {place.one}: {place.one}/0002_b.sql" in first.stdout
@@ -168,13 +168,13 @@ def test_everything_is_made_and_a_second_run_finds_nothing_to_do(place: Place) -
     assert place.rows("SELECT extname FROM pg_extension WHERE extname IN ('vector', 'pg_trgm')") != []
 
 
-def test_a_dry_run_says_what_would_happen_and_changes_nothing(place: Place) -> None:
+def test_a_dry_run_shows_the_changes_and_makes_none(place: Place) -> None:
     place.write(place.two, **{"0001_a": "CREATE TABLE a (n int)"})
     result = place.run("migrate", "--dry-run")
     for line in (
-        f"would make database {place.environment.database.name}",
-        "would make extension pg_trgm",
-        f"would make role and schema {place.one}",
+        f"would create database {place.environment.database.name}",
+        "would create extension pg_trgm",
+        f"would create role and schema {place.one}",
         f"would apply to {place.two}: chassis/0001_base.sql",
         f"would apply to {place.two}: {place.two}/0001_a.sql",
     ):
@@ -190,7 +190,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing(place: Place) -> N
     assert place.rows(f"SELECT to_regclass('{place.one}.a')") == [(None,)]
 
 
-def test_a_failed_file_ends_the_run_and_the_next_goes_on(place: Place) -> None:
+def test_a_failed_file_ends_the_run_and_the_next_resumes(place: Place) -> None:
     place.write(
         place.one,
         **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int);\nSELECT 1/0", "0003_c": "SELECT 1"},
@@ -227,7 +227,7 @@ def test_one_service_alone(place: Place) -> None:
     assert place.run("migrate", "--service", "nobody", exit_code=2).stdout == ""
 
 
-def test_the_status_says_what_is_pending(place: Place) -> None:
+def test_status_shows_pending_migrations(place: Place) -> None:
     place.run("migrate", "--service", place.one)
     status = place.json("status")
     assert status["lacking"] == [f"role and schema {place.two}"]
@@ -283,7 +283,7 @@ def test_the_first_password_is_used_once(aws: Place, rds_server: Rds) -> None:
     assert "PAM" in rds_server.verdict(ADMINISTRATOR, FIRST_PASSWORD)
 
 
-def test_nobody_has_a_password_and_the_administrator_cannot_read(aws: Place, rds_server: Rds) -> None:
+def test_no_role_has_a_password_and_the_administrator_cannot_read(aws: Place, rds_server: Rds) -> None:
     aws.run("migrate")
     roles = f"('{aws.one}', '{aws.two}')"
     assert aws.rows(f"SELECT count(*) FROM pg_authid WHERE rolname IN {roles} AND rolpassword IS NOT NULL") == [(0,)]
@@ -297,7 +297,7 @@ def test_nobody_has_a_password_and_the_administrator_cannot_read(aws: Place, rds
             connection.execute(f"SELECT * FROM {aws.one}.base".encode())
 
 
-def test_what_the_operator_may_not_do_is_named(aws: Place, rds_server: Rds) -> None:
+def test_a_missing_permission_is_named(aws: Place, rds_server: Rds) -> None:
     aws.run("migrate")
     rds_server.token_refused_for.add(aws.one)
     refused = aws.run("migrate", exit_code=1)
@@ -320,7 +320,7 @@ def test_a_first_password_that_cannot_be_read_is_not_quoted(aws: Place, emulator
         SecretId=aws.environment.database.administrator_secret or "", SecretString=kept
     )
     refused = aws.run("migrate", exit_code=1)
-    assert "holds no username and password" in refused.stderr
+    assert "does not hold a username and password" in refused.stderr
     assert kept not in refused.output
 
 

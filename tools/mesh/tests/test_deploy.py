@@ -58,7 +58,7 @@ def built(manifests: Manifests, tmp_path: Path) -> tuple[BuiltPackage, ...]:
 
 @pytest.fixture
 def environment(emulator: Emulator, manifests: Manifests) -> Environment:
-    """One with the functions of a service, as Terraform left them some commits ago."""
+    """An environment with the functions of a service, deployed by Terraform some commits ago."""
     name = f"e{secrets.token_hex(4)}"
     functions = {
         f"{SERVICE}.{function}": DeployedFunction(name=f"collections-{name}-{SERVICE}-{function}", log_group="none")
@@ -106,33 +106,33 @@ def test_functions_get_their_code_once(
         environment = environment.model_copy(update={"packages_bucket": None})
     planned = plan(environment, manifests, built)
     assert len(planned.to_do) == len(environment.functions) == 4
-    said: list[str] = []
-    assert {result.step.key for result in deploy(planned, said.append)} == set(environment.functions)
+    printed: list[str] = []
+    assert {result.step.key for result in deploy(planned, printed.append)} == set(environment.functions)
     for found in configurations(environment).values():
         assert found["CodeSha256"] == built[0].code_sha256 != OLD
         assert found["Environment"]["Variables"] == {"KEPT": "kept", **TOLD}
-    assert sum("MiB up" in line for line in said) == by_bucket
+    assert sum("MiB up" in line for line in printed) == by_bucket
     if by_bucket:
         objects = environment.client("s3").list_objects_v2(Bucket=environment.packages_bucket)["Contents"]
         assert [item["Key"] for item in objects] == [f"functions/{built[0].sha256_hex}.zip"]
     again = plan(environment, manifests, built)
     assert not again.to_do
     assert not again.uploads
-    assert deploy(again, said.append) == ()
+    assert deploy(again, printed.append) == ()
 
 
 def test_one_function_alone(environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]) -> None:
-    said: list[str] = []
-    deploy(plan(environment, manifests, built, "http"), said.append)
+    printed: list[str] = []
+    deploy(plan(environment, manifests, built, "http"), printed.append)
     found = configurations(environment)
     assert [key for key, one in found.items() if one["CodeSha256"] != OLD] == ["sessions.http"]
-    deploy(plan(environment, manifests, built), said.append)
-    assert [line for line in said if "in the bucket already" in line]
-    with pytest.raises(FunctionsMissingError, match="no function nothing; there are: http"):
+    deploy(plan(environment, manifests, built), printed.append)
+    assert [line for line in printed if "in the bucket already" in line]
+    with pytest.raises(FunctionsMissingError, match="no function nothing; choose one of http"):
         plan(environment, manifests, built, "nothing")
 
 
-def test_code_that_is_there_already_only_learns_its_build(
+def test_unchanged_code_only_gets_its_build_variables(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     deploy(plan(environment, manifests, built), lambda line: None)
@@ -143,7 +143,7 @@ def test_code_that_is_there_already_only_learns_its_build(
     assert (found["CodeSha256"], found["Environment"]["Variables"]["GIT_SHA"]) == (built[0].code_sha256, "2" * 40)
 
 
-def test_a_failure_says_what_runs(
+def test_a_failure_reports_what_runs(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     planned = plan(environment, manifests, built)
@@ -151,11 +151,11 @@ def test_a_failure_says_what_runs(
     environment.client("lambda").delete_function(FunctionName=lost)
     with pytest.raises(DeploymentFailedError) as caught:
         deploy(planned, lambda line: None)
-    said = str(caught.value)
-    assert said.startswith("1 of 4 functions")
-    assert f"{lost}: the code it had, {OLD}" in said
-    assert f"{environment.functions['sessions.http'].name}: the new code, {built[0].code_sha256}\n" in said
-    with pytest.raises(FunctionsMissingError, match=f"{lost} is gone"):
+    printed = str(caught.value)
+    assert printed.startswith("1 of 4 functions")
+    assert f"{lost}: the old code, {OLD}" in printed
+    assert f"{environment.functions['sessions.http'].name}: the new code, {built[0].code_sha256}\n" in printed
+    with pytest.raises(FunctionsMissingError, match=f"{lost} was deleted"):
         plan(environment, manifests, built)
 
 
@@ -163,25 +163,25 @@ def test_without_its_bucket_nothing_is_touched(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     lost = environment.model_copy(update={"packages_bucket": "no-such-bucket-anywhere"})
-    with pytest.raises(DeploymentFailedError, match="no function was touched"):
+    with pytest.raises(DeploymentFailedError, match="no function was changed"):
         deploy(plan(lost, manifests, built), lambda line: None)
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
 
 
-def test_what_only_terraform_changes_is_told(
+def test_differences_left_to_terraform_are_reported(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     name = environment.functions["sessions.http"].name
     environment.client("lambda").update_function_configuration(FunctionName=name, MemorySize=128)
     notes = {step.key: step.notes for step in plan(environment, manifests, built).steps}
-    assert [key for key, told in notes.items() if told] == ["sessions.http"]
-    assert "its memory is 128, the manifest says 512" in notes["sessions.http"][0]
+    assert [key for key, reported in notes.items() if reported] == ["sessions.http"]
+    assert "its memory is 128, the manifest has 512" in notes["sessions.http"][0]
     environment.client("lambda").update_function_configuration(FunctionName=name, Runtime="python3.12")
     with pytest.raises(FunctionUnlikeError, match=r"runs python3\.12 on arm64, the package is for python3\.13"):
         plan(environment, manifests, built)
 
 
-def test_functions_that_terraform_has_not_made_are_named(
+def test_functions_missing_in_terraform_are_named(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
     fewer = {key: function for key, function in environment.functions.items() if key != "sessions.cleanup"}
@@ -208,9 +208,9 @@ def test_the_command_deploys_and_then_has_nothing_to_do(cli: typer.Typer, enviro
 
     assert "4 functions would be updated" in run("--dry-run").stdout
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
-    told = json.loads(run("--json").stdout)
-    assert [entry["changes_code"] for entry in told["functions"]] == [True] * 4
-    assert {found["CodeSha256"] for found in configurations(environment).values()} == {told["functions"][0]["code"]}
+    reported = json.loads(run("--json").stdout)
+    assert [entry["changes_code"] for entry in reported["functions"]] == [True] * 4
+    assert {found["CodeSha256"] for found in configurations(environment).values()} == {reported["functions"][0]["code"]}
     assert "nothing to do" in run().stdout
 
 
@@ -246,7 +246,7 @@ def test_another_name_confirms_nothing(cli: typer.Typer, environment: Environmen
 def test_variables_that_changed_meanwhile_stay(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
-    """Terraform may be applied while somebody thinks about the question."""
+    """Terraform may be applied before the confirmation."""
     planned = plan(environment, manifests, built, "http")
     name = environment.functions[f"{SERVICE}.http"].name
     changed = {"Variables": {"GIT_SHA": "0" * 40, "KEPT": "changed", "NEW": "new"}}
@@ -262,7 +262,7 @@ def test_variables_that_cannot_be_read_are_not_overwritten(
     built: tuple[BuiltPackage, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As when their key was taken away after the question: all that is not told anew would be lost."""
+    """As when access to their key was removed after the confirmation: an update would delete all other variables."""
     planned = plan(environment, manifests, built, "http")
     client, s3 = environment.client("lambda"), environment.client("s3")
     faulty = environment.client("lambda")
@@ -279,42 +279,42 @@ def test_variables_that_cannot_be_read_are_not_overwritten(
     assert found["Environment"]["Variables"] == {"GIT_SHA": "0" * 40, "KEPT": "kept"}
 
 
-def test_an_update_that_failed_before_is_mended_by_the_next(
+def test_a_failed_update_is_repaired_by_the_next(
     environment: Environment,
     manifests: Manifests,
     built: tuple[BuiltPackage, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The emulator's updates never fail, so its first answers are changed on their way."""
+    """The emulator's updates never fail, so its first responses are replaced."""
     planned = plan(environment, manifests, built, "http")
     client, s3 = environment.client("lambda"), environment.client("s3")
-    told: list[str] = []
+    reported: list[str] = []
 
     def fail_at_first(parsed: dict[str, Any], model: Any, **_: object) -> None:
-        if "update_function_code" not in told:
+        if "update_function_code" not in reported:
             configuration = parsed.get("Configuration", parsed)
             configuration["LastUpdateStatus"] = "Failed"
-        told.append(xform_name(model.name))
+        reported.append(xform_name(model.name))
 
     client.meta.events.register("after-call.lambda", fail_at_first)
     monkeypatch.setattr(Environment, "client", lambda self, service, **_: client if service == "lambda" else s3)
     deploy(planned, lambda _: None)
-    assert told[0] == "get_function"
+    assert reported[0] == "get_function"
     assert configurations(environment)[f"{SERVICE}.http"]["CodeSha256"] == built[0].code_sha256
 
 
-def test_who_interrupts_hears_what_runs(
+def test_an_interruption_reports_what_runs(
     environment: Environment, manifests: Manifests, built: tuple[BuiltPackage, ...]
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     def interrupt(line: str) -> None:
-        told.append(line)
+        reported.append(line)
         if line.startswith(environment.functions["sessions.http"].name):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match="goes on from there"):
+    with pytest.raises(KeyboardInterrupt, match="deploy again to resume"):
         deploy(plan(environment, manifests, built), interrupt)
-    assert told[-1].startswith(f"functions in {environment.environment} run:\n")
-    assert f"{environment.functions['sessions.http'].name}: the new code" in told[-1]
-    assert told[-1].count("\n") == 4
+    assert reported[-1].startswith(f"functions in {environment.environment} run:\n")
+    assert f"{environment.functions['sessions.http'].name}: the new code" in reported[-1]
+    assert reported[-1].count("\n") == 4

@@ -1,4 +1,4 @@
-"""An environment opens for the credentials of its own account alone: most names are the same in every account."""
+"""An environment can be opened only with credentials of its account: most names are the same in every account."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def saved(folder: Path, account: str) -> Environment:
     return save_outputs(bare_environment("dev", account=account).model_dump(), folder)
 
 
-def test_ones_own_account_opens(aws_environment: None, tmp_path: Path) -> None:
+def test_the_environments_own_account_is_accepted(aws_environment: None, tmp_path: Path) -> None:
     made = saved(tmp_path, "000000000000")
     assert open_environment("dev", tmp_path) == made
 
 
-def test_another_account_does_not(aws_environment: None, tmp_path: Path) -> None:
+def test_another_account_is_refused(aws_environment: None, tmp_path: Path) -> None:
     saved(tmp_path, "111111111111")
-    with pytest.raises(OtherAccountError, match=r"dev is in account 1{12}, and your credentials are of 0{12}"):
+    with pytest.raises(OtherAccountError, match=r"dev is in account 1{12}, but your credentials are for 0{12}"):
         open_environment("dev", tmp_path)
     with pytest.raises(EnvironmentUnknownError):
         open_environment("staging", tmp_path)
@@ -57,4 +57,4 @@ def test_no_command_acts_in_another_account(
     monkeypatch.setattr("mesh.environments.opening.load_outputs", lambda name, _: load_outputs(name, tmp_path))
     result = CliRunner().invoke(app, list(command))
     assert result.exit_code == 1, result.output
-    assert "your credentials are of 000000000000" in " ".join(result.stderr.split())
+    assert "your credentials are for 000000000000" in " ".join(result.stderr.split())

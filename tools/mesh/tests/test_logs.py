@@ -21,7 +21,7 @@ from testkit.operator.environments import bare_environment
 
 @pytest.fixture
 def environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """One in which chat's functions have logged, and search's never."""
+    """An environment in which chat's functions have logged, and search's have not."""
     name = f"e{secrets.token_hex(4)}"
     made = bare_environment(name, endpoint_url=emulator.url)
     monkeypatch.setattr("mesh.environments.open_environment", lambda asked: {name: made}[asked])
@@ -49,17 +49,19 @@ def write(client: Any, environment: Environment, function: str, *lines: str) -> 
 
 @pytest.mark.integration
 def test_lines_of_a_service_in_an_environment(environment: Environment) -> None:
-    told = CliRunner().invoke(app, ["logs", "chat", "--env", environment.environment])
-    assert told.exit_code == 0, told.output
-    assert "chat-http answered turn=3" in told.stdout
-    assert "chat-events ERROR not understood" in told.stdout
-    assert "START" not in told.stdout
-    told = CliRunner().invoke(app, ["logs", "chat", "--env", environment.environment, "--function", "events", "--json"])
-    assert [json.loads(line)["message"] for line in told.stdout.splitlines()] == ["not understood"]
+    result = CliRunner().invoke(app, ["logs", "chat", "--env", environment.environment])
+    assert result.exit_code == 0, result.output
+    assert "chat-http answered turn=3" in result.stdout
+    assert "chat-events ERROR not understood" in result.stdout
+    assert "START" not in result.stdout
+    result = CliRunner().invoke(
+        app, ["logs", "chat", "--env", environment.environment, "--function", "events", "--json"]
+    )
+    assert [json.loads(line)["message"] for line in result.stdout.splitlines()] == ["not understood"]
 
 
 @pytest.mark.integration
-def test_following_goes_on_with_what_is_new(environment: Environment) -> None:
+def test_following_continues_with_new_lines(environment: Environment) -> None:
     client = environment.client("logs")
     lines = function_lines(
         client, environment.names.prefix, "chat", since=timedelta(minutes=5), follow=True, pace=EMULATOR
@@ -70,10 +72,8 @@ def test_following_goes_on_with_what_is_new(environment: Environment) -> None:
 
 
 @pytest.mark.integration
-def test_what_is_logged_while_others_are_read_is_not_lost(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first look may take longer than looks overlap, where there is much to read."""
+def test_lines_logged_during_a_read_are_not_lost(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first poll of a large log may take longer than polls overlap."""
     client, looks = environment.client("logs"), iter([True])
     read = logs._read
 
@@ -91,20 +91,20 @@ def test_what_is_logged_while_others_are_read_is_not_lost(
 
 
 @pytest.mark.integration
-def test_a_service_that_has_not_logged_is_told(environment: Environment) -> None:
-    told = CliRunner().invoke(app, ["logs", "search", "--env", environment.environment])
-    assert told.exit_code == 1
-    assert "nothing has logged under the name search; there are: chat" in told.output
+def test_a_service_that_has_not_logged_is_reported(environment: Environment) -> None:
+    result = CliRunner().invoke(app, ["logs", "search", "--env", environment.environment])
+    assert result.exit_code == 1
+    assert "nothing has logged under the name search; there are: chat" in result.output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "printed"),
     [
         (["postgres", "--env", "dev"], "postgres is a process of the local mesh"),
-        (["chat", "--env", "no-such-place"], "nothing is saved for the environment 'no-such-place'"),
+        (["chat", "--env", "no-such-place"], "no outputs are saved for the environment 'no-such-place'"),
     ],
 )
-def test_what_an_environment_has_not(arguments: list[str], said: str) -> None:
-    told = CliRunner().invoke(app, ["logs", *arguments])
-    assert told.exit_code == 1
-    assert said in told.output
+def test_sources_that_an_environment_lacks(arguments: list[str], printed: str) -> None:
+    result = CliRunner().invoke(app, ["logs", *arguments])
+    assert result.exit_code == 1
+    assert printed in result.output

@@ -1,4 +1,4 @@
-"""The Makefile's targets call commands that exist, and say what they need."""
+"""The Makefile's targets call existing commands, and print a usage line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ WITH_ENV = re.findall(r"^([a-z][a-z-]*):[^\n]*\n\t\$\(needs-env\)", MAKEFILE, re
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make without the set-up that every target begins with, and without variables of whoever runs the tests."""
+    """Run make without the set-up that every target begins with, and without the variables of the process that runs the
+    tests."""
     command = ["make", "-o", "setup", "ENV=", "SERVICE=", *arguments]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
@@ -29,7 +30,7 @@ def test_make_alone_lists_every_target() -> None:
 
 
 @pytest.mark.parametrize("target", [*WITH_ENV, "lambda-deploy"])
-def test_what_acts_on_an_environment_asks_for_one(target: str) -> None:
+def test_targets_that_act_on_an_environment_require_one(target: str) -> None:
     done = make(target)
     assert done.returncode == 2
     assert done.stdout == ""

@@ -1,4 +1,4 @@
-"""The command line: what it says, and with which exit code."""
+"""The command line: output and exit codes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert loaded & {"boto3", "botocore", "psycopg", "httpx", "pydantic", "localmesh.config"} == set()
 
 
-def test_status_of_a_mesh_that_is_down_says_so_by_its_exit_code() -> None:
+def test_status_of_a_stopped_mesh_has_its_own_exit_code() -> None:
     result = CliRunner().invoke(app, ["status", "--json"])
     assert result.exit_code == 3
     status = json.loads(result.stdout)
@@ -53,14 +53,14 @@ def test_reset_asks_first(tmp_path: Path) -> None:
     (tmp_path / "mesh").mkdir()
     result = CliRunner().invoke(app, ["reset"], input="n\n")
     assert result.exit_code == 1
-    assert "Forget everything" in result.stdout
+    assert "Delete everything" in result.stdout
 
 
 @pytest.mark.parametrize(
     ("setting", "value", "arguments"),
     [("MESH_EMULATOR_PORT", "many", ["status"]), ("MESH_ENVIRONMENT", "No Name", ["down"])],
 )
-def test_unusable_settings_are_told(
+def test_unusable_settings_are_reported(
     monkeypatch: pytest.MonkeyPatch, setting: str, value: str, arguments: list[str]
 ) -> None:
     monkeypatch.setenv(setting, value)
@@ -70,7 +70,7 @@ def test_unusable_settings_are_told(
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "told"),
+    ("fault", "code", "reported"),
     [
         (PermissionError(13, "Permission denied", "/etc/x"), 1, "mesh: /etc/x: Permission denied\n"),
         (OSError(28, "No space left on device"), 1, "mesh: [Errno 28] No space left on device\n"),
@@ -79,11 +79,11 @@ def test_unusable_settings_are_told(
         (KeyboardInterrupt(), 130, "mesh: interrupted\n"),
         (KeyboardInterrupt("what now"), 130, "mesh: interrupted; what now\n"),
         (EndpointConnectionError(endpoint_url="https://ssm.us-east-1.amazonaws.com/"), 1, "amazonaws.com"),
-        (EndpointConnectionError(endpoint_url=f"{MeshSettings().emulator_url}/"), 3, "`make up` starts it\n"),
+        (EndpointConnectionError(endpoint_url=f"{MeshSettings().emulator_url}/"), 3, "run `make up`\n"),
     ],
 )
-def test_faults_of_the_world_are_told_in_one_line(
-    fault: BaseException, code: int, told: str, capsys: pytest.CaptureFixture[str]
+def test_external_faults_are_reported_in_one_line(
+    fault: BaseException, code: int, reported: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:
         raise fault
@@ -92,25 +92,25 @@ def test_faults_of_the_world_are_told_in_one_line(
         guarded(fail)
     assert ended.value.exit_code == code
     out, err = capsys.readouterr()
-    assert told in err
+    assert reported in err
     assert err.count("\n") == 1
     assert out == ""
 
 
-def test_what_the_mesh_has_noted_and_is_spoilt_is_told(tmp_path: Path) -> None:
+def test_corrupt_state_of_the_mesh_is_reported(tmp_path: Path) -> None:
     (tmp_path / "mesh").mkdir()
     (tmp_path / "mesh/provisioned.json").write_text('{"environment": "lo')
     result = CliRunner().invoke(app, ["user", "list"])
     assert result.exit_code == 1
-    assert result.stderr == f"mesh: what `make up` noted in {tmp_path / 'mesh'} is spoilt: let it run again\n"
+    assert result.stderr == f"mesh: the state in {tmp_path / 'mesh'} is corrupt: run `make up` again\n"
 
 
-def test_a_settings_file_in_another_encoding_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_settings_file_in_another_encoding_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / ".env"
     file.write_bytes("# für".encode("latin-1"))
     monkeypatch.setitem(MeshSettings.model_config, "env_file", file)
     result = CliRunner().invoke(app, ["status"])
-    assert (result.exit_code, result.stderr) == (1, f"mesh: {file} is not text in UTF-8\n")
+    assert (result.exit_code, result.stderr) == (1, f"mesh: {file} is not UTF-8 text\n")
     file.unlink()
 
     def fail() -> None:
@@ -121,13 +121,13 @@ def test_a_settings_file_in_another_encoding_is_told(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["folder", "long" * 100])
-def test_saved_outputs_that_cannot_be_read_are_told(tmp_path: Path, name: str) -> None:
+def test_saved_outputs_that_cannot_be_read_are_reported(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(OutputsMalformedError, match="cannot be read"):
         load_outputs(name, tmp_path)
 
 
-def test_mistakes_of_ours_are_not_hidden() -> None:
+def test_bugs_are_not_hidden() -> None:
     def fail() -> None:
         raise KeyError("ours")
 
@@ -155,8 +155,8 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10 m"])
-def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(OperatorError, match="is no duration"):
+def test_an_invalid_duration_is_refused(text: str) -> None:
+    with pytest.raises(OperatorError, match="is not a duration"):
         parse_duration(text)
 
 

@@ -1,4 +1,4 @@
-"""`mesh cost`: COST.md says what the data say, every environment is affordable, and nothing goes without a price."""
+"""`mesh cost`: COST.md is up to date, every environment is affordable, and every resource has a price."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_the_committed_document_is_the_one_that_is_made() -> None:
+def test_the_committed_document_is_up_to_date() -> None:
     prices, usage = load_prices(), load_usage()
     estimates = {name: estimate(each, prices, usage) for name, each in load_inventories().items()}
     committed = (REPOSITORY / "terraform/COST.md").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def test_the_environments_are_those_in_aws() -> None:
     assert set(ENVIRONMENTS) == folders - {"local"}
 
 
-def test_the_use_is_what_was_agreed() -> None:
+def test_the_usage_profiles_are_the_agreed_ones() -> None:
     small, large = load_usage().profiles["small"], load_usage().profiles["large"]
     assert (small.uploads, small.messages) == (1000, 1000)
     assert (large.uploads, large.messages) == (100 * small.uploads, 100 * small.messages)
@@ -75,7 +75,7 @@ def test_a_resource_without_a_price_is_an_error(inventory: Inventory) -> None:
         estimate(dearer, load_prices(), load_usage())
 
 
-def test_what_is_counted_without_a_price_is_an_error(inventory: Inventory) -> None:
+def test_a_metered_quantity_without_a_price_is_an_error(inventory: Inventory) -> None:
     assert inventory.database is not None
     larger = inventory.database.model_copy(update={"instance_class": "db.r8g.16xlarge"})
     with pytest.raises(UnpricedResourceError, match=r"database_hours_db\.r8g\.16xlarge"):
@@ -135,7 +135,7 @@ def test_the_models_are_those_that_run_at_the_prices_that_analysis_knows() -> No
     assert {use.model for use in load_usage().models} == load_prices().models.prices.keys()
 
 
-def test_what_is_free_is_free_and_the_rest_is_not() -> None:
+def test_the_free_tier_is_deducted() -> None:
     [runs] = [c for c in load_prices().resources["aws_lambda_function"].charges if c.meter == "function_runs"]
     assert runs.usd(1_000_000) == 0
     assert runs.usd(3_000_000) == pytest.approx(0.40)
@@ -158,7 +158,7 @@ def test_quantities_can_be_followed(inventory: Inventory) -> None:
     assert large["object_storage"] == pytest.approx(1 + 100_000 * 12 * 0.0034)
 
 
-def test_what_grows_first_is_told_first(bill: Estimate) -> None:
+def test_the_largest_growth_comes_first(bill: Estimate) -> None:
     growth = [each.usd for each in bill.growth()]
     assert growth == sorted(growth, reverse=True)
     assert sum(growth) == pytest.approx(bill.large_usd - bill.small_usd)
@@ -232,16 +232,16 @@ def test_a_plan_becomes_an_inventory() -> None:
         {"resource_changes": [BUS, resource("aws_cloudwatch_metric_alarm", "a", metric_query="x")]},
     ],
 )
-def test_what_is_no_plan_of_an_environment_is_refused(plan: Json) -> None:
+def test_a_document_that_is_not_an_environments_plan_is_refused(plan: Json) -> None:
     with pytest.raises(PlanUnreadableError):
         inventory_of_plan(plan)
 
 
-def test_the_command_tells_sums_and_what_grows(bill: Estimate) -> None:
-    told = run()
-    assert told.exit_code == 0, told.output
-    assert f"{bill.small_usd:.2f}" in told.output
-    assert "grows first: S3" in told.output
+def test_the_command_prints_totals_and_growth(bill: Estimate) -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert f"{bill.small_usd:.2f}" in result.output
+    assert "grows first: S3" in result.output
     assert json.loads(run("--json").output) == document(bill)
 
 
@@ -250,6 +250,6 @@ def test_the_command_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     file.write_text("no JSON")
     assert run("--plan", str(file)).exit_code == 1
     assert run("--plan", str(file), "--env", "dev").exit_code == 2
-    assert "there is no terraform/environments/" in run("--env", "").stderr
-    with pytest.raises(PlanUnreadableError, match="holds no inventories"):
+    assert "terraform/environments/ does not exist" in run("--env", "").stderr
+    with pytest.raises(PlanUnreadableError, match="does not hold inventories"):
         load_from(file)

@@ -1,5 +1,5 @@
-"""How checks are chosen, made, skipped and told, and that everything is cleaned up; the checks themselves are tested on
-a running mesh."""
+"""Selection, execution, skipping and reporting of checks, and clean-up; the checks themselves are
+tested on a running mesh."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_there_are_ten_checks_and_each_needs_only_what_comes_before_it() -> None
         assert not check.sentence.endswith(".")
 
 
-def test_what_needs_a_failed_check_is_skipped_and_the_others_are_made() -> None:
+def test_dependents_of_a_failed_check_are_skipped_and_the_others_run() -> None:
     verification = made(
         Check("first", "One", fails),
         Check("second", "Two", passes, needs=("first",)),
@@ -79,31 +79,31 @@ def test_what_needs_a_failed_check_is_skipped_and_the_others_are_made() -> None:
     assert not verification.passed
 
 
-def test_only_some_and_what_they_need() -> None:
+def test_selected_checks_run_with_their_dependencies() -> None:
     assert [check.name for check in choose(CHECKS, ["function-database"])] == ["invoke", "function-database"]
     assert choose(CHECKS, []) == CHECKS
-    with pytest.raises(UnknownCheckError, match="there is no check 'databse'; there are database, parameters"):
+    with pytest.raises(UnknownCheckError, match="there is no check 'databse'; choose from database, parameters"):
         choose(CHECKS, ["databse"])
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "reported"),
     [
         (httpx.ConnectError("no route"), "ConnectError: no route"),
         (TimeoutError("after 2 s"), "TimeoutError: after 2 s"),
         (CheckFailedError("a sentence"), "a sentence"),
     ],
 )
-def test_faults_of_the_world_fail_a_check(fault: Exception, told: str) -> None:
+def test_external_faults_fail_a_check(fault: Exception, reported: str) -> None:
     def breaks(probe: Probe) -> str:
         raise fault
 
     [outcome] = made(Check("world", "World", breaks)).outcomes
-    assert (outcome.verdict, outcome.detail) == (Verdict.FAILED, told)
+    assert (outcome.verdict, outcome.detail) == (Verdict.FAILED, reported)
 
 
 @pytest.mark.parametrize("fault", [KeyError("ours"), KeyboardInterrupt()])
-def test_mistakes_of_ours_are_not_hidden_and_everything_is_cleaned_up(fault: BaseException) -> None:
+def test_bugs_are_not_hidden_and_everything_is_cleaned_up(fault: BaseException) -> None:
     removed: list[str] = []
 
     def makes(probe: Probe) -> str:
@@ -116,7 +116,7 @@ def test_mistakes_of_ours_are_not_hidden_and_everything_is_cleaned_up(fault: Bas
     assert removed == ["two", "one"]
 
 
-def test_what_stays_after_an_interruption_is_told() -> None:
+def test_leftovers_of_an_interruption_are_reported() -> None:
     def refuse() -> None:
         raise CheckFailedError("denied")
 
@@ -130,7 +130,7 @@ def test_what_stays_after_an_interruption_is_told() -> None:
     assert left == ["a user: denied"]
 
 
-def test_what_cannot_be_removed_is_told_and_keeps_nothing_else_from_being_removed() -> None:
+def test_a_failed_removal_is_reported_and_does_not_stop_the_others() -> None:
     removed: list[str] = []
 
     def refuse() -> None:
@@ -158,20 +158,20 @@ def test_a_cleanup_is_done_once() -> None:
     assert removed == ["it"]
 
 
-def test_the_report_tells_everything_in_cells_that_stay_whole() -> None:
+def test_the_report_is_complete_and_its_cells_are_escaped() -> None:
     verification = made(Check("first", "One", fails), Check("second", "Two", passes, needs=("first",)))
     report = markdown(verification)
     assert report.startswith("# dev: not verified\n")
     assert "| Runs commit | abc123 |" in report
     assert "| first: One | failed | 0.0 | it is broken \\| badly and on two lines |" in report
-    assert "### first\n\nShould be: One.\n\n> it is broken | badly and on two lines\n" in report
+    assert "### first\n\nExpected: One.\n\n> it is broken | badly and on two lines\n" in report
     assert "| second: Two | skipped | 0.0 | it needs first, which was failed |" in report
     assert "## Left behind" not in report
     assert "dev: 1 failed, 1 skipped in" in verdict(verification)
     assert line(verification.outcomes[0]).startswith("failed ")
-    told = json.loads(json.dumps(document(verification)))
-    assert (told["passed"], told["commit"], told["account"]) == (False, "abc123", "123456789012")
-    assert [check["verdict"] for check in told["checks"]] == ["failed", "skipped"]
+    reported = json.loads(json.dumps(document(verification)))
+    assert (reported["passed"], reported["commit"], reported["account"]) == (False, "abc123", "123456789012")
+    assert [check["verdict"] for check in reported["checks"]] == ["failed", "skipped"]
     assert markdown(made(Check("second", "Two", passes))).startswith("# dev: verified\n")
 
 
@@ -214,7 +214,7 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
-def test_wrong_usage_is_told_before_anything_is_done(command: Callable[..., Any]) -> None:
+def test_wrong_usage_is_reported_before_anything_is_done(command: Callable[..., Any]) -> None:
     assert command().exit_code == 2
     unknown = command("--env", "dev", "--only", "databse")
     assert unknown.exit_code == 2
@@ -223,7 +223,7 @@ def test_wrong_usage_is_told_before_anything_is_done(command: Callable[..., Any]
 
 
 @pytest.mark.parametrize("file", ["taken/report.md", "taken"])
-def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(
+def test_a_report_that_cannot_be_written_is_reported_before_anything_is_done(
     command: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     (tmp_path / "taken").write_text("kept")

@@ -1,4 +1,4 @@
-"""What a Lambda package is made of, without any registry."""
+"""Contents of a Lambda package, without a package registry."""
 
 import marshal
 import subprocess
@@ -19,7 +19,7 @@ from mesh.packaging.zipping import write_zip
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A folder as an installation leaves it."""
+    """A folder like that of an installation."""
     folder = tmp_path / "package"
     for name in (
         "numpy/core.py",
@@ -75,10 +75,10 @@ def test_compiled_modules_are_imported_and_know_where_they_will_lie(package: Pat
     compile_modules(package, here())
     (package / "numpy/core.py").write_text("raise RuntimeError('compiled again')\n")
     script = "import sys; sys.path.insert(0, sys.argv[1]); import numpy.core as module; print(module.value)"
-    said = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-IS", "-c", script, str(package)], capture_output=True, text=True, check=True
     ).stdout
-    assert said == "1\n"
+    assert printed == "1\n"
     (compiled_module,) = (package / "numpy").rglob("core.*.pyc")
     assert b"/var/task/numpy/core.py" in compiled_module.read_bytes()
     assert not (package / "__pycache__").exists()
@@ -90,21 +90,21 @@ def test_a_compiled_module_is_the_code_of_its_source() -> None:
 
 
 def test_what_was_compiled_before_makes_no_difference(tmp_path: Path) -> None:
-    """The compiler alone shares equal constants by chance of what else lives in its process."""
+    """The bare compiler shares equal constants depending on what else is in its process."""
     script = (
         "import sys, hashlib, random; sys.path.insert(0, sys.argv[1]); import compiler; from pathlib import Path;"
         "files = sorted(Path(sys.argv[2]).rglob('*.py')); random.Random(int(sys.argv[3])).shuffle(files);"
         "print(sorted((f.name, hashlib.sha256(compiler.compiled(f.read_bytes(), f.name)).hexdigest()) for f in files))"
     )
     folder = Path(compiler.__file__).parent
-    said = [
+    printed = [
         subprocess.run(
             [sys.executable, "-c", script, str(folder), str(folder.parent), seed],
             capture_output=True, text=True, check=True, env={"PYTHONHASHSEED": seed},
         ).stdout
         for seed in ("1", "2")
     ]  # fmt: skip
-    assert said[0] == said[1] != "[]"
+    assert printed[0] == printed[1] != "[]"
 
 
 def test_records_list_what_is_there_and_no_program(tmp_path: Path) -> None:

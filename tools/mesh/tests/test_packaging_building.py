@@ -1,4 +1,4 @@
-"""Packages come out the same from the same inputs, and are made only when those change; no registry is asked."""
+"""Packages are reproducible, and rebuilt only when their inputs change; without a package registry."""
 
 import json
 import zipfile
@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from manifests import Manifests, load_manifests
 from mesh.packaging import commands
-from mesh.packaging.building import BuiltPackage, Workshop, build_packages
+from mesh.packaging.building import BuildSettings, BuiltPackage, build_packages
 from mesh.packaging.compiling import here
 from mesh.packaging.dependencies import Dependencies
 from mesh.packaging.errors import CompilationError, ServiceUnknownError
@@ -21,7 +21,7 @@ from mesh.packaging.planning import PlannedPackage, plan_packages
 from mesh.packaging.target import LIMIT_BYTES, Target
 from workspace import REPOSITORY
 
-Make = Callable[..., Workshop]
+Make = Callable[..., BuildSettings]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def chat(manifests: Manifests) -> tuple[PlannedPackage, ...]:
 
 @dataclass
 class Registry:
-    """Stands for the lock file and the registry: what a service needs, and its installation as uv leaves it."""
+    """A fake lock file and registry: a service's dependencies, and an installation like uv's."""
 
     own: Path
     requirements: str = "some==1\n"
@@ -63,10 +63,10 @@ def registry(tmp_path: Path) -> Registry:
 
 
 @pytest.fixture
-def workshop(registry: Registry, tmp_path: Path) -> Make:
-    def make(output: str = "packages", **changes: object) -> Workshop:
+def settings(registry: Registry, tmp_path: Path) -> Make:
+    def make(output: str = "packages", **changes: object) -> BuildSettings:
         python = here()
-        made = Workshop(
+        made = BuildSettings(
             tmp_path / output, Target("any", "3"), python, resolve=registry.resolve, install=registry.install
         )
         return replace(made, **changes)  # type: ignore[arg-type]
@@ -74,8 +74,10 @@ def workshop(registry: Registry, tmp_path: Path) -> Make:
     return make
 
 
-def build(workshop: Workshop, planned: Sequence[PlannedPackage], *, force: bool = False) -> tuple[BuiltPackage, ...]:
-    return build_packages(workshop, planned, lambda line: None, force=force)
+def build(
+    settings: BuildSettings, planned: Sequence[PlannedPackage], *, force: bool = False
+) -> tuple[BuiltPackage, ...]:
+    return build_packages(settings, planned, lambda line: None, force=force)
 
 
 def test_functions_with_the_same_needs_share_a_package(manifests: Manifests) -> None:
@@ -89,13 +91,13 @@ def test_functions_with_the_same_needs_share_a_package(manifests: Manifests) -> 
     assert sorted(everything) == sorted(f"{ref.service.service}.{ref.name}" for ref in manifests.functions)
 
 
-def test_a_service_that_is_none_is_an_error(manifests: Manifests) -> None:
-    with pytest.raises(ServiceUnknownError, match="no service nobody; there are: analysis, chat"):
+def test_an_unknown_service_is_an_error(manifests: Manifests) -> None:
+    with pytest.raises(ServiceUnknownError, match="no service nobody; choose from analysis, chat"):
         plan_packages(manifests, ["nobody"])
 
 
-def test_the_same_inputs_make_the_same_bytes_anywhere(workshop: Make, chat: tuple[PlannedPackage, ...]) -> None:
-    one, two = build(workshop("here"), chat), build(workshop("some/where/else"), chat)
+def test_the_same_inputs_make_the_same_bytes_anywhere(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
+    one, two = build(settings("here"), chat), build(settings("some/where/else"), chat)
     assert [package.sha256_hex for package in one] == [package.sha256_hex for package in two]
     assert one[0].sha256_hex != one[1].sha256_hex
     with zipfile.ZipFile(one[1].file) as archive:
@@ -109,69 +111,69 @@ def test_the_same_inputs_make_the_same_bytes_anywhere(workshop: Make, chat: tupl
     assert not [name for name in names if name.startswith(("/", "bin"))]
 
 
-def test_what_has_not_changed_is_left_alone(workshop: Make, chat: tuple[PlannedPackage, ...]) -> None:
-    first = build(workshop(), chat)
+def test_an_unchanged_package_is_not_rebuilt(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
+    first = build(settings(), chat)
     before = [package.file.stat().st_ino for package in first]
-    second = build(workshop(), chat)
+    second = build(settings(), chat)
     assert [package.is_new for package in first + second] == [True, True, False, False]
     assert [package.file.stat().st_ino for package in second] == before
     assert [replace(package, is_new=True, seconds=0) for package in second] == [
         replace(package, seconds=0) for package in first
     ]
-    assert all(package.is_new for package in build(workshop(), chat, force=True))
+    assert all(package.is_new for package in build(settings(), chat, force=True))
 
 
-def test_every_input_counts(workshop: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
-    seen = {build(workshop(), chat)[0].sha256_hex}
+def test_every_input_counts(settings: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
+    seen = {build(settings(), chat)[0].sha256_hex}
 
-    def is_made_anew(made: Workshop) -> bool:
+    def is_rebuilt(made: BuildSettings) -> bool:
         built = build(made, chat)[0]
         seen.add(built.sha256_hex)
         return built.is_new
 
     (registry.own / "chat" / "handler.py").write_text("import some as other\n")
-    assert is_made_anew(workshop())
+    assert is_rebuilt(settings())
     (registry.own / "chat" / "new.json").write_text("{}")
-    assert is_made_anew(workshop())
+    assert is_rebuilt(settings())
     registry.requirements += "more==1\n"
-    assert is_made_anew(workshop())
-    assert is_made_anew(workshop(python=None))
+    assert is_rebuilt(settings())
+    assert is_rebuilt(settings(python=None))
     assert len(seen) == 5
-    assert is_made_anew(workshop(target=Target("other", "3")))
-    assert not is_made_anew(workshop(target=Target("other", "3")))
+    assert is_rebuilt(settings(target=Target("other", "3")))
+    assert not is_rebuilt(settings(target=Target("other", "3")))
 
 
-def test_without_the_right_python_nothing_is_compiled(workshop: Make, chat: tuple[PlannedPackage, ...]) -> None:
-    (built, _) = build(workshop(python=None), chat)
+def test_without_the_right_python_nothing_is_compiled(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
+    (built, _) = build(settings(python=None), chat)
     assert built.compiled_by is None
     with zipfile.ZipFile(built.file) as archive:
         assert not [name for name in archive.namelist() if name.endswith(".pyc")]
-    assert build(workshop(), chat)[0].compiled_by == here().version
+    assert build(settings(), chat)[0].compiled_by == here().version
 
 
-def test_a_damaged_package_is_made_again(workshop: Make, chat: tuple[PlannedPackage, ...]) -> None:
-    (built, _) = build(workshop(), chat)
+def test_a_damaged_package_is_rebuilt(settings: Make, chat: tuple[PlannedPackage, ...]) -> None:
+    (built, _) = build(settings(), chat)
     built.file.write_bytes(built.file.read_bytes()[:-1])
-    again = build(workshop(), chat)
+    again = build(settings(), chat)
     assert [package.is_new for package in again] == [True, False]
     assert again[0].sha256_hex == built.sha256_hex
     assert not list(built.file.parent.glob(".work-*"))
 
 
-def test_code_that_is_none_is_not_shipped(workshop: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
-    (built, _) = build(workshop(), chat)
+def test_invalid_code_is_not_shipped(settings: Make, registry: Registry, chat: tuple[PlannedPackage, ...]) -> None:
+    (built, _) = build(settings(), chat)
     before = built.file.read_bytes()
     (registry.own / "chat" / "handler.py").write_text("def (:\n")
     with pytest.raises(CompilationError, match=r"handler\.py could not be compiled"):
-        build(workshop(), chat)
+        build(settings(), chat)
     assert built.file.read_bytes() == before
     assert not list(built.file.parent.glob(".work-*"))
 
 
-def test_the_index_says_which_zip_each_function_has(
-    workshop: Make, manifests: Manifests, chat: tuple[PlannedPackage, ...]
+def test_the_index_names_the_zip_of_each_function(
+    settings: Make, manifests: Manifests, chat: tuple[PlannedPackage, ...]
 ) -> None:
-    made = workshop()
+    made = settings()
     built = build(made, chat)
     path = index_packages(manifests, built, made.output)
     index = json.loads(path.read_text())
@@ -187,10 +189,10 @@ def test_the_index_says_which_zip_each_function_has(
     }
 
 
-def test_the_index_keeps_what_is_still_true(
-    workshop: Make, manifests: Manifests, chat: tuple[PlannedPackage, ...]
+def test_the_index_keeps_entries_that_are_still_valid(
+    settings: Make, manifests: Manifests, chat: tuple[PlannedPackage, ...]
 ) -> None:
-    made = workshop()
+    made = settings()
     built = build(made, [*chat, *plan_packages(manifests, ["search"])])
     path = index_packages(manifests, built, made.output)
     document = json.loads(path.read_text())
@@ -216,9 +218,9 @@ def test_packages_of_the_local_mesh_hold_our_own_code_alone(cli: typer.Typer, tm
     assert first.exit_code == 0, first.output
     assert "built" in first.stdout
     assert "unchanged" not in first.stdout
-    told = CliRunner().invoke(cli, [*arguments, "--json"])
+    reported = CliRunner().invoke(cli, [*arguments, "--json"])
     index = json.loads((tmp_path / "local" / "packages.json").read_text())
-    assert json.loads(told.stdout) == index
+    assert json.loads(reported.stdout) == index
     assert len(index) == 7
     with zipfile.ZipFile(index["chat.http"]["file"]) as archive:
         assert {name.partition("/")[0] for name in archive.namelist()} == {"chassis", "chat", "contracts", "retrieval"}
@@ -227,12 +229,12 @@ def test_packages_of_the_local_mesh_hold_our_own_code_alone(cli: typer.Typer, tm
 
 def test_a_package_that_lambda_would_not_take_is_an_error(
     cli: typer.Typer,
-    workshop: Make,
+    settings: Make,
     chat: tuple[PlannedPackage, ...],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (fits, _) = build(workshop(), chat)
+    (fits, _) = build(settings(), chat)
     large = replace(fits, unzipped=LIMIT_BYTES + 1)
     monkeypatch.setattr(commands, "make_packages", lambda *arguments, **options: (large,))
     result = CliRunner().invoke(cli, ["chat", "--output", str(tmp_path)])
@@ -240,15 +242,15 @@ def test_a_package_that_lambda_would_not_take_is_an_error(
     assert result.stdout.count("TOO LARGE") == 3
 
 
-def test_a_machine_without_the_right_python_says_so(
+def test_a_missing_target_python_is_reported(
     manifests: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def build_nothing(workshop: Workshop, *arguments: object, **options: object) -> tuple[BuiltPackage, ...]:
-        assert workshop.python is None
+    def build_nothing(settings: BuildSettings, *arguments: object, **options: object) -> tuple[BuiltPackage, ...]:
+        assert settings.python is None
         return ()
 
     monkeypatch.setattr("mesh.packaging.compiling.obtain_python", lambda version: None)
     monkeypatch.setattr("mesh.packaging.building.build_packages", build_nothing)
-    said: list[str] = []
-    commands.make_packages(manifests, ["chat"], None, tmp_path, said.append)
-    assert "NO COMPILED MODULES: there is no Python 3.13 here" in said[0]
+    printed: list[str] = []
+    commands.make_packages(manifests, ["chat"], None, tmp_path, printed.append)
+    assert "NO COMPILED MODULES: Python 3.13 is not installed here" in printed[0]

@@ -29,7 +29,7 @@ OLD, NEW, OTHER = (f"sk-{word}-{secrets.token_hex(8)}" for word in ("old", "new"
 
 @dataclass
 class Desk:
-    """An environment of a test's own in the emulator, and a `.env` file."""
+    """A separate environment in the emulator, and a `.env` file."""
 
     environment: Environment
     file: Path
@@ -51,7 +51,7 @@ class Desk:
         }
 
     def run(self, command: str, *arguments: str, exit_code: int = 0, answer: str = "") -> Result:
-        """`mesh secrets …` here, ending with that exit code; no value is in what it says."""
+        """`mesh secrets …` here, ending with that exit code; no value is in its output."""
         file = [] if command == "list" else ["--file", str(self.file)]
         words = [command, self.environment.environment, *file, *arguments]
         result = CliRunner().invoke(commands.app, words, input=answer)
@@ -134,7 +134,7 @@ def test_pull_fills_the_file_and_keeps_the_rest_of_it(desk: Desk) -> None:
 
 
 @pytest.mark.integration
-def test_pull_makes_the_file_and_what_was_pulled_can_be_pushed(desk: Desk) -> None:
+def test_pull_creates_the_file_and_it_can_be_pushed_back(desk: Desk) -> None:
     value = 'it\'s "$5" #1 \\ more'
     desk.put("openai-api-key", value)
     desk.put("voyage-api-key", "emulated")
@@ -148,7 +148,7 @@ def test_pull_makes_the_file_and_what_was_pulled_can_be_pushed(desk: Desk) -> No
 
 
 @pytest.mark.integration
-def test_the_list_says_what_there_is(desk: Desk) -> None:
+def test_list_shows_every_secret(desk: Desk) -> None:
     desk.put("openai-api-key", OLD)
     desk.put("openai-api-key", NEW)
     desk.put("forgotten", OLD)
@@ -162,7 +162,7 @@ def test_the_list_says_what_there_is(desk: Desk) -> None:
 
 
 @pytest.mark.integration
-def test_what_the_store_refuses_is_told_without_the_value(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_value_is_reported_without_the_value(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.file.write_text(f"OPENAI_API_KEY={NEW * 300}\n")
     assert "longer than the 4096 bytes" in desk.run("push", exit_code=1).stderr
     store = ParameterStore(desk.environment)
@@ -238,7 +238,7 @@ def test_a_file_that_is_being_written_is_private_and_leaves_no_other(
 
 
 @pytest.mark.integration
-def test_where_nobody_can_be_asked_the_option_is_told(desk: Desk) -> None:
+def test_without_a_terminal_the_option_is_named(desk: Desk) -> None:
     desk.put("anthropic-api-key", OLD)
     desk.file.write_text(f"ANTHROPIC_API_KEY={NEW}\n")
     last = desk.run("push", exit_code=1).stderr.splitlines()[-1]
@@ -249,10 +249,10 @@ def test_where_nobody_can_be_asked_the_option_is_told(desk: Desk) -> None:
 @pytest.mark.integration
 def test_a_value_on_a_line_of_its_own_is_not_shown(desk: Desk) -> None:
     desk.file.write_text(f"ANTHROPIC_API_KEY=\n{NEW}\n{OTHER}==\nSOME_KEY=1\nMESH_IAM=1\n")
-    told = desk.run("push", "--dry-run").stdout
-    assert "SOME_KEY is not pushed" in told
-    assert "2 more in .env not pushed" in told
-    assert "MESH_IAM" not in told
+    reported = desk.run("push", "--dry-run").stdout
+    assert "SOME_KEY is not pushed" in reported
+    assert "2 more in .env not pushed" in reported
+    assert "MESH_IAM" not in reported
 
 
 @pytest.mark.integration

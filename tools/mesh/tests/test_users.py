@@ -30,13 +30,13 @@ POLICY = load_manifests(REPOSITORY).platform.identity.password
 
 @dataclass
 class Desk:
-    """A user pool of a test's own."""
+    """A separate user pool."""
 
     environment: Environment
     folder: Path
 
     def run(self, command: str, *arguments: str, exit_code: int = 0, given: str = "") -> Result:
-        """`mesh user …` here, ending with that exit code; a given password is in nothing that it says."""
+        """`mesh user …` here, ending with that exit code; a given password is not in its output."""
         result = CliRunner().invoke(commands.app, [command, *arguments, "--env", "dev"], input=given)
         assert result.exit_code == exit_code, result.output
         assert PASSWORD not in result.output
@@ -82,7 +82,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 @pytest.mark.integration
-def test_who_was_made_can_sign_in_at_once(desk: Desk) -> None:
+def test_a_new_user_can_sign_in_at_once(desk: Desk) -> None:
     desk.create()
     token = desk.run("token", ADA, "--password-file", "-", given=f"{PASSWORD}\n").stdout
     assert token.count("\n") == 1
@@ -94,7 +94,7 @@ def test_who_was_made_can_sign_in_at_once(desk: Desk) -> None:
 
 
 @pytest.mark.integration
-def test_a_token_can_go_to_a_file_of_ones_own(desk: Desk) -> None:
+def test_a_token_can_be_written_to_a_private_file(desk: Desk) -> None:
     desk.create()
     file, password = desk.folder / "token", desk.folder / "password"
     file.write_text("old")
@@ -118,7 +118,7 @@ def test_a_wrong_password_and_an_unknown_person_look_the_same(desk: Desk, email:
 
 
 @pytest.mark.integration
-def test_who_exists_is_not_made_again(desk: Desk) -> None:
+def test_an_existing_user_is_not_created_again(desk: Desk) -> None:
     desk.create()
     again = desk.run("create", ADA, "--generate", exit_code=1)
     assert again.stderr.startswith(f"mesh: {ADA} exists in dev already")
@@ -142,9 +142,7 @@ def test_a_generated_password_is_shown_once_or_saved(desk: Desk) -> None:
 
 
 @pytest.mark.integration
-def test_a_password_that_the_pool_does_not_want_leaves_nobody_behind(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_password_leaves_no_user_behind(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = desk.run("create", ADA, "--password-file", "-", given="short\n", exit_code=1)
     assert "policy" in refused.stderr
     assert refused.stderr.count("\n") == 1
@@ -160,7 +158,7 @@ def test_a_password_that_the_pool_does_not_want_leaves_nobody_behind(
 
 
 @pytest.mark.integration
-def test_a_password_that_nobody_gives(desk: Desk) -> None:
+def test_a_missing_password(desk: Desk) -> None:
     assert "--password-file" in desk.run("create", ADA, exit_code=1).stderr
     assert "standard input" in desk.run("create", ADA, "--password-file", "-", exit_code=1).stderr
     desk.run("create", ADA, "--generate", "--password-file", "-", exit_code=2)
@@ -179,19 +177,19 @@ def test_deleting_asks_first(desk: Desk) -> None:
 
 
 @pytest.mark.integration
-def test_who_was_made_without_a_password_gets_one(desk: Desk, emulator: Emulator) -> None:
-    """As after a crash between the two."""
+def test_a_user_without_a_password_gets_one(desk: Desk, emulator: Emulator) -> None:
+    """As after a crash between creation and password."""
     cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
     attributes = [{"Name": "email", "Value": ADA}]
     person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA, "UserAttributes": attributes}
     cognito.admin_create_user(**person, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")
     assert "never set a password; nothing was changed" in desk.run("create", ADA, "--if-missing", "--generate").stdout
-    assert "it gets one now" in desk.create().stdout
+    assert "setting one now" in desk.create().stdout
     desk.run("token", ADA, "--password-file", "-", given=f"{PASSWORD}\n")
 
 
 @pytest.mark.integration
-def test_who_must_do_more_is_told_so(desk: Desk, emulator: Emulator) -> None:
+def test_a_challenge_at_sign_in_is_reported(desk: Desk, emulator: Emulator) -> None:
     cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
     person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA}
     cognito.admin_create_user(**person, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")

@@ -1,4 +1,4 @@
-"""A small repository with contracts, in git, that tests of the registry's commands change at will."""
+"""A small repository with contracts, in git, for tests of the registry's commands."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Registry:
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
-    """One contract with one version, told by shop and heard by billing, committed on main."""
+    """One contract with one version, published by shop and consumed by billing, committed on main."""
     for name in [name for name in os.environ if name.startswith(("GIT_", "GITHUB_")) or name == "CONTRACTS_BASE"]:
         monkeypatch.delenv(name)
     made = Registry(tmp_path / "repository")

@@ -44,7 +44,7 @@ def answer_of(document: dict[str, Any], path: str) -> str:
     return reference.removeprefix("#/components/schemas/")
 
 
-def test_the_committed_document_is_what_the_services_say() -> None:
+def test_the_committed_document_is_that_of_the_services() -> None:
     # A process of its own: the services read their environment when they are imported.
     checked = subprocess.run(
         [sys.executable, "-m", "registry.openapi", "--check", "--root", str(ROOT)],
@@ -82,7 +82,7 @@ def test_what_refers_to_a_renamed_model_is_another_model_too() -> None:
     assert set(document["components"]["schemas"]) == {"Problem", "Thing", "Piece", "BThing", "BPiece"}
 
 
-def test_paths_and_their_callers_are_as_the_manifest_says() -> None:
+def test_paths_and_authorization_come_from_the_manifest() -> None:
     document = merge(
         [
             part(
@@ -107,7 +107,7 @@ def test_paths_and_their_callers_are_as_the_manifest_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("paths", "routes", "said"),
+    ("paths", "routes", "printed"),
     [
         ({"/a": {"get": operation("a")}}, [], r"GET /a \(code\)"),
         ({}, [{"method": "GET", "path": "/a"}], r"GET /a \(manifest\)"),
@@ -115,9 +115,9 @@ def test_paths_and_their_callers_are_as_the_manifest_says() -> None:
     ],
 )
 def test_a_route_known_on_one_side_only_is_an_error(
-    paths: dict[str, Any], routes: list[dict[str, str]], said: str
+    paths: dict[str, Any], routes: list[dict[str, str]], printed: str
 ) -> None:
-    with pytest.raises(OpenapiError, match=said):
+    with pytest.raises(OpenapiError, match=printed):
         merge([part("a", paths, {}, *routes)])
 
 

@@ -1,4 +1,4 @@
-"""`mesh contracts check`: what is a break, who is told of it, and what the working tree is compared with."""
+"""`mesh contracts check`: breaks, affected services, and the base of the comparison."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_required_field_breaks_and_the_witness_proves_it(
         Draft202012Validator(json.loads(old.read_text())).validate(finding["witness"])
         assert not Draft202012Validator(json.loads(new.read_text())).is_valid(finding["witness"])
     text = registry.run("check", exit_code=1).stdout
-    assert "heard by billing" in text
+    assert "consumed by billing" in text
     assert "BREAK [incompatible]" in text
     assert "witness: {" in text
 
@@ -82,15 +82,15 @@ def test_a_published_schema_that_changes_is_a_break(registry: Registry, order_sc
     assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
 
 
-def test_words_alone_may_change(registry: Registry, order_schema: Json) -> None:
+def test_annotations_may_change(registry: Registry, order_schema: Json) -> None:
     order_schema["properties"]["quantity"]["description"] = "How many pieces."
     order_schema["x-note"] = "new"
     registry.schema("1.0", order_schema)
     [contract] = registry.check()["contracts"]
-    assert contract["notes"] == ["1.0: only words changed (titles, descriptions, annotations)"]
+    assert contract["notes"] == ["1.0: only annotations changed (titles, descriptions, annotations)"]
 
 
-def test_a_field_that_is_called_like_a_word_is_no_word(registry: Registry, order_schema: Json) -> None:
+def test_a_field_named_like_an_annotation_is_not_one(registry: Registry, order_schema: Json) -> None:
     order_schema["properties"]["description"] = {"type": "string"}
     registry.schema("1.0", order_schema)
     assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
@@ -141,7 +141,7 @@ def test_what_is_published_stays(registry: Registry, change: Callable[[Registry]
     assert problems(registry.check(exit_code=1)) == [rule]
 
 
-def test_a_new_contract_hurts_nobody(registry: Registry, order_schema: Json) -> None:
+def test_a_new_contract_is_compatible(registry: Registry, order_schema: Json) -> None:
     order_schema["$id"] = "urn:collections:contract:shop.order-paid:1.0"
     registry.schema("1.0", order_schema, "collections.shop.order-paid.v1")
     registry.example("1.0", {}, event_type="collections.shop.order-paid.v1")
@@ -221,21 +221,21 @@ def test_any_revision_can_be_the_base(registry: Registry, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--help", "HEAD:services"])
-def test_an_unknown_revision_is_told(registry: Registry, revision: str) -> None:
-    assert "knows no revision" in registry.run("check", f"--base={revision}", exit_code=2).stderr
+def test_an_unknown_revision_is_reported(registry: Registry, revision: str) -> None:
+    assert "has no revision" in registry.run("check", f"--base={revision}", exit_code=2).stderr
 
 
-def test_no_checkout_is_told(registry: Registry) -> None:
+def test_no_checkout_is_reported(registry: Registry) -> None:
     (registry.root / ".git").rename(registry.root / "elsewhere")
     assert "git rev-parse" in registry.run("check", exit_code=2).stderr
 
 
-def test_no_registry_is_told(registry: Registry) -> None:
+def test_no_registry_is_reported(registry: Registry) -> None:
     (registry.root / "contracts").rename(registry.root / "elsewhere")
     assert "contracts/schemas" in registry.run("check", exit_code=2).stderr
 
 
-def test_a_broken_file_is_told(registry: Registry) -> None:
+def test_a_broken_file_is_reported(registry: Registry) -> None:
     (registry.root / f"contracts/schemas/{ORDER}/1.0.json").write_text("{")
     assert "1.0.json: not JSON" in registry.run("check", exit_code=2).stderr
 
@@ -256,5 +256,5 @@ def test_annotations_for_github(registry: Registry, order_schema: Json, order_da
     path = f"contracts/schemas/{ORDER}/1.1.json"
     assert lines[0].startswith(f"::error file={path},line=1,title={ORDER} [incompatible%3A required-property-added]::")
     assert "%0AWitness: {" in lines[0]
-    assert lines[0].endswith("Told by shop; heard by billing.")
+    assert lines[0].endswith("Published by shop; consumed by billing.")
     assert len(lines) == 2

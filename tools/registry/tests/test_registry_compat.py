@@ -68,7 +68,7 @@ def test_transitive_modes_take_a_whole_history(registry: Registry, files: Path) 
         (b" " * 10_000_001, "are more than"),
     ],
 )
-def test_unusable_input_is_told(registry: Registry, files: Path, contents: bytes | None, reason: str) -> None:
+def test_unusable_input_is_reported(registry: Registry, files: Path, contents: bytes | None, reason: str) -> None:
     path = files / "bad.json"
     if contents is not None:
         path.write_bytes(contents)
@@ -79,7 +79,7 @@ def test_unusable_input_is_told(registry: Registry, files: Path, contents: bytes
         assert result.stderr.count("\n") == 1
 
 
-def test_a_folder_is_no_schema(registry: Registry, files: Path) -> None:
+def test_a_folder_is_not_a_schema(registry: Registry, files: Path) -> None:
     assert str(files) in registry.run("compat", str(files), str(files / "text.json"), exit_code=2).stderr
 
 

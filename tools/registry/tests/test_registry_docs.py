@@ -1,4 +1,4 @@
-"""`mesh contracts docs`: the site is whole, needs no server, no network and no script, and shows nothing personal."""
+"""`mesh contracts docs`: the site is complete, needs no server, network or script, and shows no personal data."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_what_is_personal_is_masked_on_every_page(registry: Registry, tmp_path: 
     assert any(f'<span class="masked">&#34;{MASK}&#34;</span>' in text for text in texts)
 
 
-def test_history_tells_each_change_of_a_field(
+def test_history_lists_each_change_of_a_field(
     registry: Registry, order_schema: Json, order_data: Json, tmp_path: Path
 ) -> None:
     order_schema["properties"]["voucher"] = {"type": "string"}
@@ -166,20 +166,20 @@ def test_boxes_of_a_picture_do_not_overlap(site: Path) -> None:
 
 def test_the_picture_has_a_line_for_every_subscription() -> None:
     manifests = load_manifests(ROOT)
-    told = facts(manifests)
-    drawn = draw(told, dict.fromkeys(manifests.services, 0))
+    published_facts = facts(manifests)
+    drawn = draw(published_facts, dict.fromkeys(manifests.services, 0))
     published = {event for service in manifests.services.values() for event in service.publishes}
     expected = sum(item.event in published for service in manifests.services.values() for item in service.consumes)
-    assert {fact.event_type for fact in told} == published
+    assert {fact.event_type for fact in published_facts} == published
     assert drawn.count('class="line') == expected
 
 
-def test_the_flow_puts_who_tells_before_who_hears() -> None:
+def test_the_flow_puts_producers_before_consumers() -> None:
     chain = [Fact("a", "one", ("two", "three")), Fact("b", "two", ("three",)), Fact("c", "three", ("one", "three"))]
     assert flow(["three", "two", "one"], chain) == ["one", "two", "three"]
 
 
-def test_a_teller_that_nobody_hears_is_drawn_too() -> None:
+def test_a_producer_without_consumers_is_drawn_too() -> None:
     assert draw([Fact("collections.a.b-done.v1", "a", ())], {"a": 0}).count("<rect") == 2
 
 
@@ -192,7 +192,7 @@ def test_a_service_that_is_gone_leaves_its_contracts_behind(registry: Registry, 
     assert "services/gone.html" not in Page(page).links
 
 
-def test_the_site_is_made_again_the_same(site: Path, tmp_path: Path) -> None:
+def test_the_site_is_reproducible(site: Path, tmp_path: Path) -> None:
     CliRunner().invoke(app, ["docs", str(tmp_path), "--root", str(ROOT)])
     files = {path.relative_to(site): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     assert files == {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""`mesh contracts export`: the AsyncAPI document is one by the official schema, the others by their metaschemas."""
+"""`mesh contracts export`: the AsyncAPI document is valid by the official schema, the others by their metaschemas."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ def test_every_reference_of_the_document_leads_somewhere(document: Json) -> None
 
 def test_operations_are_those_of_the_manifests(document: Json) -> None:
     services = load_manifests(ROOT).services.values()
-    told = {f"{s.service}.send.{event.removeprefix('collections.')}" for s in services for event in s.publishes}
-    heard = {
+    sent = {f"{s.service}.send.{event.removeprefix('collections.')}" for s in services for event in s.publishes}
+    received = {
         f"{s.service}.receive.{item.event.removeprefix('collections.')}"
         for s in services
         for item in s.consumes
         if item.event
     }
-    assert set(document["operations"]) == told | heard
+    assert set(document["operations"]) == sent | received
 
 
 def test_examples_satisfy_the_message_they_stand_with(document: Json) -> None:
@@ -121,7 +121,7 @@ def test_schemas_are_those_that_are_committed(exported: Path) -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = CliRunner().invoke(app, ["export", str(tmp_path / "file"), "--root", str(ROOT)])
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""`mesh contracts new`: the scaffold passes what continuous integration asks of contracts, or nothing is written."""
+"""`mesh contracts new`: the scaffold passes the contract checks of continuous integration, or nothing is written."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
         )
 
 
-def test_the_schema_says_what_was_asked_for(checkout: Path) -> None:
+def test_the_schema_has_the_requested_fields(checkout: Path) -> None:
     add(
         checkout, "imaging", "image-tagged", "--summary", 'Found "a tag"', "--field", "tag:str", "--field", "score:int?"
     )
@@ -93,14 +93,14 @@ def test_the_schema_says_what_was_asked_for(checkout: Path) -> None:
     assert list(schema["properties"]) == ["tag", "score"]
 
 
-def test_an_event_of_a_service_that_has_told_nothing(checkout: Path) -> None:
+def test_an_event_of_a_service_that_publishes_nothing(checkout: Path) -> None:
     manifest = checkout / "services/search/service.yaml"
     entry = "    handler: search.handler.maintenance\n"
     assert entry in manifest.read_text()
     manifest.write_text(manifest.read_text().replace(entry, f"{entry}    publish: true\n"))
     assert "the service publishes nothing" in add(checkout, "search", "index-built").stderr
-    told = "publishes: [collections.search.index-built.v1]\n"
-    manifest.write_text(manifest.read_text() + told)
+    publication = "publishes: [collections.search.index-built.v1]\n"
+    manifest.write_text(manifest.read_text() + publication)
     assert "`publishes` is not a list of lines" in add(checkout, "search", "index-built").stderr
 
 
@@ -108,23 +108,23 @@ def test_an_event_of_a_service_that_has_told_nothing(checkout: Path) -> None:
     ("arguments", "reason"),
     [
         (["nobody", "image-tagged"], "no service 'nobody'"),
-        (["imaging", "ImageTagged"], "no name of a fact"),
-        (["imaging", "image_tagged"], "no name of a fact"),
+        (["imaging", "ImageTagged"], "not a valid event name"),
+        (["imaging", "image_tagged"], "not a valid event name"),
         (["imaging", "image-processed"], "exists; add an optional field"),
-        (["imaging", "../../etc"], "no name of a fact"),
+        (["imaging", "../../etc"], "not a valid event name"),
         (["imaging", "rendition"], "has a class Rendition already"),
         (["search", "index-built"], "no function of search has `publish: true`"),
-        (["imaging", "image-tagged", "--field", "tag"], "is no field"),
-        (["imaging", "image-tagged", "--field", "tag:text"], "is no field"),
+        (["imaging", "image-tagged", "--field", "tag"], "is not a field"),
+        (["imaging", "image-tagged", "--field", "tag:text"], "is not a field"),
         (["imaging", "image-tagged", "--field", "a:str", "--field", "a:int"], "named once: a"),
-        (["imaging", "image-tagged", "--field", "class:str"], "is no field"),
-        (["imaging", "image-tagged", "--field", "subject:str"], "is no field"),
+        (["imaging", "image-tagged", "--field", "class:str"], "is not a field"),
+        (["imaging", "image-tagged", "--field", "subject:str"], "is not a field"),
         (["imaging", "renditions"], "renditions.py exists"),
-        (["imaging", "image-tagged", "--field", "event_type:str"], "is no field"),
+        (["imaging", "image-tagged", "--field", "event_type:str"], "is not a field"),
         (["imaging", "image-tagged", "--summary", "x" * 200], "one sentence"),
     ],
 )
-def test_what_cannot_be_added_leaves_nothing_behind(checkout: Path, arguments: list[str], reason: str) -> None:
+def test_an_invalid_event_leaves_nothing_behind(checkout: Path, arguments: list[str], reason: str) -> None:
     before = contents(checkout)
     result = add(checkout, *arguments)
     assert result.exit_code == 2, result.output
@@ -137,7 +137,7 @@ def test_a_registry_that_cannot_be_imported_leaves_nothing_behind(checkout: Path
     before = contents(checkout)
     result = add(checkout, "imaging", "image-tagged")
     assert result.exit_code == 2
-    assert "the schema cannot be made" in result.stderr
+    assert "the schema cannot be generated" in result.stderr
     assert contents(checkout) == before
     assert not (checkout / f"contracts/examples/{TAGGED}").exists()
 

@@ -1,4 +1,4 @@
-"""`mesh contracts list`, `show` and `diff`: what they print, letter for letter."""
+"""`mesh contracts list`, `show` and `diff`: their exact output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ORDER = "collections.shop.order-placed.v1"
 
 
 def assert_golden(name: str, text: str) -> None:
-    """The text is that of the file; GOLDEN_WRITE=1 makes it so, for a reader to judge."""
+    """The text is that of the file; GOLDEN_WRITE=1 updates the file, for review."""
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("GOLDEN_WRITE"):
         path.write_text(text, encoding="utf-8")
@@ -113,7 +113,7 @@ def test_diff_of_a_missing_file(registry: Registry) -> None:
 
 
 def test_three_things_cannot_be_compared(registry: Registry) -> None:
-    assert "two things" in registry.run("diff", ORDER, ORDER, ORDER, exit_code=2).stderr
+    assert "two versions or files" in registry.run("diff", ORDER, ORDER, ORDER, exit_code=2).stderr
 
 
 def test_a_recursive_schema_ends() -> None:

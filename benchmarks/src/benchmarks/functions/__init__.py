@@ -1,1 +1,1 @@
-"""Lambda functions that a measurement deploys beside the real ones. Each is shipped as a single file."""
+"""Lambda functions that a benchmark deploys beside the real ones, each as a single file."""

@@ -1,4 +1,4 @@
-"""A consumer of ours, whole but for its handler, which notes when it was called with the typed event."""
+"""Our consumer, with a handler that only records when it was called with the typed event."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from contracts.ingest import ItemDeleted
 
 
 def note(event: Event[ItemDeleted]) -> None:
-    """Note the time and the id of the event."""
+    """Record the time and the id of the event."""
     now = time.time()
     with Path(os.environ["NOTES"]).open("a", encoding="ascii") as notes:
         notes.write(f"{event.id} {now}\n")

@@ -31,15 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verdict = check(read_schema(given.new), [read_schema(given.old)], given.mode)
     except UnusableSchemaError as error:
         if given.json:
-            _say(json.dumps({"outcome": "unusable", "code": error.code.value, "detail": error.detail}))
+            _print(json.dumps({"outcome": "unusable", "code": error.code.value, "detail": error.detail}))
         else:
             sys.stderr.write(f"unusable: {error}\n")
         return UNUSABLE
-    _say(json.dumps(verdict.as_json(), indent=2, ensure_ascii=False) if given.json else _text(verdict))
+    _print(json.dumps(verdict.as_json(), indent=2, ensure_ascii=False) if given.json else _text(verdict))
     return COMPATIBLE if verdict.compatible else NOT_COMPATIBLE
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 

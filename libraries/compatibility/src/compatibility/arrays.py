@@ -106,7 +106,7 @@ Aimed = tuple[int, Goal] | None
 def _held(
     search: Search, holders: list[ItemHolder], slots: list[Terms], aimed: Aimed
 ) -> Iterator[tuple[list[Terms], Aimed]]:
-    """Every way to give each holder an item; items with equal demands are not told apart."""
+    """Every way to give each holder an item; items with equal demands are interchangeable."""
     if not holders:
         yield slots, aimed
         return
@@ -127,7 +127,7 @@ def _held(
 
 
 def _counted(search: Search, counts: list[Count], slots: list[Terms], aimed: int | None) -> Iterator[list[Terms]]:
-    """Every way to say which items satisfy a counted term."""
+    """Every way to choose the items that satisfy a counted term."""
     if not counts:
         yield slots
         return
@@ -181,7 +181,7 @@ def _values(search: Search, slots: list[Terms], unique: bool, given: dict[int, J
 
 
 def _with_repetition(search: Search, slots: list[Terms], aimed: Aimed) -> Iterator[Result]:
-    """Arrays in which two items are equal; an aimed item beside that is not told apart."""
+    """Arrays in which two items are equal; an aimed item beside that is not distinguished."""
     if aimed is not None:
         slots = [*slots]
         slots[aimed[0]] |= {aimed[1].term}

@@ -113,28 +113,28 @@ class _Glushkov:
 @lru_cache(maxsize=2048)
 def machine(pattern: str) -> Machine:
     """The automaton of all strings in which the pattern is found; ``OpaqueExpressionError`` if there is none."""
-    made = Machine([], frozenset(), frozenset())
+    automaton = Machine([], frozenset(), frozenset())
     starts: set[int] = set()
     finals: set[int] = set()
     for at_start, tree, at_end in _alternatives(parse(pattern)):
         built = _Glushkov()
         part = built.build(tree)
-        offset = len(made.moves)
+        offset = len(automaton.moves)
         initial, sink = offset + len(built.chars), offset + len(built.chars) + 1
         for follow in built.follow:
-            made.moves.append([(built.chars[target], offset + target) for target in dict.fromkeys(follow)])
-        made.moves.append([(built.chars[target], offset + target) for target in dict.fromkeys(part.first)])
-        made.moves.append([(ALL, sink)])
+            automaton.moves.append([(built.chars[target], offset + target) for target in dict.fromkeys(follow)])
+        automaton.moves.append([(built.chars[target], offset + target) for target in dict.fromkeys(part.first)])
+        automaton.moves.append([(ALL, sink)])
         if not at_start:
-            made.moves[initial].append((ALL, initial))
+            automaton.moves[initial].append((ALL, initial))
         ends = {offset + position for position in part.last} | ({initial} if part.nullable else set())
         starts.add(initial)
         finals |= ends
         if not at_end:
             finals.add(sink)
             for state in ends:
-                made.moves[state].append((ALL, sink))
-    return Machine(made.moves, frozenset(starts), frozenset(finals))
+                automaton.moves[state].append((ALL, sink))
+    return Machine(automaton.moves, frozenset(starts), frozenset(finals))
 
 
 def _alternatives(tree: Tree) -> list[tuple[bool, Tree, bool]]:
@@ -153,19 +153,19 @@ def _alternatives(tree: Tree) -> list[tuple[bool, Tree, bool]]:
 
 def literal_machine(words: frozenset[str]) -> Machine:
     """The automaton of exactly these words."""
-    made = Machine([[]], frozenset({0}), frozenset())
+    automaton = Machine([[]], frozenset({0}), frozenset())
     ends: set[int] = set()
     for word in sorted(words):
         state = 0
         for character in word:
-            known = {low: target for ((low, _),), target in made.moves[state]}
-            target = known.get(ord(character), len(made.moves))
-            if target == len(made.moves):
-                made.moves[state].append((((ord(character),) * 2,), target))
-                made.moves.append([])
+            known = {low: target for ((low, _),), target in automaton.moves[state]}
+            target = known.get(ord(character), len(automaton.moves))
+            if target == len(automaton.moves):
+                automaton.moves[state].append((((ord(character),) * 2,), target))
+                automaton.moves.append([])
             state = target
         ends.add(state)
-    return Machine(made.moves, made.start, frozenset(ends))
+    return Machine(automaton.moves, automaton.start, frozenset(ends))
 
 
 @lru_cache(maxsize=2048)
@@ -174,7 +174,7 @@ def refuse_unsafe(pattern: str) -> None:
     try:
         re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise UnsafeExpressionError(f"{pattern!r} is no pattern: {error}", catastrophic=False) from error
+        raise UnsafeExpressionError(f"{pattern!r} is not a valid pattern: {error}", catastrophic=False) from error
     try:
         tree = parse(pattern)
     except OpaqueExpressionError as error:

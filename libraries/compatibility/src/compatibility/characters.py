@@ -57,7 +57,7 @@ def overlap(one: Ranges, other: Ranges) -> bool:
 
 
 def classes(sets: Iterable[Ranges]) -> list[str]:
-    """One character, a readable one where possible, for each class that the sets cannot tell apart."""
+    """One character, a readable one where possible, for each class that the sets do not distinguish."""
     cuts = {0}
     for ranges in sets:
         for low, high in ranges:

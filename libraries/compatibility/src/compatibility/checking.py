@@ -13,7 +13,7 @@ from compatibility.schema import Schema
 def compare(
     writer: Schema, reader: Schema, *, direction: Direction = Direction.BACKWARD, against: str | None = None
 ) -> Coverage:
-    """Say whether every document of ``writer`` is accepted by ``reader``; each finding carries a checked witness."""
+    """Whether every document of ``writer`` is accepted by ``reader``; each finding carries a checked witness."""
     return decide(writer, reader, direction, writer.name if against is None else against)
 
 
@@ -29,7 +29,7 @@ def covers(writer: Schema, reader: Schema) -> list[Finding]:
 
 
 def check(new: Schema, history: Sequence[Schema], mode: Mode) -> Verdict:
-    """Judge ``new`` against ``history`` (oldest first); the non-transitive modes look at the last schema only.
+    """Check ``new`` against ``history`` (oldest first); the non-transitive modes look at the last schema only.
 
     An empty history and mode NONE are compatible. Findings come oldest schema first, backward before forward.
     """

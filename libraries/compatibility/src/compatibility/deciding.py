@@ -1,4 +1,4 @@
-"""Compares two schemas: every violation found is confirmed by the validator before anyone hears of it."""
+"""Compares two schemas: every violation found is confirmed by the validator before it is reported."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def _finding(
 ) -> Finding:
     path = reader.origin(blame.pointer)
     value = _value(reader, blame.pointer)
-    said = wording(blame.rule, path, value)
+    phrase = wording(blame.rule, path, value)
     return Finding(
         rule=blame.rule,
         path=path,
         direction=direction,
-        message=f"{path or '/'}: the {names[1]} schema {said}; documents of the {names[0]} one need not comply",
+        message=f"{path or '/'}: the {names[1]} schema {phrase}; documents of the {names[0]} one need not comply",
         witness=witness,
         accepted_by=names[0],
         rejected_by=names[1],

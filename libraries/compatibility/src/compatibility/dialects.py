@@ -49,7 +49,7 @@ class Dialect:
 
     @property
     def reference_hides_siblings(self) -> bool:
-        """Up to draft 7 whatever stands beside ``$ref`` means nothing."""
+        """Up to draft 7 siblings of ``$ref`` are ignored."""
         return self.draft <= 7
 
 

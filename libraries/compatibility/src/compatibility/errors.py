@@ -1,7 +1,7 @@
 """What can go wrong before a verdict exists.
 
 CompatibilityError
-    UnusableSchemaError    the input cannot be judged at all; ``code`` says why
+    UnusableSchemaError    the input cannot be checked at all; ``code`` says why
     UndecidedError         neither a proof nor a witness was found; ``undecided`` says where
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Unusable(StrEnum):
-    """Stable codes of input that cannot be judged."""
+    """Stable codes of input that cannot be checked."""
 
     NOT_FOUND = "file-not-readable"
     NOT_JSON = "not-json"
@@ -38,7 +38,7 @@ class CompatibilityError(Exception):
 
 
 class UnusableSchemaError(CompatibilityError):
-    """The input is no schema that can be judged; ``code`` is stable, ``detail`` is for people."""
+    """The input is not a schema that can be checked; ``code`` is stable, ``detail`` is for readers."""
 
     def __init__(self, code: Unusable, detail: str) -> None:
         super().__init__(f"{code.value}: {detail}")

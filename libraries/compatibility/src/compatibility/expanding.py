@@ -40,7 +40,7 @@ LIMITS: dict[Kind, tuple[str, ...]] = {
 
 
 Relevant = Callable[[Term], bool]
-"""Whether a subschema could be satisfied at all where the search stands; one that cannot needs no violation."""
+"""Whether a subschema could be satisfied at all in this branch of the search; one that cannot needs no violation."""
 
 Apart = Callable[[Term, Term], bool]
 """Whether it is proven that no value satisfies both subschemas."""
@@ -53,7 +53,7 @@ def types_of(schema: Mapping[str, JsonValue]) -> list[str] | None:
 
 
 def equal_to(value: JsonValue) -> JsonValue:
-    """A schema for one value that is told apart by parts, not as a whole."""
+    """A schema for one value whose parts are distinguished, not the whole."""
     if isinstance(value, dict):
         return {
             "type": "object",
@@ -229,7 +229,7 @@ def _different(nodes: Nodes, listed: list[JsonValue], kind: Kind) -> Iterator[It
         yield Values(tuple(same), positive=False)
         return
     for value in same:
-        yield Goal(Term(Side.MADE, nodes.made(equal_to(value)), positive=False))
+        yield Goal(Term(Side.BUILT, nodes.define(equal_to(value)), positive=False))
 
 
 def _combinators(
@@ -238,7 +238,7 @@ def _combinators(
     term = goal.term
 
     def part(*place: str | int, positive: bool = False) -> Goal:
-        # Only a violated part goes on telling its own parts apart; a satisfied one is a side condition.
+        # Only a violated part goes on distinguishing its own parts; a satisfied one is a side condition.
         return Goal(Term(term.side, child(term.pointer, *place), positive), aimed=goal.aimed and not positive)
 
     if "$ref" in schema:

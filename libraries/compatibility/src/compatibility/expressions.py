@@ -69,7 +69,7 @@ _MAX_COUNT = 100_000
 
 @lru_cache(maxsize=2048)
 def parse(pattern: str) -> Tree:
-    """The tree of a pattern; ``OpaqueExpressionError`` where it says more than a tree can hold."""
+    """The tree of a pattern; ``OpaqueExpressionError`` where it is more than a tree can hold."""
     parser = _Parser(pattern)
     tree = parser.choice()
     if parser.rest():

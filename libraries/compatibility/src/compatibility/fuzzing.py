@@ -1,4 +1,4 @@
-"""Looks for a counterexample the other way: random documents of the writer, judged by the validator alone.
+"""Looks for a counterexample the other way: random documents of the writer, checked by the validator alone.
 
 Shares nothing with the search for witnesses but the parsed schema, so that one can contradict the other.
 """

@@ -1,4 +1,4 @@
-"""The words of a verdict: modes, rules, findings, and what stays undecided."""
+"""The vocabulary of a verdict: modes, rules, findings, and what stays undecided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says a schema of any supported draft in the terms of 2020-12, with plain pointers for references."""
+"""Translates a schema of any supported draft to 2020-12, with plain pointers for references."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
 
     Unusable: references that lead nowhere, out of the document or in a circle; names given twice.
     """
-    made = index(source, dialect)
+    index_ = index(source, dialect)
     obstacles: list[str] = []
-    document = _normal("", source, made, obstacles)
-    nodes = {place.normal: _at(document, place.normal) for place in made.places.values()}
-    origins = {place.normal: pointer for pointer, place in made.places.items() if place.normal != pointer}
-    for pointer, place in made.places.items():
+    document = _normal("", source, index_, obstacles)
+    nodes = {place.normal: _at(document, place.normal) for place in index_.places.values()}
+    origins = {place.normal: pointer for pointer, place in index_.places.items() if place.normal != pointer}
+    for pointer, place in index_.places.items():
         if isinstance(place.schema, dict) and isinstance(place.schema.get("items"), list) and dialect.draft < 2020:
             origins[child(place.normal, "items")] = child(pointer, "additionalItems")
             origins[child(place.normal, "prefixItems")] = child(pointer, "items")
@@ -40,20 +40,20 @@ def _at(document: JsonValue, pointer: str) -> JsonValue:
     return document
 
 
-def _normal(pointer: str, schema: JsonValue, made: Index, obstacles: list[str]) -> JsonValue:
+def _normal(pointer: str, schema: JsonValue, index_: Index, obstacles: list[str]) -> JsonValue:
     if not isinstance(schema, dict):
         return schema
-    dialect = made.dialect
+    dialect = index_.dialect
     parts = list(subschemas(schema, dialect))
     if dialect.reference_hides_siblings and "$ref" in schema:
         result: dict[str, JsonValue] = {}
     else:
         result = _assertions(schema, {str(old[0]) for old, _, _ in parts}, dialect)
     for old, new, part in parts:
-        _put(result, new, _normal(child(pointer, *old), part, made, obstacles))
+        _put(result, new, _normal(child(pointer, *old), part, index_, obstacles))
     for keyword in _REFERENCES:
         if keyword in schema and keyword in dialect.keywords:
-            target = as_reference(made.places[_target(pointer, keyword, schema, made, obstacles)].normal)
+            target = as_reference(index_.places[_target(pointer, keyword, schema, index_, obstacles)].normal)
             if result.setdefault("$ref", target) != target:
                 result.setdefault("allOf", []).append({"$ref": target})
     return result
@@ -87,13 +87,13 @@ def _put(result: dict[str, JsonValue], place: Tokens, part: JsonValue) -> None:
         result.setdefault(keyword, {})[place[1]] = part
 
 
-def _target(pointer: str, keyword: str, schema: dict[str, JsonValue], made: Index, obstacles: list[str]) -> str:
-    target = made.resolve(pointer, schema[keyword])
+def _target(pointer: str, keyword: str, schema: dict[str, JsonValue], index_: Index, obstacles: list[str]) -> str:
+    target = index_.resolve(pointer, schema[keyword])
     candidates: list[str] = []
     if keyword == "$recursiveRef":
-        candidates = made.dynamic.get("$recursiveAnchor", [])
+        candidates = index_.dynamic.get("$recursiveAnchor", [])
     elif keyword == "$dynamicRef":
-        candidates = made.dynamic.get(schema[keyword].rpartition("#")[2], [])
+        candidates = index_.dynamic.get(schema[keyword].rpartition("#")[2], [])
     if target in candidates and len(candidates) > 1:
         obstacles.append(f"{child(pointer, keyword)} has several targets in the dynamic scope")
     return target

@@ -15,7 +15,7 @@ _MAX_TRIED = 20_000
 
 
 def exact(number: JsonValue) -> Fraction:
-    """A JSON number as its decimal notation says it."""
+    """A JSON number as written in decimal notation."""
     return Fraction(str(number)) if isinstance(number, float) else Fraction(number)
 
 
@@ -23,8 +23,8 @@ def as_json(number: Fraction) -> int | float | None:
     """The number as JSON has it; None where a double would not be exactly its decimal notation."""
     if number.denominator == 1:
         return int(number)
-    made = float(number)
-    return made if Fraction(str(made)) == number else None
+    double = float(number)
+    return double if Fraction(str(double)) == number else None
 
 
 @dataclass
@@ -69,30 +69,30 @@ def _common(one: Fraction, other: Fraction) -> Fraction:
 
 
 def _demand(leaves: Iterable[object]) -> _Demand:
-    made = _Demand()
+    limits = _Demand()
     for leaf in leaves:
         if isinstance(leaf, Values):
-            made.excluded |= {exact(value) for value in leaf.values}
+            limits.excluded |= {exact(value) for value in leaf.values}
         elif isinstance(leaf, Limit):
-            _add(made, leaf)
-    return made
+            _add(limits, leaf)
+    return limits
 
 
-def _add(made: _Demand, limit: Limit) -> None:
+def _add(limits: _Demand, limit: Limit) -> None:
     value = Fraction(1) if limit.keyword == "integer" else exact(limit.value)
     match limit.keyword, limit.positive:
         case ("minimum", True) | ("exclusiveMaximum", False):
-            made.above(value, strictly=False)
+            limits.above(value, strictly=False)
         case ("exclusiveMinimum", True) | ("maximum", False):
-            made.above(value, strictly=True)
+            limits.above(value, strictly=True)
         case ("maximum", True) | ("exclusiveMinimum", False):
-            made.below(value, strictly=False)
+            limits.below(value, strictly=False)
         case ("exclusiveMaximum", True) | ("minimum", False):
-            made.below(value, strictly=True)
+            limits.below(value, strictly=True)
         case (("multipleOf" | "integer"), True):
-            made.multiple(value)
+            limits.multiple(value)
         case (("multipleOf" | "integer"), False):
-            made.not_steps.append(value)
+            limits.not_steps.append(value)
 
 
 def find_number(leaves: Iterable[object]) -> int | float | None:

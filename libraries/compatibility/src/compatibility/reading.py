@@ -1,4 +1,4 @@
-"""Reads a schema and refuses, with a stable code, whatever could not be judged in bounded time."""
+"""Reads a schema and refuses, with a stable code, whatever could not be checked in bounded time."""
 
 from __future__ import annotations
 
@@ -97,19 +97,19 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     if len(result) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise UnusableSchemaError(Unusable.DUPLICATE_KEY, f"the key {double!r} stands twice in one object")
+        raise UnusableSchemaError(Unusable.DUPLICATE_KEY, f"the key {double!r} occurs twice in one object")
     return result
 
 
 def _no_constant(constant: str) -> NoReturn:
-    raise UnusableSchemaError(Unusable.NOT_JSON, f"{constant} is no JSON number")
+    raise UnusableSchemaError(Unusable.NOT_JSON, f"{constant} is not a JSON number")
 
 
 def _check_form(document: JsonValue, dialect: Dialect) -> None:
     if dialect.draft == 4 and isinstance(document, bool):
-        raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, "draft 4 knows no boolean schemas")
+        raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, "draft 4 has no boolean schemas")
     try:
-        # Patterns are judged below, with a code of their own; other formats in meta-schemas are annotations.
+        # Patterns are checked below, with a code of their own; other formats in meta-schemas are annotations.
         dialect.validator_class.check_schema(document, format_checker=FormatChecker(formats=()))
     except SchemaError as error:
         place = "/" + "/".join(str(token) for token in error.absolute_path)

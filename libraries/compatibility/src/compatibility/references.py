@@ -52,44 +52,44 @@ class Index:
 
 def index(source: JsonValue, dialect: Dialect) -> Index:
     """Index a document. Two schemas with one id or anchor are unusable, and so is a part in another dialect."""
-    made = Index(dialect)
+    found = Index(dialect)
     pending: list[tuple[str, str, str, JsonValue]] = [("", "", "", source)]
-    made.resources[""] = ""
+    found.resources[""] = ""
     while pending:
         pointer, normal, base, schema = pending.pop()
         if isinstance(schema, dict):
-            base = _enter(made, pointer, base, schema)
-        made.places[pointer] = Place(schema, normal, base)
+            base = _enter(found, pointer, base, schema)
+        found.places[pointer] = Place(schema, normal, base)
         for old, new, part in subschemas(schema, dialect):
             pending.append((child(pointer, *old), child(normal, *new), base, part))
-    return made
+    return found
 
 
-def _enter(made: Index, pointer: str, base: str, schema: dict[str, JsonValue]) -> str:
-    dialect = made.dialect
-    if pointer and "$schema" in schema and schema["$schema"] != made.places[""].schema.get("$schema"):
+def _enter(found: Index, pointer: str, base: str, schema: dict[str, JsonValue]) -> str:
+    dialect = found.dialect
+    if pointer and "$schema" in schema and schema["$schema"] != found.places[""].schema.get("$schema"):
         raise UnusableSchemaError(Unusable.MIXED_DIALECTS, f"{pointer}: $schema differs from the document's")
     hidden = dialect.reference_hides_siblings and "$ref" in schema
     identifier = schema.get(dialect.id_keyword)
     if isinstance(identifier, str) and not hidden:
         if identifier.startswith("#") and len(identifier) > 1:
-            _anchor(made, pointer, base, identifier[1:])
+            _anchor(found, pointer, base, identifier[1:])
         else:
             base = urldefrag(urljoin(base, identifier))[0]
-            if made.resources.setdefault(base, pointer) != pointer:
+            if found.resources.setdefault(base, pointer) != pointer:
                 raise UnusableSchemaError(Unusable.CONFLICTING_IDS, f"two schemas have the id {base!r}")
     if dialect.draft >= 2019:
         for keyword in ("$anchor", "$dynamicAnchor"):
             name = schema.get(keyword)
             if isinstance(name, str):
-                _anchor(made, pointer, base, name)
+                _anchor(found, pointer, base, name)
                 if keyword == "$dynamicAnchor":
-                    made.dynamic.setdefault(name, []).append(pointer)
+                    found.dynamic.setdefault(name, []).append(pointer)
         if schema.get("$recursiveAnchor") is True:
-            made.dynamic.setdefault("$recursiveAnchor", []).append(pointer)
+            found.dynamic.setdefault("$recursiveAnchor", []).append(pointer)
     return base
 
 
-def _anchor(made: Index, pointer: str, base: str, name: str) -> None:
-    if made.anchors.setdefault((base, name), pointer) != pointer:
+def _anchor(found: Index, pointer: str, base: str, name: str) -> None:
+    if found.anchors.setdefault((base, name), pointer) != pointer:
         raise UnusableSchemaError(Unusable.CONFLICTING_IDS, f"two schemas have the anchor {name!r}")

@@ -1,4 +1,4 @@
-"""The rules as data: which keyword, violated, breaks which rule, and how a person is told."""
+"""The rules as data: which keyword, violated, breaks which rule, and the message of a finding."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _NUMBERED = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 
 @dataclass(frozen=True)
 class Wording:
-    """How a finding of a rule reads; ``{value}`` is what the rejecting schema says at its path, ``{name}`` the last
+    """How a finding of a rule reads; ``{value}`` is what the rejecting schema has at its path, ``{name}`` the last
     token of the path."""
 
     text: str
@@ -78,8 +78,8 @@ WORDINGS: dict[Rule, Wording] = {
     Rule.MIN_ITEMS_RAISED: Wording("accepts no array with fewer than {value} items"),
     Rule.MAX_ITEMS_LOWERED: Wording("accepts no array with more than {value} items"),
     Rule.UNIQUE_ITEMS_REQUIRED: Wording("accepts no equal items"),
-    Rule.CONTAINS_REQUIRED: Wording("wants an item that satisfies {value}"),
-    Rule.MIN_CONTAINS_RAISED: Wording("wants at least {value} items of the kind it must contain"),
+    Rule.CONTAINS_REQUIRED: Wording("requires an item that satisfies {value}"),
+    Rule.MIN_CONTAINS_RAISED: Wording("requires at least {value} items of the kind it must contain"),
     Rule.MAX_CONTAINS_LOWERED: Wording("accepts at most {value} items of the kind it must contain"),
     Rule.ITEMS_CLOSED: Wording("accepts no further items"),
     Rule.PREFIX_ITEM_FORBIDDEN: Wording("accepts no item at index {name}"),
@@ -96,7 +96,7 @@ WORDINGS: dict[Rule, Wording] = {
     Rule.MAX_PROPERTIES_LOWERED: Wording("accepts no object with more than {value} properties"),
     Rule.ANY_OF_NARROWED: Wording("offers no alternative for this"),
     Rule.ONE_OF_NARROWED: Wording("offers no alternative for this"),
-    Rule.ONE_OF_AMBIGUOUS: Wording("has several alternatives for this and wants exactly one"),
+    Rule.ONE_OF_AMBIGUOUS: Wording("has several alternatives for this and requires exactly one"),
     Rule.NOT_WIDENED: Wording("excludes what satisfies {value}"),
     Rule.CONDITION_CLOSED: Wording("accepts nothing that meets its condition"),
 }

@@ -22,7 +22,7 @@ class Schema:
     """A usable schema.
 
     ``source`` is the document as written and ``validator_class`` that of its dialect (formats are annotations: never
-    asserted). ``document`` says the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
+    asserted). ``document`` is the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
     reading can settle; a pair with obstacles can be refuted by a witness but never proven compatible.
     """
@@ -38,8 +38,8 @@ class Schema:
     @cached_property
     def validator(self) -> Validator:
         """The validator of the schema as written."""
-        made: Validator = self.validator_class(self.source, registry=Registry())
-        return made
+        built: Validator = self.validator_class(self.source, registry=Registry())
+        return built
 
     @cached_property
     def normal_validator(self) -> Validator:
@@ -47,7 +47,7 @@ class Schema:
         return Draft202012Validator(self.document, registry=Registry())
 
     def accepts(self, instance: JsonValue) -> bool:
-        """What the validator says of ``instance`` under the schema as written."""
+        """The validator's verdict on ``instance`` under the schema as written."""
         return bool(self.validator.is_valid(instance))
 
     def origin(self, pointer: str) -> str:

@@ -1,4 +1,4 @@
-"""What the parts of the search say to each other."""
+"""The interface between the parts of the search."""
 
 from __future__ import annotations
 

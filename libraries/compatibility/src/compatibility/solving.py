@@ -53,7 +53,7 @@ class Solver:
 
     def __init__(self, writer: Schema, reader: Schema, budget: Budget) -> None:
         self._schemas = {Side.WRITER: writer, Side.READER: reader}
-        self._made: dict[str, JsonValue] = {}
+        self._built: dict[str, JsonValue] = {}
         self._validators: dict[tuple[Side, str], Validator] = {}
         self._known: dict[tuple[Terms, Kind | None, StringDemand | None], Found | None] = {}
         self._above: dict[tuple[Terms, Kind | None, StringDemand | None], int] = {}
@@ -68,16 +68,16 @@ class Solver:
 
     def node(self, side: Side, pointer: str) -> JsonValue:
         """The subschema at a pointer."""
-        return self._made[pointer] if side is Side.MADE else self._schemas[side].nodes[pointer]
+        return self._built[pointer] if side is Side.BUILT else self._schemas[side].nodes[pointer]
 
-    def made(self, schema: JsonValue) -> str:
-        """The pointer of a subschema that stands in neither document."""
-        root = "made:" + json.dumps(schema, sort_keys=True).replace("~", "~0").replace("/", "~1")
-        if root not in self._made:
+    def define(self, schema: JsonValue) -> str:
+        """The pointer of a subschema that is in neither document."""
+        root = "built:" + json.dumps(schema, sort_keys=True).replace("~", "~0").replace("/", "~1")
+        if root not in self._built:
             pending = [(root, schema)]
             while pending:
                 pointer, part = pending.pop()
-                self._made[pointer] = part
+                self._built[pointer] = part
                 pending += [(child(pointer, *place), inner) for _, place, inner in subschemas(part, DEFAULT)]
         return root
 
@@ -99,14 +99,14 @@ class Solver:
             node = self.node(*place)
             self._validators[place] = (
                 Draft202012Validator(node)
-                if term.side is Side.MADE
+                if term.side is Side.BUILT
                 else self._schemas[term.side].normal_validator.evolve(schema=node)
             )
         return self._validators[place]
 
     def different_from(self, value: JsonValue) -> Term:
         """The demand to be another value."""
-        return Term(Side.MADE, self.made(equal_to(value)), positive=False)
+        return Term(Side.BUILT, self.define(equal_to(value)), positive=False)
 
     def violations(self) -> Iterator[Result]:
         """Documents of the writer that the reader rejects, one for each place of the reader that can be violated.
@@ -188,7 +188,7 @@ class Solver:
         questions.settle()
 
     def _same(self, terms: Terms, aimed: Term) -> bool:
-        """Whether the writer says word for word what the aimed schema says."""
+        """Whether the writer has the aimed schema word for word."""
         wanted = self._text(aimed)
         return wanted is not None and any(
             term.side is Side.WRITER and term.positive and self._text(term) == wanted for term in terms
@@ -273,7 +273,7 @@ class Solver:
         return not self._possible(frozenset({one, other}), kind)
 
     def _possible(self, terms: Terms, kind: Kind) -> bool:
-        """Whether terms could hold together; only a proof that stands on its own may say that they could not."""
+        """Whether terms could hold together; only a proof that depends on no other search may deny it."""
         state = terms, kind, None
         if state in self._above:
             return True

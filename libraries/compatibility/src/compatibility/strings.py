@@ -60,14 +60,14 @@ def meets(demand: StringDemand, text: str) -> bool:
 class _Table:
     """The moves of one machine by class of character."""
 
-    def __init__(self, made: Machine, letters: list[str]) -> None:
-        self.final = made.final
+    def __init__(self, automaton: Machine, letters: list[str]) -> None:
+        self.final = automaton.final
         self.moves = [
             [
                 frozenset(target for ranges, target in moves if any(low <= ord(c) <= high for low, high in ranges))
                 for c in letters
             ]
-            for moves in made.moves
+            for moves in automaton.moves
         ]
         self.known: dict[tuple[frozenset[int], int], frozenset[int]] = {}
 
@@ -81,10 +81,10 @@ class _Table:
 
 def _search(demand: StringDemand, wanted: list[Machine], unwanted: list[Machine]) -> str | None:
     machines = [*wanted, *unwanted]
-    letters = classes(ranges for made in machines for moves in made.moves for ranges, _ in moves)
-    tables = [_Table(made, letters) for made in machines]
+    letters = classes(ranges for automaton in machines for moves in automaton.moves for ranges, _ in moves)
+    tables = [_Table(automaton, letters) for automaton in machines]
     count = len(wanted)
-    start = tuple(made.start for made in machines)
+    start = tuple(automaton.start for automaton in machines)
     layer: dict[tuple[frozenset[int], ...], str] = {start: ""}
     seen: set[tuple[frozenset[int], ...]] = set()
     tried = 0

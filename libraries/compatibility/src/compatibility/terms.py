@@ -22,11 +22,11 @@ class Kind(StrEnum):
 
 
 class Side(StrEnum):
-    """Whose subschema a term names; ``MADE`` ones are built during the search."""
+    """Whose subschema a term names; ``BUILT`` ones are built during the search."""
 
     WRITER = "writer"
     READER = "reader"
-    MADE = "made"
+    BUILT = "built"
 
 
 class Nodes(Protocol):
@@ -36,8 +36,8 @@ class Nodes(Protocol):
         """The subschema at a pointer."""
         ...
 
-    def made(self, schema: JsonValue) -> str:
-        """The pointer of a subschema that stands in neither document."""
+    def define(self, schema: JsonValue) -> str:
+        """The pointer of a subschema that is in neither document."""
         ...
 
 
@@ -62,7 +62,7 @@ class Blame(NamedTuple):
 
 @dataclass(frozen=True)
 class Goal:
-    """A term to meet. ``aimed``: it is the violation that findings are about, so its parts are told apart."""
+    """A term to meet. ``aimed``: it is the violation that findings are about, so its parts are distinguished."""
 
     term: Term
     aimed: bool = False

@@ -1,4 +1,4 @@
-"""Says which places of a schema a concrete value violates, from the validator's errors."""
+"""Which places of a schema a concrete value violates, from the validator's errors."""
 
 from __future__ import annotations
 

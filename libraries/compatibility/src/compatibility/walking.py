@@ -16,7 +16,7 @@ _SHELVES = frozenset({"$defs", "definitions"})
 _MAPS = _SHELVES | {"properties", "patternProperties", "dependentSchemas"}
 
 IN_PLACE = ("$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas")
-"""Keywords whose subschemas look at the same value as the schema they stand in."""
+"""Keywords whose subschemas look at the same value as the schema that holds them."""
 
 Tokens = tuple[str | int, ...]
 

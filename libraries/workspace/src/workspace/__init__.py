@@ -1,4 +1,4 @@
-"""What every tool of this repository shares: where the repository lies, and the root of operators' errors."""
+"""What every tool of this repository shares: the repository's root path, and the root of operators' errors."""
 
 from workspace.errors import OperatorError
 from workspace.paths import REPOSITORY

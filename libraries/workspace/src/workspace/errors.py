@@ -5,4 +5,4 @@ OperatorError
 
 
 class OperatorError(Exception):
-    """A command cannot go on; the message says why and what to do, in one line."""
+    """A command cannot continue; the message says why and what to do, in one line."""

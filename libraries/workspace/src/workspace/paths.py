@@ -1,4 +1,4 @@
-"""Where the repository lies."""
+"""The repository's root path."""
 
 from pathlib import Path
 from typing import Final

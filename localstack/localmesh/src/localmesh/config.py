@@ -1,7 +1,7 @@
 """Settings of a local mesh, from the environment and from `.env` at the repository root (the environment wins).
 
 A mesh is described wholly by one `MeshSettings`: another state folder and other ports are another mesh.
-Malformed values (a port that is no number) raise pydantic's `ValidationError` with the setting's name.
+Malformed values (a port that is not a number) raise pydantic's `ValidationError` with the setting's name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ API_ID = "collections"
 
 
 class MeshSettings(BaseSettings):
-    """What one mesh is: where its state lies, on which ports it listens and which AI providers are real."""
+    """What one mesh is: its state folder, the ports it listens on and which AI providers are real."""
 
     model_config = SettingsConfigDict(
         env_prefix="MESH_",
@@ -51,7 +51,7 @@ class MeshSettings(BaseSettings):
     @field_validator("state_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        """A relative folder means: relative to the repository, from wherever the command was typed."""
+        """A relative folder is relative to the repository, wherever the command was run."""
         return value if value.is_absolute() else REPOSITORY / value
 
     @property

@@ -2,10 +2,10 @@
 
 LocalMeshError (an OperatorError)
 ├── PreflightError          something this machine lacks
-├── PortInUseError          somebody else listens where we want to
+├── PortInUseError          another process listens on a port of the mesh
 ├── ProcessStartError       a process ended or did not answer while it was being started
 ├── MeshBusyError           another command is starting or stopping the same mesh
-├── PostgresError           the database server could not be made, started or stopped
+├── PostgresError           the database server could not be created, started or stopped
 └── EmulatorVersionError    the AWS emulator is not the one our corrections were written for
 """
 
@@ -23,7 +23,7 @@ class PreflightError(LocalMeshError):
 
 
 class PortInUseError(LocalMeshError):
-    """A port that the mesh wants is taken by a process that is not ours."""
+    """A port of the mesh is in use by a process that is not ours."""
 
 
 class ProcessStartError(LocalMeshError):
@@ -35,7 +35,7 @@ class MeshBusyError(LocalMeshError):
 
 
 class PostgresError(LocalMeshError):
-    """The embedded Postgres could not be made, started or stopped."""
+    """The embedded Postgres could not be created, started or stopped."""
 
 
 class EmulatorVersionError(LocalMeshError):

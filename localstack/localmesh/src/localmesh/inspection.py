@@ -17,7 +17,7 @@ _STOPPED: Final = "stopped"
 
 
 def read_status(settings: MeshSettings) -> MeshStatus:
-    """Ask everything that can be asked now."""
+    """The status of everything that answers now."""
     processes = tuple(_process(settings, member) for member in members_of(settings))
     answers = {process.name for process in processes if process.state == "running"}
     base = MeshStatus(state_dir=str(settings.state_dir), api_url=settings.api_url, processes=processes)
@@ -53,7 +53,7 @@ def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
 
 
 def _resident(process: psutil.Process) -> int:
-    """Resident memory; where the system tells (Linux), pages shared by several processes count in parts only."""
+    """Resident memory; where the system reports it (Linux), pages shared by several processes count in proportion."""
     with suppress(psutil.Error):
         memory = process.memory_full_info()
         return int(getattr(memory, "pss", memory.rss))

@@ -1,4 +1,4 @@
-"""What stands in the emulator: functions, queues and errors in logs, read through the AWS APIs."""
+"""What exists in the emulator: functions, queues and errors in logs, read through the AWS APIs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LOG_LINE: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """What the inventory asks."""
+    """The clients that the inventory needs."""
 
     lambdas: LambdaClient
     sqs: SQSClient
@@ -186,7 +186,7 @@ def _function_errors(clients: Clients, group: str) -> list[ErrorLine]:
 
 
 def function_error(group: str, message: str) -> ErrorLine | None:
-    """The error that a line of a function's log tells of; None for other lines."""
+    """The error that a line of a function's log reports; None for other lines."""
     try:
         entry = json.loads(message)
     except ValueError:
@@ -195,11 +195,11 @@ def function_error(group: str, message: str) -> ErrorLine | None:
         return None
     text = entry.get("message")
     reason = entry.get("exception", "") and str(entry["exception"]).strip().splitlines()[-1]
-    said = text if isinstance(text, str) else json.dumps(text)
+    summary = text if isinstance(text, str) else json.dumps(text)
     return ErrorLine(
         time=str(entry.get("timestamp", "")),
         source=group.removeprefix("/aws/lambda/"),
-        message=f"{said}: {reason}" if reason else said,
+        message=f"{summary}: {reason}" if reason else summary,
     )
 
 

@@ -29,13 +29,13 @@ _MARK: Final = "CACHEDIR.TAG"
 _MARK_TEXT: Final = (
     "Signature: 8a477f597d28d172789f06886806bc55\n# State of a local Collections mesh; `mesh reset` empties it.\n"
 )
-# Unpacked from packages, the same for ever: not worth making again.
+# Unpacked from packages and never different: not worth unpacking again.
 _SURVIVES_RESET: Final = frozenset({"models", _MARK})
 
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """A mesh that stands: its processes, what was provisioned (None when that was left out), and how long it took."""
+    """A running mesh: its processes, what was provisioned (None when that was left out), and how long it took."""
 
     started: tuple[Started, ...]
     provisioned: Provisioned | None
@@ -43,10 +43,10 @@ class Up:
 
 
 def up(settings: MeshSettings, report: Report, detail: Report | None = None, *, with_provisioning: bool = True) -> Up:
-    """Start the processes and provision them; harmless when everything stands already.
+    """Start the processes and provision them; idempotent.
 
-    `detail` gets a line for each resource that provisioning makes. When a process does not start, those that this
-    call started are ended again; when provisioning fails they stay, and the next call goes on from there.
+    `detail` gets a line for each resource that provisioning creates. When a process does not start, those that this
+    call started are ended again; when provisioning fails they stay, and the next call continues from there.
     """
     begun = time.monotonic()
     check_machine(settings)
@@ -91,12 +91,12 @@ def down(settings: MeshSettings, report: Report) -> bool:
 
 
 def reset(settings: MeshSettings, report: Report) -> None:
-    """End the processes and forget everything that the mesh keeps."""
+    """End the processes and delete everything that the mesh keeps."""
     root = settings.paths.root
     if not root.exists():
         return
     if not (root / _MARK).is_file():
-        raise LocalMeshError(f"{root} was not made by a mesh (no {_MARK} in it), so it is not emptied")
+        raise LocalMeshError(f"{root} was not created by a mesh (no {_MARK} in it), so it is not emptied")
     down(settings, report)
     for path in root.iterdir():
         if path.name not in _SURVIVES_RESET:
@@ -104,7 +104,7 @@ def reset(settings: MeshSettings, report: Report) -> None:
 
 
 def make_state(settings: MeshSettings) -> StatePaths:
-    """The folders of this mesh, made and marked."""
+    """The folders of this mesh, created and marked."""
     paths = settings.paths
     paths.make()
     mark = paths.root / _MARK

@@ -16,12 +16,12 @@ _POLL_S = 0.1
 
 @contextmanager
 def mesh_lock(file: Path, report: Callable[[str], None], timeout_s: float = 240.0) -> Iterator[None]:
-    """Hold the lock; waits up to `timeout_s` seconds for whoever has it, then raises `MeshBusyError`.
+    """Hold the lock; waits up to `timeout_s` seconds for its holder, then raises `MeshBusyError`.
 
     The system releases it when its holder dies, so it is never left behind.
     """
     deadline = time.monotonic() + timeout_s
-    told = False
+    reported = False
     with file.open("a+", encoding="ascii") as held:
         while True:
             try:
@@ -31,9 +31,9 @@ def mesh_lock(file: Path, report: Callable[[str], None], timeout_s: float = 240.
                 holder = file.read_text(encoding="ascii").strip() or "unknown"
                 if time.monotonic() > deadline:
                     raise MeshBusyError(f"process {holder} is still starting or stopping this mesh") from None
-                if not told:
+                if not reported:
                     report(f"waiting for process {holder}, which is starting or stopping this mesh")
-                    told = True
+                    reported = True
                 time.sleep(_POLL_S)
         held.truncate(0)
         held.write(str(os.getpid()))

@@ -50,7 +50,7 @@ class LogLine:
 
     @property
     def is_metric(self) -> bool:
-        """Whether it is a measurement in CloudWatch's embedded format, which nobody reads as a log."""
+        """Whether it is a measurement in CloudWatch's embedded format, which is not meant for readers of the log."""
         return '"CloudWatchMetrics"' in self.message
 
     def as_json(self) -> dict[str, object]:
@@ -104,7 +104,7 @@ def _groups(logs: CloudWatchLogsClient, prefix: str, service: str, function: str
     if not found:
         names = sorted({name.removeprefix(start).rpartition("-")[0] for name in known})
         what = f"{service} {function}" if function else service
-        raise LocalMeshError(f"nothing has logged under the name {what}; there are: {', '.join(names) or 'none'}")
+        raise LocalMeshError(f"{what} has no log; there are: {', '.join(names) or 'none'}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The processes of a mesh: how each is started, how one knows that it is ready, and how it wants to be ended."""
+"""The processes of a mesh: how each is started, its readiness check, and the signal that ends it."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _providers(settings: MeshSettings) -> Member:
 
 
 def _plain_environment() -> dict[str, str]:
-    """Nothing of the person at the keyboard but where programs lie and how this mesh is configured."""
+    """Nothing of the developer's shell but where programs are and how this mesh is configured."""
     mesh = {name: value for name, value in os.environ.items() if name.startswith("MESH_")}
     plain = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
     return {**mesh, **plain, "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
@@ -131,7 +131,7 @@ def _answers(url: str) -> bool:
 
 
 def _clear_temporary(folder: Path) -> None:
-    """Forget what workers of a killed emulator left, and code packages that nobody has made for a week."""
+    """Delete what workers of a killed emulator left, and code packages that were not built for a week."""
     code = folder / "code"
     for path in folder.iterdir():
         if path != code:

@@ -1,7 +1,7 @@
-"""Where the files of one mesh lie.
+"""Where the files of one mesh are.
 
-Everything a mesh keeps is below one state folder, so that `mesh reset` can forget it and two meshes can
-stand beside each other.
+Everything a mesh keeps is below one state folder, so that `mesh reset` can delete it and two meshes can
+run side by side.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class StatePaths:
 
     @property
     def run(self) -> Path:
-        """Process records and the lock of whoever is starting or stopping the mesh."""
+        """Process records and the lock of the command that is starting or stopping the mesh."""
         return self.root / "run"
 
     @property
@@ -58,6 +58,6 @@ class StatePaths:
         return self.logs / f"{process}.log"
 
     def make(self) -> None:
-        """Create every folder; only their owner may look inside, because passwords and pictures lie there."""
+        """Create every folder; only their owner may look inside, because passwords and pictures are in them."""
         for folder in (self.root, self.emulator, self.objects, self.models, self.logs, self.run, self.temporary):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What this machine must have before anything is started; each lack is one line that says what to do."""
+"""What this machine must have before anything is started; each missing piece is one line that says what to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check_machine(settings: MeshSettings) -> None:
 
 
 def check_port(process: str, host: str, port: int, setting: str) -> None:
-    """Raise `PortInUseError` when somebody listens there, naming them if the system tells."""
+    """Raise `PortInUseError` when the port is in use, naming the process if the system reports it."""
     if not is_listening(host, port) and _can_bind(host, port):
         return
     owner = _owner(port)
@@ -54,7 +54,7 @@ def _existing(path: Path) -> Path:
 
 def _can_bind(host: str, port: int) -> bool:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # Connections of a server that has just ended linger; they keep nobody from listening.
+        # Connections of a server that has just ended linger; they do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -66,7 +66,7 @@ def _can_bind(host: str, port: int) -> bool:
 
 
 def _owner(port: int) -> str:
-    """Name and id of the process that listens on the port; empty when the system does not tell us."""
+    """Name and id of the process that listens on the port; empty when the system does not report it."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             listens = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port

@@ -30,7 +30,7 @@ class ProcessRef:
 
     @classmethod
     def of(cls, pid: int) -> ProcessRef:
-        """Note down a process that runs now; `psutil.NoSuchProcess` if it does not."""
+        """Record a process that runs now; `psutil.NoSuchProcess` if it does not."""
         return cls(pid, psutil.Process(pid).create_time())
 
     def is_recycled(self) -> bool:
@@ -62,8 +62,8 @@ def group_members(leader: int) -> list[psutil.Process]:
 def end_group(ref: ProcessRef, *, first: signal.Signals, grace_s: float) -> bool:
     """Ask the leader with `first`, wait up to `grace_s` seconds, then SIGKILL whatever is left of its group.
 
-    Returns whether force was needed on the leader. Workers that outlive a leader which went willingly are ended
-    without being counted. Nothing happens when the leader's id belongs to a stranger by now.
+    Returns whether force was needed on the leader. Workers that outlive a leader which ended by itself are ended
+    without being counted. Nothing happens when the leader's id belongs to another process by now.
     """
     leader = ref.find()
     if leader is None:
@@ -71,7 +71,7 @@ def end_group(ref: ProcessRef, *, first: signal.Signals, grace_s: float) -> bool
         if not ref.is_recycled():
             kill_group(ref.pid)
         return False
-    # Children in sessions of their own are no members of the group: note them down while the leader lives.
+    # Children in sessions of their own are no members of the group: record them while the leader lives.
     family = leader.children(recursive=True)
     with suppress(psutil.NoSuchProcess):
         leader.send_signal(first)
@@ -106,7 +106,7 @@ def wait_gone(ref: ProcessRef, timeout_s: float) -> bool:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment; somebody may take it before you do."""
+    """A port that is free at this moment; another process may take it before you do."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -22,10 +22,10 @@ _EMULATED: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider as the functions meet it.
+    """One provider as the functions see it.
 
     `environment` is what a function's environment needs for it (empty: the SDK's own endpoint), `api_key` what
-    belongs into the secret `<name>-api-key` (None: no such secret, the feature is off).
+    goes into the secret `<name>-api-key` (None: no such secret, the feature is off).
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What is remembered of running processes between commands: one small file each in `.mesh/run/`."""
+"""Records of running processes, kept between commands: one small file each in `.mesh/run/`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localmesh.processes import ProcessRef
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A process that a command started: who it is, and with which command (to notice changed settings)."""
+    """A process that a command started: its id, and the command (to notice changed settings)."""
 
     name: str
     pid: int

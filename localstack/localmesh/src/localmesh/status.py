@@ -25,7 +25,7 @@ class FunctionStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    short_name: str  # without what all names of the mesh start with
+    short_name: str  # without the prefix of the mesh
     state: str
     last_modified: str
     invocations: int | None = None
@@ -46,7 +46,7 @@ class QueueStatus(BaseModel):
 
 
 class ErrorLine(BaseModel):
-    """One line of a log that tells of an error."""
+    """One line of a log that reports an error."""
 
     model_config = ConfigDict(frozen=True)
 

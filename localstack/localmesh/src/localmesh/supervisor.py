@@ -69,7 +69,7 @@ class Supervisor:
         for member in members:
             record = self._records.read(member.name)
             if record is None or record.ref.find() is None:
-                # What a killed process left behind is not somebody else.
+                # What a killed process left behind is not another process.
                 self._end([member])
                 check_port(member.name, member.host, member.port, member.port_setting)
 
@@ -90,10 +90,10 @@ class Supervisor:
             running = record.ref.find() is not None
             if running and self._is_as_wanted(member, record):
                 self._wait_ready(member, record)
-                self._report(f"{member.name} runs already (port {member.port}, process {record.pid})")
+                self._report(f"{member.name} is already running (port {member.port}, process {record.pid})")
                 return Started(member, record, None)
             if running:
-                self._report(f"{member.name} is started anew, because its settings changed or it does not answer")
+                self._report(f"{member.name} is restarted, because its settings changed or it does not answer")
             self._end([member])
         check_port(member.name, member.host, member.port, member.port_setting)
         self._report(f"{member.name} is starting on port {member.port}")
@@ -112,7 +112,7 @@ class Supervisor:
             if time.monotonic() > deadline or record.ref.find() is None:
                 return False
             time.sleep(_POLL_S)
-        return record.ref.find() is not None  # what answered may have been its dying breath
+        return record.ref.find() is not None  # it may have answered just before it ended
 
     def _spawn(self, member: Member) -> Record:
         member.prepare()
@@ -144,14 +144,14 @@ class Supervisor:
             if time.monotonic() > deadline:
                 self._end([member])
                 raise ProcessStartError(
-                    f"{member.name} did not answer within {member.start_timeout_s:.0f} s; its last words:\n"
+                    f"{member.name} did not answer within {member.start_timeout_s:.0f} s; the end of its log:\n"
                     + tail(self._paths.log(member.name))
                 )
             time.sleep(_POLL_S)
 
     def _died(self, member: Member) -> LocalMeshError:
         log = self._paths.log(member.name)
-        return ProcessStartError(f"{member.name} ended while it was starting; its last words ({log}):\n{tail(log)}")
+        return ProcessStartError(f"{member.name} ended while it was starting; the end of its log ({log}):\n{tail(log)}")
 
     def _end(self, members: Sequence[Member]) -> bool:
         if not members:

@@ -1,4 +1,4 @@
-"""The demo pictures are what their catalogue says."""
+"""The demo pictures are as their catalogue describes them."""
 
 import io
 import re
@@ -40,7 +40,7 @@ def test_they_are_small_enough_to_upload_quickly(pictures: list[Picture]) -> Non
         assert picture.path.stat().st_size < 250_000, picture.name
 
 
-def test_sound_pictures_open_with_the_said_format_and_size(pictures: list[Picture]) -> None:
+def test_sound_pictures_open_with_the_declared_format_and_size(pictures: list[Picture]) -> None:
     for picture in pictures:
         with Image.open(io.BytesIO(picture.path.read_bytes())) as opened:
             assert opened.format == FORMATS[picture.media_type], picture.name
@@ -79,6 +79,6 @@ def test_every_stated_text_can_be_read(pictures: list[Picture]) -> None:
         if picture.texts:
             found: Any = read(picture.path.read_bytes())
             lines = " ".join(found.txts or ())
-            # Recognition may lose the space between two words; that is no fault of the picture.
+            # Recognition may lose the space between two words; that is not an error of the picture.
             for text in picture.texts:
                 assert text.replace(" ", "").lower() in lines.replace(" ", "").lower(), (picture.name, lines)

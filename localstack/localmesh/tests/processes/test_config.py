@@ -25,10 +25,10 @@ def settings() -> MeshSettings:
 
 
 def test_defaults_are_those_of_the_readme() -> None:
-    made = settings()
-    assert made.state_dir == REPOSITORY / ".mesh"
-    assert made.api_url == "http://127.0.0.1:4566/_aws/execute-api/collections"
-    assert (made.postgres_port, made.providers_port) == (5433, 4570)
+    given = settings()
+    assert given.state_dir == REPOSITORY / ".mesh"
+    assert given.api_url == "http://127.0.0.1:4566/_aws/execute-api/collections"
+    assert (given.postgres_port, given.providers_port) == (5433, 4570)
 
 
 def test_the_environment_moves_a_mesh(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,8 +69,8 @@ def test_the_provider_emulator_runs_only_while_something_is_emulated(monkeypatch
 
 
 def test_a_dsn_quotes_what_needs_quoting(tmp_path: Path) -> None:
-    made = MeshSettings(_env_file=None, state_dir=tmp_path)
-    assert made.postgres_dsn("db", "role", "a/b@c") == "postgresql://role:a%2Fb%40c@127.0.0.1:5433/db"
+    given = MeshSettings(_env_file=None, state_dir=tmp_path)
+    assert given.postgres_dsn("db", "role", "a/b@c") == "postgresql://role:a%2Fb%40c@127.0.0.1:5433/db"
 
 
 def test_env_example_names_every_setting_and_nothing_else() -> None:

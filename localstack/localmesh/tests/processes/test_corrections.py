@@ -63,12 +63,12 @@ def test_worker_limit_is_by_kind_of_function() -> None:
 
 
 @pytest.mark.parametrize(("outward", "passed"), [(True, {"HTTPS_PROXY"}), (False, set())])
-def test_the_environment_is_made_from_nothing(tmp_path: Path, outward: bool, passed: set[str]) -> None:
+def test_the_environment_is_built_from_scratch(tmp_path: Path, outward: bool, passed: set[str]) -> None:
     options = EmulatorOptions(port=1, state_dir=tmp_path, objects_dir=tmp_path, temporary_dir=tmp_path, outward=outward)
     inherited = {"HTTPS_PROXY": "p", "HTTP_PROXY": "p", "AWS_PROFILE": "x", "ANTHROPIC_API_KEY": "k", "PATH": "/bin"}
-    made = environment(options, inherited)
-    assert set(made) & (set(inherited) - {"PATH"}) == passed
-    assert made["AUTH"] == "false"
+    built = environment(options, inherited)
+    assert set(built) & (set(inherited) - {"PATH"}) == passed
+    assert built["AUTH"] == "false"
 
 
 def test_policies_see_the_source_of_an_event_but_no_mixture() -> None:

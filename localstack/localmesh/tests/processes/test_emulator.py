@@ -45,7 +45,7 @@ def client(emulator: Emulator, service: Any) -> Any:
 def make_function(
     emulator: Emulator, *, kind: str = "events", timeout: int = 30, name: str = ""
 ) -> Callable[..., dict[str, Any]]:
-    """A function that tells about its process; returns what calls it."""
+    """A function that reports on its process; returns a callable that invokes it."""
     name = name or f"whoami-{secrets.token_hex(4)}"
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
@@ -190,7 +190,7 @@ def test_state_survives_a_stop_and_workers_end_with_it(tmp_path: Path) -> None:
         assert client(server, "s3").get_object(Bucket="kept", Key="a/b.txt")["Body"].read() == b"body"
 
 
-def test_people_and_their_conversations_survive_a_crash(tmp_path: Path) -> None:
+def test_users_and_their_conversations_survive_a_crash(tmp_path: Path) -> None:
     server = Emulator(tmp_path, snapshot_s=0.2)
     with server:
         pool = client(server, "cognito-idp").create_user_pool(PoolName="people")["UserPool"]["Id"]

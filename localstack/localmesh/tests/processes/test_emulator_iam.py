@@ -1,4 +1,4 @@
-"""The emulator with IAM enforcement: a function may do what its role's policy says, and nothing else."""
+"""The emulator with IAM enforcement: a function may do what its role's policy allows, and nothing else."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_role_without_policies_may_do_nothing(enforcing: Emulator) -> None:
     }
 
 
-def test_a_role_may_do_what_its_policy_says(enforcing: Emulator) -> None:
+def test_a_role_may_do_what_its_policy_allows(enforcing: Emulator) -> None:
     assert run_with(enforcing, "allowed", POLICY) == {
         "own source": 0,
         "foreign source": "AccessDeniedException",

@@ -46,7 +46,7 @@ def test_committed_rows_survive_kill_and_a_leftover_pid_file(tmp_path: Path) -> 
         os.kill(pid, signal.SIGKILL)
         assert wait_gone(ref, 10)
         assert (server.data / "postmaster.pid").exists()
-        # The id in the file now belongs to somebody else who is alive: this test.
+        # The id in the file now belongs to another living process: this test.
         noted = (server.data / "postmaster.pid").read_text().split("\n")
         (server.data / "postmaster.pid").write_text("\n".join([str(os.getpid()), *noted[1:]]))
         server.start()
@@ -74,7 +74,7 @@ def test_a_second_server_on_the_same_cluster_is_refused(tmp_path: Path) -> None:
 def test_a_cluster_of_another_major_version_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "PG_VERSION").write_text("17\n")
-    with pytest.raises(PostgresError, match="made by Postgres 17"):
+    with pytest.raises(PostgresError, match="created by Postgres 17"):
         Postgres(tmp_path).start()
 
 
@@ -82,8 +82,8 @@ def test_a_cluster_of_another_major_version_is_named(tmp_path: Path) -> None:
 def test_a_cluster_passes_between_the_accounts_that_root_may_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container run-time may allow namespaces today and forbid them tomorrow; the folder is closed to nobody."""
-    usable = [one for one in account._candidates() if one.name in {"user namespace", "nobody with reach"}]
+    """A container run-time may allow namespaces today and forbid them tomorrow; `nobody` can open the folder."""
+    usable = [one for one in account._candidates() if one.name in {"user namespace", "nobody with CAP_DAC_OVERRIDE"}]
     usable = [one for one in usable if account.can_use(one, binary("postgres"))]
     assert usable
     for number, chosen in enumerate([*usable, *usable]):
@@ -99,7 +99,7 @@ def test_a_cluster_passes_between_the_accounts_that_root_may_use(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change its account")
-def test_root_without_any_way_out_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_without_any_usable_account_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account, "_candidates", lambda: (account.Account("none", (), None),))
     with pytest.raises(PostgresError, match="as an ordinary user"):
         Postgres(tmp_path / "pg").start()

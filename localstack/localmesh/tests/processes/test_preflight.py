@@ -23,7 +23,7 @@ def test_this_machine_will_do(tmp_path: Path) -> None:
     check_machine(settings(tmp_path / "not" / "yet"))
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", ["total", "used", "free"])
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10, 9, 1_000_000))
     with pytest.raises(PreflightError, match="only 1 MB are free"):
@@ -31,7 +31,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_is_not_ours_is_told(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(PreflightError, match="MESH_STATE_DIR"):
         check_machine(settings(tmp_path / "mesh"))
@@ -42,11 +42,11 @@ def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
     assert paths.root.stat().st_mode & 0o077 == 0
 
 
-def test_reset_empties_only_what_a_mesh_made(tmp_path: Path) -> None:
+def test_reset_empties_only_what_a_mesh_created(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "letter.txt").write_text("dear")
-    with pytest.raises(LocalMeshError, match="not made by a mesh"):
+    with pytest.raises(LocalMeshError, match="not created by a mesh"):
         reset(settings(home), print)
     assert (home / "letter.txt").exists()
 

@@ -53,13 +53,13 @@ def member(name: str, code: str = SERVER, *, port: int = 0, extra: str = "") -> 
 
 
 class Bench:
-    """A supervisor, what it said, and what it has to leave behind."""
+    """A supervisor, what it reported, and what the test has to clean up."""
 
     def __init__(self, root: Path) -> None:
         self.paths = StatePaths(root)
         self.paths.make()
-        self.said: list[str] = []
-        self.supervisor = Supervisor(self.paths, self.said.append)
+        self.reported: list[str] = []
+        self.supervisor = Supervisor(self.paths, self.reported.append)
 
     def record(self, one: Member) -> Record:
         record = Records(self.paths.run).read(one.name)
@@ -69,9 +69,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
-    yield made
-    made.supervisor.stop([member(file.stem) for file in made.paths.run.glob("*.json")])
+    created = Bench(tmp_path)
+    yield created
+    created.supervisor.stop([member(file.stem) for file in created.paths.run.glob("*.json")])
 
 
 def test_processes_outlive_the_call_and_stop_leaves_none(bench: Bench) -> None:
@@ -91,10 +91,10 @@ def test_starting_twice_keeps_what_runs(bench: Bench) -> None:
     second = bench.supervisor.start([one])[0]
     assert second.record == first.record
     assert second.seconds is None
-    assert any("runs already" in line for line in bench.said)
+    assert any("is already running" in line for line in bench.reported)
 
 
-def test_changed_settings_start_a_process_anew(bench: Bench) -> None:
+def test_changed_settings_restart_a_process(bench: Bench) -> None:
     first = bench.supervisor.start([member("one", extra="a")])[0]
     second = bench.supervisor.start([member("one", extra="b")])[0]
     assert second.record.pid != first.record.pid
@@ -112,7 +112,7 @@ def test_a_killed_process_is_started_again_and_its_workers_ended(bench: Bench) -
     assert group_members(first) == []
 
 
-def test_a_port_of_somebody_else_is_named_with_its_owner_and_the_setting(bench: Bench) -> None:
+def test_a_port_in_use_is_named_with_its_process_and_the_setting(bench: Bench) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as stranger:
         port = stranger.getsockname()[1]
         with pytest.raises(PortInUseError) as refused:
@@ -156,21 +156,21 @@ def test_logs_of_earlier_starts_are_kept(tmp_path: Path) -> None:
 
 
 def test_commands_take_turns(tmp_path: Path) -> None:
-    said: list[str] = []
+    reported: list[str] = []
     order: list[str] = []
 
     def second() -> None:
-        with mesh_lock(tmp_path / "lock", said.append):
+        with mesh_lock(tmp_path / "lock", reported.append):
             order.append("second")
 
     with ThreadPoolExecutor(1) as pool:
-        with mesh_lock(tmp_path / "lock", said.append):
+        with mesh_lock(tmp_path / "lock", reported.append):
             waiting = pool.submit(second)
-            eventually(lambda: said)
+            eventually(lambda: reported)
             order.append("first")
         waiting.result(10)
     assert order == ["first", "second"]
-    assert said == [f"waiting for process {os.getpid()}, which is starting or stopping this mesh"]
+    assert reported == [f"waiting for process {os.getpid()}, which is starting or stopping this mesh"]
 
 
 def test_waiting_for_another_command_has_an_end(tmp_path: Path) -> None:

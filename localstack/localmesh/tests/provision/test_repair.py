@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 
+from localmesh.provision import ImmutableError
 from testkit import eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
@@ -114,6 +115,200 @@ def test_damage_is_repaired(world: Any, damages: dict[Damage, set[str]]) -> None
     event = unique()
     world.put(id=event)
     eventually(lambda: world.saw("alpha", event))
+
+
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+def attach_a_managed_policy(world: Any) -> None:
+    iam = world.client("iam")
+    arn = iam.create_policy(PolicyName="everything", PolicyDocument=json.dumps(EVERYTHING))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=CONSUMER, PolicyArn=arn)
+
+
+def add_a_policy(world: Any) -> None:
+    world.client("iam").put_role_policy(RoleName=CONSUMER, PolicyName="more", PolicyDocument=json.dumps(EVERYTHING))
+
+
+def widen_trust(world: Any) -> None:
+    world.client("iam").update_assume_role_policy(RoleName=CONSUMER, PolicyDocument=json.dumps(EVERYTHING))
+
+
+def let_somebody_else_invoke(world: Any) -> None:
+    world.client("lambda").add_permission(
+        FunctionName=CONSUMER,
+        StatementId="more",
+        Action="lambda:InvokeFunction",
+        Principal="s3.amazonaws.com",
+        SourceArn="arn:aws:s3:::elsewhere",
+    )
+
+
+def forget_an_invoker(world: Any) -> None:
+    world.client("lambda").remove_permission(FunctionName="collections-local-alpha-probe", StatementId="schedule")
+
+
+def change_the_architecture(world: Any) -> None:
+    client, name = world.client("lambda"), "collections-local-beta-events"
+    wrong = {"arm64": "x86_64", "x86_64": "arm64"}
+    (current,) = client.get_function_configuration(FunctionName=name)["Architectures"]
+    location = client.get_function(FunctionName=name)["Code"]["Location"]
+    content = httpx.get(location, trust_env=False).content
+    client.update_function_code(FunctionName=name, ZipFile=content, Architectures=[wrong[current]])
+
+
+def let_dead_letters_go_on(world: Any) -> None:
+    functions = world.result.functions
+    arn = f"arn:aws:sqs:us-east-1:000000000000:{functions['beta.events'].dead_letter_queue}"
+    world.client("sqs").set_queue_attributes(
+        QueueUrl=functions["alpha.events"].dead_letter_queue_url,
+        Attributes={"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})},
+    )
+
+
+def shrink_messages(world: Any) -> None:
+    world.client("sqs").set_queue_attributes(
+        QueueUrl=world.result.functions["beta.events"].queue_url, Attributes={"MaximumMessageSize": "1024"}
+    )
+
+
+def let_a_pattern_run_by_the_clock(world: Any) -> None:
+    events = world.client("events")
+    pattern = events.describe_rule(Name="collections-local-alpha-uploads")["EventPattern"]
+    events.put_rule(Name="collections-local-alpha-uploads", EventPattern=pattern, ScheduleExpression="rate(1 hour)")
+
+
+def add_a_target(world: Any) -> None:
+    target = {"Id": "more", "Arn": "arn:aws:sqs:us-east-1:000000000000:collections-local-schedules-dlq"}
+    world.client("events").put_targets(Rule=CONSUMER, EventBusName=world.result.event_bus, Targets=[target])
+
+
+def shorten_the_archive(world: Any) -> None:
+    world.client("events").update_archive(ArchiveName=world.result.archive, RetentionDays=1)
+
+
+def add_an_authorizer(world: Any) -> None:
+    world.client("apigatewayv2").create_authorizer(
+        ApiId="collections",
+        Name="more",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Audience": ["x"], "Issuer": "https://x"},
+    )
+
+
+def loosen_the_throttle(world: Any) -> None:
+    settings = {"ThrottlingBurstLimit": 1, "ThrottlingRateLimit": 1.0}
+    world.client("apigatewayv2").update_stage(ApiId="collections", StageName="$default", DefaultRouteSettings=settings)
+
+
+def open_cors(world: Any) -> None:
+    world.client("apigatewayv2").update_api(ApiId="collections", CorsConfiguration={"AllowOrigins": ["http://x"]})
+
+
+def drop_an_index(world: Any) -> None:
+    world.client("dynamodb").update_table(
+        TableName="collections-local-seen",
+        GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by_who"}}],
+    )
+
+
+def expire_by_another_attribute(world: Any) -> None:
+    client, table = world.client("dynamodb"), "collections-local-seen"
+    for enabled, attribute in ((False, "expires_at"), (True, "other")):
+        specification = {"Enabled": enabled, "AttributeName": attribute}
+        client.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+
+
+def expire_what_is_kept(world: Any) -> None:
+    world.client("dynamodb").update_time_to_live(
+        TableName="collections-local-seen-by-beta", TimeToLiveSpecification={"Enabled": True, "AttributeName": "x"}
+    )
+
+
+def index_what_is_not_declared(world: Any) -> None:
+    index = {
+        "IndexName": "more",
+        "KeySchema": [{"AttributeName": "who", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    world.client("dynamodb").update_table(
+        TableName="collections-local-seen-by-gamma",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "who")],
+        GlobalSecondaryIndexUpdates=[{"Create": index}],
+    )
+
+
+def weaken_passwords(world: Any) -> None:
+    world.client("cognito-idp").update_user_pool(
+        UserPoolId=world.result.user_pool_id,
+        Policies={"PasswordPolicy": {"MinimumLength": 6}},
+        AutoVerifiedAttributes=["email"],
+    )
+
+
+def add_a_client(world: Any) -> None:
+    world.client("cognito-idp").create_user_pool_client(UserPoolId=world.result.user_pool_id, ClientName="more")
+
+
+def forget_versions(world: Any) -> None:
+    world.client("s3").put_bucket_versioning(
+        Bucket=world.result.images_bucket, VersioningConfiguration={"Status": "Suspended"}
+    )
+
+
+def keep_everything(world: Any) -> None:
+    world.client("s3").delete_bucket_lifecycle(Bucket=world.result.images_bucket)
+
+
+DRIFTED: dict[Damage, set[str]] = {
+    attach_a_managed_policy: {f"policy {CONSUMER}/arn:aws:iam::000000000000:policy/everything removed"},
+    add_a_policy: {f"policy {CONSUMER}/more removed"},
+    widen_trust: {f"role {CONSUMER} updated"},
+    let_somebody_else_invoke: {f"permission {CONSUMER}/more removed"},
+    forget_an_invoker: {"permission collections-local-alpha-probe/schedule created"},
+    change_the_architecture: {"code collections-local-beta-events updated"},
+    let_dead_letters_go_on: {f"queue {CONSUMER}-dlq updated"},
+    shrink_messages: {"queue collections-local-beta-events updated"},
+    let_a_pattern_run_by_the_clock: {"rule collections-local-alpha-uploads updated"},
+    add_a_target: {f"target {CONSUMER} updated"},
+    shorten_the_archive: {"archive collections-local updated"},
+    add_an_authorizer: {"authorizer more removed"},
+    loosen_the_throttle: {"stage $default updated"},
+    open_cors: {"api collections-local updated"},
+    drop_an_index: {"index collections-local-seen/by_who created"},
+    expire_by_another_attribute: {"time to live collections-local-seen updated"},
+    expire_what_is_kept: {"time to live collections-local-seen-by-beta updated"},
+    index_what_is_not_declared: {"index collections-local-seen-by-gamma/more removed"},
+    weaken_passwords: {"user pool collections-local updated"},
+    add_a_client: {"user pool client more removed"},
+    forget_versions: {"bucket versioning collections-local-images-000000000000 updated"},
+    keep_everything: {"bucket lifecycle collections-local-images-000000000000 updated"},
+}
+
+
+def test_whatever_drifted_is_reported_and_mended(world: Any) -> None:
+    for damage in DRIFTED:
+        damage(world)
+    changes = world.provision()
+    assert set(changes) == {change for expected in DRIFTED.values() for change in expected}
+    assert len(changes) == len(DRIFTED)
+    assert world.provision() == []
+
+
+def test_what_cannot_be_changed_is_named(world: Any) -> None:
+    client, name = world.client("dynamodb"), "collections-local-seen-by-gamma"
+    client.delete_table(TableName=name)
+    client.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    with pytest.raises(ImmutableError, match=name):
+        world.provision()
+    client.delete_table(TableName=name)
+    assert world.provision() == [f"table {name} created"]
 
 
 def test_an_emulator_that_forgot_everything_is_filled_again(world: Any) -> None:

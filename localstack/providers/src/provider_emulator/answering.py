@@ -1,4 +1,4 @@
-"""Answers a question out of the sources in the prompt and cites the ones that match; says so when none does."""
+"""Answers a question from the sources in the prompt and cites the ones that match; states it when none does."""
 
 import re
 import textwrap

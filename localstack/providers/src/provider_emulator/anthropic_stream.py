@@ -18,13 +18,13 @@ def events(message: JsonObject) -> list[bytes]:
         "stop_reason": None,
         "usage": {**usage, "output_tokens": 1},
     }
-    made = [_event("message_start", {"message": opening}), _event("ping", {})]
+    parts = [_event("message_start", {"message": opening}), _event("ping", {})]
     for index, block in enumerate(message["content"]):
-        made += _block(index, block)
+        parts += _block(index, block)
     closing = {"stop_reason": message["stop_reason"], "stop_sequence": None}
-    made.append(_event("message_delta", {"delta": closing, "usage": {"output_tokens": usage["output_tokens"]}}))
-    made.append(_event("message_stop", {}))
-    return made
+    parts.append(_event("message_delta", {"delta": closing, "usage": {"output_tokens": usage["output_tokens"]}}))
+    parts.append(_event("message_stop", {}))
+    return parts
 
 
 def _event(name: str, data: JsonObject) -> bytes:

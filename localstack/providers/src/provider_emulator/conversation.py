@@ -1,4 +1,4 @@
-"""The chat agent's rules: which tool to call with what, and what to say once the tools have answered.
+"""The chat agent's rules: which tool to call with what, and what to answer once the tools have returned.
 
 A state is only what the messages hold: the rules look at the current turn's question, the questions before it, and the
 results that have come since.
@@ -25,16 +25,16 @@ _ID = re.compile(r"\[([\w-]{3,})\]")
 
 
 def chat(ask: Ask, embed: Embed) -> Reply:
-    """The next step of the conversation: tool calls, or words."""
+    """The next step of the conversation: tool calls, or text."""
     intent = intent_of(ask)
-    told = outcomes(ask)
-    if intent.small_talk is not None and not told:
+    results = outcomes(ask)
+    if intent.small_talk is not None and not results:
         return Reply(Kind.CHAT, intent.small_talk)
     if ask.choice.mode != "none":
-        calls = tuple(_call(tool, intent) for tool in _wanted(ask, intent, told))
+        calls = tuple(_call(tool, intent) for tool in _wanted(ask, intent, results))
         if calls:
             return Reply(Kind.CHAT, _announcement(intent), calls)
-    return Reply(Kind.CHAT, _words(ask, intent, told, embed) if told else _without_tools(ask))
+    return Reply(Kind.CHAT, _words(ask, intent, results, embed) if results else _without_tools(ask))
 
 
 def is_web(tool: str) -> bool:
@@ -43,15 +43,15 @@ def is_web(tool: str) -> bool:
 
 
 def searching(tools: Iterable[Tool]) -> list[Tool]:
-    """The tools that search the collection, the one that says so first."""
+    """The tools that search the collection, the one named after it first."""
     own = [tool for tool in tools if not is_web(tool.name)]
     named = [tool for tool in own if _COLLECTION_TOOL.search(tool.name)]
     return named or [tool for tool in own if _SEARCH_TOOL.search(tool.name)]
 
 
-def _wanted(ask: Ask, intent: Intent, told: list[Outcome]) -> list[Tool]:
+def _wanted(ask: Ask, intent: Intent, results: list[Outcome]) -> list[Tool]:
     """The tools to call now: those the question asks for that have not been tried in this turn."""
-    tried = {outcome.tool for outcome in told}
+    tried = {outcome.tool for outcome in results}
     own, web = searching(ask.tools)[:1], [tool for tool in ask.tools if is_web(tool.name)][:1]
     if intent.web and not intent.collection:
         wanted = web or own
@@ -89,10 +89,10 @@ def _without_tools(ask: Ask) -> str:
     return "I can only answer from your collection or the web, and have no access to either here."
 
 
-def _words(ask: Ask, intent: Intent, told: list[Outcome], embed: Embed) -> str:
+def _words(ask: Ask, intent: Intent, results: list[Outcome], embed: Embed) -> str:
     parts = []
-    own = [outcome for outcome in told if not is_web(outcome.tool)]
-    web = [outcome for outcome in told if is_web(outcome.tool)]
+    own = [outcome for outcome in results if not is_web(outcome.tool)]
+    web = [outcome for outcome in results if is_web(outcome.tool)]
     if own:
         parts.append(_from_collection(ask, intent, own, embed))
     if web:
@@ -100,12 +100,12 @@ def _words(ask: Ask, intent: Intent, told: list[Outcome], embed: Embed) -> str:
     return "\n\n".join(parts)
 
 
-def _from_collection(ask: Ask, intent: Intent, told: list[Outcome], embed: Embed) -> str:
-    """Lists the hits that satisfy the question, with their ids; only from what the tools brought."""
-    if all(outcome.failed for outcome in told):
-        return f"I could not search your collection: {told[0].words or 'the search failed'}."
-    hits = list({hit.key: hit for outcome in told for hit in outcome.hits}.values())
-    words = [outcome.words for outcome in told if outcome.words and not outcome.failed]
+def _from_collection(ask: Ask, intent: Intent, results: list[Outcome], embed: Embed) -> str:
+    """Lists the hits that satisfy the question, with their ids; only from what the tools returned."""
+    if all(outcome.failed for outcome in results):
+        return f"I could not search your collection: {results[0].words or 'the search failed'}."
+    hits = list({hit.key: hit for outcome in results for hit in outcome.hits}.values())
+    words = [outcome.words for outcome in results if outcome.words and not outcome.failed]
     if not hits:
         return words[0] if words else f"I found nothing about {intent.subject} in your collection."
     matches = _satisfying(intent, hits, embed)
@@ -132,7 +132,7 @@ def _satisfying(intent: Intent, hits: list[Hit], embed: Embed) -> list[Hit]:
 
 
 def _listed_before(ask: Ask) -> frozenset[str]:
-    """The ids named in the assistant's last words before this turn."""
+    """The ids named in the assistant's last message before this turn."""
     for turn in reversed(ask.turns[: max(current_turn(ask), 0)]):
         if turn.role == "assistant" and not turn.calls and (ids := _ID.findall(turn.text)):
             return frozenset(ids)
@@ -147,13 +147,13 @@ def _list(lead: str, hits: list[Hit]) -> str:
     return "\n".join([lead, *(f"- {hit.title} [{hit.key}]" for hit in hits)])
 
 
-def _from_web(told: list[Outcome]) -> str:
-    if all(outcome.failed for outcome in told):
-        return f"I could not search the web: {told[0].words or 'the search failed'}."
-    pages = list({hit.key: hit for outcome in told for hit in outcome.hits}.values())[:_PAGES]
-    words = [outcome.words for outcome in told if outcome.words and not outcome.failed]
+def _from_web(results: list[Outcome]) -> str:
+    if all(outcome.failed for outcome in results):
+        return f"I could not search the web: {results[0].words or 'the search failed'}."
+    pages = list({hit.key: hit for outcome in results for hit in outcome.hits}.values())[:_PAGES]
+    words = [outcome.words for outcome in results if outcome.words and not outcome.failed]
     if not pages:
-        return f"From the web: {words[0]}" if words else "The web search brought nothing."
+        return f"From the web: {words[0]}" if words else "The web search found nothing."
     lines = ["From the web:"]
     for page in pages:
         body = [part for part in sentences(page.text) if part.rstrip(".") != page.title.rstrip(".")]

@@ -10,7 +10,7 @@ from provider_emulator.sight import Sight
 _HEADLINE = 140
 _QUOTED = 420  # characters of read text in a summary
 _DESCRIBED = 260  # characters of a class's description
-_LEAST_LABEL = 0.1  # below, the classifier's word is worth nothing
+_LEAST_LABEL = 0.1  # below, the classifier's answer is worth nothing
 
 _MOODS = {
     "receipt": (("neutral",), ("everyday", "practical")),
@@ -55,7 +55,7 @@ def description(sight: Sight) -> dict[str, Any]:
     """The description as plain JSON, with every field of the product's schema."""
     kind = kind_of(sight)
     emotions, vibes = _MOODS[kind.category]
-    labels = _telling(sight, kind)
+    labels = _distinctive(sight, kind)
     tone = "bright" if sight.colours.brightness > 0.7 else "dark" if sight.colours.brightness < 0.3 else "balanced"
     headline = _headline(sight, kind, labels)
     objects = [_plain(label) for label in labels] or [kind.category if kind.name == "view" else kind.name]
@@ -84,7 +84,7 @@ def description(sight: Sight) -> dict[str, Any]:
     }
 
 
-def _telling(sight: Sight, kind: Kind) -> list[Label]:
+def _distinctive(sight: Sight, kind: Kind) -> list[Label]:
     """Classes worth naming: none on pages of text, where the classifier sees `menu` or `website`."""
     if kind.name not in ("subject", "photo"):
         return []

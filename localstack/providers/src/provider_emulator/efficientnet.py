@@ -49,7 +49,7 @@ class _Graph:
     def convolution(
         self, source: str, conv: str, norm: str, kernel: int, stride: int = 1, group: int = 1, activate: bool = True
     ) -> str:
-        """A convolution with its batch normalization folded in, then ReLU6 unless told otherwise."""
+        """A convolution with its batch normalization folded in, then ReLU6 unless `activate` is false."""
         scale = self.weights[f"{norm}.weight"] / np.sqrt(self.weights[f"{norm}.running_var"] + _BATCH_NORM_EPSILON)
         kernels = self.weights[f"{conv}.weight"] * scale[:, None, None, None]
         bias = self.weights[f"{norm}.bias"] - self.weights[f"{norm}.running_mean"] * scale
@@ -99,7 +99,7 @@ def _build(weights: dict[str, npt.NDArray[Any]]) -> onnx.ModelProto:
 
 
 def converted(models_dir: Path) -> Path:
-    """The ONNX file in the models folder, made on first use and made anew when its recorded hash does not fit.
+    """The ONNX file in the models folder, written on first use, and again when its recorded hash does not match.
 
     Raises ModelFileError if the checkpoint is not the pinned one.
     """

@@ -62,7 +62,7 @@ class Engine:
         return self._mode == "instant" or self._loaded is not None
 
     def report(self) -> dict[str, Any]:
-        """Mode, progress of each model, seconds of loading, and what went wrong if it did."""
+        """Mode, progress of each model, seconds of loading, and the error if loading failed."""
         return {
             "mode": self._mode,
             "models": dict(self._progress),
@@ -75,7 +75,7 @@ class Engine:
         return await self._run(lambda embedder, _: embedder.embed(texts, dimensions))
 
     async def think(self, work: Callable[[Senses], Result]) -> Result:
-        """Runs the work with whatever it needs of the models. Raises NotReadyError if they could not be loaded."""
+        """Runs the work with the models it needs. Raises NotReadyError if they could not be loaded."""
         return await self._run(lambda embedder, describe: work(Senses(describe, embedder.embed)))
 
     async def _run(self, work: Callable[[TextEmbedder, Callable[[bytes], dict[str, Any]]], Result]) -> Result:

@@ -3,7 +3,7 @@
 EmulatorError
 ├── ModelFileError      a model file is missing or is not the pinned one
 ├── NotReadyError       the models are not loaded, or could not be
-└── RequestError        the caller's fault, told in the provider's own format
+└── RequestError        the caller's error, reported in the provider's own format
     ├── BadRequestError     the body is not what the provider accepts (400)
     └── UnauthorizedError   no API key (401)
 """

@@ -1,4 +1,4 @@
-"""The way of every provider request: key, body, fault, work, answer, log. What differs is the provider's dialect."""
+"""The steps of every provider request: key, body, fault, work, answer, log. What differs is the provider's dialect."""
 
 import asyncio
 import hashlib
@@ -15,7 +15,7 @@ from provider_emulator.engine import Engine
 from provider_emulator.errors import BadRequestError, NotReadyError, RequestError, UnauthorizedError
 from provider_emulator.faults import Fault, FaultBook, Provider
 from provider_emulator.prompt import JsonObject, Kind
-from provider_emulator.request_log import RequestLog, digest, telling_headers
+from provider_emulator.request_log import RequestLog, digest, loggable_headers
 
 _TIMEOUT_S = 600.0
 _SLOW_S = 2.0
@@ -34,7 +34,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the work brought: a JSON body or server-sent events; `broken` when the fault is in it already."""
+    """The result of the work: a JSON body or server-sent events; `broken` when the fault is in it already."""
 
     kind: Kind
     body: JsonObject = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Outcome:
 
 
 class Dialect(Protocol):
-    """How a provider says what went wrong."""
+    """How a provider reports an error."""
 
     provider: Provider
 
@@ -71,7 +71,7 @@ class Exchange:
         self.log = log
 
     def endpoint(self, dialect: Dialect, work: Work) -> Callable[[Request], Awaitable[Response]]:
-        """A Starlette endpoint that speaks the dialect."""
+        """A Starlette endpoint for the dialect."""
 
         async def serve(request: Request) -> Response:
             started, begun = time.perf_counter(), self.log.begin()
@@ -89,7 +89,7 @@ class Exchange:
                     kind=record.kind,
                     model=_text(record.body, "model"),
                     authentication=_authentication(request),
-                    headers=telling_headers(request.headers),
+                    headers=loggable_headers(request.headers),
                     body=digest(record.body),
                     body_sha256=hashlib.sha256(raw).hexdigest(),
                     status=record.status,
@@ -104,7 +104,7 @@ class Exchange:
             if _authentication(request) is None:
                 raise UnauthorizedError("no API key: send it as `Authorization: Bearer` or `x-api-key`")
             record.body = _parsed(raw)
-            cleared, fault = self.faults.cleared, self.faults.strike(dialect.provider, raw)
+            cleared, fault = self.faults.cleared, self.faults.take(dialect.provider, raw)
             if fault is not None:
                 record.fault = fault.kind if fault.kind != "status" else f"status {fault.status}"
                 failed = await _failing(request, fault, dialect, lambda: self.faults.cleared != cleared)
@@ -122,7 +122,7 @@ class Exchange:
 
 
 def _authentication(request: Request) -> str | None:
-    """How the caller showed a key; None if it did not."""
+    """How the caller sent a key; None if it did not."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return "bearer"
@@ -160,7 +160,7 @@ async def _failing(request: Request, fault: Fault, dialect: Dialect, is_cleared:
 
 
 async def _hold(request: Request, seconds: float, is_cleared: Callable[[], bool]) -> None:
-    """Says nothing for that long, or until the caller has gone or the faults are cleared."""
+    """Waits that long, or until the caller has gone or the faults are cleared."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0 and not is_cleared() and not await request.is_disconnected():
         await asyncio.sleep(min(left, _LOOK_S))

@@ -43,7 +43,7 @@ class Fault(BaseModel):
 
 
 class ArmedFault(BaseModel):
-    """A fault rule that is switched on: how often it may still strike (None: until cleared) and how often it has."""
+    """A fault rule that is switched on: how often it may still fire (None: until cleared) and how often it has."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class ArmedFault(BaseModel):
 
 
 class FaultBook:
-    """The switched-on faults, oldest first; the first that concerns a request strikes it."""
+    """The switched-on faults, oldest first; the first that matches a request applies."""
 
     def __init__(self) -> None:
         self._armed: list[ArmedFault] = []
@@ -63,7 +63,7 @@ class FaultBook:
 
     @property
     def cleared(self) -> int:
-        """How often the book was cleared: whoever is held up by a fault goes on when this changes."""
+        """How often the book was cleared: requests that a fault delays continue when this changes."""
         return self._cleared
 
     def add(self, fault: Fault) -> ArmedFault:
@@ -73,7 +73,7 @@ class FaultBook:
         return armed
 
     def all(self) -> list[ArmedFault]:
-        """All faults that were added since the last clearing, spent ones too, with how often each struck."""
+        """All faults that were added since the last clearing, spent ones too, with how often each fired."""
         with self._lock:
             return list(self._armed)
 
@@ -83,8 +83,8 @@ class FaultBook:
             self._cleared += 1
         return count
 
-    def strike(self, provider: Provider, body: bytes) -> Fault | None:
-        """The fault for this request, counted; None if it goes unharmed."""
+    def take(self, provider: Provider, body: bytes) -> Fault | None:
+        """The fault for this request, counted; None if no rule matches."""
         with self._lock:
             for index, armed in enumerate(self._armed):
                 if armed.remaining == 0 or not armed.fault.concerns(provider, body):

@@ -41,7 +41,7 @@ _BACK = re.compile(
 )
 _INSTEAD = re.compile(r"^(?:and |but )?(?:what|how) about\b", re.I)  # a new topic, the place stays
 _THOSE = re.compile(r"\b(?:those|these|them|they|of which|any of)\b", re.I)
-# Words of asking the web that say nothing of the matter.
+# Words of a request to search the web that are not part of its topic.
 _ASKING_THE_WEB = frozenset({"web", "internet", "online", "google", "search", "look", "latest", "currently", "now"})
 
 

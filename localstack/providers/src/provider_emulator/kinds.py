@@ -44,7 +44,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A kind, and the test that a picture of it passes."""
+    """A kind, and the predicate for pictures of it."""
 
     kind: Kind
     holds: Callable[[Sight], bool]

@@ -1,6 +1,6 @@
 """OpenAI's wire formats: Responses and Chat Completions (images, tools, structured output) and the model list.
 
-Streaming is not emulated: it answers 400 and says so.
+Streaming is not emulated: it answers 400 with that message.
 """
 
 import asyncio

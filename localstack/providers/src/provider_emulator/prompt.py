@@ -14,7 +14,7 @@ _PIXELS_A_TOKEN = 750
 
 
 class Kind(StrEnum):
-    """What a request asked for, as the request log tells it."""
+    """What a request asked for, as the request log shows it."""
 
     VISION = "vision"
     ANSWER = "answer"
@@ -47,7 +47,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The model's wish to have a tool run."""
+    """The model's request to run a tool."""
 
     id: str
     name: str
@@ -56,7 +56,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool said; `is_error` when it failed."""
+    """What a tool returned; `is_error` when it failed."""
 
     call_id: str
     text: str

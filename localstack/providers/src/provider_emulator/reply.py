@@ -10,7 +10,7 @@ _REFUSAL = "I can't help with that."
 
 
 async def reply_to(ask: Ask, task: Task) -> tuple[Reply, bool]:
-    """The reply, and whether it is already broken as the fault wants. Raises what `respond` and the engine raise."""
+    """The reply, and whether it is already broken as the fault demands. Raises what `respond` and the engine raise."""
     if task.refuse:
         return Reply(kind_of(ask), _REFUSAL, refused=True), False
     reply = await task.engine.think(lambda senses: respond(ask, senses))

@@ -1,4 +1,4 @@
-"""What was asked of the emulator, for tests and for people: a bounded log without secrets and without image bytes."""
+"""The requests to the emulator, for tests and developers: a bounded log without secrets and without image bytes."""
 
 import base64
 import binascii
@@ -83,7 +83,7 @@ class RequestLog:
         return count
 
 
-def telling_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def loggable_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that matter to a reader; never one that holds a secret."""
     return {name: headers[name] for name in _HEADERS if name in headers}
 

@@ -16,14 +16,14 @@ from provider_emulator.tool_results import outcomes
 
 @dataclass(frozen=True, slots=True)
 class Senses:
-    """What answering stands on: a describer of pictures and an embedder of texts."""
+    """What answering needs: a describer of pictures and an embedder of texts."""
 
     describe: Callable[[bytes], JsonObject]
     embed: Embed
 
 
 def kind_of(ask: Ask) -> Kind:
-    """What the request asks for, told from its shape alone."""
+    """What the request asks for, recognised by its shape alone."""
     if ask.turns and ask.turns[-1].pictures:
         return Kind.VISION
     if sources_of(ask) is not None:
@@ -52,7 +52,7 @@ def respond(ask: Ask, senses: Senses) -> Reply:
         return Reply(kind, _known(ask, kind, senses)["answer"])
     reply = chat(ask, senses.embed)
     if ask.schema is not None and not reply.calls:  # an agent that ends in structured output
-        return Reply(kind, _json(fill(ask.schema, _told(ask, reply.text))))
+        return Reply(kind, _json(fill(ask.schema, _as_fields(ask, reply.text))))
     return reply
 
 
@@ -72,18 +72,18 @@ def _searches(tool: Tool) -> bool:
 
 
 def _some_tool(ask: Ask, kind: Kind, senses: Senses) -> Reply:
-    """Some tool must be called: those the conversation wants, else one that takes the answer, else any."""
+    """Some tool must be called: those the conversation calls for, else one that takes the answer, else any."""
     reply = chat(ask, senses.embed)
     if reply.calls:
         return reply
     taking = next((tool for tool in ask.tools if not _searches(tool)), None)
     if taking is not None:
-        return Reply(kind, calls=(call_of(taking, fill(taking.schema, _told(ask, reply.text))),))
+        return Reply(kind, calls=(call_of(taking, fill(taking.schema, _as_fields(ask, reply.text))),))
     tool = ask.tools[0]
     return Reply(kind, calls=(call_of(tool, query_arguments(tool, intent_of(ask).query)),))
 
 
-def _told(ask: Ask, text: str) -> JsonObject:
+def _as_fields(ask: Ask, text: str) -> JsonObject:
     """A final text as fields, with the ids it names among the hits."""
     ids = [hit.key for outcome in outcomes(ask) for hit in outcome.hits if f"[{hit.key}]" in text]
     cited = list(dict.fromkeys(ids))

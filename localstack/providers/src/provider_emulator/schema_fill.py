@@ -1,4 +1,4 @@
-"""Makes a value that satisfies a JSON Schema out of what is known, by field name; the rest gets plain fillers.
+"""Builds a value that satisfies a JSON Schema from what is known, by field name; the rest gets plain fillers.
 
 Understands type (also lists of types), properties, required, items, enum, const, $ref into the document, anyOf, oneOf,
 allOf, default, and the bounds of strings, arrays and numbers. `pattern` is not invented: a known value that does not
@@ -118,7 +118,7 @@ class _Filler:
     def _object(self, schema: JsonObject, known: Any, depth: int) -> JsonObject:  # noqa: ANN401 # any JSON value
         given = {_key(name): value for name, value in known.items()} if isinstance(known, dict) else {}
         required = set(schema.get("required", ()))
-        made: JsonObject = {}
+        filled: JsonObject = {}
         for name, inner in schema.get("properties", {}).items():
             # Below the top a flat name would reach into foreign objects: a `category` of a part is not the picture's.
             value = given.get(_key(name), self._flat.get(_key(name), _MISSING) if depth == 0 else _MISSING)
@@ -128,21 +128,23 @@ class _Filler:
                 continue
             if depth > _DEEPEST and name not in required:
                 continue
-            made[name] = self.value(inner, value, depth + 1)
-        return made
+            filled[name] = self.value(inner, value, depth + 1)
+        return filled
 
     def _array(self, schema: JsonObject, known: Any, depth: int) -> list[Any]:  # noqa: ANN401 # any JSON value
         items = schema.get("items", {})
         given = list(known) if isinstance(known, list | tuple) else [] if known in (_MISSING, None, "") else [known]
-        made = [self.value(items, each, depth + 1) for each in given]
+        filled = [self.value(items, each, depth + 1) for each in given]
         if schema.get("uniqueItems"):
-            made = [each for index, each in enumerate(made) if each not in made[:index]]
+            filled = [each for index, each in enumerate(filled) if each not in filled[:index]]
         least, most = schema.get("minItems", 0), schema.get("maxItems")
-        while len(made) < least:
-            made.append(
-                self.value(items, f"detail {len(made) + 1}" if _type_of(items, "") == "string" else _MISSING, depth + 1)
+        while len(filled) < least:
+            filled.append(
+                self.value(
+                    items, f"detail {len(filled) + 1}" if _type_of(items, "") == "string" else _MISSING, depth + 1
+                )
             )
-        return made if most is None else made[:most]
+        return filled if most is None else filled[:most]
 
 
 def _is_object(schema: JsonObject) -> bool:

@@ -1,4 +1,4 @@
-"""Reads what tools said: hits of a collection search, web pages, plain words, or a failure."""
+"""Reads what tools returned: hits of a collection search, web pages, plain text, or a failure."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _QUOTED = 600
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One found item or web page: id or address, title, and everything that is told of it."""
+    """One found item or web page: id or address, title, and all text about it."""
 
     key: str
     title: str
@@ -21,7 +21,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one tool call brought. `words` is its text when it was no list of hits."""
+    """What one tool call returned. `words` is its text when it was no list of hits."""
 
     tool: str
     hits: tuple[Hit, ...] = ()

@@ -56,7 +56,7 @@ class Eye:
         self._lock = threading.Lock()
 
     def look(self, data: bytes) -> Sight:
-        """Everything the models tell about the picture. Raises BadRequestError when it cannot be decoded."""
+        """Everything the models recognise in the picture. Raises BadRequestError when it cannot be decoded."""
         try:
             with Image.open(io.BytesIO(data)) as image:
                 upright = ImageOps.exif_transpose(image).convert("RGBA")
@@ -79,9 +79,9 @@ class Eye:
             if key in self._seen:
                 self._seen.move_to_end(key)
                 return self._seen[key]
-        made = description(self.look(data))
+        described = description(self.look(data))
         with self._lock:
-            self._seen[key] = made
+            self._seen[key] = described
             if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
-        return made
+        return described

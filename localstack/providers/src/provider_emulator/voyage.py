@@ -26,7 +26,7 @@ class VoyageDialect:
 
 
 async def embeddings(task: Task) -> Outcome:
-    """POST /voyage/v1/embeddings. Queries and documents are embedded alike: the model behind it knows no difference."""
+    """POST /voyage/v1/embeddings. Queries and documents are embedded alike: the model behind it makes no difference."""
     texts = _texts(task.body)
     model = text_field(task.body, "model")
     if task.body.get("input_type") not in (None, "query", "document"):

@@ -48,8 +48,8 @@ def content_words(text: str) -> list[str]:
         bare = word.strip("'_")
         if bare and bare.lower() not in STOP_WORDS:
             seen.setdefault(stem(bare), bare)
-    telling = [word for key, word in seen.items() if key not in CONTAINER_WORDS]
-    return telling or list(seen.values())
+    informative = [word for key, word in seen.items() if key not in CONTAINER_WORDS]
+    return informative or list(seen.values())
 
 
 def overlap(wanted: list[str], text: str) -> float:

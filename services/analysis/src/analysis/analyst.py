@@ -32,7 +32,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What made us describe: an event, or a request with its correlation and trace."""
+    """What caused the description: an event, or a request with its correlation and trace."""
 
     event: Event[Contract] | None = None
     correlation_id: str | None = None
@@ -41,7 +41,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Analyst:
-    """Describes pictures and records what comes of it. `load` reads an object of the images bucket."""
+    """Describes pictures and records the outcome. `load` reads an object of the images bucket."""
 
     database: Database
     load: Callable[[str], bytes]

@@ -16,7 +16,7 @@ from chassis.service import Service
 
 
 class AnalysisService(Service[AnalysisSettings]):
-    """What the entry points are given. No secret is read and no SDK imported before it is used."""
+    """The dependencies of the entry points. No secret is read and no SDK imported before it is used."""
 
     @property
     def projections(self) -> Projections:
@@ -42,7 +42,7 @@ class AnalysisService(Service[AnalysisSettings]):
 
     @cached_property
     def analyst(self) -> Analyst:
-        """Describes pictures of the images bucket and records what comes of it."""
+        """Describes pictures of the images bucket and records the outcome."""
         describer = Describer(
             self.providers, PromptSource(self.langsmith.pull), self.langsmith, self.settings.provider_timeout_s
         )

@@ -23,7 +23,7 @@ def on_events(service: AnalysisService) -> EventConsumer:
     return EventConsumer(
         service,
         [
-            # The picture first: whoever asks for its description meanwhile waits for this one.
+            # The picture first: a request for its description meanwhile waits for this one.
             on(ImageProcessed, reactions.describe_processed, give_up=reactions.give_up, fold_first=True),
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),

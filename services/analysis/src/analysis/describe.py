@@ -1,4 +1,4 @@
-"""A picture becomes a description: patience with one provider, then the other, and one second try at bad output."""
+"""A picture becomes a description: one provider, then the other, and one second attempt after bad output."""
 
 import time
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _LEAST_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A description, and all there is to know about how it came to be."""
+    """A description, and how it was produced: provider, model, tokens, cost."""
 
     description: Description
     provider: str

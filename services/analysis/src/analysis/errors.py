@@ -4,10 +4,10 @@ AnalysisError
 ├── NotDescribedError               no description, and trying again as before will not help
 │   ├── RefusedError                the model declines to describe the picture
 │   ├── InvalidOutputError          the answer is cut off, or has not the shape that was asked for
-│   ├── ProviderRejectedError       the provider calls the request itself wrong
+│   ├── ProviderRejectedError       the provider rejects the request itself
 │   └── RenditionMissingError       the picture for the model is not in the bucket
 └── ProviderUnavailableError        limited, overloaded, down or silent (also a `TransientError`: the queue retries)
-    └── ProviderNotConfiguredError  its key is missing or not accepted; somebody may mend that
+    └── ProviderNotConfiguredError  its key is missing or not accepted; an operator may fix that
 """
 
 from typing import ClassVar
@@ -44,7 +44,7 @@ class InvalidOutputError(NotDescribedError):
 
 
 class ProviderRejectedError(NotDescribedError):
-    """The provider calls the request wrong: an unknown model, a picture it does not take."""
+    """The provider rejects the request: an unknown model, an unsupported picture."""
 
     reason = AnalysisFailure.PROVIDER_REJECTED
 
@@ -60,4 +60,4 @@ class ProviderUnavailableError(AnalysisError, TransientError):
 
 
 class ProviderNotConfiguredError(ProviderUnavailableError):
-    """The provider's key is missing or not accepted. It may be mended while the message waits in the queue."""
+    """The provider's key is missing or not accepted. It may be fixed while the message waits in the queue."""

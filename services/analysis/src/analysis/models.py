@@ -1,6 +1,6 @@
-"""What is known of models: whose they are and what they cost. The data is `models.json`.
+"""Known models: their provider and prices. The data is `models.json`.
 
-A model that is not listed costs nothing on paper (None), which is logged, never guessed.
+The cost of a model that is not listed is unknown (None), which is logged, never guessed.
 """
 
 import json

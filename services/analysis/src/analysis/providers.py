@@ -13,7 +13,7 @@ Factory = Callable[[str], VisionModel]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model of a provider; `asked` when a person chose it, who then gets that or nothing."""
+    """A model of a provider; `asked` when a caller chose it, who then gets that or nothing."""
 
     provider: Provider
     model: str

@@ -44,7 +44,7 @@ class Reactions:
 
         Raises:
             PermanentError: imaging made no rendition for models.
-            ProviderUnavailableError: may go better next time.
+            ProviderUnavailableError: a later attempt may succeed.
         """
         picture = PictureRecord.of(event)
         if picture is None:
@@ -61,11 +61,11 @@ class Reactions:
         return self._describe(event, picture, plan, force=False)
 
     def describe_requested(self, event: Event[AnalysisRequested]) -> Complete | None:
-        """Somebody asked for a description and did not wait for it.
+        """A caller requested a description and does not wait for it.
 
         Raises:
-            PermanentError: a provider was asked for that there is not.
-            ProviderUnavailableError: may go better next time.
+            PermanentError: the requested provider does not exist.
+            ProviderUnavailableError: a later attempt may succeed.
         """
         force = event.data.force
         plan = self.analyst.plan(_provider(event.data.provider), event.data.model)
@@ -103,7 +103,7 @@ class Reactions:
                 picture, plan, fresh=force, fallback=attempt() > self.patience, budget_s=self.budget_s
             )
         except ProviderUnavailableError:
-            # The message waits in the queue; a person who asks meanwhile need not.
+            # The message waits in the queue; a caller in the meantime need not.
             with self.database.transaction() as connection:
                 leases.end(connection, picture.tenant_id, picture.item_id)
             raise

@@ -29,13 +29,13 @@ from contracts.analysis import AnalysisRequested
 T = TypeVar("T")
 
 _POLL_S = 0.2
-#: How long to wait for an analysis that is under way already, before asking the caller to come back.
+#: Seconds to wait for an analysis that is under way already, before the caller is asked to retry.
 LEASE_WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class AnalyzeOptions:
-    """How a caller wants an item described."""
+    """The options of a caller's request for a description."""
 
     force: bool = False
     provider: Provider | None = None
@@ -75,7 +75,7 @@ class Requests:
         Raises:
             ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
         """
-        # From when the gateway took it: an answer after its 30 s reaches nobody.
+        # From when the gateway took it: an answer after its 30 s does not reach the caller.
         deadline = time.monotonic() + self.service.settings.analysis_budget_s - caller.waited_s
         picture = self._find_picture(caller, item_id, deadline)
         if not options.force:
@@ -132,7 +132,7 @@ class Requests:
         return picture
 
     def _existing_or_lease(self, caller: Caller, item_id: str, deadline: float) -> AnalysisRecord | None:
-        """The newest version, or None once it is ours to make one."""
+        """The newest version, or None once this request holds the lease to make one."""
         tenant_id = caller.tenant_id
 
         def look(connection: Connection) -> tuple[AnalysisRecord | None] | None:

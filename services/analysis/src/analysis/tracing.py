@@ -1,6 +1,6 @@
 """LangSmith: runs without contents, and prompts. Everything here is off without a key, and none of it can fail a job.
 
-A run says which model, prompt and how many tokens; never the picture, the description, the person or an error's text.
+A run has the model, the prompt and the tokens; never the picture, the description, the tenant or an error's text.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ class LangSmith(langsmith.LangSmith):
 
     @contextmanager
     def run(self, *, provider: str, model: str, prompt_id: str) -> Iterator[Run]:
-        """Trace what the block does as one model call; a fault passes through and appears by its class's name."""
+        """Trace what the block does as one model call; an exception passes through and appears by its class's name."""
         with self.tracing() as client:
             if client is None:
                 yield Run()

@@ -40,7 +40,7 @@ class VisionModel(Protocol):
 
         Raises:
             ProviderUnavailableError: limited, overloaded, down, silent or not configured.
-            ProviderRejectedError: the request is wrong in the provider's eyes.
+            ProviderRejectedError: the provider rejects the request.
             RefusedError: the model declines.
             InvalidOutputError: the answer is cut off or malformed.
         """
@@ -54,7 +54,7 @@ def faults_of(error: ValidationError) -> str:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks us to wait; None when it does not, or in a form we do not know."""
+    """Seconds that the provider asks us to wait; None when it does not, or in an unknown format."""
     try:
         return float(headers.get("retry-after", ""))
     except ValueError:

@@ -47,11 +47,11 @@ run "analysis" {
     condition = alltrue([for name in ["ANALYSIS_FALLBACK", "ANALYSIS_PROVIDER", "ANTHROPIC_MODEL", "OPENAI_MODEL"] :
       contains(output.service.functions["events"].variables, name) && contains(output.service.functions["http"].variables, name)
     ])
-    error_message = "Both ways to an analysis choose the provider by configuration."
+    error_message = "Both entry points of an analysis choose the provider by configuration."
   }
 
   assert {
     condition     = output.service.routes["POST /items/{id}/analyze"].function == "http"
-    error_message = "Analyses are asked for over HTTP."
+    error_message = "Analyses are requested over HTTP."
   }
 }

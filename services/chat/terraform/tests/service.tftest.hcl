@@ -45,7 +45,7 @@ run "chat" {
       ]
       detail = { replayfor = [{ exists = false }, "chat"] }
     }
-    error_message = "It hears what its read model needs, and ended sessions in every version that an archive may hold."
+    error_message = "It consumes the events of its read model, and ended sessions in every version that an archive may hold."
   }
 
   assert {
@@ -55,7 +55,7 @@ run "chat" {
 
   assert {
     condition     = alltrue([for name in ["events", "http"] : contains(output.service.functions[name].variables, "TABLE_CHECKPOINTS")])
-    error_message = "Who answers and who forgets knows the agent's memory."
+    error_message = "The functions that answer and that erase have access to the agent's memory."
   }
 
   assert {

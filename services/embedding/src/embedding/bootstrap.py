@@ -17,7 +17,7 @@ BATCH_SIZE = 64
 
 
 class EmbeddingService(Service[EmbeddingSettings]):
-    """What the entry points are given."""
+    """The dependencies of the entry points."""
 
     @property
     def projections(self) -> Projections:
@@ -52,7 +52,7 @@ class EmbeddingService(Service[EmbeddingSettings]):
         try:
             return self.secrets.get("voyage-api-key")
         except ConfigurationError as error:
-            # The key may be put there while the message waits in the queue.
+            # The key may be added while the message waits in the queue.
             raise ProviderUnavailableError(str(error)) from error
 
     def _voyage_model(self, model: str, key: str) -> EmbeddingModel:

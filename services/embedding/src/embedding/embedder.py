@@ -17,7 +17,7 @@ class Vector:
     tokens: int = 0
 
 
-#: What became of a text.
+#: The outcome of a text.
 Outcome = Vector | NotEmbeddedError | ProviderUnavailableError
 
 
@@ -50,7 +50,7 @@ class Embedder:
     batch_size: int
 
     def embed(self, texts: Sequence[str], model: str) -> Mapping[str, Outcome]:
-        """What became of each text; equal texts are embedded once. Raises nothing: a fault is an outcome."""
+        """The outcome of each text; equal texts are embedded once. Raises nothing: an error is an outcome."""
         unique = list(dict.fromkeys(texts))
         outcomes: dict[str, Outcome] = {}
         for start in range(0, len(unique), self.batch_size):

@@ -2,8 +2,8 @@
 
 EmbeddingError
 ├── NotEmbeddedError             no vector, and trying again as before will not help
-│   ├── TextRejectedError        the provider calls the request itself wrong
-│   └── InvalidVectorError       the answer is no usable vector
+│   ├── TextRejectedError        the provider rejects the request itself
+│   └── InvalidVectorError       the answer is not a usable vector
 └── ProviderUnavailableError     limited, overloaded, down, silent or not configured (also a `TransientError`)
 """
 
@@ -24,16 +24,16 @@ class NotEmbeddedError(EmbeddingError):
 
 
 class TextRejectedError(NotEmbeddedError):
-    """The provider calls the request wrong: a text it does not take, an unknown model."""
+    """The provider rejects the request: an unsupported text, an unknown model."""
 
     reason = EmbeddingFailure.PROVIDER_REJECTED
 
 
 class InvalidVectorError(NotEmbeddedError):
-    """The answer has other dimensions than asked for, is not finite, or is zero and so has no direction."""
+    """The answer has other dimensions than asked for, is not finite, or has norm zero."""
 
     reason = EmbeddingFailure.INVALID_OUTPUT
 
 
 class ProviderUnavailableError(EmbeddingError, TransientError):
-    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be put right."""
+    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be fixed."""

@@ -82,7 +82,7 @@ class RebuildReaction:
 
 
 def give_up(work: UnitOfWork, event: Event[RebuildRequested], _error: Exception, attempts: int) -> None:
-    """The rebuild kept failing; what it has done stays, and another may be asked for."""
+    """The rebuild kept failing; what it has done stays, and another may be requested."""
     logger.error("rebuild failed", extra={"rebuild": event.subject, "attempts": attempts})
     rebuilds.end(work.connection, event.tenant_id, event.subject, "failed")
 

@@ -13,7 +13,7 @@ from embedding.repository.rebuilds import Rebuild
 
 def request_rebuild(work: UnitsOfWork, caller: Caller, model: str) -> tuple[Rebuild, bool]:
     """The rebuild, and whether it is a new one: while one with that model is under way there is no other."""
-    # One lock a tenant: two clicks are one rebuild.
+    # One lock per tenant: two concurrent requests start one rebuild.
     with work.on(caller.tenant_id, "vector-index") as unit:
         running = rebuilds.running(unit.connection, caller.tenant_id, model)
         if running is not None:

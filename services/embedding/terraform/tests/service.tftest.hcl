@@ -41,7 +41,7 @@ run "embedding" {
       ]
       detail = { replayfor = [{ exists = false }, "embedding"] }
     }
-    error_message = "It hears of descriptions and deletions."
+    error_message = "It consumes descriptions and deletions."
   }
 
   assert {
@@ -56,6 +56,6 @@ run "embedding" {
 
   assert {
     condition     = output.service.functions["rebuilds"].timeout_s == 300 && contains(output.service.functions["rebuilds"].variables, "REBUILD_BUDGET_S")
-    error_message = "A rebuild has time, and a budget of it."
+    error_message = "A rebuild has a long time-out, and a time budget."
   }
 }

@@ -8,7 +8,7 @@ from imaging.settings import ImagingSettings
 
 
 class ImagingService(Service[ImagingSettings]):
-    """What the entry points are given."""
+    """The dependencies of the entry points."""
 
     @property
     def projections(self) -> Projections:

@@ -1,4 +1,4 @@
-"""From whatever pixels a file holds to what people see: sRGB, eight bits a channel, on white."""
+"""Converts any pixels to displayable ones: sRGB, eight bits a channel, on white."""
 
 import io
 
@@ -32,7 +32,7 @@ def to_plain(picture: Image.Image) -> Image.Image:
 def to_srgb(picture: Image.Image, icc_profile: bytes | None) -> Image.Image:
     """A plain picture as sRGB in mode RGB: colour profile applied, transparency on white.
 
-    A profile that is broken or of another colour space is passed over: odd colours beat no picture.
+    A profile that is broken or of another colour space is ignored: odd colours are better than no picture.
     """
     alpha = picture.getchannel("A") if picture.mode == "RGBA" else None
     colours = picture.convert("RGB") if alpha is not None else picture

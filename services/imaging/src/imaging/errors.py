@@ -1,8 +1,8 @@
 """What can go wrong in imaging.
 
 ImagingError
-├── RejectedImageError      the file's fault: final, the same answer every time
-└── DecoderLostError        the decoder process ended for a reason outside the file: worth another try
+├── RejectedImageError      the file is bad: final, the same answer every time
+└── DecoderLostError        the decoder process ended for a reason outside the file: worth another attempt
 """
 
 from contracts.imaging import ImageRejection
@@ -27,4 +27,4 @@ class RejectedImageError(ImagingError):
 
 
 class DecoderLostError(ImagingError):
-    """The decoder process was killed from outside, gave no answer in time, or failed in a way that is our fault."""
+    """The decoder process was killed from outside, gave no answer in time, or failed by a defect of ours."""

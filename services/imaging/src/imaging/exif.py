@@ -1,6 +1,6 @@
-"""What a camera wrote into the file, reduced to what people search and sort by.
+"""What a camera wrote into the file, reduced to what users search and sort by.
 
-Reading never fails: a tag that is missing, malformed or absurd is left out. The location is left out unless asked for.
+Reading never fails: a tag that is missing, malformed or absurd is left out. The location is left out unless requested.
 """
 
 from datetime import datetime

@@ -1,8 +1,8 @@
 """The boundary to the decoders: whatever they raise over a file becomes a rejection with a stable reason.
 
 Pillow and the libraries behind it answer hostile bytes with exceptions of many kinds (a struct.error, an IndexError in
-a tag table, a SyntaxError for a broken header). Inside `decoding()` stand decoders and colour conversions and nothing
-else, so that a defect of our own is not taken for a fault of the file.
+a tag table, a SyntaxError for a broken header). Only decoders and colour conversions run inside `decoding()`,
+so that a defect of our own is not reported as one of the file.
 """
 
 import re
@@ -37,13 +37,13 @@ DECODER_FAULTS: tuple[type[Exception], ...] = (
 _METADATA_BOMB = re.compile(r"MAX_TEXT_CHUNK|too much memory used in text chunks", re.IGNORECASE)
 _TOO_LARGE = re.compile(r"security limit|exceeds limit of", re.IGNORECASE)
 _UNSUPPORTED = re.compile(r"unknown pixel mode|unsupported|not supported|not available|no conversion", re.IGNORECASE)
-_NO_PIXELS = re.compile(r"not identified by this driver")  # Pillow's word for a width or height of zero
+_NO_PIXELS = re.compile(r"not identified by this driver")  # Pillow's message for a width or height of zero
 _TRUNCATED = re.compile(r"truncat|unexpected end|end of file|premature|not enough data", re.IGNORECASE)
 
 
 @contextmanager
 def decoding(step: str, original: bytes, image_format: FileType) -> Iterator[None]:
-    """Turn a decoder's fault during the step (a verb phrase) into `RejectedImageError`."""
+    """Turn a decoder's error during the step (a verb phrase) into `RejectedImageError`."""
     # `Image.open` hides why a header was not understood in warnings; the one about size is an error.
     with catch_warnings(record=True) as warnings:
         simplefilter("always")
@@ -57,8 +57,8 @@ def decoding(step: str, original: bytes, image_format: FileType) -> Iterator[Non
                 ImageRejection.TOO_MANY_PIXELS, f"The picture takes too much memory to {step}."
             ) from fault
         except DECODER_FAULTS as fault:
-            said = "\n".join([str(fault), *(str(warning.message) for warning in warnings)])
-            raise _rejection(fault, said, step, cut_off=is_cut_off(original, image_format)) from fault
+            messages = "\n".join([str(fault), *(str(warning.message) for warning in warnings)])
+            raise _rejection(fault, messages, step, cut_off=is_cut_off(original, image_format)) from fault
 
 
 def _rejection(fault: Exception, text: str, step: str, *, cut_off: bool) -> RejectedImageError:

@@ -1,8 +1,8 @@
 """Runs the decoding of one original in a process of its own, with limits that the operating system keeps.
 
-Decoders are C libraries fed with bytes of strangers: they may loop, take all memory or crash. In a forked child each
+Decoders are C libraries fed with untrusted bytes: they may loop, take all memory or crash. In a forked child each
 of these ends as an answer instead of the end of the function. Forking (rather than starting a fresh interpreter) spares
-the import of Pillow for every picture. This contains faults; it is no wall against an attacker who runs code.
+the import of Pillow for every picture. This contains failures; it is no protection against an attacker who runs code.
 """
 
 import multiprocessing
@@ -30,7 +30,7 @@ def process_isolated(
 ) -> ProcessedImage:
     """As `imaging.processing.process`, with its time and memory bounded.
 
-    Raises `RejectedImageError` when the file is at fault (also when its decoder crashes or exceeds its CPU time),
+    Raises `RejectedImageError` when the file is the cause (also when its decoder crashes or exceeds its CPU time),
     and `DecoderLostError` when the child was killed from outside, hung without using CPU or failed by our own defect.
     """
     context = multiprocessing.get_context("fork")
@@ -88,5 +88,5 @@ def _explain(exitcode: int | None) -> RejectedImageError | DecoderLostError:
     if ending == signal.SIGXCPU:
         return RejectedImageError(ImageRejection.TOO_SLOW, "The picture takes too long to decode.")
     if ending in _CRASHES:
-        return RejectedImageError(ImageRejection.CORRUPT, "The file is damaged in a way that its decoder cannot bear.")
+        return RejectedImageError(ImageRejection.CORRUPT, "The file is damaged in a way that crashes its decoder.")
     return DecoderLostError(f"the decoder process ended with {ending.name if ending else f'exit code {exitcode}'}")

@@ -10,8 +10,8 @@ class Limits:
     """Bounds for one original; the defaults fit a function of 1769 MB (one vCPU) and 60 s for a batch of five.
 
     Big JPEGs are decoded at a fraction of their size, so they may have more pixels: phones make 108 megapixels.
-    `cpu_seconds` is the CPU time of the decoder process, all threads together: beyond it the file is to blame.
-    `wall_seconds` is how long to wait for that process: beyond it the machine is to blame. `memory_bytes` is the
+    `cpu_seconds` is the CPU time of the decoder process, all threads together: beyond it the file is the cause.
+    `wall_seconds` is how long to wait for that process: beyond it the machine is the cause. `memory_bytes` is the
     address space that decoding may add to what the process already has.
     """
 

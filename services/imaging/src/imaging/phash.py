@@ -1,6 +1,6 @@
 """A 64-bit perceptual hash (difference hash), so that near-duplicates can be found by Hamming distance.
 
-The upright sRGB picture is made grey (ITU-R 601: 0.299 R + 0.587 G + 0.114 B) and shrunk to 9 x 8 with a box filter.
+The upright sRGB picture is turned grey (ITU-R 601: 0.299 R + 0.587 G + 0.114 B) and shrunk to 9 x 8 with a box filter.
 Bit number 8 * row + column, counted from the most significant bit, is 1 when pixel (column, row) is darker than
 its right neighbour (column + 1, row). Written as 16 lower-case hexadecimal digits; one plain colour is all zeros.
 Hashes that differ in at most about 10 bits usually show one picture, scaled, recompressed or slightly recoloured.

@@ -1,7 +1,7 @@
 """The domain: an original's bytes become renditions and what is known of the picture.
 
 Any input ends as `ProcessedImage` or `RejectedImageError`. Memory and time are bounded by `Limits` only as far as a
-file's header tells the truth; `imaging.isolation` bounds them also where it lies.
+file's header is correct; `imaging.isolation` bounds them also where it is not.
 """
 
 import io
@@ -64,7 +64,7 @@ _SINGLE_FRAME = frozenset({JPEG, TIFF, HEIC, HEIF})
 
 @dataclass(frozen=True, slots=True)
 class ProcessedImage:
-    """What became of an original. Width and height are the original's in pixels, after orientation."""
+    """The result of processing an original. Width and height are the original's in pixels, after orientation."""
 
     media_type: str
     width: int
@@ -139,7 +139,7 @@ def _decode_small(picture: Image.Image, original: bytes, image_format: FileType,
         if image_format == JPEG:
             picture.draft(None, renditions.fit(picture.size, renditions.MODEL_EDGE))
         picture.load()
-        _check_pixels(picture.size, most)  # some decoders learn the true size only now
+        _check_pixels(picture.size, most)  # some decoders know the true size only now
         return to_plain(picture)
 
 

@@ -20,7 +20,7 @@ _MODEL_EXTENSIONS = ("jpg", "png")
 def process_upload(images: ImageStore, event: Event[ItemUploaded]) -> Complete:
     """Make renditions of a new original; it is processed, or rejected with a reason.
 
-    Raises `TransientError` and `DecoderLostError` for what may go better next time.
+    Raises `TransientError` and `DecoderLostError` where a later attempt may succeed.
     """
     outcome: ImageProcessed | ImageRejected
     try:
@@ -53,7 +53,7 @@ def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:
 
     Raises:
         RejectedImageError: the original is missing or is not an image we accept.
-        DecoderLostError, TransientError: may go better next time.
+        DecoderLostError, TransientError: a later attempt may succeed.
     """
     # Only the functions that decode pay for importing the decoders.
     from imaging.isolation import process_isolated
@@ -64,17 +64,17 @@ def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:
         raise RejectedImageError(ImageRejection.MISSING, "The original is not in the store.") from error
     picture = process_isolated(data)
     stored: list[Rendition] = []
-    for made, key_of in ((picture.model, rendition_key), (picture.thumbnail, thumbnail_key)):
-        key = key_of(original.tenant_id, f"{original.item_id}.{made.extension}")
-        images.put(key, made.data, made.media_type)
+    for rendition, key_of in ((picture.model, rendition_key), (picture.thumbnail, thumbnail_key)):
+        key = key_of(original.tenant_id, f"{original.item_id}.{rendition.extension}")
+        images.put(key, rendition.data, rendition.media_type)
         stored.append(
             Rendition(
-                kind=made.kind,
+                kind=rendition.kind,
                 key=key,
-                media_type=made.media_type,
-                width=made.width,
-                height=made.height,
-                size=len(made.data),
+                media_type=rendition.media_type,
+                width=rendition.width,
+                height=rendition.height,
+                size=len(rendition.data),
             )
         )
     return ImageProcessed(
@@ -92,7 +92,7 @@ def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:
 
 
 def delete_renditions(images: ImageStore, tenant_id: str, item_id: str) -> None:
-    """Delete whatever renditions the item can have; what is not there is no fault."""
+    """Delete whatever renditions the item can have; absent ones are not an error."""
     images.delete(
         *(rendition_key(tenant_id, f"{item_id}.{extension}") for extension in _MODEL_EXTENSIONS),
         thumbnail_key(tenant_id, f"{item_id}.webp"),

@@ -1,4 +1,4 @@
-"""The pictures made of an original: one for the vision model, one thumbnail. Deterministic, without metadata."""
+"""The pictures derived from an original: one for the vision model, one thumbnail. Deterministic, without metadata."""
 
 import io
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _LOSSLESS_MAX_RATIO = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """A derived picture: its bytes, and what the event says of it."""
+    """A derived picture: its bytes, and its description in the event."""
 
     kind: RenditionKind
     data: bytes

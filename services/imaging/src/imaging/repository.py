@@ -49,7 +49,7 @@ def save(connection: Connection, original: Original) -> None:
 
 
 def find(connection: Connection, tenant_id: str, item_id: str) -> Original | None:
-    """The tenant's original of that item; None where there is none or it belongs to somebody else."""
+    """The tenant's original of that item; None where there is none or it belongs to another tenant."""
     row = connection.execute(
         """
         SELECT tenant_id, item_id, key, filename, original_filename, sha256 FROM originals

@@ -16,7 +16,7 @@ def reprocess(service: ImagingService, caller: Caller, item_id: str) -> ImagePro
 
     Raises:
         ProblemError: 404, there is no such item of the caller's; 422, its original is not an image; 503, its decoder
-            came to no end.
+            did not finish.
         TransientError: the bucket or the database does not answer.
     """
     with service.database.transaction() as connection:

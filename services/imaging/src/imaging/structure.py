@@ -1,4 +1,4 @@
-"""What a file's own structure says without decoding it: whether its end is missing, how many frames a GIF has."""
+"""What a file's structure shows without decoding it: whether its end is missing, how many frames a GIF has."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,7 +10,7 @@ _GIF_EXTENSION, _GIF_IMAGE = 0x21, 0x2C
 
 
 def is_cut_off(original: bytes, image_format: FileType) -> bool:
-    """Whether the end that the format demands is missing: tells a broken-off upload from other damage."""
+    """Whether the end that the format demands is missing: distinguishes a cut-off upload from other damage."""
     check = _CUT_OFF.get(image_format)
     return check is not None and check(original)
 
@@ -30,7 +30,7 @@ def _box_runs_over(original: bytes) -> bool:
 
 
 _CUT_OFF: Mapping[FileType, Callable[[bytes], bool]] = {
-    # Cameras append previews and videos to JPEGs, so the end marker may stand anywhere.
+    # Cameras append previews and videos to JPEGs, so the end marker may be anywhere.
     JPEG: lambda original: _JPEG_END not in original,
     PNG: lambda original: _PNG_END not in original,
     GIF: lambda original: not original.rstrip(b"\x00").endswith(b";"),
@@ -57,7 +57,7 @@ def count_gif_frames(original: bytes, at_most: int) -> int:
             at += 10 + _colour_table_bytes(original[at + 9]) + 1
         elif introducer == _GIF_EXTENSION:
             at += 2
-        else:  # the trailer, or nothing that belongs into a GIF
+        else:  # the trailer, or no block of a GIF
             break
         at = _skip_sub_blocks(original, at)
     return frames

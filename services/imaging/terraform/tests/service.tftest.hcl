@@ -39,7 +39,7 @@ run "imaging" {
       ]
       detail = { replayfor = [{ exists = false }, "imaging"] }
     }
-    error_message = "It hears of originals that come and go."
+    error_message = "It consumes uploads and deletions of originals."
   }
 
   assert {

@@ -8,7 +8,7 @@ from ingest.settings import IngestSettings
 
 
 class IngestService(Service[IngestSettings]):
-    """What the entry points are given."""
+    """The dependencies of the entry points."""
 
     @property
     def projections(self) -> Projections:

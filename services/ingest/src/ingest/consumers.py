@@ -10,7 +10,7 @@ from ingest.direct_uploads import Arrival
 
 
 def on_events(service: IngestService) -> EventConsumer:
-    """Everything that says how far an item has come, and deletions of items."""
+    """Every event about an item's progress, and deletions of items."""
     return EventConsumer(
         service,
         [

@@ -28,7 +28,7 @@ class Cursor:
         """The inverse of `encode`.
 
         Raises:
-            MalformedCursorError: the text was not made by it.
+            MalformedCursorError: the text was not created by it.
         """
         if len(text) > MAX_CHARACTERS:
             raise MalformedCursorError("the cursor is too long")

@@ -1,7 +1,7 @@
 """The API's own documents: its OpenAPI description, and a page to try it.
 
-The description is made by `registry.openapi` and committed beside this file. The page's scripts are served from here:
-no other host is asked.
+`registry.openapi` writes the description, committed beside this file. The page's scripts are served from here:
+nothing is loaded from another host.
 """
 
 from dataclasses import dataclass

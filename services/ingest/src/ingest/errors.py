@@ -2,8 +2,8 @@
 
 IngestError
 ├── MalformedUploadError     the request body is not a form with one picture in `file`
-├── UnacceptableError        the bytes are not a picture we take; `reason` says why
-└── MalformedCursorError     a cursor that we did not make
+├── UnacceptableError        the bytes are not a picture we accept; `reason` says why
+└── MalformedCursorError     a cursor that this API did not issue
 """
 
 from chassis.errors import ChassisError

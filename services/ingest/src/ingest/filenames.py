@@ -1,4 +1,4 @@
-"""The name a user gave to a file, made harmless: kept for people to read, never used as a path or a key."""
+"""The name a user gave to a file, sanitised: kept for display, never used as a path or a key."""
 
 import re
 import unicodedata

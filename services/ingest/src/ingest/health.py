@@ -10,7 +10,7 @@ _NO_OBJECT = "health/images/none"
 
 
 def broken(service: IngestService) -> dict[str, str]:
-    """What does not answer, and how that showed; empty when all is well.
+    """What does not answer, with the error; empty when everything does.
 
     Takes at most about twenty seconds: five to notice that a connection is dead, eight to connect again, two for the
     database's answer, six for the bucket.
@@ -25,7 +25,7 @@ def broken(service: IngestService) -> dict[str, str]:
     try:
         service.aws.s3_probe.get_object(Bucket=service.settings.images_bucket, Key=_NO_OBJECT)
     except ClientError as error:
-        # Who may not list the bucket is denied a key that is not there: an answer all the same.
+        # Without the right to list the bucket, a missing key is denied: an answer all the same.
         if error.response["Error"]["Code"] not in {"AccessDenied", "NoSuchKey"}:
             faults["images"] = type(error).__name__
     except BotoCoreError as error:

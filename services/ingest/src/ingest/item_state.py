@@ -1,7 +1,7 @@
 """What is known of one item, fact by fact, from events in any order and any number.
 
 Every producer numbers its events about an item (`sequence`), so of each kind of fact the newest is kept and a late
-or repeated one changes nothing: the state is the same whichever way the events came. `item_status` says what it means.
+or repeated one changes nothing: the state is the same whichever way the events came. `item_status` interprets it.
 """
 
 from collections.abc import Callable, Mapping
@@ -130,7 +130,7 @@ def evolve(state: ItemState, event: Event[Contract]) -> ItemState:
     """The state with that event in it.
 
     Raises:
-        KeyError: the event is of a type that says nothing about an item's state.
+        KeyError: the event is of a type that does not affect an item's state.
     """
     slot, read = _READERS[type(event.data)]
     kept = _newest(getattr(state, slot), read(event))

@@ -1,7 +1,7 @@
 """The status of an item, as a function of the facts known of it.
 
 uploaded -> processed -> analyzed -> searchable; or rejected (the picture cannot be taken); or failed (a step gave up).
-What was reached stays: a later attempt that fails (another analysis, renditions made again, another vector) does not
+What was reached stays: a later attempt that fails (another analysis, other renditions, another vector) does not
 hide an item that is described and found already. Its status stays and the reason describes the failure, until an
 attempt succeeds.
 """

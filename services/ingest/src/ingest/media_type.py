@@ -1,4 +1,4 @@
-"""Which types of pictures are taken, and what is answered to a file of any other."""
+"""Which types of pictures are accepted, and the answer to a file of any other."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ def accepted_type(content: bytes) -> FileType:
     """The type of a picture, by its bytes alone.
 
     Raises:
-        UnacceptableError: the file is empty, or is no picture of a type we take.
+        UnacceptableError: the file is empty, or is not a picture of an accepted type.
     """
     if not content:
         raise UnacceptableError(UploadRejection.EMPTY, "the file is empty")

@@ -9,7 +9,7 @@ from ingest.repository import history, items, uploads
 
 
 def item_changed(connection: Connection, event: Event[Contract]) -> None:
-    """The item is as far as its newest facts say; a late or repeated event changes nothing."""
+    """The item's state follows from its newest facts; a late or repeated event changes nothing."""
     known = items.state_of(connection, event.tenant_id, event.subject)
     items.save(connection, event.tenant_id, event.subject, evolve(known, event))
     history.add(connection, event)

@@ -1,4 +1,4 @@
-"""What follows from a deletion. Everything else that ingest consumes is folded and causes nothing."""
+"""What follows from a deletion. Everything else that ingest consumes is folded only."""
 
 from chassis.objects import upload_key
 from contracts import Event

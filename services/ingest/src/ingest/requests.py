@@ -1,4 +1,4 @@
-"""What is read from an API Gateway event (payload 2.0) by hand: raw bodies and the `Accept` header."""
+"""Parts of an API Gateway event (payload 2.0) that are read by hand: raw bodies and the `Accept` header."""
 
 import base64
 import binascii
@@ -30,6 +30,6 @@ def body(event: Mapping[str, Any]) -> bytes:
 
 
 def wants_image(event: Mapping[str, Any]) -> bool:
-    """Whether the caller would show what it gets as a picture, as an `<img>` does, and did not ask for JSON."""
+    """Whether the caller expects a picture, as an `<img>` does, and did not ask for JSON."""
     accepted = [entry.split(";", 1)[0].strip().lower() for entry in header(event, "accept").split(",")]
     return "application/json" not in accepted and any(entry.startswith("image/") for entry in accepted)

@@ -1,6 +1,6 @@
 """Taking pictures in: through the API, or straight to the bucket by a form that is handed out here.
 
-The original is stored before the transaction that makes it an item: whoever consumes the event finds its picture. A
+The original is stored before the transaction that makes it an item: consumers of the event find its picture. A
 crash in between leaves an object that no item refers to, and no item without its object.
 """
 
@@ -67,7 +67,7 @@ def accept_form(service: IngestService, caller: Caller, request: Mapping[str, An
         )
         stored = items.find(work.connection, caller.tenant_id, item_id)
     if stored is None:
-        raise AssertionError("an item is found in the transaction that made it")
+        raise AssertionError("an item is found in the transaction that created it")
     metrics.add_metric("UploadedBytes", MetricUnit.Bytes, uploaded.size)
     return stored
 

@@ -48,20 +48,20 @@ run "ingest" {
       ]
       detail = { replayfor = [{ exists = false }, "ingest"] }
     }
-    error_message = "It hears everything that changes an item's status."
+    error_message = "It consumes every event that changes an item's status."
   }
 
   assert {
     condition = output.service.rules["collections-test-ingest-uploads"].bus == "default" && (
       jsondecode(output.service.rules["collections-test-ingest-uploads"].pattern).detail.object.key == [{ wildcard = "*/uploads/*" }]
     )
-    error_message = "S3 tells of uploads on the default bus."
+    error_message = "S3 publishes uploads on the default bus."
   }
 
   assert {
     condition = toset([for key, route in output.service.routes : key if route.auth == "none"]) == toset([
       "GET /docs", "GET /docs/{asset}", "GET /health", "GET /openapi.json", "GET /version",
     ])
-    error_message = "Only what says nothing of anybody is open to all."
+    error_message = "Only routes without user data are public."
   }
 }

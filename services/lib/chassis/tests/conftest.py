@@ -25,9 +25,9 @@ def deployment(deploy: Deploy) -> Deployment:
 @pytest.fixture
 def service(deployment: Deployment) -> Iterator[Service[Settings]]:
     """The service, with an empty store, a bus of its own, a queue and a dead-letter queue."""
-    made = Service(Settings(**deployment.settings, max_receives=3), deployment.aws)
-    yield made
-    made.database.close()
+    started = Service(Settings(**deployment.settings, max_receives=3), deployment.aws)
+    yield started
+    started.database.close()
 
 
 @pytest.fixture

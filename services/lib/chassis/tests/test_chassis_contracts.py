@@ -1,4 +1,4 @@
-"""Contracts at work: old majors are upcast, broken events die with rule and path, nothing personal leaks."""
+"""Contracts in use: old majors are upcast, broken events dead-lettered with rule and path, nothing personal leaks."""
 
 import io
 import json
@@ -92,7 +92,7 @@ def test_a_newer_major_than_is_understood_is_a_dead_letter(service: Imaging) -> 
     assert letter.reason == "not-subscribed"
 
 
-def test_stored_events_of_old_majors_are_read_and_told_again_in_todays_words(service: Imaging) -> None:
+def test_stored_events_of_old_majors_are_read_and_republished_as_the_current_one(service: Imaging) -> None:
     documents = [{**golden(1, "idle"), "sequence": "1"}, {**golden(2, "crowded-out"), "sequence": "2"}]
     for document in documents:
         keep(service, document)

@@ -13,7 +13,7 @@ from testkit.invoking import CONTEXT, http_event
 
 @pytest.mark.parametrize(("taken_s_ago", "waited_s"), [(None, 0.0), (3.0, 3.0), (-5.0, 0.0), (3600.0, 10.0)], ids=str)
 def test_how_long_the_gateway_has_been_waiting(taken_s_ago: float | None, waited_s: float) -> None:
-    """Clocks differ: what cannot be is not believed."""
+    """Clocks differ: impossible values are clamped."""
     api, seen = create_api(), []
 
     @api.get("/waited")
@@ -49,4 +49,4 @@ def test_a_body_of_another_kind_is_the_callers_fault(content_type: str | None, s
     answer = HttpEntry(api)(http_event("POST", "/number", body={"number": 1}, headers=headers), CONTEXT)
     assert answer["statusCode"] == status
     if status == 415:
-        assert json.loads(answer["body"])["detail"] == "the body has to be application/json"
+        assert json.loads(answer["body"])["detail"] == "the body must be application/json"

@@ -1,4 +1,4 @@
-"""What must not take more along than itself: a failing farewell, one bad event, a restarted server, another service."""
+"""Failures stay contained: a failing `give_up`, one bad event, a restarted server, another service."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -114,9 +114,9 @@ def test_what_sqs_refuses_is_taken_out_of_reasons() -> None:
     ],
 )
 def test_a_malformed_trace_is_not_carried_on(given: str | None) -> None:
-    made = child_span(given)
-    assert child_span(made).split("-")[1] == made.split("-")[1]
-    assert not given or given.split("-")[1] not in made
+    span = child_span(given)
+    assert child_span(span).split("-")[1] == span.split("-")[1]
+    assert not given or given.split("-")[1] not in span
 
 
 def test_a_trace_goes_on() -> None:

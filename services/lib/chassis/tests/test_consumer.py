@@ -1,4 +1,4 @@
-"""The consumer entry point on real queues: what leaves, what stays, what dies, and with which reason."""
+"""The consumer entry point on real queues: what leaves, what stays, what is dead-lettered, and with which reason."""
 
 import io
 import json
@@ -155,7 +155,7 @@ def test_duplicates_have_one_effect_within_and_across_batches(service: Imaging, 
     assert effects == [event.id]
 
 
-def test_a_replay_addressed_to_somebody_else_is_left_alone(service: Imaging, queue: Queue) -> None:
+def test_a_replay_for_another_consumer_is_left_alone(service: Imaging, queue: Queue) -> None:
     handled: list[str | None] = []
     consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.replay_for))])
     for consumer_name in ("search", "imaging"):

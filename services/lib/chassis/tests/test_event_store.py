@@ -256,7 +256,7 @@ def test_a_transaction_that_the_server_ends_is_a_transient_fault(service: Imagin
     assert stored(service) == []
 
 
-def test_a_session_that_nobody_used_gives_its_connection_back(service: Imaging) -> None:
+def test_an_idle_session_releases_its_connection(service: Imaging) -> None:
     row = service.database.connection().execute("SHOW idle_session_timeout").fetchone()
     assert row == {"idle_session_timeout": "2min"}
     service.database.connection().execute("SET idle_session_timeout = 100")

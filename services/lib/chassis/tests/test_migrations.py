@@ -119,7 +119,7 @@ def test_a_role_has_no_rights_outside_its_schema(fresh_database: FreshDatabase, 
         assert connection.execute("SELECT current_schema()").fetchone() == (mine,)
 
 
-def test_what_stands_is_told_without_changing_anything(service: tuple[str, str], folder: Folder) -> None:
+def test_the_status_changes_nothing(service: tuple[str, str], folder: Folder) -> None:
     name, dsn = service
     source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int)"})
     with psycopg.connect(dsn, autocommit=True) as connection:

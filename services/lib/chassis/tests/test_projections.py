@@ -53,10 +53,10 @@ class Folding(Service[Settings]):
 
 @pytest.fixture
 def folding(deployment: Deployment) -> Iterator[Folding]:
-    made = Folding(Settings(**deployment.settings, max_receives=3), deployment.aws)
-    made.database.connection().execute("CREATE TABLE seen (subject text, type text, PRIMARY KEY (subject, type))")
-    yield made
-    made.database.close()
+    started = Folding(Settings(**deployment.settings, max_receives=3), deployment.aws)
+    started.database.connection().execute("CREATE TABLE seen (subject text, type text, PRIMARY KEY (subject, type))")
+    yield started
+    started.database.close()
 
 
 def uploaded(item: str = ITEM) -> Event[UploadRejected]:
@@ -93,7 +93,7 @@ def test_a_replayed_event_is_folded_and_reacted_to_only_where_that_is_ordered(
     assert folding.emitted() == emitted
 
 
-def test_a_replay_that_does_not_say_what_it_asks_for_is_a_rebuild(folding: Folding) -> None:
+def test_a_replay_without_a_kind_is_a_rebuild(folding: Folding) -> None:
     consumer = EventConsumer(folding, [on(UploadRejected, react, prepare=lambda events: pytest.fail("prepared"))])
     body = envelope(replayed(uploaded(), replay_id="r", replay_for="imaging")).replace('"replaykind": "rebuild", ', "")
     assert "replaykind" not in body
@@ -134,7 +134,7 @@ def test_nothing_is_folded_of_a_deleted_subject_in_whatever_order(folding: Foldi
 
 
 @pytest.mark.parametrize("batched", [False, True])
-def test_a_fold_is_committed_before_the_outside_work_where_that_is_asked_for(folding: Folding, batched: bool) -> None:
+def test_with_fold_first_a_fold_is_committed_before_the_outside_work(folding: Folding, batched: bool) -> None:
     def away(*_: object) -> None:
         with psycopg.connect(**folding_connection(folding)) as other:
             before.append(other.execute(f'SELECT count(*) FROM "{schema}".seen').fetchone())
@@ -212,7 +212,7 @@ def folding_connection(folding: Folding) -> dict[str, Any]:
     }
 
 
-def test_every_table_says_what_it_is(folding: Folding) -> None:
+def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
     schema = folding.settings.database_schema
     with pytest.raises(UndeclaredTableError, match="seen"):
         tables_of(folding.database.connection(), schema)

@@ -40,9 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def test_a_secret_is_asked_for_once_and_so_is_one_that_is_not_there(
-    deployment: Deployment, kept: Secrets, asked: list[str]
-) -> None:
+def test_a_secret_is_read_once_and_so_is_an_absent_one(deployment: Deployment, kept: Secrets, asked: list[str]) -> None:
     deployment.put_secret("there", "value")
     for _ in range(3):
         assert kept.get("there") == kept.find("there") == "value"
@@ -50,8 +48,8 @@ def test_a_secret_is_asked_for_once_and_so_is_one_that_is_not_there(
     assert asked == ["there", "absent"]
 
 
-def test_a_secret_that_has_to_be_there_is_asked_for_again(kept: Secrets, asked: list[str]) -> None:
-    """Somebody may push it meanwhile."""
+def test_an_absent_required_secret_is_read_again(kept: Secrets, asked: list[str]) -> None:
+    """An operator may push it meanwhile."""
     for _ in range(2):
         with pytest.raises(ConfigurationError, match="needed cannot be read: ParameterNotFound"):
             kept.get("needed")
@@ -70,7 +68,7 @@ def test_a_secret_that_has_to_be_there_is_asked_for_again(kept: Secrets, asked: 
     ],
 )
 @pytest.mark.parametrize("read", [Secrets.get, Secrets.find])
-def test_faults_that_pass_are_told_from_those_that_stay(
+def test_errors_that_pass_are_distinguished_from_those_that_stay(
     kept: Secrets, monkeypatch: pytest.MonkeyPatch, read: Any, fault: Exception, raised: type[Exception]
 ) -> None:
     def fail(*_: object) -> None:
@@ -97,7 +95,7 @@ def test_a_value_that_cannot_be_read_again_is_used_on(
     with monkeypatch.context() as patch:
         patch.setattr("botocore.client.BaseClient._make_api_call", fail)
         assert secrets.get("kept") == secrets.get("kept") == "value"
-    assert len(refused) == 1, "who is asked too often is not asked at once again"
+    assert len(refused) == 1, "a throttled read is not repeated at once"
     later = time.monotonic() + 31
     monkeypatch.setattr("chassis.secrets.time", SimpleNamespace(monotonic=lambda: later))
 

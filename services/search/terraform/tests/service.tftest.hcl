@@ -40,7 +40,7 @@ run "search" {
       ]
       detail = { replayfor = [{ exists = false }, "search"] }
     }
-    error_message = "It hears what its read model needs."
+    error_message = "It consumes the events of its read model."
   }
 
   assert {
@@ -55,6 +55,6 @@ run "search" {
 
   assert {
     condition     = toset(keys(output.service.routes)) == toset(["GET /search/config", "POST /search"])
-    error_message = "It is asked over HTTP."
+    error_message = "It is called over HTTP."
   }
 }

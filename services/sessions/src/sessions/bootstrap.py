@@ -11,7 +11,7 @@ from sessions.table import SessionTable
 
 
 class SessionsService(Service[SessionsSettings]):
-    """What the entry points are given."""
+    """The dependencies of the entry points."""
 
     @cached_property
     def table(self) -> SessionTable:

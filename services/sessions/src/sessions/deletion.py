@@ -10,7 +10,7 @@ from sessions.repository import conversations
 
 
 def delete(service: SessionsService, caller: Caller, session_id: str) -> bool:
-    """End the caller's conversation as they wish; False when there is none.
+    """End the caller's conversation on request; False when there is none.
 
     Raises `TransientError` when a store does not answer.
     """

@@ -2,11 +2,11 @@
 
 The folds read the service's own ends (`session-deleted`, `session-expired`) beside `turn-completed`; whatever their
 order, the same events leave the same rows and items. An id may be used again after an end, so an end is no deletion of
-its subject for good: it says up to which moment turns are over.
+its subject for good: it sets the moment up to which turns are over.
 
 A session's lock (and transaction) is held while its items in DynamoDB change: a few calls of milliseconds, bounded by
 the client's time-outs. That keeps the table the image of the rows without versions in every item. The table is written
-first and the transaction committed after it: whoever fails in between does the same writes again.
+first and the transaction committed after it: after a failure in between the same writes are repeated.
 """
 
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class _Folds:
         self.table.put_conversation(event.tenant_id, event.subject, conversation, lifetime_s=lifetime_s)
 
     def _align(self, connection: Connection, event: Event[Contract], conversation: Conversation | None) -> None:
-        """What was known before the event: what no longer counts goes, and the other turns live as they should."""
+        """What was known before the event: what no longer counts goes, and the other turns get their lifetimes."""
         self.table.keep(
             event.tenant_id,
             event.subject,

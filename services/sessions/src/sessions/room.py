@@ -1,4 +1,4 @@
-"""How much of a very long conversation an answer has room for."""
+"""How much of a very long conversation fits into an answer."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ _ROOM = 5_000_000
 
 
 def as_many_as_fit(newest_first: Iterable[ChatMessage]) -> tuple[ChatMessage, ...]:
-    """The newest messages that find room, oldest first; an answer keeps what it was found in where room is left."""
+    """The newest messages that fit, oldest first; an answer keeps its sources where there is room left."""
     room, kept = _ROOM, list[tuple[ChatMessage, ChatMessage, int]]()
     for whole in newest_first:
         bare = whole.model_copy(update={"search_results": None})

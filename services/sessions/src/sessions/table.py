@@ -3,7 +3,7 @@
     pk {tenant}#{session}   sk session              user_id (= tenant), last_activity, created_at, message_count, …
     pk {tenant}#{session}   sk turn#{time}#{turn}   question and answer, as JSON
 
-Keys are made of the event's own values, so writing twice changes nothing. Only the conversation's item has `user_id`
+Keys are built from the event's own values, so writing twice changes nothing. Only the conversation's item has `user_id`
 and thus appears in the index `by_activity`. Times are RFC 3339 in UTC with microseconds: they sort as text. An item is
 ignored from the moment it expires; DynamoDB removes it some time later.
 """
@@ -86,7 +86,7 @@ class SessionTable:
     def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
         """The conversation; None where there is none, or its last activity is not after `active_since`.
 
-        In very long conversations the oldest answers come without what they were found in, and what still finds no room
+        In very long conversations the oldest answers come without their sources, and what still does not fit
         is left out; the summary counts all.
         """
         items = {item["sk"]["S"]: item for item in self._items(tenant_id, session_id)}

@@ -39,7 +39,7 @@ run "sessions" {
       ]
       detail = { replayfor = [{ exists = false }, "sessions"] }
     }
-    error_message = "It hears of turns."
+    error_message = "It consumes completed turns."
   }
 
   assert {

@@ -11,17 +11,17 @@ run "fifty_dollars_with_a_forecast" {
 
   assert {
     condition     = aws_budgets_budget.this.limit_amount == "50.00" && aws_budgets_budget.this.time_unit == "MONTHLY"
-    error_message = "Fifty dollars a month unless told otherwise."
+    error_message = "Fifty dollars a month by default."
   }
   assert {
     condition = toset([for item in aws_budgets_budget.this.notification : "${item.notification_type} ${item.threshold}"]) == toset([
       "ACTUAL 80", "ACTUAL 100", "FORECASTED 100",
     ])
-    error_message = "It speaks up before, at and ahead of the limit."
+    error_message = "It notifies below and at the limit, and on the forecast."
   }
   assert {
     condition     = alltrue([for item in aws_budgets_budget.this.notification : contains(item.subscriber_sns_topic_arns, var.topic_arn) && contains(item.subscriber_email_addresses, "operator@example.com")])
-    error_message = "The topic and the operator hear of everything."
+    error_message = "The topic and the operator receive every notification."
   }
   assert {
     condition     = length(aws_budgets_budget.this.cost_filter) == 0

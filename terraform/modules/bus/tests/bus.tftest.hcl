@@ -31,7 +31,7 @@ run "bus_archive_and_the_queue_of_schedules" {
     condition = aws_cloudwatch_event_archive.main.retention_days == 7 && (
       jsondecode(aws_cloudwatch_event_archive.main.event_pattern) == { detail = { replayfor = [{ exists = false }] } }
     )
-    error_message = "The archive keeps every event once, for as long as the platform says."
+    error_message = "The archive keeps every event once, for the platform's retention period."
   }
   assert {
     condition = [for statement in jsondecode(aws_sqs_queue_policy.schedules.policy).Statement :
@@ -47,6 +47,6 @@ run "bus_archive_and_the_queue_of_schedules" {
       output.alarm_names == ["collections-test-schedules-dead-letters"]
       && one(aws_cloudwatch_metric_alarm.schedules.alarm_actions) == var.alarms_topic_arn
     )
-    error_message = "A dead letter rings the alarm."
+    error_message = "A dead letter triggers the alarm."
   }
 }

@@ -17,7 +17,7 @@ run "encrypted_and_without_passwords" {
 
   assert {
     condition     = aws_db_instance.this.storage_encrypted && aws_db_instance.this.iam_database_authentication_enabled && aws_db_instance.this.manage_master_user_password && aws_db_instance.this.password == null
-    error_message = "Storage is encrypted, services use tokens, Terraform knows no password."
+    error_message = "Storage is encrypted, services use tokens, Terraform has no password."
   }
   assert {
     condition     = { for parameter in aws_db_parameter_group.this.parameter : parameter.name => parameter.value }["rds.force_ssl"] == "1"
@@ -25,7 +25,7 @@ run "encrypted_and_without_passwords" {
   }
   assert {
     condition     = { for parameter in aws_db_parameter_group.this.parameter : parameter.name => parameter.value }["rds.allowed_extensions"] == "pg_trgm,vector"
-    error_message = "The platform's extensions can be made, no others."
+    error_message = "Only the platform's extensions can be created."
   }
   assert {
     condition     = aws_db_instance.this.engine == "postgres" && aws_db_parameter_group.this.family == "postgres${aws_db_instance.this.engine_version}"
@@ -38,7 +38,7 @@ run "one_port_and_no_way_out" {
 
   assert {
     condition     = aws_vpc_security_group_ingress_rule.postgres.from_port == 5432 && aws_vpc_security_group_ingress_rule.postgres.to_port == 5432 && length(aws_subnet.this) == 2
-    error_message = "Postgres is all that can be reached."
+    error_message = "Only Postgres is reachable."
   }
 }
 
@@ -98,7 +98,7 @@ run "larger_for_more_people" {
 
   assert {
     condition     = aws_db_instance.this.instance_class == "db.t4g.small" && output.connections == 170
-    error_message = "A larger class takes more connections."
+    error_message = "A larger class allows more connections."
   }
 }
 

@@ -16,7 +16,7 @@ variables {
 run "limits_tokens_and_logs" {
   assert {
     condition     = aws_apigatewayv2_authorizer.users.jwt_configuration[0].issuer == var.issuer && aws_apigatewayv2_authorizer.users.jwt_configuration[0].audience == toset(["client"])
-    error_message = "The authorizer takes tokens of our pool for our client."
+    error_message = "The authorizer accepts tokens of our pool for our client."
   }
   assert {
     condition     = aws_apigatewayv2_stage.default.default_route_settings[0].throttling_rate_limit == 100 && aws_apigatewayv2_stage.default.default_route_settings[0].throttling_burst_limit == 200
@@ -24,7 +24,7 @@ run "limits_tokens_and_logs" {
   }
   assert {
     condition     = aws_cloudwatch_log_group.access.retention_in_days == 14 && !strcontains(aws_apigatewayv2_stage.default.access_log_settings[0].format, "$context.path")
-    error_message = "The access log ends some day and names routes, not paths."
+    error_message = "The access log expires and names routes, not paths."
   }
   assert {
     condition     = length(aws_apigatewayv2_domain_name.this) == 0 && output.domain_target == null
@@ -43,11 +43,11 @@ run "domain_in_route_53" {
 
   assert {
     condition     = output.url == "https://api.example.com" && aws_route53_record.this["api.example.com"].type == "A"
-    error_message = "The domain is entered in its zone and is the API's address."
+    error_message = "The domain has a record in its zone and is the API's address."
   }
   assert {
     condition     = aws_apigatewayv2_domain_name.this["api.example.com"].domain_name_configuration[0].security_policy == "TLS_1_2"
-    error_message = "Nothing older than TLS 1.2."
+    error_message = "TLS 1.2 is the minimum."
   }
 }
 
@@ -61,6 +61,6 @@ run "domain_managed_elsewhere" {
 
   assert {
     condition     = length(aws_route53_record.this) == 0 && output.domain_target != null
-    error_message = "Without a zone the target is told instead."
+    error_message = "Without a zone the target is an output instead."
   }
 }

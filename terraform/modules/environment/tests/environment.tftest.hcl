@@ -41,19 +41,19 @@ run "in_aws" {
   }
   assert {
     condition     = output.environment.images_bucket == "collections-test-images-123456789012" && output.environment.event_bus == "collections-test" && output.environment.archive == "collections-test"
-    error_message = "Names follow the law of names."
+    error_message = "Names follow the naming convention."
   }
   assert {
     condition     = output.environment.database.auth == "iam" && output.environment.database.sslmode == "verify-full" && output.environment.database.administrator == "administrator"
-    error_message = "The database takes tokens over TLS."
+    error_message = "The database accepts tokens over TLS."
   }
   assert {
     condition     = length(distinct(output.environment.alarms)) == length(output.environment.alarms)
-    error_message = "No alarm is another's."
+    error_message = "Every alarm exists once."
   }
   assert {
     condition     = length(module.budget) == 1 && length(module.schema_registry) == 1
-    error_message = "Money and contracts are looked after."
+    error_message = "There is a budget, and contracts are published."
   }
 }
 
@@ -72,11 +72,11 @@ run "on_a_machine_of_ones_own" {
       host        = "127.0.0.1", port = 5433, name = "collections", auth = "password", sslmode = "disable",
       resource_id = "*", administrator = "postgres", administrator_secret = null
     }
-    error_message = "The database that is there is used as it is."
+    error_message = "An existing database is used unchanged."
   }
   assert {
     condition     = length(module.database) == 0 && length(module.schema_registry) == 0 && length(module.budget) == 0
-    error_message = "What an emulator has not is not asked of it."
+    error_message = "Features that an emulator lacks are off."
   }
 }
 

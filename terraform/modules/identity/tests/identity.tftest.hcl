@@ -13,11 +13,11 @@ run "accounts_are_made_by_an_operator_and_kept" {
 
   assert {
     condition     = aws_cognito_user_pool.this.admin_create_user_config[0].allow_admin_create_user_only
-    error_message = "Strangers make no accounts."
+    error_message = "Users cannot sign up by themselves."
   }
   assert {
     condition     = aws_cognito_user_pool.this.deletion_protection == "ACTIVE"
-    error_message = "A protected pool refuses to be deleted."
+    error_message = "A protected pool cannot be deleted."
   }
   assert {
     condition     = aws_cognito_user_pool.this.password_policy[0].minimum_length == 10 && aws_cognito_user_pool.this.password_policy[0].require_numbers
@@ -25,7 +25,7 @@ run "accounts_are_made_by_an_operator_and_kept" {
   }
 }
 
-run "client_keeps_no_secret_and_tells_nobody_who_exists" {
+run "client_keeps_no_secret_and_does_not_reveal_users" {
   command = plan
 
   assert {
@@ -34,7 +34,7 @@ run "client_keeps_no_secret_and_tells_nobody_who_exists" {
   }
   assert {
     condition     = aws_cognito_user_pool_client.this.access_token_validity == 60 && aws_cognito_user_pool_client.this.id_token_validity == 30 && aws_cognito_user_pool_client.this.refresh_token_validity == 7
-    error_message = "Tokens are valid for as long as the platform says."
+    error_message = "Tokens are valid for the platform's periods."
   }
   assert {
     condition     = length(aws_cognito_user_pool_domain.this) == 0 && !aws_cognito_user_pool_client.this.allowed_oauth_flows_user_pool_client

@@ -41,7 +41,7 @@ run "one_of_everything" {
   }
   assert {
     condition     = alltrue([for group in aws_cloudwatch_log_group.main : group.retention_in_days == 7])
-    error_message = "Log groups keep what the platform says."
+    error_message = "Log groups have the platform's retention."
   }
 
   # Variables.
@@ -58,13 +58,13 @@ run "one_of_everything" {
       DATABASE_SSLROOTCERT = "/var/task/chassis/rds-ca.pem"
       TABLE_BIG_NOTES      = "collections-test-big-notes"
     }
-    error_message = "Configuration wins over the place, the place over what is derived."
+    error_message = "The manifest's configuration overrides the environment's variables, which override derived ones."
   }
   assert {
     condition = setsubtract(output.functions["events"].variables, output.functions["relay"].variables) == toset([
       "DEAD_LETTER_QUEUE_URL", "MAX_RECEIVES", "QUEUE_URL",
     ])
-    error_message = "A consumer is told of its queues, others are not."
+    error_message = "Only a consumer has its queues' variables."
   }
 
   # Permissions.
@@ -101,7 +101,7 @@ run "one_of_everything" {
       for statement in jsondecode(aws_iam_role_policy.declared["relay"].policy).Statement :
       statement.Condition if statement.Action == ["events:PutEvents"]
     ] == [{ "ForAllValues:StringEquals" = { "events:source" = "collections.talker" }, Null = { "events:source" = "false" } }]
-    error_message = "A service publishes under its own name alone."
+    error_message = "A service publishes under its own name only."
   }
   assert {
     condition = [
@@ -147,7 +147,7 @@ run "one_of_everything" {
       detail-type = ["Object Created"]
       detail      = { bucket = { name = ["pictures"] }, object = { key = [{ wildcard = "*/uploads/*" }] } }
     }
-    error_message = "The second event of AWS has a rule of its own."
+    error_message = "The second event of AWS has its own rule."
   }
   assert {
     condition = alltrue([for target in concat(
@@ -174,7 +174,7 @@ run "one_of_everything" {
       "GET /open"         = "NONE -"
       "POST /things/{id}" = "JWT authorizer1"
     }
-    error_message = "A route needs a token unless the manifest says otherwise."
+    error_message = "A route needs a token unless the manifest declares otherwise."
   }
 
   # Alarms.
@@ -216,21 +216,21 @@ run "as_little_as_possible_with_a_password" {
       aws_lambda_event_source_mapping.main["events"].scaling_config[0].maximum_concurrency,
       aws_cloudwatch_metric_alarm.main["events-age"].threshold,
     ] == [512, 60, 360, 5, 2, 600]
-    error_message = "What the manifest does not say has the defaults of manifests.model."
+    error_message = "Values that the manifest omits have the defaults of manifests.model."
   }
   assert {
     condition = jsondecode(aws_cloudwatch_event_rule.bus["events"].event_pattern) == {
       detail-type = ["collections.talker.thing-said.v1"]
       detail      = { replayfor = [{ exists = false }, "listener"] }
     }
-    error_message = "It hears its events, and of replays those that are for it."
+    error_message = "It consumes its events, and replayed events addressed to it."
   }
   assert {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.declared["events"].policy).Statement :
       statement.Resource if startswith(statement.Action[0], "ssm:") || startswith(statement.Action[0], "rds-db:")
     ] == [["arn:aws:ssm:eu-west-1:123456789012:parameter/collections/test/database/listener"]]
-    error_message = "With a password it may read its own, and may not log in by IAM."
+    error_message = "With a password it may read its own password, and may not sign in by IAM."
   }
   assert {
     condition     = !contains(output.functions["events"].variables, "DATABASE_SSLROOTCERT")

@@ -32,13 +32,13 @@ variables {
 run "topic_is_encrypted_and_takes_alarms_only" {
   assert {
     condition     = aws_sns_topic.alarms.kms_master_key_id == aws_kms_key.alarms.arn && output.topic_arn == aws_sns_topic.alarms.arn
-    error_message = "The topic has a key of its own, and its ARN is the one that is told."
+    error_message = "The topic has its own key, and its ARN is the output."
   }
   assert {
     condition = {
       for statement in jsondecode(aws_sns_topic_policy.alarms.policy).Statement : statement.Sid => try(statement.Principal.Service, statement.Principal)
     } == { Alarms = "cloudwatch.amazonaws.com", Budgets = "budgets.amazonaws.com", TlsOnly = "*" }
-    error_message = "CloudWatch and Budgets publish, nobody else."
+    error_message = "Only CloudWatch and Budgets publish."
   }
   assert {
     condition     = keys(aws_sns_topic_subscription.email) == ["operator@example.com"]
@@ -46,7 +46,7 @@ run "topic_is_encrypted_and_takes_alarms_only" {
   }
 }
 
-run "every_alarm_is_told" {
+run "every_alarm_notifies" {
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_actions == toset([output.topic_arn])])
     error_message = "Alarms go to the topic."
@@ -56,7 +56,7 @@ run "every_alarm_is_told" {
       "collections-test-api-faults", "collections-test-api-latency", "collections-test-database-connections",
       "collections-test-database-storage",
     ])
-    error_message = "API and database are watched; functions, queues and projections are the services' own."
+    error_message = "API and database are monitored; alarms on functions, queues and projections belong to the services."
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["database-connections"].threshold == 64
@@ -82,13 +82,13 @@ run "dashboards_show_what_there_is" {
       for widget in jsondecode(aws_cloudwatch_dashboard.service["search"].dashboard_body).widgets :
       try(widget.properties.metrics == [["Collections", "ProjectionLag", "environment", "test", "service", "search"]], false)
     ])
-    error_message = "What services measure is shown of this environment alone."
+    error_message = "Services' metrics are those of this environment only."
   }
   assert {
     condition = length(distinct([
       for widget in jsondecode(aws_cloudwatch_dashboard.pipeline.dashboard_body).widgets : "${widget.x} ${widget.y}"
     ])) == length(jsondecode(aws_cloudwatch_dashboard.pipeline.dashboard_body).widgets)
-    error_message = "No widget covers another."
+    error_message = "Widgets do not overlap."
   }
 }
 
@@ -100,6 +100,6 @@ run "a_database_that_is_not_ours" {
 
   assert {
     condition     = !anytrue([for name in output.alarm_names : strcontains(name, "database")]) && keys(output.dashboards) == ["pipeline"]
-    error_message = "Nothing watches a database that is not ours."
+    error_message = "A database outside the environment is not monitored."
   }
 }

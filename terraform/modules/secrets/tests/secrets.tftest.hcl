@@ -24,7 +24,7 @@ run "names_and_access_and_no_value" {
         startswith("${resource}/", "arn:aws:ssm:eu-west-1:123456789012:parameter/collections/test/")
       ]
     ]))
-    error_message = "The operator reaches the parameters of this environment alone: ${aws_iam_policy.operator.policy}"
+    error_message = "The operator has access to the parameters of this environment only: ${aws_iam_policy.operator.policy}"
   }
   assert {
     condition = toset(flatten([

@@ -1,14 +1,14 @@
-# A bucket as all of ours are: private, encrypted, versioned, over TLS only, and nothing in it for ever by accident.
+# The common bucket: private, encrypted, versioned, TLS only, and with expiry of old versions and leftovers.
 
 locals {
   arn = "arn:aws:s3:::${var.name}"
 }
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:Functions and operators are all who reach it; functions log what they do, CloudTrail has the rest
+  #checkov:skip=CKV_AWS_18:Only functions and operators have access; functions log what they do, CloudTrail has the rest
   #checkov:skip=CKV_AWS_144:One region; versions and the archive of events are the protection that is paid for
-  #checkov:skip=CKV_AWS_145:S3's own keys (AES256): KMS would be paid for each of thousands of reads, and guards the same door
-  #checkov:skip=CKV2_AWS_62:Events of pictures go to EventBridge; nobody waits for packages or states
+  #checkov:skip=CKV_AWS_145:S3's own keys (AES256): KMS would be paid for each of thousands of reads, and adds no protection
+  #checkov:skip=CKV2_AWS_62:Events of pictures go to EventBridge; packages and states have no consumers
   bucket        = var.name
   force_destroy = var.force_destroy
 }
@@ -49,7 +49,7 @@ resource "aws_s3_bucket_policy" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      # A denial for everybody and everything.
+      # Deny every principal every action.
       Sid       = "TlsOnly"
       Effect    = "Deny"
       Principal = "*"
@@ -92,7 +92,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # What nobody would ever see: parts of uploads that broke off, and marks of deletion with nothing behind them.
+  # Invisible leftovers: parts of aborted uploads, and delete markers without versions.
   rule {
     id     = "leftovers"
     status = "Enabled"

@@ -1,7 +1,7 @@
 output "name" {
   description = "Name of the bucket."
   value       = aws_s3_bucket.this.bucket
-  # Nothing is put into it before it is what it shall be.
+  # Available only after the bucket is fully configured.
   depends_on = [
     aws_s3_bucket_ownership_controls.this,
     aws_s3_bucket_policy.this,

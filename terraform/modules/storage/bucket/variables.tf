@@ -4,7 +4,7 @@ variable "name" {
 }
 
 variable "force_destroy" {
-  description = "Whether a destroy removes what is in it as well."
+  description = "Whether a destroy removes its objects as well."
   type        = bool
   default     = false
 }
@@ -21,7 +21,7 @@ variable "noncurrent_versions" {
 }
 
 variable "expire" {
-  description = "Objects below a prefix that go after so many days."
+  description = "Expiry in days of objects below a prefix."
   type        = list(object({ id = string, prefix = string, days = number }))
   default     = []
 }

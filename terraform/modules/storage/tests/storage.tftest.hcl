@@ -19,11 +19,11 @@ run "names_links_and_events" {
       } && output.packages == {
       name = "collections-test-packages-123456789012", arn = "arn:aws:s3:::collections-test-packages-123456789012"
     }
-    error_message = "The buckets' names follow the law of names."
+    error_message = "The buckets' names follow the naming convention."
   }
   assert {
     condition     = aws_s3_bucket_notification.images.eventbridge && aws_s3_bucket_notification.images.bucket == output.images.name
-    error_message = "Uploads are told to EventBridge."
+    error_message = "Uploads are sent to EventBridge."
   }
   assert {
     condition     = one(aws_s3_bucket_cors_configuration.images.cors_rule).allowed_origins == toset(["https://app.example.com"]) && one(aws_s3_bucket_cors_configuration.images.cors_rule).allowed_methods == toset(["GET", "POST"])

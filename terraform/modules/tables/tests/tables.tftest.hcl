@@ -42,7 +42,7 @@ run "keys_indexes_and_time_to_live" {
       && length(aws_dynamodb_table.main["plain"].ttl) == 0
       && aws_dynamodb_table.main["plain"].range_key == null
     )
-    error_message = "What the manifest does not say is not set."
+    error_message = "Attributes that the manifest omits are not set."
   }
   assert {
     condition = alltrue([for table in aws_dynamodb_table.main :

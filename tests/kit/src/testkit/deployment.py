@@ -1,4 +1,4 @@
-"""What a service is given where it runs: schema, bus, bucket, queues and secrets, all of a test's own."""
+"""What a service needs to run: schema, bus, bucket, queues and secrets, all of one test."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from chassis.aws import Aws, Credentials
 from localmesh.emulator import Emulator
 from localmesh.provision.tables import table_definition
 from manifests import load_manifests
+from manifests.topology import table_of
 from testkit.schemas import SchemaPool, ServiceSchema
 from workspace import REPOSITORY
 
@@ -34,7 +35,7 @@ class Deployment:
         return {name.upper(): str(value) for name, value in self.settings.items()}
 
     def put_secret(self, name: str, value: str) -> None:
-        """Make or change a secret of the service; it reads each again whenever it is needed."""
+        """Create or change a secret of the service; it reads each again whenever it is needed."""
         path = f"{self.settings['parameter_prefix']}/{name}"
         self.aws.ssm.put_parameter(Name=path, Value=value, Type="SecureString", Overwrite=True)
 
@@ -60,8 +61,8 @@ def deployed(
     secret_names: Iterable[str] = (),
     sources: Sequence[Path] | None = None,
 ) -> Iterator[Deployment]:
-    """Everything a service runs with, in the emulator that `aws` names. Only the schema ends again:
-    the emulator forgets the rest when it ends."""
+    """Everything a service runs with, in the emulator that `aws` names. Only the schema is dropped:
+    the rest ends with the emulator."""
     mark = f"{service}-{secrets.token_hex(4)}"
     with pool.lend(service, sources) as schema:
         aws.events.create_event_bus(Name=f"bus-{mark}")
@@ -85,15 +86,15 @@ def deployed(
 
 def make_table(aws: Aws, service: str, name: str) -> str:
     """An empty DynamoDB table as the service's manifest declares it; returns what it is called."""
-    made = f"{name}-{secrets.token_hex(4)}"
-    make_table_again(aws, service, name, made)
-    return made
+    created = f"{name}-{secrets.token_hex(4)}"
+    make_table_again(aws, service, name, created)
+    return created
 
 
-def make_table_again(aws: Aws, service: str, name: str, made: str) -> None:
+def make_table_again(aws: Aws, service: str, name: str, created: str) -> None:
     """The same table once more, after it was deleted."""
-    definition = table_definition(load_manifests(REPOSITORY).services[service].tables[name])
-    aws.dynamodb.create_table(TableName=made, **definition)
+    declared = table_of(created, load_manifests(REPOSITORY).services[service].tables[name])
+    aws.dynamodb.create_table(TableName=created, **table_definition(declared))
 
 
 def aws_variables(emulator: Emulator) -> dict[str, str]:
@@ -108,7 +109,7 @@ def aws_variables(emulator: Emulator) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def aws(emulator: Emulator) -> Aws:
-    """The emulator, for services under test and for whoever looks at what they did."""
+    """The emulator, for services under test and for tests that inspect it."""
     return Aws(emulator.url, "us-east-1", Credentials("test", "test"))
 
 

@@ -1,4 +1,4 @@
-"""Unit tests open no socket: who needs a server says so with the mark `integration` or `e2e`."""
+"""Unit tests open no socket: tests that need a server are marked `integration` or `e2e`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _needs_servers(item: pytest.Item) -> bool:
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Refuse a selection in which a test uses a server without saying so."""
+    """Refuse a selection in which a test uses a server without the mark."""
     silent = [
         item.nodeid
         for item in items
@@ -39,7 +39,7 @@ def _no_sockets(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         return
 
     def refuse(_self: socket.socket, address: object) -> NoReturn:
-        raise SocketInUnitTestError(f"a unit test reached for {address}: mark it integration, or use no server")
+        raise SocketInUnitTestError(f"a unit test connected to {address}: mark it integration, or use no server")
 
     for name in ("connect", "connect_ex", "bind"):
         monkeypatch.setattr(socket.socket, name, refuse)

@@ -149,7 +149,7 @@ def _through(sqs: SQSClient, queue_url: str, bodies: list[str], receives: int) -
 def dead_letters(sqs: SQSClient, queue_url: str) -> list[DeadLetter]:
     """Every dead letter since the last look.
 
-    No waiting: whoever dead-letters has done so before it returns.
+    No waiting: an entry point sends its dead letters before it returns.
     """
     found: list[DeadLetter] = []
     while True:

@@ -41,19 +41,19 @@ class Providers:
         }
 
     def fault(self, **fields: Any) -> dict[str, Any]:
-        """Arm a fault, see `provider_emulator.faults.Fault`; it is told as `faults` tells it."""
+        """Arm a fault, see `provider_emulator.faults.Fault`; returned as in `faults`."""
         return dict(self._json("POST", "/_faults", json=fields))
 
     def faults(self) -> list[dict[str, Any]]:
         """The armed faults, spent ones too."""
         return list(self._json("GET", "/_faults")["faults"])
 
-    def struck(self) -> int:
-        """How often faults have struck since they were last cleared."""
+    def faults_applied(self) -> int:
+        """How often faults were applied since they were last cleared."""
         return sum(fault["applied"] for fault in self.faults())
 
     def release(self) -> None:
-        """Disarm all faults; whom a slow one holds up is answered now."""
+        """Disarm all faults; requests that a slow one delays are answered now."""
         self._json("DELETE", "/_faults")
 
     def calm(self) -> None:

@@ -1,8 +1,8 @@
-"""Something that behaves as a database of RDS does, made of an ordinary Postgres and a relay before it.
+"""A stand-in for a database of RDS: an ordinary Postgres and a relay in front of it.
 
 The relay speaks TLS (which the embedded server does not) and asks for passwords in the clear within it, as RDS does:
-members of `rds_iam` show a token that was made for them and for this address, everybody else a password. Behind it
-nobody but the test is a superuser.
+members of `rds_iam` show a token that was signed for them and for this address, other users a password. Behind it
+only the test is a superuser.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ GRANT rds_superuser TO {ADMINISTRATOR};
 
 @dataclass
 class Rds:
-    """`server` is what stands behind, `certificates` the file of the authority; `attempts` are pairs of a user and how
+    """`server` is the Postgres behind it, `certificates` the authority's file; `attempts` are pairs of a user and how
     the sign-in ended."""
 
     server: Postgres
@@ -67,7 +67,7 @@ class Rds:
             return connection.execute(query, [role]).fetchone() is not None
 
     def verdict(self, user: str, shown: str) -> str:
-        """How a sign-in ends: `token`, `password`, or in the server's words."""
+        """How a sign-in ends: `token`, `password`, or the server's message."""
         if self.has_iam(user):
             token = urlsplit(f"https://{shown}")
             query = parse_qs(token.query)
@@ -87,15 +87,15 @@ def rds(folder: Path) -> Iterator[Rds]:
     (server.data / "pg_hba.conf").write_text(_RULES)
     with server:
         with psycopg.connect(server.dsn("template1"), autocommit=True) as connection:
-            # The administrator of RDS may make this one too.
+            # The administrator of RDS may create this one too.
             connection.execute("CREATE EXTENSION vector")
             connection.execute(_ROLES.encode())
-        made = Rds(server, authority)
+        started = Rds(server, authority)
         with socket.create_server((_HOST, 0)) as listening:
-            made.port = listening.getsockname()[1]
-            threading.Thread(target=_accept, args=(made, listening, tls), daemon=True).start()
+            started.port = listening.getsockname()[1]
+            threading.Thread(target=_accept, args=(started, listening, tls), daemon=True).start()
             try:
-                yield made
+                yield started
             finally:
                 listening.shutdown(socket.SHUT_RDWR)
 
@@ -177,7 +177,7 @@ def _certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
     now = datetime.datetime.now(datetime.UTC)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
     names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]) for name in ("authority", _HOST)]
-    made = []
+    certificates = []
     for key, name in zip(keys, names, strict=True):
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(names[0]).public_key(key.public_key())
         builder = builder.serial_number(x509.random_serial_number())
@@ -187,12 +187,12 @@ def _certificates(folder: Path) -> tuple[Path, ssl.SSLContext]:
             extension: x509.ExtensionType = x509.BasicConstraints(ca=True, path_length=None)
         else:
             extension = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(_HOST))])
-        made.append(builder.add_extension(extension, critical=False).sign(keys[0], hashes.SHA256()))
+        certificates.append(builder.add_extension(extension, critical=False).sign(keys[0], hashes.SHA256()))
     pem = serialization.Encoding.PEM
     authority, shown = folder / "authority.pem", folder / "shown.pem"
-    authority.write_bytes(made[0].public_bytes(pem))
+    authority.write_bytes(certificates[0].public_bytes(pem))
     private = keys[1].private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    shown.write_bytes(private + made[1].public_bytes(pem))
+    shown.write_bytes(private + certificates[1].public_bytes(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(shown)
     return authority, context

@@ -23,7 +23,7 @@ from workspace import REPOSITORY
 
 @dataclass(frozen=True, slots=True)
 class ServiceSchema:
-    """A migrated schema in a database of its own; the role that owns it bears its name."""
+    """A migrated schema in a database of its own; the role that owns it has the same name."""
 
     database: FreshDatabase
     role: str
@@ -47,13 +47,13 @@ class ServiceSchema:
 
 
 class MakeSchema(Protocol):
-    """Makes the schema of a service, by default with the migrations that provisioning gives it."""
+    """Creates the schema of a service, by default with the migrations that provisioning gives it."""
 
     def __call__(self, service: str, sources: Sequence[Path] | None = None) -> ServiceSchema: ...
 
 
 class SchemaPool:
-    """Migrated schemas of a session, emptied and lent again: making a database costs ten times as much."""
+    """Migrated schemas of a session, emptied and reused: creating a database costs ten times as much."""
 
     def __init__(self, server: Postgres, stack: ExitStack) -> None:
         self._server = server
@@ -74,10 +74,10 @@ class SchemaPool:
                 free.append(pooled)
 
     def _make(self, service: str, sources: tuple[Path, ...]) -> _Pooled:
-        made = self._stack.enter_context(database(self._server))
+        created = self._stack.enter_context(database(self._server))
         role, password = self._roles.setdefault(service, (f"{service}_{secrets.token_hex(4)}", secrets.token_hex(8)))
-        schema = ServiceSchema(made, role, password)
-        with psycopg.connect(made.dsn, autocommit=True) as connection:
+        schema = ServiceSchema(created, role, password)
+        with psycopg.connect(created.dsn, autocommit=True) as connection:
             prepare_role(connection, role, password)
             migrate(schema.dsn, role, sources)
             return _Pooled(schema, _catalogue(connection))
@@ -89,7 +89,7 @@ class _Pooled:
     catalogue: object
 
     def empty(self) -> bool:
-        """End every connection and forget every row; False when more than rows were changed."""
+        """End every connection and delete every row; False when more than rows were changed."""
         with psycopg.connect(self.schema.database.dsn, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -133,6 +133,6 @@ def schema_pool(postgres_server: Postgres) -> Iterator[SchemaPool]:
 
 @pytest.fixture
 def service_schema(schema_pool: SchemaPool) -> Iterator[MakeSchema]:
-    """Makes empty, migrated schemas; they end with the test."""
+    """Creates empty, migrated schemas; they end with the test."""
     with ExitStack() as stack:
         yield lambda service, sources=None: stack.enter_context(schema_pool.lend(service, sources))

@@ -1,6 +1,6 @@
 """The servers under the tests: started on first use on free ports, shared by all tests of a session, ended with it.
 
-They also end when the test run is killed; a run that is merely told to end (SIGTERM) tears its fixtures down first, as
+They also end when the test run is killed; a run that gets SIGTERM tears its fixtures down first, as
 after Ctrl-C, because a whole mesh outlives who started it.
 """
 
@@ -23,7 +23,7 @@ from localmesh.postgres import Postgres
 
 
 def pytest_configure() -> None:
-    """SIGTERM is taken as Ctrl-C."""
+    """SIGTERM is treated as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -78,8 +78,8 @@ def postgres_server() -> Iterator[Postgres]:
 @pytest.fixture
 def fresh_database(postgres_server: Postgres) -> Iterator[FreshDatabase]:
     """An empty database of its own for each test."""
-    with database(postgres_server) as made:
-        yield made
+    with database(postgres_server) as created:
+        yield created
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ class LinterFailedError(PolicyCheckError):
 
 
 class PolicyNotUnderstoodError(PolicyCheckError):
-    """A policy says something that the evaluator does not know."""
+    """A policy says something that no check here knows."""
 
 
 class ReasonsInvalidError(PolicyCheckError):

@@ -1,4 +1,4 @@
-"""Which build goes out, as `/version` will tell it: the commit that is checked out, marked when files differ."""
+"""The build to deploy, as `/version` will report it: the commit that is checked out, marked when files differ."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from registry.git import Repository
 
 
 def build_here(root: Path, *, local: bool = False) -> Build:
-    """The build of a checkout; that of the local mesh is not marked, `mesh up` does not do it either."""
+    """The build of a checkout; the local mesh's is never marked as dirty, as with `mesh up`."""
     build = deployment_of(MeshSettings(), root).build
     return build if local or not is_dirty(root) else replace(build, git_sha=f"{build.git_sha}-dirty")
 
 
 def is_dirty(root: Path) -> bool:
-    """Whether files differ from the commit; where there is no git, nothing is known to."""
+    """Whether files differ from the commit; False where git is missing."""
     try:
         # Terraform itself writes its lock files.
         return Repository(root).is_dirty(".", ":(exclude,glob)**/.terraform.lock.hcl")
@@ -28,7 +28,7 @@ def is_dirty(root: Path) -> bool:
 
 
 def variables_of(build: Build) -> dict[str, str]:
-    """The environment variables that tell a function its build."""
+    """The environment variables that hold a function's build."""
     return {
         "GIT_SHA": build.git_sha,
         "GIT_TAG": build.git_tag,

@@ -1,7 +1,7 @@
-"""The command line `mesh`: what an operator does with a local mesh, and with environments in AWS.
+"""The command line `mesh`, for operators of a local mesh and of environments in AWS.
 
-Commands import what they need when they run, so that `mesh --help` answers at once. Exit codes: 0 done, 1 failed
-(one line on stderr says why), 2 wrong usage, 3 the mesh is not up, 130 interrupted.
+Commands import what they need when they run, so that `mesh --help` returns at once. Exit codes: 0 done, 1 failed
+(the reason is one line on stderr), 2 wrong usage, 3 the mesh is not up, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from registry.commands import app as contracts
 
 app = typer.Typer(
     name="mesh",
-    help="Run and look after a Collections mesh: the local one, or an environment in AWS.",
+    help="Run and operate a Collections mesh: the local one, or an environment in AWS.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -37,7 +37,7 @@ def up(
     ] = None,
     provision: Annotated[bool, typer.Option(help="Provision what the manifests declare.")] = True,
 ) -> None:
-    """Start the mesh; harmless when it runs already."""
+    """Start the mesh; does nothing when it is already running."""
     from mesh.run import guarded, up
 
     guarded(lambda: up(iam=iam, provision=provision))
@@ -45,7 +45,7 @@ def up(
 
 @app.command()
 def demo() -> None:
-    """Start the mesh and show it: pictures in, one search of each type, a conversation."""
+    """Start the mesh and demonstrate it: upload pictures, run one search of each type, hold a conversation."""
     from mesh.run import demo, guarded
 
     guarded(demo)
@@ -53,7 +53,7 @@ def demo() -> None:
 
 @app.command()
 def down() -> None:
-    """End the mesh's processes; its state stays."""
+    """Stop the mesh's processes; its state stays."""
     from mesh.run import down, guarded
 
     guarded(down)
@@ -61,7 +61,7 @@ def down() -> None:
 
 @app.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
-    """End the mesh and forget everything it keeps: people, pictures, events, conversations."""
+    """Stop the mesh and delete all its data: users, pictures, events, conversations."""
     from mesh.run import guarded, reset
 
     guarded(lambda: reset(yes=yes))
@@ -82,14 +82,14 @@ def logs(
         str, typer.Argument(metavar="SERVICE", help="A service; in the local mesh also: postgres, emulator, providers.")
     ],
     env: Annotated[
-        str, typer.Option("--env", help="Which environment: local, or one whose outputs are saved.")
+        str, typer.Option("--env", help="The environment: local, or one whose outputs are saved.")
     ] = "local",
     function: Annotated[str | None, typer.Option(help="Only this function, e.g. events.")] = None,
     since: Annotated[str, typer.Option(help="How far back, e.g. 30s, 10m, 2h.")] = "10m",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, as it was logged.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until Ctrl-C.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, as logged.")] = False,
 ) -> None:
-    """What a service's functions, or a process, have logged."""
+    """Log lines of a service's functions, or of a process."""
     from mesh.logs import show
     from mesh.run import guarded
 

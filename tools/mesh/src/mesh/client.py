@@ -37,7 +37,7 @@ class ApiError(Exception):
 
     @property
     def is_passing(self) -> bool:
-        """Whether the same request may well succeed a moment later: too many at once, or something behind is away."""
+        """Whether the same request may succeed a moment later: throttled, or a dependency is unavailable."""
         return self.status in _PASSING
 
 
@@ -96,11 +96,11 @@ class Api:
         self._http.close()
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401  # passed to httpx as they are
-        """Any request; the answer as it is."""
+        """Any request; the raw response."""
         return self._http.request(method, path, **arguments)
 
     def json(self, method: str, path: str, **arguments: Any) -> Any:  # noqa: ANN401  # JSON of any shape
-        """Any request; the JSON of a successful answer."""
+        """Any request; the JSON of a successful response."""
         response = self.request(method, path, **arguments)
         if response.is_error:
             try:
@@ -143,7 +143,7 @@ class Api:
         return answer
 
     def chat(self, session_id: str, message: str, **options: Any) -> Json:  # noqa: ANN401  # fields of ChatRequest
-        """Say something in a conversation."""
+        """Send a message to a conversation."""
         answer: Json = self.json("POST", "/chat", json={"session_id": session_id, "message": message, **options})
         return answer
 
@@ -164,10 +164,10 @@ class Api:
         changed: Callable[[Json], None] = lambda item: None,
         every_s: float = 0.1,
     ) -> dict[str, Json]:
-        """Watch items until each has one of the statuses; `changed` hears of each new status.
+        """Watch items until each has one of the statuses; `changed` is called with each new status.
 
         Raises:
-            TimeoutError: some did not get there in time; the message says where they stand.
+            TimeoutError: some did not get there in time; the message has their last status.
         """
         latest: dict[str, Json] = {}
         deadline = time.monotonic() + timeout_s
@@ -177,7 +177,7 @@ class Api:
                     continue
                 item = self._item_if_answered(item_id)
                 if item is None:
-                    latest.setdefault(item_id, {"status": "not told"})
+                    latest.setdefault(item_id, {"status": "unknown"})
                 elif item["status"] != latest.get(item_id, {}).get("status"):
                     latest[item_id] = item
                     changed(item)

@@ -1,6 +1,6 @@
 """The demo: a user, a dozen pictures, a search of each type, a conversation of two turns, and how to go on.
 
-Everything goes through the HTTP API with a real token, so it also shows what a client of one's own has to do.
+Everything goes through the HTTP API with a real token, so it also shows how to write a client.
 """
 
 import json
@@ -35,10 +35,10 @@ class DemoUser:
     password: str
 
     @classmethod
-    def made(cls, kept_in: Path) -> "DemoUser":
-        """A user whose e-mail address and password are written to the file, readable by its owner only."""
+    def create(cls, file: Path) -> "DemoUser":
+        """A new user, whose e-mail address and password are written to the file, readable by its owner only."""
         user = cls(f"demo-{int(time.time())}@example.com", f"Demo-{secrets.token_urlsafe(12)}-1a")
-        _write_private(kept_in, json.dumps({"email": user.email, "password": user.password}))
+        _write_private(file, json.dumps({"email": user.email, "password": user.password}))
         return user
 
 
@@ -49,10 +49,10 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def run_demo(settings: MeshSettings, provisioned: Provisioned, console: Console) -> bool:
-    """Run the demo against a mesh that is up; says whether every picture ended where it should.
+    """Run the demo against a mesh that is up; returns whether every picture reached its expected status.
 
     Raises:
-        mesh.client.ApiError: the API refused something that the demo takes for granted.
+        mesh.client.ApiError: the API refused a request of the demo.
         TimeoutError: a picture did not get through in time.
     """
     token = _sign_in(settings, provisioned, console)
@@ -74,7 +74,7 @@ def _sign_in(settings: MeshSettings, provisioned: Provisioned, console: Console)
         user_pool_id=provisioned.user_pool_id,
         client_id=provisioned.client_id,
     )
-    user = DemoUser.made(settings.paths.root / "demo-user.json")
+    user = DemoUser.create(settings.paths.root / "demo-user.json")
     identity.ensure_user(user.email, user.password)
     console.print(f"\nSigned up and signed in through Cognito as [bold]{user.email}[/].")
     return identity.sign_in(user.email, user.password)
@@ -121,7 +121,7 @@ def _upload(api: Api, pictures: list[Picture], console: Console) -> bool:
         if reasons.get(item_id):
             console.print(f"{picture.name}: {reasons[item_id]}", highlight=False)
     for name in wrong:
-        console.print(f"[red]{name} did not end as it should[/]")
+        console.print(f"[red]{name} did not reach the expected status[/]")
     console.print()
     return not wrong
 

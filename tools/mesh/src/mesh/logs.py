@@ -1,4 +1,4 @@
-"""`mesh logs`: lines of a service's functions, or of a process of the mesh."""
+"""`mesh logs`: log lines of a service's functions, or of a process of the mesh."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from localmesh.logs import CLOUDWATCH, EMULATOR, LogLine, function_lines, proces
 from localmesh.members import NAMES
 from workspace import OperatorError
 
-# Not asked of mesh.environments, which takes its time to import.
+# Not imported from mesh.environments, which is slow to import.
 LOCAL: Final = "local"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST_S: Final = 3650 * 86400
 _STYLES: Final = {"ERROR": "red", "CRITICAL": "red", "WARNING": "yellow"}
-# Said on every line by the logger; in the way of a reader.
+# On every line of the logger; noise for a reader.
 _QUIET: Final = frozenset({
     "level", "message", "timestamp", "time", "service", "function", "location", "cold_start", "function_name",
     "function_memory_size", "function_arn", "function_request_id", "xray_trace_id", "exception", "stack_trace",
@@ -33,11 +33,11 @@ _QUIET: Final = frozenset({
 def show(
     source: str, *, environment: str = LOCAL, function: str | None, since: str, follow: bool, as_json: bool
 ) -> None:
-    """Print the lines; a source that has never logged is a `OperatorError` that names those that have."""
+    """Print the lines. Raises OperatorError for a source that has never logged; the message names those that have."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if source in NAMES:
         if environment != LOCAL:
-            raise OperatorError(f"{source} is a process of the local mesh; {environment} has none of its own")
+            raise OperatorError(f"{source} is a process of the local mesh; {environment} does not have one")
         for text in process_lines(MeshSettings().paths.log(source), follow=follow):
             typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
         return
@@ -52,7 +52,7 @@ def show(
 def _lines(
     service: str, environment: str, function: str | None, since: timedelta, *, follow: bool
 ) -> Iterator[LogLine]:
-    if environment == LOCAL:  # as its settings say, for it may be up and not provisioned
+    if environment == LOCAL:  # from its settings, because it may be up and not provisioned
         from localmesh.inventory import clients_of, prefix_of
 
         settings = MeshSettings()
@@ -74,15 +74,15 @@ def _lines(
 
 
 def parse_duration(text: str) -> timedelta:
-    """`30s`, `10m`, `2h`, `1d`, at most ten years; anything else is a `OperatorError`."""
+    """Parse `30s`, `10m`, `2h` or `1d`, at most ten years. Raises OperatorError for anything else."""
     match = re.fullmatch(r"(\d+)([smhd])", text)
     if match is None:
-        raise OperatorError(f"{text} is no duration: write it like 30s, 10m, 2h or 1d")
+        raise OperatorError(f"{text} is not a duration; write it like 30s, 10m, 2h or 1d")
     return timedelta(seconds=min(int(match[1]) * _UNITS[match[2]], _LONGEST_S))
 
 
 def render(line: LogLine) -> Text:
-    """One line for people: time, function, level when it is not INFO, message, and what else was logged with it."""
+    """One line for display: time, function, level when it is not INFO, message, and the other fields."""
     at = line.time.astimezone().strftime("%H:%M:%S.%f")[:-3]
     head = Text.assemble((at, "dim"), " ", (line.function, "cyan"), " ")
     entry = line.as_json()
@@ -91,8 +91,10 @@ def render(line: LogLine) -> Text:
     level = str(entry["level"])
     if level != "INFO":
         head.append(f"{level} ", style=_STYLES.get(level, ""))
-    said = entry.get("message")
-    head.append(said if isinstance(said, str) else json.dumps(said, ensure_ascii=False), style=_STYLES.get(level, ""))
+    message = entry.get("message")
+    head.append(
+        message if isinstance(message, str) else json.dumps(message, ensure_ascii=False), style=_STYLES.get(level, "")
+    )
     for name, value in entry.items():
         if name not in _QUIET:
             shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,6 +1,6 @@
-"""Asking before something changes; on stderr, because stdout may be for a program.
+"""Confirmation prompts; on stderr, because stdout may be for a program.
 
-NotConfirmedError   nobody has said yes
+NotConfirmedError   the change was not confirmed
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ _UNCHANGED = "nothing was changed"
 
 
 class NotConfirmedError(OperatorError):
-    """Nobody has said yes; nothing was changed."""
+    """The change was not confirmed; nothing was changed."""
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """A yes to go on; `yes` says it beforehand. Raises NotConfirmedError."""
+    """Ask for a yes; `yes` skips the question. Raises NotConfirmedError."""
     if yes:
         return
     try:
-        said = typer.confirm(question, err=True)
+        confirmed = typer.confirm(question, err=True)
     except typer.Abort as error:
-        typer.echo(err=True)  # the question's line has no end
+        typer.echo(err=True)  # end the question's line
         raise NotConfirmedError(f"not confirmed (without a terminal: --yes), {_UNCHANGED}") from error
-    if not said:
+    if not confirmed:
         raise NotConfirmedError(f"not confirmed, {_UNCHANGED}")
 
 
 def confirm_name(why: str, name: str, *, given: str | None) -> None:
-    """The name must be typed, or be given beforehand. Raises NotConfirmedError."""
+    """Ask for the name to be typed, unless it was given. Raises NotConfirmedError."""
     typed = given
     if typed is None:
         try:
-            typed = typer.prompt(f"{why} Type {name} to go on", default="", show_default=False, err=True)
+            typed = typer.prompt(f"{why} Type {name} to continue", default="", show_default=False, err=True)
         except typer.Abort as error:
             typer.echo(err=True)
             raise NotConfirmedError(f"not confirmed (without a terminal: --confirm {name}), {_UNCHANGED}") from error

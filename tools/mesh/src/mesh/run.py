@@ -1,4 +1,4 @@
-"""`mesh up`, `down` and `reset`; and how every command ends when something goes wrong."""
+"""`mesh up`, `down` and `reset`; and the error handling of every command."""
 
 from __future__ import annotations
 
@@ -29,44 +29,44 @@ def guarded(command: Callable[[], None]) -> None:
         command()
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        _errors.print(f"mesh: the settings are not usable: {problems}", style="red")
+        _errors.print(f"mesh: invalid settings: {problems}", style="red")
         raise typer.Exit(1) from error
     except UnicodeDecodeError as error:
-        if not _is_spoilt(file := Path(str(MeshSettings.model_config.get("env_file")))):
+        if not _is_invalid_utf8(file := Path(str(MeshSettings.model_config.get("env_file")))):
             raise
-        _errors.print(f"mesh: {file} is not text in UTF-8", style="red")
+        _errors.print(f"mesh: {file} is not UTF-8 text", style="red")
         raise typer.Exit(1) from error
     except KeyboardInterrupt as error:
         _errors.print("; ".join(["mesh: interrupted", *map(str, error.args)]))
         raise typer.Exit(130) from error
-    except BrokenPipeError as error:  # the reader of our output has seen enough
+    except BrokenPipeError as error:  # the reader of our output has closed it
         raise typer.Exit(0) from error
     except _expected() as error:
         _errors.print(f"mesh: {error}", style="red")
         raise typer.Exit(1) from error
     except _foreign() as error:
-        told, code = _told(error)
-        _errors.print(f"mesh: {told}", style="red")
+        message, code = _message(error)
+        _errors.print(f"mesh: {message}", style="red")
         raise typer.Exit(code) from error
 
 
 def _expected() -> tuple[type[Exception], ...]:
-    """Errors with a message for people; the heavier packages are asked only when something has gone wrong."""
+    """Errors with a message for users; heavy packages are imported only after an error."""
     from chassis.migrations import MigrationError
 
     return OperatorError, MigrationError
 
 
 def _foreign() -> tuple[type[Exception], ...]:
-    """Errors of AWS, of the database and of this machine: files that cannot be read, disks that are full."""
+    """Errors of AWS, of the database and of this machine, such as unreadable files and full disks."""
     from botocore.exceptions import BotoCoreError, ClientError
     from psycopg import Error as DatabaseError
 
     return BotoCoreError, ClientError, DatabaseError, OSError
 
 
-def _told(error: Exception) -> tuple[str, int]:
-    """Such an error in one line, and the exit code."""
+def _message(error: Exception) -> tuple[str, int]:
+    """The error in one line, and the exit code."""
     from botocore.exceptions import EndpointConnectionError
 
     if isinstance(error, OSError) and error.filename is not None:
@@ -75,11 +75,11 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, EndpointConnectionError):
         emulator = MeshSettings().emulator_url
         if str(error.kwargs["endpoint_url"]).startswith(emulator):
-            return f"the local mesh is not up: nothing answers at {emulator}; `make up` starts it", NOT_UP
+            return f"the local mesh is not up: nothing answers at {emulator}; run `make up`", NOT_UP
     return line, 1
 
 
-def _is_spoilt(file: Path) -> bool:
+def _is_invalid_utf8(file: Path) -> bool:
     try:
         file.read_bytes().decode()
     except UnicodeDecodeError:
@@ -90,7 +90,7 @@ def _is_spoilt(file: Path) -> bool:
 
 
 class Progress:
-    """Lines with the time since the start; on a terminal also a moving line with what goes on now."""
+    """Progress lines with the time since the start; on a terminal also a status line with the current step."""
 
     def __init__(self, console: Console, status: Status) -> None:
         self._console = console
@@ -99,42 +99,42 @@ class Progress:
         self._spoke = self._begun
 
     def __call__(self, line: str) -> None:
-        """Something to remember."""
+        """Print a line that stays."""
         self._spoke = time.monotonic()
         self._console.print(f"[{self._spoke - self._begun:5.1f} s] {line}")
         self._status.update(line)
 
     def detail(self, line: str) -> None:
-        """Something that passes by; where nothing can move, one of them now and then shows that work goes on."""
+        """Show the current step; without a terminal, print one now and then."""
         self._status.update(line)
         if not self._console.is_terminal and time.monotonic() - self._spoke > _QUIET_S:
             self(line)
 
 
 def up(*, iam: bool | None, provision: bool) -> None:
-    """Start and provision; say where the API is."""
+    """Start and provision; print the API's URL."""
     start(MeshSettings() if iam is None else MeshSettings(iam=iam), _console(), provision=provision)
 
 
 def start(settings: MeshSettings, console: Console, *, provision: bool = True) -> Up:
-    """Bring the mesh up, telling on the console what goes on."""
+    """Bring the mesh up, with progress on the console."""
     from localmesh.lifecycle import up
 
     real = [provider.name for provider in settings.providers if provider.real]
     console.print(f"Collections mesh in {settings.state_dir} (real AI providers: {', '.join(real) or 'none'})")
-    with console.status("looking at this machine") as status:
+    with console.status("checking this machine") as status:
         progress = Progress(console, status)
         try:
             result = up(settings, progress, progress.detail, with_provisioning=provision)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("`make down` ends what has been started") from None
+            raise KeyboardInterrupt("`make down` stops what was started") from None
     api = settings.api_url if provision else "not provisioned"
     console.print(f"ready after {result.seconds:.1f} s: {api}", style="bold")
     return result
 
 
 def demo() -> None:
-    """Bring the mesh up and run the demo on it; exit code 1 when a picture did not end where it should."""
+    """Bring the mesh up and run the demo on it; exit code 1 when a picture did not reach its expected status."""
     from mesh.client import ApiError
     from mesh.demo import run_demo
 
@@ -151,7 +151,7 @@ def demo() -> None:
 
 
 def down() -> None:
-    """End the processes."""
+    """Stop the processes."""
     from localmesh import lifecycle
 
     console = _console()
@@ -161,11 +161,11 @@ def down() -> None:
 
 
 def reset(*, yes: bool) -> None:
-    """Ask, then forget."""
+    """Ask, then delete all data."""
     from localmesh import lifecycle
 
     settings = MeshSettings()
-    if not yes and not typer.confirm(f"Forget everything in {settings.state_dir} (people, pictures, events)?"):
+    if not yes and not typer.confirm(f"Delete everything in {settings.state_dir} (users, pictures, events)?"):
         raise typer.Exit(1)
     console = _console()
     with console.status("forgetting") as status:

@@ -1,4 +1,4 @@
-"""Files for their owner's eyes alone.
+"""Files that only their owner may read.
 
 PrivateFileError    the file cannot be written
 """
@@ -33,5 +33,5 @@ def write_private(path: Path, text: str) -> None:
     except OSError as error:
         raise PrivateFileError(f"{path} cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):  # usually it has become the target
+        with suppress(OSError):  # usually it has been renamed to the target
             fresh.unlink()

@@ -1,4 +1,4 @@
-"""`mesh status`: tables for people, one object for programs."""
+"""`mesh status`: as tables, or as one JSON object."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mesh.run import NOT_UP
 
 
 def show(*, as_json: bool) -> None:
-    """Print the status; exit code 3 when a process does not run or does not answer."""
+    """Print the status; exit code 3 when a process is not running or does not answer."""
     status = read_status(MeshSettings())
     if as_json:
         typer.echo(status.model_dump_json(indent=2))
     else:
         console = Console(highlight=False)
         if not console.is_terminal:
-            console.width = 160  # a pipe has no width that anything should be cut to
+            console.width = 160  # output to a pipe is not cut to a width
         _print(status, console)
     if not status.is_up:
         raise typer.Exit(NOT_UP)

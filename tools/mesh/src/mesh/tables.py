@@ -12,7 +12,7 @@ _WIDTH_OF_A_PIPE = 160
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
-    """Print rows below their headings; numbers stand at the right."""
+    """Print rows below their headings; numbers are right-aligned."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_PIPE

@@ -22,7 +22,7 @@ def terraform_program() -> Path:
 
 @pytest.fixture
 def state(aws_environment: None, emulator: Emulator) -> Iterator[str]:
-    """The state bucket of the account, with versions; gone afterwards, whoever emptied it."""
+    """The state bucket of the account, with versions; deleted afterwards."""
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
@@ -43,7 +43,7 @@ def make(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Project]:
-    """Makes a project with an environment of that name, which holds the thing `one`."""
+    """Create a project with an environment of that name, which has the resource `one`."""
 
     return lambda environment: make_project(tmp_path, environment, capfd, monkeypatch)
 
@@ -56,5 +56,5 @@ def dev(make: Callable[[str], Project], state: str) -> Project:
 
 @pytest.fixture
 def prod(make: Callable[[str], Project], state: str) -> Project:
-    """The one environment whose name must be typed."""
+    """The environment whose name must be typed."""
     return make("prod")

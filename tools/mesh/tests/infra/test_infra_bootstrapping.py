@@ -1,4 +1,4 @@
-"""What an account needs once: the bucket of states, and the role that RDS acts with."""
+"""One-time resources of an account: the state bucket, and the service-linked role of RDS."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def account(make: Callable[[str], Project]) -> Iterator[Project]:
         bucket.delete()
 
 
-def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> None:
+def test_the_state_bucket_is_created_once_and_deleted_last(account: Project) -> None:
     assert "not confirmed" in account.failed("bootstrap", typed="n\n")
     made = account.done("bootstrap", "--yes")
     assert "is ready" in made
-    assert "role for RDS is made" in made
+    assert "role for RDS is created" in made
     (account.root / "terraform/bootstrap/terraform.tfstate").unlink()  # another checkout
     again = account.done("bootstrap")
     assert "no differences" in again
@@ -56,25 +56,25 @@ def test_the_state_bucket_is_made_once_and_taken_away_last(account: Project) -> 
     assert "RDS" not in again
 
     account.done("apply", "--yes")
-    said = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
-    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in said
+    printed = account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    assert "infra has 1 resources (`make infra-destroy ENV=infra`)" in printed
     account.done("destroy", "--confirm", "infra")
     boto3.client("s3").put_object(Bucket=BUCKET, Key="notes.txt", Body=b"keep me")
-    assert "notes.txt is no state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
+    assert "notes.txt is not a Terraform state" in account.failed("bootstrap", "--destroy", "--confirm", ACCOUNT)
     boto3.client("s3").delete_object(Bucket=BUCKET, Key="notes.txt")
     assert f"'1' is not '{ACCOUNT}'" in account.failed("bootstrap", "--destroy", typed="1\n")
-    assert "is gone" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
+    assert "is deleted" in account.done("bootstrap", "--destroy", typed=f"{ACCOUNT}\n")
     assert "nothing to destroy" in account.done("bootstrap", "--destroy")
     assert "is ready" in account.done("bootstrap", "--yes"), "and it can be made again"
 
 
-def test_a_bucket_that_was_made_elsewhere_is_used_as_it_is(account: Project, state: str) -> None:
-    assert "it is used as it is" in account.done("bootstrap")
+def test_an_existing_bucket_is_used_unchanged(account: Project, state: str) -> None:
+    assert "it is used unchanged" in account.done("bootstrap")
     account.done("apply", "--yes")
     assert account.things() == {"one"}
 
 
-def test_who_may_not_make_the_role_of_rds_gets_the_bucket_all_the_same(
+def test_the_bucket_is_created_although_the_role_of_rds_is_refused(
     account: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = vars(BaseClient)["_make_api_call"]
@@ -85,8 +85,8 @@ def test_who_may_not_make_the_role_of_rds_gets_the_bucket_all_the_same(
         return call(client, operation, parameters)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
-    said = account.done("bootstrap", "--yes")
-    assert "make the role that RDS acts with (AccessDenied)" in said
-    assert "is ready" in said
+    printed = account.done("bootstrap", "--yes")
+    assert "create the service-linked role of RDS (AccessDenied)" in printed
+    assert "is ready" in printed
     keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["bootstrap/terraform.tfstate"], "the state is kept"

@@ -1,4 +1,4 @@
-"""An environment from nothing to nothing: real Terraform, its state in a bucket of the AWS emulator."""
+"""The life cycle of an environment: real Terraform, its state in a bucket of the AWS emulator."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.integration
 
 
 def test_from_nothing_to_nothing(dev: Project) -> None:
-    """The whole life of an environment, as its operator lives it."""
-    said = dev.done("plan")
-    assert f"AWS account {ACCOUNT} in us-east-1 as arn:aws:iam::{ACCOUNT}:root" in said
-    assert f"state: s3://{BUCKET}/infra/terraform.tfstate" in said
-    assert "terraform_data.one will be created" in said
+    """The whole life cycle of an environment, from its operator's view."""
+    printed = dev.done("plan")
+    assert f"AWS account {ACCOUNT} in us-east-1 as arn:aws:iam::{ACCOUNT}:root" in printed
+    assert f"state: s3://{BUCKET}/infra/terraform.tfstate" in printed
+    assert "terraform_data.one will be created" in printed
     assert dev.things() == set()
     plan = dev.root / "build/terraform/infra.tfplan"
     assert plan.stat().st_mode & 0o777 == 0o600
@@ -37,8 +37,8 @@ def test_from_nothing_to_nothing(dev: Project) -> None:
     ran = dev.run("apply", typed="y\n")
     assert ran.code == 0, ran
     assert f"Change infra in account {ACCOUNT} (1 create)?" in ran.err
-    said = ran.out
-    assert "infra: 1 create, done" in said
+    printed = ran.out
+    assert "infra: 1 create, done" in printed
     assert dev.things() == {"one"}
     assert load_outputs("infra", dev.saved.parent).api_url == "https://api.example.org"
     assert dev.plans() == {"infra.tfplan"}, "the applied plan and that of diff are gone"
@@ -51,15 +51,15 @@ def test_from_nothing_to_nothing(dev: Project) -> None:
 
     assert "2 destroy" not in dev.failed("destroy", typed="dev\n")
     assert dev.things() == {"one"}
-    said = dev.done("destroy", typed="infra\n")
-    assert "infra: 1 destroy, done" in said
+    printed = dev.done("destroy", typed="infra\n")
+    assert "infra: 1 destroy, done" in printed
     assert dev.things() == set()
     assert not dev.saved.exists()
     assert "nothing is left to destroy" in dev.done("destroy")
 
 
 class Hesitating(io.StringIO):
-    """Somebody who answers when something else has happened."""
+    """An operator who answers after something else has happened."""
 
     def __init__(self, answer: str, meanwhile: Callable[[], None]) -> None:
         super().__init__(answer)
@@ -70,8 +70,8 @@ class Hesitating(io.StringIO):
         return super().readline(-1 if size is None else size)
 
 
-def test_what_was_shown_is_what_is_applied(dev: Project) -> None:
-    """Between the plan and the yes somebody saves another file: it waits for the next plan."""
+def test_the_shown_plan_is_applied(dev: Project) -> None:
+    """A file that changes between plan and confirmation only affects the next plan."""
     ran = dev.run("apply", typed=Hesitating("y\n", lambda: dev.write("other")))
     assert ran.code == 0, ran
     assert "terraform_data.one will be created" in ran.out
@@ -79,8 +79,8 @@ def test_what_was_shown_is_what_is_applied(dev: Project) -> None:
     assert dev.things() == {"one"}
 
 
-def test_a_plan_that_somebody_overtook_is_not_applied(dev: Project) -> None:
-    """Between the plan and the yes somebody else applies: the plan is stale, and what they did stays."""
+def test_a_stale_plan_is_not_applied(dev: Project) -> None:
+    """Another apply between plan and confirmation makes the plan stale, and is kept."""
 
     def somebody_else() -> None:
         dev.write("theirs")
@@ -100,7 +100,7 @@ def test_without_a_yes_nothing_changes(dev: Project, typed: str, why: str) -> No
     assert dev.plans() == set()
 
 
-def test_yes_can_be_said_beforehand(dev: Project) -> None:
+def test_yes_skips_the_question(dev: Project) -> None:
     dev.done("apply", "--yes")
     assert dev.things() == {"one"}
 
@@ -112,7 +112,7 @@ def test_an_apply_that_finds_nothing_to_do_saves_the_outputs(dev: Project) -> No
     assert dev.saved.exists()
 
 
-def test_production_wants_its_name(prod: Project) -> None:
+def test_production_requires_its_name(prod: Project) -> None:
     assert "without a terminal: --confirm prod" in prod.failed("apply", "--yes")
     assert "'y' is not 'prod'" in prod.failed("apply", typed="y\n")
     assert "'dev' is not 'prod'" in prod.failed("apply", "--confirm", "dev")
@@ -124,7 +124,7 @@ def test_production_wants_its_name(prod: Project) -> None:
     assert prod.things() == {"one", "two"}
 
 
-def test_losing_data_wants_the_name_too(dev: Project) -> None:
+def test_losing_data_requires_the_name_too(dev: Project) -> None:
     dev.done("apply", "--yes")
     dev.write("two")
     dev.monkeypatch.setitem(summary.STATEFUL, "terraform_data", "everything")
@@ -148,8 +148,8 @@ def test_destroy_has_no_yes(dev: Project) -> None:
     assert dev.things() == set()
 
 
-def test_destroy_leaves_nothing_that_hangs_around(dev: Project) -> None:
-    """Secrets and log groups of this environment go; those of one whose name begins alike stay."""
+def test_destroy_removes_leftovers(dev: Project) -> None:
+    """Secrets and log groups of this environment are deleted; those of an environment with the same prefix stay."""
     ssm, logs = boto3.client("ssm"), boto3.client("logs")
     ours = {f"/collections/infra/{name}" for name in ("anthropic-api-key", "database/shop")}
     theirs = "/collections/infra-2/anthropic-api-key"
@@ -192,18 +192,21 @@ def test_destroy_leaves_nothing_that_hangs_around(dev: Project) -> None:
 def test_another_account_is_refused(dev: Project, command: tuple[str, ...]) -> None:
     dev.saved.parent.mkdir()
     dev.saved.write_text(json.dumps({**OUTPUTS, "environment": "infra", "account": "123456789012"}))
-    said = dev.failed(*command)
-    assert f"infra is in account 123456789012, us-east-1, and this would go to account {ACCOUNT}, us-east-1" in said
+    printed = dev.failed(*command)
+    assert (
+        f"infra is in account 123456789012, us-east-1, but the credentials are for account {ACCOUNT}, us-east-1"
+        in printed
+    )
     assert not (dev.file.parent / ".terraform").exists()
 
 
 def test_without_a_state_bucket_its_target_is_named(make: Callable[[str], Project]) -> None:
-    said = make("infra").failed("plan")
-    assert f"there is no bucket {BUCKET} for Terraform's state: `make infra-bootstrap` makes it" in said
+    printed = make("infra").failed("plan")
+    assert f"the bucket {BUCKET} for Terraform's state does not exist: run `make infra-bootstrap`" in printed
 
 
 def test_outputs_come_from_the_state(dev: Project) -> None:
-    assert "has no outputs: `make infra-apply ENV=infra`" in dev.failed("outputs")
+    assert "has no outputs: run `make infra-apply ENV=infra`" in dev.failed("outputs")
     dev.done("apply", "--yes")
     dev.saved.unlink()
     ran = dev.run("outputs", "--json")
@@ -216,8 +219,8 @@ def test_outputs_come_from_the_state(dev: Project) -> None:
 def test_sensitive_outputs_are_neither_saved_nor_shown(dev: Project) -> None:
     with dev.file.open("a") as file:
         file.write('output "password" {\n  value     = "hunter2"\n  sensitive = true\n}\n')
-    said = dev.done("apply", "--yes") + dev.done("outputs") + dev.done("outputs", "--json")
-    assert "hunter2" not in said + dev.saved.read_text()
+    printed = dev.done("apply", "--yes") + dev.done("outputs") + dev.done("outputs", "--json")
+    assert "hunter2" not in printed + dev.saved.read_text()
     dev.file.write_text(dev.file.read_text().replace('"environment" {', '"environment" {\n  sensitive = true', 1))
     assert "has no outputs" in dev.failed("apply", "--yes")
 
@@ -230,13 +233,13 @@ def test_outputs_of_another_environment_are_not_saved(dev: Project) -> None:
 
 def test_a_plan_as_json_is_all_that_stdout_has(dev: Project) -> None:
     ran = dev.run("plan", "--json")
-    told = json.loads(ran.out)
-    assert (told["environment"], told["account"], told["differs"]) == ("infra", ACCOUNT, True)
-    assert [(change["address"], change["action"]) for change in told["changes"]] == [("terraform_data.one", "create")]
+    result = json.loads(ran.out)
+    assert (result["environment"], result["account"], result["differs"]) == ("infra", ACCOUNT, True)
+    assert [(change["address"], change["action"]) for change in result["changes"]] == [("terraform_data.one", "create")]
     assert "AWS account" in ran.err
 
 
-def test_terraforms_errors_are_told(dev: Project) -> None:
+def test_terraforms_errors_are_reported(dev: Project) -> None:
     with dev.file.open("a") as file:
         file.write('output "broken" {\n  value = terraform_data.nobody.id\n}\n')
     assert "terraform plan failed: exit code 1, its own message is above" in dev.failed("plan")
@@ -253,7 +256,7 @@ def test_a_plan_that_failed_leaves_no_file(dev: Project) -> None:
     assert "Resource postcondition failed" in ran.err
 
 
-def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
+def test_a_locked_state_is_left_alone(dev: Project) -> None:
     lock = {"ID": "1", "Operation": "apply", "Who": "somebody", "Created": "2026-01-01T00:00:00Z", "Path": "p"}
     boto3.client("s3").put_object(Bucket=BUCKET, Key="infra/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
     ran = dev.run("apply", "--yes")
@@ -262,8 +265,8 @@ def test_a_state_that_somebody_holds_is_left_alone(dev: Project) -> None:
     assert dev.things() == set()
 
 
-def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> None:
-    """Terminals send it to both: Terraform writes what it has done and gives the lock back, and we wait for that."""
+def test_ctrl_c_lets_terraform_shut_down_cleanly(dev: Project, tmp_path: Path) -> None:
+    """Terminals signal both: Terraform saves its state and releases the lock, and the command waits for that."""
     started = tmp_path / "started"
     slow = f'provisioner "local-exec" {{\n    command = "touch {started} && sleep 60"\n  }}'
     dev.file.write_text(dev.file.read_text().replace('input = "one"', f'input = "one"\n  {slow}'))
@@ -278,7 +281,7 @@ def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> Non
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, out
-    assert out.strip().splitlines()[-1] == b"mesh: interrupted; terraform apply has ended in order"
+    assert out.strip().splitlines()[-1] == b"mesh: interrupted; terraform apply has shut down cleanly"
     keys = [found["Key"] for found in boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]]
     assert keys == ["infra/terraform.tfstate"], "no lock is left"
     assert dev.things() == {"one"}, "tainted, but known"
@@ -287,7 +290,7 @@ def test_ctrl_c_lets_terraform_end_in_order(dev: Project, tmp_path: Path) -> Non
 def test_the_local_environment_keeps_its_state_beside_the_mesh(
     make: Callable[[str], Project], emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It asks nobody for credentials, and other commands need no outputs of it."""
+    """It needs no credentials, and other commands need no outputs of it."""
     monkeypatch.setenv("MESH_EMULATOR_PORT", emulator.url.rpartition(":")[2])
     monkeypatch.setenv("MESH_STATE_DIR", str(tmp_path / "mesh"))
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -300,7 +303,7 @@ def test_the_local_environment_keeps_its_state_beside_the_mesh(
     assert "local: 1 destroy, done" in local.done("destroy", "--confirm", "local")
 
 
-def test_terraform_is_held_to_the_account_that_was_told(dev: Project) -> None:
+def test_terraform_is_restricted_to_the_confirmed_account(dev: Project) -> None:
     dev.write("one", account_given="${var.account}")
     with dev.file.open("a") as file:
         file.write('variable "account" {\n  type = string\n}\n')
@@ -309,7 +312,7 @@ def test_terraform_is_held_to_the_account_that_was_told(dev: Project) -> None:
     assert json.loads(dev.saved.read_text())["account"] == ACCOUNT
 
 
-def test_an_environment_goes_though_somebody_has_its_operators_policy(dev: Project) -> None:
+def test_an_environment_is_destroyed_although_its_operator_policy_is_attached(dev: Project) -> None:
     dev.done("apply", "--yes")
     iam = boto3.client("iam")
     document = json.dumps(
@@ -323,8 +326,8 @@ def test_an_environment_goes_though_somebody_has_its_operators_policy(dev: Proje
     try:
         assert "nothing was changed" in dev.failed("destroy", typed="no\n")
         assert iam.list_entities_for_policy(PolicyArn=policy)["PolicyRoles"] != []
-        said = dev.done("destroy", "--confirm", "infra")
-        assert "detach: collections-infra-secrets-operator from the role somebody" in said
+        printed = dev.done("destroy", "--confirm", "infra")
+        assert "detach: collections-infra-secrets-operator from the role somebody" in printed
         assert iam.list_entities_for_policy(PolicyArn=policy)["PolicyRoles"] == []
     finally:
         iam.delete_policy(PolicyArn=policy)

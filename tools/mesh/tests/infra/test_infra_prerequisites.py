@@ -1,4 +1,4 @@
-"""What is checked before Terraform is asked: one line each, and nothing is touched when one fails."""
+"""Checks before Terraform runs: one line each, and nothing changes when one fails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ARTIFACTS = 'variable "artifacts" {\n  type = any\n}\n'
 
 @pytest.fixture(autouse=True)
 def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No credentials, from nowhere."""
+    """No credentials from any source."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -33,7 +33,7 @@ def _no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository with our contracts and manifests and the environment dev, in which nothing is."""
+    """A repository with our contracts and manifests and the empty environment dev."""
     folder = tmp_path / "repository/terraform/environments/dev"
     folder.mkdir(parents=True)
     (folder / "main.tf").write_text("")
@@ -43,7 +43,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def terraform_of(folder: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program on the path that is called terraform and says that it has that version."""
+    """A program on the path named terraform that reports that version."""
     folder.mkdir()
     program = folder / "terraform"
     answer = json.dumps({"terraform_version": version})
@@ -57,7 +57,7 @@ def run(root: Path, *arguments: str) -> Result:
 
 
 def artifacts_of(workspace: Workspace, **options: bool) -> dict[str, Any]:
-    """What is made for an environment that wants everything that was built."""
+    """The artifacts for an environment that declares every input."""
     made = prepare_inputs(workspace, lambda _: None, **options)
     assert made.keys() == {"artifacts"}
     artifacts = made["artifacts"]
@@ -66,19 +66,19 @@ def artifacts_of(workspace: Workspace, **options: bool) -> dict[str, Any]:
 
 
 def failed(result: Result, exit_code: int = 1) -> str:
-    """What a command said that has failed, in one line."""
+    """The one-line message of a failed command."""
     assert result.exit_code == exit_code, result.output
     assert len(result.stderr.strip().splitlines()) == 1, result.stderr
     return result.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "apply", "diff", "destroy", "outputs"])
-def test_without_terraform_every_command_says_where_it_is(
+def test_without_terraform_every_command_names_the_download(
     command: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    said = failed(run(root, command, "--env", "dev"))
-    assert "terraform is not installed: version 1.11 or newer from https://" in said
+    printed = failed(run(root, command, "--env", "dev"))
+    assert "terraform is not installed: version 1.11 or newer from https://" in printed
 
 
 @pytest.mark.parametrize("version", ["1.10.5", "0.15.0", "1.9.99"])
@@ -95,13 +95,13 @@ def test_a_new_terraform_is_not(version: str, root: Path, tmp_path: Path, monkey
 
 def test_without_credentials_nothing_happens(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     terraform_of(tmp_path / "bin", "1.11.0", monkeypatch)
-    said = failed(run(root, "apply", "--env", "dev", "--yes"))
-    assert "no usable AWS credentials (Unable to locate credentials): `aws configure`" in said
+    printed = failed(run(root, "apply", "--env", "dev", "--yes"))
+    assert "no usable AWS credentials (Unable to locate credentials): `aws configure`" in printed
     assert not (root / "build").exists()
 
 
 @pytest.mark.integration
-def test_the_region_is_where_the_surroundings_say(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_region_comes_from_the_process_environment(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Terraform and the AWS CLI read AWS_REGION, boto3 does not."""
     assert whoami().region == "us-east-1"
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
@@ -110,24 +110,24 @@ def test_the_region_is_where_the_surroundings_say(aws_environment: None, monkeyp
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../modules", "Dev", ""])
-def test_an_unknown_environment_is_told_with_those_that_are_known(name: str, root: Path) -> None:
-    said = failed(run(root, "plan", "--env", name))
-    assert f"there is no terraform/environments/{name} (known: dev)" in said
+def test_an_unknown_environment_is_reported_with_the_known_ones(name: str, root: Path) -> None:
+    printed = failed(run(root, "plan", "--env", name))
+    assert f"terraform/environments/{name} does not exist (known: dev)" in printed
 
 
-def test_the_local_environment_wants_a_mesh(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_environment_requires_a_mesh(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     terraform_of(tmp_path / "bin", "1.11.0", monkeypatch)
     monkeypatch.setattr("mesh.infra.preparing.is_listening", lambda *_: False)
     (root / "terraform/environments/local").mkdir()
     (root / "terraform/environments/local/main.tf").write_text("")
-    assert "`make up` starts it" in failed(run(root, "plan", "--env", "local"), exit_code=3)
+    assert "run `make up`" in failed(run(root, "plan", "--env", "local"), exit_code=3)
 
 
 def test_an_environment_is_needed(root: Path) -> None:
     assert run(root, "plan").exit_code == 2
 
 
-def test_packages_are_made_before_a_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_are_built_before_a_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The program that is run is Python with `-m mesh.cli package`."""
     program = tmp_path / "python"
     made = root / "build/packages"
@@ -146,7 +146,7 @@ def test_packages_are_made_before_a_plan(root: Path, tmp_path: Path, monkeypatch
 def test_without_packages_there_is_no_plan(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "terraform/environments/dev/main.tf").write_text(ARTIFACTS)
     workspace = Workspace(root, "dev")
-    with pytest.raises(PrerequisiteError, match="`mesh package` makes it"):
+    with pytest.raises(PrerequisiteError, match="run `mesh package`"):
         prepare_inputs(workspace, lambda _: None, package=False)
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(PrerequisiteError, match="`mesh package` failed"):
@@ -169,7 +169,7 @@ VALUES = 'region = "eu-west-1"\n'
 def test_the_region_is_the_one_that_terraform_takes(
     files: dict[str, str], variable: str | None, region: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """As of every environment that there is."""
+    """For every environment."""
     monkeypatch.delenv("TF_VAR_region", raising=False)
     if variable:
         monkeypatch.setenv("TF_VAR_region", variable)
@@ -185,7 +185,7 @@ def test_an_environment_without_a_region_has_none(root: Path) -> None:
     assert Workspace(root, "dev").region is None
 
 
-def test_the_local_environment_is_told_where_the_mesh_is(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_environment_gets_the_address_of_the_mesh(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESH_EMULATOR_PORT", "4999")
     for environment in ("local", "dev"):
         folder = root / "terraform/environments" / environment
@@ -195,8 +195,8 @@ def test_the_local_environment_is_told_where_the_mesh_is(root: Path, monkeypatch
     assert prepare_inputs(Workspace(root, "dev"), lambda _: None) == {}
 
 
-def test_what_is_made_is_what_the_environments_declare() -> None:
-    """Whatever an environment leaves open is made here, or has a default."""
+def test_inputs_are_those_that_environments_declare() -> None:
+    """Every variable of an environment is built here, or has a default."""
     environments = [file.parent.name for file in REPOSITORY.glob("terraform/environments/*/main.tf")]
     assert {"local", "dev", "staging", "prod"} <= set(environments)
     for environment in environments:
@@ -216,12 +216,12 @@ def test_destroying_needs_no_packages(root: Path) -> None:
     assert all(Path(package["file"]).is_file() for package in packages.values())
 
 
-def test_only_what_an_environment_declares_is_made(root: Path) -> None:
+def test_only_declared_inputs_are_built(root: Path) -> None:
     assert prepare_inputs(Workspace(root, "dev"), lambda _: None) == {}
     assert not (root / "build").exists()
 
 
-def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_contracts_are_exported_without_removed_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Workspace, "contracts", property(lambda _: tmp_path / "contracts"))
     monkeypatch.setattr(Workspace, "variables", property(lambda _: frozenset({"artifacts"})))
     monkeypatch.setattr("mesh.infra.inputs._packages", lambda *_, **__: tmp_path / "packages.json")
@@ -247,7 +247,7 @@ def test_contracts_are_exported_without_those_that_are_gone(monkeypatch: pytest.
     assert values["build"].keys() == {"git_sha", "git_tag", "git_branch", "timestamp"}
 
 
-def test_an_override_says_where_the_state_is(root: Path) -> None:
+def test_an_override_sets_the_backend(root: Path) -> None:
     folder = root / "terraform/environments/dev"
     (folder / "main.tf").write_text('terraform {\n  backend "s3" {\n  }\n}\n')
     assert Workspace(root, "dev").backend == "s3"

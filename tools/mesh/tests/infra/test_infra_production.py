@@ -1,6 +1,6 @@
-"""The environment that must not go by accident, as it is in this repository: applied, read, and not destroyed.
+"""The protected environment of this repository: applied, read, and not destroyed.
 
-Needs an AWS provider that plans without AWS; elsewhere it says why it cannot run.
+Needs an AWS provider that plans without AWS; otherwise skipped with the reason.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., tuple[int, str]]:
-    """`mesh infra …` on prod of a copy of this repository, its state on this machine; exit code and what it said."""
+    """`mesh infra …` on prod of a copy of this repository, its state on this machine; exit code and output."""
     ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.tfvars", "__pycache__")
     for folder in ("terraform", "services", "contracts"):
         shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=ignored)
@@ -82,9 +82,9 @@ def run(
     return command
 
 
-def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    code, said = run("apply", "--no-package", "--confirm", "prod")
-    assert code == 0, said
+def test_production_is_created_and_protected_from_destroy(run: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    code, printed = run("apply", "--no-package", "--confirm", "prod")
+    assert code == 0, printed
     environment = load_outputs("prod", tmp_path / ".environments")
     assert isinstance(environment, Environment)
     expected = {f"{ref.service.service}.{ref.name}" for ref in load_manifests(REPOSITORY).functions}
@@ -92,12 +92,12 @@ def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]
     assert environment.database.auth == "iam"
 
     _move(tmp_path / "build/packages", tmp_path / "elsewhere")
-    code, said = run("diff", "--no-package")
-    assert code == 0, f"the same zips on another machine are no difference: {said}"
+    code, printed = run("diff", "--no-package")
+    assert code == 0, f"the same zips on another machine are no difference: {printed}"
 
-    code, said = run("destroy", "--confirm", "prod")
+    code, printed = run("destroy", "--confirm", "prod")
     assert code == 1
-    refusal = said.strip().splitlines()[-1]
+    refusal = printed.strip().splitlines()[-1]
     assert "`TF_VAR_deletion_protection=false make infra-apply ENV=prod` lifts that" in refusal
     for kind in ("aws_db_instance", "aws_dynamodb_table", "aws_cognito_user_pool", "aws_s3_bucket"):
         assert f".{kind}." in refusal
@@ -105,7 +105,7 @@ def test_production_is_made_and_refuses_to_go(run: Callable[..., tuple[int, str]
 
 
 def _move(packages: Path, target: Path) -> None:
-    """The zips elsewhere, and the list that tells of them where it was."""
+    """Move the zips elsewhere, and keep their index in place."""
     target.mkdir()
     listed = json.loads((packages / "packages.json").read_text())
     for package in listed.values():

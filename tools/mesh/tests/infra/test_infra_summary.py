@@ -1,4 +1,4 @@
-"""What a plan says in few words, and what Terraform's errors become."""
+"""Summaries of plans, and Terraform's errors in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mesh.infra.terraform import _reason
 
 
 def resource(address: str, *actions: str, **more: Any) -> dict[str, Any]:
-    """A resource of a plan as Terraform tells it."""
+    """A resource change in Terraform's JSON."""
     kind = address.split(".")[-2]
     before = more.pop("before", None)
     paths = more.pop("replace_paths", None)
@@ -48,7 +48,7 @@ def test_every_action_is_counted(actions: tuple[str, ...], action: Action) -> No
     assert summary_of(resource("aws_sqs_queue.a", *actions)).counts == {action: 1}
 
 
-def test_what_stays_and_what_is_only_read_is_not_counted() -> None:
+def test_unchanged_resources_and_reads_are_not_counted() -> None:
     data = {**resource("data.aws_region.here", "read"), "mode": "data"}
     assert summary_of(resource("aws_sqs_queue.a", "no-op"), data).changes == ()
 
@@ -77,7 +77,7 @@ def test_resources_belong_to_a_service_or_a_shared_module(address: str, part: st
 
 @pytest.mark.parametrize("kind", STATEFUL)
 @pytest.mark.parametrize("actions", [("delete",), ("delete", "create"), ("create", "delete")])
-def test_what_holds_data_and_goes_is_marked(kind: str, actions: tuple[str, ...]) -> None:
+def test_lost_data_is_marked(kind: str, actions: tuple[str, ...]) -> None:
     summary = summary_of(resource(f"{kind}.a", *actions), resource("aws_sqs_queue.a", *actions))
     assert [change.address for change in summary.losses] == [f"{kind}.a"]
     assert f"DATA LOSS: {actions[0] if len(actions) == 1 else 'replace'}".replace("delete", "destroy") in printed(
@@ -87,16 +87,16 @@ def test_what_holds_data_and_goes_is_marked(kind: str, actions: tuple[str, ...])
 
 
 @pytest.mark.parametrize("actions", [("create",), ("update",), ("no-op",), ("forget",)])
-def test_what_holds_data_and_stays_is_not_marked(actions: tuple[str, ...]) -> None:
+def test_kept_data_is_not_marked(actions: tuple[str, ...]) -> None:
     assert summary_of(resource("aws_db_instance.this", *actions)).losses == ()
 
 
-def test_a_replacement_says_which_attribute_forces_it() -> None:
+def test_a_replacement_names_the_attribute_that_forces_it() -> None:
     summary = summary_of(resource("aws_db_instance.this", "delete", "create", replace_paths=[["storage", 0, "type"]]))
     assert "because of storage.0.type" in printed(summary)
 
 
-def test_counts_are_told_for_each_part_and_for_all() -> None:
+def test_counts_are_shown_per_part_and_in_total() -> None:
     summary = summary_of(
         resource("module.chat.aws_sqs_queue.a", "create"),
         resource("module.chat.aws_sqs_queue.b", "create"),
@@ -114,7 +114,7 @@ def test_counts_are_told_for_each_part_and_for_all() -> None:
     ]
 
 
-def test_outputs_and_drift_are_told() -> None:
+def test_outputs_and_drift_are_shown() -> None:
     summary = summary_of(
         output_changes={"api_url": {"actions": ["create"]}, "region": {"actions": ["no-op"]}},
         resource_drift=[resource(f"aws_sqs_queue.q{number:02}", "update") for number in range(12)],
@@ -127,7 +127,7 @@ def test_outputs_and_drift_are_told() -> None:
     assert "2 more" in text
 
 
-def test_of_an_output_that_is_an_object_its_attributes_are_told() -> None:
+def test_changed_attributes_of_an_object_output_are_listed() -> None:
     before = {"environment": "dev", "alarms": ["a"], "archive": "a", "gone": "x", "functions": {"chat.http": {}}}
     after = {"environment": "dev", "alarms": ["a", "b"], "archive": "a", "functions": {"chat.http": {}}}
     unknown = {"alarms": [False, False], "api_url": True, "functions": {"chat.http": {}}}
@@ -135,7 +135,7 @@ def test_of_an_output_that_is_an_object_its_attributes_are_told() -> None:
     assert summary_of(output_changes={"environment": change}).outputs == ("alarms", "api_url", "gone")
 
 
-def test_where_everything_goes_only_losses_are_listed() -> None:
+def test_a_destroy_lists_only_losses() -> None:
     out = StringIO()
     summary = summary_of(resource("aws_sqs_queue.a", "delete"), resource("aws_db_instance.b", "delete"))
     print_summary(Console(file=out, width=200), summary, everything_goes=True)
@@ -144,7 +144,7 @@ def test_where_everything_goes_only_losses_are_listed() -> None:
     assert "DATA LOSS: destroy: aws_db_instance.b: the database" in out.getvalue()
 
 
-def test_outputs_are_flat_for_people() -> None:
+def test_outputs_are_flattened_for_display() -> None:
     values = {
         "database": {"host": "h", "resource_id": None},
         "functions": {"chat.http": {"name": "collections-dev-chat-http", "log_group": "g", "queue_url": None}},
@@ -160,7 +160,7 @@ def test_outputs_are_flat_for_people() -> None:
     }
 
 
-def test_nothing_to_do_is_said() -> None:
+def test_no_differences_are_reported_as_such() -> None:
     assert printed(summarize({}, differs=False)).strip() == "no differences"
 
 
@@ -184,7 +184,7 @@ def test_protection_from_deletion_is_seen(kind: str, before: dict[str, Any] | No
     assert protected(plan) == ([f"{kind}.this"] if refuses else [])
 
 
-def test_protection_of_what_stays_is_no_obstacle() -> None:
+def test_protection_of_unchanged_resources_is_ignored() -> None:
     before = {"deletion_protection": True}
     assert protected({"resource_changes": [resource("aws_db_instance.this", "no-op", before=before)]}) == []
 
@@ -212,6 +212,6 @@ def test_terraforms_errors_become_one_line() -> None:
     assert "│" not in reason
 
 
-@pytest.mark.parametrize(("said", "reason"), [(None, "exit code 7, its own message is above"), ("", "exit code 7")])
-def test_where_terraform_said_nothing_here_its_exit_code_is_told(said: str | None, reason: str) -> None:
-    assert _reason(said, 7) == reason
+@pytest.mark.parametrize(("message", "reason"), [(None, "exit code 7, its own message is above"), ("", "exit code 7")])
+def test_without_captured_output_the_exit_code_is_reported(message: str | None, reason: str) -> None:
+    assert _reason(message, 7) == reason

@@ -33,7 +33,7 @@ def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
         "info": {
             "title": "Collections",
             "version": package_version("collections-contracts"),
-            "description": "Facts that the services of Collections tell each other on one event bus.",
+            "description": "Events that the services of Collections exchange on one event bus.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
             "tags": [{"name": service.service, "description": service.summary} for service in _services(manifests)],
         },
@@ -49,7 +49,7 @@ def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
 
 
 def short_name(event_type: str) -> str:
-    """`imaging.image-processed.v1`: what a type is called where keys are short."""
+    """`imaging.image-processed.v1`: the short name of a type, for keys."""
     return event_type.removeprefix("collections.")
 
 
@@ -86,7 +86,7 @@ def _message(version: Version, catalogue: Catalogue) -> Json:
 
 def _operations(service: Service, catalogue: Catalogue) -> Json:
     sent = {f"{service.service}.send.{short_name(event)}": ("send", event) for event in service.publishes}
-    heard = {
+    received = {
         f"{service.service}.receive.{short_name(item.event)}": ("receive", item.event)
         for item in service.consumes
         if item.event
@@ -98,7 +98,7 @@ def _operations(service: Service, catalogue: Catalogue) -> Json:
             "messages": [{"$ref": f"#/channels/{short_name(event)}/messages/{short_name(event)}"}],
             "tags": [{"name": service.service}],
         }
-        for name, (action, event) in (sent | heard).items()
+        for name, (action, event) in (sent | received).items()
         if event in catalogue.versions
     }
 
@@ -118,7 +118,7 @@ def _renamed(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401  # an
         return {
             key: names.get(str(entry), entry) if key == "$ref" else _renamed(entry, names)
             for key, entry in value.items()
-            # OpenAPI's, with names of definitions; the branches say the same by their constants.
+            # OpenAPI's, with names of definitions; the branches have the same as constants.
             if not (key == "discriminator" and isinstance(entry, Mapping) and "propertyName" in entry)
         }
     return value

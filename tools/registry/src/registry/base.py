@@ -1,8 +1,8 @@
-"""What the working tree is compared with.
+"""The base of a comparison with the working tree.
 
-The published contracts are those of the main branch. On a branch that is where it left main; on main itself, with
-nothing uncommitted, it is the commit before, so that a push is still looked at. A clone that is too shallow to know
-either is not compared with another revision at all: its versions are compared with each other.
+The published contracts are those of the main branch. On a branch that is the merge base with main; on a clean main
+it is the parent commit, so that a push is still checked. A clone that is too shallow for either is not compared with
+another revision: its versions are compared with each other.
 """
 
 import os
@@ -29,7 +29,7 @@ def compare(root: Path, revision: str | None) -> Comparison:
     """The working tree against a revision; by default against what is published.
 
     Raises:
-        GitError: git is missing, or this is no checkout.
+        GitError: git is missing, or this is not a checkout.
         UnknownRevisionError: there is no such revision.
         UnusableFileError: a schema or example is not JSON.
     """
@@ -43,7 +43,7 @@ def compare(root: Path, revision: str | None) -> Comparison:
 
 
 def published(repository: Repository) -> str | None:
-    """The commit whose contracts others rely on; None where the clone does not have it."""
+    """The commit of the published contracts; None where the clone does not have it."""
     # A pull request's target on GitHub may be another branch than main.
     target = os.environ.get("GITHUB_BASE_REF")
     names = (f"origin/{target}", *_MAIN) if target else _MAIN

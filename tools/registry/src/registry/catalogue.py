@@ -1,6 +1,6 @@
-"""Every published version of every contract with its examples, and who tells and hears it.
+"""Every published version of every contract with its examples, producers and consumers.
 
-NoRegistryError: no repository with contracts here
+NoRegistryError: no repository with contracts was found
 UnusableFileError: a schema or example is not JSON, or is too large
 """
 
@@ -29,7 +29,7 @@ _EXAMPLE = re.compile(rf"^{EXAMPLES}/(?P<type>[^/]+)/{_VERSION}/(?P<name>[^/]+)\
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A golden example: the whole event as it was on the wire."""
+    """A golden example: the complete event in its wire format."""
 
     name: str
     path: str
@@ -49,7 +49,7 @@ class Version:
 
     @property
     def closed(self) -> Json:
-        """All that a producer may say; derived where it was not published with the version."""
+        """What a producer may emit; derived where it was not published with the version."""
         if self.producer is not None:
             return self.producer
         schema: Json = closed(self.consumer)
@@ -115,26 +115,26 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """Who tells and who hears a fact, by name of the service."""
+class Participants:
+    """Producers and consumers of a fact, by name of the service."""
 
     producers: tuple[str, ...]
     consumers: tuple[str, ...]
 
 
-def people(manifests: Manifests, event_type: str, *, all_majors: bool = True) -> People:
-    """Who tells and hears a type; with all majors of its fact, because older ones reach their consumers upcast."""
+def participants(manifests: Manifests, event_type: str, *, all_majors: bool = True) -> Participants:
+    """Producers and consumers of a type; by default of all majors, because older ones are upcast for consumers."""
 
-    def meant(other: str) -> bool:
+    def matches(other: str) -> bool:
         return fact_of(other) == fact_of(event_type) if all_majors else other == event_type
 
     services = manifests.services.values()
-    return People(
-        tuple(service.service for service in services if any(map(meant, service.publishes))),
+    return Participants(
+        tuple(service.service for service in services if any(map(matches, service.publishes))),
         tuple(
             service.service
             for service in services
-            if any(item.event and meant(item.event) for item in service.consumes)
+            if any(item.event and matches(item.event) for item in service.consumes)
         ),
     )
 
@@ -153,7 +153,7 @@ def find_root(start: Path) -> Path:
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / SCHEMAS).is_dir():
             return folder
-    raise NoRegistryError(f"there is no {SCHEMAS} in {start.resolve()} or above it")
+    raise NoRegistryError(f"no {SCHEMAS} in {start.resolve()} or above it")
 
 
 def tree_files(root: Path) -> dict[str, bytes]:
@@ -213,7 +213,7 @@ def read_catalogue(files: Mapping[str, bytes]) -> Catalogue:
     versions: dict[str, list[Version]] = defaultdict(list)
     for (event_type, number), (path, consumer) in consumers.items():
         if TYPE_PATTERN.match(event_type) is None:
-            raise UnusableFileError(f"{path}: {event_type!r} is no event type")
+            raise UnusableFileError(f"{path}: {event_type!r} is not an event type")
         key = event_type, number
         found = Version(event_type, number, path, consumer, producers.get(key), tuple(examples[key]))
         versions[event_type].append(found)

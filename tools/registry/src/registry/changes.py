@@ -1,4 +1,4 @@
-"""What has changed between two versions of a payload, field by field, for people; no verdict."""
+"""Changes between two versions of a payload, field by field, for display; no verdict."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

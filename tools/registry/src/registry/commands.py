@@ -1,7 +1,7 @@
 """The sub-app `mesh contracts`.
 
-Commands import what they need when they run. Exit codes: 0 good, 1 a break (`check`), incompatible (`compat`) or
-different, 2 wrong usage or unusable input (one line on stderr says why).
+Commands import what they need when they run. Exit codes: 0 success, 1 a break (`check`), incompatible (`compat`) or
+different, 2 wrong usage or unusable input (the reason is one line on stderr).
 """
 
 from __future__ import annotations
@@ -23,17 +23,19 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Root = Annotated[Path, typer.Option("--root", help="A folder of the repository.", show_default=False)]
+Root = Annotated[Path, typer.Option("--root", help="A folder in the repository.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--deployments", metavar="DIR", help="Where records are; default: deployments in the repository."),
+    typer.Option(
+        "--deployments", metavar="DIR", help="The folder of deployment records; default: deployments in the repository."
+    ),
 ]
 HERE = Path()
 
 
 class Output(StrEnum):
-    """How `check` tells its verdicts."""
+    """Output format of `check`."""
 
     TEXT = "text"
     JSON = "json"
@@ -60,10 +62,11 @@ def check(
             envvar="CONTRACTS_BASE", help="The git revision to compare with; default: what main has published."
         ),
     ] = None,
-    output: Annotated[Output, typer.Option(help="How the verdicts are told.")] = Output.TEXT,
+    output: Annotated[Output, typer.Option(help="Output format.")] = Output.TEXT,
     root: Root = HERE,
 ) -> None:
-    """Would the working tree break anyone? Compares every changed contract with all its published versions."""
+    """Would the working tree break a producer or consumer? Compares every changed contract with all published
+    versions."""
     from registry.verdicts import check
 
     guarded(lambda: check(root, base, output.value))
@@ -72,10 +75,10 @@ def check(
 @app.command()
 def compat(
     files: Annotated[list[Path], typer.Argument(metavar="OLD.json… NEW.json", help="JSON Schemas, oldest first.")],
-    mode: Annotated[CompatibilityMode, typer.Option(help="What must hold.")] = CompatibilityMode.BACKWARD,
+    mode: Annotated[CompatibilityMode, typer.Option(help="The compatibility mode.")] = CompatibilityMode.BACKWARD,
     as_json: AsJson = False,
 ) -> None:
-    """Is a JSON Schema compatible with those before it? Exit code 0 yes, 1 no, 2 unusable input."""
+    """Is a JSON Schema compatible with the older ones? Exit code 0 yes, 1 no, 2 unusable input."""
     from registry.verdicts import compat
 
     if len(files) < 2:
@@ -91,17 +94,17 @@ def diff(
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
-    """What has changed, field by field: a type against its version before, or any two versions or files."""
+    """Show changes field by field: a type against its previous version, or any two versions or files."""
     from registry.show import diff
 
     if len(which) > 2:
-        raise typer.BadParameter("one type, or two things to compare")
+        raise typer.BadParameter("give one type, or two versions or files to compare")
     guarded(lambda: diff(root, which, as_json=as_json))
 
 
 @app.command("list")
 def list_(as_json: AsJson = False, root: Root = HERE) -> None:
-    """Every contract: newest version, fields, who tells it and who hears it."""
+    """List every contract: newest version, fields, producers and consumers."""
     from registry.show import list_contracts
 
     guarded(lambda: list_contracts(root, as_json=as_json))
@@ -110,12 +113,12 @@ def list_(as_json: AsJson = False, root: Root = HERE) -> None:
 @app.command()
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="TYPE", help="E.g. image-processed; @1.0 for another than the newest.")
+        str, typer.Argument(metavar="TYPE", help="E.g. image-processed; @1.0 for a version other than the newest.")
     ],
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
-    """One contract: versions, fields, who tells it and hears it, examples with personal fields masked."""
+    """Show one contract: versions, fields, producers, consumers, examples with personal fields masked."""
     from registry.show import show_contract
 
     guarded(lambda: show_contract(root, name, as_json=as_json))
@@ -123,12 +126,14 @@ def show(
 
 @app.command()
 def new(
-    service: Annotated[str, typer.Argument(help="Who tells it, e.g. imaging.")],
+    service: Annotated[str, typer.Argument(help="The publishing service, e.g. imaging.")],
     event: Annotated[str, typer.Argument(help="The fact in the past tense, e.g. image-tagged.")],
     summary: Annotated[str, typer.Option(help="What has happened, in one sentence.")] = "",
     field: Annotated[
         list[str] | None,
-        typer.Option(help="name:type, once for each: str, int, float, bool, datetime, list; ? after it: optional."),
+        typer.Option(
+            help="name:type, repeatable: str, int, float, bool, datetime, list; a trailing ? makes it optional."
+        ),
     ] = None,
     root: Root = HERE,
 ) -> None:
@@ -140,10 +145,12 @@ def new(
 
 @app.command()
 def export(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; what is there is overwritten.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The target folder; existing files are overwritten.")
+    ],
     root: Root = HERE,
 ) -> None:
-    """Write the JSON Schemas, one AsyncAPI 3 document, and draft 4 flavours for the EventBridge schema registry."""
+    """Write the JSON Schemas, one AsyncAPI 3 document, and draft 4 schemas for the EventBridge schema registry."""
     from registry.export import export
 
     guarded(lambda: export(root, directory))
@@ -151,7 +158,9 @@ def export(
 
 @app.command()
 def docs(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; what is there is overwritten.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The target folder; existing files are overwritten.")
+    ],
     root: Root = HERE,
 ) -> None:
     """Write the catalogue as a web site that needs no server: open DIR/index.html."""
@@ -162,14 +171,14 @@ def docs(
 
 @app.command("record-deployment")
 def record_deployment(
-    service: Annotated[str, typer.Argument(help="Which service went out.")],
+    service: Annotated[str, typer.Argument(help="The deployed service.")],
     env: Annotated[str, typer.Option(help="The environment, e.g. production.")],
-    git_sha: Annotated[str, typer.Option(help="The commit that went out.")] = "HEAD",
+    git_sha: Annotated[str, typer.Option(help="The deployed commit.")] = "HEAD",
     folder: Folder = None,
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
-    """Note which contract versions run in an environment now, after a deployment."""
+    """Record after a deployment which contract versions run in an environment."""
     from registry.deployment_records.commands import record_deployment
 
     guarded(lambda: record_deployment(root, service, env, git_sha, folder=folder, as_json=as_json))
@@ -177,7 +186,7 @@ def record_deployment(
 
 @app.command("can-deploy")
 def can_deploy(
-    service: Annotated[str, typer.Argument(help="Which service would go out.")],
+    service: Annotated[str, typer.Argument(help="The service to deploy.")],
     env: Annotated[str, typer.Option(help="The environment, e.g. production.")],
     git_sha: Annotated[str | None, typer.Option(help="The commit; default: the working tree.")] = None,
     folder: Folder = None,
@@ -185,7 +194,7 @@ def can_deploy(
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
-    """May a service go out to where the others are deployed? Exit code 0 yes, 1 no, 2 it cannot be said."""
+    """Is a service compatible with what is deployed? Exit code 0 yes, 1 no, 2 undetermined."""
     from registry.deployment_records.commands import can_deploy
 
     guarded(lambda: can_deploy(root, service, env, git_sha, folder=folder, first=first, as_json=as_json))
@@ -195,7 +204,7 @@ def guarded(command: Callable[[], None]) -> None:
     """Run a command; expected failures become one line on stderr and exit code 2."""
     try:
         command()
-    except BrokenPipeError as error:  # the reader of our output has seen enough
+    except BrokenPipeError as error:  # the reader of our output has closed it
         raise typer.Exit(0) from error
     except OperatorError as error:
         typer.echo(f"mesh contracts: {error}", err=True)

@@ -17,7 +17,7 @@ _WORDS = {
 
 
 def envelope_schema(version: Version, data: Json) -> Json:
-    """The event as it is on the wire, its `data` as given."""
+    """The wire format of an event, with the given schema for `data`."""
     extensions = {name: {"type": "string", "description": _WORDS.get(name, "")} for name in EXTENSIONS}
     return {
         "type": "object",

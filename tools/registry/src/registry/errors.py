@@ -1,12 +1,12 @@
-"""What can be wrong with a command of `mesh contracts`; each message is one for people.
+"""Errors of `mesh contracts`; each message is a sentence for the user.
 
 RegistryError (an OperatorError)   exit code 2
-    NoRegistryError           no repository with contracts here
+    NoRegistryError           no repository with contracts was found
     UnknownTypeError          no contract of that type; similar ones are named
     UnknownVersionError       the type has no such version
-    UnknownRevisionError      git knows no such revision
-    GitError                  git is missing, failed, or this is no checkout
-    UnusableFileError         a file cannot be read, is too large or is not what it should be
+    UnknownRevisionError      git has no such revision
+    GitError                  git is missing, failed, or this is not a checkout
+    UnusableFileError         a file cannot be read, is too large or is malformed
     ScaffoldError             the event cannot be added; nothing has been written
 """
 
@@ -17,24 +17,24 @@ from workspace import OperatorError
 
 
 class RegistryError(OperatorError):
-    """Root of what the commands raise on purpose."""
+    """Base of all errors of the commands."""
 
 
 class NoRegistryError(RegistryError):
-    """No repository with contracts here."""
+    """No repository with contracts was found."""
 
 
 class UnknownTypeError(RegistryError):
     """No contract of that type; the message names similar ones."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        # People type `image-procesed`, not the whole type: compare with the fact too.
+        # Users mistype short names (`image-procesed`) too: compare with the fact as well as the type.
         by_name = {
             candidate: event_type for event_type in known for candidate in (event_type, event_type.split(".")[2])
         }
         near = dict.fromkeys(by_name[match] for match in get_close_matches(name, by_name, n=3, cutoff=0.5))
         hint = f"; did you mean {' or '.join(near)}?" if near else "; `mesh contracts list` shows all"
-        super().__init__(f"no contract is called {name!r}{hint}")
+        super().__init__(f"there is no contract {name!r}{hint}")
 
 
 class UnknownVersionError(RegistryError):
@@ -42,15 +42,15 @@ class UnknownVersionError(RegistryError):
 
 
 class UnknownRevisionError(RegistryError):
-    """Git knows no such revision."""
+    """Git has no such revision."""
 
 
 class GitError(RegistryError):
-    """Git is missing, failed, or this is no checkout."""
+    """Git is missing, failed, or this is not a checkout."""
 
 
 class UnusableFileError(RegistryError):
-    """A file cannot be read, is too large or is not what it should be."""
+    """A file cannot be read, is too large or is malformed."""
 
 
 class ScaffoldError(RegistryError):

@@ -1,4 +1,4 @@
-"""How the registry's commands end when they do not end well."""
+"""Exit codes of the registry's commands."""
 
 from typing import Final
 

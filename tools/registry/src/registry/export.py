@@ -1,7 +1,7 @@
 """`export`: the registry as files for other tools.
 
 schemas/<type>/<version>.json             JSON Schema 2020-12 of the payload, as a consumer reads it
-schemas/<type>/<version>.producer.json    the same, closed: all that a producer may say
+schemas/<type>/<version>.producer.json    the same, closed: what a producer may emit
 asyncapi.json                             the whole mesh as one AsyncAPI 3.0 document
 eventbridge/<type>.json                   the whole event in JSON Schema draft 4, as EventBridge Schemas takes it
 """
@@ -44,7 +44,7 @@ def schema_files(catalogue: Catalogue) -> dict[str, str]:
 
 
 def as_text(document: Json) -> str:
-    """JSON as it is committed."""
+    """JSON in its committed form."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

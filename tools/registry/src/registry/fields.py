@@ -1,4 +1,4 @@
-"""A JSON Schema as a flat list of fields, as people talk of a payload: `renditions[].width`, integer, > 0, required."""
+"""A JSON Schema as a flat list of fields, for display: `renditions[].width`, integer, > 0, required."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 Json = dict[str, Any]
 
-# Enough for any payload; a recursive or exploding schema ends here, with its remainder unexpanded.
+# Enough for any payload; a recursive or exploding schema is cut here.
 _MAX_DEPTH = 12
 MAX_FIELDS = 2_000
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
@@ -93,7 +93,7 @@ def _merged(options: list[dict[str, Field]]) -> Iterator[Field]:
 def _field(root: Json, path: str, schema: object, required: bool) -> Field:
     if not isinstance(schema, Mapping):
         return Field(path, "anything" if schema is not False else "nothing", required)
-    # Beside a `$ref` stand the words about this use of it; what it refers to speaks for itself otherwise.
+    # A description beside a `$ref` is about this use of it; otherwise the target's own applies.
     return Field(
         path,
         type_of(root, schema),
@@ -164,7 +164,7 @@ def _words(root: Json, schema: Mapping[str, Any]) -> str:
     if isinstance(schema.get("description"), str):
         return str(schema["description"])
     target = _lookup(root, name) if (name := _reference(schema)) else None
-    # The sentence of an object type is shown with its first use; that of an enumeration says what the values mean.
+    # An object type's description is shown with its first use; an enumeration's explains its values.
     return str(target.get("description", "")) if target else ""
 
 
@@ -178,7 +178,7 @@ def _is_personal(root: Json, schema: Mapping[str, Any]) -> bool:
 def _resolved(
     root: Json, schema: Mapping[str, Any], seen: tuple[str, ...]
 ) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
-    """What a `$ref` means; None where it is unknown or comes back to itself."""
+    """The target of a `$ref`; None where it is unknown or recursive."""
     name = _reference(schema)
     if name is None:
         return schema, seen

@@ -1,7 +1,7 @@
-"""The few questions that are put to git, and the files of a revision without checking it out.
+"""Queries to git, and the files of a revision without checking it out.
 
-GitError: git is missing, failed, or this is no checkout
-UnknownRevisionError: git knows no such revision
+GitError: git is missing, failed, or this is not a checkout
+UnknownRevisionError: git has no such revision
 """
 
 import subprocess
@@ -29,7 +29,7 @@ class Repository:
         found = self.find(revision)
         if found is None:
             shallow = " (this clone is shallow: git fetch --unshallow)" if self.is_shallow() else ""
-            raise UnknownRevisionError(f"git knows no revision {revision!r} here{shallow}")
+            raise UnknownRevisionError(f"git has no revision {revision!r} here{shallow}")
         return found
 
     def find(self, revision: str) -> str | None:
@@ -39,15 +39,15 @@ class Repository:
         return self._maybe("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
 
     def merge_base(self, one: str, other: str) -> str | None:
-        """The last commit that both have; None where the histories do not meet (as far as they are here)."""
+        """The merge base; None where the histories (as far as they are cloned) have none."""
         return self._maybe("merge-base", one, other)
 
     def is_shallow(self) -> bool:
-        """Is part of the history missing?"""
+        """Whether part of the history is missing."""
         return self._git("rev-parse", "--is-shallow-repository").strip() == b"true"
 
     def is_dirty(self, *paths: str) -> bool:
-        """Do files below the paths differ from HEAD, or are new?"""
+        """Whether files below the paths are new or differ from HEAD."""
         return bool(self._git("status", "--porcelain", "--", *paths).strip())
 
     def describe(self, commit: str) -> str:
@@ -90,6 +90,6 @@ class Repository:
         except subprocess.TimeoutExpired as error:
             raise GitError(f"git {arguments[0]} did not end within {_TIMEOUT_S} s") from error
         if done.returncode:
-            said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise GitError(f"git {arguments[0]}: {said[0] if said else f'exit code {done.returncode}'}")
+            errors = done.stderr.decode("utf-8", "replace").strip().splitlines()
+            raise GitError(f"git {arguments[0]}: {errors[0] if errors else f'exit code {done.returncode}'}")
         return done.stdout

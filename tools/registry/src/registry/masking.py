@@ -1,6 +1,6 @@
-"""Golden examples as anyone may see them: what a contract marks personal is masked.
+"""Golden examples for publication: fields that a contract marks as personal are masked.
 
-The marks of all versions of a fact count, so that an example from before a field was marked does not show it.
+The marks of all versions of a fact apply, so that an example older than a mark does not show the field.
 """
 
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from registry.fields import Json, fields_of
 
 
 def personal_paths(versions: Iterable[Version]) -> frozenset[str]:
-    """Paths of fields that any version marks personal."""
+    """Paths of fields that any version marks as personal."""
     return frozenset(
         field.path for version in versions for field in fields_of(version.consumer).values() if field.personal
     )
 
 
 def masked_document(example: Example, personal: frozenset[str]) -> Json:
-    """The whole event with the personal fields of its payload masked."""
+    """The complete event with the personal fields of its payload masked."""
     return {**example.document, "data": _masked(example.document.get("data"), "", personal)}
 
 
@@ -46,5 +46,5 @@ def _mask(value: Any) -> Any:  # noqa: ANN401  # any JSON value
         return {name: _mask(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_mask(item) for item in value]
-    # The type stays, so that the example still is one of its contract as far as types go.
+    # The type stays, so that the example still matches the contract's types.
     return MASK if isinstance(value, str) else value if value is None else type(value)(0)

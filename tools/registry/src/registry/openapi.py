@@ -1,10 +1,10 @@
-"""One OpenAPI document for all services, merged from what each service's resolver says of itself.
+"""One OpenAPI document for all services, merged from the documents of the services' resolvers.
 
-`python -m registry.openapi` writes it to where the ingest service serves it from; `--check` only compares (exit code 1
-says that it is out of date); `--allow-missing` passes over services whose HTTP function cannot be imported yet.
+`python -m registry.openapi` writes it to where the ingest service serves it from; `--check` only compares (exit code 1:
+it is out of date); `--allow-missing` skips services whose HTTP function cannot be imported yet.
 
-The manifests have the last word on routes: a route that only the code or only a manifest knows is an error, the names
-of path parameters and who may call a route are theirs.
+The manifests are authoritative on routes: a route that only the code or only a manifest has is an error; names of path
+parameters and authorization come from the manifest.
 
 OpenapiError: the services' documents do not fit the manifests, or each other
 """
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 TARGET = Path("services/ingest/src/ingest/openapi.json")
 _SCHEMAS = "#/components/schemas/"
 _PARAMETER = re.compile(r"\{([^}]+)\}")
-# What the resolver says of faults is not what we answer: see `_PROBLEM`.
+# The resolver's error responses are not ours: see `_PROBLEM`.
 _RESOLVER_FAULT = "422"
 _PROBLEM: Json = {
     "title": "Problem",
@@ -57,7 +57,7 @@ class OpenapiError(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one service says, and the routes that its manifest gives it."""
+    """One service's document, and the routes in its manifest."""
 
     service: str
     summary: str
@@ -68,7 +68,7 @@ class Part:
 def build_openapi(root: Path, *, allow_missing: bool = False) -> Json:
     """The document of all services below that root.
 
-    Imports the services, each with an environment in which it starts; best run in a process of its own.
+    Imports the services, each with an environment in which it starts; best run in a separate process.
 
     Raises:
         OpenapiError: a service cannot be imported (unless `allow_missing`), or its routes are not its manifest's.
@@ -129,7 +129,7 @@ def _document_of(ref: FunctionRef, allow_missing: bool) -> Json | None:
             if allow_missing:
                 return None
             raise OpenapiError(f"{ref.function.handler} cannot be imported: {error}") from error
-    # The entry point wraps the resolver; which attribute holds it is its own affair.
+    # The entry point wraps the resolver, in an attribute of any name.
     resolvers = [value for value in vars(entry).values() if hasattr(value, "get_openapi_json_schema")]
     if len(resolvers) != 1:
         raise OpenapiError(f"{ref.function.handler} has {len(resolvers)} resolvers, not one")
@@ -152,7 +152,7 @@ def _environment(service: Service, configuration: Mapping[str, str]) -> Iterator
 
 
 def _renamed(part: Part, taken: Mapping[str, Json]) -> Json:
-    """The part's document with the models renamed whose names mean something else already."""
+    """The part's document, with models renamed whose names are taken by different models."""
     schemas: Json = part.document.get("components", {}).get("schemas", {})
     names: dict[str, str] = {}
     while True:
@@ -187,23 +187,23 @@ def _with_references(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN4
 def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
     """Path, method and operation of every route, as the manifest writes the path."""
     routes = {(route.method.value.lower(), _shape(route.path)): route for route in part.routes}
-    told = {
+    documented = {
         (method, _shape(path)): (path, operation)
         for path, operations in document.get("paths", {}).items()
         for method, operation in operations.items()
     }
-    if differing := sorted(routes.keys() ^ told.keys()):
+    if differing := sorted(routes.keys() ^ documented.keys()):
         only = [f"{key[0].upper()} {key[1]} ({'manifest' if key in routes else 'code'})" for key in differing]
         raise OpenapiError(f"{part.service}: known on one side only: {', '.join(only)}")
     for key, route in routes.items():
-        path, operation = told[key]
+        path, operation = documented[key]
         names = dict(zip(_PARAMETER.findall(path), _PARAMETER.findall(route.path), strict=True))
         yield route.path, key[0], _finished(part.service, route, operation, names)
 
 
 def _finished(service: str, route: Route, operation: Json, names: Mapping[str, str]) -> Json:
     parameters = [_parameter(parameter, names) for parameter in operation.get("parameters", [])]
-    responses = {status: said for status, said in operation["responses"].items() if status != _RESOLVER_FAULT}
+    responses = {status: response for status, response in operation["responses"].items() if status != _RESOLVER_FAULT}
     return {
         **operation,
         **({"parameters": parameters} if parameters else {}),
@@ -232,7 +232,7 @@ def _check_operation_ids(paths: Mapping[str, Json]) -> None:
 
 
 def _used(schemas: Mapping[str, Json], paths: Json) -> Json:
-    """The models that some route refers to, itself or through others, by name."""
+    """The models that some route refers to, directly or indirectly, by name."""
     used: set[str] = set()
     open_values: list[Any] = [paths]
     while open_values:
@@ -243,7 +243,7 @@ def _used(schemas: Mapping[str, Json], paths: Json) -> Json:
 
 
 def as_text(document: Json) -> str:
-    """The document as it is committed."""
+    """The document in its committed form."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 

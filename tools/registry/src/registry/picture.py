@@ -1,4 +1,4 @@
-"""The mesh as one SVG, without scripts: who tells a fact stands left of it, who hears it right.
+"""The mesh as one SVG, without scripts: the producer of an event is left of it, its consumers right.
 
 Colours come from the page (`--hue` of each service, light or dark), so that one picture serves both.
 """
@@ -10,17 +10,17 @@ from html import escape
 from manifests import Manifests
 
 WIDTH = 1080
-_TELLER_W, _EVENT_X, _EVENT_W, _HEARER_W = 150, 196, 270, 150
+_PRODUCER_W, _EVENT_X, _EVENT_W, _CONSUMER_W = 150, 196, 270, 150
 _ROW, _PILL, _GROUP_GAP, _PORT, _MARGIN = 38, 30, 16, 15, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One event type, who tells it and who hears it."""
+    """One event type, its producer and its consumers."""
 
     event_type: str
-    teller: str
-    hearers: tuple[str, ...]
+    producer: str
+    consumers: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -30,8 +30,8 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class _Hearer:
-    """Where a hearing service stands: its box, and the height at which each event's line arrives."""
+class _Consumer:
+    """The position of a consuming service: its box, and the height at which each event's line arrives."""
 
     top: float
     height: float
@@ -41,20 +41,20 @@ class _Hearer:
 def facts(manifests: Manifests) -> tuple[Fact, ...]:
     """Every published event type, in the order of the services along the flow."""
     services = manifests.services.values()
-    heard: dict[str, list[str]] = {}
+    consumed: dict[str, list[str]] = {}
     for service in services:
         for item in service.consumes:
             if item.event:
-                heard.setdefault(item.event, []).append(service.service)
-    found = [Fact(event, s.service, tuple(heard.get(event, ()))) for s in services for event in s.publishes]
+                consumed.setdefault(item.event, []).append(service.service)
+    found = [Fact(event, s.service, tuple(consumed.get(event, ()))) for s in services for event in s.publishes]
     place = {name: position for position, name in enumerate(flow(manifests.services, found))}
-    in_order = [replace(fact, hearers=tuple(sorted(fact.hearers, key=place.__getitem__))) for fact in found]
-    return tuple(sorted(in_order, key=lambda fact: place[fact.teller]))
+    in_order = [replace(fact, consumers=tuple(sorted(fact.consumers, key=place.__getitem__))) for fact in found]
+    return tuple(sorted(in_order, key=lambda fact: place[fact.producer]))
 
 
 def flow(services: Sequence[str] | Mapping[str, object], found: Sequence[Fact]) -> list[str]:
-    """Services ordered so that few facts go backwards (the greedy heuristic of Eades, Lin and Smyth)."""
-    arrows = {(fact.teller, hearer) for fact in found for hearer in fact.hearers if hearer != fact.teller}
+    """Services ordered so that few events go backwards (the greedy heuristic of Eades, Lin and Smyth)."""
+    arrows = {(fact.producer, consumer) for fact in found for consumer in fact.consumers if consumer != fact.producer}
     left, first, last = list(services), list[str](), list[str]()
 
     def count(name: str, end: int) -> int:
@@ -63,7 +63,7 @@ def flow(services: Sequence[str] | Mapping[str, object], found: Sequence[Fact]) 
     while left:
         sinks = [name for name in left if not count(name, 0)]
         sources = [name for name in left if not count(name, 1)]
-        # Of the rest the one that tells the most more than it hears.
+        # Of the rest the one with the largest surplus of published over consumed events.
         best = (sinks or sources or [max(left, key=lambda name: (count(name, 0) - count(name, 1), count(name, 0)))])[0]
         left.remove(best)
         if sinks:
@@ -75,76 +75,78 @@ def flow(services: Sequence[str] | Mapping[str, object], found: Sequence[Fact]) 
 
 def draw(shown: Sequence[Fact], hues: Mapping[str, int], *, base: str = "") -> str:
     """The SVG element; `base` leads from the page to the root of the site."""
-    tops, tellers = _rows(shown)
+    tops, producers = _rows(shown)
     bottom = max(tops.values()) + _PILL
-    hearers = _hearers(shown, list(hues), tops, bottom)
-    height = max(bottom, *(hearer.top + hearer.height for hearer in hearers.values())) if hearers else bottom
-    # What is shorter stands in the middle of what is taller.
+    consumers = _consumers(shown, list(hues), tops, bottom)
+    height = max(bottom, *(consumer.top + consumer.height for consumer in consumers.values())) if consumers else bottom
+    # The shorter side is centred beside the taller one.
     shift = (height - bottom) / 2
-    parts = [_event(fact, tops[fact.event_type] + shift, hearers, hues, base) for fact in shown]
+    parts = [_event(fact, tops[fact.event_type] + shift, consumers, hues, base) for fact in shown]
     parts += [
-        _service(name, 0, top + shift, box, _TELLER_W, hues, base, "teller") for name, (top, box) in tellers.items()
+        _service(name, 0, top + shift, box, _PRODUCER_W, hues, base, "producer")
+        for name, (top, box) in producers.items()
     ]
     parts += [
-        _service(name, WIDTH - _HEARER_W, hearer.top, hearer.height, _HEARER_W, hues, base, "hearer")
-        for name, hearer in hearers.items()
+        _service(name, WIDTH - _CONSUMER_W, consumer.top, consumer.height, _CONSUMER_W, hues, base, "consumer")
+        for name, consumer in consumers.items()
     ]
     box = f"{-_MARGIN} {-_MARGIN} {WIDTH + 2 * _MARGIN} {height + 2 * _MARGIN:g}"
     rules = "".join(
-        f".mesh:has(.hearer.{name}:hover) .line:not(.to-{name}),.mesh:has(.teller.{name}:hover) .event:not(.of-{name})"
+        f".mesh:has(.consumer.{name}:hover) .line:not(.to-{name}),"
+        f".mesh:has(.producer.{name}:hover) .event:not(.of-{name})"
         "{opacity:var(--dim)}"
         for name in hues
     )
-    title = "Which service tells which fact, and which services hear it"
+    title = "Which service publishes which event, and which services consume it"
     head = f'<svg class="mesh" viewBox="{box}" role="group" aria-label="{title}"><style>{rules}</style>'
     return f"{head}{''.join(parts)}</svg>"
 
 
 def _rows(shown: Sequence[Fact]) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
-    """Top of every event's pill; top and height of every telling service, beside its events."""
+    """Top of every event's pill; top and height of every producing service, beside its events."""
     tops: dict[str, float] = {}
-    tellers: dict[str, tuple[float, float]] = {}
+    producers: dict[str, tuple[float, float]] = {}
     at = 0.0
     for position, fact in enumerate(shown):
-        if position and shown[position - 1].teller != fact.teller:
+        if position and shown[position - 1].producer != fact.producer:
             at += _GROUP_GAP
         tops[fact.event_type] = at
-        top = tellers[fact.teller][0] if fact.teller in tellers else at
-        tellers[fact.teller] = (top, at + _PILL - top)
+        top = producers[fact.producer][0] if fact.producer in producers else at
+        producers[fact.producer] = (top, at + _PILL - top)
         at += _ROW
-    return tops, tellers
+    return tops, producers
 
 
-def _hearers(
+def _consumers(
     shown: Sequence[Fact], order: Sequence[str], tops: Mapping[str, float], bottom: float
-) -> dict[str, _Hearer]:
-    """Boxes of the hearing services, spread over the height, with a port for every line in the events' order."""
-    lines = {name: [fact for fact in shown if name in fact.hearers] for name in order}
+) -> dict[str, _Consumer]:
+    """Boxes of the consuming services, spread over the height, with a port for every line in the events' order."""
+    lines = {name: [fact for fact in shown if name in fact.consumers] for name in order}
     lines = {name: found for name, found in lines.items() if found}
     heights = {name: max(_PILL, len(found) * _PORT + 6) for name, found in lines.items()}
     free = bottom - sum(heights.values())
     gap = max(_GROUP_GAP, free / max(len(heights) - 1, 1)) if len(heights) > 1 else 0
     at = max(0.0, (bottom - sum(heights.values()) - gap * (len(heights) - 1)) / 2)
-    hearers: dict[str, _Hearer] = {}
+    consumers: dict[str, _Consumer] = {}
     for name, found in lines.items():
         inset = (heights[name] - (len(found) - 1) * _PORT) / 2
         ports = {fact.event_type: at + inset + place * _PORT for place, fact in enumerate(found)}
-        hearers[name] = _Hearer(at, heights[name], ports)
+        consumers[name] = _Consumer(at, heights[name], ports)
         at += heights[name] + gap
-    return hearers
+    return consumers
 
 
-def _event(fact: Fact, top: float, hearers: Mapping[str, _Hearer], hues: Mapping[str, int], base: str) -> str:
+def _event(fact: Fact, top: float, consumers: Mapping[str, _Consumer], hues: Mapping[str, int], base: str) -> str:
     middle = top + _PILL / 2
-    start, end = _EVENT_X + _EVENT_W, WIDTH - _HEARER_W
+    start, end = _EVENT_X + _EVENT_W, WIDTH - _CONSUMER_W
     bend = (end - start) * 0.5
-    lines = [f'<path class="stem" d="M{_TELLER_W} {middle:g}H{_EVENT_X}"/>']
-    for hearer in fact.hearers:
-        port = hearers[hearer].ports[fact.event_type]
+    lines = [f'<path class="stem" d="M{_PRODUCER_W} {middle:g}H{_EVENT_X}"/>']
+    for consumer in fact.consumers:
+        port = consumers[consumer].ports[fact.event_type]
         curve = f"M{start} {middle:g}C{start + bend:g} {middle:g} {end - bend:g} {port:g} {end} {port:g}"
-        lines.append(f'<path class="line to-{hearer}" d="{curve}"/>')
+        lines.append(f'<path class="line to-{consumer}" d="{curve}"/>')
     return (
-        f'<g class="event of-{fact.teller}" style="--hue:{hues[fact.teller]}">{"".join(lines)}'
+        f'<g class="event of-{fact.producer}" style="--hue:{hues[fact.producer]}">{"".join(lines)}'
         f'<a href="{base}events/{fact.event_type}.html"><rect class="pill" x="{_EVENT_X}" y="{top:g}" '
         f'width="{_EVENT_W}" height="{_PILL}" rx="{_PILL / 2:g}"/>'
         f'<text class="fact" x="{_EVENT_X + _EVENT_W / 2:g}" y="{middle + 5:g}">{escape(fact.label)}</text></a></g>'

@@ -1,4 +1,4 @@
-"""How `mesh contracts check` tells its verdicts: for people, for programs, and as annotations of a pull request."""
+"""Output of `mesh contracts check`: as text, as JSON, and as annotations of a pull request."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ _WITNESS_CHARACTERS = 400
 
 
 def as_text(base: str | None, reviews: Sequence[Review]) -> str:
-    """For people."""
+    """The verdicts as text."""
     heading = f"compared with {base}" if base else "no published revision to compare with: versions against each other"
     return "\n".join([heading, *(line for review in reviews for line in _review(review)), "", summary(reviews)])
 
@@ -24,7 +24,9 @@ def summary(reviews: Sequence[Review]) -> str:
         return "no contract has changed"
     broken = sum(bool(review.problems) for review in reviews)
     contracts = f"{len(reviews)} contract{'s' if len(reviews) > 1 else ''} changed"
-    return f"{contracts}, {broken} cannot go out" if broken else f"{contracts}, compatible with everything published"
+    return (
+        f"{contracts}, {broken} cannot be released" if broken else f"{contracts}, compatible with everything published"
+    )
 
 
 def as_json(base: str | None, reviews: Sequence[Review]) -> Json:
@@ -38,8 +40,8 @@ def as_json(base: str | None, reviews: Sequence[Review]) -> Json:
                 "status": review.status.value,
                 "versions": list(review.versions),
                 "compared_with": list(review.compared_with),
-                "producers": list(review.people.producers),
-                "consumers": list(review.people.consumers),
+                "producers": list(review.participants.producers),
+                "consumers": list(review.participants.consumers),
                 "changes": [
                     {"field": change.path, "what": change.what.value, "before": change.before, "after": change.after}
                     for change in review.changes
@@ -76,7 +78,7 @@ def _review(review: Review) -> Iterator[str]:
     against = f", compared with {', '.join(review.compared_with)}" if review.compared_with else ""
     yield ""
     yield f"{review.event_type}{versions} ({review.status}{against})"
-    yield f"  told by {_names(review.people.producers)}; heard by {_names(review.people.consumers)}"
+    yield f"  published by {_names(review.participants.producers)}; consumed by {_names(review.participants.consumers)}"
     yield from (f"  {change_line(change)}" for change in review.changes)
     yield from (f"  note: {note}" for note in review.notes)
     for problem in review.problems:
@@ -90,7 +92,9 @@ def _review(review: Review) -> Iterator[str]:
 
 
 def _annotations(review: Review) -> Iterator[str]:
-    affected = f"Told by {_names(review.people.producers)}; heard by {_names(review.people.consumers)}."
+    affected = (
+        f"Published by {_names(review.participants.producers)}; consumed by {_names(review.participants.consumers)}."
+    )
     for problem in review.problems:
         rule = f"{problem.rule}: {problem.finding.rule}" if problem.finding else problem.rule
         proof = f"\nWitness: {short(problem.finding.witness)}" if problem.finding else ""
@@ -118,4 +122,4 @@ def _problem_json(problem: Problem) -> Json:
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(names) or "nobody"
+    return ", ".join(names) or "no service"

@@ -1,6 +1,6 @@
-"""Judges what a working tree does to the published contracts.
+"""Reviews a working tree's changes to the published contracts.
 
-Two things are asked. Nothing that was published may go or change its meaning: old events and old code live on. And
+Two rules hold. Nothing that was published may be removed or change its meaning: old events and old code live on. And
 within a major, whatever the old or new producer emits is accepted by the new or old consumer, for every published
 version (FULL_TRANSITIVE), where producers are read closed (they emit what they declare) and consumers tolerant (they
 ignore what they do not know).
@@ -17,7 +17,7 @@ from contracts.errors import NoUpcasterError
 from contracts.upcasting import chain
 from manifests import Manifests
 from registry.base import Comparison
-from registry.catalogue import EXAMPLES, People, Version, people
+from registry.catalogue import EXAMPLES, Participants, Version, participants
 from registry.changes import Change, changes
 
 
@@ -37,7 +37,7 @@ class Break(StrEnum):
 
 
 class Status(StrEnum):
-    """What has happened to a contract."""
+    """The status of a contract."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -57,13 +57,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """The verdict on one contract: what changed, whom it reaches, what is wrong with it."""
+    """The verdict on one contract: changes, affected services, problems."""
 
     event_type: str
     status: Status
     versions: tuple[str, ...]
     compared_with: tuple[str, ...]
-    people: People
+    participants: Participants
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ def review(comparison: Comparison, manifests: Manifests) -> tuple[Review, ...]:
 
 
 def _with_upcasters(judged: Review, new: Version, older: Iterable[Version], manifests: Manifests) -> Review:
-    """A new major has a way from every older one; asked only of the repository whose contracts run here."""
+    """Check that a new major has upcasters from every older one; only for the repository of the installed contracts."""
     if not Path(contracts.__file__).is_relative_to(manifests.root.resolve()):
         return judged
     problems, notes = list(judged.problems), list(judged.notes)
@@ -122,11 +122,11 @@ def _judge(
         was = published.get(version.number)
         if was is not None:
             if same_meaning(was, version):
-                notes.append(f"{version.number}: only words changed (titles, descriptions, annotations)")
+                notes.append(f"{version.number}: only annotations changed (titles, descriptions, annotations)")
             else:
                 text = f"{version.number} is published and has changed; raise schema_version and export again"
                 problems.append(Problem(Break.CHANGED_WITHOUT_VERSION, version.path, text))
-        # A published version that is gone from the tree is still out there.
+        # A published version that was removed from the tree is still in use.
         earlier = {known.number: known for known in (*new, *old) if known.order < version.order}
         rivals = [was] if was is not None and not same_meaning(was, version) else []
         rivals += [earlier[number] for number in sorted(earlier, key=lambda number: earlier[number].order)]
@@ -140,7 +140,7 @@ def _judge(
         status if old or not compared else Status.CHANGED,
         tuple(version.number for version in subjects),
         tuple(dict.fromkeys(compared)),
-        people(manifests, event_type),
+        participants(manifests, event_type),
         changes(old[-1].consumer, latest) if old else (),
         tuple(problems),
         tuple(notes),
@@ -152,21 +152,21 @@ def _lost(old: tuple[Version, ...], new: tuple[Version, ...]) -> Iterator[Proble
     for version in old:
         now = kept.get(version.number)
         if now is None:
-            text = f"{version.number} is published; events of it are stored, so its schema stays for ever"
+            text = f"{version.number} is published; events of it are stored, so its schema must stay"
             yield Problem(Break.VERSION_DELETED, version.path, text)
             continue
         examples = {example.name: example for example in now.examples}
         for example in version.examples:
             if example.name not in examples:
-                text = f"the golden example {example.name} of {version.number} stays for ever"
+                text = f"the golden example {example.name} of {version.number} must stay"
                 yield Problem(Break.EXAMPLE_DELETED, example.path, text)
             elif examples[example.name].document != example.document:
-                text = f"the golden example {example.name} of {version.number} stays as it is; add another one"
+                text = f"the golden example {example.name} of {version.number} must not change; add another one"
                 yield Problem(Break.EXAMPLE_CHANGED, example.path, text)
 
 
 def _order(subjects: Iterable[Version], old: tuple[Version, ...]) -> Iterator[Problem]:
-    """A version is added above those published: an older one cannot have been emitted by anybody."""
+    """A version must be added above the published ones: no producer can have emitted an older one."""
     for version in subjects:
         above = [known.number for known in old if known.order > version.order]
         if above and version.number not in {known.number for known in old}:
@@ -185,20 +185,22 @@ def _without_examples(subjects: Iterable[Version]) -> Iterator[Problem]:
 def _incompatibilities(old: Version, new: Version) -> Iterator[Problem]:
     """Both directions, each with its proof."""
     for direction, writer, reader in ((Direction.BACKWARD, old, new), (Direction.FORWARD, new, old)):
-        told, heard = f"producer {writer.number}", f"consumer {reader.number}"
-        refused = f"what {told} emits, {heard} refuses"
+        producer, consumer = f"producer {writer.number}", f"consumer {reader.number}"
+        refused = f"{consumer} rejects what {producer} emits"
         try:
             coverage = compare(
-                read_schema(writer.closed, name=told), read_schema(reader.consumer, name=heard), direction=direction
+                read_schema(writer.closed, name=producer),
+                read_schema(reader.consumer, name=consumer),
+                direction=direction,
             )
         except UnusableSchemaError as error:
             yield Problem(Break.UNUSABLE_SCHEMA, new.path, str(error))
             return
         for finding in coverage.findings:
-            named = replace(finding, accepted_by=told, rejected_by=heard, against=old.number)
+            named = replace(finding, accepted_by=producer, rejected_by=consumer, against=old.number)
             yield Problem(Break.INCOMPATIBLE, new.path, f"{refused}: {finding.message}", named, old.number)
         for question in coverage.undecided:
-            text = f"cannot prove the contrary of: {refused}: {question.reason}"
+            text = f"cannot rule out: {refused}: {question.reason}"
             yield Problem(Break.UNDECIDED, new.path, text, against=old.number)
 
 
@@ -206,7 +208,7 @@ def _is_published(version: Version, old: tuple[Version, ...]) -> bool:
     return any(
         known.number == version.number
         and known.consumer == version.consumer
-        # A version from before producer schemas were published has none, and gets one without a change of meaning.
+        # Versions older than producer schemas have none; adding one does not change their meaning.
         and known.producer in (None, version.producer)
         for known in old
     )
@@ -216,7 +218,7 @@ def _same(old: tuple[Version, ...], new: tuple[Version, ...]) -> bool:
     return next(_lost(old, new), None) is None
 
 
-#: Keywords that say something to people or tools, and nothing to a validator.
+#: Annotations: keywords that a validator ignores.
 _WORDS = frozenset(
     {"title", "description", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly", "$id"}
 )
@@ -225,12 +227,12 @@ _VERBATIM = frozenset({"const", "enum", "required"})
 
 
 def same_meaning(one: Version, other: Version) -> bool:
-    """Do both versions differ in words only?"""
+    """Whether both versions differ in annotations only."""
     return meaning(one.consumer) == meaning(other.consumer) and meaning(one.closed) == meaning(other.closed)
 
 
 def meaning(schema: object, *, names: bool = False) -> object:
-    """A schema without what a validator ignores. With `names` the keys are names of fields, not keywords."""
+    """A schema without annotations. With `names` the keys are names of fields, not keywords."""
     if isinstance(schema, list):
         return [meaning(entry) for entry in schema]
     if not isinstance(schema, dict):

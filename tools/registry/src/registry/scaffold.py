@@ -1,7 +1,8 @@
 """`new`: a complete event from its name: contract, registry entry, example, manifest entry, the
 code that records it with its test, and the exported schemas.
 
-Everything is made and checked before anything is written. What is left to people is when to say it, and who hears it.
+Everything is generated and checked before anything is written. Recording the event and its consumers are up to the
+user.
 
 ScaffoldError: the event cannot be added; nothing has been written
 """
@@ -39,9 +40,11 @@ _LINE = 120
 
 
 def new_event(root: Path, service: str, event: str, *, summary: str, fields: Sequence[str]) -> None:
-    """Add the event and say what is next."""
+    """Add the event and print the next steps."""
     folder = find_root(root)
-    sentence = _sentence(summary or f"Say in one sentence what has happened when {service} tells {event}", event)
+    sentence = _sentence(
+        summary or f"TODO: describe in one sentence what has happened when {service} publishes {event}", event
+    )
     spec = EventSpec(service, event, sentence, tuple(_field(text) for text in fields))
     _check_names(folder, spec)
     contract, registry = folder / _PACKAGE / f"{service}.py", folder / _PACKAGE / "registry.py"
@@ -71,7 +74,7 @@ def new_event(root: Path, service: str, event: str, *, summary: str, fields: Seq
     for path in [*files, folder / SCHEMAS / spec.event_type / "1.0.json"]:
         typer.echo(f"wrote {path.relative_to(folder)}")
     typer.echo(
-        f"next: call record_{spec.snake} where it happens, and name {spec.event_type} in `consumes` of who hears it"
+        f"next: call record_{spec.snake} where it happens, and add {spec.event_type} to `consumes` of its consumers"
     )
 
 
@@ -81,12 +84,14 @@ def _field(text: str) -> FieldSpec:
         keyword.iskeyword(match["name"]) or hasattr(Contract, match["name"]) or match["name"] in _RESERVED
     )
     if match is None or match["type"] not in TYPES or taken or match["name"] in Contract.__annotations__:
-        raise ScaffoldError(f"{text!r} is no field: name:type with a type of {', '.join(TYPES)}; ? after it: optional")
+        raise ScaffoldError(
+            f"{text!r} is not a field: name:type with a type of {', '.join(TYPES)}; ? after it: optional"
+        )
     return FieldSpec(match["name"], match["type"], bool(match["optional"]))
 
 
 def _is_taken(name: str) -> bool:
-    """Python's words, what every contract has, and names of the generated code."""
+    """Whether the name is a Python keyword, on every contract, or in the generated code."""
     return keyword.iskeyword(name) or hasattr(Contract, name) or name in {*Contract.__annotations__, *_RESERVED}
 
 
@@ -96,7 +101,7 @@ def _check_names(folder: Path, spec: EventSpec) -> None:
         raise ScaffoldError(f"there is no service {service!r}: {', '.join(known)}")
     if TYPE_PATTERN.match(event_type) is None:
         raise ScaffoldError(
-            f"{spec.event!r} is no name of a fact: lower-case words joined by dashes, in the past tense"
+            f"{spec.event!r} is not a valid event name: lower-case words joined by dashes, in the past tense"
         )
     if any(f"/{event_type}/" in path for path in tree_files(folder)):
         hint = "add an optional field to its class and raise schema_version instead"
@@ -109,13 +114,13 @@ def _check_names(folder: Path, spec: EventSpec) -> None:
 
 
 def _with_registration(source: str, service: str, class_name: str) -> str:
-    """The registry with the class behind the others of its service."""
+    """The registry with the class added after the others of its service."""
     tuple_start = source.find("REGISTRY = Registry(")
     if tuple_start < 0:
         raise ScaffoldError(f"{_PACKAGE}/registry.py has no `REGISTRY = Registry(`")
     entries = list(re.finditer(r"^ +(?P<service>[a-z]+)\.[A-Z]\w*,\n", source[tuple_start:], re.MULTILINE))
     if not entries:
-        raise ScaffoldError(f"{_PACKAGE}/registry.py lists no contract behind `REGISTRY = Registry(`")
+        raise ScaffoldError(f"{_PACKAGE}/registry.py lists no contract after `REGISTRY = Registry(`")
     own = [entry for entry in entries if entry["service"] == service]
     place = tuple_start + (own or entries)[-1].end()
     source = f"{source[:place]}        {service}.{class_name},\n{source[place:]}"
@@ -123,7 +128,7 @@ def _with_registration(source: str, service: str, class_name: str) -> str:
 
 
 def _with_publication(text: str, event_type: str) -> str:
-    """The manifest with the type at the end of `publishes`; comments stay where they are."""
+    """The manifest with the type at the end of `publishes`; comments stay."""
     lines = text.splitlines(keepends=True)
     heads = [place for place, line in enumerate(lines) if re.match(r"^publishes:\s*(#.*)?$", line)]
     if heads:
@@ -147,7 +152,7 @@ def _check_manifest(path: Path, text: str) -> None:
 
 
 def _example(spec: EventSpec) -> Json:
-    """A whole event; `to_wire` writes it back the same."""
+    """A complete event that round-trips through `to_wire`."""
     return {
         "specversion": "1.0",
         "id": "7b1d0e6a-52c4-4f7e-9d3a-000000000001",
@@ -172,7 +177,9 @@ def _export(folder: Path) -> None:
     environment = {"PYTHONPATH": str(folder / "contracts/src"), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
-        raise ScaffoldError(f"the schema cannot be made: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+        raise ScaffoldError(
+            f"the schema cannot be generated: {done.stderr.strip().splitlines()[-1:] or done.returncode}"
+        )
 
 
 def _restore(before: dict[Path, bytes | None]) -> None:
@@ -190,7 +197,7 @@ def _restore(before: dict[Path, bytes | None]) -> None:
 def _sentence(text: str, event: str) -> str:
     line = " ".join(text.split()).replace("\\", "").replace('"', "'")
     line = line if line.endswith((".", "…")) else f"{line}."
-    # It stands in two docstrings; the longer one begins with what is told.
+    # It is in two docstrings; the longer one starts with the event's name.
     room = _LINE - len(f'"""Records {event}: """')
     if len(line) > room:
         raise ScaffoldError(f"the summary is one sentence of at most {room} characters")

@@ -1,6 +1,6 @@
-"""The Python of a scaffolded event: its contract, the function that records it, and a test that does.
+"""The Python of a scaffolded event: its contract, the function that records it, and that function's test.
 
-Every text is formatted as `ruff format` leaves it: arguments stand one a line.
+All code is formatted as by `ruff format`, with one argument per line.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """The event to be made."""
+    """The event to generate."""
 
     service: str
     event: str
@@ -113,7 +113,7 @@ class EventSpec:
 
     @property
     def has_times(self) -> bool:
-        """Does any field hold a time?"""
+        """Whether any field holds a time."""
         return any(field.type == "datetime" for field in self.fields)
 
 

@@ -1,4 +1,4 @@
-"""`list`, `show` and `diff`: what the registry knows, for reading."""
+"""`list`, `show` and `diff`: the registry's contents for display."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from registry.catalogue import (
     Catalogue,
     Version,
     find_root,
-    people,
+    participants,
     read_bytes,
     read_catalogue,
     read_json,
@@ -25,19 +25,19 @@ from registry.masking import masked_document, personal_paths
 
 
 def list_contracts(root: Path, *, as_json: bool) -> None:
-    """One line a contract."""
+    """One line per contract."""
     folder = find_root(root)
     catalogue, manifests = read_catalogue(tree_files(folder)), load_manifests(folder)
     rows = []
     for event_type, versions in catalogue.versions.items():
-        who = people(manifests, event_type, all_majors=False)
+        who = participants(manifests, event_type, all_majors=False)
         fields = [path for path in fields_of(versions[-1].consumer) if "." not in path]
         rows.append((event_type, versions[-1].number, len(fields), who.producers, who.consumers))
     if as_json:
         keys = ("type", "version", "fields", "producers", "consumers")
         _print_json([dict(zip(keys, row, strict=True)) for row in rows])
         return
-    heading = ("TYPE", "VERSION", "FIELDS", "TOLD BY", "HEARD BY")
+    heading = ("TYPE", "VERSION", "FIELDS", "PRODUCER", "CONSUMERS")
     _print_table([heading, *((row[0], row[1], str(row[2]), _names(row[3]), _names(row[4])) for row in rows)])
 
 
@@ -47,7 +47,7 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
     catalogue, manifests = read_catalogue(tree_files(folder)), load_manifests(folder)
     version = catalogue.find_version(name)
     versions = catalogue.of_fact(version.fact)
-    who = people(manifests, version.event_type, all_majors=False)
+    who = participants(manifests, version.event_type, all_majors=False)
     fields = fields_of(version.consumer)
     personal = personal_paths(versions)
     examples = {example.name: masked_document(example, personal) for example in version.examples}
@@ -68,8 +68,8 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
     typer.echo(f"{version.event_type} {version.number}")
     if _words(version):
         typer.echo(_words(version))
-    typer.echo(f"\nversions  {', '.join(known.number for known in versions)}")
-    typer.echo(f"told by   {_names(who.producers)}\nheard by  {_names(who.consumers)}\n")
+    typer.echo(f"\nversions      {', '.join(known.number for known in versions)}")
+    typer.echo(f"published by  {_names(who.producers)}\nconsumed by   {_names(who.consumers)}\n")
     since = {path: events[0].version for path, events in history(versions).items()}
     if fields:
         lines = [(f.path, _type(f), _need(f), since.get(f.path, ""), f.description) for f in fields.values()]
@@ -121,7 +121,7 @@ def _titled(version: Version) -> tuple[str, Json]:
 
 
 def _is_file(name: str) -> bool:
-    # No event type ends in .json or has a slash; a file that is missing is then told as such.
+    # No event type ends in .json or has a slash; so a missing file is reported as one.
     return name.endswith(".json") or "/" in name or Path(name).is_file()
 
 
@@ -138,7 +138,7 @@ def _words(version: Version) -> str:
 
 
 def _names(names: Iterable[str]) -> str:
-    return ", ".join(names) or "nobody"
+    return ", ".join(names) or "none"
 
 
 def _print_json(value: Any) -> None:  # noqa: ANN401  # any JSON value

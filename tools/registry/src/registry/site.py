@@ -48,22 +48,22 @@ class _Site:
     hues: Mapping[str, int]
 
     def fact(self, event_type: str) -> Fact:
-        """The fact of a type, of one that nobody publishes any more too: stored events of it are still heard."""
+        """The event of a type, also of a retired one, whose stored events are still consumed."""
         known = {fact.event_type: fact for fact in self.facts}
         if event_type in known:
             return known[event_type]
         services = self.manifests.services
-        hearers = [name for name in self.hues if any(item.event == event_type for item in services[name].consumes)]
-        return Fact(event_type, event_type.split(".")[1], tuple(hearers))
+        consumers = [name for name in self.hues if any(item.event == event_type for item in services[name].consumes)]
+        return Fact(event_type, event_type.split(".")[1], tuple(consumers))
 
 
 def pages(catalogue: Catalogue, manifests: Manifests) -> dict[str, str]:
     """Path -> text of every file of the site."""
-    told = facts(manifests)
-    order = flow(manifests.services, told)
+    published = facts(manifests)
+    order = flow(manifests.services, published)
     # Equal steps around the colour wheel, from a blue on.
     hues = {name: (250 + round(360 * place / len(order))) % 360 for place, name in enumerate(order)}
-    site = _Site(catalogue, manifests, told, hues)
+    site = _Site(catalogue, manifests, published, hues)
     environment = _environment(hues)
     files = {
         "style.css": (_TEMPLATES / "style.css").read_text(encoding="utf-8"),
@@ -124,7 +124,7 @@ def _row(site: _Site, event_type: str) -> Json:
         "label": site.fact(event_type).label,
         "number": version.number,
         "description": version.consumer.get("description", ""),
-        "hearers": site.fact(event_type).hearers,
+        "consumers": site.fact(event_type).consumers,
         "personal": sum(field.personal for field in fields.values()),
     }
 
@@ -143,8 +143,8 @@ def _event(site: _Site, versions: tuple[Version, ...]) -> Json:
         "description": newest.consumer.get("description", ""),
         "newest": newest,
         "versions": list(reversed(every)),
-        "picture": Markup(draw([fact], site.hues, base="../")) if fact.teller in site.hues else "",  # noqa: S704  # as above
-        "hearers": [
+        "picture": Markup(draw([fact], site.hues, base="../")) if fact.producer in site.hues else "",  # noqa: S704  # as above
+        "consumers": [
             (service, item.function)
             for service in site.manifests.services.values()
             for item in service.consumes
@@ -161,24 +161,24 @@ def _event(site: _Site, versions: tuple[Version, ...]) -> Json:
 
 
 def _lines(past: Mapping[str, tuple[Event, ...]], number: str) -> list[str]:
-    """What a version did to the fields."""
+    """A version's changes to the fields."""
     return [change_line(event.change) for events in past.values() for event in events if event.version == number]
 
 
 def _service(site: _Site, service: Service) -> Json:
     name = service.service
-    # Of what others tell only the line to this service.
+    # Of other services' events only the line to this service.
     shown = [
-        fact if fact.teller == name else replace(fact, hearers=(name,))
+        fact if fact.producer == name else replace(fact, consumers=(name,))
         for fact in site.facts
-        if name in (fact.teller, *fact.hearers)
+        if name in (fact.producer, *fact.consumers)
     ]
     return {
         "service": service,
         "picture": Markup(draw(shown, site.hues, base="../")) if shown else "",  # noqa: S704  # as above
-        "told": [_row(site, event) for event in service.publishes if event in site.catalogue.versions],
-        "heard": [
-            (_row(site, item.event), site.fact(item.event).teller, item.function)
+        "published": [_row(site, event) for event in service.publishes if event in site.catalogue.versions],
+        "consumed": [
+            (_row(site, item.event), site.fact(item.event).producer, item.function)
             for item in service.consumes
             if item.event and item.event in site.catalogue.versions
         ],

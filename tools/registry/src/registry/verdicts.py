@@ -1,4 +1,4 @@
-"""`check` and `compat`: judge, tell, and end with the right exit code."""
+"""`check` and `compat`: evaluate, report, and set the exit code."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ WORDS = {
 
 
 def check(root: Path, base: str | None, output: str) -> None:
-    """The working tree against a revision. Raises `typer.Exit` with code 1 when something cannot go out."""
+    """The working tree against a revision. Raises `typer.Exit` with code 1 when something cannot be released."""
     folder = find_root(root)
     comparison = compare(folder, base)
     if comparison.base is None:

@@ -1,7 +1,7 @@
-"""Where MiniStack differs from AWS in ways that matter here, and how it is put right.
+"""Where MiniStack differs from AWS in ways that matter here, and how it is corrected.
 
 The corrections replace private names, so they are bound to one version: with another one, or with a name missing,
-the emulator refuses to start (`EmulatorVersionError`) instead of behaving differently in silence.
+the emulator refuses to start (`EmulatorVersionError`) instead of silently behaving differently.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """EventBridge as AWS has it.
 
-Entries are validated, a replay reaches only the rules it names, and policies can tell sources apart.
+Entries are validated, a replay reaches only the rules it names, and policies can distinguish sources.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _TIME_BYTES: Final = 14
 
 def correct(eventbridge: Any, iam_actions: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
     """Replace PutEvents, the delivery of replayed events, and what policies see of an event."""
-    iam_actions.request_tag_context = _telling_sources(iam_actions.request_tag_context)
+    iam_actions.request_tag_context = _distinguishing_sources(iam_actions.request_tag_context)
     eventbridge._put_events = _validating(eventbridge, eventbridge._put_events)
     eventbridge._dispatch_event = _filtering(eventbridge, eventbridge._dispatch_event)
 
@@ -39,7 +39,7 @@ def entry_bytes(entry: Mapping[str, Any]) -> int:
 
 
 def merge(faults: Sequence[tuple[str, str] | None], accepted: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Results in the order of the request: a fault where there was one, else the next accepted entry's result."""
+    """Results in the order of the request: an error where there was one, else the next accepted entry's result."""
     rest = iter(accepted)
     return [next(rest) if fault is None else {"ErrorCode": fault[0], "ErrorMessage": fault[1]} for fault in faults]
 
@@ -47,7 +47,7 @@ def merge(faults: Sequence[tuple[str, str] | None], accepted: Sequence[Mapping[s
 def source_context(body: bytes) -> dict[str, str]:
     """The condition keys of a PutEvents request.
 
-    A policy speaks about one value, a request may carry several: such a request gets a value that no policy names,
+    A policy condition is about one value, a request may carry several: such a request gets a value that no policy has,
     so that it is refused, as on AWS, where every entry has to be allowed.
     """
     try:
@@ -61,7 +61,7 @@ def source_context(body: bytes) -> dict[str, str]:
     return {key: values.pop() if len(values) == 1 else ", ".join(sorted(values)) for key, values in found.items()}
 
 
-def _telling_sources(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+def _distinguishing_sources(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     def request_tag_context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         context = original(service, iam_action, body, params)
         return {**context, **source_context(body)} if iam_action == "events:PutEvents" else context

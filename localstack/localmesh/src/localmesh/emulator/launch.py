@@ -1,7 +1,7 @@
-"""How the emulator is started: its command line, and an environment made from nothing.
+"""How the emulator is started: its command line, and an environment built from scratch.
 
-Functions inherit the emulator's whole environment, so it gets only what is named here: a proxy or an AWS profile of
-the person at the keyboard must not change what a function does.
+Functions inherit the emulator's whole environment, so it gets only what is named here: a proxy or an AWS profile in
+the developer's shell must not change what a function does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _direct = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class EmulatorOptions:
-    """One emulator: where it listens, where its state lies, whether it enforces IAM policies.
+    """One emulator: where it listens, where it keeps its state, whether it enforces IAM policies.
 
     `outward` lets functions use this shell's HTTPS proxy; after a crash at most `snapshot_s` seconds are lost.
     """

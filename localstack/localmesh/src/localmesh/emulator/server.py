@@ -48,7 +48,7 @@ class Emulator:
         }
 
     def start(self, *, iam: bool | None = None) -> Self:
-        """Start it and wait until it answers; `ProcessStartError` with its last words when it does not."""
+        """Start it and wait until it answers; `ProcessStartError` with the end of its log when it does not."""
         if iam is not None:
             self.options = replace(self.options, iam=iam)
         for folder in (self.options.state_dir, self.options.objects_dir, self.options.temporary_dir):
@@ -65,7 +65,7 @@ class Emulator:
         while not is_ready(self.url):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                raise ProcessStartError(f"the AWS emulator did not start; its last words:\n{tail(self.log)}")
+                raise ProcessStartError(f"the AWS emulator did not start; the end of its log:\n{tail(self.log)}")
             time.sleep(0.05)
         return self
 
@@ -79,7 +79,7 @@ class Emulator:
         process.wait(timeout=5)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         if self._process is not None:
             self._process.kill()
             self.stop()

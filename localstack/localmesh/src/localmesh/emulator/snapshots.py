@@ -1,6 +1,6 @@
 """The emulator writes its state when it stops; after a crash that would be too late.
 
-What cannot be made again by provisioning (people, their keys, conversations, the index of stored objects, queued
+What provisioning cannot recreate (users, their keys, conversations, the index of stored objects, queued
 messages) is therefore written while it runs, every few seconds when it has changed.
 """
 
@@ -19,7 +19,7 @@ _log = logging.getLogger("snapshots")
 
 
 def keep_snapshots(app: Any, interval_s: float) -> threading.Thread:  # noqa: ANN401 - MiniStack is untyped
-    """Start the thread that writes them; it falls silent when the emulator writes its final state."""
+    """Start the thread that writes them; it stops when the emulator writes its final state."""
     ended = threading.Event()
     writing = threading.Lock()
     final = app.save_all
@@ -56,7 +56,7 @@ def write_snapshots(app: Any, written: dict[str, bytes]) -> None:  # noqa: ANN40
             content = {"__ministack_format__": version, "payload": payload}
             text = json.dumps(content, default=persistence._json_default).encode()
         except RuntimeError as error:  # a table changed while it was read: the next round will do
-            _log.debug("snapshot of %s put off: %s", name, error)
+            _log.debug("snapshot of %s postponed: %s", name, error)
             continue
         digest = hashlib.sha256(text).digest()
         if written.get(name) != digest:

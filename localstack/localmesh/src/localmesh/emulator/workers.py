@@ -1,4 +1,4 @@
-"""Lambda workers: as many as a small machine bears, and started without repeating work.
+"""Lambda workers: as many as a small machine can run, and started without repeating work.
 
 AWS answers a burst with as many environments as there are calls. Here each is a process of its own, and fifty of
 them at once would bring the machine to its knees, so a call waits for a free worker of its function instead. It is
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from localmesh.errors import EmulatorVersionError
 
-# People wait for the answers of `http` functions; queues wait by nature.
+# Users wait for the answers of `http` functions; messages can wait in their queue.
 DEFAULT_WORKERS: Final = 2
 HTTP_WORKERS: Final = 4
 # Imports botocore in every worker, to notice functions that call themselves in a circle; ours never do.
@@ -63,7 +63,7 @@ def _queueing(
             if worker is not None or time.monotonic() > deadline:
                 return worker, reason
             with freed:
-                # Workers also go by failing, which nobody announces: look again now and then.
+                # Workers that fail disappear without a notification: look again now and then.
                 freed.wait(_RECHECK_S)
 
     def release_worker(worker: Any) -> None:  # noqa: ANN401 - MiniStack is untyped

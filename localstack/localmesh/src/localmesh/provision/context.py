@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from localmesh.config import MeshSettings
+from localmesh.config import API_ID, MeshSettings
 from localmesh.provision.clients import THREADS, Clients
-from manifests import Deployment, FunctionRef, Manifests, Names
+from manifests import Deployment, Manifests, Names
+from manifests.topology import Topology, topology_of
 
 Report = Callable[[str], None]
 T = TypeVar("T")
@@ -57,16 +59,17 @@ class Context:
         """Names of this environment."""
         return self.deployment.names
 
+    @cached_property
+    def topology(self) -> Topology:
+        """Everything that shall exist."""
+        return topology_of(self.manifests, self.deployment, API_ID)
+
     def note(self, kind: str, name: str, action: Action) -> None:
         """Note a change and tell the person who watches."""
         change = Change(kind, name, action)
         with self._lock:
             self.changes.append(change)
             self.report(str(change))
-
-    def function_names(self) -> dict[str, FunctionRef]:
-        """Every function that shall exist, by its resource name."""
-        return {self.names.function(ref): ref for ref in self.manifests.functions}
 
 
 def in_parallel(work: Callable[[T], None], items: Iterable[T]) -> None:

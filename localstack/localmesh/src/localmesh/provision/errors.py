@@ -1,6 +1,7 @@
 """What can go wrong while provisioning.
 
 ProvisionError
+    ImmutableError    a resource differs in something that AWS cannot change
     NotReadyError     a function or a mapping did not become ready in time
     PackageError      a folder of code that a function needs is missing
 """
@@ -10,6 +11,10 @@ from localmesh.errors import LocalMeshError
 
 class ProvisionError(LocalMeshError):
     """Root of what provisioning raises on purpose."""
+
+
+class ImmutableError(ProvisionError):
+    """A resource differs from what is declared in something that AWS cannot change; it has to be removed first."""
 
 
 class NotReadyError(ProvisionError):

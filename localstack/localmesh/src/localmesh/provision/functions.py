@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
 
-from localmesh.config import API_ID
-from localmesh.provision.bus import rule_arns
 from localmesh.provision.context import Action, Context, error_code, in_parallel
 from localmesh.provision.errors import NotReadyError
 from localmesh.provision.packages import Package, build_package
-from manifests import FunctionRef, Trigger, function_environment
+from manifests.topology import LambdaFunction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,17 +28,17 @@ def provision_functions(context: Context, packages: Mapping[str, Package]) -> No
     """Make and mend all functions and wait until each is active."""
     found = _list(context)
 
-    def work(ref: FunctionRef) -> None:
-        name = context.names.function(ref)
-        _provision(context, ref, packages[ref.service.service], found.get(name))
-        _permit(context, ref, existed=name in found)
+    def work(function: LambdaFunction) -> None:
+        _provision(context, function, packages[function.service], found.get(function.name))
+        _permit(context, function, existed=function.name in found)
 
-    in_parallel(work, context.manifests.functions)
+    in_parallel(work, context.topology.of(LambdaFunction))
 
 
 def remove_functions(context: Context) -> None:
     """Remove functions that are no longer declared."""
-    for name in sorted(set(_list(context)) - set(context.function_names())):
+    declared = {function.name for function in context.topology.of(LambdaFunction)}
+    for name in sorted(set(_list(context)) - declared):
         context.clients.functions.delete_function(FunctionName=name)
         context.note("function", name, Action.REMOVED)
 
@@ -55,21 +53,22 @@ def _list(context: Context) -> dict[str, dict[str, Any]]:
     }
 
 
-def _provision(context: Context, ref: FunctionRef, package: Package, current: dict[str, Any] | None) -> None:
-    client, name = context.clients.functions, context.names.function(ref)
-    configuration = _configuration(context, ref)
+def _provision(context: Context, function: LambdaFunction, package: Package, current: dict[str, Any] | None) -> None:
+    client, name = context.clients.functions, function.name
+    architectures: list[Any] = [function.architecture]
+    configuration = _configuration(function)
     if current is None:
         client.create_function(
             FunctionName=name,
             Code={"ZipFile": package.content},
-            Architectures=[context.manifests.platform.architecture],  # type: ignore[list-item]  # text from YAML
+            Architectures=architectures,
             **configuration,
         )
         context.note("function", name, Action.CREATED)
         _wait(context, "function_active_v2", name)
         return
-    if current.get("CodeSha256") != package.code_sha256:
-        client.update_function_code(FunctionName=name, ZipFile=package.content)
+    if current.get("CodeSha256") != package.code_sha256 or current.get("Architectures") != architectures:
+        client.update_function_code(FunctionName=name, ZipFile=package.content, Architectures=architectures)
         context.note("code", name, Action.UPDATED)
         _wait(context, "function_updated_v2", name)
     if any(current.get(key) != value for key, value in configuration.items()):
@@ -78,15 +77,14 @@ def _provision(context: Context, ref: FunctionRef, package: Package, current: di
         _wait(context, "function_updated_v2", name)
 
 
-def _configuration(context: Context, ref: FunctionRef) -> dict[str, Any]:
-    variables = function_environment(context.manifests, context.deployment, ref)
+def _configuration(function: LambdaFunction) -> dict[str, Any]:
     return {
-        "Runtime": context.manifests.platform.runtime,
-        "Role": context.names.role_arn(ref),
-        "Handler": ref.function.handler,
-        "MemorySize": ref.function.memory_mb,
-        "Timeout": ref.function.timeout_s,
-        "Environment": {"Variables": variables},
+        "Runtime": function.runtime,
+        "Role": function.role_arn,
+        "Handler": function.handler,
+        "MemorySize": function.memory_mb,
+        "Timeout": function.timeout_s,
+        "Environment": {"Variables": dict(function.variables)},
     }
 
 
@@ -97,18 +95,18 @@ def _wait(context: Context, waiter: Any, name: str) -> None:  # noqa: ANN401 - n
         raise NotReadyError(f"function {name} did not become ready: {error}") from error
 
 
-def _permit(context: Context, ref: FunctionRef, *, existed: bool) -> None:
-    """Let API Gateway or EventBridge invoke the function; queues are polled with the function's own role."""
-    wanted = _invokers(context, ref)
-    if not wanted:
-        return
-    client, name = context.clients.functions, context.names.function(ref)
+def _permit(context: Context, function: LambdaFunction, *, existed: bool) -> None:
+    """Let those invoke the function that may, and nobody else; queues are polled with the function's own role."""
+    client, name = context.clients.functions, function.name
+    wanted = {item.statement: (item.principal, item.source_arn) for item in function.invokers}
     present = _statements(context, name) if existed else {}
+    for statement in [statement for statement, found in present.items() if wanted.get(statement) != found]:
+        client.remove_permission(FunctionName=name, StatementId=statement)
+        if statement not in wanted:
+            context.note("permission", f"{name}/{statement}", Action.REMOVED)
     for statement, (principal, source) in wanted.items():
         if present.get(statement) == (principal, source):
             continue
-        if statement in present:
-            client.remove_permission(FunctionName=name, StatementId=statement)
         client.add_permission(
             FunctionName=name,
             StatementId=statement,
@@ -117,14 +115,6 @@ def _permit(context: Context, ref: FunctionRef, *, existed: bool) -> None:
             SourceArn=source,
         )
         context.note("permission", f"{name}/{statement}", Action.UPDATED if statement in present else Action.CREATED)
-
-
-def _invokers(context: Context, ref: FunctionRef) -> dict[str, tuple[str, str]]:
-    if ref.function.trigger is Trigger.ROUTES:
-        return {"api": ("apigateway.amazonaws.com", context.names.arn("execute-api", f"{API_ID}/*/*"))}
-    if ref.function.trigger is Trigger.SCHEDULE:
-        return {"schedule": ("events.amazonaws.com", rule_arns(context, ref)[0])}
-    return {}
 
 
 def _statements(context: Context, name: str) -> dict[str, tuple[str, str]]:
@@ -137,5 +127,6 @@ def _statements(context: Context, name: str) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for item in policy["Statement"]:
         condition = item.get("Condition", {}).get("ArnLike", {})
-        found[item["Sid"]] = (item["Principal"]["Service"], condition.get("AWS:SourceArn", ""))
+        principal = item["Principal"].get("Service", "") if isinstance(item["Principal"], dict) else ""
+        found[item["Sid"]] = (principal, condition.get("AWS:SourceArn", ""))
     return found

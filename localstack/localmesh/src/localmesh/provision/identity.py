@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from localmesh.provision.context import Action, Context
-
-_ATTRIBUTES = ("email",)
+from localmesh.provision.errors import ImmutableError
+from manifests.topology import UserPool, UserPoolClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,61 +20,76 @@ class IdentityPool:
 
 
 def provision_identity(context: Context) -> IdentityPool:
-    """Make and mend the user pool and its client; people in the pool stay as they are."""
-    pool_id = _pool(context)
+    """Make and mend the user pool and its client; people in the pool stay as they are.
+
+    Raises ImmutableError where a pool or a client would have to be made again: people and tokens would be lost.
+    """
+    pool_id = _pool(context, context.topology.only(UserPool))
     issuer = f"https://cognito-idp.{context.names.region}.amazonaws.com/{pool_id}"
-    return IdentityPool(pool_id, _client(context, pool_id), issuer)
+    return IdentityPool(pool_id, _client(context, context.topology.only(UserPoolClient), pool_id), issuer)
 
 
-def _pool(context: Context) -> str:
-    cognito, name = context.clients.cognito, context.names.api
-    password = context.manifests.platform.identity.password
+def _pool(context: Context, pool: UserPool) -> str:
+    cognito, name = context.clients.cognito, pool.name
     policy = {
-        "MinimumLength": password.minimum_length,
-        "RequireLowercase": password.lowercase,
-        "RequireUppercase": password.uppercase,
-        "RequireNumbers": password.numbers,
-        "RequireSymbols": password.symbols,
+        "MinimumLength": pool.minimum_length,
+        "RequireLowercase": pool.lowercase,
+        "RequireUppercase": pool.uppercase,
+        "RequireNumbers": pool.numbers,
+        "RequireSymbols": pool.symbols,
     }
     pages = cognito.get_paginator("list_user_pools").paginate(PaginationConfig={"PageSize": 60})
-    ids = [pool["Id"] for page in pages for pool in page["UserPools"] if pool.get("Name") == name]
+    ids = [item["Id"] for page in pages for item in page["UserPools"] if item.get("Name") == name]
     settings: dict[str, Any] = {
         "Policies": {"PasswordPolicy": policy},
-        "AutoVerifiedAttributes": list(_ATTRIBUTES),
+        "AutoVerifiedAttributes": list(pool.verified_attributes),
     }
+    usernames: list[Any] = list(pool.username_attributes)
     if not ids:
-        created = cognito.create_user_pool(PoolName=name, UsernameAttributes=list(_ATTRIBUTES), **settings)  # type: ignore[arg-type]  # literals
+        created = cognito.create_user_pool(PoolName=name, UsernameAttributes=usernames, **settings)
         context.note("user pool", name, Action.CREATED)
         return created["UserPool"]["Id"]
     current: dict[str, Any] = dict(cognito.describe_user_pool(UserPoolId=ids[0])["UserPool"])
+    if current.get("UsernameAttributes") != usernames:
+        raise ImmutableError(f"user pool {name} takes other attributes as user names: delete it and provision again")
     found = current.get("Policies", {}).get("PasswordPolicy", {})
     same_policy = all(found.get(key) == value for key, value in policy.items())
-    if not same_policy or current.get("AutoVerifiedAttributes") != list(_ATTRIBUTES):
+    if not same_policy or current.get("AutoVerifiedAttributes") != settings["AutoVerifiedAttributes"]:
         cognito.update_user_pool(UserPoolId=ids[0], **settings)
         context.note("user pool", name, Action.UPDATED)
     return ids[0]
 
 
-def _client(context: Context, pool_id: str) -> str:
-    cognito, name = context.clients.cognito, context.names.api
-    tokens = context.manifests.platform.identity.tokens
+def _client(context: Context, declared: UserPoolClient, pool_id: str) -> str:
+    cognito, name = context.clients.cognito, declared.name
+    tokens = {
+        "AccessToken": declared.access_token,
+        "IdToken": declared.id_token,
+        "RefreshToken": declared.refresh_token,
+    }
     wanted: dict[str, Any] = {
-        "ExplicitAuthFlows": ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_PASSWORD_AUTH"],
-        "AccessTokenValidity": tokens.access_minutes,
-        "IdTokenValidity": tokens.id_minutes,
-        "RefreshTokenValidity": tokens.refresh_days,
-        "TokenValidityUnits": {"AccessToken": "minutes", "IdToken": "minutes", "RefreshToken": "days"},
-        "PreventUserExistenceErrors": "ENABLED",
+        "ExplicitAuthFlows": list(declared.flows),
+        **{f"{token}Validity": number for token, (number, _) in tokens.items()},
+        "TokenValidityUnits": {token: unit for token, (_, unit) in tokens.items()},
+        "PreventUserExistenceErrors": "ENABLED" if declared.hides_users else "LEGACY",
     }
     pages = cognito.get_paginator("list_user_pool_clients").paginate(UserPoolId=pool_id)
-    ids = [item["ClientId"] for page in pages for item in page["UserPoolClients"] if item.get("ClientName") == name]
+    found = [item for page in pages for item in page["UserPoolClients"]]
+    ids = [item["ClientId"] for item in found if item.get("ClientName") == name]
+    for stranger in [item for item in found if item["ClientId"] not in ids[:1]]:
+        cognito.delete_user_pool_client(UserPoolId=pool_id, ClientId=stranger["ClientId"])
+        context.note("user pool client", stranger["ClientName"], Action.REMOVED)
     if not ids:
-        created = cognito.create_user_pool_client(UserPoolId=pool_id, ClientName=name, GenerateSecret=False, **wanted)
+        created = cognito.create_user_pool_client(
+            UserPoolId=pool_id, ClientName=name, GenerateSecret=declared.has_secret, **wanted
+        )
         context.note("user pool client", name, Action.CREATED)
         return created["UserPoolClient"]["ClientId"]
     current: dict[str, Any] = dict(
         cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=ids[0])["UserPoolClient"]
     )
+    if bool(current.get("ClientSecret")) is not declared.has_secret:
+        raise ImmutableError(f"user pool client {name} has a secret or lacks one: delete it and provision again")
     current["ExplicitAuthFlows"] = sorted(current.get("ExplicitAuthFlows", []))
     if any(current.get(key) != value for key, value in wanted.items()):
         cognito.update_user_pool_client(UserPoolId=pool_id, ClientId=ids[0], ClientName=name, **wanted)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from localmesh.provision.context import Action, Context
+from manifests.topology import LogGroup
 
 
 def provision_log_groups(context: Context) -> None:
     """Make and mend the log groups; those of functions that are gone keep what was logged."""
-    logs, days = context.clients.logs, context.manifests.platform.logs.retention_days
+    logs = context.clients.logs
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{context.names.prefix}")
     found = {group["logGroupName"]: group.get("retentionInDays") for page in pages for group in page["logGroups"]}
-    for ref in context.manifests.functions:
-        name = context.names.log_group(ref)
-        if name not in found:
-            logs.create_log_group(logGroupName=name)
-            context.note("log group", name, Action.CREATED)
-        if found.get(name) != days:
-            logs.put_retention_policy(logGroupName=name, retentionInDays=days)
-            if name in found:
-                context.note("log group", name, Action.UPDATED)
+    for group in context.topology.of(LogGroup):
+        if group.name not in found:
+            logs.create_log_group(logGroupName=group.name)
+            context.note("log group", group.name, Action.CREATED)
+        if found.get(group.name) != group.retention_days:
+            logs.put_retention_policy(logGroupName=group.name, retentionInDays=group.retention_days)
+            if group.name in found:
+                context.note("log group", group.name, Action.UPDATED)

@@ -7,7 +7,7 @@ from typing import Any
 
 from localmesh.provision.context import Action, Context, in_parallel
 from localmesh.provision.errors import NotReadyError
-from manifests import FunctionRef
+from manifests.topology import QueueMapping
 
 _READY_S = 60.0
 
@@ -15,19 +15,15 @@ _READY_S = 60.0
 def provision_mappings(context: Context) -> None:
     """Make and mend the mapping of each function with a queue and wait until it is enabled."""
     found = _list(context)
-
-    def work(ref: FunctionRef) -> None:
-        name = context.names.function(ref)
-        _provision(context, ref, found.get((name, context.names.queue_arn(name))))
-
-    in_parallel(work, [ref for ref in context.manifests.functions if ref.function.queue])
+    in_parallel(
+        lambda mapping: _provision(context, mapping, found.get((mapping.name, mapping.queue_arn))),
+        context.topology.of(QueueMapping),
+    )
 
 
 def remove_mappings(context: Context) -> None:
     """Remove mappings of functions or queues that are no longer declared."""
-    names = context.names
-    queued = [names.function(ref) for ref in context.manifests.functions if ref.function.queue]
-    wanted = {(name, names.queue_arn(name)) for name in queued}
+    wanted = {(mapping.name, mapping.queue_arn) for mapping in context.topology.of(QueueMapping)}
     for key, mapping in _list(context).items():
         if key not in wanted:
             context.clients.functions.delete_event_source_mapping(UUID=mapping["UUID"])
@@ -45,18 +41,16 @@ def _list(context: Context) -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-def _provision(context: Context, ref: FunctionRef, current: dict[str, Any] | None) -> None:
-    client, name, queue = context.clients.functions, context.names.function(ref), ref.function.queue
-    if queue is None:
-        return
+def _provision(context: Context, mapping: QueueMapping, current: dict[str, Any] | None) -> None:
+    client, name = context.clients.functions, mapping.name
     wanted: dict[str, Any] = {
-        "BatchSize": queue.batch_size,
-        "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "ScalingConfig": {"MaximumConcurrency": queue.max_concurrency},
+        "BatchSize": mapping.batch_size,
+        "FunctionResponseTypes": list(mapping.responses),
+        "ScalingConfig": {"MaximumConcurrency": mapping.max_concurrency},
     }
     if current is None:
         created = client.create_event_source_mapping(
-            FunctionName=name, EventSourceArn=context.names.queue_arn(name), Enabled=True, **wanted
+            FunctionName=name, EventSourceArn=mapping.queue_arn, Enabled=mapping.enabled, **wanted
         )
         uuid = created["UUID"]
         context.note("mapping", name, Action.CREATED)
@@ -64,7 +58,7 @@ def _provision(context: Context, ref: FunctionRef, current: dict[str, Any] | Non
         uuid = str(current["UUID"])
         if current.get("State") == "Enabled" and all(current.get(key) == value for key, value in wanted.items()):
             return
-        client.update_event_source_mapping(UUID=uuid, FunctionName=name, Enabled=True, **wanted)
+        client.update_event_source_mapping(UUID=uuid, FunctionName=name, Enabled=mapping.enabled, **wanted)
         context.note("mapping", name, Action.UPDATED)
     _wait_enabled(context, uuid, name)
 

@@ -1,43 +1,28 @@
-"""The queue in front of each consumer and its dead-letter queue."""
+"""The queue in front of each consumer, and the dead-letter queues."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from localmesh.provision.bus import rule_arns
 from localmesh.provision.context import Action, Context, in_parallel
-from manifests import FunctionRef, queue_policy, queue_visibility_s, schedules_queue_policy
+from manifests.topology import Queue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_RETENTION_S = 4 * 86400
-# Longest that SQS keeps anything: a message is dead until somebody looked at it.
-_DEAD_RETENTION_S = 14 * 86400
-
 
 def provision_queues(context: Context) -> None:
-    """Make and mend the queues of all functions that have one, and the dead-letter queue of the schedules."""
-    found = _list(context)
-    schedules = {
-        "MessageRetentionPeriod": str(_DEAD_RETENTION_S),
-        "Policy": json.dumps(schedules_queue_policy(context.names)),
-    }
-    _provision(context, context.names.schedules_dead_letter_queue, found, schedules)
-    consumers = [ref for ref in context.manifests.functions if ref.function.queue]
-    in_parallel(lambda ref: _provision_pair(context, ref, found), consumers)
+    """Make and mend all queues; dead-letter queues first, because the others name them."""
+    found, queues = _list(context), context.topology.of(Queue)
+    for dead in (True, False):
+        chosen = [queue for queue in queues if (queue.redrive is None) is dead]
+        in_parallel(lambda queue: _provision(context, queue, found.get(queue.name)), chosen)
 
 
 def remove_queues(context: Context) -> None:
     """Remove queues of functions that are no longer declared, with whatever is in them."""
-    names = context.names
-    wanted = {
-        name
-        for ref in context.manifests.functions
-        if ref.function.queue
-        for name in (names.function(ref), names.dead_letter_queue(ref))
-    } | {names.schedules_dead_letter_queue}
+    wanted = {queue.name for queue in context.topology.of(Queue)}
     for name, url in _list(context).items():
         if name not in wanted:
             context.clients.sqs.delete_queue(QueueUrl=url)
@@ -49,43 +34,39 @@ def _list(context: Context) -> dict[str, str]:
     return {url.rsplit("/", 1)[-1]: url for page in pages for url in page.get("QueueUrls", [])}
 
 
-def _provision_pair(context: Context, ref: FunctionRef, found: Mapping[str, str]) -> None:
-    names, queue = context.names, ref.function.queue
-    if queue is None:
-        return
-    dead, rules = names.dead_letter_queue(ref), rule_arns(context, ref)
-    of_dead = {
-        "MessageRetentionPeriod": str(_DEAD_RETENTION_S),
-        # What a rule cannot deliver goes there too.
-        "Policy": json.dumps(queue_policy(names.queue_arn(dead), rules)),
-    }
-    _provision(context, dead, found, of_dead)
-    redrive = {"deadLetterTargetArn": names.queue_arn(dead), "maxReceiveCount": queue.max_receives}
+def _attributes(queue: Queue) -> dict[str, str]:
+    """As SQS has them; an empty redrive policy is none."""
     attributes = {
-        "MessageRetentionPeriod": str(_RETENTION_S),
-        "VisibilityTimeout": str(queue_visibility_s(ref)),
-        "RedrivePolicy": json.dumps(redrive),
-        "Policy": json.dumps(queue_policy(names.queue_arn(names.function(ref)), rules)),
+        "MessageRetentionPeriod": str(queue.retention_s),
+        "MaximumMessageSize": str(queue.max_bytes),
+        "Policy": json.dumps(queue.policy),
+        "RedrivePolicy": "",
     }
-    _provision(context, names.function(ref), found, attributes)
+    if queue.visibility_s is not None:
+        attributes["VisibilityTimeout"] = str(queue.visibility_s)
+    if queue.redrive:
+        redrive = {"deadLetterTargetArn": queue.redrive.queue_arn, "maxReceiveCount": queue.redrive.max_receives}
+        attributes["RedrivePolicy"] = json.dumps(redrive)
+    return attributes
 
 
-def _provision(context: Context, name: str, found: Mapping[str, str], attributes: Mapping[str, str]) -> None:
-    sqs = context.clients.sqs
-    if name not in found:
-        sqs.create_queue(QueueName=name, Attributes=dict(attributes))  # type: ignore[arg-type]  # keys are literals
-        context.note("queue", name, Action.CREATED)
+def _provision(context: Context, queue: Queue, url: str | None) -> None:
+    sqs, attributes = context.clients.sqs, _attributes(queue)
+    if url is None:
+        given = {key: value for key, value in attributes.items() if value}
+        sqs.create_queue(QueueName=queue.name, Attributes=given)  # type: ignore[arg-type]  # keys are literals
+        context.note("queue", queue.name, Action.CREATED)
         return
-    answer = sqs.get_queue_attributes(QueueUrl=found[name], AttributeNames=["All"])
-    current = {str(key): value for key, value in answer.get("Attributes", {}).items()}
-    different = {key: value for key, value in attributes.items() if not _same(current.get(key), value)}
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    current: Mapping[str, str] = {str(key): value for key, value in answer.get("Attributes", {}).items()}
+    different = {key: value for key, value in attributes.items() if not _same(current.get(key, ""), value)}
     if different:
-        sqs.set_queue_attributes(QueueUrl=found[name], Attributes=different)  # type: ignore[arg-type]  # as above
-        context.note("queue", name, Action.UPDATED)
+        sqs.set_queue_attributes(QueueUrl=url, Attributes=different)  # type: ignore[arg-type]  # as above
+        context.note("queue", queue.name, Action.UPDATED)
 
 
-def _same(current: str | None, wanted: str) -> bool:
-    if current is None or not wanted.startswith("{"):
+def _same(current: str, wanted: str) -> bool:
+    if not (current.startswith("{") and wanted.startswith("{")):
         return current == wanted
     left, right = json.loads(current), json.loads(wanted)
     # The receive count comes back as text or number.

@@ -1,4 +1,4 @@
-"""The role of each function, with the one inline policy that its manifest makes."""
+"""The role of each function, with the inline policy that its manifest makes and no other."""
 
 from __future__ import annotations
 
@@ -9,50 +9,59 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 
 from localmesh.provision.context import Action, Context, error_code, in_parallel
-from manifests import FunctionRef, function_policy, trust_policy
-
-_POLICY = "declared"
+from manifests.topology import Role
 
 
 def provision_roles(context: Context) -> None:
     """Make and mend the roles of all functions."""
-    in_parallel(lambda ref: _provision(context, ref), context.manifests.functions)
+    in_parallel(lambda role: _provision(context, role), context.topology.of(Role))
 
 
 def remove_roles(context: Context) -> None:
     """Remove roles of functions that are no longer declared."""
-    iam, wanted = context.clients.iam, context.function_names()
+    iam, wanted = context.clients.iam, {role.name for role in context.topology.of(Role)}
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
             name = role["RoleName"]
             if name.startswith(context.names.prefix) and name not in wanted:
                 for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
                     iam.delete_role_policy(RoleName=name, PolicyName=policy)
+                for arn in _attached(context, name):
+                    iam.detach_role_policy(RoleName=name, PolicyArn=arn)
                 iam.delete_role(RoleName=name)
                 context.note("role", name, Action.REMOVED)
 
 
-def _provision(context: Context, ref: FunctionRef) -> None:
-    iam, name = context.clients.iam, context.names.function(ref)
+def _provision(context: Context, role: Role) -> None:
+    iam, name = context.clients.iam, role.name
     try:
         trust = iam.get_role(RoleName=name)["Role"].get("AssumeRolePolicyDocument")
-        if _document(trust) != trust_policy():
-            iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust_policy()))
+        if _document(trust) != role.trust:
+            iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(role.trust))
             context.note("role", name, Action.UPDATED)
     except ClientError as error:
         if error_code(error) != "NoSuchEntity":
             raise
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_policy()))
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(role.trust))
         context.note("role", name, Action.CREATED)
-    policies = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    for stranger in set(policies) - {_POLICY}:
+    present = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    for stranger in set(present) - set(role.policies):
         iam.delete_role_policy(RoleName=name, PolicyName=stranger)
         context.note("policy", f"{name}/{stranger}", Action.REMOVED)
-    wanted = function_policy(context.deployment, ref)
-    current = iam.get_role_policy(RoleName=name, PolicyName=_POLICY)["PolicyDocument"] if _POLICY in policies else None
-    if _document(current) != wanted:
-        iam.put_role_policy(RoleName=name, PolicyName=_POLICY, PolicyDocument=json.dumps(wanted))
-        context.note("policy", name, Action.UPDATED if current else Action.CREATED)
+    for arn in _attached(context, name):
+        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+        context.note("policy", f"{name}/{arn}", Action.REMOVED)
+    for policy, wanted in role.policies.items():
+        current = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"] if policy in present else None
+        if _document(current) != wanted:
+            iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(wanted))
+            context.note("policy", name, Action.UPDATED if current else Action.CREATED)
+
+
+def _attached(context: Context, name: str) -> list[str]:
+    """ARNs of managed policies; no role of ours has any."""
+    answer = context.clients.iam.list_attached_role_policies(RoleName=name)
+    return [item["PolicyArn"] for item in answer["AttachedPolicies"]]
 
 
 def _document(document: Any) -> Any:  # noqa: ANN401 - botocore decodes it, or not

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from localmesh.provision.context import Action, Context, error_code
+from manifests.topology import Bucket, Cors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PRIVATE = {
-    "BlockPublicAcls": True,
-    "IgnorePublicAcls": True,
-    "BlockPublicPolicy": True,
-    "RestrictPublicBuckets": True,
-}
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 def provision_bucket(context: Context) -> None:
     """Make the bucket, and set whatever of its configuration differs."""
-    s3, bucket = context.clients.s3, context.names.images_bucket
+    s3, declared = context.clients.s3, context.topology.only(Bucket)
+    bucket = declared.name
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -29,46 +26,46 @@ def provision_bucket(context: Context) -> None:
             raise
         s3.create_bucket(Bucket=bucket)
         context.note("bucket", bucket, Action.CREATED)
-    for aspect, current, wanted, put in _aspects(context):
+    for aspect, current, wanted, put in _aspects(context, declared):
         if current != wanted:
             put(wanted)
             context.note(f"bucket {aspect}", bucket, Action.UPDATED)
 
 
-def _aspects(context: Context) -> list[tuple[str, Any, Any, Callable[[Any], object]]]:
+def _aspects(context: Context, declared: Bucket) -> list[tuple[str, Any, Any, Callable[[Any], object]]]:
     """Name, current value, wanted value and setter of each configuration."""
-    s3, bucket = context.clients.s3, context.names.images_bucket
+    s3, bucket = context.clients.s3, declared.name
     return [
         (
             "notifications",
             "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket),
-            True,
-            lambda _: s3.put_bucket_notification_configuration(
-                Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}}
+            declared.notifies_bus,
+            lambda notifies: s3.put_bucket_notification_configuration(
+                Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}} if notifies else {}
             ),
         ),
         (
             "cors",
             _read(lambda: s3.get_bucket_cors(Bucket=bucket)["CORSRules"]),
-            _cors(context),
+            [_cors(rule) for rule in declared.cors],
             lambda rules: s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules}),
         ),
         (
             "public access block",
             _read(lambda: s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]),
-            _PRIVATE,
+            dict.fromkeys(_BLOCKS, declared.private),
             lambda block: s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block),
         ),
         (
             "versioning",
             s3.get_bucket_versioning(Bucket=bucket).get("Status"),
-            "Enabled",
+            "Enabled" if declared.versioned else "Suspended",
             lambda status: s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": status}),
         ),
         (
             "lifecycle",
             _read(lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]),
-            _lifecycle(context),
+            _lifecycle(declared),
             lambda rules: s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules}),
         ),
     ]
@@ -83,28 +80,25 @@ def _read(get: Callable[[], Any]) -> Any:  # noqa: ANN401 - five unrelated shape
         raise
 
 
-def _cors(context: Context) -> list[dict[str, Any]]:
-    return [
-        {
-            "AllowedHeaders": ["*"],
-            "AllowedMethods": ["GET", "POST"],
-            "AllowedOrigins": list(context.manifests.platform.images.cors_origins),
-            "MaxAgeSeconds": 3600,
-        }
-    ]
+def _cors(rule: Cors) -> dict[str, Any]:
+    return {
+        "AllowedHeaders": list(rule.headers),
+        "AllowedMethods": list(rule.methods),
+        "AllowedOrigins": list(rule.origins),
+        "MaxAgeSeconds": rule.max_age_s,
+    }
 
 
-def _lifecycle(context: Context) -> list[dict[str, Any]]:
-    images = context.manifests.platform.images
+def _lifecycle(declared: Bucket) -> list[dict[str, Any]]:
     rules: list[dict[str, Any]] = [
         {
             "ID": "noncurrent-versions",
             "Filter": {"Prefix": ""},
             "Status": "Enabled",
-            "NoncurrentVersionExpiration": {"NoncurrentDays": images.noncurrent_days},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": declared.noncurrent_days},
         }
     ]
-    for expiry in images.expire:
-        days = {"Days": expiry.days}
-        rules.append({"ID": expiry.id, "Filter": {"Prefix": expiry.prefix}, "Status": "Enabled", "Expiration": days})
+    for rule in declared.expiries:
+        days = {"Days": rule.days}
+        rules.append({"ID": rule.id, "Filter": {"Prefix": rule.prefix}, "Status": "Enabled", "Expiration": days})
     return rules

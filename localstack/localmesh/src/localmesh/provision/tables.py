@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from localmesh.provision.context import Action, Context, error_code, in_parallel
-from localmesh.provision.errors import NotReadyError
-from manifests import Table
+from localmesh.provision.errors import ImmutableError, NotReadyError
+from manifests.topology import DynamoTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TableDescriptionTypeDef
@@ -18,41 +18,64 @@ _READY_S = 30.0
 
 
 def provision_tables(context: Context) -> None:
-    """Make missing tables, add missing indexes, set time to live. Keys of an existing table cannot change."""
-    tables = [
-        (context.names.table(name), table)
-        for service in context.manifests.services.values()
-        for name, table in service.tables.items()
-    ]
-    in_parallel(lambda item: _provision(context, *item), tables)
+    """Make missing tables, mend indexes, billing and time to live.
+
+    Raises ImmutableError for a table with other keys than declared, NotReadyError for one that stays inactive.
+    """
+    in_parallel(lambda table: _provision(context, table), context.topology.of(DynamoTable))
 
 
-def _provision(context: Context, name: str, table: Table) -> None:
-    dynamodb = context.clients.dynamodb
+def _provision(context: Context, table: DynamoTable) -> None:
+    dynamodb, name, wanted = context.clients.dynamodb, table.name, table_definition(table)
     description = _describe(context, name)
     if description is None:
-        dynamodb.create_table(TableName=name, **table_definition(table))
+        dynamodb.create_table(TableName=name, **wanted)
         context.note("table", name, Action.CREATED)
     else:
-        present = {index["IndexName"] for index in description.get("GlobalSecondaryIndexes", [])}
-        for index in _indexes(table):
-            if index["IndexName"] not in present:
-                _wait_active(context, name)
-                addition: dict[str, Any] = {
-                    "AttributeDefinitions": _attributes(table),
-                    "GlobalSecondaryIndexUpdates": [{"Create": index}],
-                }
-                dynamodb.update_table(TableName=name, **addition)
-                context.note("index", f"{name}/{index['IndexName']}", Action.CREATED)
+        _mend(context, table, {**description})
     _wait_active(context, name)
-    if table.ttl:
-        _time_to_live(context, name, table.ttl)
+    _time_to_live(context, table)
 
 
-def table_definition(table: Table) -> dict[str, Any]:
-    """Keyword arguments of CreateTable for what a manifest declares, all but the name and the time to live."""
+def _mend(context: Context, table: DynamoTable, current: dict[str, Any]) -> None:
+    dynamodb, name, wanted = context.clients.dynamodb, table.name, table_definition(table)
+    types = {item["AttributeName"]: item["AttributeType"] for item in current["AttributeDefinitions"]}
+    declared = {item["AttributeName"]: item["AttributeType"] for item in wanted["AttributeDefinitions"]}
+    if current["KeySchema"] != wanted["KeySchema"] or any(
+        types.get(key, kind) != kind for key, kind in declared.items()
+    ):
+        raise ImmutableError(f"table {name} has other keys than declared: delete it and provision again")
+    if current.get("BillingModeSummary", {}).get("BillingMode") != table.billing:
+        dynamodb.update_table(TableName=name, BillingMode=wanted["BillingMode"])
+        context.note("table", name, Action.UPDATED)
+        _wait_active(context, name)
+    indexes = {index["IndexName"]: index for index in wanted.get("GlobalSecondaryIndexes", ())}
+    present = {index["IndexName"]: index for index in current.get("GlobalSecondaryIndexes") or ()}
+    same = {index for index in present if _is_same(present[index], indexes.get(index))}
+    for index in sorted(set(present) - same):
+        _update_indexes(context, table, {"Delete": {"IndexName": index}})
+        context.note("index", f"{name}/{index}", Action.REMOVED)
+    for index in [index for index in indexes if index not in same]:
+        _update_indexes(context, table, {"Create": indexes[index]})
+        context.note("index", f"{name}/{index}", Action.CREATED)
+
+
+def _update_indexes(context: Context, table: DynamoTable, update: dict[str, Any]) -> None:
+    _wait_active(context, table.name)
+    change: dict[str, Any] = {"GlobalSecondaryIndexUpdates": [update]}
+    if "Create" in update:
+        change["AttributeDefinitions"] = _attributes(table)
+    context.clients.dynamodb.update_table(TableName=table.name, **change)
+
+
+def _is_same(present: dict[str, Any], wanted: dict[str, Any] | None) -> bool:
+    return wanted is not None and all(present.get(key) == value for key, value in wanted.items())
+
+
+def table_definition(table: DynamoTable) -> dict[str, Any]:
+    """Keyword arguments of CreateTable, all but the name and the time to live."""
     wanted: dict[str, Any] = {
-        "BillingMode": "PAY_PER_REQUEST",
+        "BillingMode": table.billing,
         "KeySchema": _keys(table.partition_key, table.sort_key),
         "AttributeDefinitions": _attributes(table),
     }
@@ -61,13 +84,20 @@ def table_definition(table: Table) -> dict[str, Any]:
     return wanted
 
 
-def _time_to_live(context: Context, name: str, attribute: str) -> None:
-    dynamodb = context.clients.dynamodb
+def _time_to_live(context: Context, table: DynamoTable) -> None:
+    dynamodb, name = context.clients.dynamodb, table.name
     current = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     enabled = current.get("TimeToLiveStatus") in {"ENABLED", "ENABLING"}
-    if enabled and current.get("AttributeName") == attribute:
+    attribute = current.get("AttributeName") if enabled else None
+    if attribute == table.ttl:
         return
-    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": attribute})
+    if attribute:
+        # DynamoDB changes the attribute of a time to live that is off alone.
+        off: Any = {"Enabled": False, "AttributeName": attribute}
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=off)
+    if table.ttl:
+        on: Any = {"Enabled": True, "AttributeName": table.ttl}
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
     context.note("time to live", name, Action.UPDATED)
 
 
@@ -93,19 +123,19 @@ def _keys(partition: str, sort: str | None) -> list[dict[str, str]]:
     return [*keys, {"AttributeName": sort, "KeyType": "RANGE"}] if sort else keys
 
 
-def _indexes(table: Table) -> list[dict[str, Any]]:
+def _indexes(table: DynamoTable) -> list[dict[str, Any]]:
     return [
         {
-            "IndexName": name,
+            "IndexName": index.name,
             "KeySchema": _keys(index.partition_key, index.sort_key),
-            "Projection": {"ProjectionType": "ALL"},
+            "Projection": {"ProjectionType": index.projection},
         }
-        for name, index in table.indexes.items()
+        for index in table.indexes
     ]
 
 
-def _attributes(table: Table) -> list[dict[str, str]]:
+def _attributes(table: DynamoTable) -> list[dict[str, str]]:
     names = {table.partition_key, table.sort_key}
-    for index in table.indexes.values():
+    for index in table.indexes:
         names |= {index.partition_key, index.sort_key}
-    return [{"AttributeName": name, "AttributeType": "S"} for name in sorted(name for name in names if name)]
+    return [{"AttributeName": name, "AttributeType": table.key_type} for name in sorted(name for name in names if name)]

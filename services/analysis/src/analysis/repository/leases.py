@@ -1,10 +1,10 @@
-"""`leases`: somebody is asking a model about the item's picture right now."""
+"""`leases`: items whose picture is being described at the moment."""
 
 from chassis.database import Connection
 
 
 def take(connection: Connection, tenant_id: str, item_id: str, seconds: float, *, seize: bool = False) -> bool:
-    """Lease the item's picture; False when there is none, or somebody else has time left (unless seized)."""
+    """Lease the item's picture; False when there is none, or another lease has not ended (unless seized)."""
     # The picture's row is locked: a deletion either comes first, and there is nothing to lease, or finds the lease.
     row = connection.execute(
         """
@@ -20,12 +20,12 @@ def take(connection: Connection, tenant_id: str, item_id: str, seconds: float, *
 
 
 def end(connection: Connection, tenant_id: str, item_id: str) -> None:
-    """End the lease of the item's picture, whoever holds it."""
+    """End the lease of the item's picture, whatever its holder."""
     connection.execute("DELETE FROM leases WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
 
 
 def is_held(connection: Connection, tenant_id: str, item_id: str) -> bool:
-    """Whether somebody is asking a model about the picture."""
+    """Whether the picture is being described at the moment."""
     row = connection.execute(
         "SELECT 1 FROM leases WHERE tenant_id = %s AND item_id = %s AND until > now()", (tenant_id, item_id)
     ).fetchone()

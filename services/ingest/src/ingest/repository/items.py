@@ -52,7 +52,7 @@ class Filters:
 
 
 def state_of(connection: Connection, tenant_id: str, item_id: str) -> ItemState:
-    """What is known of the item, even before its upload is; for whoever holds its lock."""
+    """What is known of the item, even before its upload is; the caller holds its lock."""
     row = connection.execute(
         "SELECT state FROM items WHERE tenant_id = %s AND id = %s", (tenant_id, item_id)
     ).fetchone()
@@ -60,7 +60,7 @@ def state_of(connection: Connection, tenant_id: str, item_id: str) -> ItemState:
 
 
 def find(connection: Connection, tenant_id: str, item_id: str) -> StoredItem | None:
-    """The tenant's item; None where there is none or it is somebody else's."""
+    """The tenant's item; None where there is none or it is another tenant's."""
     row = connection.execute(f"{_SELECT} AND id = %(id)s", {"tenant_id": tenant_id, "id": item_id}).fetchone()
     return None if row is None else _stored(row)
 

@@ -11,7 +11,7 @@ KEPT_AFTER_EXPIRY = timedelta(days=15)
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What was asked for, by whom, in which thread of causes."""
+    """A requested upload: its tenant, its announced properties, its correlation."""
 
     tenant_id: str
     item_id: str
@@ -26,7 +26,7 @@ class Upload:
 
 
 def add(connection: Connection, upload: Upload) -> None:
-    """Keep what was asked for; delete what the tenant asked for long ago and never sent."""
+    """Store a requested upload; delete those that the tenant requested long ago and never sent."""
     connection.execute(
         "DELETE FROM uploads WHERE tenant_id = %s AND ended_at IS NULL AND expires_at < now() - %s",
         (upload.tenant_id, KEPT_AFTER_EXPIRY),

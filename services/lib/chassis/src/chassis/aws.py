@@ -1,7 +1,7 @@
-"""AWS clients of one environment: made for its endpoint, region and credentials, and handed to what needs them.
+"""AWS clients of one environment: created for its endpoint, region and credentials, and handed to what needs them.
 
 A function is given the environment it runs in (`Aws()`: boto3 finds everything by itself); an operator's command or a
-worker elsewhere names another. Each client is made when first used and kept as long as the `Aws` it came from.
+worker elsewhere names another. Each client is created when first used and kept as long as the `Aws` it came from.
 """
 
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ _OBJECTS = _retrying(**_SIGNED, connect_timeout=2, read_timeout=20)
 _OBJECTS_PROBE = _retrying(2, **_SIGNED, connect_timeout=1, read_timeout=2)
 # Calls are made while the lock of a subject is held: none may take long.
 _TABLES = _retrying(connect_timeout=1, read_timeout=3)
-# A function that answers people has 29 s in all.
+# A function that answers users has 29 s in all.
 _PARAMETERS = _retrying(connect_timeout=2, read_timeout=3)
 
 
@@ -70,7 +70,7 @@ class Aws:
 
     @cached_property
     def s3_probe(self) -> "S3Client":
-        """S3, for asking whether it answers: gives up after about six seconds."""
+        """S3, for health checks: gives up after about six seconds."""
         return self.session.client("s3", config=_OBJECTS_PROBE, endpoint_url=self.endpoint_url)
 
     @cached_property

@@ -51,7 +51,7 @@ class Bus:
         self._aws = aws  # its client is made for the first event: many functions publish none
 
     def publish(self, documents: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Put the documents on the bus; the answer says for each whether the bus took it.
+        """Put the documents on the bus; returns for each whether the bus accepted it.
 
         Raises:
             TransientError: a call failed as a whole; documents of earlier calls may be on the bus already.

@@ -27,7 +27,7 @@ _SESSION_OPTIONS = (
     "-c search_path={schema},public -c statement_timeout=20000 -c idle_in_transaction_session_timeout=15000 "
     "-c transaction_timeout=25000 -c lock_timeout=10000 -c idle_session_timeout=120000"
 )
-# What ends a transaction and leaves nothing of it; the second line is no OperationalError in psycopg's book.
+# What ends a transaction and leaves nothing of it; psycopg does not count the second line as OperationalError.
 _PASSING = (
     psycopg.OperationalError,
     *(errors.TransactionTimeout, errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction),
@@ -55,7 +55,7 @@ class Database:
         return self._connection
 
     def fresh_connection(self) -> Connection:
-        """One made just now, for a statement (CREATE INDEX CONCURRENTLY) that will have no transaction around it.
+        """A new connection, for a statement that runs outside a transaction (CREATE INDEX CONCURRENTLY).
 
         Raises:
             TransientError: the server cannot be reached.
@@ -116,7 +116,7 @@ class Database:
                 sslmode=settings.database_sslmode,
                 sslrootcert=settings.database_sslrootcert,
                 connect_timeout=8,  # a small server takes its time over the first token
-                # What stands between forgets connections that are silent, and does not always say so.
+                # Network devices in between drop idle connections, not always with a notification.
                 keepalives_idle=30,
                 keepalives_interval=10,
                 keepalives_count=3,

@@ -1,7 +1,7 @@
 """Entry points that are built when the runtime asks for them.
 
 A service's functions share one `handler` module, but a queue's function should not pay for the HTTP router, nor the
-relay for either; and importing a module should build nothing. So `handler` says where each is built, and its
+relay for either; and importing a module should build nothing. So `handler` names where each is built, and its
 `__getattr__` (PEP 562) builds it while the function starts.
 """
 
@@ -27,7 +27,7 @@ class EntryPoints:
 
     @property
     def names(self) -> frozenset[str]:
-        """What there is an entry point for."""
+        """The names of all entry points."""
         return frozenset(self._builders)
 
     @property
@@ -36,7 +36,7 @@ class EntryPoints:
         return self._bootstrap.partition(":")[0]
 
     def __call__(self, name: str) -> Any:  # noqa: ANN401  # entry points have nothing in common but being called
-        """The entry point on the service as the environment describes it; both are made once.
+        """The entry point on the service as the environment describes it; both are created once.
 
         Raises:
             AttributeError: there is none of that name.

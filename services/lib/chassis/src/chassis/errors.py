@@ -4,13 +4,13 @@ ChassisError
 ├── ConfigurationError        a setting or secret is missing or wrong
 ├── TransientError            trying again later may help (the queue retries with back-off)
 ├── PermanentError            trying again as before will not help (straight to the dead-letter queue)
-├── ConcurrencyError          somebody else appended to the stream first
+├── ConcurrencyError          another process appended to the stream first
 ├── EventTooLargeError        an event exceeds what the bus carries
-├── AlreadyAppliedError       this delivery of the event has had its effect
+├── AlreadyAppliedError       this delivery of the event was applied before
 ├── ObjectMissingError        no object under that key
 ├── PoisonError               a message that no retry can repair
 ├── ProblemError              an HTTP answer other than success
-├── UndeclaredTableError      a table says not what it is
+├── UndeclaredTableError      a table is not declared as one of the kinds
 ├── MigrationError            see `chassis.migrations`
 └── VoyageError               see `chassis.voyage`
 """
@@ -46,7 +46,7 @@ class ConfigurationError(ChassisError):
 
 
 class TransientError(ChassisError):
-    """A fault outside that may pass; `retry_after_s` is when the provider asked to be called again, if it did."""
+    """An external failure that may pass; `retry_after_s` is when the provider asked to be called again, if it did."""
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class TransientError(ChassisError):
 
 
 class PermanentError(ChassisError):
-    """A fault that stays; `code` is stable and goes to the dead-letter queue with the message."""
+    """A failure that stays; `code` is stable and goes to the dead-letter queue with the message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -88,7 +88,7 @@ class PoisonError(ChassisError):
 
 
 class ProblemError(ChassisError):
-    """An HTTP answer other than success, for the caller's eyes; `code` is stable and names the problem type."""
+    """An HTTP answer other than success, shown to the caller; `code` is stable and names the problem type."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, **extensions: object) -> None:
         super().__init__(detail)

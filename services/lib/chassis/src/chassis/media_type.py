@@ -36,7 +36,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """A type of file: its media type, its usual extension, its name, and what people call such a file."""
+    """A type of file: its media type, its usual extension, its name, and the common name of such a file."""
 
     media_type: str
     extension: str
@@ -80,7 +80,7 @@ _SIGNATURES: Final[tuple[tuple[FileType, tuple[tuple[int, bytes], ...]], ...]] =
     (GIF, ((0, b"GIF89a"),)),
     (TIFF, ((0, b"II*\x00"),)),
     (TIFF, ((0, b"MM\x00*"),)),
-    (ISO_MEDIA, ((4, b"ftyp"),)),  # its brands say more
+    (ISO_MEDIA, ((4, b"ftyp"),)),  # its brands are more specific
     (BMP, ((0, b"BM"),)),
     (ICO, ((0, b"\x00\x00\x01\x00"),)),
     (PSD, ((0, b"8BPS"),)),
@@ -116,7 +116,7 @@ def identify(content: bytes) -> FileType | None:
 
 
 def _by_brand(content: bytes) -> FileType:
-    """What the brands in the `ftyp` box (ISO/IEC 14496-12) say; a video where they name no still image."""
+    """The type by the brands in the `ftyp` box (ISO/IEC 14496-12); a video where they name no still image."""
     end = min(int.from_bytes(content[:4], "big"), len(content), _BRAND_BYTES)
     # The major brand at 8; then four bytes of minor version; then the compatible brands.
     brands = {content[start : start + 4] for start in (8, *range(16, end - 3, 4)) if start + 4 <= end}

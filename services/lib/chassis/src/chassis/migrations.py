@@ -1,8 +1,8 @@
 """Brings a service's schema up to date: SQL files, in order, each once, each in a transaction of its own.
 
 `prepare_role` is for the administrator of the database (role, schema, rights); `migrate` runs as the service's own
-role, so that everything it makes belongs to the service. What was applied is in `<schema>.schema_migrations`;
-`migration_status` says what is and what is not.
+role, so that everything it creates belongs to the service. What was applied is in `<schema>.schema_migrations`;
+`migration_status` lists what is and what is not.
 
 MigrationError
     MigrationChangedError   a file was edited after it had been applied
@@ -36,7 +36,7 @@ __all__ = [
 
 
 class MigrationError(ChassisError):
-    """Root of what can go wrong here."""
+    """Base of the errors of this module."""
 
 
 class MigrationChangedError(MigrationError):
@@ -66,7 +66,7 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class MigrationStatus:
-    """Where a schema stands: names of what was applied, of what is pending, and of what was edited since, in order."""
+    """The migrations of a schema: names of those applied, pending, and edited since, in order."""
 
     applied: tuple[str, ...]
     pending: tuple[str, ...]
@@ -133,7 +133,7 @@ def migrate_connected(
 def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, password: str | None) -> None:
     """Make sure that a role and the schema it owns exist, both called `name`, in the connected database.
 
-    Run in autocommit mode, as often as one likes, by the owner of the database: a superuser, or one who may make roles
+    Run in autocommit mode, as often as one likes, by the owner of the database: a superuser, or a role with CREATEROLE
     (in Postgres 16 or newer). With a password the role signs in with it; without one it has none (IAM authentication).
     It gets no rights on any other schema but to use `public`.
     """
@@ -155,9 +155,9 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
 
 
 def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
-    """Only who can become a role may give it a schema; its maker can become it by a grant, here for a moment.
+    """Only a member of a role may give it a schema; its creator becomes one by a grant, here for a moment.
 
-    Only that is taken back: where both grants count as one (RDS makes them in its own name), taking back all would
+    Only that is revoked: where both grants count as one (RDS grants them in its own name), revoking all would
     leave no role that may change it.
     """
     role = sql.Identifier(name)
@@ -176,7 +176,7 @@ def _exists(connection: psycopg.Connection[tuple[object, ...]], query: LiteralSt
 
 def _read(folder: Path) -> list[Migration]:
     if not folder.is_dir():
-        raise MigrationSourceError(f"{folder} is no folder of migrations")
+        raise MigrationSourceError(f"{folder} is not a folder of migrations")
     return [
         Migration(f"{folder.resolve().parent.name}/{file.name}", file.read_text(encoding="utf-8"))
         for file in sorted(folder.glob("*.sql"))

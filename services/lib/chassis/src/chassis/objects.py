@@ -1,4 +1,4 @@
-"""The images bucket: who keeps what under which key. Keys are URL-safe and begin with the tenant."""
+"""The images bucket: which object is stored under which key. Keys are URL-safe and begin with the tenant."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,7 @@ class ImageStore:
             raise _translated(error, key) from error
 
     def put(self, key: str, body: bytes, media_type: str) -> None:
-        """Store the object; the same key holds the same thing, so repeating is harmless.
+        """Store the object; the same key holds the same object, so it is idempotent.
 
         Raises:
             TransientError: S3 did not answer.
@@ -95,7 +95,7 @@ class ImageStore:
         """Store the object unless there is one under that key already; whether it was stored.
 
         Raises:
-            TransientError: S3 did not answer, or somebody is storing one at this moment.
+            TransientError: S3 did not answer, or another process is storing one at this moment.
         """
         try:
             self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type, IfNoneMatch="*")

@@ -32,7 +32,7 @@ __all__ = [
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-((?!0{32})[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _SERVICE = os.environ.get("POWERTOOLS_SERVICE_NAME", os.environ.get("SERVICE", "collections"))
 
-# Written by us alone, and what lines are found by: redacted by accident they would be of no use.
+# Written by us alone, and used to find lines: redacted by accident they would be of no use.
 _PLAIN = frozenset(
     {"level", "location", "timestamp", "service", "correlation_id", "event_id", "event_type", "tenant", "replay_id"}
 )

@@ -22,7 +22,7 @@ _PAGE = 100
 def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str, Any]]]) -> None:
     """Publish what was just committed and delete it from the outbox.
 
-    A bus that fails is logged and left to the relay: the facts are committed, so the work must not be repeated.
+    A failure of the bus is logged and left to the relay: the facts are committed, so the work must not be repeated.
     """
     if not recorded:
         return

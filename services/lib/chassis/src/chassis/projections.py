@@ -18,7 +18,7 @@ from contracts import Contract, Event
 
 __all__ = ["Fold", "Projections"]
 
-#: Writes what an event says into tables, in the caller's transaction, under the lock of the event's subject.
+#: Folds an event into tables, in the caller's transaction, under the lock of the event's subject.
 Fold = Callable[[Connection, Event[Any]], None]
 
 
@@ -35,11 +35,11 @@ class Projections:
 
     @property
     def contracts(self) -> tuple[type[Contract], ...]:
-        """What there is a fold for."""
+        """The event types that have a fold."""
         return (*self.folds, *self.deletions)
 
     def fold(self, connection: Connection, event: Event[Contract]) -> None:
-        """Fold the event; one that nothing here reads changes nothing."""
+        """Fold the event; one without a fold changes nothing."""
         contract = type(event.data)
         if contract in self.deletions:
             tombstones.mark_deleted(connection, event)

@@ -15,7 +15,7 @@ Entry = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
 
 
 def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
-    """A Lambda entry point that runs the job and logs what it answers; a fault shows as the function's error."""
+    """A Lambda entry point that runs the job and logs its result; an exception appears as the function's error."""
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         outcome = job()

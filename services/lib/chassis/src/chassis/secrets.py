@@ -26,16 +26,16 @@ _REST_S: Final = 30
 
 
 class Secrets:
-    """The secrets below one prefix of Parameter Store; each is asked for again after `max_age_s` seconds."""
+    """The secrets below one prefix of Parameter Store; each is read again after `max_age_s` seconds."""
 
     def __init__(self, aws: "Aws", prefix: str, *, max_age_s: int = MAX_AGE_S) -> None:
         self._aws = aws
         self._prefix = prefix
         self._max_age_s = max_age_s
-        # Values as they were read last, for when they cannot be read again, and how long they are not asked for.
+        # Values as they were read last, for when they cannot be read again, and until when they are cached.
         self._last: dict[str, str] = {}
         self._resting: dict[str, float] = {}
-        # Optional secrets that were not there, and until when that is believed.
+        # Optional secrets that were absent, and until when that is cached.
         self._absent: dict[str, float] = {}
 
     def get(self, name: str) -> str:
@@ -43,7 +43,7 @@ class Secrets:
 
         Raises:
             ConfigurationError: it does not exist or may not be read. The message names the parameter, never its value.
-            TransientError: Parameter Store does not answer, or was asked too often, and the value was never read.
+            TransientError: Parameter Store does not answer or throttles, and the value was never read.
         """
         path = f"{self._prefix}/{name}"
         if self._resting.get(path, 0) > time.monotonic():
@@ -62,7 +62,7 @@ class Secrets:
         return self._last[path]
 
     def find(self, name: str) -> str | None:
-        """Like `get`, but None where the parameter does not exist, which is remembered as long as a value would be."""
+        """Like `get`, but None where the parameter does not exist, which is cached as long as a value would be."""
         if self._absent.get(name, 0) > time.monotonic():
             return None
         try:

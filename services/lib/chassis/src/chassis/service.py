@@ -23,7 +23,7 @@ S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
 @dataclass(frozen=True)
 class Service(Generic[S_co]):
-    """What an entry point is given; a service's `bootstrap` builds it, and extends it by what is the service's own."""
+    """The dependencies of an entry point; a service's `bootstrap` builds it, extended by its own."""
 
     settings: S_co
     aws: Aws = field(default_factory=Aws)

@@ -10,7 +10,7 @@ __all__ = [
 
 
 class Settings(BaseSettings):
-    """What every function is given (environment variables of the same names in capitals). Services extend it.
+    """The settings of every function (environment variables of the same names in capitals). Services extend it.
 
     Raises:
         pydantic.ValidationError: a variable is missing or malformed; the message names it.
@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     dead_letter_queue_url: str = ""
     max_receives: int = 8
 
-    #: Seconds for which a secret that was read is used without asking again.
+    #: Seconds for which a secret that was read is cached.
     secrets_max_age_s: int = 300
 
     git_sha: str = "unknown"

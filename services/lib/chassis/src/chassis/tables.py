@@ -1,11 +1,11 @@
 """What each table of a service is: a log, bookkeeping or a projection, as its migration declares it.
 
-The declaration is the table's comment, `COMMENT ON TABLE items IS 'projection: the state of every item'`: it stands
-beside the table's definition, and the database itself can be asked.
+The declaration is the table's comment, `COMMENT ON TABLE items IS 'projection: the state of every item'`: it is
+beside the table's definition, and can be queried from the database itself.
 
 - log: the facts. Appended to, never folded.
-- bookkeeping: how far work is (inbox, outbox, leases, migrations, jobs). Not facts, and not made from events.
-- projection: made from events alone; can be emptied and folded again.
+- bookkeeping: how far work is (inbox, outbox, leases, migrations, jobs). Not facts, and not derived from events.
+- projection: derived from events alone; can be emptied and folded again.
 """
 
 from enum import StrEnum

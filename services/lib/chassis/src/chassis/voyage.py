@@ -1,7 +1,6 @@
 """Voyage, for services that make vectors. Importing this costs about two seconds of CPU (the SDKs).
 
-Which fault is worth another attempt is for the caller to say: a queue may wait until a key is put right, a person may
-not.
+Which error is worth another attempt is the caller's decision: a queue may wait until a key is fixed, a user may not.
 """
 
 import os

@@ -67,7 +67,7 @@ class UnitsOfWork:
         with self.database.transaction() as connection:
             work = UnitOfWork(connection, tenant_id, subject, self.projections)
             # Taken before the first write, so that a stream's events also come out of `read_all` in their order. Such
-            # locks belong to the whole database: the schema keeps services out of each other's way.
+            # locks belong to the whole database: the schema in the key keeps services apart.
             connection.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))",
                 (f"{tenant_id}/{subject}",),
@@ -80,7 +80,7 @@ class UnitsOfWork:
         """A unit of work caused by an event; the inbox makes its effects happen once.
 
         Raises:
-            AlreadyAppliedError: they have happened; the block is not entered.
+            AlreadyAppliedError: they happened before; the block is not entered.
         """
         with self.on(event.tenant_id, event.subject) as work:
             fresh = work.connection.execute(
@@ -95,7 +95,7 @@ class UnitsOfWork:
             yield work
 
     def applied(self, events: list[Event[Contract]]) -> set[tuple[str, str]]:
-        """Which of these deliveries the inbox holds already, as (event id, replay id): one look for a whole batch.
+        """Which of these deliveries the inbox holds already, as (event id, replay id): one query for a whole batch.
 
         Raises:
             TransientError: the database does not answer.

@@ -5,7 +5,7 @@ turn (the chat service counts 1, 2, … and begins at 1 again after an end), and
 no first turn is known, it begins at the earliest, unless the user had deleted the conversation: then only a first turn
 brings the id back, so that a turn that was under way during the deletion does not.
 
-Whoever writes holds the session's lock.
+Writers hold the session's lock.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What users are told of their conversations as a whole, and the record of clean-ups."""
+"""Statistics of a user's conversations, and the record of clean-ups."""
 
 from dataclasses import dataclass
 from datetime import datetime

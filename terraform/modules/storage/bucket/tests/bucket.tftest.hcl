@@ -22,7 +22,7 @@ run "private_encrypted_versioned" {
   }
   assert {
     condition     = one(one(aws_s3_bucket_server_side_encryption_configuration.this.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"
-    error_message = "Nothing lies there in the clear."
+    error_message = "Every object is encrypted."
   }
   assert {
     condition     = aws_s3_bucket_versioning.this.versioning_configuration[0].status == "Enabled"
@@ -34,11 +34,11 @@ run "private_encrypted_versioned" {
       Resource  = ["arn:aws:s3:::${var.name}", "arn:aws:s3:::${var.name}/*"]
       Condition = { Bool = { "aws:SecureTransport" = "false" } }
     }]
-    error_message = "Plain HTTP is refused, for the bucket and all in it, and nothing else is said."
+    error_message = "Plain HTTP is refused, for the bucket and its objects, and there is no other statement."
   }
   assert {
     condition     = !aws_s3_bucket.this.force_destroy
-    error_message = "A destroy stops at what is in the bucket."
+    error_message = "A destroy fails while the bucket has objects."
   }
 }
 
@@ -47,10 +47,10 @@ run "lifecycle" {
 
   assert {
     condition     = [for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule.id] == ["noncurrent-versions", "checkpoints", "leftovers"]
-    error_message = "Each expiry is a rule of its own."
+    error_message = "Each expiry has its own rule."
   }
   assert {
     condition     = aws_s3_bucket_lifecycle_configuration.this.rule[0].noncurrent_version_expiration[0].noncurrent_days == 7 && aws_s3_bucket_lifecycle_configuration.this.rule[1].expiration[0].days == 1
-    error_message = "What expires goes after its days."
+    error_message = "Objects expire after their days."
   }
 }

@@ -1,4 +1,4 @@
-"""Delivers a document to an entry point through its queue, and says how that ended."""
+"""Delivers a document to an entry point through its queue, and returns how that ended."""
 
 import json
 import uuid
@@ -26,10 +26,10 @@ class Outcome:
 
 
 def with_fresh_ids(document: Mapping[str, Any], service: str) -> dict[str, Any]:
-    """The document as if it were about somebody and something never heard of, and not heard before.
+    """The document as a new event about an unknown tenant and subject.
 
     Tenant and subject are replaced wherever they occur (object keys hold both); a replayed one is addressed to the
-    service, for no other would get it.
+    service, because no other would get it.
     """
     text = json.dumps(document)
     for known in {str(document["tenantid"]), str(document["subject"])}:
@@ -54,7 +54,7 @@ def object_keys(value: Any) -> Iterator[str]:  # any JSON value
 def deliver(entry: EventConsumer, document: Mapping[str, Any]) -> Outcome:
     """Send the document through the entry point's queue, as EventBridge wraps it.
 
-    One that stays in the queue is delivered once more as if for the last time, so that its dead letter says why.
+    One that stays in the queue is delivered once more as if for the last time, so that its dead letter has the reason.
     """
     settings = entry.service.settings
     body = json.dumps({"source": document["source"], "detail-type": document["type"], "detail": document})

@@ -1,13 +1,13 @@
-"""A pytest plugin: what the services' own tests make them say is held against the contracts.
+"""A pytest plugin: what the services emit in their own tests is checked against the contracts.
 
-Every event that is appended to an event store while tests run is kept. At the end of the session
+Every event that is appended to an event store while tests run is recorded. At the end of the session
 
-- each must satisfy the closed schema of its contract's version, whoever's test it was;
+- each must satisfy the closed schema of its contract's version, in whichever test;
 - an event from a service's own tests (`services/<service>/tests`) must be of a type which its manifest publishes;
-- each type that a manifest publishes must have come up in that service's own tests. This is held against a service
-  only when all of its tests ran; for the others the summary says what was not looked at.
+- each type that a manifest publishes must have been emitted in that service's own tests. This is required of a service
+  only when all of its tests ran; for the others the summary lists what was not checked.
 
-A fault fails the session, with a section of the summary that says why.
+A violation fails the session, with the reason in a section of the summary.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Findings:
-    """What the check says: `faults` fail the session, `unchecked` says what a run of a part left open."""
+    """The result of the check: `faults` fail the session, `unchecked` lists what a partial run left open."""
 
     captured: Counter[str]
     distinct: int
@@ -51,7 +51,7 @@ class Findings:
 
 
 class Emissions:
-    """Keeps events, once each, with the test that first made the service say them."""
+    """Records events, once each, with the test that first emitted them."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -61,14 +61,14 @@ class Emissions:
         self.current: pytest.Item | None = None
 
     def owner(self, path: Path) -> str | None:
-        """The service whose own test a file is; None for everybody else's."""
+        """The service whose own test a file is; None for other files."""
         parts = path.relative_to(self._root).parts if path.is_relative_to(self._root) else ()
         if len(parts) < 4 or parts[0] != "services" or parts[2] != "tests":
             return None
         return parts[1] if (self._root / "services" / parts[1] / "service.yaml").exists() else None
 
     def keep(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Note what was just appended."""
+        """Record what was just appended."""
         item = self.current
         owner = self.owner(item.path) if item else None
         for document in documents:
@@ -77,7 +77,7 @@ class Emissions:
             self._kept.setdefault((owner or "", shape), (item.nodeid if item else "outside of any test", document))
 
     def check(self) -> Findings:
-        """Hold everything kept against the contracts and the manifests."""
+        """Check all recorded events against the contracts and the manifests."""
         faults = list(self._schema_faults())
         unchecked: list[str] = []
         try:
@@ -87,21 +87,21 @@ class Emissions:
             services = {}
         absent = [name for name, service in services.items() if service.publishes and not self.tests[name].files]
         if absent:
-            unchecked.append(f"{', '.join(absent)}: no tests of theirs were asked for")
-        said: dict[str, set[str]] = defaultdict(set)
+            unchecked.append(f"{', '.join(absent)}: none of their tests were selected")
+        emitted: dict[str, set[str]] = defaultdict(set)
         for (owner, _), (nodeid, document) in self._kept.items():
             if owner in services and document["source"] == f"collections.{owner}":
                 if document["type"] not in services[owner].publishes:
-                    faults.append(f"{owner} says {document['type']}, which its manifest does not publish ({nodeid})")
-                said[owner].add(document["type"])
+                    faults.append(f"{owner} emits {document['type']}, which its manifest does not publish ({nodeid})")
+                emitted[owner].add(document["type"])
         for name, service in services.items():
             if not service.publishes or name in absent:
                 continue
-            missing = sorted(set(service.publishes) - said[name])
+            missing = sorted(set(service.publishes) - emitted[name])
             if missing and (gap := self._gap(name)):
                 unchecked.append(f"{name}: {gap}; not seen: {', '.join(missing)}")
             else:
-                faults += [f"{name} publishes {event}, and none of its own tests makes it say so" for event in missing]
+                faults += [f"{name} publishes {event}, and none of its own tests emits it" for event in missing]
         return Findings(self.captured, len(self._kept), tuple(dict.fromkeys(faults)), tuple(unchecked))
 
     def _schema_faults(self) -> Iterable[str]:
@@ -111,21 +111,21 @@ class Emissions:
             if key not in validators:
                 file = self._root / "contracts" / "schemas" / key[0] / f"{key[1]}.producer.json"
                 if not file.exists():
-                    yield f"{key[0]} {key[1]} was said, and {file.relative_to(self._root)} does not exist ({nodeid})"
+                    yield f"{key[0]} {key[1]} was emitted, and {file.relative_to(self._root)} does not exist ({nodeid})"
                     continue
                 validators[key] = Draft202012Validator(json.loads(file.read_text(encoding="utf-8")))
             for fault in validators[key].iter_errors(document["data"]):
-                # The value stays out: what was said may be personal, and this ends in a public log.
+                # The value stays out: it may be personal, and this ends in a public log.
                 yield f"{key[0]} {key[1]} breaks {fault.validator!r} at {fault.json_path} ({nodeid})"
 
     def _gap(self, service: str) -> str:
-        """Why this run says nothing about what the service does not say; empty when all of its tests ran."""
+        """Why this run cannot show what the service never emits; empty when all of its tests ran."""
         tests = self.tests[service]
         on_disk = set((self._root / "services" / service / "tests").rglob("test_*.py"))
         if absent := on_disk - tests.files:
             return f"{len(absent)} of {len(on_disk)} test files were left out"
         if tests.narrowed or tests.deselected:
-            return "only some of its tests were asked for"
+            return "only some of its tests were selected"
         if tests.ran < tests.selected:
             return f"the run ended after {tests.ran} of {tests.selected} tests"
         return ""
@@ -171,14 +171,14 @@ class EmissionsPlugin:
 
         append = store.append
 
-        def heard(
+        def recording(
             connection: Connection, events: Sequence[Event[Contract]], *, expected_version: int | None = None
         ) -> list[tuple[int, Event[Contract]]]:
             appended = append(connection, events, expected_version=expected_version)
             self._emissions.keep(event.to_wire() for _, event in appended)
             return appended
 
-        self._patch.setattr(store, "append", heard)
+        self._patch.setattr(store, "append", recording)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -210,10 +210,10 @@ class EmissionsPlugin:
         for line in found.unchecked:
             terminalreporter.line(f"NOT CHECKED {line}", yellow=True)
         counts = ", ".join(f"{name} {count}" for name, count in sorted(found.captured.items())) or "none"
-        verdict = f"{len(found.faults)} faults" if found.faults else "no fault"
+        verdict = f"{len(found.faults)} faults" if found.faults else "no faults"
         terminalreporter.line(f"{found.distinct} different events ({counts}): {verdict}", bold=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take part in the session."""
+    """Register the plugin."""
     config.pluginmanager.register(EmissionsPlugin(config), "collections-emissions")

@@ -1,4 +1,4 @@
-"""Documents that a consumer may meet: golden examples, and the barest and fullest variants of them."""
+"""Documents that a consumer may meet: golden examples, and their smallest and largest variants."""
 
 import json
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class PublishedVersionCase:
         return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in self.examples}
 
     def variants(self) -> dict[str, dict[str, Any]]:
-        """The barest and the fullest document that the producer's schema allows, in the richest example's envelope.
+        """The smallest and the largest document that the producer's schema allows, in the richest example's envelope.
 
         Raises:
             VariantError: there is no golden example, or one has to show more.
@@ -35,14 +35,14 @@ class PublishedVersionCase:
         payloads = [document["data"] for document in documents]
         schema = self.published.producer()
         try:
-            made = {"minimal": minimal(schema, payloads), "maximal": maximal(schema, payloads)}
+            payloads_by_name = {"minimal": minimal(schema, payloads), "maximal": maximal(schema, payloads)}
         except VariantError as error:
             raise VariantError(f"{self}: {error}") from error
-        return {name: {**documents[0], "data": payload} for name, payload in made.items()}
+        return {name: {**documents[0], "data": payload} for name, payload in payloads_by_name.items()}
 
 
 def published_version_cases(registry: Path, event_type: str) -> list[PublishedVersionCase]:
-    """Every version of an event type that was ever published, oldest first; a reader may meet each of them."""
+    """Every version of an event type that was ever published, oldest first; a reader may receive each of them."""
     shown = list(examples(registry / "examples", event_type))
     return [
         PublishedVersionCase(version, tuple(path for _, number, path in shown if number == version.version))

@@ -1,4 +1,4 @@
-"""What the code of a service does with events, against what its manifest says."""
+"""What the code of a service does with events, compared with its manifest."""
 
 import ast
 import importlib
@@ -20,19 +20,19 @@ def subscription_problems(service: Service, function: str, handled: Mapping[str,
 
 
 def publication_problems(service: Service, folder: Path) -> list[str]:
-    """Differences between what a service declares to publish and the contracts that the code in the folder fills."""
-    made = {contract.event_type: place for place, contract in contracts_made(folder)}
+    """Differences between what a service declares to publish and the contracts that the code in the folder builds."""
+    built = {contract.event_type: place for place, contract in contracts_built(folder)}
     declared = set(service.publishes)
     return [
         *(
-            f"{made[event]} makes {event}, which {service.service} does not publish"
-            for event in sorted(set(made) - declared)
+            f"{built[event]} builds {event}, which {service.service} does not publish"
+            for event in sorted(set(built) - declared)
         ),
-        *(f"{service.service} publishes {event}, and no code makes it" for event in sorted(declared - set(made))),
+        *(f"{service.service} publishes {event}, and no code builds it" for event in sorted(declared - set(built))),
     ]
 
 
-def contracts_made(folder: Path) -> Iterator[tuple[str, type[Contract]]]:
+def contracts_built(folder: Path) -> Iterator[tuple[str, type[Contract]]]:
     """Contracts that are called in the code, with the place; a consumer names contracts, only a producer calls them."""
     for file in sorted(folder.rglob("*.py")):
         tree = ast.parse(file.read_text(encoding="utf-8"), str(file))
@@ -53,7 +53,7 @@ def _builder(function: ast.expr) -> str:
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, type[Contract]]]:
-    """Names under which a module knows contracts."""
+    """The names under which a module imports contracts."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.ImportFrom) or node.module is None or node.module.split(".")[0] != "contracts":
             continue

@@ -1,7 +1,7 @@
-"""The barest and the fullest payload that a producer's schema allows, made of golden examples.
+"""The smallest and the largest payload that a producer's schema allows, built from golden examples.
 
-A field's value comes from an example where one has it, so that what no schema can say (an object key names an object,
-a vector has its dimensions) stays true; only what no example shows is made up from the schema.
+A field's value comes from an example where one has it, so that what no schema can express (an object key names an
+object, a vector has its dimensions) stays true; only what no example shows is generated from the schema.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,31 +25,31 @@ _FORMATS = {
 
 
 class VariantError(ValueError):
-    """No such payload can be made; the message says what a golden example has to show."""
+    """No such payload can be built; the message says what a golden example has to show."""
 
 
 def minimal(schema: Schema, examples: Sequence[Json]) -> Json:
     """Required fields alone, at every depth; arrays as short as they may be, null where it is allowed.
 
     Raises:
-        VariantError: a required field is in no example and cannot be made up.
+        VariantError: a required field is in no example and cannot be generated.
     """
-    return _made(schema, examples, required_only=True)
+    return _variant(schema, examples, required_only=True)
 
 
 def maximal(schema: Schema, examples: Sequence[Json]) -> Json:
     """Every field, at every depth; no array is empty and nothing is null that may be otherwise. Raises as `minimal`."""
-    return _made(schema, examples, required_only=False)
+    return _variant(schema, examples, required_only=False)
 
 
-def _made(schema: Schema, examples: Sequence[Json], *, required_only: bool) -> Json:
+def _variant(schema: Schema, examples: Sequence[Json], *, required_only: bool) -> Json:
     seed = _NOTHING
     for example in examples:
         seed = _merged(seed, example)
     value = _Maker(schema, required_only=required_only).make(schema, seed, "")
     faults = [f"{fault.json_path}: {fault.message}" for fault in Draft202012Validator(schema).iter_errors(value)]
     if faults:
-        raise VariantError(f"what was made breaks its own schema: {'; '.join(faults)}")
+        raise VariantError(f"the generated payload breaks its own schema: {'; '.join(faults)}")
     return value
 
 
@@ -65,7 +65,7 @@ def _merged(first: Json, second: Json) -> Json:
 
 
 class _Maker:
-    """Makes a value for a schema; `seed` is the examples' value there."""
+    """Generates a value for a schema; `seed` is the examples' value there."""
 
     def __init__(self, root: Schema, *, required_only: bool) -> None:
         self._root = root
@@ -91,9 +91,9 @@ class _Maker:
             return seed
         if "enum" in schema:
             return schema["enum"][0]
-        if kind not in _MADE_UP:
-            raise VariantError(f"{path or '/'}: no golden example has it, and a {kind} cannot be made up")
-        return _MADE_UP[kind](schema, path)
+        if kind not in _GENERATED:
+            raise VariantError(f"{path or '/'}: no golden example has it, and a {kind} cannot be generated")
+        return _GENERATED[kind](schema, path)
 
     def _resolved(self, schema: Schema) -> Schema:
         while "$ref" in schema:
@@ -104,7 +104,7 @@ class _Maker:
         return schema
 
     def _chosen(self, branches: Sequence[Schema], seed: Json) -> Schema:
-        """The branch to take: null for the barest, else the one that the example took."""
+        """The branch to take: null for the smallest, else the one that the example took."""
         resolved = [self._resolved(branch) for branch in branches]
         nulls = [branch for branch in resolved if branch.get("type") == "null"]
         if self._required_only and nulls:
@@ -124,10 +124,10 @@ class _Maker:
         known = seed if isinstance(seed, dict) else {}
         properties: Mapping[str, Schema] = schema.get("properties", {})
         wanted = schema.get("required", ()) if self._required_only else properties
-        made = {name: self.make(properties[name], known.get(name, _NOTHING), f"{path}/{name}") for name in wanted}
+        filled = {name: self.make(properties[name], known.get(name, _NOTHING), f"{path}/{name}") for name in wanted}
         if not self._required_only and schema.get("additionalProperties") is not False:
-            made |= {name: value for name, value in known.items() if name not in properties}
-        return made
+            filled |= {name: value for name, value in known.items() if name not in properties}
+        return filled
 
     def _array(self, schema: Schema, seed: Json, path: str) -> list[Json]:
         known = seed if isinstance(seed, list) else []
@@ -157,7 +157,7 @@ def _number(schema: Schema, path: str) -> float:
     return float(_whole(schema, path))
 
 
-_MADE_UP: Mapping[Any, Callable[[Schema, str], Any]] = {
+_GENERATED: Mapping[Any, Callable[[Schema, str], Any]] = {
     "string": _text,
     "integer": _whole,
     "number": _number,

@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
@@ -25,6 +25,8 @@ class RunningMesh:
     settings: MeshSettings
     provisioned: Provisioned
     providers: Providers
+    #: Documents that tests have put on the bus themselves.
+    put: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def identity(self) -> Identity:
@@ -36,7 +38,7 @@ class RunningMesh:
         )
 
     def new_user(self) -> Api:
-        """A user nobody has seen before, signed in."""
+        """A new user, signed in."""
         email = f"{secrets.token_hex(6)}@example.com"
         self.identity.ensure_user(email, PASSWORD)
         return Api(self.provisioned.api_url, self.identity.sign_in(email, PASSWORD))
@@ -62,6 +64,7 @@ class RunningMesh:
 
     def put_event(self, document: dict[str, Any]) -> None:
         """Put a wire document on the bus."""
+        self.put.append(document)
         answer = self.aws("events").put_events(
             Entries=[
                 {

@@ -1,4 +1,4 @@
-"""An environment in AWS of which nothing is there but what a test says."""
+"""An environment in AWS of which only what a test names exists."""
 
 from __future__ import annotations
 

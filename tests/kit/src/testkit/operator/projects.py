@@ -76,7 +76,7 @@ class Project:
         self.file.write_text("".join(text))
 
     def run(self, *arguments: str, typed: io.StringIO | str = "", on: str | None = None) -> Ran:
-        """`mesh infra …` on the environment, with what somebody types."""
+        """`mesh infra …` on the environment, with the operator's input."""
         place = [] if arguments[0] == "bootstrap" else ["--env", on or self.environment]
         self.monkeypatch.setattr(sys, "stdin", io.StringIO(typed) if isinstance(typed, str) else typed)
         self.capfd.readouterr()
@@ -85,19 +85,19 @@ class Project:
         return Ran(code or 0, out, err)
 
     def done(self, *arguments: str, typed: str = "") -> str:
-        """The same, and it has worked; what it said."""
+        """The same, and it succeeded; its output."""
         ran = self.run(*arguments, typed=typed)
         assert ran.code == 0, ran
         return ran.out
 
     def failed(self, *arguments: str, typed: io.StringIO | str = "", code: int = 1) -> str:
-        """The same, and it has failed; its last line, which says why."""
+        """The same, and it failed; its last line, with the reason."""
         ran = self.run(*arguments, typed=typed)
         assert ran.code == code, ran
         return ran.err.strip().splitlines()[-1]
 
     def things(self) -> set[str]:
-        """What exists, as the state in the bucket says."""
+        """What exists, according to the state in the bucket."""
         try:
             body = boto3.client("s3").get_object(Bucket=BUCKET, Key=f"{self.environment}/terraform.tfstate")["Body"]
         except boto3.client("s3").exceptions.NoSuchKey:
@@ -115,6 +115,6 @@ def make_project(
     (root / "services/shop").mkdir(parents=True)
     (root / "services/shop/service.yaml").write_text(MANIFEST)
     (root / "services/platform.yaml").write_text((REPOSITORY / "services/platform.yaml").read_text())
-    made = Project(root, environment, capfd, monkeypatch)
-    made.write("one")
-    return made
+    project = Project(root, environment, capfd, monkeypatch)
+    project.write("one")
+    return project

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from policy_checks.planned_environment import PlannedEnvironment
-from policy_checks.rules import alarms, database, functions, queues, roles, secrecy, storage, tables
+from policy_checks.rules import alarms, database, functions, policies, queues, roles, secrecy, storage, tables
 from policy_checks.rules.base import Finding, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -11,6 +11,7 @@ RULES: tuple[Rule, ...] = (
     *alarms.RULES,
     *functions.RULES,
     *roles.RULES,
+    *policies.RULES,
     *storage.RULES,
     *tables.RULES,
     *database.RULES,

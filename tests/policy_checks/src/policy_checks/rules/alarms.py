@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from mesh.infra.resources import Resource
-from policy_checks.iam import Decision, Policy, Principal, Request, decide, read_policy
 from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.policies import allows, policies_of_resources
 from policy_checks.rules.base import Faults, Rule
 from policy_checks.rules.queues import dead_letter_arns
 
@@ -114,23 +114,20 @@ def alarms_reach_the_topic(planned: PlannedEnvironment) -> Faults:
     senders = {"cloudwatch.amazonaws.com": names.arn("cloudwatch", f"alarm:{names.prefix}any")}
     if planned.of_type("aws_budgets_budget"):
         senders["budgets.amazonaws.com"] = f"arn:aws:budgets::{names.account}:budget/any"
-    found = planned.of_type("aws_sns_topic", "aws_sns_topic_policy")
-    policies = [read_policy(item["policy"], item.address) for item in found if item["policy"]]
-    keys = {key["arn"]: [read_policy(key["policy"], key.address)] for key in planned.of_type("aws_kms_key")}
+    of_topics = [
+        item for _, found in policies_of_resources(planned, "aws_sns_topic", "aws_sns_topic_policy") for item in found
+    ]
+    of_keys = dict(policies_of_resources(planned, "aws_kms_key"))
+    keys = {key["arn"]: of_keys.get(key.address, []) for key in planned.of_type("aws_kms_key")}
     for topic in planned.of_type("aws_sns_topic"):
         for service, source in senders.items():
-
-            def may(action: str, on: str, by: Iterable[Policy], arn: str, service: str = service) -> bool:
-                context = {"aws:SourceArn": arn, "aws:SourceAccount": arn.split(":")[4]}
-                return decide(Request(Principal("Service", service), action, on, context), (), by) is Decision.ALLOWED
-
-            if not may("sns:Publish", topic["arn"], policies, source):
+            if not allows(of_topics, service, "sns:Publish", topic["arn"], source):
                 yield topic.address, f"does not let {service} in"
-            if may("sns:Publish", topic["arn"], policies, source.replace(names.account, "999999999999")):
+            if allows(of_topics, service, "sns:Publish", topic["arn"], source.replace(names.account, "999999999999")):
                 yield topic.address, f"lets {service} in for everybody"
             key = topic["kms_master_key_id"]
             for action in ("kms:Decrypt", "kms:GenerateDataKey") if key else ():
-                if not may(action, key, keys.get(key, ()), source):
+                if not allows(keys.get(key, ()), service, action, key, source):
                     yield topic.address, f"has a key that does not let {service} use {action}"
 
 

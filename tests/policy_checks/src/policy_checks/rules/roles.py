@@ -1,40 +1,65 @@
-"""Roles of functions: one each, taken by Lambda alone."""
+"""Roles: one for each function, taken by Lambda alone, with nothing but its own inline policy.
+
+What those policies allow is compared with the manifests, statement by statement (`topology`).
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Final
 
-from policy_checks.access.effective_policies import read_effective_policies
 from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.policies import statements
 from policy_checks.rules.base import Faults, Rule
 
-LAMBDA = "lambda.amazonaws.com"
+_TRUST: Final = [{"Effect": "Allow", "Action": ["sts:AssumeRole"], "Principal": {"Service": ["lambda.amazonaws.com"]}}]
 
 
 def every_function_has_a_role_of_its_own(planned: PlannedEnvironment) -> Faults:
     """Two that share a role share their rights."""
-    policies = read_effective_policies(planned)
-    counts = Counter(policies.functions.values())
-    for function in planned.of_type("aws_lambda_function"):
-        role = policies.functions[function["function_name"]]
-        if counts[role] > 1 or role not in policies.trust:
+    roles = {role["name"] for role in planned.of_type("aws_iam_role")}
+    functions = planned.of_type("aws_lambda_function")
+    counts = Counter(_last(function["role"]) for function in functions)
+    for function in functions:
+        role = _last(function["role"])
+        if counts[role] > 1 or role not in roles:
             yield function.address, f"has the role {role}, which is not its own"
 
 
-def roles_of_functions_are_taken_by_lambda_alone(planned: PlannedEnvironment) -> Faults:
+def only_functions_have_roles(planned: PlannedEnvironment) -> Faults:
+    """A role that no function has is one that nobody looks after."""
+    used = {_last(function["role"]) for function in planned.of_type("aws_lambda_function")}
+    for role in planned.of_type("aws_iam_role"):
+        if role["name"] not in used:
+            yield role.address, "is the role of no function"
+
+
+def roles_are_taken_by_lambda_alone(planned: PlannedEnvironment) -> Faults:
     """Nobody signs in as a function."""
-    policies = read_effective_policies(planned)
-    for role in sorted(set(policies.functions.values()) & set(policies.trust)):
-        taken_by = trusted(planned, role)
-        if taken_by != {LAMBDA}:
-            yield role, f"can be taken by {', '.join(sorted(taken_by))}"
+    for role in planned.of_type("aws_iam_role"):
+        if statements(role["assume_role_policy"], role.address) != _TRUST:
+            yield role.address, "can be taken by others than Lambda"
 
 
-def trusted(planned: PlannedEnvironment, role: str) -> set[str]:
-    """Who may take a role."""
-    statements = read_effective_policies(planned).trust[role].statements
-    return {principal.name for statement in statements for principal in statement.principals or ()}
+def roles_have_inline_policies_alone(planned: PlannedEnvironment) -> Faults:
+    """A managed policy is AWS's to change, and one inside of the role is overlooked."""
+    for attachment in planned.of_type(
+        "aws_iam_role_policy_attachment", "aws_iam_policy_attachment", "aws_iam_role_policy_attachments_exclusive"
+    ):
+        yield attachment.address, "attaches a managed policy"
+    for role in planned.of_type("aws_iam_role"):
+        if role["managed_policy_arns"] or any(item.get("policy") for item in role["inline_policy"] or ()):
+            yield role.address, "has policies inside of the role"
+
+
+def policies_for_operators_stay_in_their_environment(planned: PlannedEnvironment) -> Faults:
+    """What can be given to people names secrets of this environment and nothing else."""
+    root = planned.names.arn("ssm", f"parameter{planned.names.parameter_prefix}")
+    for policy in planned.of_type("aws_iam_policy"):
+        for statement in statements(policy["policy"], policy.address):
+            for resource in statement["Resource"]:
+                if resource != root and not resource.startswith(f"{root}/"):
+                    yield policy.address, f"reaches {resource}"
 
 
 def there_are_no_people(planned: PlannedEnvironment) -> Faults:
@@ -43,12 +68,19 @@ def there_are_no_people(planned: PlannedEnvironment) -> Faults:
         yield resource.address, "is made for a person"
 
 
+def _last(role: str) -> str:
+    return str(role).rsplit("/", 1)[-1]
+
+
 RULES: Final = tuple(
     map(
         Rule,
         (
             every_function_has_a_role_of_its_own,
-            roles_of_functions_are_taken_by_lambda_alone,
+            only_functions_have_roles,
+            roles_are_taken_by_lambda_alone,
+            roles_have_inline_policies_alone,
+            policies_for_operators_stay_in_their_environment,
             there_are_no_people,
         ),
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from mesh.infra.resources import Resource
-from policy_checks.iam import Decision, Principal, Request, decide, read_policy
 from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.policies import policies_of_resources, refuses_without_tls
 from policy_checks.rules.base import Faults, Rule
 
-_STRANGER = Principal("AWS", "arn:aws:iam::999999999999:user/stranger")
 _BLOCKS = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
 
@@ -41,12 +40,11 @@ def buckets_are_encrypted(planned: PlannedEnvironment) -> Faults:
 
 def buckets_are_reached_over_tls_alone(planned: PlannedEnvironment) -> Faults:
     """From whomever."""
+    found = [item for _, policy in policies_of_resources(planned, "aws_s3_bucket_policy") for item in policy]
+    refusing = [item for item in found if refuses_without_tls(item) and item["Action"] == ["s3:*"]]
     for bucket in planned.of_type("aws_s3_bucket"):
-        policies = [read_policy(item["policy"], item.address) for item in _of(planned, "aws_s3_bucket_policy", bucket)]
-        for action, resource in (("GetObject", f"{bucket['arn']}/any"), ("ListBucket", bucket["arn"])):
-            request = Request(_STRANGER, f"s3:{action}", resource, {"aws:SecureTransport": "false"})
-            if decide(request, (), policies) is not Decision.DENIED:
-                yield bucket.address, f"takes {action} without TLS"
+        if not any({bucket["arn"], f"{bucket['arn']}/*"} <= set(item["Resource"]) for item in refusing):
+            yield bucket.address, "is reached without TLS"
 
 
 def buckets_are_versioned(planned: PlannedEnvironment) -> Faults:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from mesh.infra.resources import UNKNOWN, Resource
 
 # Attributes that say how a thing behaves; `a.b` is one of a block. Other types are told by their address alone.
-# Policies are left to the tests of who may do what, ids and sums change with every build.
+# Policies are compared with the manifests; ids and sums change with every build.
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_apigatewayv2_authorizer": ("authorizer_type", "identity_sources"),
     "aws_apigatewayv2_route": ("authorization_type",),

@@ -1,319 +1,314 @@
-"""The topology that Terraform makes, from an planned.
+"""The topology that Terraform makes.
 
 What is in it and in no manifest (alarms, dashboards, the database, budgets) is for the rules, not for this.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
-from mesh.infra.resources import Resource
+from manifests.topology import (
+    ApiRoute,
+    Archive,
+    Authorizer,
+    Bucket,
+    Cors,
+    DynamoTable,
+    EventBus,
+    ExpiryRule,
+    HttpApi,
+    Index,
+    Invoker,
+    LambdaFunction,
+    LogGroup,
+    Policy,
+    Queue,
+    QueueMapping,
+    Redrive,
+    Resource,
+    Role,
+    Rule,
+    Target,
+    Topology,
+    UserPool,
+    UserPoolClient,
+)
+from mesh.infra.resources import Resource as Planned
 from policy_checks.planned_environment import PlannedEnvironment
-from policy_checks.topology import forms
-from policy_checks.topology.forms import Key, Settings, Topology
+from policy_checks.policies import refuses_without_tls, statements
 
-_Part = Iterator[tuple[Key, Settings]]
-# Deletes what nobody can see: parts of uploads that broke off, marks of deletions.
-_TIDYING = "leftovers"
+_VERSION: Final = "2012-10-17"
+# Lifecycle rules: what expires old versions, and what deletes that which nobody can see.
+_NONCURRENT, _LEFTOVERS = "noncurrent-versions", "leftovers"
+_BLOCKS: Final = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
 
 def topology_from_terraform(planned: PlannedEnvironment) -> Topology:
-    """Read it from an planned."""
-    parts = (
-        _functions,
-        _roles,
-        _queues,
-        _rules,
-        _mappings,
-        _invokers,
-        _routes,
-        _tables,
-        _logs,
-        _bus,
-        _bucket,
-        _identity,
-    )
-    return {key: settings for part in parts for key, settings in part(planned)}
+    """Read it from a planned environment. Raises PolicyNotUnderstoodError."""
+    parts = (_functions, _roles, _queues, _mappings, _rules, _bus, _api, _tables, _logs, _bucket, _identity)
+    return Topology(tuple(resource for part in parts for resource in part(planned)))
 
 
-def _functions(planned: PlannedEnvironment) -> _Part:
+def _functions(planned: PlannedEnvironment) -> Iterator[Resource]:
+    invokers: dict[str, list[Invoker]] = defaultdict(list)
+    for permission in planned.of_type("aws_lambda_permission"):
+        invoker = Invoker(
+            statement=permission["statement_id"],
+            principal=permission["principal"],
+            source_arn=permission["source_arn"],
+        )
+        invokers[_last(permission["function_name"])].append(invoker)
     for function in planned.of_type("aws_lambda_function"):
-        yield (
-            Key("function", function["function_name"]),
-            {
-                "handler": function["handler"],
-                "memory_mb": function["memory_size"],
-                "timeout_s": function["timeout"],
-                "runtime": function["runtime"],
-                "architectures": function["architectures"],
-                "role": _last(function["role"]),
-                "variables": forms.variables(function.block("environment").get("variables")),
-            },
+        variables = function.block("environment").get("variables") or {}
+        yield LambdaFunction(
+            name=function["function_name"],
+            service=variables.get("SERVICE", ""),
+            handler=function["handler"],
+            runtime=function["runtime"],
+            architecture=",".join(function["architectures"]),
+            memory_mb=function["memory_size"],
+            timeout_s=function["timeout"],
+            role_arn=function["role"],
+            variables=variables,
+            invokers=tuple(invokers[function["function_name"]]),
         )
 
 
-def _roles(planned: PlannedEnvironment) -> _Part:
-    """Of functions; those of AWS's services are for the rules."""
-    of_functions = {_last(function["role"]) for function in planned.of_type("aws_lambda_function")}
-    policies: dict[str, dict[str, Any]] = defaultdict(dict)
+def _roles(planned: PlannedEnvironment) -> Iterator[Resource]:
+    """All of them: none is there but for a function."""
+    policies: dict[str, dict[str, Policy]] = defaultdict(dict)
     for policy in planned.of_type("aws_iam_role_policy"):
-        policies[_last(policy["role"])][policy["name"]] = forms.policy(policy["policy"])
+        policies[_last(policy["role"])][policy["name"]] = json.loads(policy["policy"])
+    attached: dict[str, list[str]] = defaultdict(list)
     for attachment in planned.of_type("aws_iam_role_policy_attachment"):
-        policies[_last(attachment["role"])][attachment["policy_arn"]] = "attached"
+        attached[_last(attachment["role"])].append(attachment["policy_arn"])
     for role in planned.of_type("aws_iam_role"):
         name = role["name"]
-        if name in of_functions:
-            yield Key("role", name), {"trust": forms.policy(role["assume_role_policy"]), "policies": policies[name]}
+        trust = json.loads(role["assume_role_policy"])
+        yield Role(name=name, trust=trust, policies=policies[name], attached=tuple(attached[name]))
 
 
-def _queues(planned: PlannedEnvironment) -> _Part:
+def _queues(planned: PlannedEnvironment) -> Iterator[Resource]:
     policies = {item["queue_url"]: item["policy"] for item in planned.of_type("aws_sqs_queue_policy")}
     redrives = {item["queue_url"]: item["redrive_policy"] for item in planned.of_type("aws_sqs_queue_redrive_policy")}
     for queue in planned.of_type("aws_sqs_queue"):
-        redrive = forms.redrive(queue["redrive_policy"] or redrives.get(queue["url"]))
-        yield (
-            Key("queue", queue["name"]),
-            {
-                # A dead-letter queue is read by people: whatever SQS takes as its default will do.
-                "visibility_s": queue["visibility_timeout_seconds"] if redrive else None,
-                "retention_s": queue["message_retention_seconds"],
-                "largest": queue["max_message_size"],
-                "redrive": redrive,
-                "senders": forms.senders(queue["policy"] or policies.get(queue["url"])),
-            },
+        redrive = _redrive(queue["redrive_policy"] or redrives.get(queue["url"]))
+        yield Queue(
+            name=queue["name"],
+            retention_s=queue["message_retention_seconds"],
+            max_bytes=queue["max_message_size"],
+            policy=_senders(queue["policy"] or policies.get(queue["url"])),
+            # A dead-letter queue is read by people: whatever SQS takes as its default will do.
+            visibility_s=queue["visibility_timeout_seconds"] if redrive else None,
+            redrive=redrive,
         )
 
 
-def _rules(planned: PlannedEnvironment) -> _Part:
-    targets: dict[str, list[Settings]] = defaultdict(list)
-    for target in planned.of_type("aws_cloudwatch_event_target"):
-        targets[f"{_bus_of(target)}/{target['rule']}"].append(
-            {
-                "arn": target["arn"],
-                "input": forms.decoded(target["input"] or None),
-                "dead_letters": target.block("dead_letter_config").get("arn"),
-            }
-        )
-    for rule in planned.of_type("aws_cloudwatch_event_rule"):
-        name = f"{_bus_of(rule)}/{rule['name']}"
-        yield (
-            Key("rule", name),
-            {
-                "pattern": forms.pattern(rule["event_pattern"]),
-                "schedule": rule["schedule_expression"] or None,
-                "enabled": rule["state"] in (None, "", "ENABLED"),
-                "targets": forms.ordered(targets[name]),
-            },
-        )
+def _redrive(document: str | None) -> Redrive | None:
+    if not document:
+        return None
+    parsed = json.loads(document)
+    return Redrive(queue_arn=parsed["deadLetterTargetArn"], max_receives=int(parsed["maxReceiveCount"]))
 
 
-def _mappings(planned: PlannedEnvironment) -> _Part:
+def _senders(document: str | None) -> Policy:
+    """Without the denial of what comes without TLS: it is for AWS alone, emulators speak HTTP."""
+    found = statements(document) if document else []
+    return {"Version": _VERSION, "Statement": [item for item in found if not refuses_without_tls(item)]}
+
+
+def _mappings(planned: PlannedEnvironment) -> Iterator[Resource]:
     for mapping in planned.of_type("aws_lambda_event_source_mapping"):
-        yield (
-            Key("mapping", str(mapping["function_name"]).rsplit(":", 1)[-1]),
-            {
-                "queue": mapping["event_source_arn"],
-                "batch_size": mapping["batch_size"],
-                "maximum_concurrency": mapping.block("scaling_config").get("maximum_concurrency"),
-                "responses": mapping["function_response_types"],
-                "enabled": mapping["enabled"] is not False,
-            },
+        yield QueueMapping(
+            name=_last(mapping["function_name"]),
+            queue_arn=mapping["event_source_arn"],
+            batch_size=mapping["batch_size"],
+            max_concurrency=mapping.block("scaling_config").get("maximum_concurrency", 0),
+            responses=tuple(mapping["function_response_types"]),
+            enabled=mapping["enabled"] is not False,
         )
 
 
-def _invokers(planned: PlannedEnvironment) -> _Part:
-    places = _places(planned)
-    found: dict[str, list[Settings]] = defaultdict(list)
-    for permission in planned.of_type("aws_lambda_permission"):
-        source = forms.without(str(permission["source_arn"]), places)
-        invoker = {"principal": permission["principal"], "source": source}
-        found[str(permission["function_name"]).rsplit(":", 1)[-1]].append(invoker)
-    for function, invokers in found.items():
-        yield Key("invokers", function), {"invokers": forms.ordered(invokers)}
+def _rules(planned: PlannedEnvironment) -> Iterator[Resource]:
+    targets: dict[tuple[str, str], list[Target]] = defaultdict(list)
+    for target in planned.of_type("aws_cloudwatch_event_target"):
+        made = Target(
+            arn=target["arn"],
+            dead_letter_arn=target.block("dead_letter_config").get("arn", ""),
+            input=json.loads(target["input"]) if target["input"] else None,
+        )
+        targets[_bus_of(target), target["rule"]].append(made)
+    for rule in planned.of_type("aws_cloudwatch_event_rule"):
+        yield Rule(
+            name=rule["name"],
+            bus=_bus_of(rule),
+            pattern=json.loads(rule["event_pattern"]) if rule["event_pattern"] else None,
+            schedule=rule["schedule_expression"] or None,
+            enabled=rule["state"] in (None, "", "ENABLED"),
+            targets=tuple(targets[_bus_of(rule), rule["name"]]),
+        )
 
 
-def _routes(planned: PlannedEnvironment) -> _Part:
+def _bus(planned: PlannedEnvironment) -> Iterator[Resource]:
+    for bus in planned.of_type("aws_cloudwatch_event_bus"):
+        yield EventBus(name=bus["name"])
+    for archive in planned.of_type("aws_cloudwatch_event_archive"):
+        yield Archive(
+            name=archive["name"],
+            bus_arn=archive["event_source_arn"],
+            pattern=json.loads(archive["event_pattern"] or "{}"),
+            retention_days=archive["retention_days"],
+        )
+
+
+def _api(planned: PlannedEnvironment) -> Iterator[Resource]:
     functions = {str(item["id"]): item["integration_uri"] for item in planned.of_type("aws_apigatewayv2_integration")}
     authorizers = {str(item["id"]): item["name"] for item in planned.of_type("aws_apigatewayv2_authorizer")}
     for route in planned.of_type("aws_apigatewayv2_route"):
-        yield (
-            Key("route", route["route_key"]),
-            {
-                "function": functions.get(str(route["target"]).removeprefix("integrations/")),
-                "authorization": route["authorization_type"],
-                "authorizer": authorizers.get(str(route["authorizer_id"])),
-            },
+        authorizer = authorizers.get(str(route["authorizer_id"]))
+        yield ApiRoute(
+            name=route["route_key"],
+            function_arn=functions.get(str(route["target"]).removeprefix("integrations/"), ""),
+            authorizer=authorizer if route["authorization_type"] == "JWT" else None,
         )
-    places = _places(planned)
-    stages = {
-        str(item["api_id"]): item.block("default_route_settings") for item in planned.of_type("aws_apigatewayv2_stage")
-    }
+    stages = {str(item["api_id"]): item for item in planned.of_type("aws_apigatewayv2_stage")}
     for api in planned.of_type("aws_apigatewayv2_api"):
-        limits, cors = stages.get(str(api["id"]), {}), api.block("cors_configuration")
-        yield (
-            Key("api", api["name"]),
-            {
-                "cors": {
-                    "origins": sorted(cors.get("allow_origins") or ()),
-                    "methods": sorted(cors.get("allow_methods") or ()),
-                    "headers": sorted(cors.get("allow_headers") or ()),
-                    "exposed": sorted(cors.get("expose_headers") or ()),
-                    "age_s": cors.get("max_age"),
-                },
-                "throttling": [limits.get("throttling_rate_limit"), limits.get("throttling_burst_limit")],
-                "authorizers": {item["name"]: _authorizer(item, places) for item in _authorizers(planned, api)},
-            },
+        stage, cors = stages.get(str(api["id"])), api.block("cors_configuration")
+        limits = stage.block("default_route_settings") if stage else {}
+        yield HttpApi(
+            name=api["name"],
+            cors=_cors(cors, "allow_origins", "allow_methods", "allow_headers", "expose_headers", age="max_age"),
+            rate=limits.get("throttling_rate_limit", 0),
+            burst=limits.get("throttling_burst_limit", 0),
+            authorizers=tuple(
+                _authorizer(item, planned)
+                for item in planned.of_type("aws_apigatewayv2_authorizer")
+                if item["api_id"] == api["id"]
+            ),
         )
 
 
-def _authorizers(planned: PlannedEnvironment, api: Resource) -> list[Resource]:
-    return [item for item in planned.of_type("aws_apigatewayv2_authorizer") if item["api_id"] == api["id"]]
-
-
-def _authorizer(authorizer: Resource, places: dict[str, str]) -> Settings:
+def _authorizer(authorizer: Planned, planned: PlannedEnvironment) -> Authorizer:
+    """Ids that AWS made are replaced by the names that go with them."""
     settings = authorizer.block("jwt_configuration")
-    return {
-        "audience": [forms.without(item, places) for item in sorted(settings.get("audience") or ())],
-        "issuer": forms.without(str(settings.get("issuer")), places),
-    }
+    clients = {str(client["id"]): client["name"] for client in planned.of_type("aws_cognito_user_pool_client")}
+    pools = {str(pool["endpoint"]): pool["name"] for pool in planned.of_type("aws_cognito_user_pool")}
+    issuer, audience = str(settings.get("issuer")), settings.get("audience") or ()
+    return Authorizer(
+        name=authorizer["name"],
+        identity_source=",".join(authorizer["identity_sources"] or ()),
+        user_pool=pools.get(issuer.removeprefix("https://"), issuer),
+        client=",".join(clients.get(client, client) for client in audience),
+    )
 
 
-def _tables(planned: PlannedEnvironment) -> _Part:
+def _tables(planned: PlannedEnvironment) -> Iterator[Resource]:
     for table in planned.of_type("aws_dynamodb_table"):
         ttl = table.block("ttl")
-        yield (
-            Key("table", table["name"]),
-            {
-                "keys": [table["hash_key"], table["range_key"] or None],
-                "ttl": ttl.get("attribute_name") if ttl.get("enabled") else None,
-                "indexes": {index["name"]: _index(index) for index in table["global_secondary_index"] or ()},
-                "billing": table["billing_mode"],
-                "attributes": "strings" if {item["type"] for item in table["attribute"]} == {"S"} else "others",
-            },
+        yield DynamoTable(
+            name=table["name"],
+            partition_key=table["hash_key"],
+            sort_key=table["range_key"] or None,
+            ttl=ttl.get("attribute_name") if ttl.get("enabled") else None,
+            indexes=tuple(map(_index, table["global_secondary_index"] or ())),
+            billing=table["billing_mode"],
+            key_type=",".join(sorted({item["type"] for item in table["attribute"]})),
         )
 
 
-def _index(index: Settings) -> list[Any]:
-    """Partition key, sort key, projection; newer schemas tell the keys as blocks."""
+def _index(index: Mapping[str, Any]) -> Index:
+    """Newer schemas have the keys as blocks."""
     keys = {item["key_type"]: item["attribute_name"] for item in index.get("key_schema") or ()}
-    partition = keys.get("HASH") or index.get("hash_key")
-    return [partition, keys.get("RANGE") or index.get("range_key") or None, index["projection_type"]]
+    return Index(
+        name=index["name"],
+        partition_key=keys.get("HASH") or index["hash_key"],
+        sort_key=keys.get("RANGE") or index.get("range_key") or None,
+        projection=index["projection_type"],
+    )
 
 
-def _logs(planned: PlannedEnvironment) -> _Part:
+def _logs(planned: PlannedEnvironment) -> Iterator[Resource]:
     for group in planned.of_type("aws_cloudwatch_log_group"):
         if group["name"].startswith("/aws/lambda/"):
-            yield Key("log group", group["name"]), {"days": group["retention_in_days"]}
+            yield LogGroup(name=group["name"], retention_days=group["retention_in_days"])
 
 
-def _bus(planned: PlannedEnvironment) -> _Part:
-    for bus in planned.of_type("aws_cloudwatch_event_bus"):
-        yield Key("bus", bus["name"]), {}
-    for archive in planned.of_type("aws_cloudwatch_event_archive"):
-        yield (
-            Key("archive", archive["name"]),
-            {
-                "bus": archive["event_source_arn"],
-                "pattern": forms.pattern(archive["event_pattern"]),
-                "days": archive["retention_days"],
-            },
-        )
-
-
-def _bucket(planned: PlannedEnvironment) -> _Part:
+def _bucket(planned: PlannedEnvironment) -> Iterator[Resource]:
     """The one of images; the one of packages is no matter of the manifests."""
     name = planned.names.images_bucket
-    if any(bucket["bucket"] == name for bucket in planned.of_type("aws_s3_bucket")):
-        blocks = _first(planned, "aws_s3_bucket_public_access_block", name)
-        lifecycle = _first(planned, "aws_s3_bucket_lifecycle_configuration", name)
-        rules = {rule["id"]: rule for rule in (lifecycle["rule"] if lifecycle else ()) if rule["id"] != _TIDYING}
-        old = rules.pop("noncurrent-versions", {"noncurrent_version_expiration": []})
-        versioning = _first(planned, "aws_s3_bucket_versioning", name)
-        notification = _first(planned, "aws_s3_bucket_notification", name)
-        cors = _first(planned, "aws_s3_bucket_cors_configuration", name)
-        yield (
-            Key("bucket", name),
-            {
-                "private": blocks is not None and all(blocks[item] is True for item in _BLOCKS),
-                "versioning": versioning.block("versioning_configuration").get("status") if versioning else None,
-                "tells the bus": bool(notification and notification["eventbridge"]),
-                "cors": [_cors(rule) for rule in (cors["cors_rule"] if cors else ())],
-                "old versions go after": next(
-                    (item["noncurrent_days"] for item in old["noncurrent_version_expiration"]), None
-                ),
-                "expire": {id_: _expiry(rule) for id_, rule in rules.items()},
-            },
-        )
+
+    def first(type_: str) -> Planned:
+        absent = Planned(f"{type_}.absent", type_, {})
+        return next((item for item in planned.of_type(type_) if item["bucket"] == name), absent)
+
+    if not first("aws_s3_bucket").values:
+        return
+    blocks = first("aws_s3_bucket_public_access_block")
+    versioning = first("aws_s3_bucket_versioning").block("versioning_configuration")
+    found = first("aws_s3_bucket_lifecycle_configuration")["rule"] or ()
+    rules = {rule["id"]: rule for rule in found if rule["status"] == "Enabled" and rule["id"] != _LEFTOVERS}
+    noncurrent = rules.pop(_NONCURRENT, {}).get("noncurrent_version_expiration") or [{"noncurrent_days": 0}]
+    yield Bucket(
+        name=name,
+        private=all(blocks[item] is True for item in _BLOCKS),
+        versioned=versioning.get("status") == "Enabled",
+        notifies_bus=bool(first("aws_s3_bucket_notification")["eventbridge"]),
+        cors=tuple(
+            _cors(
+                rule, "allowed_origins", "allowed_methods", "allowed_headers", "expose_headers", age="max_age_seconds"
+            )
+            for rule in first("aws_s3_bucket_cors_configuration")["cors_rule"] or ()
+        ),
+        noncurrent_days=noncurrent[0]["noncurrent_days"],
+        expiries=tuple(
+            ExpiryRule(id=id_, prefix=rule["filter"][0]["prefix"], days=rule["expiration"][0]["days"])
+            for id_, rule in rules.items()
+        ),
+    )
 
 
-_BLOCKS = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
+def _cors(found: Mapping[str, Any], *lists: str, age: str) -> Cors:
+    """The names of the four lists and of the age differ from one kind of resource to the next."""
+    origins, methods, headers, exposed = (tuple(found.get(name) or ()) for name in lists)
+    return Cors(origins=origins, methods=methods, headers=headers, exposed=exposed, max_age_s=found.get(age) or 0)
 
 
-def _cors(rule: Settings) -> Settings:
-    return {
-        "headers": sorted(rule["allowed_headers"]),
-        "methods": sorted(rule["allowed_methods"]),
-        "origins": sorted(rule["allowed_origins"]),
-        "age_s": rule["max_age_seconds"],
-    }
-
-
-def _expiry(rule: Settings) -> list[Any]:
-    """Prefix and days."""
-    return [rule["filter"][0]["prefix"], rule["expiration"][0]["days"] if rule["status"] == "Enabled" else None]
-
-
-def _identity(planned: PlannedEnvironment) -> _Part:
+def _identity(planned: PlannedEnvironment) -> Iterator[Resource]:
     for pool in planned.of_type("aws_cognito_user_pool"):
         password = pool.block("password_policy")
-        yield (
-            Key("user pool", pool["name"]),
-            {
-                "names are": sorted(pool["username_attributes"] or ()),
-                "verified": sorted(pool["auto_verified_attributes"] or ()),
-                "password": {
-                    "length": password.get("minimum_length"),
-                    "lowercase": password.get("require_lowercase"),
-                    "uppercase": password.get("require_uppercase"),
-                    "numbers": password.get("require_numbers"),
-                    "symbols": password.get("require_symbols"),
-                },
+        yield UserPool(
+            name=pool["name"],
+            username_attributes=tuple(pool["username_attributes"] or ()),
+            verified_attributes=tuple(pool["auto_verified_attributes"] or ()),
+            minimum_length=password.get("minimum_length", 0),
+            **{
+                kind: bool(password.get(f"require_{kind}")) for kind in ("lowercase", "uppercase", "numbers", "symbols")
             },
         )
     for client in planned.of_type("aws_cognito_user_pool_client"):
         units = client.block("token_validity_units")
-        yield (
-            Key("client", client["name"]),
-            {
-                "flows": sorted(client["explicit_auth_flows"] or ()),
-                "access": [client["access_token_validity"], units.get("access_token")],
-                "id": [client["id_token_validity"], units.get("id_token")],
-                "refresh": [client["refresh_token_validity"], units.get("refresh_token")],
-                "tells who exists": client["prevent_user_existence_errors"] != "ENABLED",
-                "secret": bool(client["generate_secret"]),
-            },
+        access, id_, refresh = (
+            (client[f"{token}_validity"], units.get(token, ""))
+            for token in ("access_token", "id_token", "refresh_token")
+        )
+        yield UserPoolClient(
+            name=client["name"],
+            flows=tuple(client["explicit_auth_flows"] or ()),
+            access_token=access,
+            id_token=id_,
+            refresh_token=refresh,
+            hides_users=client["prevent_user_existence_errors"] == "ENABLED",
+            has_secret=bool(client["generate_secret"]),
         )
 
 
-def _places(planned: PlannedEnvironment) -> dict[str, str]:
-    """Ids that AWS makes, and what they are ids of."""
-    apis = {str(api["id"]): "(api)" for api in planned.of_type("aws_apigatewayv2_api")}
-    return {
-        planned.outputs["issuer"]: "(issuer)",
-        planned.outputs["client_id"]: "(client)",
-        **apis,
-    }
-
-
-def _first(planned: PlannedEnvironment, type_: str, bucket: str) -> Resource | None:
-    return next((item for item in planned.of_type(type_) if item["bucket"] == bucket), None)
-
-
-def _bus_of(resource: Resource) -> str:
+def _bus_of(resource: Planned) -> str:
     return str(resource["event_bus_name"] or "default").rsplit("/", 1)[-1]
 
 
-def _last(role: Any) -> str:
-    return str(role).rsplit("/", 1)[-1]
+def _last(name: Any) -> str:
+    """The name at the end of an ARN, or the name itself."""
+    return str(name).rsplit("/", 1)[-1].rsplit(":", 1)[-1]

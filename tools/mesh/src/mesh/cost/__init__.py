@@ -1,7 +1,7 @@
-"""`mesh cost`: what an environment costs a month, from the resources of its plan, prices and assumptions of its use.
+"""`mesh cost`: an environment's monthly cost, estimated from its plan's resources, prices and usage assumptions.
 
 CostError
-├── PlanUnreadableError     a plan or an inventory is not what it should be
-├── UnpricedResourceError   something has no price, nor a reason to be free
-└── UsageUnknownError       the assumptions of use and the plan do not know the same functions
+├── PlanUnreadableError     a plan or an inventory cannot be read
+├── UnpricedResourceError   something has neither a price nor a reason to be free
+└── UsageUnknownError       the usage assumptions and the plan have different functions
 """

@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 def cost(
     env: Annotated[
-        str | None, typer.Option("--env", metavar="ENV", help="Make the plan of this environment, and reckon with it.")
+        str | None,
+        typer.Option("--env", metavar="ENV", help="Plan this environment first, and estimate from that plan."),
     ] = None,
     plan: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.json", help="Reckon with this plan, as `terraform show -json` tells it."),
+        typer.Option(metavar="FILE.json", help="Estimate from this plan, the output of `terraform show -json`."),
     ] = None,
     write: Annotated[bool, typer.Option("--write", help="Write terraform/COST.md and its inventory.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """What an environment costs a month, with little and with much use; without --env and --plan the one that
+    """Estimate the monthly cost of an environment under low and high use; without --env and --plan of the one that
     terraform/COST.md details."""
     if env is not None and plan:
-        raise typer.BadParameter("a plan is made or given, not both", param_hint="--plan")
+        raise typer.BadParameter("use either --env or --plan, not both", param_hint="--plan")
     from mesh.run import guarded
 
     guarded(lambda: _run(env, plan, write=write, as_json=as_json))
@@ -69,11 +70,11 @@ def _run(env: str | None, plan: Path | None, *, write: bool, as_json: bool) -> N
         table.add_row(*cells)
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 160  # a pipe has no width that anything should be cut to
+        console.width = 160  # output to a pipe is not cut to a width
     console.print(table)
     models = [sum(row.small_usd for row in chosen.models), sum(row.large_usd for row in chosen.models)]
     console.print(
-        f"USD a month, prices of {prices.date}; beside it the model providers: {usd(models[0])} and {usd(models[1])}"
+        f"USD a month, prices of {prices.date}; model providers on top: {usd(models[0])} and {usd(models[1])}"
     )
     console.print(f"grows first: {growth(chosen)}")
     console.print("; ".join(f"{name}: {usd(each.small_usd)} and {usd(each.large_usd)}" for name, each in found.items()))

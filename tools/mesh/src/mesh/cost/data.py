@@ -1,4 +1,4 @@
-"""The shape of prices.yaml and usage.yaml, which hold every figure of the reckoning."""
+"""The models of prices.yaml and usage.yaml, which hold every figure of the estimate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Model(BaseModel):
 class Charge(_Model):
     """One line of a bill: `price` for `per` units of what the meter counts, after the first `free` each month.
 
-    Charges that take each other's place, such as the sizes of an instance, have a `group`.
+    Mutually exclusive charges, such as the sizes of an instance, share a `group`.
     """
 
     meter: str
@@ -29,7 +29,7 @@ class Charge(_Model):
     source: str
 
     def usd(self, quantity: float) -> float:
-        """What so many units cost."""
+        """The cost of that many units."""
         return max(quantity - self.free, 0) * self.price / self.per
 
 
@@ -50,7 +50,7 @@ class ModelPrice(_Model):
 
 
 class ModelPrices(_Model):
-    """Prices of the model providers, with a date of their own."""
+    """Prices of the model providers, with their own date."""
 
     date: str
     prices: dict[str, ModelPrice]
@@ -67,7 +67,7 @@ class Prices(_Model):
 
 
 class Profile(_Model):
-    """How much an environment is used in a month."""
+    """An environment's use in a month."""
 
     title: str
     uploads: int
@@ -89,7 +89,7 @@ class FunctionUse(_Model):
 
 
 class Amount(_Model):
-    """A quantity: so much anyhow, and so much for each of what the use consists of."""
+    """A quantity: a fixed part, and a part for each unit of use."""
 
     fixed: float = 0
     upload: float = 0
@@ -110,7 +110,7 @@ class QueueUse(_Model):
 
 
 class LogUse(_Model):
-    """How much is logged."""
+    """Log volume."""
 
     bytes_per_run: float
     bytes_per_request: float

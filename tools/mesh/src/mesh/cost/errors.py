@@ -1,19 +1,19 @@
-"""What can go wrong while costs are reckoned; the package's docstring draws the tree."""
+"""Errors of cost estimates; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class CostError(OperatorError):
-    """Base of all errors that the reckoning raises on purpose."""
+    """Base of all errors of cost estimates."""
 
 
 class PlanUnreadableError(CostError):
-    """A plan or an inventory is not what it should be."""
+    """A plan or an inventory cannot be read."""
 
 
 class UnpricedResourceError(CostError):
-    """Something has no price, nor a reason to be free."""
+    """Something has neither a price nor a reason to be free."""
 
 
 class UsageUnknownError(CostError):
-    """The assumptions of use and the plan do not know the same functions."""
+    """The usage assumptions and the plan have different functions."""

@@ -12,7 +12,7 @@ from mesh.cost.metering import Quantities, meter
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One charge of a resource type, in a month of little and of much use."""
+    """One charge of a resource type, in a month of low and of high use."""
 
     service: str
     resource: str
@@ -23,18 +23,18 @@ class Row:
 
     @property
     def small_usd(self) -> float:
-        """Dollars in a month of little use."""
+        """Dollars in a month of low use."""
         return self.charge.usd(self.small)
 
     @property
     def large_usd(self) -> float:
-        """Dollars in a month of much use."""
+        """Dollars in a month of high use."""
         return self.charge.usd(self.large)
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What much use costs more than little use."""
+    """The extra cost of high use over low use."""
 
     service: str
     what: str
@@ -49,7 +49,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """What a use of a model costs; not on AWS's bill."""
+    """The cost of using a model; not on AWS's bill."""
 
     use: ModelUse
     provider: str
@@ -70,16 +70,16 @@ class Estimate:
 
     @property
     def small_usd(self) -> float:
-        """AWS's bill of a month of little use."""
+        """AWS's bill of a month of low use."""
         return sum(row.small_usd for row in self.rows)
 
     @property
     def large_usd(self) -> float:
-        """AWS's bill of a month of much use."""
+        """AWS's bill of a month of high use."""
         return sum(row.large_usd for row in self.rows)
 
     def growth(self) -> list[Growth]:
-        """Row by row, what grows most first; rows that take each other's place are one."""
+        """Row by row, largest growth first; mutually exclusive rows count as one."""
         groups: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
             groups.setdefault((row.service, row.charge.group or row.charge.what), []).append(row)
@@ -108,20 +108,20 @@ def estimate(inventory: Inventory, prices: Prices, usage: Usage) -> Estimate:
 
 
 def _check(inventory: Inventory, prices: Prices, *quantities: Quantities) -> None:
-    """Whatever is there has a price or a reason to have none, and whatever is counted has a price."""
+    """Every resource has a price or a reason to be free, and every metered quantity has a price."""
     unpriced = sorted(inventory.resources.keys() - prices.resources.keys() - prices.free_of_charge.keys())
     if unpriced:
-        raise UnpricedResourceError(f"prices.yaml says nothing about {', '.join(unpriced)}")
+        raise UnpricedResourceError(f"prices.yaml has no entry for {', '.join(unpriced)}")
     priced = {charge.meter for resource in prices.resources.values() for charge in resource.charges}
     counted = {name for each in quantities for name, quantity in each.items() if quantity}
     if missing := sorted(counted - priced):
-        raise UnpricedResourceError(f"prices.yaml has no price of {', '.join(missing)}")
+        raise UnpricedResourceError(f"prices.yaml has no price for {', '.join(missing)}")
 
 
 def _model_row(prices: Prices, usage: Usage, use: ModelUse) -> ModelRow:
     price = prices.models.prices.get(use.model)
     if price is None:
-        raise UnpricedResourceError(f"prices.yaml has no price of the model {use.model}")
+        raise UnpricedResourceError(f"prices.yaml has no price for the model {use.model}")
     each = (use.input * price.input + use.output * price.output) / 1e6
     small, large = usage.profiles["small"], usage.profiles["large"]
     counts = [(p.uploads if use.per == "upload" else p.messages) * use.runs for p in (small, large)]

@@ -1,4 +1,4 @@
-"""What environments consist of, as far as the bill depends on it; kept in `terraform/cost-inventory.json`."""
+"""The billed resources of environments; kept in `terraform/cost-inventory.json`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from mesh.infra.resources import Resource, resources_of_plan
 from workspace import REPOSITORY
 
 INVENTORY_FILE: Final = REPOSITORY / "terraform" / "cost-inventory.json"
-# The environment whose bill is told row by row: the one with everything.
+# The environment whose bill is listed row by row: the one that has every resource.
 DETAILED: Final = "prod"
 
 
 class DatabaseInstance(BaseModel):
-    """What of the database is billed."""
+    """The billed properties of the database."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,18 +49,18 @@ _INVENTORIES: Final = TypeAdapter(Inventories)
 
 
 def inventory_of_plan(plan: Mapping[str, Any]) -> Inventory:
-    """What a plan makes or leaves, from the document of `terraform show -json`. Raises PlanUnreadableError."""
+    """The resources that exist after a plan (`terraform show -json`). Raises PlanUnreadableError."""
     try:
         return _inventory(resources_of_plan(plan))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise PlanUnreadableError(f"this is no plan as `terraform show -json` tells it ({told})") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise PlanUnreadableError(f"this is not a plan from `terraform show -json` ({reason})") from error
 
 
 def _inventory(resources: list[Resource]) -> Inventory:
     buses = _of_type(resources, "aws_cloudwatch_event_bus")
     if len(buses) != 1:
-        raise PlanUnreadableError(f"the plan makes {len(buses)} event buses, so it is not that of an environment")
+        raise PlanUnreadableError(f"the plan has {len(buses)} event buses, so it is not an environment's")
     prefix = f"{buses[0]['name']}-"
     functions = {_key(prefix, each["function_name"]): int(each["memory_size"]) for each in _functions(resources)}
     rules = _of_type(resources, "aws_cloudwatch_event_rule")
@@ -77,26 +77,26 @@ def _inventory(resources: list[Resource]) -> Inventory:
 
 
 def read_plan(file: Path) -> Inventory:
-    """The same, of a file. Raises PlanUnreadableError."""
+    """The inventory of a plan file. Raises PlanUnreadableError."""
     try:
         document = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise PlanUnreadableError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(document, dict):
-        raise PlanUnreadableError(f"{file} holds no plan")
+        raise PlanUnreadableError(f"{file} does not hold a plan")
     return inventory_of_plan(document)
 
 
 def load_inventories(file: Path = INVENTORY_FILE) -> Inventories:
-    """The committed ones, by environment. Raises PlanUnreadableError."""
+    """The committed inventories, by environment. Raises PlanUnreadableError."""
     try:
         return _INVENTORIES.validate_json(file.read_bytes())
     except (OSError, ValidationError) as error:
-        raise PlanUnreadableError(f"{file} holds no inventories: {' '.join(str(error).split())}") from error
+        raise PlanUnreadableError(f"{file} does not hold inventories: {' '.join(str(error).split())}") from error
 
 
 def save_inventories(inventories: Inventories, file: Path = INVENTORY_FILE) -> None:
-    """Write them as they are committed."""
+    """Write inventories in their committed form."""
     document = _INVENTORIES.dump_python(inventories)
     file.write_text(json.dumps(document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -119,7 +119,7 @@ def _is_schedule(rule: Resource) -> bool:
 
 
 def _metrics(alarm: Resource) -> int:
-    """Metrics that an alarm is billed for: each one that an expression reads, or its only one."""
+    """The number of billed metrics of an alarm: those that its expression reads, or one."""
     queries = [query for query in alarm["metric_query"] or () if query.get("metric")]
     return len(queries) or 1
 
@@ -129,7 +129,7 @@ def _database(instances: list[Resource]) -> DatabaseInstance | None:
         return None
     instance = instances[0]
     if len(instances) > 1 or instance["multi_az"] is True:
-        raise PlanUnreadableError("prices are for one database in one zone")
+        raise PlanUnreadableError("the prices cover a single database in a single zone only")
     return DatabaseInstance(
         instance_class=instance["instance_class"],
         storage_gb=int(instance["allocated_storage"]),

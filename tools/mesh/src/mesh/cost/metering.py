@@ -1,4 +1,4 @@
-"""How much of everything is used in a month: the plan's resources and the assumptions, multiplied."""
+"""Monthly quantities: the plan's resources multiplied by the usage assumptions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PER_HOUR: Final = {"minute": 60.0, "hour": 1.0, "day": 1 / 24}
 
 
 def meter(inventory: Inventory, usage: Usage, profile: Profile) -> Quantities:
-    """Quantities by meter. Raises UsageUnknownError when the plan has other functions than the assumptions."""
+    """Quantities by meter. Raises UsageUnknownError when plan and assumptions have different functions."""
     _check(inventory, usage)
     runs = {name: _runs(inventory, usage, profile, name) for name in inventory.functions}
     by_trigger = {"routes": 0.0, "queue": 0.0, "schedule": 0.0}
@@ -40,10 +40,10 @@ def meter(inventory: Inventory, usage: Usage, profile: Profile) -> Quantities:
 
 
 def _check(inventory: Inventory, usage: Usage) -> None:
-    """Both must know the same functions, and the same of them must run by schedule."""
+    """Both must have the same functions, and the same schedules."""
     unknown = sorted(inventory.functions.keys() ^ usage.functions.keys())
     if unknown:
-        raise UsageUnknownError(f"only one of plan and usage.yaml knows {', '.join(unknown)}")
+        raise UsageUnknownError(f"only one of plan and usage.yaml has {', '.join(unknown)}")
     scheduled = {name for name, use in usage.functions.items() if use.trigger == "schedule"}
     if different := sorted(scheduled ^ inventory.schedules.keys()):
         raise UsageUnknownError(f"only one of plan and usage.yaml has a schedule for {', '.join(different)}")
@@ -59,12 +59,12 @@ def _runs(inventory: Inventory, usage: Usage, profile: Profile, name: str) -> fl
 def _runs_per_hour(expression: str) -> float:
     found = _RATE.fullmatch(expression)
     if found is None:
-        raise PlanUnreadableError(f"how often is {expression}? only rate(…) is counted")
+        raise PlanUnreadableError(f"unsupported schedule {expression}: only rate(…) can be metered")
     return _PER_HOUR[found[2]] / int(found[1])
 
 
 def _gb_seconds(inventory: Inventory, usage: Usage, profile: Profile, name: str, runs: float) -> float:
-    """What runs every minute finds a warm environment."""
+    """Functions that run every minute have no cold starts."""
     share = 0 if name in inventory.schedules else profile.cold_share
     seconds = (usage.functions[name].ms + share * usage.cold_start_ms) / 1000
     return runs * seconds * inventory.functions[name] / 1024

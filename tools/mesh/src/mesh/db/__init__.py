@@ -1,6 +1,6 @@
-"""The database of an environment: how one signs in, what it lacks, and how it gets that.
+"""An environment's database: sign-in, what is missing, and migrations.
 
 DatabaseUnusableError
-├── SignInError             the server cannot be reached, or refuses who asks
+├── SignInError             the server cannot be reached, or refuses the sign-in
 └── MigrationStoppedError   a service's migrations could not all be applied; what was applied stays
 """

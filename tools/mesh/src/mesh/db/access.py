@@ -1,7 +1,7 @@
-"""How one signs in to an environment's database: with passwords in the local mesh, with IAM tokens in AWS.
+"""Sign-in to an environment's database: with passwords in the local mesh, with IAM tokens in AWS.
 
-RDS makes its first role with a password. `IamAccess` uses that password once, to grant that role `rds_iam`; whoever has
-`rds_iam` cannot sign in with a password any more, so from then on no password opens the database.
+RDS creates its first role with a password. `IamAccess` uses that password once, to grant the role `rds_iam`; a role
+with `rds_iam` can no longer sign in with a password, so from then on no password opens the database.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Connection = psycopg.Connection[tuple[object, ...]]
 
 ROOT_CERTIFICATES: Final = str(files("chassis") / "rds-ca.pem")
 _TIMEOUT_S: Final = 10
-# A server that refuses tells no code, only a sentence: the first of a role without `rds_iam`, the second of one with.
+# A refused sign-in has no SQLSTATE, only a message: the first for a role without `rds_iam`, the second for one with it.
 _TAKES_NO_IAM: Final = "password authentication failed"
 _TAKES_IAM_ONLY: Final = "PAM authentication failed"
 
@@ -33,31 +33,31 @@ class Access(Protocol):
     """Every connection is in autocommit mode. Signing in raises SignInError."""
 
     def administrator(self, database: str, *, changing: bool) -> Connection:
-        """As who owns the database; with `changing` off nothing is changed to get in."""
+        """As the owner of the database; without `changing` nothing is changed to get access."""
 
     def service(self, service: str) -> Connection:
-        """As the role of a service that has been prepared."""
+        """As the role of a prepared service."""
 
     def reader(self, service: str) -> Connection:
-        """As a role that may read what was applied to the service's schema."""
+        """As a role that may read which migrations were applied to the service's schema."""
 
     def passwords(self, services: Iterable[str]) -> dict[str, str | None]:
-        """The password that each service's role shall have, None for none."""
+        """The password for each service's role, None for no password."""
 
     def admit(self, administrator: Connection, service: str) -> None:
-        """Let a service's role sign in, after it was made."""
+        """Let a service's role sign in, after it was created."""
 
     def admits(self, administrator: Connection, service: str) -> bool:
         """Whether a service's role, if it exists, may sign in."""
 
 
 def open_access(environment: Environment) -> Access:
-    """The way into the environment's database."""
+    """How to sign in to the environment's database."""
     return IamAccess(environment) if environment.database.auth == "iam" else PasswordAccess(environment, MeshSettings())
 
 
 class PasswordAccess:
-    """The database of the local mesh: its superuser's password and those of the services are in the state folder."""
+    """The local mesh's database; the superuser's and the services' passwords are in the state folder."""
 
     def __init__(self, environment: Environment, settings: MeshSettings) -> None:
         self._environment = environment
@@ -68,11 +68,11 @@ class PasswordAccess:
         try:
             password = self._settings.postgres_password()
         except FileNotFoundError:
-            raise SignInError("the local database was never started: `make up` starts it") from None
+            raise SignInError("the local database was never started: run `make up`") from None
         return self._connect(database, self._environment.database.administrator, password)
 
     def service(self, service: str) -> Connection:
-        """With the password that the state folder keeps."""
+        """With the password in the state folder."""
         password = make_passwords(self._settings.paths.root, [service])[service]
         return self._connect(self._environment.database.name, service, password)
 
@@ -81,10 +81,10 @@ class PasswordAccess:
         return self.administrator(self._environment.database.name, changing=False)
 
     def passwords(self, services: Iterable[str]) -> dict[str, str | None]:
-        """Those that the state folder keeps; what is missing is made."""
+        """The passwords in the state folder; missing ones are generated."""
         wanted = list(services)
-        made = make_passwords(self._settings.paths.root, wanted)
-        return {service: made[service] for service in wanted}
+        passwords = make_passwords(self._settings.paths.root, wanted)
+        return {service: passwords[service] for service in wanted}
 
     def admit(self, administrator: Connection, service: str) -> None:
         """A password is enough."""
@@ -97,17 +97,17 @@ class PasswordAccess:
         try:
             return _connect(self._environment, database, user, password)
         except psycopg.OperationalError as error:
-            raise SignInError(f"the local database: {one_line(error)}; `make up` starts it") from error
+            raise SignInError(f"the local database: {one_line(error)}; run `make up` to start it") from error
 
 
 class IamAccess:
-    """A database of RDS: TLS to a server that proves to be RDS, and a token instead of a password."""
+    """A database in RDS: TLS with a verified server certificate, and a token instead of a password."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
     def administrator(self, database: str, *, changing: bool) -> Connection:
-        """With a token; the very first time with the password that RDS has made."""
+        """With a token; the first time with the password that RDS generated."""
         user = self._environment.database.administrator
         try:
             return _connect(self._environment, database, user, self._token(user))
@@ -117,10 +117,10 @@ class IamAccess:
         try:
             first = _connect(self._environment, database, *self._first_password())
         except psycopg.OperationalError as error:
-            if _TAKES_IAM_ONLY in str(error):  # another run has come first
+            if _TAKES_IAM_ONLY in str(error):  # another run was faster
                 return self._sign_in(database, user)
             raise SignInError(
-                f"the database takes neither IAM tokens nor its first password: {one_line(error)}"
+                f"the database accepts neither IAM tokens nor its initial password: {one_line(error)}"
             ) from error
         if not changing:
             return first
@@ -137,7 +137,7 @@ class IamAccess:
         return self.service(service)
 
     def passwords(self, services: Iterable[str]) -> dict[str, str | None]:
-        """None has one."""
+        """No role has a password."""
         return dict.fromkeys(services)
 
     def admit(self, administrator: Connection, service: str) -> None:
@@ -165,16 +165,18 @@ class IamAccess:
         return signed
 
     def _first_password(self) -> tuple[str, str]:
-        """User and password as RDS keeps them."""
+        """User and password from the secret of RDS."""
         secret = self._environment.database.administrator_secret
         if secret is None:
-            raise SignInError("the database takes no IAM token yet, and nothing says where its first password is")
+            raise SignInError(
+                "the database does not accept IAM tokens yet, and the location of its initial password is unknown"
+            )
         kept = self._environment.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"]
         try:
             first = json.loads(kept)
             return first["username"], first["password"]
         except (ValueError, TypeError, KeyError):  # whose message could quote the secret
-            raise SignInError(f"the secret {secret} holds no username and password") from None
+            raise SignInError(f"the secret {secret} does not hold a username and password") from None
 
     def _refused(self, user: str, error: psycopg.OperationalError) -> SignInError:
         address = self._environment.database
@@ -192,7 +194,7 @@ def _grant_iam(connection: Connection, role: str) -> None:
         connection.execute("SET client_min_messages = warning")
         connection.execute(sql.SQL("GRANT rds_iam TO {}").format(sql.Identifier(role)))
     except psycopg.errors.UndefinedObject as error:
-        raise SignInError("the server knows no role rds_iam: it is no database of RDS") from error
+        raise SignInError("the server has no role rds_iam: it is not an RDS database") from error
 
 
 def _connect(environment: Environment, database: str, user: str, password: str) -> Connection:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="db",
-    help="The database of an environment: bring the services' schemas up to date, say where they stand.",
+    help="An environment's database: migrate the services' schemas, show their status.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -28,13 +28,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 @app.command()
 def migrate(
     env: Env,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")] = False,
     service: OnlyService = None,
     as_json: AsJson = False,
 ) -> None:
-    """Apply each service's migrations, in order, once; database, extensions, roles and rights come first.
+    """Create what is missing (database, extensions, roles, grants), then apply each service's pending migrations.
 
-    A failed file leaves nothing of itself; what was applied before it stays, and the next run goes on from there.
+    A failed file is rolled back; what was applied before it stays, and the next run resumes there.
     """
     from mesh.run import guarded
 
@@ -43,7 +43,7 @@ def migrate(
 
 @app.command()
 def status(env: Env, service: OnlyService = None, as_json: AsJson = False) -> None:
-    """What is applied and what is pending, by service."""
+    """Applied and pending migrations, by service."""
     from mesh.run import guarded
 
     guarded(lambda: _status(env, service, as_json=as_json))
@@ -58,18 +58,18 @@ def _migrate(env: str, only: str | None, *, as_json: bool) -> None:
     prepare(access, manifests, services, environment.database.name)
     done: list[Migrated] = []
 
-    def tell(service: str, name: str) -> None:
+    def report(service: str, name: str) -> None:
         if not as_json:
             typer.echo(f"applied to {service}: {name}")
 
     try:
-        for each in migrate_services(access, manifests, services, tell):
-            done.append(each)  # one by one: the last is told before an error
+        for each in migrate_services(access, manifests, services, report):
+            done.append(each)  # one by one, so that the last is shown before an error
     finally:
-        _tell_migrated(env, done, as_json=as_json)
+        _print_migrated(env, done, as_json=as_json)
 
 
-def _tell_migrated(env: str, done: list[Migrated], *, as_json: bool) -> None:
+def _print_migrated(env: str, done: list[Migrated], *, as_json: bool) -> None:
     from mesh.tables import print_table
 
     if as_json:
@@ -91,7 +91,7 @@ def _dry_run(env: str, only: str | None, *, as_json: bool) -> None:
         typer.echo(json.dumps({"environment": env, "dry_run": True, **_document(plan)}, indent=2))
     else:
         for missing in plan.lacking:
-            typer.echo(f"would make {missing}")
+            typer.echo(f"would create {missing}")
         for each in plan.services:
             for name in each.status.pending:
                 typer.echo(f"would apply to {each.service}: {name}")
@@ -100,7 +100,7 @@ def _dry_run(env: str, only: str | None, *, as_json: bool) -> None:
     edited = [f"{name} ({each.service})" for each in plan.services for name in each.status.edited]
     if edited:
         raise MigrationStoppedError(
-            f"{', '.join(edited)}: edited since it was applied, so nothing would be applied there: write a new file"
+            f"{', '.join(edited)}: edited since it was applied, so nothing is applied there; write a new file"
         )
 
 
@@ -112,7 +112,7 @@ def _status(env: str, only: str | None, *, as_json: bool) -> None:
         typer.echo(json.dumps({"environment": env, **_document(plan)}, indent=2))
         return
     for missing in plan.lacking:
-        typer.echo(f"there is no {missing}")
+        typer.echo(f"missing: {missing}")
     rows = [
         (each.service, len(each.status.applied), len(each.status.pending), len(each.status.edited))
         for each in plan.services
@@ -148,7 +148,7 @@ def _document(plan: Plan) -> dict[str, object]:
 
 
 def _target(env: str, only: str | None) -> tuple[Environment, Manifests, list[Service]]:
-    """The environment and the services with a database; a service that has none is wrong usage."""
+    """The environment and the services with a database; naming a service without one is wrong usage."""
     from manifests import load_manifests
     from mesh.environments import open_environment
     from workspace import REPOSITORY
@@ -156,5 +156,7 @@ def _target(env: str, only: str | None) -> tuple[Environment, Manifests, list[Se
     manifests = load_manifests(REPOSITORY)
     having = {name: service for name, service in manifests.services.items() if service.database}
     if only is not None and only not in having:
-        raise typer.BadParameter(f"{only!r} is no service with a database: {', '.join(having)}", param_hint="--service")
+        raise typer.BadParameter(
+            f"{only!r} is not a service with a database; choose one of {', '.join(having)}", param_hint="--service"
+        )
     return open_environment(env), manifests, [having[only]] if only is not None else list(having.values())

@@ -1,4 +1,4 @@
-"""What can go wrong with an environment's database; the package's docstring draws the tree."""
+"""Errors of an environment's database; the package's docstring draws the tree."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from workspace import OperatorError
 
 
 class DatabaseUnusableError(OperatorError):
-    """Base of what `mesh db` raises on purpose; the message is one line."""
+    """Base of all errors of `mesh db`; the message is one line."""
 
 
 class SignInError(DatabaseUnusableError):
-    """The server cannot be reached, or refuses who asks."""
+    """The server cannot be reached, or refuses the sign-in."""
 
 
 class MigrationStoppedError(DatabaseUnusableError):
@@ -26,8 +26,8 @@ def one_line(error: Exception) -> str:
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
-    """An error of the server in the block becomes a DatabaseUnusableError."""
+def database_errors() -> Iterator[None]:
+    """Turn a server error in the block into a DatabaseUnusableError."""
     try:
         yield
     except psycopg.Error as error:

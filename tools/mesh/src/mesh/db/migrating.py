@@ -1,4 +1,4 @@
-"""Gives an environment's database what it lacks: itself, extensions, roles and schemas, then migrations."""
+"""Creates what an environment's database lacks (itself, extensions, roles, schemas), then applies migrations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from chassis.migrations import MigrationError, migrate_connected, migration_stat
 from localmesh.provision.database import make_database, migration_folders, prepare_services
 from manifests import Manifests, Service
 from mesh.db.access import Access
-from mesh.db.errors import MigrationStoppedError, one_line, told_in_one_line
+from mesh.db.errors import MigrationStoppedError, database_errors, one_line
 from mesh.db.planning import MAINTENANCE
 
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """What was applied to a service's schema now, and how many files were there before."""
+    """The files applied to a service's schema in this run, and how many were applied before."""
 
     service: str
     applied: tuple[str, ...]
@@ -25,14 +25,14 @@ class Migrated:
 
 
 def prepare(access: Access, manifests: Manifests, services: Sequence[Service], database: str) -> None:
-    """Make the database, extensions, roles and schemas, and mend the rights, as often as one likes.
+    """Create the database, extensions, roles and schemas, and restore the grants; idempotent.
 
-    Two runs at once wait for each other. Raises DatabaseUnusableError.
+    Concurrent runs wait for each other. Raises DatabaseUnusableError.
     """
     passwords = access.passwords([each.service for each in services])
-    with told_in_one_line(), access.administrator(MAINTENANCE, changing=True) as connection:
+    with database_errors(), access.administrator(MAINTENANCE, changing=True) as connection:
         make_database(connection, database)
-    with told_in_one_line(), access.administrator(database, changing=True) as connection:
+    with database_errors(), access.administrator(database, changing=True) as connection:
         prepare_services(connection, manifests.platform.database, passwords)
         for service in passwords:
             access.admit(connection, service)
@@ -41,16 +41,17 @@ def prepare(access: Access, manifests: Manifests, services: Sequence[Service], d
 def migrate_services(
     access: Access, manifests: Manifests, services: Sequence[Service], report: Callable[[str, str], None]
 ) -> Iterator[Migrated]:
-    """Apply what is missing, one service after the other; `report` hears of service and file as they are recorded.
+    """Apply what is missing, one service after the other; `report` is called with service and file as they are
+    recorded.
 
-    A service that cannot be finished is told as far as it came, then MigrationStoppedError is raised: the next run goes
-    on from there. Raises SignInError too.
+    A service that cannot be finished is yielded with what was applied, then MigrationStoppedError is raised; the next
+    run resumes there. Raises SignInError too.
     """
     for service in services:
         name, folders = service.service, migration_folders(manifests.root, service)
         applied: list[str] = []
 
-        def tell(file: str, service: str = name, applied: list[str] = applied) -> None:
+        def record(file: str, service: str = name, applied: list[str] = applied) -> None:
             applied.append(file)
             report(service, file)
 
@@ -58,7 +59,7 @@ def migrate_services(
             before = 0
             try:
                 before = len(migration_status(connection, name, folders).applied)
-                migrate_connected(connection, name, folders, tell)
+                migrate_connected(connection, name, folders, record)
             except (MigrationError, psycopg.Error) as error:
                 yield Migrated(name, tuple(applied), before)
                 raise MigrationStoppedError(one_line(error)) from error

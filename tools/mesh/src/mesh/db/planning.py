@@ -1,4 +1,4 @@
-"""What an environment's database lacks; looking changes nothing."""
+"""What an environment's database lacks; read only."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from chassis.migrations import MigrationStatus, migration_status
 from localmesh.provision.database import migration_folders
 from manifests import Manifests, Service
 from mesh.db.access import Access, Connection
-from mesh.db.errors import told_in_one_line
+from mesh.db.errors import database_errors
 
 MAINTENANCE: Final = "postgres"
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """A service: whether its role and schema have to be prepared, and where its migrations stand."""
+    """A service: whether its role and schema have to be prepared, and the status of its migrations."""
 
     service: str
     prepared: bool
@@ -26,21 +26,21 @@ class ServicePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole database; `lacking` says in words what would be made before any migration."""
+    """The whole database; `lacking` names what would be created before any migration."""
 
     lacking: tuple[str, ...]
     services: tuple[ServicePlan, ...]
 
 
 def make_plan(access: Access, manifests: Manifests, services: Sequence[Service], database: str) -> Plan:
-    """Look. Raises DatabaseUnusableError, and MigrationSourceError when files are missing."""
-    with told_in_one_line(), access.administrator(MAINTENANCE, changing=False) as connection:
+    """Inspect the database. Raises DatabaseUnusableError, and MigrationSourceError when files are missing."""
+    with database_errors(), access.administrator(MAINTENANCE, changing=False) as connection:
         exists = _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", database)
     if not exists:
         planned = [_unprepared(manifests, service) for service in services]
         lacking = _lacking(manifests.platform.database.extensions, planned)
         return Plan((f"database {database}", *lacking), tuple(planned))
-    with told_in_one_line(), access.administrator(database, changing=False) as connection:
+    with database_errors(), access.administrator(database, changing=False) as connection:
         extensions = [
             name
             for name in manifests.platform.database.extensions

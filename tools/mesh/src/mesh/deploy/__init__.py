@@ -1,12 +1,11 @@
 """New code for the functions of one service, in minutes and without Terraform.
 
-What a deployment changes is a function's code, and the four variables that say which build it is; everything else is
-Terraform's. Applied from the same commit afterwards, Terraform notes the same zip as its own and changes no function's
-code.
+A deployment changes a function's code and the four variables that name its build; everything else is Terraform's. A
+later `terraform apply` from the same commit finds the same zip and changes no function's code.
 
 DeployError
-├── FunctionsMissingError   the manifest declares what the environment has not
-├── FunctionUnlikeError     a function there cannot run the package, or its variables cannot be read
-├── PackageTooLargeError    Lambda would not take it
-└── DeploymentFailedError   it began and did not end; the message says which functions run which code
+├── FunctionsMissingError   the manifest declares a function that the environment does not have
+├── FunctionUnlikeError     a deployed function cannot run the package, or its variables cannot be read
+├── PackageTooLargeError    it exceeds Lambda's limit
+└── DeploymentFailedError   it stopped half way; the message lists which functions run which code
 """

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def deploy(
-    service: Annotated[str, typer.Argument(help="Whose functions get new code.")],
-    env: Annotated[str, typer.Option("--env", help="Which environment: local, or one whose outputs are saved.")],
+    service: Annotated[str, typer.Argument(help="The service to deploy.")],
+    env: Annotated[str, typer.Option("--env", help="The environment: local, or one whose outputs are saved.")],
     function: Annotated[str | None, typer.Option(help="Only this function, e.g. http.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     confirm: Annotated[
         str | None, typer.Option("--confirm", metavar="ENV", help="The environment's name, instead of typing it.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only make the packages and say what would change.")
+        bool, typer.Option("--dry-run", help="Only build the packages and show what would change.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Give a service's functions the code of this checkout; everything else of them is Terraform's."""
+    """Deploy the code of this checkout to a service's functions; all other properties are Terraform's."""
     from mesh.run import guarded
 
     guarded(lambda: run(service, env, function, yes=yes, confirm=confirm, dry_run=dry_run, as_json=as_json))
@@ -38,7 +38,7 @@ def deploy(
 def run(
     service: str, env: str, function: str | None, *, yes: bool, confirm: str | None, dry_run: bool, as_json: bool
 ) -> None:
-    """Package, compare, ask, deploy, tell."""
+    """Package, compare, ask, deploy, report."""
     from manifests import load_manifests
     from mesh.builds import build_here
     from mesh.deploy.planning import plan_deployment
@@ -60,7 +60,7 @@ def run(
     index_packages(manifests, built, output)
     build = build_here(REPOSITORY, local=env == LOCAL)
     if build.git_sha.endswith("-dirty"):
-        report("the working tree is not clean: what goes out is not what any commit says")
+        report("the working tree is dirty: the deployed code is not that of any commit")
     deployment = plan_deployment(environment, manifests, built, build, function=function)
     report("compared with what is deployed")
     _describe(deployment, quiet=as_json)
@@ -74,7 +74,7 @@ def run(
         verb = "would be updated" if dry_run else "updated"
         typer.echo(f"{len(deployment.to_do)} functions {verb}, {time.monotonic() - begun:.1f} s in all")
     else:
-        typer.echo("nothing to do: every function runs this code and says so")
+        typer.echo("nothing to do: every function runs this code and reports this build")
 
 
 def _describe(deployment: Deployment, *, quiet: bool) -> None:

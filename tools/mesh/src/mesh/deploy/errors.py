@@ -1,10 +1,10 @@
-"""What can go wrong while code is deployed; the package's docstring draws the tree."""
+"""Errors of deployments; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class DeployError(OperatorError):
-    """Base of what goes wrong while code is deployed."""
+    """Base of all errors of deployments."""
 
 
 class FunctionsMissingError(DeployError):
@@ -12,12 +12,12 @@ class FunctionsMissingError(DeployError):
 
 
 class FunctionUnlikeError(DeployError):
-    """A function in the environment cannot take the package, or cannot be read whole."""
+    """A deployed function cannot run the package, or its variables cannot be read."""
 
 
 class PackageTooLargeError(DeployError):
-    """Lambda would not take the package."""
+    """The package exceeds Lambda's limit."""
 
 
 class DeploymentFailedError(DeployError):
-    """It began and did not end."""
+    """The deployment stopped half way."""

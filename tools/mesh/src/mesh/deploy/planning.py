@@ -1,4 +1,4 @@
-"""What would change: each function as it is in the environment, beside the package and the build it shall have."""
+"""The changes of a deployment: each function as deployed, compared with its new package and build."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One function. `variables` are those that it shall be told anew; all others are left to Terraform."""
+    """One function. `variables` are those to update; all others are left to Terraform."""
 
     key: str
     name: str
@@ -32,18 +32,18 @@ class Step:
 
     @property
     def changes_code(self) -> bool:
-        """Does it run other code?"""
+        """Whether the function's code differs."""
         return self.code_before != self.package.code_sha256
 
     @property
     def changes(self) -> bool:
-        """Is there anything to do?"""
+        """Whether there is anything to do."""
         return self.changes_code or bool(self.variables)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Steps of one service in one environment; `bucket` is where zips go, None when functions take them directly."""
+    """Steps of one service in one environment; `bucket` receives the zips, None when they are uploaded directly."""
 
     environment: Environment
     bucket: str | None
@@ -51,7 +51,7 @@ class Deployment:
 
     @property
     def to_do(self) -> tuple[Step, ...]:
-        """Functions that are not yet as they shall be."""
+        """Functions that are not up to date."""
         return tuple(step for step in self.steps if step.changes)
 
     @property
@@ -71,18 +71,18 @@ def plan_deployment(
     """Compare the functions of these packages, or one of them, with the environment. Raises DeployError."""
     for package in built:
         if not package.fits:
-            raise PackageTooLargeError(f"{package.file} has {package.unzipped} bytes unzipped: more than Lambda takes")
+            raise PackageTooLargeError(f"{package.file} has {package.unzipped} bytes unzipped: more than Lambda allows")
     pairs = [(ref, package) for package in built for ref in package.planned.functions]
     if function is not None:
         declared = ", ".join(ref.name for ref, _ in pairs)
         pairs = [(ref, package) for ref, package in pairs if ref.name == function]
         if not pairs:
-            raise FunctionsMissingError(f"there is no function {function}; there are: {declared}")
+            raise FunctionsMissingError(f"there is no function {function}; choose one of {declared}")
     missing = [key for ref, _ in pairs if (key := key_of(ref)) not in environment.functions]
     if missing:
         raise FunctionsMissingError(
             f"{environment.environment} has no {', '.join(missing)}: `make infra-apply ENV={environment.environment}` "
-            "makes what manifests declare"
+            "creates what the manifests declare"
         )
     client = environment.client("lambda", max_pool_connections=AT_ONCE)
 
@@ -113,8 +113,8 @@ def _step(
         if error_code(error) != "ResourceNotFoundException":
             raise
         raise FunctionsMissingError(
-            f"the function {name} is gone from {environment.environment}: `make infra-apply "
-            f"ENV={environment.environment}` makes it"
+            f"the function {name} was deleted from {environment.environment}: `make infra-apply "
+            f"ENV={environment.environment}` creates it"
         ) from error
     wanted = (manifests.platform.runtime, manifests.platform.architecture)
     actual = (found["Runtime"], (found.get("Architectures") or ["x86_64"])[0])
@@ -138,14 +138,14 @@ def _step(
 
 
 def _differences(found: dict[str, Any], ref: FunctionRef, environment: str) -> list[str]:
-    """What the manifest says otherwise and only Terraform changes; the code may count on it."""
+    """Differences from the manifest that only Terraform applies; the code may depend on them."""
     pairs = {
         "handler": (found["Handler"], ref.function.handler),
         "memory": (found["MemorySize"], ref.function.memory_mb),
         "time-out": (found["Timeout"], ref.function.timeout_s),
     }
     return [
-        f"its {name} is {actual}, the manifest says {wanted}: `make infra-apply ENV={environment}` changes that"
+        f"its {name} is {actual}, the manifest has {wanted}: `make infra-apply ENV={environment}` changes that"
         for name, (actual, wanted) in pairs.items()
         if actual != wanted
     ]

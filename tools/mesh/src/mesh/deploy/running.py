@@ -1,4 +1,4 @@
-"""Carries a deployment out: zips into the bucket, then each function, several at a time."""
+"""Runs a deployment: uploads zips to the bucket, then updates the functions, several at a time."""
 
 from __future__ import annotations
 
@@ -23,47 +23,47 @@ _WAIT: Final = {"Delay": 1, "MaxAttempts": 120}
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A function that was updated, and how long that took."""
+    """An updated function, and how long that took."""
 
     step: Step
     seconds: float
 
 
 class _UpdateError(Exception):
-    """Lambda took an update and did not carry it out."""
+    """Lambda accepted an update and did not complete it."""
 
 
 @dataclass
 class _Progress:
-    """How far a function is, for the case that it gets no further."""
+    """The progress of one function, for the report of a failure."""
 
     step: Step
     code: str
-    told: bool
+    has_build: bool
     error: str = ""
 
     @property
     def is_done(self) -> bool:
-        return self.code == self.step.package.code_sha256 and self.told
+        return self.code == self.step.package.code_sha256 and self.has_build
 
     def __str__(self) -> str:
-        code = "the new code" if self.code == self.step.package.code_sha256 else "the code it had"
-        known = f"{code}, {self.code}" if self.code else "unknown code: look with `aws lambda get-function`"
-        build = "" if self.told or not self.code else ", and /version tells of the build before"
+        code = "the new code" if self.code == self.step.package.code_sha256 else "the old code"
+        known = f"{code}, {self.code}" if self.code else "unknown code, see `aws lambda get-function`"
+        build = "" if self.has_build or not self.code else ", and /version reports the previous build"
         return f"  {self.step.name}: {known}{build}" + (f" ({self.error})" if self.error else "")
 
 
 def deploy(deployment: Deployment, report: Report) -> tuple[Result, ...]:
-    """Do what there is to do and wait until every function is updated; nothing is undone when one fails.
+    """Run all steps and wait until every function is updated; nothing is rolled back when one fails.
 
-    Raises DeploymentFailedError, which says what runs now.
+    Raises DeploymentFailedError, which lists the code that each function runs.
     """
     environment = deployment.environment
     try:
         if deployment.bucket:
             _upload(environment.client("s3"), deployment.bucket, deployment.uploads, report)
     except (ClientError, BotoCoreError, Boto3Error, OSError) as error:
-        raise DeploymentFailedError(f"no function was touched: a package could not be uploaded: {error}") from error
+        raise DeploymentFailedError(f"no function was changed: a package could not be uploaded: {error}") from error
     client = environment.client("lambda", max_pool_connections=AT_ONCE, read_timeout=120)
     states = [_Progress(step, step.code_before, not step.variables) for step in deployment.to_do]
 
@@ -80,9 +80,9 @@ def deploy(deployment: Deployment, report: Report) -> tuple[Result, ...]:
     try:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             results = tuple(pool.map(work, states))
-    except KeyboardInterrupt:  # those that had begun have ended now
+    except KeyboardInterrupt:  # updates in progress have completed by now
         report("\n".join([f"functions in {environment.environment} run:", *map(str, states)]))
-        raise KeyboardInterrupt("deploying again goes on from there") from None
+        raise KeyboardInterrupt("deploy again to resume") from None
     if any(state.error for state in states):
         untouched = [step for step in deployment.steps if not step.changes]
         lines = [*map(str, states), *(f"  {step.name}: the new code, as before" for step in untouched)]
@@ -90,13 +90,13 @@ def deploy(deployment: Deployment, report: Report) -> tuple[Result, ...]:
         raise DeploymentFailedError(
             f"{failed} of {len(states)} functions in {environment.environment} could not be updated; they run:\n"
             + "\n".join(lines)
-            + "\nDeploying again goes on from there."
+            + "\nDeploy again to resume."
         )
     return results
 
 
 def key_in_bucket(package: BuiltPackage) -> str:
-    """Where Terraform, too, puts a package."""
+    """The key of a package, the same as Terraform's."""
     return f"functions/{package.sha256_hex}.zip"
 
 
@@ -144,23 +144,23 @@ def _update(client: Any, bucket: str | None, state: _Progress) -> None:  # noqa:
             raise
         state.code = _settle(client, step.name)
         if state.code != step.package.code_sha256:
-            raise _UpdateError("it has other code than was handed over: did somebody else deploy?")
+            raise _UpdateError("its code is not the uploaded one: was there another deployment?")
     if step.variables:
-        # As they are now, not when somebody was asked: Terraform may have been applied meanwhile.
+        # Read again, because Terraform may have been applied since the confirmation.
         found = client.get_function_configuration(FunctionName=step.name)
         settings = found.get("Environment", {})
-        if "Error" in settings:  # else everything that cannot be read would be gone
+        if "Error" in settings:  # an update would delete every variable that cannot be read
             raise _UpdateError(f"its variables cannot be read: {settings['Error'].get('Message')}")
         variables = settings.get("Variables", {}) | step.variables
         client.update_function_configuration(
             FunctionName=step.name, Environment={"Variables": variables}, RevisionId=found["RevisionId"]
         )
         _settle(client, step.name)
-        state.told = True
+        state.has_build = True
 
 
 def _wait_for_others(client: Any, name: str) -> None:  # noqa: ANN401
-    """Somebody else's update may be on its way. One that failed is what a new one mends."""
+    """Wait for an update in progress. A failed one is replaced by the new update."""
     try:
         _settle(client, name)
     except _UpdateError:
@@ -169,11 +169,11 @@ def _wait_for_others(client: Any, name: str) -> None:  # noqa: ANN401
 
 
 def _settle(client: Any, name: str) -> str:  # noqa: ANN401
-    """Wait for an update that is on its way; the hash of the code that the function runs then."""
+    """Wait for an update in progress; returns the hash of the code that the function runs afterwards."""
     try:
         client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=_WAIT)
     except WaiterError as error:
         response: Any = error.last_response
         why = response.get("Configuration", {}).get("LastUpdateStatusReason") or error
-        raise _UpdateError(f"an update did not end well: {why}") from error
+        raise _UpdateError(f"an update failed: {why}") from error
     return str(client.get_function_configuration(FunctionName=name)["CodeSha256"])

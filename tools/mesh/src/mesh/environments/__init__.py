@@ -1,8 +1,8 @@
-"""Where a command acts: the local mesh, or an environment in AWS whose outputs `mesh infra` has saved.
+"""The target of a command: the local mesh, or an environment in AWS whose outputs `mesh infra` has saved.
 
 EnvironmentUnusableError
-├── EnvironmentUnknownError     nothing is saved for the name; the message says what would save it
-├── OutputsMalformedError       what is saved cannot be read
+├── EnvironmentUnknownError     nothing is saved under the name; the message names the command that saves it
+├── OutputsMalformedError       the saved outputs cannot be read
 └── OtherAccountError           the credentials belong to another account than the environment
 """
 

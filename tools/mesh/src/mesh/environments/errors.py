@@ -1,10 +1,10 @@
-"""What can go wrong when an environment is opened; the package's docstring draws the tree."""
+"""Errors of opening an environment; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class EnvironmentUnusableError(OperatorError):
-    """The environment cannot be used; the message says why and what would help."""
+    """The environment cannot be used; the message has the reason and the remedy."""
 
 
 class EnvironmentUnknownError(EnvironmentUnusableError):
@@ -12,7 +12,7 @@ class EnvironmentUnknownError(EnvironmentUnusableError):
 
 
 class OutputsMalformedError(EnvironmentUnusableError):
-    """What is saved cannot be read."""
+    """The saved outputs cannot be read."""
 
 
 class OtherAccountError(EnvironmentUnusableError):

@@ -1,4 +1,4 @@
-"""What an environment is to those who act on it: names and addresses, nothing secret."""
+"""An environment as commands see it: names and addresses, nothing secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Model(BaseModel):
 
 
 class DatabaseAccess(_Model):
-    """Where Postgres is and how one signs in. `administrator_secret` is the ARN of the first password, in AWS only."""
+    """Postgres' address and sign-in. `administrator_secret` is the ARN of the initial password, in AWS only."""
 
     host: str
     port: int
@@ -31,7 +31,7 @@ class DatabaseAccess(_Model):
 
 
 class DeployedFunction(_Model):
-    """A function and what belongs to it; queues only of consumers."""
+    """A function and its resources; only consumers have queues."""
 
     name: str
     log_group: str
@@ -60,27 +60,27 @@ class Environment(_Model):
 
     @property
     def names(self) -> Names:
-        """Names of everything in it."""
+        """Names of the environment's resources."""
         return Names(self.environment, self.region, self.account)
 
     @cached_property
     def aws(self) -> Aws:
-        """Its AWS clients, as the services use them. Credentials as boto3 finds them; an emulator takes any."""
+        """AWS clients, as in the services, with boto3's default credentials; an emulator accepts any."""
         emulated = Credentials("test", "test") if self.endpoint_url else None
         return Aws(self.endpoint_url, self.region, emulated)
 
     def check_account(self) -> None:
-        """Are the credentials of the environment's account? Names below are the same in every account.
+        """Check that the credentials are of the environment's account, because names are the same in every account.
 
-        Raises OtherAccountError, and botocore's errors when AWS does not say.
+        Raises OtherAccountError, and botocore's errors when AWS cannot be asked.
         """
         if self.endpoint_url is not None:
             return
-        found = self.client("sts").get_caller_identity()["Account"]
-        if found != self.account:
+        actual = self.client("sts").get_caller_identity()["Account"]
+        if actual != self.account:
             raise OtherAccountError(
-                f"{self.environment} is in account {self.account}, and your credentials are of {found}: choose others "
-                "(AWS_PROFILE)"
+                f"{self.environment} is in account {self.account}, but your credentials are for {actual}: "
+                "choose others (AWS_PROFILE)"
             )
 
     def client(self, service: str, **settings: Any) -> Any:  # noqa: ANN401 - the stubs know a client by a literal name

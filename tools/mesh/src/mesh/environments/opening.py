@@ -19,10 +19,10 @@ LOCAL: Final = "local"
 
 
 def open_environment(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
-    """`local` is the mesh that this checkout's settings describe, any other name an environment whose outputs are
-    saved, in the account of one's credentials: most names in it are the same in every account.
+    """Open the local mesh of this checkout's settings (`local`), or an environment whose outputs are saved.
 
-    Raises EnvironmentUnusableError, and botocore's errors when AWS does not say whose the credentials are.
+    The credentials must be of the environment's account, because most names are the same in every account.
+    Raises EnvironmentUnusableError, and botocore's errors when AWS does not identify the credentials.
     """
     if name == LOCAL:
         return local_environment(MeshSettings())
@@ -36,11 +36,9 @@ def local_environment(settings: MeshSettings) -> Environment:
     try:
         provisioned = load_provisioned(settings)
     except FileNotFoundError:
-        raise EnvironmentUnknownError("the local mesh was never up: `make up` starts it") from None
+        raise EnvironmentUnknownError("the local mesh was never started: run `make up`") from None
     except ValidationError as error:
-        raise OutputsMalformedError(
-            f"what `make up` noted in {settings.state_dir} is spoilt: let it run again"
-        ) from error
+        raise OutputsMalformedError(f"the state in {settings.state_dir} is corrupt: run `make up` again") from error
     functions = {
         key: DeployedFunction(
             name=function.name,

@@ -1,4 +1,4 @@
-"""Outputs of environments in AWS: one file each, written by `mesh infra`, read by every other command."""
+"""Saved outputs of AWS environments: one file each, written by `mesh infra`, read by every other command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OUTPUTS_FOLDER = REPOSITORY / ".environments"
 
 
 def save_outputs(outputs: Mapping[str, Any], folder: Path = OUTPUTS_FOLDER) -> Environment:
-    """Keep the values of an environment's outputs, by name. Raises OutputsMalformedError; then nothing is written."""
+    """Save an environment's output values, by name. Raises OutputsMalformedError; then nothing is written."""
     try:
         environment = Environment.model_validate(dict(outputs))
     except ValidationError as error:
@@ -31,14 +31,14 @@ def save_outputs(outputs: Mapping[str, Any], folder: Path = OUTPUTS_FOLDER) -> E
 
 
 def load_outputs(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
-    """What was saved for an environment. Raises EnvironmentUnknownError, OutputsMalformedError."""
+    """The saved environment. Raises EnvironmentUnknownError, OutputsMalformedError."""
     path = folder / f"{name}.json"
     try:
         found = Environment.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         known = ", ".join(["local", *known_environments(folder)])
         raise EnvironmentUnknownError(
-            f"nothing is saved for the environment {name!r} (known: {known}); `make infra-outputs ENV={name}` saves it"
+            f"no outputs are saved for the environment {name!r} (known: {known}); run `make infra-outputs ENV={name}`"
         ) from None
     except OSError as error:
         raise OutputsMalformedError(f"{path} cannot be read: {error.strerror}") from error
@@ -50,7 +50,7 @@ def load_outputs(name: str, folder: Path = OUTPUTS_FOLDER) -> Environment:
 
 
 def known_environments(folder: Path = OUTPUTS_FOLDER) -> list[str]:
-    """Names of all that is saved."""
+    """Names of all saved environments."""
     return sorted(path.stem for path in folder.glob("*.json"))
 
 

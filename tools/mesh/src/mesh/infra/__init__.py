@@ -1,15 +1,15 @@
 """Environments in AWS by Terraform: prerequisites, plan, apply, difference, outputs, teardown.
 
 InfraError
-├── PrerequisiteError              something is missing before Terraform can be asked
+├── PrerequisiteError              a prerequisite of Terraform is missing
 │   ├── TerraformMissingError      Terraform is not installed, or too old
-│   ├── CredentialsError           AWS does not know who asks
+│   ├── CredentialsError           AWS does not accept the credentials
 │   ├── WrongAccountError          the credentials belong to another account than the environment's
-│   ├── StateBucketError           there is no bucket for Terraform's state, or it cannot be read
-│   ├── UnknownEnvironmentError    no folder describes that environment
+│   ├── StateBucketError           the bucket for Terraform's state is missing or cannot be read
+│   ├── UnknownEnvironmentError    there is no folder for that environment
 │   └── MeshNotUpError             the local environment's emulator does not answer
 ├── TerraformFailedError           a Terraform command failed
-├── ProtectedError                 something is protected from deletion; nothing was changed
-├── StateInUseError                the state bucket still describes something that exists
+├── ProtectedError                 a resource is protected from deletion; nothing was changed
+├── StateInUseError                a state in the bucket still has resources
 └── OutputsError                   the outputs are not those of the environment
 """

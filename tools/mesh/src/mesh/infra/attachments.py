@@ -1,4 +1,4 @@
-"""Who was given the policy of an environment's operators: AWS keeps a policy as long as anybody has it."""
+"""Attachments of an environment's operator policy: AWS does not delete a policy while it is attached."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Final
 from manifests import Names
 from mesh.infra.identity import Identity
 
-# How IAM lists them, and how it names them in the calls that detach.
+# Keys of IAM's listing, and parameter names of the detach calls.
 _KINDS: Final = {"PolicyRoles": "Role", "PolicyUsers": "User", "PolicyGroups": "Group"}
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A policy, and the role, user or group that has it."""
+    """A policy, and the role, user or group that it is attached to."""
 
     policy: str
     kind: str
@@ -26,7 +26,7 @@ class Attachment:
 
 
 def find_attachments(identity: Identity, environment: str) -> tuple[Attachment, ...]:
-    """All of them, in order. Raises botocore's errors."""
+    """All attachments, sorted. Raises botocore's errors."""
     names = Names(environment, identity.region, identity.account)
     policy = f"arn:aws:iam::{identity.account}:policy/{names.prefix}secrets-operator"
     iam = identity.client("iam")
@@ -42,7 +42,7 @@ def find_attachments(identity: Identity, environment: str) -> tuple[Attachment, 
 
 
 def detach(identity: Identity, attachments: Iterable[Attachment]) -> None:
-    """Take the policy from all of them; who has it no more is no error. Raises botocore's errors."""
+    """Detach the policy everywhere; a missing attachment is ignored. Raises botocore's errors."""
     iam = identity.client("iam")
     calls = {"Role": iam.detach_role_policy, "User": iam.detach_user_policy, "Group": iam.detach_group_policy}
     for attachment in attachments:

@@ -1,6 +1,6 @@
-"""The bucket for Terraform's state, which must be there before any environment.
+"""The bucket for Terraform's state, a prerequisite of every environment.
 
-Its own state is a file beside its Terraform, with a copy in the bucket: whoever comes later finds it there.
+Its own state is a file beside its Terraform code, with a copy in the bucket for other checkouts.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from mesh.prompts import confirm, confirm_name
 
 _KEY: Final = state_key("bootstrap")
 _STATE: Final = "terraform.tfstate"
-_BATCH: Final = 1000  # versions that one DeleteObjects call takes
+_BATCH: Final = 1000  # limit of one DeleteObjects call
 
 
 def bootstrap(root: Path, *, yes: bool) -> None:
-    """Make the bucket, or bring it to what the code says, and what else an account needs once.
+    """Create or update the bucket and the account's other one-time resources.
 
     Raises InfraError, NotConfirmedError.
     """
@@ -39,7 +39,7 @@ def bootstrap(root: Path, *, yes: bool) -> None:
     state = folder / _STATE
     bucket = find_state_bucket(identity)
     if bucket and not _fetch(identity, bucket, state) and not _describes(state, bucket.name):
-        typer.echo(f"{bucket.name} is there, but not made here: it is used as it is")
+        typer.echo(f"{bucket.name} exists and is not managed here: it is used unchanged")
         _prepare_rds(identity)
         return
     if bucket is None and state.is_file():
@@ -53,38 +53,38 @@ def bootstrap(root: Path, *, yes: bool) -> None:
         summary = summarize(terraform.show(plan), differs=differs)
         print_summary(console(), summary)
         if summary.losses:
-            raise ProtectedError("the bucket would be made anew and every state lost: nothing was changed")
+            raise ProtectedError("the bucket would be replaced and every state lost: nothing was changed")
         if differs:
             confirm(f"Change account {identity.account} ({in_words(summary)})?", yes=yes)
             terraform.apply(plan)
     finally:
         plan.unlink(missing_ok=True)
-    made = check_state_bucket(identity)
-    identity.client("s3").put_object(Bucket=made.name, Key=_KEY, Body=state.read_bytes())
+    ready = check_state_bucket(identity)
+    identity.client("s3").put_object(Bucket=ready.name, Key=_KEY, Body=state.read_bytes())
     _prepare_rds(identity)
-    typer.echo(f"{made.name} is ready; next: make infra-plan ENV=dev")
+    typer.echo(f"{ready.name} is ready; next: make infra-plan ENV=dev")
 
 
 def _prepare_rds(identity: Identity) -> None:
-    """Make the role that RDS acts with. RDS itself makes it for the first database, and refuses that one meanwhile."""
+    """Create RDS's service-linked role. RDS would create it with the first database, but fails that first request."""
     try:
         identity.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
     except ClientError as error:
-        said = error.response.get("Error", {})
-        there_is_one = said.get("Code") == "EntityAlreadyExists" or "has been taken" in str(said.get("Message"))
+        fault = error.response.get("Error", {})
+        there_is_one = fault.get("Code") == "EntityAlreadyExists" or "has been taken" in str(fault.get("Message"))
         if not there_is_one:
             typer.echo(
-                f"AWS does not let us make the role that RDS acts with ({said.get('Code')}): should the first database"
+                f"AWS refuses to create the service-linked role of RDS ({fault.get('Code')}): should the first database"
             )
             typer.echo(
                 "be refused, apply again, or `aws iam create-service-linked-role --aws-service-name rds.amazonaws.com`"
             )
         return
-    typer.echo("the account's role for RDS is made")
+    typer.echo("the account's role for RDS is created")
 
 
 def unbootstrap(root: Path, *, account: str | None) -> None:
-    """Delete the bucket with all it has kept, unless a state in it still describes something.
+    """Delete the bucket with all its contents, unless a state in it still has resources.
 
     Raises InfraError, NotConfirmedError.
     """
@@ -92,16 +92,16 @@ def unbootstrap(root: Path, *, account: str | None) -> None:
     typer.echo(str(identity))
     bucket = find_state_bucket(identity)
     if bucket is None:
-        typer.echo(f"there is no {state_bucket(identity.account)}: nothing to destroy")
+        typer.echo(f"{state_bucket(identity.account)} does not exist: nothing to destroy")
         return
     used = sorted(_in_use(identity, bucket))
     if used:
-        raise StateInUseError(f"{bucket.name} still describes what exists: {'; '.join(used)}")
-    confirm_name(f"{bucket.name} will be deleted with every state it has kept.", identity.account, given=account)
+        raise StateInUseError(f"{bucket.name} is still in use: {'; '.join(used)}")
+    confirm_name(f"{bucket.name} will be deleted with every state in it.", identity.account, given=account)
     _empty(identity, bucket)
     identity.client("s3").delete_bucket(Bucket=bucket.name, ExpectedBucketOwner=identity.account)
     (root / BOOTSTRAP / _STATE).unlink(missing_ok=True)
-    typer.echo(f"{bucket.name} is gone")
+    typer.echo(f"{bucket.name} is deleted")
 
 
 def _fetch(identity: Identity, bucket: StateBucket, file: Path) -> bool:
@@ -116,7 +116,7 @@ def _fetch(identity: Identity, bucket: StateBucket, file: Path) -> bool:
 
 
 def _describes(file: Path, bucket: str) -> bool:
-    """Is it the state of that bucket? It is, when a bootstrap ended between making the bucket and filling it."""
+    """Whether it is that bucket's state: a bootstrap may have stopped between creating the bucket and filling it."""
     try:
         return bucket in file.read_text(encoding="utf-8")
     except OSError:
@@ -129,17 +129,17 @@ def _in_use(identity: Identity, bucket: StateBucket) -> Iterator[str]:
         for key in (found["Key"] for found in page.get("Contents", ())):
             environment = key.partition("/")[0]
             if key.endswith(".tflock"):
-                yield f"{environment} is locked by a command that runs, or `terraform force-unlock` is due"
+                yield f"{environment} is locked by a running command, or needs `terraform force-unlock`"
             elif key != _KEY:
                 count = _resources(s3.get_object(Bucket=bucket.name, Key=key)["Body"].read())
                 if count is None:
-                    yield f"{key} is no state of Terraform"
+                    yield f"{key} is not a Terraform state"
                 elif count:
                     yield f"{environment} has {count} resources (`make infra-destroy ENV={environment}`)"
 
 
 def _resources(state: bytes) -> int | None:
-    """How many resources a state holds; None: it is none."""
+    """The number of resources in a state; None if it is not one."""
     try:
         modes = [resource["mode"] for resource in json.loads(state).get("resources", ())]
     except (ValueError, AttributeError, TypeError, KeyError):
@@ -148,7 +148,7 @@ def _resources(state: bytes) -> int | None:
 
 
 def _empty(identity: Identity, bucket: StateBucket) -> None:
-    """Every version of every object."""
+    """Delete every version of every object."""
     s3 = identity.client("s3")
     for page in s3.get_paginator("list_object_versions").paginate(
         Bucket=bucket.name, PaginationConfig={"PageSize": _BATCH}

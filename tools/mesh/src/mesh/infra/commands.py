@@ -1,7 +1,7 @@
 """The sub-app `mesh infra`.
 
-Commands import what they need when they run. Exit codes: 0 done, 1 failed (one line on stderr says why), 2 wrong usage,
-3 the local mesh is not up, 4 there are differences (`diff` alone), 130 interrupted.
+Commands import what they need when they run. Exit codes: 0 done, 1 failed (the reason is one line on stderr), 2 wrong
+usage, 3 the local mesh is not up, 4 there are differences (`diff` alone), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="infra",
-    help="Environments by Terraform: plan, apply, compare, read, destroy. ENV local is the mesh on this machine, whose "
-    "own provisioner (`mesh up`) normally does this.",
+    help="Manage environments with Terraform: plan, apply, diff, outputs, destroy. ENV local is the mesh on this "
+    "machine, normally provisioned by `mesh up`.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -27,17 +27,17 @@ Env = Annotated[str, typer.Option("--env", metavar="ENV", help="A folder of terr
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document; nothing else on stdout.")]
 Package = Annotated[
     bool,
-    typer.Option("--package/--no-package", help="Make packages of functions that have changed, or take what is there."),
+    typer.Option("--package/--no-package", help="Build the packages that have changed, or use the existing ones."),
 ]
 Root = Annotated[
-    Path | None, typer.Option("--root", help="The repository; default: the one of this command.", show_default=False)
+    Path | None, typer.Option("--root", help="The repository; default: this command's own.", show_default=False)
 ]
 
 
 @app.command()
 def bootstrap(
     destroy: Annotated[
-        bool, typer.Option("--destroy", help="Take the bucket away, after the account's last environment.")
+        bool, typer.Option("--destroy", help="Delete the bucket, after the account's last environment.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     confirm: Annotated[
@@ -45,7 +45,7 @@ def bootstrap(
     ] = None,
     root: Root = None,
 ) -> None:
-    """Make the bucket that keeps Terraform's state, once for each account; harmless when it is there."""
+    """Create the bucket for Terraform's state, once per account; idempotent."""
 
     def run() -> None:
         from mesh.infra.bootstrapping import bootstrap, unbootstrap
@@ -60,7 +60,7 @@ def bootstrap(
 
 @app.command()
 def plan(env: Env, package: Package = True, as_json: AsJson = False, root: Root = None) -> None:
-    """What `apply` would do, for each service and shared module; replaced or lost data is marked. The plan stays in
+    """Show what `apply` would do, per service and shared module; lost data is marked. The plan stays in
     build/terraform/ENV.tfplan."""
 
     def run() -> None:
@@ -83,8 +83,8 @@ def apply(
     package: Package = True,
     root: Root = None,
 ) -> None:
-    """Plan, show, ask, do exactly what was shown, and save the outputs for the other commands. For prod, and where
-    data would be lost, the environment's name must be typed."""
+    """Plan, show the plan, ask, apply exactly that plan, and save the outputs for the other commands. For prod, and
+    where data would be lost, the environment's name must be typed."""
 
     def run() -> None:
         from mesh.infra.running import apply
@@ -96,7 +96,7 @@ def apply(
 
 @app.command()
 def diff(env: Env, package: Package = True, as_json: AsJson = False, root: Root = None) -> None:
-    """Does the environment differ from the code? Exit code 0 no, 4 yes, 1 it cannot be said."""
+    """Does the environment differ from the code? Exit code 0 no, 4 yes, 1 undetermined."""
 
     def run() -> None:
         from mesh.infra.running import diff
@@ -114,8 +114,9 @@ def destroy(
     ] = None,
     root: Root = None,
 ) -> None:
-    """Show everything that would go, and take it away: what Terraform made, secrets in Parameter Store, log groups,
-    the saved outputs. The environment's name must always be typed; what is protected stops it before it starts."""
+    """Show everything that will be destroyed, and destroy it: Terraform's resources, secrets in Parameter Store, log
+    groups, the saved outputs. The environment's name must always be typed; nothing is changed while a resource is
+    protected."""
 
     def run() -> None:
         from mesh.infra.destroying import destroy
@@ -127,7 +128,7 @@ def destroy(
 
 @app.command()
 def outputs(env: Env, as_json: AsJson = False, root: Root = None) -> None:
-    """Read names and addresses from the environment's state, save them in .environments/ENV.json, print them."""
+    """Read names and addresses from the environment's state, save them in .environments/ENV.json and print them."""
 
     def run() -> None:
         from mesh.infra.running import outputs

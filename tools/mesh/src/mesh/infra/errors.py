@@ -1,14 +1,14 @@
-"""What can go wrong with infrastructure; the package's docstring draws the tree."""
+"""Errors of infrastructure commands; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class InfraError(OperatorError):
-    """Base of what `mesh infra` raises on purpose; the message says what would help."""
+    """Base of all errors of `mesh infra`; the message has the remedy."""
 
 
 class PrerequisiteError(InfraError):
-    """Something is missing before Terraform can be asked."""
+    """A prerequisite of Terraform is missing."""
 
 
 class TerraformMissingError(PrerequisiteError):
@@ -16,7 +16,7 @@ class TerraformMissingError(PrerequisiteError):
 
 
 class CredentialsError(PrerequisiteError):
-    """AWS does not know who asks."""
+    """AWS does not accept the credentials."""
 
 
 class WrongAccountError(PrerequisiteError):
@@ -24,11 +24,11 @@ class WrongAccountError(PrerequisiteError):
 
 
 class StateBucketError(PrerequisiteError):
-    """There is no bucket for Terraform's state, or it cannot be read."""
+    """The bucket for Terraform's state is missing or cannot be read."""
 
 
 class UnknownEnvironmentError(PrerequisiteError):
-    """No folder describes that environment."""
+    """There is no folder for that environment."""
 
 
 class MeshNotUpError(PrerequisiteError):
@@ -40,11 +40,11 @@ class TerraformFailedError(InfraError):
 
 
 class ProtectedError(InfraError):
-    """Something is protected from deletion; nothing was changed."""
+    """A resource is protected from deletion; nothing was changed."""
 
 
 class StateInUseError(InfraError):
-    """The state bucket still describes something that exists."""
+    """A state in the bucket still has resources."""
 
 
 class OutputsError(InfraError):

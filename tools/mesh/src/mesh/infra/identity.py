@@ -1,4 +1,4 @@
-"""Who asks AWS, and whether the state bucket of that account is there."""
+"""The caller's AWS identity, and the state bucket of that account."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONFIG: Final = Config(connect_timeout=5, read_timeout=20, retries={"mode": "st
 
 @dataclass(frozen=True)
 class Identity:
-    """An account, a region, and who asks."""
+    """An account, a region and the caller."""
 
     account: str
     region: str
@@ -31,7 +31,7 @@ class Identity:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The credentials that it was found with."""
+        """A session with the credentials of this identity."""
         return boto3.Session(region_name=self.region)
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - the stubs know a client by a literal name
@@ -45,33 +45,33 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class StateBucket:
-    """Where Terraform's state is kept."""
+    """The bucket of Terraform's state."""
 
     name: str
     region: str
 
 
 def whoami(region: str | None = None) -> Identity:
-    """The identity behind the credentials that boto3 finds; without `region` where the surroundings say.
+    """The identity of boto3's default credentials; without `region` in the region of the process environment.
 
     Raises CredentialsError.
     """
     try:
-        # Terraform and the CLI know AWS_REGION too, boto3 AWS_DEFAULT_REGION alone.
+        # Terraform and the CLI also read AWS_REGION, boto3 only AWS_DEFAULT_REGION.
         session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         where = session.region_name or DEFAULT_REGION
         make: Any = session.client
         answer = make("sts", region_name=where, config=_CONFIG).get_caller_identity()
     except ClientError as error:
-        said = error.response.get("Error", {})
-        raise CredentialsError(f"AWS refuses the credentials ({said.get('Code')}): {_HELP}") from error
+        fault = error.response.get("Error", {})
+        raise CredentialsError(f"AWS refuses the credentials ({fault.get('Code')}): {_HELP}") from error
     except BotoCoreError as error:
         raise CredentialsError(f"no usable AWS credentials ({str(error).rstrip('.')}): {_HELP}") from error
     return Identity(answer["Account"], where, answer["Arn"])
 
 
 def check_place(workspace: Workspace, identity: Identity) -> None:
-    """Are account and region those where the environment was seen last? Raises WrongAccountError."""
+    """Check account and region against the saved outputs. Raises WrongAccountError."""
     try:
         known = load_outputs(workspace.environment, workspace.outputs_folder)
     except EnvironmentUnknownError:
@@ -79,22 +79,23 @@ def check_place(workspace: Workspace, identity: Identity) -> None:
     if (known.account, known.region) != (identity.account, identity.region):
         file = workspace.outputs_folder / f"{workspace.environment}.json"
         raise WrongAccountError(
-            f"{workspace.environment} is in account {known.account}, {known.region}, and this would go to account "
-            f"{identity.account}, {identity.region}: choose other credentials, or delete {file} if it has moved"
+            f"{workspace.environment} is in account {known.account}, {known.region}, but the credentials are for "
+            f"account {identity.account}, {identity.region}: choose other credentials, or delete {file} if the "
+            "environment has moved"
         )
 
 
 def check_state_bucket(identity: Identity) -> StateBucket:
-    """The state bucket. Raises StateBucketError when it is missing or closed."""
+    """The state bucket. Raises StateBucketError when it is missing or not accessible."""
     bucket = find_state_bucket(identity)
     if bucket is None:
         name = state_bucket(identity.account)
-        raise StateBucketError(f"there is no bucket {name} for Terraform's state: `make infra-bootstrap` makes it")
+        raise StateBucketError(f"the bucket {name} for Terraform's state does not exist: run `make infra-bootstrap`")
     return bucket
 
 
 def find_state_bucket(identity: Identity) -> StateBucket | None:
-    """The state bucket, if there is one. Raises StateBucketError when AWS does not say."""
+    """The state bucket, if it exists. Raises StateBucketError when AWS does not answer."""
     name = state_bucket(identity.account)
     try:
         answer = identity.client("s3").head_bucket(Bucket=name, ExpectedBucketOwner=identity.account)

@@ -1,4 +1,4 @@
-"""What an environment's Terraform reads that is made here: the build's name, packages, contracts."""
+"""Builds the inputs of an environment's Terraform: the build's name, packages, contracts."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from mesh.infra.workspace import Workspace
 from registry.errors import RegistryError
 from registry.export import export
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 _SCHEMAS: Final = "eventbridge"
 
 
 def prepare_inputs(
-    workspace: Workspace, say: Say, *, package: bool = True, destroying: bool = False
+    workspace: Workspace, report: Report, *, package: bool = True, destroying: bool = False
 ) -> dict[str, object]:
-    """Make what the environment declares variables for; the values of those variables. Without `package` packages are
-    taken as they are.
+    """Build what the environment declares variables for; returns their values. Without `package` existing packages are
+    used.
 
     Raises PrerequisiteError.
     """
     declared = workspace.variables
     values = {name: value for name, value in _mesh().items() if name in declared} if workspace.is_local else {}
     if "artifacts" in declared:
-        build = _build(workspace, say)
-        packages = _empty_packages(workspace) if destroying else _packages(workspace, say, make=package)
-        schemas = _contracts(workspace, say)
+        build = _build(workspace, report)
+        packages = _empty_packages(workspace) if destroying else _packages(workspace, report, make=package)
+        schemas = _contracts(workspace, report)
         values["artifacts"] = {"build": build, "packages_file": str(packages), "schemas_folder": str(schemas)}
     return values
 
 
 def _mesh() -> dict[str, object]:
-    """The mesh on this machine, as the local environment wants to know it."""
+    """The mesh on this machine, as values of the local environment's variables."""
     settings = MeshSettings()
     return {
         "region": settings.region,
@@ -59,29 +59,29 @@ def _mesh() -> dict[str, object]:
     }
 
 
-def _build(workspace: Workspace, say: Say) -> dict[str, str]:
+def _build(workspace: Workspace, report: Report) -> dict[str, str]:
     if is_dirty(workspace.root):
-        say("the working tree is not clean: what goes out is not what any commit says")
+        report("the working tree is dirty: the deployed code is not that of any commit")
     return asdict(build_here(workspace.root))
 
 
-def _packages(workspace: Workspace, say: Say, *, make: bool) -> Path:
-    """`mesh package` knows by itself which packages are as they would be made."""
+def _packages(workspace: Workspace, report: Report, *, make: bool) -> Path:
+    """Run `mesh package`, which skips packages that are up to date."""
     file = workspace.packages_file
     if make:
-        say("packages: mesh package")
+        report("packages: mesh package")
         sys.stdout.flush()
         command = [sys.executable, "-m", "mesh.cli", "package", *(["--env", LOCAL] if workspace.is_local else [])]
         done = subprocess.run(command, cwd=workspace.root, stdout=sys.stderr, check=False)
         if done.returncode:
-            raise PrerequisiteError("the functions' packages could not be made: `mesh package` failed, see above")
+            raise PrerequisiteError("the functions' packages could not be built: `mesh package` failed, see above")
     if not file.is_file():
-        raise PrerequisiteError(f"there is no {file}: `mesh package` makes it")
+        raise PrerequisiteError(f"{file} does not exist: run `mesh package`")
     return file
 
 
 def _empty_packages(workspace: Workspace) -> Path:
-    """Terraform reads packages even when all that uses them goes."""
+    """Placeholders: Terraform reads packages even to destroy their users."""
     folder = workspace.build / "terraform"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     empty = folder / "empty.zip"
@@ -97,8 +97,8 @@ def _empty_packages(workspace: Workspace) -> Path:
     return file
 
 
-def _contracts(workspace: Workspace, say: Say) -> Path:
-    """Files that are right already stay untouched: another plan may be reading them."""
+def _contracts(workspace: Workspace, report: Report) -> Path:
+    """Export the contracts. Files that are up to date stay untouched, because another plan may be reading them."""
     schemas = workspace.contracts / _SCHEMAS
     beside = workspace.contracts.parent
     beside.mkdir(parents=True, exist_ok=True)
@@ -112,10 +112,10 @@ def _contracts(workspace: Workspace, say: Say) -> Path:
         files = [file.relative_to(fresh) for file in fresh.rglob("*") if file.is_file()]
         for file in files:
             _settle(fresh / file, workspace.contracts / file)
-    # A contract that was renamed would be published under both names.
+    # A renamed contract would otherwise be published under both names.
     for gone in {file.relative_to(workspace.contracts) for file in schemas.iterdir()} - set(files):
         (workspace.contracts / gone).unlink()
-    say(f"contracts: {schemas}")
+    report(f"contracts: {schemas}")
     return schemas
 
 

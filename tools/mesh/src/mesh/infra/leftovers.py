@@ -1,4 +1,4 @@
-"""What an environment leaves in AWS that Terraform does not own: secrets, late log groups, snapshots."""
+"""Resources of an environment that Terraform does not manage: secrets, late log groups, snapshots."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Final
 from manifests import Names
 from mesh.infra.identity import Identity
 
-_BATCH: Final = 10  # names that one DeleteParameters call takes
+_BATCH: Final = 10  # limit of one DeleteParameters call
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Names of what is left. Snapshots of the database are data: they are told, never deleted."""
+    """Names of leftover resources. Database snapshots are data: they are listed, never deleted."""
 
     parameters: tuple[str, ...] = ()
     log_groups: tuple[str, ...] = ()
@@ -25,8 +25,8 @@ class Leftovers:
 
 
 def find_leftovers(identity: Identity, environment: str, log_groups: Iterable[str]) -> Leftovers:
-    """Look for them; `log_groups` are names of the functions' ones, whole, because another environment's name may
-    begin as this one's does. Raises botocore's errors."""
+    """Find leftovers; `log_groups` are full names, because another environment's name may start with this one's.
+    Raises botocore's errors."""
     names = Names(environment, identity.region, identity.account)
     return Leftovers(
         parameters=tuple(sorted(_parameters(identity, names))),
@@ -36,7 +36,7 @@ def find_leftovers(identity: Identity, environment: str, log_groups: Iterable[st
 
 
 def delete_leftovers(identity: Identity, leftovers: Leftovers) -> None:
-    """Delete parameters and log groups; what is gone already is no error. Raises botocore's errors."""
+    """Delete parameters and log groups; missing ones are ignored. Raises botocore's errors."""
     ssm, logs = identity.client("ssm"), identity.client("logs")
     for start in range(0, len(leftovers.parameters), _BATCH):
         ssm.delete_parameters(Names=list(leftovers.parameters[start : start + _BATCH]))
@@ -48,14 +48,14 @@ def delete_leftovers(identity: Identity, leftovers: Leftovers) -> None:
 
 
 def _parameters(identity: Identity, names: Names) -> Iterator[str]:
-    """Every parameter, at any depth; values are not asked for."""
+    """Every parameter, at any depth, without values."""
     filters = [{"Key": "Path", "Option": "Recursive", "Values": [names.parameter_prefix]}]
     for page in identity.client("ssm").get_paginator("describe_parameters").paginate(ParameterFilters=filters):
         yield from (parameter["Name"] for parameter in page["Parameters"])
 
 
 def _log_groups(identity: Identity, names: Names, functions: frozenset[str]) -> Iterator[str]:
-    """Lambda and RDS make a log group themselves when something is logged and there is none."""
+    """Log groups, which Lambda and RDS create themselves when one is missing."""
     paginator = identity.client("logs").get_paginator("describe_log_groups")
     database = f"/aws/rds/instance/{names.bus}/"
     for prefix in (f"/aws/lambda/{names.prefix}", database):

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 class _Unknown:
-    """What a plan does not know yet."""
+    """A value that is not known before apply."""
 
     def __repr__(self) -> str:
         return "(known after apply)"
@@ -19,7 +19,7 @@ UNKNOWN: Final = _Unknown()
 
 @dataclass(frozen=True)
 class Resource:
-    """A managed resource; attributes that are not known yet are UNKNOWN. `sensitive` has Terraform's own marks."""
+    """A managed resource; attributes known only after apply are UNKNOWN. `sensitive` has Terraform's own marks."""
 
     address: str
     type: str
@@ -30,14 +30,14 @@ class Resource:
         return self.values.get(name)
 
     def block(self, name: str) -> Mapping[str, Any]:
-        """A nested block that occurs once at most; empty when it does not occur."""
+        """A nested block that occurs at most once; empty when absent."""
         found = self.values.get(name) or [{}]
         return dict(found[0]) if found is not UNKNOWN else {}
 
 
 def resources_of_plan(plan: Mapping[str, Any]) -> list[Resource]:
-    """What the plan makes, by address."""
-    made = [
+    """The planned resources, by address."""
+    planned = [
         Resource(
             address=change["address"],
             type=change["type"],
@@ -47,11 +47,11 @@ def resources_of_plan(plan: Mapping[str, Any]) -> list[Resource]:
         for change in plan["resource_changes"]
         if change["mode"] == "managed" and change["change"]["after"] is not None
     ]
-    return sorted(made, key=lambda resource: resource.address)
+    return sorted(planned, key=lambda resource: resource.address)
 
 
 def resources_of_state(state: Mapping[str, Any]) -> list[Resource]:
-    """What a state holds (its `values`, as `terraform show -json` tells them), by address."""
+    """The resources of a state (`values` of `terraform show -json`), by address."""
     held = [
         Resource(item["address"], item["type"], item["values"], item.get("sensitive_values") or {})
         for item in _walk(state["root_module"])
@@ -61,7 +61,7 @@ def resources_of_state(state: Mapping[str, Any]) -> list[Resource]:
 
 
 def of_type(resources: Iterable[Resource], *types: str) -> list[Resource]:
-    """Those of some types."""
+    """The resources of the given types."""
     return [resource for resource in resources if resource.type in types]
 
 
@@ -72,7 +72,7 @@ def _walk(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _merged(known: Any, unknown: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Put UNKNOWN where Terraform says that it does not know."""
+    """Replace values that are known only after apply by UNKNOWN."""
     if unknown is True:
         return UNKNOWN
     if isinstance(unknown, Mapping):

@@ -27,25 +27,25 @@ _SHORT: Final = 3
 
 
 def plan(workspace: Workspace, *, package: bool, json_wanted: bool) -> None:
-    """Show what `apply` would do; the plan file stays. Raises InfraError."""
-    ready = prepare(workspace, teller(json_wanted=json_wanted), quiet=json_wanted, package=package)
+    """Show what `apply` would do, and keep the plan file. Raises InfraError."""
+    ready = prepare(workspace, progress_printer(json_wanted=json_wanted), quiet=json_wanted, package=package)
     summary, _ = make_plan(ready, workspace.plan_file)
-    _tell(ready, summary, json_wanted=json_wanted)
+    _show(ready, summary, json_wanted=json_wanted)
 
 
 def diff(workspace: Workspace, *, package: bool, json_wanted: bool) -> None:
-    """Does the environment differ from the code? Exits with DIFFERENT if so. Raises InfraError."""
-    ready = prepare(workspace, teller(json_wanted=json_wanted), quiet=json_wanted, package=package)
+    """Compare the environment with the code; exit with DIFFERENT if they differ. Raises InfraError."""
+    ready = prepare(workspace, progress_printer(json_wanted=json_wanted), quiet=json_wanted, package=package)
     with temporary_plan(workspace, "diff") as file:
         summary, _ = make_plan(ready, file)
-    _tell(ready, summary, json_wanted=json_wanted)
+    _show(ready, summary, json_wanted=json_wanted)
     if summary.differs:
         raise typer.Exit(DIFFERENT)
 
 
 def apply(workspace: Workspace, *, package: bool, yes: bool, name: str | None) -> None:
-    """Plan, show, ask, do exactly what was shown, save the outputs. Raises InfraError, NotConfirmedError."""
-    ready = prepare(workspace, teller(), package=package)
+    """Plan, show, ask, apply exactly that plan, save the outputs. Raises InfraError, NotConfirmedError."""
+    ready = prepare(workspace, progress_printer(), package=package)
     with temporary_plan(workspace, "apply") as file:
         summary, _ = make_plan(ready, file)
         print_summary(console(), summary)
@@ -63,7 +63,7 @@ def apply(workspace: Workspace, *, package: bool, yes: bool, name: str | None) -
 
 def outputs(workspace: Workspace, *, json_wanted: bool) -> None:
     """Save the outputs for the other commands, and print them. Raises InfraError."""
-    ready = prepare(workspace, teller(json_wanted=True), quiet=True, inputs=False)
+    ready = prepare(workspace, progress_printer(json_wanted=True), quiet=True, inputs=False)
     values = _save(ready)
     if json_wanted:
         typer.echo(json.dumps(values, indent=2, sort_keys=True))
@@ -75,7 +75,7 @@ def outputs(workspace: Workspace, *, json_wanted: bool) -> None:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Name and text of every value, for people: of what has a name the name, of long lists the length."""
+    """Name and text of every value for display: the name of a named object, the length of a long list."""
     for key, value in sorted(values.items()):
         name = f"{prefix}{key}"
         if isinstance(value, dict) and "log_group" not in value:
@@ -89,35 +89,35 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 
 
 def make_plan(ready: Ready, file: Path, *, destroy: bool = False) -> tuple[Summary, Json]:
-    """A plan in a file, in few words, and as Terraform tells it."""
+    """Write a plan file; returns its summary and Terraform's JSON document."""
     differs = ready.terraform.plan(file, ready.inputs, destroy=destroy)
-    told = ready.terraform.show(file)
-    return summarize(told, differs=differs), told
+    document = ready.terraform.show(file)
+    return summarize(document, differs=differs), document
 
 
 @contextmanager
 def temporary_plan(workspace: Workspace, purpose: str) -> Iterator[Path]:
-    """A plan file that is gone afterwards: it holds values of the state."""
+    """A plan file that is deleted afterwards, because it holds values of the state."""
     workspace.plan_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A name of its own: what is applied is never what somebody else has planned meanwhile.
+    # A unique name, so that a concurrent plan is never applied.
     with tempfile.TemporaryDirectory(prefix=f".{purpose}-", dir=workspace.plan_file.parent) as folder:
         yield Path(folder) / workspace.plan_file.name
 
 
-def teller(*, json_wanted: bool = False) -> Any:  # noqa: ANN401
-    """Prints lines that tell what goes on; past stdout where that is for a program."""
+def progress_printer(*, json_wanted: bool = False) -> Any:  # noqa: ANN401
+    """A function that prints progress lines: to stderr where stdout is for a program."""
     return lambda line: typer.echo(line, err=json_wanted)
 
 
 def console() -> Console:
-    """For people; a pipe has no width that anything should be cut to."""
-    made = Console(highlight=False)
-    if not made.is_terminal:
-        made.width = 200
-    return made
+    """A console whose output to a pipe is not cut to a width."""
+    terminal = Console(highlight=False)
+    if not terminal.is_terminal:
+        terminal.width = 200
+    return terminal
 
 
-def _tell(ready: Ready, summary: Summary, *, json_wanted: bool) -> None:
+def _show(ready: Ready, summary: Summary, *, json_wanted: bool) -> None:
     if not json_wanted:
         print_summary(console(), summary)
         return
@@ -130,11 +130,11 @@ def _tell(ready: Ready, summary: Summary, *, json_wanted: bool) -> None:
 
 
 def _ask(ready: Ready, summary: Summary, *, yes: bool, name: str | None) -> None:
-    """Production, and whatever loses data, wants the environment's name."""
+    """Ask for confirmation: by the environment's name for production, and where data would be lost."""
     environment = ready.workspace.environment
     where = f"{environment} in account {ready.identity.account}" if ready.identity else environment
     if summary.losses:
-        confirm_name(f"Data of {where} will be lost.", environment, given=name)
+        confirm_name(f"Data in {where} will be lost.", environment, given=name)
     elif ready.workspace.is_production:
         confirm_name(f"This changes {where}.", environment, given=name)
     elif name is not None:
@@ -144,15 +144,17 @@ def _ask(ready: Ready, summary: Summary, *, yes: bool, name: str | None) -> None
 
 
 def _save(ready: Ready) -> dict[str, Any]:
-    """The output `environment`, unless it is marked as sensitive; kept for the other commands, but for the local mesh,
-    which describes itself."""
+    """The output `environment`, unless it is sensitive; saved for the other commands, except the local mesh's, which
+    is read from its own state."""
     workspace = ready.workspace
     output = ready.terraform.outputs().get("environment")
     values: dict[str, Any] = output["value"] if output and not output["sensitive"] else {}
     if workspace.is_local:
         return values
     if not values:
-        raise OutputsError(f"{workspace.environment} has no outputs: `make infra-apply ENV={workspace.environment}`")
+        raise OutputsError(
+            f"{workspace.environment} has no outputs: run `make infra-apply ENV={workspace.environment}`"
+        )
     if values.get("environment") != workspace.environment:
         raise OutputsError(
             f"the state of {workspace.environment} has the outputs of {values.get('environment')!r}: nothing is saved"

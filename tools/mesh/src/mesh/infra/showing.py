@@ -1,4 +1,4 @@
-"""A plan's summary, for people and for programs."""
+"""A plan's summary, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mesh.infra.terraform import Json
 
 _STYLES = {Action.DESTROY: "red", Action.REPLACE: "yellow"}
 _ALWAYS = frozenset({Action.CREATE, Action.CHANGE, Action.REPLACE, Action.DESTROY})
-_FIRST = 10  # more of the same kind are counted, not listed
+_FIRST = 10  # the rest is counted, not listed
 
 
 def print_summary(console: Console, summary: Summary, *, everything_goes: bool = False) -> None:
-    """Counts for each part, then everything that somebody should look at before saying yes. What is destroyed without
-    a loss is not listed where everything goes."""
+    """Print counts per part, then every change to review before confirming. With `everything_goes` only destroyed
+    resources that lose data are listed."""
     if not summary.differs:
         console.print("no differences")
     if summary.changes:
@@ -29,11 +29,11 @@ def print_summary(console: Console, summary: Summary, *, everything_goes: bool =
         console.print(f"DATA LOSS: {_line(change)}: {change.loses}", style="bold red", soft_wrap=True)
     if summary.outputs and not summary.changes:
         console.print(f"outputs that change: {', '.join(summary.outputs)}", soft_wrap=True)
-    _some(console, "changed past Terraform since the last apply", summary.drifted)
+    _some(console, "changed outside Terraform since the last apply", summary.drifted)
 
 
 def as_json(summary: Summary) -> Json:
-    """The same for programs."""
+    """The summary as JSON."""
     return {
         "differs": summary.differs,
         "counts": _counts(summary.counts),
@@ -56,8 +56,8 @@ def as_json(summary: Summary) -> Json:
 def in_words(summary: Summary) -> str:
     """One line, such as `3 create, 1 replace`."""
     counts = summary.counts
-    said = [f"{counts[action]} {action.value}" for action in Action if counts[action]]
-    return ", ".join(said) or ("outputs only" if summary.differs else "no differences")
+    parts = [f"{counts[action]} {action.value}" for action in Action if counts[action]]
+    return ", ".join(parts) or ("outputs only" if summary.differs else "no differences")
 
 
 def _table(summary: Summary) -> Table:

@@ -1,4 +1,4 @@
-"""A plan in few words: how much of what, where, and what would be lost."""
+"""Summary of a plan: counts of changes per part, and lost data."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Action(StrEnum):
     CHANGE = "change"
     REPLACE = "replace"
     DESTROY = "destroy"
-    MOVE = "move"  # another address, the same thing
-    FORGET = "forget"  # it stays, and Terraform no longer knows it
+    MOVE = "move"  # another address, the same resource
+    FORGET = "forget"  # it stays, and Terraform no longer manages it
 
 
 _ACTIONS: Final[Mapping[tuple[str, ...], Action]] = {
@@ -32,30 +32,30 @@ _ACTIONS: Final[Mapping[tuple[str, ...], Action]] = {
     ("forget",): Action.FORGET,
     ("create", "forget"): Action.REPLACE,
 }
-#: Resources that hold what cannot be made again, and what that is.
+#: Resources that hold data which cannot be recreated, and what that data is.
 STATEFUL: Final[Mapping[str, str]] = {
     "aws_s3_bucket": "every object in it",
     "aws_db_instance": "the database",
     "aws_dynamodb_table": "every item in it",
-    "aws_cognito_user_pool": "every account of a person",
+    "aws_cognito_user_pool": "every user account",
     "aws_cloudwatch_event_archive": "archived events",
 }
-#: Type, attribute and value with which a resource refuses to be deleted.
+#: Type, attribute and value that protect a resource from deletion.
 _PROTECTION: Final = (
     ("aws_db_instance", "deletion_protection", True),
     ("aws_dynamodb_table", "deletion_protection_enabled", True),
     ("aws_cognito_user_pool", "deletion_protection", "ACTIVE"),
-    ("aws_s3_bucket", "force_destroy", False),  # unless it is empty, which no plan can tell
+    ("aws_s3_bucket", "force_destroy", False),  # unless it is empty, which a plan does not show
 )
 _STEP: Final = re.compile(r'module\.([^.\[]+)(?:\["?([^"\]]+)"?\])?')
-_WRAPPER: Final = "environment"  # the one module that environments call; its parts are what people know
+_WRAPPER: Final = "environment"  # the one module that environments call; the summary is by its parts
 _KEYED: Final = frozenset({"service", "services"})  # modules of which each is a part
 _ROOT: Final = "(environment)"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one resource; `because` names the attributes that force a replacement."""
+    """The change of one resource; `because` names the attributes that force a replacement."""
 
     address: str
     type: str
@@ -65,14 +65,14 @@ class Change:
 
     @property
     def loses(self) -> str | None:
-        """What is lost with it for good."""
+        """The data that is lost with it for good."""
         return STATEFUL.get(self.type) if self.action in (Action.DESTROY, Action.REPLACE) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A plan. `differs`: is there anything to do? `outputs`: names of outputs that change, of an object those of its
-    attributes. `drifted`: what somebody changed past Terraform."""
+    """A plan. `differs`: whether there is anything to do. `outputs`: names of changed outputs, or of changed attributes
+    of an object. `drifted`: resources changed outside Terraform."""
 
     differs: bool
     changes: tuple[Change, ...]
@@ -86,12 +86,12 @@ class Summary:
 
     @property
     def counts(self) -> Counter[Action]:
-        """How many of each."""
+        """The number of changes by action."""
         return Counter(change.action for change in self.changes)
 
     @property
     def parts(self) -> dict[str, Counter[Action]]:
-        """The same for each service and each shared module, by name."""
+        """The counts per service and shared module, by name."""
         parts: dict[str, Counter[Action]] = {}
         for change in sorted(self.changes, key=lambda change: change.part):
             parts.setdefault(change.part, Counter())[change.action] += 1
@@ -99,7 +99,7 @@ class Summary:
 
 
 def summarize(plan: Json, *, differs: bool) -> Summary:
-    """A plan as `terraform show -json` tells it, and as its exit code does."""
+    """Summarize a plan from its JSON document and its exit code."""
     changes = (_change(resource) for resource in _managed(plan.get("resource_changes")))
     outputs = plan.get("output_changes") or {}
     return Summary(
@@ -111,7 +111,7 @@ def summarize(plan: Json, *, differs: bool) -> Summary:
 
 
 def protected(plan: Json) -> list[str]:
-    """Addresses of what a plan would delete and what refuses that."""
+    """Addresses of resources that a plan would delete although they are protected."""
     return sorted(
         resource["address"]
         for resource in _managed(plan.get("resource_changes"))

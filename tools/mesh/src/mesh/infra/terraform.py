@@ -1,7 +1,7 @@
-"""Terraform as this package needs it, over the library python-terraform.
+"""Runs Terraform through the library python-terraform.
 
 Only the library's general `cmd` is used: its `plan`, `apply`, `destroy` and `init` pass flags that Terraform no longer
-knows. What takes long speaks on the terminal; what is read as JSON is captured.
+supports. Long operations print to the terminal; JSON output is captured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Option: TypeAlias = str | bool | list[str] | Mapping[str, object]
 
 MINIMUM: Final = (1, 11, 0)  # the native lock of the S3 backend
 WHERE: Final = "https://developer.hashicorp.com/terraform/install"
-DIFFERENCES: Final = 2  # what `plan -detailed-exitcode` answers when there is something to do
+DIFFERENCES: Final = 2  # exit code of `plan -detailed-exitcode` when there are changes
 _FLAG: Final = IsFlagged
 _AUTOMATED: Final = {"TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
@@ -44,9 +44,8 @@ def check_version() -> str:
 
 
 class Terraform:
-    """Terraform in one folder. `quiet` captures what it would say on the terminal; `variables` are environment
-    variables of the process. Every method raises TerraformFailedError, and KeyboardInterrupt once Terraform has ended
-    after one."""
+    """Terraform in one folder. `quiet` captures its terminal output; `variables` are environment variables of the
+    process. Every method raises TerraformFailedError, and KeyboardInterrupt once an interrupted Terraform has ended."""
 
     def __init__(self, folder: Path, *, variables: Mapping[str, str] | None = None, quiet: bool = False) -> None:
         self.folder = folder
@@ -59,7 +58,7 @@ class Terraform:
         self._run("init", input=False, reconfigure=_FLAG, backend_config=dict(backend), always_quiet=True)
 
     def plan(self, file: Path, inputs: Mapping[str, object], *, destroy: bool = False) -> bool:
-        """Write a plan to a file that only its owner may read; True when there is something to do."""
+        """Write a plan to a file that only its owner may read; True when there are changes."""
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.unlink(missing_ok=True)
         options: dict[str, Any] = {"destroy": _FLAG} if destroy else {}
@@ -70,13 +69,13 @@ class Terraform:
                 "plan", input=False, out=str(file), detailed_exitcode=_FLAG, accepted=(0, DIFFERENCES), **options
             )
         except BaseException:
-            file.unlink(missing_ok=True)  # a plan that failed is written too, and can only be looked at
+            file.unlink(missing_ok=True)  # Terraform writes a failed plan too, which cannot be applied
             raise
         file.chmod(0o600)
         return code == DIFFERENCES
 
     def apply(self, plan: Path) -> None:
-        """Do what a plan file says, exactly that."""
+        """Apply exactly a plan file."""
         self._run("apply", str(plan), input=False)
 
     def show(self, plan: Path) -> Json:
@@ -84,7 +83,7 @@ class Terraform:
         return self._json("show", "json", str(plan))
 
     def state(self) -> Json:
-        """The state as JSON; the same caution."""
+        """The state as JSON; it may hold secrets too."""
         return self._json("show", "json")
 
     def outputs(self) -> Json:
@@ -96,7 +95,7 @@ class Terraform:
         try:
             answer: Json = json.loads(out)
         except ValueError as error:
-            raise TerraformFailedError(f"terraform {command} did not answer in JSON: {out[:200]}") from error
+            raise TerraformFailedError(f"terraform {command} did not return JSON: {out[:200]}") from error
         return answer
 
     def _run(
@@ -115,7 +114,7 @@ class Terraform:
         with _process_environment(self._variables), _interrupts_are_terraforms() as interrupts:
             code, out, err = self._library.cmd(command, *arguments, capture_output=captured, **options)
         if interrupts:
-            raise KeyboardInterrupt(f"terraform {command} has ended in order")
+            raise KeyboardInterrupt(f"terraform {command} has shut down cleanly")
         if code not in accepted:
             raise TerraformFailedError(f"terraform {command} failed: {_reason(err, code)}")
         return code, out or ""
@@ -123,7 +122,7 @@ class Terraform:
 
 @contextmanager
 def _process_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """The library hands on the environment of this process, and takes no other."""
+    """Set variables in this process, whose environment the library passes on."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -138,8 +137,8 @@ def _process_environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _interrupts_are_terraforms() -> Iterator[list[int]]:
-    """Ctrl-C reaches Terraform too: it ends what it is doing, keeps the state and gives the lock back. We wait, and
-    remember the signals."""
+    """Record signals and wait: Ctrl-C reaches Terraform too, which finishes its operation, saves the state and releases
+    the lock."""
     interrupts: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
@@ -148,11 +147,11 @@ def _interrupts_are_terraforms() -> Iterator[list[int]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _reason(said: str | None, code: int) -> str:
-    """Terraform's errors in one line; it draws boxes around them."""
-    if said is None:
+def _reason(stderr: str | None, code: int) -> str:
+    """Terraform's errors in one line, without the boxes around them."""
+    if stderr is None:
         return f"exit code {code}, its own message is above"
-    lines = [line.strip("╷│╵ \t") for line in said.splitlines()]
+    lines = [line.strip("╷│╵ \t") for line in stderr.splitlines()]
     errors = [index for index, line in enumerate(lines) if line.startswith("Error:")]
     if not errors:
         return " ".join(filter(None, lines))[:500] or f"exit code {code}"

@@ -1,4 +1,4 @@
-"""Where Terraform's files of an environment lie."""
+"""Paths of an environment's Terraform files."""
 
 from __future__ import annotations
 
@@ -36,42 +36,42 @@ class Workspace:
 
     @property
     def is_local(self) -> bool:
-        """Is it the mesh on this machine?"""
+        """Whether it is the mesh on this machine."""
         return self.environment == LOCAL
 
     @property
     def is_production(self) -> bool:
-        """Must its name be typed before anything changes?"""
+        """Whether its name must be typed before anything changes."""
         return self.environment in PRODUCTION
 
     @property
     def build(self) -> Path:
-        """What is made on the way: packages, contracts, plans."""
+        """Build artifacts: packages, contracts, plans."""
         return self.root / "build"
 
     @property
     def plan_file(self) -> Path:
-        """The plan that `plan` made last."""
+        """The last plan of `plan`."""
         return self.build / "terraform" / f"{self.environment}.tfplan"
 
     @property
     def packages_file(self) -> Path:
-        """What `mesh package` has built; the mesh on this machine takes other packages than Lambda."""
+        """The index of `mesh package`; the local mesh uses different packages than Lambda."""
         return self.build / ("packages-local" if self.is_local else "packages") / "packages.json"
 
     @property
     def contracts(self) -> Path:
-        """Contracts as `mesh contracts export` writes them."""
+        """The output of `mesh contracts export`."""
         return self.build / "contracts"
 
     @property
     def outputs_folder(self) -> Path:
-        """Outputs that other commands read."""
+        """Saved outputs, which other commands read."""
         return self.root / ".environments"
 
     @property
     def state_folder(self) -> Path:
-        """Where a local environment keeps its state and Terraform's own files: beside the mesh's."""
+        """The folder of a local environment's state and Terraform's own files, beside the mesh's."""
         return MeshSettings().state_dir / "terraform"
 
     @property
@@ -81,7 +81,7 @@ class Workspace:
 
     @property
     def region(self) -> str | None:
-        """The region that Terraform will take, in the order in which it looks; None: no such variable."""
+        """The region that Terraform will use, by its precedence of variables; None without such a variable."""
         if "region" not in self.variables:
             return None
         texts = [file.read_text(encoding="utf-8", errors="replace") for file in self._values]
@@ -93,13 +93,13 @@ class Workspace:
 
     @property
     def _values(self) -> list[Path]:
-        """Files with values of variables; the later wins."""
+        """Files with values of variables, in ascending precedence."""
         named = self.folder / "terraform.tfvars"
         return [*([named] if named.is_file() else []), *sorted(self.folder.glob("*.auto.tfvars"))]
 
     @property
     def backend(self) -> str | None:
-        """The kind of place where its state is kept; None: not said."""
+        """The type of its state backend; None if not declared."""
         found = _BACKEND.findall(_text(self.folder))
         return found[-1] if found else None
 
@@ -108,7 +108,7 @@ class Workspace:
         if not _NAME.fullmatch(self.environment) or not any(self.folder.glob("*.tf")):
             folders = (self.root / _ENVIRONMENTS).glob("*/*.tf")
             known = ", ".join(sorted({file.parent.name for file in folders})) or "none"
-            raise UnknownEnvironmentError(f"there is no {_ENVIRONMENTS}/{self.environment} (known: {known})")
+            raise UnknownEnvironmentError(f"{_ENVIRONMENTS}/{self.environment} does not exist (known: {known})")
 
 
 def declared_variables(folder: Path) -> frozenset[str]:
@@ -122,7 +122,7 @@ def state_bucket(account: str) -> str:
 
 
 def state_key(environment: str) -> str:
-    """Where an environment's state is in it."""
+    """The key of an environment's state in the bucket."""
     return f"{environment}/terraform.tfstate"
 
 

@@ -1,17 +1,17 @@
-"""Lambda packages: what a function needs and no more, the same bytes from the same files.
+"""Lambda packages: only what a function needs, and reproducible.
 
-A package is made for each distinct pair of a service and the groups of optional dependencies that a function's manifest
-names (`extras`); functions with the same pair share it. In it are the locked third-party packages for the platform that
-runs them, our own code, and modules compiled by the Python that runs them, because the code's file system is read-only
+A package is built for each distinct pair of a service and the groups of optional dependencies that a function's
+manifest names (`extras`); functions with the same pair share it. It holds the locked third-party packages for the
+target platform, our own code, and modules compiled by the target's Python, because the code's file system is read-only
 there: without them every cold start compiles again.
 
-boto3 is in it, although the managed runtime has one: langgraph-checkpoint-aws needs a newer one than the runtime
-promises, and what was tested is what shall run. Its descriptions of several hundred AWS services stay out but for those
-that we call, so it costs 8 MB and not 25.
+boto3 is included, although the managed runtime has one: langgraph-checkpoint-aws needs a newer version than the runtime
+guarantees, and the tested version should be the one that runs. Only the descriptions of AWS services that we call are
+kept, which makes it 8 MB instead of 25.
 
 PackagingError
-├── UvError                 uv is missing, or could not do its part; its last words are in the message
-├── RegistryError           the package registry cannot be reached, and what is needed is in no cache
+├── UvError                 uv is missing or failed; the message ends with its output
+├── RegistryError           the package registry cannot be reached, and a needed package is not cached
 ├── CompilationError        our own code could not be compiled
-└── ServiceUnknownError     there is no such service
+└── ServiceUnknownError     the service does not exist
 """

@@ -1,4 +1,4 @@
-"""Makes packages, several at a time, and leaves alone what would come out the same."""
+"""Builds packages, several at a time, and skips those that are up to date."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _AT_ONCE: Final = max(1, min(4, os.cpu_count() or 1))
 
 
 class Record(BaseModel):
-    """What lies beside a package: what it was made from, and what came out."""
+    """The file beside a package: its inputs' fingerprint, and its results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class Record(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class BuiltPackage:
-    """A package on disk; `compiled_by` is the Python that compiled its modules, None when they are not compiled."""
+    """A package on disk; `compiled_by` is the Python that compiled its modules, None without compiled modules."""
 
     planned: PlannedPackage
     file: Path
@@ -63,13 +63,13 @@ class BuiltPackage:
 
     @property
     def fits(self) -> bool:
-        """Whether Lambda takes it."""
+        """Whether it is within Lambda's limit."""
         return self.unzipped <= LIMIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
-    """Where and for what packages are made; the last two are who knows the dependencies and who installs them."""
+class BuildSettings:
+    """Output folder and target of packages; the last two resolve and install dependencies."""
 
     output: Path
     target: Target
@@ -80,22 +80,22 @@ class Workshop:
 
 
 def build_packages(
-    workshop: Workshop, planned: Sequence[PlannedPackage], report: Callable[[str], None], *, force: bool = False
+    settings: BuildSettings, planned: Sequence[PlannedPackage], report: Callable[[str], None], *, force: bool = False
 ) -> tuple[BuiltPackage, ...]:
-    """Make what is not there already as it would be made; `force` makes everything anew. Raises PackagingError."""
+    """Build the packages that are not up to date; `force` rebuilds all. Raises PackagingError."""
 
     def build(package: PlannedPackage) -> BuiltPackage:
-        built = _build(workshop, package, force=force)
+        built = _build(settings, package, force=force)
         report(f"{package.name}: {f'built in {built.seconds:.1f} s' if built.is_new else 'unchanged'}")
         return built
 
-    with alone(workshop.output), ThreadPoolExecutor(_AT_ONCE) as pool:
+    with exclusive(settings.output), ThreadPoolExecutor(_AT_ONCE) as pool:
         return tuple(pool.map(build, planned))
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Be the only one that makes packages in the folder; others wait."""
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold the lock for building packages in the folder; other processes wait."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -113,18 +113,18 @@ def sha256_of(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _build(workshop: Workshop, package: PlannedPackage, *, force: bool) -> BuiltPackage:
+def _build(settings: BuildSettings, package: PlannedPackage, *, force: bool) -> BuiltPackage:
     begun = time.monotonic()
-    file = workshop.output / f"{package.name}.zip"
+    file = settings.output / f"{package.name}.zip"
     beside = file.with_suffix(".json")
-    dependencies = workshop.resolve(package.service, package.extras, workshop.root)
-    fingerprint = fingerprint_of(dependencies, workshop.target, workshop.python)
-    record = None if force else _standing(file, beside, fingerprint)
+    dependencies = settings.resolve(package.service, package.extras, settings.root)
+    fingerprint = fingerprint_of(dependencies, settings.target, settings.python)
+    record = None if force else _up_to_date(file, beside, fingerprint)
     is_new = record is None
     if record is None:
-        with tempfile.TemporaryDirectory(prefix=_WORK, dir=workshop.output) as folder:
-            record = _make(workshop, dependencies, Path(folder), fingerprint)
-            beside.unlink(missing_ok=True)  # never beside another package than its own
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=settings.output) as folder:
+            record = _make(settings, dependencies, Path(folder), fingerprint)
+            beside.unlink(missing_ok=True)  # a record must never be beside another package
             (Path(folder) / "package.zip").replace(file)
             fresh = Path(folder) / "record.json"
             fresh.write_text(record.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -141,8 +141,8 @@ def _build(workshop: Workshop, package: PlannedPackage, *, force: bool) -> Built
     )
 
 
-def _standing(file: Path, beside: Path, fingerprint: str) -> Record | None:
-    """The record of a package that is as it would be made; None when it has to be made."""
+def _up_to_date(file: Path, beside: Path, fingerprint: str) -> Record | None:
+    """The record of an up-to-date package; None when it has to be built."""
     try:
         record = Record.model_validate_json(beside.read_bytes())
         whole = record.fingerprint == fingerprint and sha256_of(file) == record.sha256
@@ -151,21 +151,21 @@ def _standing(file: Path, beside: Path, fingerprint: str) -> Record | None:
     return record if whole else None
 
 
-def _make(workshop: Workshop, dependencies: Dependencies, folder: Path, fingerprint: str) -> Record:
+def _make(settings: BuildSettings, dependencies: Dependencies, folder: Path, fingerprint: str) -> Record:
     contents = folder / "contents"
-    workshop.install(dependencies, contents, workshop.target)
+    settings.install(dependencies, contents, settings.target)
     trim(contents)
     settle_records(contents)
     add_own_code(dependencies, contents)
-    if workshop.python:
-        compile_modules(contents, workshop.python)
+    if settings.python:
+        compile_modules(contents, settings.python)
         own = (contents / file.relative_to(source) for source in dependencies.own for file in own_files(source))
-        require_compiled((file for file in own if file.suffix == ".py"), workshop.python)
+        require_compiled((file for file in own if file.suffix == ".py"), settings.python)
     size = write_zip(contents, folder / "package.zip")
     return Record(
         fingerprint=fingerprint,
         sha256=sha256_of(folder / "package.zip"),
         size=size,
         unzipped=size_of(contents),
-        compiled_by=workshop.python.version if workshop.python else None,
+        compiled_by=settings.python.version if settings.python else None,
     )

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from localmesh.provision.packages import build_package
 from manifests import Manifests
-from mesh.packaging.building import BuiltPackage, alone, sha256_of
+from mesh.packaging.building import BuiltPackage, exclusive, sha256_of
 from mesh.packaging.planning import PlannedPackage
 
 
 def build_code_only(manifests: Manifests, planned: Sequence[PlannedPackage], output: Path) -> tuple[BuiltPackage, ...]:
-    """Make them; one that is there with the same bytes is left alone. Raises localmesh's PackageError."""
-    with alone(output):
+    """Build the packages; one with the same bytes is left untouched. Raises localmesh's PackageError."""
+    with exclusive(output):
         return tuple(_build(manifests, package, output) for package in planned)
 
 

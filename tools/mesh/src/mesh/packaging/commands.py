@@ -1,6 +1,6 @@
 """The command `mesh package`.
 
-Exit codes: 0 made or unchanged, 1 a package is too large or could not be made, 2 wrong usage.
+Exit codes: 0 built or unchanged, 1 a package is too large or could not be built, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ def package(
     ] = None,
     env: Annotated[
         str | None,
-        typer.Option("--env", help="`local`: of our own code alone, as the mesh on this machine takes them."),
+        typer.Option("--env", help="`local`: our own code alone, as the mesh on this machine uses it."),
     ] = None,
     output: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Default: build/packages, build/packages-local for `local`.", file_okay=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="What packages.json says, as one JSON object.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Also make what has not changed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The contents of packages.json, as one JSON object.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Rebuild unchanged packages too.")] = False,
 ) -> None:
-    """Make the functions' zip files, of which those that have not changed are left alone, and packages.json."""
+    """Build the functions' zip files (only those that have changed) and packages.json."""
     from mesh.run import guarded
 
     guarded(lambda: run(services or [], env, output, as_json=as_json, force=force))
 
 
 def run(services: Sequence[str], env: str | None, output: Path | None, *, as_json: bool, force: bool) -> None:
-    """Make the packages, tell, and end with exit code 1 when one of them is too large."""
+    """Build the packages, report, and exit with code 1 when one of them is too large."""
     import json
 
     from manifests import load_manifests
@@ -66,7 +66,7 @@ def run(services: Sequence[str], env: str | None, output: Path | None, *, as_jso
 
 
 def default_output(env: str | None, root: Path) -> Path:
-    """Where packages for that environment are kept."""
+    """The default folder of packages for an environment."""
     from mesh.environments import LOCAL
 
     return root / "build" / ("packages-local" if env == LOCAL else "packages")
@@ -81,9 +81,9 @@ def make_packages(
     *,
     force: bool = False,
 ) -> tuple[BuiltPackage, ...]:
-    """The packages of these services, or of all, as that environment takes them. Raises PackagingError."""
+    """Build the packages of these services, or of all, for an environment. Raises PackagingError."""
     from mesh.environments import LOCAL
-    from mesh.packaging.building import Workshop, build_packages
+    from mesh.packaging.building import BuildSettings, build_packages
     from mesh.packaging.code_only import build_code_only
     from mesh.packaging.compiling import obtain_python
     from mesh.packaging.planning import plan_code_only, plan_packages
@@ -96,10 +96,10 @@ def make_packages(
     python = obtain_python(target.python)
     if python is None:
         report(
-            f"NO COMPILED MODULES: there is no Python {target.python} here, and none can be fetched. The packages "
+            f"NO COMPILED MODULES: Python {target.python} is not installed here and cannot be fetched. The packages "
             "work, but every cold start compiles what it imports, which costs seconds with the large SDKs"
         )
-    return build_packages(Workshop(output, target, python, manifests.root), planned, report, force=force)
+    return build_packages(BuildSettings(output, target, python, manifests.root), planned, report, force=force)
 
 
 def _show(built: Sequence[BuiltPackage]) -> None:

@@ -1,4 +1,4 @@
-"""Compiled modules, made by the Python that will run them: another minor version's are of no use, and never shipped."""
+"""Compiles modules with the target's Python; modules of another minor version are useless and never shipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mesh.packaging.target import TASK_ROOT
 from mesh.packaging.uv import run_uv
 from workspace import REPOSITORY
 
-#: Pythons that were fetched for compiling.
+#: Pythons fetched for compiling.
 _FETCHED: Final = REPOSITORY / ".tools" / "python"
 _COMPILER: Final = Path(__file__).with_name("compiler.py")
 _FETCH_TIMEOUT_S: Final = 180
@@ -32,12 +32,12 @@ class Interpreter:
 
 
 def here() -> Interpreter:
-    """The Python that runs this."""
+    """The running Python."""
     return Interpreter(sys.executable, ".".join(map(str, sys.version_info[:3])))
 
 
 def find_python(version: str) -> Interpreter | None:
-    """An interpreter of that minor version (`3.13`) on this machine; None when there is none that runs."""
+    """An interpreter of that minor version (`3.13`) on this machine; None when none runs."""
     kept = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     candidates = [
         sys.executable,
@@ -49,7 +49,7 @@ def find_python(version: str) -> Interpreter | None:
 
 
 def obtain_python(version: str) -> Interpreter | None:
-    """As `find_python`, and fetched with uv where there is none; None when it cannot be fetched either."""
+    """Like `find_python`, but fetch a missing one with uv; None when that fails."""
     if found := find_python(version):
         return found
     try:
@@ -65,21 +65,21 @@ def obtain_python(version: str) -> Interpreter | None:
 def _first(candidates: Iterable[str | None], version: str) -> Interpreter | None:
     for candidate in filter(None, candidates):
         try:
-            said = subprocess.run(
+            output = subprocess.run(
                 [candidate, "-IS", "-c", _ASK], capture_output=True, text=True, check=False, timeout=30
             ).stdout.split()
         except (OSError, subprocess.TimeoutExpired):
             continue
-        # A shim may be there for a version that is not.
-        if len(said) == 2 and said[0] == "CPython" and said[1].startswith(f"{version}."):
-            return Interpreter(candidate, said[1])
+        # A shim may exist for a version that is not installed.
+        if len(output) == 2 and output[0] == "CPython" and output[1].startswith(f"{version}."):
+            return Interpreter(candidate, output[1])
     return None
 
 
 def compile_modules(folder: Path, python: Interpreter) -> int:
-    """Add `.pyc` files that are never checked against their sources, as in a file system that cannot change.
+    """Add `.pyc` files that are never checked against their sources, for a read-only file system.
 
-    Returns their bytes. Files that are no Python for this version, such as templates, stay as they are. Raises
+    Returns their size in bytes. Files that are not valid Python, such as templates, are skipped. Raises
     CompilationError when the interpreter fails.
     """
     run = subprocess.run(
@@ -94,7 +94,7 @@ def compile_modules(folder: Path, python: Interpreter) -> int:
 
 
 def require_compiled(modules: Iterable[Path], python: Interpreter) -> None:
-    """Raises CompilationError unless each of these modules has its compiled twin."""
+    """Raises CompilationError unless each of these modules has its `.pyc`."""
     tag = "".join(python.version.split(".")[:2])
     for module in modules:
         if not (module.parent / "__pycache__" / f"{module.stem}.cpython-{tag}.pyc").is_file():

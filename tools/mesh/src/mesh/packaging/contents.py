@@ -1,4 +1,4 @@
-"""What is in a package: our own code, and of third-party packages what a function may use."""
+"""Contents of a package: our own code, and the parts of third-party packages that a function may use."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final
 
 from mesh.packaging.dependencies import Dependencies
 
-#: The descriptions that botocore keeps for the services we make clients of; sts is what credentials of roles need.
+#: The botocore service descriptions to keep: our clients', and sts for the credentials of roles.
 AWS_SERVICES: Final = frozenset({"dynamodb", "events", "rds", "s3", "sqs", "ssm", "sts"})
-#: Folders that nothing imports at run time. hf_xet speeds up downloads of models, which nothing here downloads.
+#: Folders that nothing imports at run time. hf_xet speeds up model downloads, of which there are none here.
 _UNUSED_FOLDERS: Final = frozenset({"tests", "bin", "__pycache__", "hf_xet"})
 _UNUSED_SUFFIXES: Final = frozenset({".pyi", ".pyx", ".pxd", ".c", ".h"})
 
 
 def own_files(source: Path) -> Iterator[Path]:
-    """Files of a folder of our own code that belong into packages, sorted."""
+    """Files of our own code that belong into packages, sorted."""
     for path in sorted(source.rglob("*")):
         leftover = any(part == "__pycache__" or part.endswith(".egg-info") for part in path.relative_to(source).parts)
         if path.is_file() and not leftover:
@@ -34,7 +34,7 @@ def add_own_code(dependencies: Dependencies, folder: Path) -> None:
 
 
 def trim(folder: Path) -> int:
-    """Remove what no function uses; returns how many bytes that were."""
+    """Remove what no function uses; returns the number of bytes removed."""
     before = size_of(folder)
     for path in sorted(folder.rglob("*")):
         if path.is_dir() and path.name in _UNUSED_FOLDERS:
@@ -48,14 +48,14 @@ def trim(folder: Path) -> int:
 
 
 def settle_records(folder: Path) -> None:
-    """Have each package's RECORD list the files that are there.
+    """Reduce each package's RECORD to the files that exist.
 
-    It also lists programs, with a hash that depends on the path of the Python that installed them.
+    RECORD also lists programs, with a hash that depends on the path of the installing Python.
     """
     for record in folder.glob("*.dist-info/RECORD"):
         lines = record.read_text(encoding="utf-8").splitlines()
         kept = sorted(line for line in lines if (folder / _file_of(line)).is_file())
-        record.unlink()  # never written to: it may be a link into uv's cache
+        record.unlink()  # never written in place: it may be a link into uv's cache
         record.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
@@ -66,5 +66,5 @@ def _file_of(line: str) -> str:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of all files in a folder."""
+    """Total bytes of the files in a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,4 +1,4 @@
-"""What the lock file gives a function: folders of our own code, and third-party packages to install."""
+"""A function's dependencies from the lock file: folders of our own code, and third-party packages to install."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Dependencies:
 
 
 def dependencies_of(service: str, extras: Sequence[str] = (), root: Path = REPOSITORY) -> Dependencies:
-    """What `uv.lock` says that a service with these extras needs, at run time and nothing else. Raises UvError."""
+    """The run-time dependencies of a service with these extras, from `uv.lock`. Raises UvError."""
     chosen = [argument for extra in extras for argument in ("--extra", extra)]
     exported = run_uv(
         [
@@ -35,9 +35,9 @@ def dependencies_of(service: str, extras: Sequence[str] = (), root: Path = REPOS
 
 
 def install(dependencies: Dependencies, folder: Path, target: Target | None = None) -> None:
-    """Install the third-party packages into a folder, for the target or else for this machine and this Python.
+    """Install the third-party packages into a folder, for the target or else for this machine and Python.
 
-    The files may be hard links into uv's cache: they can be deleted, and must not be written to.
+    The files may be hard links into uv's cache: they may be deleted, but must not be written to.
     Raises UvError, RegistryError.
     """
     folder.mkdir(parents=True, exist_ok=True)

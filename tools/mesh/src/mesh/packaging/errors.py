@@ -1,10 +1,10 @@
-"""What can go wrong while packages are made; the package's docstring draws the tree."""
+"""Errors of packaging; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class PackagingError(OperatorError):
-    """Base of what goes wrong while a package is made."""
+    """Base of all errors of packaging."""
 
 
 class UvError(PackagingError):
@@ -20,4 +20,4 @@ class CompilationError(PackagingError):
 
 
 class ServiceUnknownError(PackagingError):
-    """There is no such service."""
+    """The service does not exist."""

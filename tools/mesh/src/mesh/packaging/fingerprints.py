@@ -1,4 +1,4 @@
-"""What a package is made from, as one number: while it stays, so does the package."""
+"""The fingerprint of a package's inputs: a package is rebuilt when it changes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mesh.packaging.contents import own_files
 from mesh.packaging.dependencies import Dependencies
 from mesh.packaging.target import Target
 
-#: The modules of this folder that decide about a package's bytes.
+#: The modules of this package that affect a zip's bytes.
 _RECIPE: Final = ("building", "compiler", "compiling", "contents", "dependencies", "zipping")
 
 
 def fingerprint_of(dependencies: Dependencies, target: Target, python: Interpreter | None) -> str:
-    """Of the locked requirements, our own code, the target, who compiles and compresses, and how packages are made."""
+    """Hash locked requirements, our own code, the target, compiler and compressor versions, and the build code."""
     digest = hashlib.sha256()
     for part in _parts(dependencies, target, python):
         digest.update(len(part).to_bytes(8, "big"))
@@ -28,7 +28,7 @@ def fingerprint_of(dependencies: Dependencies, target: Target, python: Interpret
 
 
 def _parts(dependencies: Dependencies, target: Target, python: Interpreter | None) -> Iterator[bytes]:
-    compiled_by = python.version if python else "nobody"
+    compiled_by = python.version if python else "none"
     yield from _recipe()
     yield f"{target.platform} {target.python} {compiled_by} {zlib.ZLIB_RUNTIME_VERSION}".encode()
     yield dependencies.requirements.encode()

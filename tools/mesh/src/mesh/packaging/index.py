@@ -1,4 +1,4 @@
-"""`packages.json`: which zip a function has. Terraform reads it."""
+"""`packages.json`: the zip of each function, read by Terraform."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from manifests import Manifests
-from mesh.packaging.building import BuiltPackage, alone, sha256_of
+from mesh.packaging.building import BuiltPackage, exclusive, sha256_of
 
 INDEX: Final = "packages.json"
 
 
 def index_packages(manifests: Manifests, built: Sequence[BuiltPackage], output: Path) -> Path:
-    """Note the packages of these functions; what is noted of others stays while its zip and the function do.
+    """Write the entries of these functions; other entries stay while their zip and function exist.
 
-    Each function has `file`, `sha256` (base64, as Lambda reports it), `size`, and for people `package`, `unzipped` and
-    `compiled_by`: the Python that compiled its modules, or null.
+    Each function has `file`, `sha256` (base64, as Lambda reports it), `size`, and for information `package`,
+    `unzipped` and `compiled_by`: the Python that compiled its modules, or null.
     """
     path = output / INDEX
-    with alone(output):
+    with exclusive(output):
         known = {f"{ref.service.service}.{ref.name}" for ref in manifests.functions}
         kept = {key: entry for key, entry in _read(path).items() if key in known and _still_there(entry)}
         fresh = {key: _entry(package) for package in built for key in package.planned.keys}
@@ -53,4 +53,4 @@ def _read(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
         return {key: entry for key, entry in document.items() if isinstance(entry["file"], str)}
     except (OSError, ValueError, AttributeError, TypeError, KeyError):
-        return {}  # not there yet, or nothing of ours: it is written whole
+        return {}  # missing, or not ours: it is written from scratch

@@ -1,4 +1,4 @@
-"""Which packages there are to make, and which functions share one."""
+"""Plans which packages to build, and which functions share one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PlannedPackage:
 
     @property
     def name(self) -> str:
-        """What its file is called, without `.zip`: `chat`, `chat-agent`."""
+        """Its file name without `.zip`: `chat`, `chat-agent`."""
         return "-".join([self.service, *self.extras])
 
     @property
@@ -29,7 +29,7 @@ class PlannedPackage:
 
 
 def plan_packages(manifests: Manifests, services: Collection[str] = ()) -> tuple[PlannedPackage, ...]:
-    """The packages of these services, or of all; by service, the leanest first. Raises ServiceUnknownError."""
+    """The packages of these services, or of all; by service, fewest extras first. Raises ServiceUnknownError."""
     groups: dict[tuple[str, tuple[str, ...]], list[FunctionRef]] = {}
     for ref in functions_of(manifests, services):
         groups.setdefault((ref.service.service, tuple(sorted(set(ref.function.extras)))), []).append(ref)
@@ -37,7 +37,7 @@ def plan_packages(manifests: Manifests, services: Collection[str] = ()) -> tuple
 
 
 def plan_code_only(manifests: Manifests, services: Collection[str] = ()) -> tuple[PlannedPackage, ...]:
-    """One package a service, without third-party packages and so without extras. Raises ServiceUnknownError."""
+    """One package per service, without third-party packages and so without extras. Raises ServiceUnknownError."""
     groups: dict[str, list[FunctionRef]] = {}
     for ref in functions_of(manifests, services):
         groups.setdefault(ref.service.service, []).append(ref)
@@ -48,5 +48,5 @@ def functions_of(manifests: Manifests, services: Collection[str] = ()) -> tuple[
     """The functions of these services, or of all. Raises ServiceUnknownError."""
     for service in services:
         if service not in manifests.services:
-            raise ServiceUnknownError(f"there is no service {service}; there are: {', '.join(manifests.services)}")
+            raise ServiceUnknownError(f"there is no service {service}; choose from {', '.join(manifests.services)}")
     return tuple(ref for ref in manifests.functions if not services or ref.service.service in services)

@@ -1,4 +1,4 @@
-"""Calls uv, the one that `make setup` fetched or one of this machine."""
+"""Runs uv: the one that `make setup` fetched, or one on this machine."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _OFFLINE: Final = re.compile(
 
 
 def run_uv(arguments: list[str], *, timeout_s: float | None = None) -> str:
-    """What uv printed. Raises UvError, RegistryError."""
+    """Run uv; returns its output. Raises UvError, RegistryError."""
     own = REPOSITORY / ".tools" / "uv" / "bin" / "uv"
     uv = str(own) if own.exists() else os.environ.get("UV") or shutil.which("uv")
     if not uv:
-        raise UvError("uv is not here: run `make setup`, which fetches it")
+        raise UvError("uv was not found: run `make setup`, which fetches it")
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     try:
         run = subprocess.run(
@@ -33,6 +33,6 @@ def run_uv(arguments: list[str], *, timeout_s: float | None = None) -> str:
         raise RegistryError(f"uv {arguments[0]} did not end within {timeout_s:.0f} s") from error
     if run.returncode == 0:
         return run.stdout
-    said = run.stderr.strip()
-    kind = RegistryError if _OFFLINE.search(said) else UvError
-    raise kind(f"uv {arguments[0]} failed: {said[-2000:]}")
+    output = run.stderr.strip()
+    kind = RegistryError if _OFFLINE.search(output) else UvError
+    raise kind(f"uv {arguments[0]} failed: {output[-2000:]}")

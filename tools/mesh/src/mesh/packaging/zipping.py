@@ -1,4 +1,4 @@
-"""Zip files that depend on nothing but what is in them."""
+"""Reproducible zip files: their bytes depend only on their contents."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Secrets of an environment: between a `.env` file and Parameter Store. Which there are, the manifests say.
+"""Secrets of an environment: between a `.env` file and Parameter Store. The manifests declare which exist.
 
-A value is a `SecretStr` from where it is read to where it is written, so that nothing prints it by accident.
+A value is a `SecretStr` from where it is read to where it is written, so that it cannot be printed by accident.
 
 SecretsUnusableError
-├── DotenvError             the file is not there, or cannot hold a value
-└── ParameterRefusedError   Parameter Store does not take a value
+├── DotenvError             the file is missing, or cannot hold a value
+└── ParameterRefusedError   Parameter Store refuses a value
 """

@@ -23,12 +23,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-#: A value that stands where a name should is not shown: it hardly looks like this.
+#: Names of variables: anything else in the place of a name may be a value, and is not shown.
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 Env = Annotated[str, typer.Argument(metavar="ENV", help="The environment: local, dev, staging, prod.")]
-File = Annotated[Path | None, typer.Option("--file", help="The .env file; default: the one of the repository.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and change nothing.")]
+File = Annotated[Path | None, typer.Option("--file", help="The .env file; default: the repository's.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and change nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -38,11 +38,11 @@ def push(
     file: File = None,
     dry_run: DryRun = False,
     delete_missing: Annotated[
-        bool, typer.Option("--delete-missing", help="Delete secrets that the file has no value for.")
+        bool, typer.Option("--delete-missing", help="Delete secrets without a value in the file.")
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Put what the file holds into Parameter Store; asks before it overwrites or deletes."""
+    """Write the file's secrets to Parameter Store; asks before it overwrites or deletes."""
     from mesh.run import guarded
 
     guarded(lambda: _push(env, file, dry_run=dry_run, delete_missing=delete_missing, yes=yes))
@@ -50,7 +50,7 @@ def push(
 
 @app.command()
 def pull(env: Env, file: File = None, dry_run: DryRun = False, yes: Yes = False) -> None:
-    """Put what Parameter Store holds into the file; asks before it overwrites. Other lines stay as they are."""
+    """Write Parameter Store's secrets to the file; asks before it overwrites. Other lines stay unchanged."""
     from mesh.run import guarded
 
     guarded(lambda: _pull(env, file, dry_run=dry_run, yes=yes))
@@ -58,7 +58,7 @@ def pull(env: Env, file: File = None, dry_run: DryRun = False, yes: Yes = False)
 
 @app.command("list")
 def list_secrets(env: Env, as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
-    """Which secrets there are, since when, in which version."""
+    """List the secrets with their dates and versions."""
     from mesh.run import guarded
 
     guarded(lambda: _list(env, as_json=as_json))
@@ -78,8 +78,8 @@ def _push(env: str, file: Path | None, *, dry_run: bool, delete_missing: bool, y
         Change.DELETED: f"no value in {path.name}; deleted in {env}",
         Change.CHANGED: "changed: the values differ",
     }
-    _tell(compared, words)
-    _tell_unknown(held, manifests, path)
+    _print_changes(compared, words)
+    _report_undeclared(held, manifests, path)
     if dry_run:
         typer.echo(f"dry run: nothing was changed in {env}")
         return
@@ -106,7 +106,7 @@ def _pull(env: str, file: Path | None, *, dry_run: bool, yes: bool) -> None:
         Change.EMULATED: f"emulated in {env}; skipped",
         Change.CHANGED: "changed: the values differ",
     }
-    _tell(compared, words)
+    _print_changes(compared, words)
     if dry_run:
         typer.echo(f"dry run: nothing was changed in {path}")
         return
@@ -124,17 +124,17 @@ def _list(env: str, *, as_json: bool) -> None:
     from mesh.tables import print_table
 
     declared = _manifests().secrets
-    there = {each.name: each for each in _store(env).listing()}
-    names = [*declared, *sorted(there.keys() - set(declared))]
+    stored = {each.name: each for each in _store(env).parameters()}
+    names = [*declared, *sorted(stored.keys() - set(declared))]
     if as_json:
         document = [
             {
                 "name": name,
                 "variable": variable_of(name),
                 "declared": name in declared,
-                "present": name in there,
-                "last_modified": there[name].last_modified.isoformat() if name in there else None,
-                "version": there[name].version if name in there else None,
+                "present": name in stored,
+                "last_modified": stored[name].last_modified.isoformat() if name in stored else None,
+                "version": stored[name].version if name in stored else None,
             }
             for name in names
         ]
@@ -146,16 +146,16 @@ def _list(env: str, *, as_json: bool) -> None:
             (
                 name if name in declared else f"{name} (no service reads it)",
                 variable_of(name),
-                "yes" if name in there else "no",
-                f"{there[name].last_modified:%Y-%m-%d %H:%M}" if name in there else "",
-                there[name].version if name in there else "",
+                "yes" if name in stored else "no",
+                f"{stored[name].last_modified:%Y-%m-%d %H:%M}" if name in stored else "",
+                stored[name].version if name in stored else "",
             )
             for name in names
         ],
     )
 
 
-def _tell(compared: Sequence[Comparison], words: Mapping[Change, str]) -> None:
+def _print_changes(compared: Sequence[Comparison], words: Mapping[Change, str]) -> None:
     from mesh.tables import print_table
 
     rows = [(each.name, each.variable, words.get(each.change, str(each.change))) for each in compared]
@@ -180,10 +180,10 @@ def _summary(compared: Sequence[Comparison], where: str) -> str:
     return f"{done or 'nothing changed'} in {where}"
 
 
-def _tell_unknown(held: Mapping[str, object], manifests: Manifests, path: Path) -> None:
-    """What is no secret of the manifests; settings of the local mesh are no secrets either.
+def _report_undeclared(held: Mapping[str, object], manifests: Manifests, path: Path) -> None:
+    """Report names that no manifest declares, except settings of the local mesh.
 
-    Only what looks like a variable is named: on a line of its own, a value is read as a name.
+    Only what looks like a variable is printed, because a value on a line by itself parses as a name.
     """
     from mesh.secrets.comparing import variable_of
 
@@ -193,11 +193,11 @@ def _tell_unknown(held: Mapping[str, object], manifests: Manifests, path: Path) 
     for name in named:
         typer.echo(f"{name} is not pushed: no service declares such a secret")
     if others := len(unknown) - len(named):
-        typer.echo(f"{others} more in {path.name} not pushed: not named LIKE_THIS; is a value on a line of its own?")
+        typer.echo(f"{others} more in {path.name} not pushed: not named LIKE_THIS; is a value on a line by itself?")
 
 
 def _store(env: str) -> ParameterStore:
-    """Where the environment's parameters are."""
+    """The environment's parameter store."""
     from mesh.environments import open_environment
     from mesh.secrets.store import ParameterStore
 

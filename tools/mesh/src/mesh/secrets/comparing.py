@@ -1,4 +1,4 @@
-"""What pushing or pulling would change, told without values."""
+"""What pushing or pulling would change, without values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localmesh.provider_choice import EMULATED_KEY
 
 
 class Change(StrEnum):
-    """What happens to a secret where it is written to."""
+    """The change of a secret at its destination."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -25,7 +25,7 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One secret; `value` is what it shall be, where something is to be written."""
+    """One secret; `value` is the new value, if one is to be written."""
 
     name: str
     change: Change
@@ -45,7 +45,7 @@ def variable_of(secret: str) -> str:
 def compare_for_push(
     secrets: Iterable[str], file: Mapping[str, SecretStr], store: Mapping[str, SecretStr], *, delete_missing: bool
 ) -> list[Comparison]:
-    """What the store would get from the file. An empty variable is as good as none."""
+    """The changes of a push. An empty variable counts as missing."""
     without = Change.DELETED if delete_missing else Change.KEPT
     return [_compare(name, file.get(variable_of(name)), store.get(name), without) for name in secrets]
 
@@ -53,7 +53,7 @@ def compare_for_push(
 def compare_for_pull(
     secrets: Iterable[str], file: Mapping[str, SecretStr], store: Mapping[str, SecretStr]
 ) -> list[Comparison]:
-    """What the file would get from the store. The stand-in for a key that the local mesh uses is no key."""
+    """The changes of a pull. The local mesh's placeholder for an emulated provider's key is not a key."""
     return [
         Comparison(name, Change.EMULATED)
         if name in store and store[name].get_secret_value() == EMULATED_KEY

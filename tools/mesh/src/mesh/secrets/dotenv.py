@@ -1,4 +1,4 @@
-"""`.env` files: read as the local mesh reads its settings, and changed without touching what else is in them."""
+"""`.env` files: read like the local mesh's settings, and updated without touching their other contents."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _COMMENT: Final = re.compile(r"(?=([^\S\r\n]+#[^\r\n]*))")
 
 
 def read_dotenv(path: Path) -> dict[str, SecretStr]:
-    """Variables with their values; spaces around a value do not count. Raises DotenvError when there is no file."""
+    """Variables with their values, stripped of surrounding spaces. Raises DotenvError when there is no file."""
     return _values(_text(path))
 
 
 def update_dotenv(path: Path, values: Mapping[str, SecretStr]) -> None:
-    """Give variables new values; comments and all other lines stay, new variables come last. The file's mode is 0600.
+    """Set variables; comments and all other lines stay, new variables are appended. The file's mode becomes 0600.
 
-    Raises DotenvError when a value would not be read back as it is; then nothing is written.
+    Raises DotenvError when a value would not be read back unchanged; then nothing is written.
     """
     text = _updated(_text(path) if path.exists() else "", values)
     after = _values(text)
     for name, value in values.items():
         if after.get(name) != value:
-            raise DotenvError(f"the value of {name} cannot be kept in a .env file")
+            raise DotenvError(f"the value of {name} cannot be represented in a .env file")
     write_private(path, text)
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_bytes().decode()  # as it is, ends of lines too
+        return path.read_bytes().decode()  # verbatim, with its line endings
     except FileNotFoundError:
-        raise DotenvError(f"there is no {path}; `.env.example` shows what belongs into it") from None
+        raise DotenvError(f"{path} does not exist; `.env.example` shows what belongs into it") from None
     except (OSError, UnicodeDecodeError) as error:  # the latter's message could quote the file
         raise DotenvError(f"{path} cannot be read ({type(error).__name__})") from None
 
@@ -65,14 +65,14 @@ def _updated(text: str, values: Mapping[str, SecretStr]) -> str:
 
 
 def _line(binding: Binding, value: SecretStr) -> str:
-    """The line with another value; what stands before the variable and after its value stays."""
+    """The line with a new value; everything before the variable and after its value stays."""
     written = binding.original.string
     before, _, _ = written.partition(str(binding.key))
     return f"{before}{binding.key}={_quoted(value)}{_comment(binding)}{_end(written)}"
 
 
 def _comment(binding: Binding) -> str:
-    """What can be left out without changing the value: a `#` may also be part of it."""
+    """The trailing comment: text that can be removed without changing the value, since a `#` may be part of it."""
     written = binding.original.string
     for found in _COMMENT.finditer(written):
         without = written[: found.start(1)] + written[found.end(1) :]

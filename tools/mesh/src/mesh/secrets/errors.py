@@ -1,15 +1,15 @@
-"""What can go wrong with secrets; the package's docstring draws the tree. No message holds a value."""
+"""Errors of secrets; the package's docstring draws the tree. No message holds a value."""
 
 from workspace import OperatorError
 
 
 class SecretsUnusableError(OperatorError):
-    """Base of what `mesh secrets` raises on purpose."""
+    """Base of all errors of `mesh secrets`."""
 
 
 class DotenvError(SecretsUnusableError):
-    """The file is not there, or cannot hold a value."""
+    """The file is missing, or cannot hold a value."""
 
 
 class ParameterRefusedError(SecretsUnusableError):
-    """Parameter Store does not take a value."""
+    """Parameter Store refuses a value."""

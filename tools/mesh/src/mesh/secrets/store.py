@@ -13,13 +13,13 @@ from pydantic import SecretStr
 from mesh.environments import Environment
 from mesh.secrets.errors import ParameterRefusedError
 
-# What a standard parameter holds; larger ones cost money.
+# The limit of a standard parameter; larger ones cost money.
 _LIMIT: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A secret that is there; `name` without the prefix."""
+    """A stored secret; `name` without the prefix."""
 
     name: str
     version: int
@@ -27,38 +27,38 @@ class Parameter:
 
 
 class ParameterStore:
-    """Secrets by their names without the prefix. What is deeper below (passwords of local database roles) is not seen.
+    """Secrets by their names without the prefix. Deeper parameters (passwords of local database roles) are ignored.
 
-    Raises botocore's own errors when AWS cannot be reached or refuses who asks.
+    Raises botocore's errors when AWS cannot be reached or refuses the request.
     """
 
     def __init__(self, environment: Environment) -> None:
         self._names = environment.names
         self._ssm = environment.client("ssm")
 
-    def listing(self) -> list[Parameter]:
-        """All that is there, without values."""
+    def parameters(self) -> list[Parameter]:
+        """All secrets, without values."""
         return [
             Parameter(self._short(each["Name"]), each["Version"], each["LastModifiedDate"])
             for each in self._pages(WithDecryption=False)
         ]
 
     def values(self) -> dict[str, SecretStr]:
-        """All that is there, with values."""
+        """All secrets, with values."""
         return {self._short(each["Name"]): SecretStr(each["Value"]) for each in self._pages(WithDecryption=True)}
 
     def put(self, name: str, value: SecretStr) -> None:
-        """Make or overwrite a secret. Raises ParameterRefusedError."""
+        """Create or overwrite a secret. Raises ParameterRefusedError."""
         if len(value.get_secret_value().encode()) > _LIMIT:
-            raise ParameterRefusedError(f"{name} is longer than the {_LIMIT} bytes that a parameter holds")
+            raise ParameterRefusedError(f"{name} is longer than the {_LIMIT} bytes of a standard parameter")
         path = self._names.parameter(name)
         try:
             self._ssm.put_parameter(Name=path, Value=value.get_secret_value(), Type="SecureString", Overwrite=True)
         except ClientError as error:  # whose message could quote the value
-            raise ParameterRefusedError(f"Parameter Store does not take {path}: {_code(error)}") from None
+            raise ParameterRefusedError(f"Parameter Store refuses {path}: {_code(error)}") from None
 
     def delete(self, name: str) -> None:
-        """Forget a secret."""
+        """Delete a secret."""
         self._ssm.delete_parameter(Name=self._names.parameter(name))
 
     def _pages(self, **settings: bool) -> Iterator[dict[str, Any]]:

@@ -1,8 +1,8 @@
-"""People of an environment: made, listed, signed in and deleted in its Cognito user pool.
+"""Users of an environment: created, listed, signed in and deleted in its Cognito user pool.
 
 UserPoolError
-├── UserExistsError       there is somebody with that address already
-├── UserUnknownError      there is nobody with that address
-├── PasswordRefusedError  the password is not as the pool wants it, cannot be read, or is missing
-└── SignInRefusedError    wrong password or nobody there, or the pool wants more than a password
+├── UserExistsError       a user with that address exists already
+├── UserUnknownError      no user has that address
+├── PasswordRefusedError  the password violates the pool's policy, cannot be read, or is missing
+└── SignInRefusedError    wrong password or unknown user, or the pool requires more than a password
 """

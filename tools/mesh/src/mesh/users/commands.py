@@ -10,12 +10,12 @@ import typer
 
 app = typer.Typer(
     name="user",
-    help="People of an environment: make them, sign in as them, delete them.",
+    help="Users of an environment: create, sign in as, list and delete them.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The person's address.")]
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
 Env = Annotated[str, typer.Option("--env", metavar="ENV", help="The environment: local, dev, staging, prod.")]
 PasswordFile = Annotated[
     Path | None,
@@ -28,18 +28,18 @@ def create(
     email: Email,
     env: Env = "local",
     password_file: PasswordFile = None,
-    generate: Annotated[bool, typer.Option("--generate", help="A password by chance, shown once.")] = False,
+    generate: Annotated[bool, typer.Option("--generate", help="Generate a random password, shown once.")] = False,
     save_password: Annotated[
         Path | None,
-        typer.Option("--save-password", metavar="FILE", help="A password by chance, into this file (mode 0600)."),
+        typer.Option("--save-password", metavar="FILE", help="Generate a random password into this file (mode 0600)."),
     ] = None,
-    if_missing: Annotated[bool, typer.Option("--if-missing", help="Content when the person is there already.")] = False,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed when the user already exists.")] = False,
 ) -> None:
-    """Make a user who can sign in at once. Without an option the password is asked for."""
+    """Create a user who can sign in at once. Without an option the password is prompted for."""
     from mesh.run import guarded
 
     if sum((password_file is not None, generate, save_password is not None)) > 1:
-        raise typer.BadParameter("say only one of --password-file, --generate and --save-password")
+        raise typer.BadParameter("use only one of --password-file, --generate and --save-password")
     guarded(
         lambda: _create(
             email,
@@ -59,10 +59,10 @@ def token(
     password_file: PasswordFile = None,
     id_token: Annotated[bool, typer.Option("--id-token", help="The identity token, not the access token.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Into this file (mode 0600), not to stdout.")
+        Path | None, typer.Option("--output", metavar="FILE", help="Write to this file (mode 0600) instead of stdout.")
     ] = None,
 ) -> None:
-    """Sign in; the access token is what the API wants to see."""
+    """Sign in and print the access token, which the API requires."""
     from mesh.run import guarded
 
     guarded(lambda: _token(email, env, password_file, output, identity=id_token))
@@ -82,7 +82,7 @@ def delete(
 def list_users(
     env: Env = "local", as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False
 ) -> None:
-    """Everybody there is."""
+    """List all users."""
     from mesh.run import guarded
 
     guarded(lambda: _list(env, as_json=as_json))
@@ -101,7 +101,7 @@ def _create(
 
     pool = UserPool(open_environment(env))
     try:
-        unfinished = pool.find(email).is_unfinished  # before anybody is asked for a password
+        unfinished = pool.find(email).is_unfinished  # before a password is prompted for
     except UserUnknownError:
         begin = pool.create
     else:
@@ -111,15 +111,15 @@ def _create(
             typer.echo(f"{email} exists in {env} already{lacking}; nothing was changed")
             return
         if not unfinished:
-            raise UserExistsError(f"{email} exists in {env} already; --if-missing is content with that")
-        typer.echo(f"{email} exists and has never set a password: it gets one now")
+            raise UserExistsError(f"{email} exists in {env} already; --if-missing accepts that")
+        typer.echo(f"{email} exists and has never set a password: setting one now")
     if by_chance:
         password = generate_password(load_manifests(REPOSITORY).platform.identity.password)
     else:
         password = read_password(password_file, confirm=True)
-    if save is not None:  # before there is a user: a password that cannot be kept is of no use
+    if save is not None:  # before the user is created, in case the password cannot be saved
         if save.exists():
-            raise PasswordRefusedError(f"{save} exists already and is left as it is")
+            raise PasswordRefusedError(f"{save} exists already and is not overwritten")
         write_private(save, password.get_secret_value() + "\n")
     try:
         begin(email, password)

@@ -1,23 +1,23 @@
-"""What can go wrong with users; the package's docstring draws the tree. No message holds a password or a token."""
+"""Errors of user management; the package's docstring draws the tree. No message holds a password or a token."""
 
 from workspace import OperatorError
 
 
 class UserPoolError(OperatorError):
-    """Base of what `mesh user` raises on purpose."""
+    """Base of all errors of `mesh user`."""
 
 
 class UserExistsError(UserPoolError):
-    """There is somebody with that address already."""
+    """A user with that address exists already."""
 
 
 class UserUnknownError(UserPoolError):
-    """There is nobody with that address."""
+    """No user has that address."""
 
 
 class PasswordRefusedError(UserPoolError):
-    """The password is not as the pool wants it, cannot be read, or is missing."""
+    """The password violates the pool's policy, cannot be read, or is missing."""
 
 
 class SignInRefusedError(UserPoolError):
-    """The pool gives no token for the address and password."""
+    """The pool issues no token for the address and password."""

@@ -1,4 +1,4 @@
-"""Where a password comes from: a file, standard input, a prompt, or chance; never an argument, which others can see."""
+"""Sources of a password: a file, standard input, a prompt, or random; never an argument, which others can see."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SYMBOLS = "-_.=+"
 
 
 def read_password(file: Path | None, *, confirm: bool = False) -> SecretStr:
-    """The first line of a file, of standard input for `-`; without a file a person is asked, twice with `confirm`.
+    """The first line of a file, of standard input for `-`; without a file from a prompt, twice with `confirm`.
 
-    Raises PasswordRefusedError when there is nothing to read, or nobody to ask.
+    Raises PasswordRefusedError when there is nothing to read, or no terminal.
     """
-    stdin: TextIO | None = sys.stdin  # None when it was closed before we began
+    stdin: TextIO | None = sys.stdin  # None when it was closed before the start
     if file is None:
         if stdin is None or not stdin.isatty():
             raise PasswordRefusedError("no password: give one with --password-file FILE, or - for standard input")
@@ -43,7 +43,7 @@ def read_password(file: Path | None, *, confirm: bool = False) -> SecretStr:
 
 
 def generate_password(policy: PasswordPolicy) -> SecretStr:
-    """A password by chance, long enough for the policy and of every kind of letters that one can ask for."""
+    """A random password, long enough for the policy and with every character class that a policy can require."""
     kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, _SYMBOLS)
     length = max(_GENERATED_LENGTH, policy.minimum_length)
     letters = [secrets.choice(kind) for kind in kinds]

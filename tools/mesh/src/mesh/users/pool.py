@@ -1,4 +1,4 @@
-"""The user pool of an environment, as its administrator and as one who signs in."""
+"""The user pool of an environment, for its administrator and for sign-ins."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mesh.users.errors import PasswordRefusedError, SignInRefusedError, UserExis
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person; `sub` is the tenant that all of theirs is kept under."""
+    """A user; `sub` is the tenant of all their data."""
 
     email: str
     sub: str
@@ -27,32 +27,32 @@ class User:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether a password of their own was never set: they cannot sign in."""
+        """Whether no password was ever set: the user cannot sign in."""
         return self.status == "FORCE_CHANGE_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a sign-in gives: the access token is for the API, the identity token says who somebody is."""
+    """The tokens of a sign-in: the access token is for the API, the identity token identifies the user."""
 
     access: SecretStr
     identity: SecretStr
 
 
 class UserPool:
-    """Raises botocore's own errors when AWS cannot be reached or refuses who asks."""
+    """A Cognito user pool. Raises botocore's errors when AWS cannot be reached or refuses the request."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._cognito = environment.client("cognito-idp")
 
     def create(self, email: str, password: SecretStr) -> None:
-        """Make a user who can sign in at once; nobody gets a mail. Raises UserExistsError, PasswordRefusedError."""
+        """Create a user who can sign in at once; no mail is sent. Raises UserExistsError, PasswordRefusedError."""
         person = {"UserPoolId": self._environment.user_pool_id, "Username": email}
         secret = password.get_secret_value()
         attributes = [{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}]
         try:
-            # Given as the temporary password too, so that one which the pool does not want leaves no user behind.
+            # Also the temporary password, so that one which the pool refuses leaves no user behind.
             self._cognito.admin_create_user(
                 **person, UserAttributes=attributes, TemporaryPassword=secret, MessageAction="SUPPRESS"
             )
@@ -63,13 +63,13 @@ class UserPool:
         try:
             self.set_password(email, password)
         except BaseException:
-            # Who could not sign in is better not there; where this fails too, the other error tells more.
+            # Remove a user who could not sign in; should this fail too, the first error is the more useful one.
             with suppress(ClientError, BotoCoreError):
                 self._cognito.admin_delete_user(**person)
             raise
 
     def set_password(self, email: str, password: SecretStr) -> None:
-        """Give a user a password for good. Raises PasswordRefusedError."""
+        """Set a user's permanent password. Raises PasswordRefusedError."""
         person = {"UserPoolId": self._environment.user_pool_id, "Username": email}
         try:
             self._cognito.admin_set_user_password(**person, Password=password.get_secret_value(), Permanent=True)
@@ -77,7 +77,7 @@ class UserPool:
             raise _password_refused(error) from None
 
     def delete(self, email: str) -> None:
-        """Forget a user; what they have uploaded stays. Raises UserUnknownError."""
+        """Delete a user; their uploads stay. Raises UserUnknownError."""
         try:
             self._cognito.admin_delete_user(UserPoolId=self._environment.user_pool_id, Username=email)
         except self._cognito.exceptions.UserNotFoundException:
@@ -114,7 +114,9 @@ class UserPool:
                 f"wrong password, or there is no {email} in {self._environment.environment}"
             ) from None
         if "AuthenticationResult" not in answer:
-            raise SignInRefusedError(f"{email} must do more to sign in: {answer.get('ChallengeName', 'unknown')}")
+            raise SignInRefusedError(
+                f"{email} must complete a challenge to sign in: {answer.get('ChallengeName', 'unknown')}"
+            )
         given = answer["AuthenticationResult"]
         return Tokens(SecretStr(given["AccessToken"]), SecretStr(given["IdToken"]))
 
@@ -134,11 +136,11 @@ def _user(found: dict[str, Any], attributes: list[dict[str, str]]) -> User:
 
 
 def _password_refused(error: ClientError) -> Exception:
-    """The pool's own words about a password it does not want; any other error as it is."""
+    """The pool's message about a refused password; any other error unchanged."""
     if _code(error) != "InvalidPasswordException":
         return error
-    said = str(error.response.get("Error", {}).get("Message", ""))
-    return PasswordRefusedError(said or "the pool does not take this password")
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return PasswordRefusedError(message or "the pool refuses this password")
 
 
 def _code(error: ClientError) -> str:

@@ -1,7 +1,7 @@
-"""`mesh verify`: ten checks that tell whether an environment does what it is there for.
+"""`mesh verify`: ten checks that an environment works.
 
 VerifyError
-├── CheckFailedError        something is not as it should be; the message is a sentence for people
+├── CheckFailedError        a check found a problem; the message is a sentence for the operator
 ├── UnknownCheckError       no check has that name
-└── ReportUnwritableError   the report could not be written, so nothing is done
+└── ReportUnwritableError   the report cannot be written; no check was run
 """

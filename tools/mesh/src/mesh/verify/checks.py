@@ -1,4 +1,4 @@
-"""The ten checks, in the order in which they are made."""
+"""The ten checks, in the order in which they run."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mesh.verify.model import Check
 CHECKS: Final = (
     Check("database", "PostgreSQL answers, with pgvector and every service's schema", stores.database),
     Check("parameters", "The secrets that services need are set, encrypted and readable", stores.parameters),
-    Check("token", "A user can sign in and gets a token that says who it is", identity.token),
-    Check("bucket", "The images bucket keeps objects and tells of them", stores.bucket),
+    Check("token", "A user can sign in and gets a token that identifies them", identity.token),
+    Check("bucket", "The images bucket stores objects and sends their events to EventBridge", stores.bucket),
     Check("invoke", "Every service's HTTP function starts and answers", functions.invoke),
     Check(
         "function-database",
@@ -25,10 +25,10 @@ CHECKS: Final = (
         functions.function_parameters,
         needs=("parameters", "invoke", "function-database"),
     ),
-    Check("gateway", "The API answers, and wants a token where it should", journeys.gateway),
+    Check("gateway", "The API answers, and requires a token where it should", journeys.gateway),
     Check(
         "events",
-        "What one service tells, another hears",
+        "Events published by one service are consumed by another",
         journeys.events,
         needs=("bucket", "invoke", "function-database"),
     ),

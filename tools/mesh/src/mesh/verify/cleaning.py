@@ -1,4 +1,4 @@
-"""What a verification has made, and how it goes again."""
+"""Clean-up of what a verification has created."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from mesh.verify.faults import FAULTS, sentence
 
 
 class Cleanup:
-    """Steps to be taken at the end, the last one first; one that fails keeps none of the others from being taken.
+    """Steps to run at the end, in reverse order; a failed one does not stop the others.
 
-    A step is added before what it removes is made (the answer to the making may be lost), so it must bear that there is
-    nothing to remove.
+    A step is added before its resource is created (the response to the creation may be lost), so it must accept that
+    there is nothing to remove.
     """
 
     def __init__(self) -> None:
         self._steps: list[tuple[str, Callable[[], None]]] = []
 
     def add(self, what: str, remove: Callable[[], None]) -> None:
-        """Remember that `what` has to go."""
+        """Register the removal of `what`."""
         self._steps.append((what, remove))
 
     def run(self) -> tuple[str, ...]:
-        """Take every step; what could not be removed, each with the reason."""
+        """Run every step; returns what could not be removed, each with the reason."""
         left: list[str] = []
         while self._steps:
             what, remove = self._steps.pop()

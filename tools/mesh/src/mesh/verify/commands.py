@@ -1,6 +1,6 @@
 """The command `mesh verify`.
 
-Exit codes: 0 everything passed, 1 something failed or was left behind (or the environment is not known), 2 wrong usage.
+Exit codes: 0 everything passed, 1 something failed or was left behind (or the environment is unknown), 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ def verify(
     env: Annotated[str, typer.Option("--env", metavar="ENV", help="The environment: local, dev, staging, prod.")],
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="This check and those it needs; once or more."),
+        typer.Option(metavar="NAME", help="Only this check and its dependencies; repeatable."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE.md", help="Also write a Markdown report.", dir_okay=False)
     ] = None,
     timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds to wait for what happens by itself, such as a description.")
+        float, typer.Option(min=1, help="Seconds to wait for asynchronous results, such as a description.")
     ] = 180,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -55,7 +55,7 @@ def run(
     as_json: bool,
     access: Access | None = None,
 ) -> None:
-    """Verify, tell, and end with exit code 1 unless all is well."""
+    """Verify, report, and exit with code 1 unless everything passed."""
     from rich.console import Console
 
     from mesh.verify.model import Check, Outcome
@@ -94,7 +94,7 @@ def run(
 
 
 def _check_writable(report: Path) -> None:
-    """Told before minutes are spent. Raises ReportUnwritableError."""
+    """Check before minutes are spent. Raises ReportUnwritableError."""
     from mesh.verify.errors import ReportUnwritableError
 
     try:

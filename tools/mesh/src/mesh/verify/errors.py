@@ -1,14 +1,14 @@
-"""What can go wrong while an environment is verified; the package's docstring draws the tree."""
+"""Errors of verifying an environment; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class VerifyError(OperatorError):
-    """Base of all errors that verifying raises on purpose."""
+    """Base of all errors of verifying."""
 
 
 class CheckFailedError(VerifyError):
-    """Something is not as it should be; the message is a sentence for people."""
+    """A check found a problem; the message is a sentence for the operator."""
 
 
 class UnknownCheckError(VerifyError):
@@ -16,4 +16,4 @@ class UnknownCheckError(VerifyError):
 
 
 class ReportUnwritableError(VerifyError):
-    """The report could not be written, so nothing is done."""
+    """The report cannot be written; no check was run."""

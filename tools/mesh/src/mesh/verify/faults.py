@@ -1,4 +1,4 @@
-"""Faults of the outside world, which make a check fail; any other exception is a mistake of ours, not caught."""
+"""External faults, which make a check fail; any other exception is a bug and is not caught."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mesh.client import ApiError
 from mesh.db.errors import DatabaseUnusableError
 from mesh.verify.errors import CheckFailedError
 
-# Their messages are sentences already.
+# Errors whose messages are complete sentences.
 _TOLD: Final = (CheckFailedError, ClientError, DatabaseUnusableError, MigrationError)
 FAULTS: Final = (*_TOLD, ApiError, BotoCoreError, httpx.HTTPError, psycopg.Error, TimeoutError)
 
 
 def sentence(fault: Exception) -> str:
-    """The fault in one line; those that say little by themselves with the name of their kind."""
+    """The fault in one line, prefixed by its type where the message alone is unclear."""
     text = " ".join(str(fault).split()) or "no reason given"
     return text if isinstance(fault, _TOLD) else f"{type(fault).__name__}: {text}"

@@ -1,4 +1,4 @@
-"""Checks of the functions, invoked by hand: do they start, and do they reach database and parameters?"""
+"""Checks of functions by direct invocation: they start, and reach database and parameters."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from mesh.verify.faults import FAULTS, sentence
 from mesh.verify.invoking import Answer, Request
 from mesh.verify.probe import Probe
 
-# Enough to be quick, and few enough for an account or a machine that runs few at once.
+# Fast enough, and within the concurrency of a small account or machine.
 _AT_ONCE: Final = 3
 _HEALTH: Final = Request("GET", "/health")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a service is made to read its database and nothing more: a request and the status of its answer, or, without
-    a request, a run of its schedule, which publishes what lies there, as it does every minute."""
+    """How to make a service only read its database: a request and the status of its response, or, without a request, a
+    run of its schedule, which publishes its outbox, as it does every minute."""
 
     function: str
     request: Request | None = None
@@ -36,7 +36,7 @@ DATABASE_READINGS: Final[dict[str, Reading]] = {
     "search": Reading(
         "http", Request("POST", "/search", {"query": "verify", "search_type": "bm25", "include_answer": False})
     ),
-    # Reading a conversation asks DynamoDB, and a turn asks a model.
+    # Reading a conversation queries DynamoDB, and a turn calls a model.
     "chat": Reading("relay"),
     "sessions": Reading("relay"),
 }
@@ -46,13 +46,13 @@ SECRET_READING: Final = Request(
 
 
 def invoke(probe: Probe) -> str:
-    """Every function with routes answers a request: who does not know the route says so."""
+    """Every function with routes answers a request for an unknown route."""
     keys = [f"{r.service.service}.{r.name}" for r in probe.manifests.functions if r.function.trigger is Trigger.ROUTES]
     functions = probe.functions
 
     def ask(key: str) -> None:
         answer = functions.request(key, _HEALTH)
-        # 503 is an answer too: what the function depends on is the subject of other checks.
+        # 503 is accepted too: dependencies are the subject of other checks.
         if answer.status not in {200, 404, 503}:
             raise CheckFailedError(f"{key} answers {answer.reason()}")
 
@@ -87,7 +87,7 @@ def function_parameters(probe: Probe) -> str:
         raise CheckFailedError(f"search.http has read voyage-api-key, but: {answer.reason()}")
     if answer.status != 200:
         raise CheckFailedError(
-            f"search.http answers {answer.reason()}; its log tells whether it may read voyage-api-key"
+            f"search.http answers {answer.reason()}; see its log for whether it may read voyage-api-key"
         )
     return "search.http read voyage-api-key, and the embedding model accepts it"
 
@@ -98,7 +98,7 @@ def _healthy(answer: Answer) -> None:
 
 
 def _all(work: Callable[[str], None], keys: Iterable[str]) -> None:
-    """Do it for each, a few at once. Raises CheckFailedError with the faults of all that failed."""
+    """Run the work for each key, a few at once. Raises CheckFailedError with all faults."""
 
     def fault_of(key: str) -> str | None:
         try:

@@ -13,13 +13,13 @@ from mesh.verify.probe import Probe, SignedIn
 
 
 def token(probe: Probe) -> str:
-    """Make a user, sign it in, and read the token as the authorizer will."""
+    """Create a user, sign in, and check the token's claims as the authorizer does."""
     environment = probe.environment
     cognito, pool = environment.client("cognito-idp"), environment.user_pool_id
     email, password = f"{probe.mark}@example.com", f"Aa1!{secrets.token_urlsafe(24)}"
     user = {"UserPoolId": pool, "Username": email}
     probe.cleanup.add(f"the user {email}", lambda: _delete(cognito, user))
-    made = cognito.admin_create_user(
+    created = cognito.admin_create_user(
         **user,
         MessageAction="SUPPRESS",
         UserAttributes=[{"Name": "email", "Value": email}, {"Name": "email_verified", "Value": "true"}],
@@ -31,15 +31,15 @@ def token(probe: Probe) -> str:
         AuthParameters={"USERNAME": email, "PASSWORD": password},
     )
     if answer.get("ChallengeName") == "MFA_SETUP":
-        answer = _with_second_factor(cognito, environment.client_id, made["User"]["Username"], answer["Session"])
+        answer = _with_second_factor(cognito, environment.client_id, created["User"]["Username"], answer["Session"])
     result = answer.get("AuthenticationResult")
     if not result:
-        raise CheckFailedError(f"the sign-in wants more than a password: {answer.get('ChallengeName', 'no token')}")
+        raise CheckFailedError(f"the sign-in requires more than a password: {answer.get('ChallengeName', 'no token')}")
     claims = _claims(result["AccessToken"])
-    attributes = {item["Name"]: item["Value"] for item in made["User"].get("Attributes", ())}
+    attributes = {item["Name"]: item["Value"] for item in created["User"].get("Attributes", ())}
     sub = str(claims.get("sub") or "")
     if not sub:
-        raise CheckFailedError("the access token has no sub, so nobody can tell whose request it is")
+        raise CheckFailedError("the access token has no sub, so a request has no tenant")
     if attributes.get("sub", sub) != sub:
         raise CheckFailedError("the sub of the token is not the user's")
     if claims.get("iss") != environment.issuer:
@@ -52,7 +52,7 @@ def token(probe: Probe) -> str:
 
 
 def _with_second_factor(cognito: Any, client_id: str, username: str, session: str) -> dict[str, Any]:  # noqa: ANN401
-    """Set up an authenticator (RFC 6238), as everybody does whom a pool with `mfa = "ON"` lets in."""
+    """Set up an authenticator (RFC 6238), as every user of a pool with `mfa = "ON"` has to."""
     associated = cognito.associate_software_token(Session=session)
     code = _totp(associated["SecretCode"])
     verified = cognito.verify_software_token(Session=associated["Session"], UserCode=code)
@@ -70,7 +70,7 @@ def _totp(secret: str) -> str:
     from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    # What authenticators reckon with: SHA-1, six digits, half a minute.
+    # The parameters of authenticators: SHA-1, six digits, 30 seconds.
     totp = TOTP(key, 6, SHA1(), 30, enforce_key_length=False)  # noqa: S303
     return totp.generate(int(time.time())).decode()
 
@@ -83,10 +83,10 @@ def _delete(cognito: Any, user: dict[str, str]) -> None:  # noqa: ANN401 - a bot
 
 
 def _claims(access_token: str) -> dict[str, Any]:
-    """The claims, unverified: verifying is what the gateway does."""
+    """The claims, unverified: verification is the gateway's job."""
     try:
         middle = access_token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
     except (IndexError, ValueError) as error:
-        raise CheckFailedError("what Cognito gives is not a token") from error
+        raise CheckFailedError("Cognito's response is not a token") from error
     return claims if isinstance(claims, dict) else {}

@@ -1,4 +1,4 @@
-"""Functions invoked by hand, past API Gateway: with requests as it would send them."""
+"""Direct invocation of functions, bypassing API Gateway, with events in its format."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mesh.verify.errors import CheckFailedError
 
 Json = dict[str, Any]
 
-# A function with routes ends after 29 s at most; one that starts cold may take a few seconds before it begins.
+# A function with routes runs for at most 29 s, after a cold start of a few seconds.
 _READ_TIMEOUT_S = 60
 _QUOTED = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An HTTP request; `{id}` in the path becomes an id that nothing has."""
+    """An HTTP request; `{id}` in the path becomes an id that does not exist."""
 
     method: str
     path: str
@@ -29,16 +29,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a function with routes answers."""
+    """The response of a function with routes."""
 
     status: int
     body: Json
 
     def reason(self) -> str:
-        """Status and problem details, for people."""
-        said = self.body.get("detail") or self.body.get("message") or "no detail"
+        """Status and problem details as text."""
+        detail = self.body.get("detail") or self.body.get("message") or "no detail"
         checks = self.body.get("checks")
-        return f"{self.status}: {said}" + (f" ({json.dumps(checks)})" if checks else "")
+        return f"{self.status}: {detail}" + (f" ({json.dumps(checks)})" if checks else "")
 
 
 class Functions:
@@ -49,7 +49,7 @@ class Functions:
         self._client = environment.client("lambda", read_timeout=_READ_TIMEOUT_S, max_pool_connections=20)
 
     def invoke(self, key: str, event: Json) -> Json:
-        """What the function returns. Raises CheckFailedError when it is not there or ends with an error."""
+        """The function's result. Raises CheckFailedError when the function is missing or fails."""
         function = self._environment.functions.get(key)
         if function is None:
             raise CheckFailedError(f"the environment has no function {key}")
@@ -62,13 +62,13 @@ class Functions:
         return payload if isinstance(payload, dict) else {}
 
     def request(self, key: str, request: Request, *, tenant: str | None = None) -> Answer:
-        """Ask as API Gateway asks, for that tenant. Raises CheckFailedError when what comes back is no answer."""
+        """Send a request of that tenant as API Gateway would. Raises CheckFailedError for an invalid response."""
         content = None if request.body is None else json.dumps(request.body).encode()
         event = http_event(request.method, request.path, content, "application/json", tenant=tenant)
         return self._answer(key, event)
 
     def upload(self, key: str, picture: bytes, *, filename: str, tenant: str) -> Answer:
-        """Send a picture to `POST /items`."""
+        """Upload a picture to `POST /items`."""
         boundary = uuid.uuid4().hex
         head = (
             f"--{boundary}\r\n"
@@ -88,7 +88,7 @@ class Functions:
 
 
 def http_event(method: str, path: str, content: bytes | None, media_type: str, *, tenant: str | None) -> Json:
-    """An event of an HTTP API, payload version 2.0, whose authorizer has let the tenant in."""
+    """An event of an HTTP API, payload version 2.0, whose authorizer has accepted the tenant."""
     authorizer = {} if tenant is None else {"authorizer": {"jwt": {"claims": {"sub": tenant}, "scopes": None}}}
     path = path.replace("{id}", str(uuid.uuid4()))
     event: Json = {

@@ -1,4 +1,4 @@
-"""Checks of whole ways: through the gateway, over the bus, and of a picture from upload to deletion."""
+"""End-to-end checks: through the gateway, over the bus, and of a picture from upload to deletion."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mesh.verify.waiting import until
 _INGEST: Final = "ingest.http"
 _GONE_S: Final = 60
 _SEARCH_EVERY_S: Final = 1.0
-# As good a PNG as a look at its first bytes can tell: ingest takes it, imaging does not.
+# A PNG by its first bytes only: ingest accepts it, imaging rejects it.
 _BROKEN_PICTURE: Final = b"\x89PNG\r\n\x1a\n" + b"not a picture"
 _WORDS: Final = ("COLLECTIONS", "VERIFY", "BLUE LIGHTHOUSE")
 
 
 def gateway(probe: Probe) -> str:
-    """Open routes answer anybody, the others nobody without a token, and there are no others."""
+    """Public routes answer without a token, the others require one, and unknown routes are refused."""
     with Api(probe.environment.api_url, None) as api:
         for method, path, wanted in (("GET", "/health", 200), ("GET", "/items", 401), ("GET", f"/{probe.mark}", 404)):
             answer = api.request(method, path)
@@ -34,12 +34,13 @@ def gateway(probe: Probe) -> str:
 
 
 def events(probe: Probe) -> str:
-    """A picture that cannot be decoded is rejected: ingest told imaging, and imaging told ingest. No model is asked."""
+    """A picture that cannot be decoded is rejected: imaging and ingest consume each other's events. No model is
+    called."""
     functions, tenant = probe.functions, probe.mark
     probe.cleanup.add(f"what the tenant {tenant} uploaded", lambda: clear(probe, tenant))
     uploaded = functions.upload(_INGEST, _BROKEN_PICTURE, filename="verify.png", tenant=tenant)
     if uploaded.status != 200:
-        raise CheckFailedError(f"{_INGEST} does not take a picture: {uploaded.reason()}")
+        raise CheckFailedError(f"{_INGEST} refuses a picture: {uploaded.reason()}")
     item_id = uploaded.body["id"]
 
     def rejected() -> str | None:
@@ -51,9 +52,9 @@ def events(probe: Probe) -> str:
             raise CheckFailedError(f"a broken picture became {status}")
         return status if status == "rejected" else None
 
-    awaited = "imaging's verdict on a picture: look at the dead-letter queues and the logs of imaging and ingest"
+    awaited = "imaging to reject a picture: look at the dead-letter queues and the logs of imaging and ingest"
     until(rejected, awaited, timeout_s=probe.timeout_s)
-    return "ingest told imaging of a broken picture, and heard that it is rejected"
+    return "imaging rejected a broken picture from ingest, and ingest consumed the rejection"
 
 
 def end_to_end(probe: Probe) -> str:
@@ -77,16 +78,16 @@ def end_to_end(probe: Probe) -> str:
             raise CheckFailedError(f"a deleted item answers {status} instead of 404")
         until(
             lambda: True if _finds(api, item_id) is False else None,
-            "a deleted picture to be found no more",
+            "a deleted picture to disappear from search",
             timeout_s=_GONE_S,
             every_s=_SEARCH_EVERY_S,
         )
     category = (item.get("latest_analysis") or {}).get("category", "no category")
-    return f"a picture was uploaded, described ({category}), found, deleted, and is found no more"
+    return f"a picture was uploaded, described ({category}), found, deleted, and is no longer found"
 
 
 def clear(probe: Probe, tenant: str) -> None:
-    """Remove what a tenant has: its items by the service that owns them, then every version of its objects."""
+    """Remove a tenant's data: its items through the service that owns them, then every version of its objects."""
     functions = probe.functions
     listed = functions.request(_INGEST, Request("GET", "/items"), tenant=tenant)
     if listed.status != 200:
@@ -103,7 +104,8 @@ def clear(probe: Probe, tenant: str) -> None:
 
 
 def _finds(api: Api, item_id: str) -> bool | None:
-    """Whether a search finds it; None when it is not answered, as where the provider of embeddings counts requests."""
+    """Whether a search finds it; None when the search is not answered, for example when the embedding provider
+    throttles."""
     try:
         answer: dict[str, Any] = api.search(" ".join(_WORDS).lower(), include_answer=False)
     except ApiError as error:
@@ -114,7 +116,7 @@ def _finds(api: Api, item_id: str) -> bool | None:
 
 
 def _picture() -> bytes:
-    """A small picture with words in it."""
+    """A small picture with text in it."""
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.new("RGB", (480, 320), (20, 60, 140))

@@ -1,4 +1,4 @@
-"""A check, and what became of it."""
+"""A check, and its outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing to find out. `look` says in a sentence what it found, or raises CheckFailedError.
+    """One check. `look` returns its finding in a sentence, or raises CheckFailedError.
 
     A check is skipped when one of those it `needs` did not pass: it could only fail for the same reason.
     """
@@ -35,7 +35,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a check: what was found, why it failed, or why it was not run."""
+    """The outcome of a check: its finding, why it failed, or why it was skipped."""
 
     check: Check
     verdict: Verdict
@@ -45,7 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All outcomes. `commit` is what the environment runs, `checkout` what these checks come from; `left_behind` says
+    """All outcomes. `commit` is what the environment runs, `checkout` what these checks come from; `left_behind` lists
     what could not be removed afterwards."""
 
     environment: str

@@ -22,9 +22,9 @@ class SignedIn:
 
 @dataclass(slots=True)
 class Probe:
-    """The environment, the way into its database, what has been made, and how long to wait for what happens by itself.
+    """The environment, access to its database, clean-up steps, and the time limit of asynchronous results.
 
-    `mark` is in the name of everything that is made. `user` is there once the check of the token has passed.
+    `mark` is in the name of everything created. `user` is set once the token check has passed.
     """
 
     environment: Environment
@@ -38,13 +38,13 @@ class Probe:
 
     @property
     def functions(self) -> Functions:
-        """The functions, to be invoked by hand; not to be asked for by several threads at once."""
+        """The functions, for direct invocation; not thread-safe on first access."""
         if self._functions is None:
             self._functions = Functions(self.environment)
         return self._functions
 
     def require_user(self) -> SignedIn:
-        """The temporary user; whoever asks needs the check of the token."""
+        """The temporary user, for checks that depend on the token check."""
         if self.user is None:
-            raise AssertionError("asked for the user before the check of the token")
+            raise AssertionError("the user was requested before the token check")
         return self.user

@@ -10,7 +10,7 @@ _STYLES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.SKIPPED: "yel
 
 
 def style(outcome: Outcome) -> str:
-    """The colour of its line."""
+    """The colour of an outcome's line."""
     return _STYLES[outcome.verdict]
 
 
@@ -20,7 +20,7 @@ def line(outcome: Outcome) -> str:
 
 
 def verdict(verification: Verification) -> str:
-    """The whole in a sentence."""
+    """The verification in a sentence."""
     counts = {kind: sum(outcome.verdict is kind for outcome in verification.outcomes) for kind in Verdict}
     numbers = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     return f"{verification.environment}: {numbers} in {verification.seconds:.1f} s"
@@ -53,7 +53,7 @@ def document(verification: Verification) -> dict[str, Any]:
 
 
 def markdown(verification: Verification) -> str:
-    """For people, to be kept beside a release."""
+    """The verification as a Markdown report, for example to attach to a release."""
     facts = {
         "Environment": f"{verification.environment} ({verification.account}, {verification.region})",
         "API": verification.api_url,
@@ -64,7 +64,7 @@ def markdown(verification: Verification) -> str:
     }
     lines = [f"# {verification.environment}: {'verified' if verification.passed else 'not verified'}", "", "| | |"]
     lines += ["| --- | --- |", *(f"| {_cell(name)} | {_cell(value)} |" for name, value in facts.items())]
-    lines += ["", "| check | verdict | seconds | what was found |", "| --- | --- | ---: | --- |"]
+    lines += ["", "| check | verdict | seconds | finding |", "| --- | --- | ---: | --- |"]
     lines += [_row(outcome) for outcome in verification.outcomes]
     failures = [outcome for outcome in verification.outcomes if outcome.verdict is Verdict.FAILED]
     if failures:
@@ -74,7 +74,7 @@ def markdown(verification: Verification) -> str:
             "",
             f"### {outcome.check.name}",
             "",
-            f"Should be: {outcome.check.sentence}.",
+            f"Expected: {outcome.check.sentence}.",
             "",
             f"> {outcome.detail}",
         ]

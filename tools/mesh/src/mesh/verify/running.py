@@ -1,4 +1,4 @@
-"""Makes the checks, one after the other, and leaves nothing behind."""
+"""Runs the checks in order, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_TIMEOUT_S = 180.0
 
 
 def running_commit(probe: Probe) -> str:
-    """The commit that ingest was built from; `unknown` when it does not say."""
+    """The commit that ingest was built from; `unknown` when it does not report one."""
     try:
         answer = probe.functions.request("ingest.http", Request("GET", "/version"))
     except FAULTS:
@@ -44,10 +44,10 @@ def verify(
     ended: Callable[[Outcome], None] = lambda outcome: None,
     left: Callable[[str], None] = lambda what: None,
 ) -> Verification:
-    """Make the checks (`only` those named, with what they need) and remove what they made, whatever happens.
+    """Run the checks (`only` those named, with their dependencies) and always remove what they created.
 
-    `access` is the way into the database, if not the environment's usual one; `beginning` and `ended` hear of each
-    check, `left` of what could not be removed after an interruption. Raises UnknownCheckError before anything is done.
+    `access` replaces the environment's usual access to the database; `beginning` and `ended` are called for each check,
+    `left` for what could not be removed after an interruption. Raises UnknownCheckError before anything is done.
     """
     chosen = choose(checks, only)
     manifests = manifests or load_manifests(REPOSITORY)
@@ -79,7 +79,7 @@ def verify(
 
 
 def choose(checks: Sequence[Check], only: Iterable[str]) -> tuple[Check, ...]:
-    """The checks of those names and all that they need, in their order; all where none is named."""
+    """The named checks and their dependencies, in their order; all checks without names."""
     by_name = {check.name: check for check in checks}
     wanted, open_names = set[str](), list(only)
     if not open_names:
@@ -87,7 +87,7 @@ def choose(checks: Sequence[Check], only: Iterable[str]) -> tuple[Check, ...]:
     while open_names:
         name = open_names.pop()
         if name not in by_name:
-            raise UnknownCheckError(f"there is no check {name!r}; there are {', '.join(by_name)}")
+            raise UnknownCheckError(f"there is no check {name!r}; choose from {', '.join(by_name)}")
         if name not in wanted:
             wanted.add(name)
             open_names.extend(by_name[name].needs)
@@ -97,8 +97,8 @@ def choose(checks: Sequence[Check], only: Iterable[str]) -> tuple[Check, ...]:
 def _make(check: Check, probe: Probe, outcomes: Mapping[str, Outcome]) -> Outcome:
     unmet = [name for name in check.needs if outcomes[name].verdict is not Verdict.PASSED]
     if unmet:
-        told = ", ".join(f"{name}, which was {outcomes[name].verdict}" for name in unmet)
-        return Outcome(check, Verdict.SKIPPED, 0, f"it needs {told}")
+        dependencies = ", ".join(f"{name}, which was {outcomes[name].verdict}" for name in unmet)
+        return Outcome(check, Verdict.SKIPPED, 0, f"it needs {dependencies}")
     begun = time.perf_counter()
     try:
         verdict, detail = Verdict.PASSED, check.look(probe)

@@ -1,4 +1,4 @@
-"""Waiting for something that happens by itself."""
+"""Waiting for asynchronous results."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T | None], awaited: str, *, timeout_s: float, every_s: float = 0.25) -> T:
-    """The first answer that is not None. Raises CheckFailedError when none came in time."""
+    """Poll until the result is not None. Raises CheckFailedError on timeout."""
     deadline = time.monotonic() + timeout_s
     while (answer := look()) is None:
         if time.monotonic() > deadline:

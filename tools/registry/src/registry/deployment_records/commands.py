@@ -1,4 +1,4 @@
-"""`mesh contracts record-deployment` and `mesh contracts can-deploy`: ask, tell, and end with the right exit code."""
+"""`mesh contracts record-deployment` and `mesh contracts can-deploy`: run, report, and set the exit code."""
 
 import json
 import re
@@ -21,7 +21,7 @@ _ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,15}")
 def record_deployment(
     root: Path, service: str, environment: str, git_sha: str, *, folder: Path | None, as_json: bool
 ) -> None:
-    """Note that the service at that commit is what runs in the environment now."""
+    """Record that the service at that commit runs in the environment now."""
     where = find_root(root)
     release = release_at(where, service, git_sha)
     after = record.note(_folder(where, folder), _checked(environment), release, at=datetime.now(UTC))
@@ -29,8 +29,8 @@ def record_deployment(
         document = {"environment": environment, "recorded_at": after.services[service].recorded_at.isoformat()}
         typer.echo(json.dumps(document | _brief(release), indent=2, ensure_ascii=False))
         return
-    typer.echo(f"{service} at {_short(release.git_sha)} is what runs in {environment}")
-    for verb, versions in (("says", release.publishes), ("understands", release.understands)):
+    typer.echo(f"{service} at {_short(release.git_sha)} runs in {environment}")
+    for verb, versions in (("publishes", release.publishes), ("understands", release.understands)):
         for version in versions:
             typer.echo(f"  {verb} {version}")
 
@@ -38,7 +38,8 @@ def record_deployment(
 def can_deploy(
     root: Path, service: str, environment: str, git_sha: str | None, *, folder: Path | None, first: bool, as_json: bool
 ) -> None:
-    """May the service at that commit (else: as it stands here) go out? Raises `typer.Exit` with code 1 when not."""
+    """May the service at that commit (default: the working tree) be deployed? Raises `typer.Exit` with code 1 when
+    not."""
     where = find_root(root)
     release = release_at(where, service, git_sha) if git_sha else release_here(where, service)
     deployed = (
@@ -50,19 +51,19 @@ def can_deploy(
     if as_json:
         typer.echo(json.dumps(answer.as_json(), indent=2, ensure_ascii=False))
     else:
-        _tell(answer, others=len(deployed.services.keys() - {service}))
+        _print_answer(answer, others=len(deployed.services.keys() - {service}))
     if not answer.may_go_out:
         raise typer.Exit(NOT_NOW)
 
 
-def _tell(answer: Answer, *, others: int) -> None:
+def _print_answer(answer: Answer, *, others: int) -> None:
     for reason in answer.reasons:
         typer.echo(f"no: {reason}")
         if reason.witness is not None:
             typer.echo(f"    for example {json.dumps(reason.witness, ensure_ascii=False)}")
     for note in answer.notes:
         typer.echo(f"note: {note}")
-    verdict = "may go out" if answer.may_go_out else "may not go out"
+    verdict = "may be deployed" if answer.may_go_out else "may not be deployed"
     typer.echo(
         f"{answer.service} at {_short(answer.git_sha)} {verdict} to {answer.environment}: "
         f"{len(answer.pairs)} pairs of producer and consumer compared, {others} other services there"
@@ -75,12 +76,12 @@ def _folder(root: Path, folder: Path | None) -> Path:
 
 def _checked(environment: str) -> str:
     if not _ENVIRONMENT.fullmatch(environment):
-        raise typer.BadParameter(f"{environment!r} is no name of an environment: a-z, 0-9 and dashes, at most 16")
+        raise typer.BadParameter(f"{environment!r} is not a valid environment name: a-z, 0-9 and dashes, at most 16")
     return environment
 
 
 def _short(git_sha: str) -> str:
-    """A commit as people write it, and still saying that something on top of it is not committed."""
+    """A short commit hash, with any suffix for uncommitted changes."""
     commit, dash, rest = git_sha.partition("-")
     return commit[:12] + dash + rest
 

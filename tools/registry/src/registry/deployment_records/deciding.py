@@ -1,4 +1,4 @@
-"""May a release join what is deployed? Every pair of what is said and who hears it is compared, both ways round.
+"""Is a release compatible with what is deployed? Every pair of producer and consumer is compared, in both roles.
 
 Inside a major the reader's tolerant schema must accept every document of the writer's closed one; that is proven, and
 what cannot be proven counts as a no. Another major needs a subscription of the reader to it, which its manifest shows:
@@ -15,7 +15,7 @@ from registry.deployment_records.record import ContractVersion, Environment, Rel
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Somebody says a version of a fact, and somebody hears the fact in the versions that are `understood`."""
+    """A producer of a version of a fact, and a consumer that reads the versions in `understood`."""
 
     event: str
     said: str
@@ -26,7 +26,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why it may not go out: the pair, a stable code, where in the document, and a sentence."""
+    """Why it may not be deployed: the pair, a stable code, a path in the document, and a sentence."""
 
     pair: Pair
     code: str
@@ -39,14 +39,14 @@ class Reason:
         reads = " and ".join(pair.understood) or "nothing"
         where = f" at {self.path}" if self.path else ""
         return (
-            f"{pair.consumer} reads {reads} of {pair.event}, {pair.producer} says {pair.said}: "
+            f"{pair.consumer} reads {reads} of {pair.event}, {pair.producer} publishes {pair.said}: "
             f"{self.message}{where} [{self.code}]"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer with all that was compared; `notes` are worth a look and stop nothing."""
+    """The answer with everything compared; `notes` do not block a deployment."""
 
     service: str
     git_sha: str
@@ -57,7 +57,7 @@ class Answer:
 
     @property
     def may_go_out(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether there is no reason against it."""
         return not self.reasons
 
     def as_json(self) -> dict[str, Any]:
@@ -66,24 +66,26 @@ class Answer:
 
 
 def decide(candidate: Release, environment: Environment) -> Answer:
-    """Compare a release with everything deployed; it takes the place of the release of the same service."""
+    """Compare a release with everything deployed; it replaces the release of the same service."""
     others = [entry.release for name, entry in environment.services.items() if name != candidate.service]
     pairs: list[Pair] = []
     reasons: list[Reason] = []
     for producer, consumer in [(candidate, candidate), *_both_ways(candidate, others)]:
-        for said in producer.publishes:
-            heard = [version for version in consumer.understands if version.fact == said.fact]
-            if heard:
-                pair = Pair(said.fact, _name(said), producer.service, consumer.service, tuple(map(_name, heard)))
+        for published in producer.publishes:
+            consumed = [version for version in consumer.understands if version.fact == published.fact]
+            if consumed:
+                pair = Pair(
+                    published.fact, _name(published), producer.service, consumer.service, tuple(map(_name, consumed))
+                )
                 pairs.append(pair)
-                reasons += _reasons(pair, said, heard)
+                reasons += _reasons(pair, published, consumed)
     return Answer(
         candidate.service,
         candidate.git_sha,
         environment.environment,
         tuple(pairs),
         tuple(reasons),
-        tuple(_silences(candidate, others)),
+        tuple(_unpublished(candidate, others)),
     )
 
 
@@ -97,16 +99,16 @@ def _name(version: ContractVersion) -> str:
     return f"{version.event.rpartition('.')[2]} ({version.version})"
 
 
-def _reasons(pair: Pair, said: ContractVersion, heard: list[ContractVersion]) -> Iterator[Reason]:
-    reader = next((version for version in heard if version.event == said.event), None)
+def _reasons(pair: Pair, published: ContractVersion, consumed: list[ContractVersion]) -> Iterator[Reason]:
+    reader = next((version for version in consumed if version.event == published.event), None)
     if reader is None:
-        yield Reason(pair, "major-not-understood", "", f"{pair.consumer} has no subscription to {said.event}")
+        yield Reason(pair, "major-not-understood", "", f"{pair.consumer} has no subscription to {published.event}")
         return
-    if reader.schema_ == said.schema_:
+    if reader.schema_ == published.schema_:
         return
     try:
         findings = covers(
-            read_schema(said.schema_, name=f"{pair.producer}'s {said}"),
+            read_schema(published.schema_, name=f"{pair.producer}'s {published}"),
             read_schema(reader.schema_, name=f"{pair.consumer}'s {reader}"),
         )
     except UndecidedError as error:
@@ -118,11 +120,11 @@ def _reasons(pair: Pair, said: ContractVersion, heard: list[ContractVersion]) ->
             yield Reason(pair, finding.rule, finding.path, finding.message, finding.witness)
 
 
-def _silences(candidate: Release, others: list[Release]) -> Iterator[str]:
-    """Facts that somebody deployed waits for and nobody would say any more, or that this release waits for in vain."""
-    said = {version.fact for release in (candidate, *others) for version in release.publishes}
+def _unpublished(candidate: Release, others: list[Release]) -> Iterator[str]:
+    """Facts that a consumer expects and no deployed producer would publish."""
+    published = {version.fact for release in (candidate, *others) for version in release.publishes}
     for consumer in (candidate, *others):
-        for fact in sorted({version.fact for version in consumer.understands} - said):
+        for fact in sorted({version.fact for version in consumer.understands} - published):
             own = fact.startswith(f"collections.{candidate.service}.")
             if consumer is candidate or own:
-                yield f"{consumer.service} hears {fact}, and nobody there says it"
+                yield f"{consumer.service} consumes {fact}, which no service there publishes"

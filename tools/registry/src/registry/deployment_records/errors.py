@@ -1,17 +1,17 @@
-"""What can be wrong with deployments; each message is one for people and ends with exit code 2.
+"""Errors of deployment records; each message is a sentence for the user, the exit code is 2.
 
 DeploymentsError
     UnknownServiceError          there is no such service at that commit
-    UnknownEnvironmentError      nothing was ever recorded for the environment
-    RecordUnusableError          the file of the environment is not what this program wrote, or of another format
-    ContractMissingError         the manifest names a contract that the registry does not hold at that commit
+    UnknownEnvironmentError      nothing is recorded for the environment
+    RecordUnusableError          the environment's file is malformed, or has another format
+    ContractMissingError         the manifest names a contract that is not in the registry at that commit
 """
 
 from registry.errors import RegistryError
 
 
 class DeploymentsError(RegistryError):
-    """Root of what can go wrong here."""
+    """Base of all errors of deployment records."""
 
 
 class UnknownServiceError(DeploymentsError):
@@ -19,12 +19,12 @@ class UnknownServiceError(DeploymentsError):
 
 
 class UnknownEnvironmentError(DeploymentsError):
-    """Nothing was ever recorded for the environment."""
+    """Nothing is recorded for the environment."""
 
 
 class RecordUnusableError(DeploymentsError):
-    """The file of the environment is not what this program wrote, or of another format."""
+    """The environment's file is malformed, or has another format."""
 
 
 class ContractMissingError(DeploymentsError):
-    """The manifest names a contract that the registry does not hold at that commit."""
+    """The manifest names a contract that is not in the registry at that commit."""

@@ -1,7 +1,7 @@
 """The record of an environment: one JSON document, `<folder>/<environment>.json`.
 
-Each release carries the schemas that it says and understands, so that a decision needs neither the commits of what is
-deployed nor a network. Two writers wait for each other, and a reader never sees half a document.
+Each release has the schemas that it publishes and understands, so that a decision needs neither the deployed commits
+nor a network. Writers are serialized, and a reader never sees a partial document.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class _Model(BaseModel):
 
 
 class ContractVersion(_Model):
-    """A version of an event type, with the schema that counts: closed where it is said, tolerant where it is heard."""
+    """A version of an event type, with the relevant schema: closed when published, tolerant when consumed."""
 
     event: str
     version: str
@@ -56,7 +56,7 @@ class Deployed(_Model):
 
 
 class Environment(_Model):
-    """Everything that is deployed in one place, by service."""
+    """The releases deployed in one environment, by service."""
 
     format: Literal[1] = 1
     environment: str
@@ -77,7 +77,7 @@ def read(folder: Path, environment: str) -> Environment:
         known = ", ".join(sorted(file.stem for file in folder.glob("*.json"))) or "none"
         raise UnknownEnvironmentError(
             f"nothing is recorded for {environment!r} in {folder} (known: {known}); "
-            "--first says that nothing is deployed there yet"
+            "use --first if nothing is deployed there yet"
         ) from None
     except (OSError, ValidationError) as error:
         raise RecordUnusableError(f"{path}: {_sentence(error)}") from error
@@ -87,10 +87,10 @@ def read(folder: Path, environment: str) -> Environment:
 
 
 def note(folder: Path, environment: str, release: Release, *, at: datetime) -> Environment:
-    """Put a release in the place of the one before it; returns what is deployed now. Raises RecordUnusableError."""
+    """Replace a service's release; returns what is deployed now. Raises RecordUnusableError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = _path(folder, environment)
-    with _alone(folder):
+    with _exclusive(folder):
         before = read(folder, environment) if path.exists() else Environment(environment=environment)
         services = before.services | {release.service: Deployed(release=release, recorded_at=at)}
         after = before.model_copy(update={"services": dict(sorted(services.items()))})
@@ -105,8 +105,8 @@ def _path(folder: Path, environment: str) -> Path:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    # The folder itself is the lock: nothing is left lying beside the records.
+def _exclusive(folder: Path) -> Iterator[None]:
+    # Lock the folder itself, so that no lock file stays beside the records.
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

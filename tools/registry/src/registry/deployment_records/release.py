@@ -1,8 +1,7 @@
-"""Which contract versions a service says and understands, at a commit or in the working tree.
+"""The contract versions that a service publishes and understands, at a commit or in the working tree.
 
-Read from what is committed, not from the code that is installed: the manifest says what it publishes and consumes, the
-registry's folder which version each of those types has. A service says the newest version of a type, and understands
-every version of the major up to it.
+Read from committed files, not from installed code: the manifest lists the types, the registry's folder their versions.
+A service publishes the newest version of a type, and understands every version of the major up to it.
 """
 
 from collections.abc import Mapping
@@ -37,7 +36,7 @@ def release_at(root: Path, service: str, revision: str) -> Release:
 
 
 def release_here(root: Path, service: str) -> Release:
-    """The service as it stands in the working tree. Raises like `release_at`."""
+    """The service in the working tree. Raises like `release_at`."""
     manifest = root / "services" / service / "service.yaml"
     return _release(service, _head(root), manifest.read_bytes() if manifest.is_file() else None, tree_files(root))
 
@@ -53,27 +52,27 @@ def _head(root: Path) -> str:
 
 def _release(service: str, commit: str, manifest: bytes | None, files: Mapping[str, bytes]) -> Release:
     if manifest is None:
-        raise UnknownServiceError(f"there is no services/{service}/service.yaml at {commit}")
+        raise UnknownServiceError(f"services/{service}/service.yaml does not exist at {commit}")
     try:
         declared = Service.model_validate(yaml.safe_load(manifest))
     except (yaml.YAMLError, ValidationError) as error:
         raise UnknownServiceError(f"services/{service}/service.yaml at {commit} cannot be read: {error}") from error
     catalogue = read_catalogue({path: raw for path, raw in files.items() if path.startswith((SCHEMAS, EXAMPLES))})
-    said = [_newest(catalogue, event, service) for event in declared.publishes]
-    heard = [_newest(catalogue, item.event, service) for item in declared.consumes if item.event]
+    published = [_newest(catalogue, event, service) for event in declared.publishes]
+    consumed = [_newest(catalogue, item.event, service) for item in declared.consumes if item.event]
     return Release(
         service=service,
         git_sha=commit,
         # Before producers' schemas were committed, they followed from the consumers'.
-        publishes=tuple(_version(found, found.producer or closed(found.consumer)) for found in said),
-        understands=tuple(_version(found, found.consumer) for found in heard),
+        publishes=tuple(_version(found, found.producer or closed(found.consumer)) for found in published),
+        understands=tuple(_version(found, found.consumer) for found in consumed),
     )
 
 
 def _newest(catalogue: Catalogue, event: str, service: str) -> Version:
     versions = catalogue.versions.get(event)
     if not versions:
-        raise ContractMissingError(f"{service} names {event}, and {SCHEMAS} holds no version of it")
+        raise ContractMissingError(f"{service} names {event}, but {SCHEMAS} has no version of it")
     return versions[-1]
 
 

@@ -22,7 +22,7 @@ _CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and the thread by which everything the request causes can be found.
+    """Who calls, and the correlation id by which everything the request causes can be found.
 
     `waited_s` is how long the gateway has been holding the request: a cold start counts in its 30 s and not in the
     function's own.

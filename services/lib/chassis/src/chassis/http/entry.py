@@ -15,7 +15,7 @@ __all__ = ["HttpEntry", "create_api"]
 
 
 def create_api() -> APIGatewayHttpResolver:
-    """A resolver that validates requests by their types and answers every fault with problem details."""
+    """A resolver that validates requests by their types and answers every error with problem details."""
     api = APIGatewayHttpResolver(enable_validation=True)
     for fault, answer in ANSWERS:
         api.exception_handler(fault)(answer)

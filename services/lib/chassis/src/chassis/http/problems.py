@@ -1,4 +1,4 @@
-"""Every fault as problem details (RFC 9457) that also carry `detail` as text."""
+"""Every error as problem details (RFC 9457) that also carry `detail` as text."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -42,16 +42,16 @@ def _invalid(error: RequestValidationError) -> Response[str]:
 
 
 def _unsupported(_error: RequestUnsupportedContentType) -> Response[str]:
-    return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "the body has to be application/json")
+    return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "the body must be application/json")
 
 
 def _conflict(_error: ConcurrencyError) -> Response[str]:
-    return problem(HTTPStatus.CONFLICT, "conflict", "somebody else changed it meanwhile; read it again")
+    return problem(HTTPStatus.CONFLICT, "conflict", "it was changed meanwhile; read it again")
 
 
 def _unavailable(error: TransientError) -> Response[str]:
     logger.warning("unavailable", extra={"error": str(error)})
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "something this needs does not answer; try again")
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "a dependency does not answer; try again")
 
 
 def _service_error(error: ServiceError) -> Response[str]:
@@ -66,10 +66,10 @@ def _no_route(_error: NotFoundError) -> Response[str]:
 def _fault(_error: Exception) -> Response[str]:
     logger.exception("unhandled fault")
     metrics.add_metric("HttpFaults", MetricUnit.Count, 1)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an unexpected fault; it has been recorded")
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "an unexpected error; it has been logged")
 
 
-#: Fault -> its answer; the most specific class counts.
+#: Error -> its answer; the most specific class counts.
 ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
     (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
     (RequestValidationError, _invalid),

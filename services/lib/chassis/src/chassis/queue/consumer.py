@@ -112,11 +112,11 @@ class EventConsumer(QueueEntry):
         def give_up(error: Exception, receives: int) -> None:
             with self.service.work.on(event.tenant_id, event.subject) as work:
                 if subscription.react is not None:
-                    self._fold(work, event)  # a fact all the same, whatever became of the reaction
+                    self._fold(work, event)  # a fact all the same, whatever the outcome of the reaction
                 if subscription.give_up is not None:
                     subscription.give_up(work, event, error, receives)
 
-        # Where nothing is left to do, nothing waits for a database that is away.
+        # Where nothing is left to do, no connection to an unavailable database is waited for.
         leaves_something = event.wants_reactions and (subscription.react or subscription.give_up)
         self._settle(record, lambda: self._apply(event, subscription), give_up if leaves_something else None)
 
@@ -136,7 +136,7 @@ class EventConsumer(QueueEntry):
             self._fold(work, event)
             if complete is not None:
                 complete(work)
-        # SQS may put the same message into one batch twice: nothing outside is done for the second.
+        # A batch may hold an event twice: the second does no outside work.
         self._batch.applied.add((event.id, event.replay_id or ""))
         if event.replay_id is None:
             lag = datetime.now(UTC) - event.time

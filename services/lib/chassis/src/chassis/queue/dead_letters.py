@@ -21,7 +21,7 @@ _MAX_DETAIL = 1000
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Why a message died: a stable `reason`, its `detail`, and which function gave it up after how many receives.
+    """Why a message was dead-lettered: a stable `reason`, its `detail`, the function that gave up, and the receives.
 
     Of an event that breaks its contract, `rule` and `path` are those of the first of its `violations`. A message that
     SQS moved by itself (the function crashed every time) has no reason: all fields but the body's are empty.

@@ -26,9 +26,9 @@ def decode(body: str, understood: Mapping[str, type[Contract]] = _NEWEST) -> Eve
         raise PoisonError("not-json", str(error)) from error
     detail = envelope.get("detail") if isinstance(envelope, dict) else None
     if not isinstance(detail, dict):
-        raise PoisonError("not-an-envelope", "the message is no EventBridge envelope with a detail object")
+        raise PoisonError("not-an-envelope", "the message is not an EventBridge envelope with a detail object")
     if envelope.get("detail-type") != detail.get("type") or envelope.get("source") != detail.get("source"):
-        # The bus rule matched the envelope; an event that says otherwise inside bypassed the producer's permissions.
+        # The bus rule matched the envelope; an event that differs inside bypassed the producer's permissions.
         raise PoisonError("mismatched-envelope", "the envelope's source or detail-type is not the event's")
     contract = understood.get(str(detail.get("type")))
     try:

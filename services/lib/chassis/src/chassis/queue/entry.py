@@ -1,8 +1,8 @@
 """A Lambda entry point for an SQS queue: the loop over a batch, and how each record ends.
 
 A record ends in one of four ways. Applied (or applied before): it leaves the queue. Poison (not a message of ours, or
-a `PermanentError`): it goes to the dead-letter queue with its reason, alone. A fault that may pass: it stays in the
-queue and comes back with back-off. The same fault for the last time: dead-letter queue, with the reason.
+a `PermanentError`): it goes to the dead-letter queue with its reason, alone. An error that may pass: it stays in the
+queue and comes back with back-off. The same error on the last delivery: dead-letter queue, with the reason.
 """
 
 import time
@@ -59,7 +59,7 @@ class QueueEntry(ABC):
 
     @abstractmethod
     def _handle_record(self, record: SQSRecord) -> None:
-        """Deal with one record; raising leaves it in the queue."""
+        """Handle one record; raising leaves it in the queue."""
 
     def _settle(
         self,
@@ -79,7 +79,7 @@ class QueueEntry(ABC):
         except PermanentError as error:
             self._dead_letter(record, PoisonError(error.code, str(error)))
         except Exception as error:
-            # Whatever it is, the message must not be lost: it stays in the queue, or dies with its reason.
+            # Whatever it is, the message must not be lost: it stays in the queue, or is dead-lettered with its reason.
             if receives < settings.max_receives:
                 back_off(self.service.aws.sqs, settings.queue_url, record, error)
                 raise
@@ -91,7 +91,7 @@ class QueueEntry(ABC):
         try:
             give_up(error, receives)
         except Exception:
-            # The message goes on to the dead-letter queue with the fault that brought it there: left in the queue, SQS
+            # The message goes on to the dead-letter queue with the error that brought it there: left in the queue, SQS
             # would move it without any reason. A redrive tries all of it again.
             logger.exception("giving up failed")
 

@@ -17,7 +17,7 @@ M = TypeVar("M")
 class MessageConsumer(QueueEntry, Generic[M]):
     """A Lambda entry point for a queue of other messages than our events.
 
-    `read` makes a message of a body and raises `PoisonError` where it cannot; `handle` must be idempotent by itself,
+    `read` parses a body into a message and raises `PoisonError` where it cannot; `handle` must be idempotent by itself,
     for there is no event id to put into an inbox.
     """
 

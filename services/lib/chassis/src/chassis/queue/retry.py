@@ -31,7 +31,7 @@ def note_attempt(number: int) -> None:
 def back_off(sqs: "SQSClient", queue_url: str, record: "SQSRecord", error: Exception) -> None:
     """Let the message come back later: 3^receives seconds, at most 15 minutes, with jitter; or when the provider asked.
 
-    Seven times of that are 17 to 33 minutes: a database that restarts meanwhile causes no dead letters.
+    Seven such delays are 17 to 33 minutes: a database that restarts meanwhile causes no dead letters.
     """
     receives = int(record.attributes.approximate_receive_count)
     asked = error.retry_after_s if isinstance(error, TransientError) else None

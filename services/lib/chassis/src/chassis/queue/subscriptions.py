@@ -39,13 +39,13 @@ def on(
 
     `react` does the outside work (a model's call, objects in S3), which no transaction waits for and which is safe to
     repeat, and returns what is left to do in the unit of work: there the event is folded, what followed from it is
-    recorded, and the inbox notes that all of it happened. Of a replayed event only the fold happens, unless the replay
+    recorded, and the inbox records the delivery. Of a replayed event only the fold happens, unless the replay
     orders reprocessing.
 
     `prepare` sees all fresh events of a batch at once, before the first reaction (for work that is cheaper together).
-    A `TransientError` in it is the fault of each; after any other each event is prepared alone when its turn comes, so
-    that the one at fault does not take its neighbours along. `give_up` is called with a unit of work, the event, the
-    last fault and the number of attempts before an event whose reaction kept failing goes to the dead-letter queue; the
+    A `TransientError` in it fails each of them; after any other each event is prepared alone when its turn comes, so
+    that the one that caused it does not fail its neighbours. `give_up` is called with a unit of work, the event, the
+    last error and the number of attempts before an event whose reaction kept failing goes to the dead-letter queue; the
     event is folded in that unit of work: it is a fact all the same.
 
     With `fold_first` the fold is committed before the outside work begins, and not repeated in the unit of work:

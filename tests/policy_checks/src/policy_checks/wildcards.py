@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from policy_checks.access.effective_policies import EffectivePolicies
-from policy_checks.iam import Policy
 from policy_checks.planned_environment import PlannedEnvironment
+from policy_checks.policies import policies_of_resources, policies_of_roles
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,19 +25,18 @@ class Wildcard:
         return f"{self.origin}: {self.effect} {self.action} on {self.resource}"
 
 
-def wildcards_of(planned: PlannedEnvironment, effective: EffectivePolicies) -> list[Wildcard]:
-    """Every wildcard in every policy of an environment."""
-    policies = [policy for of_role in effective.roles.values() for policy in of_role]
-    return sorted(set(_wildcards(planned, [*policies, *effective.managed, *effective.resources])))
+def wildcards_of(planned: PlannedEnvironment) -> list[Wildcard]:
+    """Every wildcard in every policy of an environment. Raises PolicyNotUnderstoodError."""
+    return sorted(set(_wildcards(planned)))
 
 
-def _wildcards(planned: PlannedEnvironment, policies: Iterable[Policy]) -> Iterator[Wildcard]:
-    for policy in policies:
-        for statement in policy.statements:
-            for action in statement.actions:
-                for resource in statement.resources:
+def _wildcards(planned: PlannedEnvironment) -> Iterator[Wildcard]:
+    for origin, found in (*policies_of_roles(planned), *policies_of_resources(planned)):
+        for statement in found:
+            for action in statement["Action"]:
+                for resource in statement["Resource"]:
                     if _is_wild(action) or _is_wild(resource):
-                        yield Wildcard(statement.effect.value, action, placeless(planned, resource), policy.origin)
+                        yield Wildcard(statement["Effect"], action, placeless(planned, resource), origin)
 
 
 def placeless(planned: PlannedEnvironment, text: str) -> str:

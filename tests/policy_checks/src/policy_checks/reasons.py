@@ -1,4 +1,4 @@
-"""Stated reasons: why a wildcard, or a trust in another service than Lambda, is as it should be."""
+"""Stated reasons: why a wildcard is as it should be."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from policy_checks.access.wildcards import Wildcard
 from policy_checks.errors import ReasonsInvalidError
+from policy_checks.wildcards import Wildcard
 
 Sentence = Annotated[str, StringConstraints(min_length=20)]
 
@@ -35,10 +35,9 @@ class Reason(_Model):
 
 
 class Reasons(_Model):
-    """The whole file. `trust` has the services beside Lambda that may take a role, with why."""
+    """The whole file."""
 
     wildcards: tuple[Reason, ...]
-    trust: dict[str, Sentence] = {}
 
     def unstated(self, wildcards: Iterable[Wildcard]) -> list[Wildcard]:
         """Wildcards that nobody gave a reason for."""

@@ -1,0 +1,113 @@
+"""What belongs to a function: its role, log group, queues, rules, routes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manifests.catalogue import FunctionRef, Manifests
+from manifests.environment import Deployment, function_environment, queue_visibility_s
+from manifests.model import RouteAuth, Trigger
+from manifests.naming import Names
+from manifests.patterns import aws_pattern, bus_pattern, schedule_input
+from manifests.policies import Policy, function_policy, queue_policy, trust_policy
+from manifests.topology.resources import (
+    ApiRoute,
+    Invoker,
+    LambdaFunction,
+    LogGroup,
+    Queue,
+    QueueMapping,
+    Redrive,
+    Resource,
+    Role,
+    Rule,
+    Target,
+)
+
+DEFAULT_BUS = "default"
+AUTHORIZER = "users"
+DAY_S = 86400
+# As much as SQS takes.
+_MAX_BYTES = 1024 * 1024
+_RETENTION_S = 4 * DAY_S
+# Longest that SQS keeps anything: a message is dead until somebody looked at it.
+_DEAD_RETENTION_S = 14 * DAY_S
+_POLICY = "declared"
+
+
+def resources_of_function(
+    manifests: Manifests, deployment: Deployment, api_id: str, ref: FunctionRef
+) -> Iterator[Resource]:
+    """Derive everything that exists for the sake of one function."""
+    names, platform = deployment.names, manifests.platform
+    name, rules = names.function(ref), list(_rules(names, ref))
+    rule_arns = [names.rule_arn(rule.name, rule.bus) for rule in rules]
+    yield LambdaFunction(
+        name=name,
+        service=ref.service.service,
+        handler=ref.function.handler,
+        runtime=platform.runtime,
+        architecture=platform.architecture,
+        memory_mb=ref.function.memory_mb,
+        timeout_s=ref.function.timeout_s,
+        role_arn=names.role_arn(ref),
+        variables=function_environment(manifests, deployment, ref),
+        invokers=tuple(_invokers(names, api_id, ref, rule_arns)),
+    )
+    yield Role(name=name, trust=trust_policy(), policies={_POLICY: function_policy(deployment, ref)})
+    yield LogGroup(name=names.log_group(ref), retention_days=platform.logs.retention_days)
+    yield from rules
+    yield from _queues(names, ref, rule_arns)
+    for route in ref.function.routes:
+        authorizer = AUTHORIZER if route.auth is RouteAuth.JWT else None
+        yield ApiRoute(name=route.key, function_arn=names.function_arn(ref), authorizer=authorizer)
+
+
+def dead_letter_queue(name: str, policy: Policy) -> Queue:
+    """A queue that people read."""
+    return Queue(name=name, retention_s=_DEAD_RETENTION_S, max_bytes=_MAX_BYTES, policy=policy)
+
+
+def _rules(names: Names, ref: FunctionRef) -> Iterator[Rule]:
+    name = names.function(ref)
+    if ref.function.trigger is Trigger.SCHEDULE:
+        dead = names.queue_arn(names.schedules_dead_letter_queue)
+        target = Target(arn=names.function_arn(ref), dead_letter_arn=dead, input=schedule_input(ref))
+        yield Rule(name=name, bus=DEFAULT_BUS, schedule=ref.function.schedule, targets=(target,))
+    target = Target(arn=names.queue_arn(name), dead_letter_arn=names.queue_arn(names.dead_letter_queue(ref)))
+    if pattern := bus_pattern(ref):
+        yield Rule(name=name, bus=names.bus, pattern=pattern, targets=(target,))
+    for number, event in enumerate(ref.service.aws_events_of(ref.name)):
+        numbered = f"{name}-{number}" if number else name
+        yield Rule(name=numbered, bus=DEFAULT_BUS, pattern=aws_pattern(names, event), targets=(target,))
+
+
+def _queues(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Iterator[Resource]:
+    """The queue of a consumer, its mapping, and the dead-letter queue: for what the rules cannot deliver, too."""
+    queue, name, dead = ref.function.queue, names.function(ref), names.dead_letter_queue(ref)
+    if queue is None:
+        return
+    yield dead_letter_queue(dead, queue_policy(names.queue_arn(dead), rule_arns))
+    yield Queue(
+        name=name,
+        retention_s=_RETENTION_S,
+        max_bytes=_MAX_BYTES,
+        policy=queue_policy(names.queue_arn(name), rule_arns),
+        visibility_s=queue_visibility_s(ref),
+        redrive=Redrive(queue_arn=names.queue_arn(dead), max_receives=queue.max_receives),
+    )
+    yield QueueMapping(
+        name=name,
+        queue_arn=names.queue_arn(name),
+        batch_size=queue.batch_size,
+        max_concurrency=queue.max_concurrency,
+    )
+
+
+def _invokers(names: Names, api_id: str, ref: FunctionRef, rule_arns: list[str]) -> Iterator[Invoker]:
+    """A queue needs none: it is polled with the function's own role."""
+    if ref.function.trigger is Trigger.ROUTES:
+        source = names.arn("execute-api", f"{api_id}/*/*")
+        yield Invoker(statement="api", principal="apigateway.amazonaws.com", source_arn=source)
+    elif ref.function.trigger is Trigger.SCHEDULE:
+        yield Invoker(statement="schedule", principal="events.amazonaws.com", source_arn=rule_arns[0])
