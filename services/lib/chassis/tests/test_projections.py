@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from chassis.database import Connection
-from chassis.errors import TransientError, UndeclaredTableError
+from chassis.errors import PermanentError, TransientError, UndeclaredTableError
 from chassis.projections import Projections
 from chassis.queue import EventConsumer, on
 from chassis.service import Service
@@ -122,6 +122,15 @@ def test_an_event_whose_reaction_is_given_up_is_folded_all_the_same(folding: Fol
     assert len(deliver(consumer, uploaded())) == 1
     assert folding.rows() == set()
     assert not deliver(consumer, uploaded(), receives=3)
+    assert folding.rows() == {(ITEM, "upload-rejected")}
+
+
+def test_an_event_that_no_retry_can_help_is_folded_all_the_same(folding: Folding) -> None:
+    def refuse(event: Event[UploadRejected]) -> Complete:
+        raise PermanentError("never", "it will never work")
+
+    consumer = EventConsumer(folding, [on(UploadRejected, refuse)])
+    assert not deliver(consumer, uploaded())
     assert folding.rows() == {(ITEM, "upload-rejected")}
 
 

@@ -34,7 +34,8 @@ WITH counted AS (
            unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
      GROUP BY 1
 ), whole AS (
-    SELECT coalesce(sum(tf), 0)::int AS length, coalesce(array_agg(lexeme), '{}') AS lexemes FROM counted
+    SELECT coalesce(sum(tf), 0)::int AS length, coalesce(array_agg(lexeme ORDER BY lexeme), '{}') AS lexemes
+      FROM counted
 ), posted AS (
     INSERT INTO postings (tenant_id, lexeme, item_id, tf, dl)
     SELECT %(tenant)s, lexeme, %(item)s, tf, length FROM counted, whole

@@ -6,13 +6,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from chassis.errors import PoisonError, TransientError
+from chassis.errors import PermanentError, PoisonError, TransientError
 from chassis.observability import MetricUnit, annotate, event_context, hash_tenant, logger, metrics, redacting
 from chassis.queue.decoding import decode
 from chassis.queue.entry import QueueEntry
-from chassis.queue.subscriptions import Subscription, understood_types
+from chassis.queue.subscriptions import React, Subscription, understood_types
 from chassis.service import Service
-from chassis.work import UnitOfWork
+from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event
 from contracts.personal import redaction
 
@@ -131,7 +131,7 @@ class EventConsumer(QueueEntry):
                 self._fold_first(event)
             if event.id in self._batch.unprepared:
                 self._prepare(subscription, [event])
-            complete = subscription.react(event)
+            complete = self._react(event, subscription.react)
         with self.service.work.applying(event) as work:
             self._fold(work, event)
             if complete is not None:
@@ -141,6 +141,13 @@ class EventConsumer(QueueEntry):
         if event.replay_id is None:
             lag = datetime.now(UTC) - event.time
             metrics.add_metric("ProjectionLag", MetricUnit.Milliseconds, round(lag / timedelta(milliseconds=1)))
+
+    def _react(self, event: Event[Any], react: React[Any]) -> Complete | None:
+        try:
+            return react(event)
+        except PermanentError:
+            self._fold_first(event)  # it will not come back, and is a fact all the same
+            raise
 
     def _fold_first(self, event: Event[Any]) -> None:
         if event.id not in self._batch.folded:

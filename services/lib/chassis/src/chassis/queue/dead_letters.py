@@ -54,11 +54,11 @@ class DeadLetter:
             detail=texts.get("detail", ""),
             service=texts.get("service", ""),
             function=texts.get("function", ""),
-            receives=int(texts.get("receives", "0")),
+            receives=int(texts.get("receives") or 0),
             message_id=texts.get("message_id", ""),
             rule=texts.get("rule", ""),
             path=texts.get("path", ""),
-            violations=int(texts.get("violations", "0")),
+            violations=int(texts.get("violations") or 0),
         )
 
 
