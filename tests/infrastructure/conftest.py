@@ -1,6 +1,6 @@
-"""Terraform and its providers, each configuration of this checkout worked through once, and what the environments are.
+"""Fixtures: Terraform and its providers, each configuration of this checkout run once, and the environments.
 
-Everything happens in a copy with credentials of nobody: nothing here can reach AWS.
+Everything runs in a copy with dummy credentials: nothing here can reach AWS.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from policy_checks.terraform.skipping import terraform_or_skip
 from registry.export import export
 from workspace import REPOSITORY
 
-# What a test waits for may have to wait for its turn, and providers may have to be fetched.
+# A test may wait for other runs of Terraform, and for the download of providers.
 _PATIENCE_S: Final = 900
 _CANARIES: Final = {
     name: f"canary-{name.lower().replace('_', '-')}-0123456789"
@@ -31,7 +31,7 @@ _CANARIES: Final = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder may take long."""
+    """All tests in this folder may be slow."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(_PATIENCE_S))
@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def terraform() -> Terraform:
-    """Terraform with usable providers. Where that was arranged for, it has to work; elsewhere tests say why not."""
+    """Terraform with usable providers. Where CI provides it, errors fail; elsewhere tests are skipped."""
     return terraform_or_skip(find_terraform)
 
 
@@ -51,13 +51,13 @@ def manifests() -> Manifests:
 
 @pytest.fixture(scope="session")
 def canaries() -> dict[str, str]:
-    """Keys of an operator, in the environment and in .env as they would be on a laptop: they shall turn up nowhere."""
+    """Keys of an operator, in the environment and in .env as on a laptop: they must not appear anywhere."""
     return _CANARIES
 
 
 @pytest.fixture(scope="session")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of all Terraform and what it reads, where it may leave its files."""
+    """A copy of all Terraform and what it reads, in a writable folder."""
     folder = tmp_path_factory.mktemp("terraform") / "repository"
     copy_configuration(REPOSITORY, folder)
     keys = "".join(f"{name}={value}\n" for name, value in _CANARIES.items())
@@ -73,7 +73,7 @@ def runner(
     manifests: Manifests,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Runner]:
-    """Works through what the chosen tests ask for, beginning now."""
+    """The runner, started on the work that the selected tests need."""
     built = tmp_path_factory.mktemp("built")
     export(REPOSITORY, built / "contracts")
     packages, schemas = write_packages(manifests, built), built / "contracts" / "eventbridge"
@@ -88,13 +88,13 @@ def runner(
 
 @pytest.fixture
 def plan(runner: Runner, environment: str) -> dict[str, Any]:
-    """The plan of the environment that a test is about."""
+    """The plan of the test's environment."""
     return dict(runner.planned(environment))
 
 
 @pytest.fixture(scope="session")
 def planned_environments() -> dict[str, PlannedEnvironment]:
-    """Those that were read already."""
+    """A cache by name."""
     return {}
 
 
@@ -102,7 +102,7 @@ def planned_environments() -> dict[str, PlannedEnvironment]:
 def planned(
     manifests: Manifests, runner: Runner, planned_environments: dict[str, PlannedEnvironment], environment: str
 ) -> PlannedEnvironment:
-    """The environment that a test is about, as it would be after an apply."""
+    """The test's environment as it would be after an apply."""
     if environment not in planned_environments:
         planned_environments[environment] = PlannedEnvironment.of(
             manifests, runner.planned(environment), runner.applied(environment)
@@ -111,7 +111,7 @@ def planned(
 
 
 def _asked_for(session: pytest.Session, fixture: str, parameter: str) -> list[str]:
-    """The values that a parameter has in those tests of this run that need a fixture."""
+    """The values of a parameter in the selected tests that need a fixture."""
     found = [
         item.callspec.params.get(parameter)
         for item in session.items

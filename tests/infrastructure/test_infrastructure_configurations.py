@@ -22,7 +22,7 @@ TESTED = [name for name in CONFIGURATIONS if any((REPOSITORY / name / "tests").g
 
 
 def test_everything_is_formatted(terraform: Terraform, copy: Path) -> None:
-    assert terraform.format_problems(copy) == [], "`terraform fmt -recursive` mends them"
+    assert terraform.format_problems(copy) == [], "run `terraform fmt -recursive`"
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
@@ -43,15 +43,15 @@ def test_every_module_has_tests_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_a_configuration_has_the_files_where_one_looks_for_them(configuration: str) -> None:
+def test_a_configuration_has_the_usual_files(configuration: str) -> None:
     present = {file.name for file in (REPOSITORY / configuration).glob("*.tf")}
-    # The module of a service is one call of lambda-service, which says what versions it needs.
+    # The module of a service is one call of lambda-service, which declares the required versions.
     versions = set() if configuration.startswith("services/") else {"versions.tf"}
     assert {"main.tf", "variables.tf", "outputs.tf"} | versions <= present
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_what_a_configuration_asks_for_is_used(configuration: str) -> None:
+def test_every_variable_is_used(configuration: str) -> None:
     text = "".join(file.read_text(encoding="utf-8") for file in (REPOSITORY / configuration).glob("*.tf"))
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     assert declared - set(re.findall(r"\bvar\.(\w+)", text)) == set()
@@ -100,8 +100,8 @@ def test_the_state_of_an_environment_is_its_own_encrypted_and_locked(environment
         ".terraform/terraform.tfstate",
     ],
 )
-def test_what_terraform_leaves_behind_is_not_committed(left_behind: str, tmp_path: Path) -> None:
-    """States and plans may hold what is secret."""
+def test_files_left_by_terraform_are_not_committed(left_behind: str, tmp_path: Path) -> None:
+    """States and plans may contain secrets."""
     shutil.copy(REPOSITORY / ".gitignore", tmp_path)
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     file = f"terraform/environments/dev/{left_behind}"

@@ -1,6 +1,6 @@
-"""The bill is reckoned with what the plans really make.
+"""The cost estimate uses the resources of the plans.
 
-`UPDATE_SNAPSHOTS=1` writes the inventory anew; then `mesh cost --write` makes the document again.
+`UPDATE_SNAPSHOTS=1` rewrites the inventory; then run `mesh cost --write` to update the document.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Linters of infrastructure find nothing that nobody gave a reason for, where it stands."""
+"""Linters for infrastructure report nothing, except findings with a reason in the code."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from policy_checks.terraform import copy_configuration
 from workspace import REPOSITORY
 
 REQUIREMENTS = Path(__file__).parent / "checkov" / "requirements.txt"
-# Words that are fewer say that somebody wanted to be rid of a finding.
+# A shorter reason explains nothing.
 _A_REASON = 25
 _PLANTED = "planted"
 _PUBLIC_BUCKET = """
@@ -30,7 +30,7 @@ resource "aws_s3_bucket_acl" "open" {
 
 @pytest.fixture(scope="module")
 def linted(tmp_path_factory: pytest.TempPathFactory) -> Linted:
-    """All of the configuration, read once."""
+    """The whole configuration, linted once."""
     try:
         program = install_checkov(REQUIREMENTS, REPOSITORY / ".tools")
     except LinterUnusableError as error:
@@ -47,23 +47,23 @@ def linted(tmp_path_factory: pytest.TempPathFactory) -> Linted:
 def test_checkov_finds_nothing(linted: Linted) -> None:
     assert [str(remark) for remark in linted.failed if not _is_planted(remark)] == []
     assert linted.unread == ()
-    assert linted.passed > 200, "it has hardly read anything"
+    assert linted.passed > 200, "too few checks ran"
 
 
 def test_every_exception_has_a_reason(linted: Linted) -> None:
     assert [str(remark) for remark in linted.excused if len(remark.reason) < _A_REASON] == []
-    assert linted.excused, "exceptions are not recognised any more"
+    assert linted.excused, "exceptions are no longer recognised"
 
 
-def test_a_public_bucket_would_be_found(linted: Linted) -> None:
-    """Else a clean report would mean nothing."""
+def test_a_public_bucket_is_found(linted: Linted) -> None:
+    """Otherwise a clean report proves nothing."""
     assert "CKV_AWS_20" in {remark.check for remark in linted.failed if _is_planted(remark)}
 
 
 def test_tflint_finds_nothing(copy: Path) -> None:
     tflint = shutil.which("tflint")
     if tflint is None:
-        pytest.skip("NOT LINTED: there is no tflint here; https://github.com/terraform-linters/tflint installs it")
+        pytest.skip("NOT LINTED: tflint is missing; see https://github.com/terraform-linters/tflint")
     run = subprocess.run([tflint, "--recursive", "--no-color"], cwd=copy, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
 

@@ -1,7 +1,6 @@
-"""What `terraform plan` itself says of each environment, an emulator telling the provider who and where it is.
+"""The real `terraform plan` of each environment, with an emulator that answers the provider's calls.
 
-Everything else here is judged from plans with a mocked provider (`policy_checks.terraform.mocked_apply`); this holds
-the two together.
+All other tests use plans with a mocked provider (`policy_checks.terraform.mocked_apply`); this compares the two.
 """
 
 import json
@@ -40,23 +39,23 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 @pytest.fixture(scope="module", params=environments_of(REPOSITORY))
 def provider_plan(request: pytest.FixtureRequest, runner: Runner, emulator: Emulator, copy: Path) -> ProviderPlan:
     environment = str(request.param)
-    played = {"AWS_ENDPOINT_URL": emulator.url, "TF_VAR_endpoint": emulator.url}
-    text = json.dumps(runner.planned_by_the_provider(environment, played))
-    # Functions of a local environment are told where AWS is.
+    emulated = {"AWS_ENDPOINT_URL": emulator.url, "TF_VAR_endpoint": emulator.url}
+    text = json.dumps(runner.planned_by_the_provider(environment, emulated))
+    # Functions of a local environment have the emulator's address in a variable.
     usual = f"http://127.0.0.1:{MeshSettings.model_fields['emulator_port'].default}"
     file = copy / "terraform" / "environments" / environment / "checked.tfplan"
     return ProviderPlan(environment, json.loads(text.replace(emulator.url, usual)), file)
 
 
-def test_the_provider_plans_what_the_audits_judge(provider_plan: ProviderPlan, runner: Runner) -> None:
-    audited = {item.address: item for item in resources_of_plan(runner.planned(provider_plan.environment))}
+def test_the_mocked_plan_equals_the_real_one(provider_plan: ProviderPlan, runner: Runner) -> None:
+    mocked = {item.address: item for item in resources_of_plan(runner.planned(provider_plan.environment))}
     found = {item.address: item for item in resources_of_plan(provider_plan.document)}
-    assert audited.keys() == found.keys()
-    assert [address for address, item in audited.items() if not fits(item.values, found[address].values)] == []
+    assert mocked.keys() == found.keys()
+    assert [address for address, item in mocked.items() if not fits(item.values, found[address].values)] == []
 
 
-def test_nothing_secret_is_in_a_plan(provider_plan: ProviderPlan, canaries: dict[str, str]) -> None:
-    """In what Terraform tells of it, and in the file that it leaves."""
+def test_no_secret_is_in_a_plan(provider_plan: ProviderPlan, canaries: dict[str, str]) -> None:
+    """Neither in the JSON document nor in the plan file."""
     resources = resources_of_plan(provider_plan.document)
     assert [f"{item.address}: {path}" for item in resources for path, _ in secret_values(item)] == []
     with zipfile.ZipFile(provider_plan.file) as archive:

@@ -32,18 +32,18 @@ def test_every_contract_is_published(plan: dict[str, Any], environment: str) -> 
     "root",
     ["bootstrap", "modules/environment", *(f"environments/{name}" for name in environments_of(REPOSITORY))],
 )
-def test_nobody_is_asked_for_a_secret(root: str) -> None:
-    """Values of variables are in every plan, whatever becomes of them."""
+def test_no_variable_takes_a_secret(root: str) -> None:
+    """Values of variables are in every plan."""
     text = (REPOSITORY / "terraform" / root / "variables.tf").read_text(encoding="utf-8")
     # Variables, and attributes of those that are objects.
-    asked = re.findall(r'^variable "(\w+)"|(\w+) *= (?:optional|string|number|bool|any|list|map|object)\b', text, re.M)
-    assert asked
-    given = Resource("var", "var", dict.fromkeys(filter(None, chain(*asked)), "given"))
+    names = re.findall(r'^variable "(\w+)"|(\w+) *= (?:optional|string|number|bool|any|list|map|object)\b', text, re.M)
+    assert names
+    given = Resource("var", "var", dict.fromkeys(filter(None, chain(*names)), "given"))
     assert [path for path, _ in secret_values(given)] == []
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_no_key_of_an_operator_is_in_a_state(runner: Runner, canaries: dict[str, str], environment: str) -> None:
-    """Neither from the environment nor from .env; what has a secret's name is the rules' to find."""
+    """Neither from the environment nor from .env; the rules find attributes named like a secret."""
     text = json.dumps(runner.applied(environment))
     assert [name for name, value in canaries.items() if value in text] == []

@@ -1,6 +1,6 @@
-"""What the plan of each environment makes, as text: a change of infrastructure is seen in review.
+"""The plan of each environment as text: changes of infrastructure show up in review.
 
-`UPDATE_SNAPSHOTS=1 make test ARGS=tests/infrastructure` writes the files anew.
+`UPDATE_SNAPSHOTS=1 make test ARGS=tests/infrastructure` rewrites the files.
 """
 
 import difflib
@@ -18,7 +18,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_plan_is_as_it_was_reviewed(environment: str, plan: dict[str, Any]) -> None:
+def test_the_plan_equals_its_snapshot(environment: str, plan: dict[str, Any]) -> None:
     file = SNAPSHOTS / f"{environment}.txt"
     found = summarise(resources_of_plan(plan))
     if os.environ.get("UPDATE_SNAPSHOTS"):
@@ -27,14 +27,14 @@ def test_the_plan_is_as_it_was_reviewed(environment: str, plan: dict[str, Any]) 
     changes = difflib.unified_diff(
         kept.splitlines(), found.splitlines(), f"reviewed {file.name}", "planned now", "", "", 0
     )
-    assert found == kept, "\n".join(["the plan is not the one that was reviewed (UPDATE_SNAPSHOTS=1):", *changes])
+    assert found == kept, "\n".join(["the plan differs from its snapshot (UPDATE_SNAPSHOTS=1 rewrites it):", *changes])
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_a_new_environment_is_made_of_new_things_alone(environment: str, plan: dict[str, Any]) -> None:
+def test_a_plan_of_an_empty_account_only_creates(environment: str, plan: dict[str, Any]) -> None:
     actions = {tuple(change["change"]["actions"]) for change in plan["resource_changes"] if change["mode"] == "managed"}
     assert actions == {("create",)}
 
 
-def test_no_snapshot_is_left_of_an_environment_that_is_gone() -> None:
+def test_every_snapshot_has_an_environment() -> None:
     assert {file.stem for file in SNAPSHOTS.glob("*.txt")} <= set(ENVIRONMENTS)

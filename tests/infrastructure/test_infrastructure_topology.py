@@ -1,5 +1,5 @@
-"""Terraform and the local provisioner make what the manifests want: one topology, compared with the one and applied by
-the other."""
+"""Terraform and the local provisioner create what the manifests declare: one topology, compared with the former and
+applied by the latter."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.topology import differences, topology_from_terraform
 from workspace import REPOSITORY
 
-# More of everything than would be left if a kind were overlooked.
+# Lower bounds, so that a kind that is not read fails the test.
 _AT_LEAST = {
     "LambdaFunction": 20, "Role": 20, "LogGroup": 20, "Queue": 15, "Rule": 15, "QueueMapping": 8, "ApiRoute": 20,
     "DynamoTable": 2, "EventBus": 1, "Archive": 1, "Bucket": 1, "HttpApi": 1, "UserPool": 1, "UserPoolClient": 1,
@@ -31,7 +31,7 @@ _NO_KEYS = dict.fromkeys(
 
 
 @pytest.mark.parametrize("environment", ["dev", "local", "prod"])
-def test_terraform_makes_what_the_manifests_want(
+def test_terraform_creates_what_the_manifests_declare(
     planned: PlannedEnvironment, manifests: Manifests, environment: str
 ) -> None:
     deployment = Deployment(planned.names, planned.database, f"https://sqs.{planned.names.region}.amazonaws.com")
@@ -79,13 +79,13 @@ def test_terraform_makes_what_the_manifests_want(
         "aws_sqs_queue_policy",
     ],
 )
-def test_what_terraform_forgets_is_noticed(
+def test_a_resource_missing_in_terraform_is_found(
     type_: str, planned: PlannedEnvironment, manifests: Manifests, environment: str
 ) -> None:
-    """One resource of each kind taken away, and the comparison of before and after says so in both directions."""
+    """Removing one resource of any kind is a difference in both directions."""
     whole = topology_from_terraform(planned)
     of_functions = [resource for resource in planned.of_type(type_) if "packages" not in str(resource["bucket"])]
-    # The first that belongs to a function, not the log of the API and the like.
+    # The first one of a function, not the access log of the API and the like.
     forgotten = next(item for item in of_functions if "module.service" in item.address or len(of_functions) < 3)
     rest = replace(planned, resources=tuple(item for item in planned.resources if item is not forgotten))
     assert differences(whole, topology_from_terraform(rest), "all", "the rest") != []
@@ -94,7 +94,7 @@ def test_what_terraform_forgets_is_noticed(
 
 @dataclass
 class Place:
-    """A mesh that the local provisioner made on an emulator of its own."""
+    """A mesh provisioned on an emulator of its own."""
 
     settings: MeshSettings
     clients: Clients
@@ -103,7 +103,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """Provisioned with everything, functions and all."""
+    """Fully provisioned, functions included."""
     state = tmp_path_factory.mktemp("mesh")
     with Emulator(state / "emulator") as emulator, Postgres(state / "postgres", fast=True) as postgres:
         settings = MeshSettings(
@@ -117,26 +117,26 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield Place(settings, make_clients(settings.emulator_url, settings.region), provisioned)
 
 
-def _forget_a_route(place: Place) -> None:
+def _delete_a_route(place: Place) -> None:
     api: Any = place.clients.apigateway
     routes = api.get_routes(ApiId=place.provisioned.api_id)["Items"]
     (route,) = [route for route in routes if route["RouteKey"] == "POST /chat"]
     api.delete_route(ApiId=place.provisioned.api_id, RouteId=route["RouteId"])
 
 
-def _forget_a_queue(place: Place) -> None:
+def _delete_a_queue(place: Place) -> None:
     place.clients.sqs.delete_queue(QueueUrl=str(place.provisioned.functions["chat.events"].queue_url))
 
 
-def _forget_a_permission(place: Place) -> None:
+def _delete_a_permission(place: Place) -> None:
     place.clients.iam.delete_role_policy(RoleName="collections-local-chat-events", PolicyName="declared")
 
 
-def _forget_an_invoker(place: Place) -> None:
+def _delete_an_invoker(place: Place) -> None:
     place.clients.functions.remove_permission(FunctionName="collections-local-chat-relay", StatementId="schedule")
 
 
-def _forget_a_rule(place: Place) -> None:
+def _delete_a_rule(place: Place) -> None:
     bus, rule = place.provisioned.event_bus, "collections-local-chat-events"
     place.clients.events.remove_targets(Rule=rule, EventBusName=bus, Ids=["function"])
     place.clients.events.delete_rule(Name=rule, EventBusName=bus)
@@ -146,20 +146,20 @@ def _change_a_setting(place: Place) -> None:
     place.clients.functions.update_function_configuration(FunctionName="collections-local-chat-http", Timeout=3)
 
 
-# What is done to the emulator, and what the provisioner reports of it.
+# Damage to the emulator, and the changes that the provisioner reports.
 _DAMAGES: dict[Callable[[Place], None], set[str]] = {
-    _forget_a_route: {"route POST /chat created"},
-    _forget_a_queue: {"queue collections-local-chat-events created"},
-    _forget_a_permission: {"policy collections-local-chat-events created"},
-    _forget_an_invoker: {"permission collections-local-chat-relay/schedule created"},
-    _forget_a_rule: {f"{kind} collections-local-chat-events created" for kind in ("rule", "target")},
+    _delete_a_route: {"route POST /chat created"},
+    _delete_a_queue: {"queue collections-local-chat-events created"},
+    _delete_a_permission: {"policy collections-local-chat-events created"},
+    _delete_an_invoker: {"permission collections-local-chat-relay/schedule created"},
+    _delete_a_rule: {f"{kind} collections-local-chat-events created" for kind in ("rule", "target")},
     _change_a_setting: {"function collections-local-chat-http updated"},
 }
 
 
 @pytest.mark.integration
-def test_what_the_emulator_lost_is_reported_and_mended(place: Place) -> None:
-    """For every kind of resource: tests of the provisioner itself; here with the manifests of the repository."""
+def test_damage_is_reported_and_repaired(place: Place) -> None:
+    """The provisioner's own tests cover every kind of resource; this uses the manifests of the repository."""
     for damage in _DAMAGES:
         damage(place)
     changes = provision(place.settings, lambda _: None).changes

@@ -1,4 +1,4 @@
-"""Wildcards in policies are there for a stated reason."""
+"""Every wildcard in a policy has a stated reason."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from policy_checks.wildcards import wildcards_of
 REASONS = Path(__file__).parent / "reasons.yaml"
 
 
-# One that people try things in, and the one that must not fail; the third differs from them in numbers alone.
+# The environment for experiments and production; staging differs from them only in numbers.
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_every_wildcard_has_a_reason_and_every_reason_a_wildcard(planned: PlannedEnvironment, environment: str) -> None:
     reasons, wildcards = read_reasons(REASONS), wildcards_of(planned)

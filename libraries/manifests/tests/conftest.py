@@ -1,4 +1,4 @@
-"""A workspace of two services in a temporary folder, to be broken in one place by each test."""
+"""A workspace of two services in a temporary folder; each test breaks it in one place."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ logs: {retention_days: 7}
 """
 TALKER = """
 service: talker
-summary: Says things.
+summary: Publishes things.
 database: true
 publishes: [collections.talker.thing-said.v1]
 functions:
@@ -44,7 +44,7 @@ tables:
 """
 LISTENER = """
 service: listener
-summary: Hears things.
+summary: Consumes things.
 consumes:
   - {event: collections.talker.thing-said.v1, function: events}
   - aws_event: {source: aws.s3, detail_type: Object Created, bucket: images, key: "*/images/*"}
@@ -64,7 +64,7 @@ FILES = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A workspace that is in order."""
+    """A valid workspace."""
     for name, text in (("platform", PLATFORM), ("talker", TALKER), ("listener", LISTENER)):
         file = tmp_path / FILES[name]
         file.parent.mkdir(parents=True, exist_ok=True)

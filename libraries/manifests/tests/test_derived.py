@@ -108,7 +108,7 @@ def test_patterns(functions: dict[str, FunctionRef]) -> None:
     assert queue_visibility_s(ref) == 120
 
 
-def test_a_policy_holds_what_is_declared(functions: dict[str, FunctionRef]) -> None:
+def test_a_policy_allows_what_is_declared(functions: dict[str, FunctionRef]) -> None:
     policy = function_policy(DEPLOYMENT, functions["talker.http"])
     bucket, parameter = (
         f"arn:aws:s3:::collections-test-images-{NAMES.account}",
@@ -138,7 +138,7 @@ def test_a_policy_holds_what_is_declared(functions: dict[str, FunctionRef]) -> N
     }
 
 
-def test_a_policy_holds_nothing_else(functions: dict[str, FunctionRef]) -> None:
+def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None:
     queue = "arn:aws:sqs:eu-west-1:123456789012:collections-test-listener-events"
     found = actions(function_policy(DEPLOYMENT, functions["listener.events"]))
     group = found.pop("logs:PutLogEvents")
@@ -154,7 +154,7 @@ def test_a_policy_holds_nothing_else(functions: dict[str, FunctionRef]) -> None:
     }
 
 
-def test_iam_authentication_takes_the_place_of_the_password(functions: dict[str, FunctionRef]) -> None:
+def test_iam_authentication_replaces_the_password(functions: dict[str, FunctionRef]) -> None:
     address = DatabaseAddress("db.example", 5432, "iam", "verify-full", resource_id="db-ABC")
     found = actions(function_policy(dataclasses.replace(DEPLOYMENT, database=address), functions["talker.relay"]))
     assert found["rds-db:connect"] == ["arn:aws:rds-db:eu-west-1:123456789012:dbuser:db-ABC/talker"]
@@ -167,13 +167,13 @@ def test_only_the_rules_of_a_function_may_send_to_its_queue(functions: dict[str,
     assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": ["arn:rule"]}}
 
 
-def test_the_queue_for_what_schedules_could_not_start_takes_from_rules_of_its_environment_alone() -> None:
+def test_only_rules_of_the_environment_may_send_to_the_queue_of_failed_schedules() -> None:
     (statement,) = schedules_queue_policy(NAMES)["Statement"]
     assert statement["Resource"] == "arn:aws:sqs:eu-west-1:123456789012:collections-test-schedules-dlq"
     assert statement["Condition"]["ArnLike"]["aws:SourceArn"].endswith(":rule/collections-test-*")
 
 
-def test_root_certificates_come_with_the_demand_to_verify_them(root: Path, functions: dict[str, FunctionRef]) -> None:
+def test_root_certificates_come_with_verification_turned_on(root: Path, functions: dict[str, FunctionRef]) -> None:
     address = DatabaseAddress("db.example", 5432, "iam", "verify-full", resource_id="db-ABC")
     verifying = dataclasses.replace(DEPLOYMENT, database=address)
     manifests, ref = load_manifests(root), functions["talker.http"]

@@ -1,4 +1,4 @@
-"""Everything that shall exist, derived from the manifests of a small workspace."""
+"""The topology derived from the manifests of a small workspace."""
 
 import re
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_each_function_has_what_its_trigger_needs(topology: Topology) -> None:
     }
 
 
-def test_roles_are_taken_by_lambda_alone(topology: Topology) -> None:
+def test_only_lambda_may_assume_roles(topology: Topology) -> None:
     for role in topology.of(Role):
         (statement,) = role.trust["Statement"]
         assert statement == {
@@ -119,7 +119,7 @@ def test_what_is_shared_exists_once(topology: Topology) -> None:
         topology.only(Role)
 
 
-def test_what_is_derived_depends_on_the_environment_in_names_alone(root: Path) -> None:
+def test_environments_differ_only_in_names(root: Path) -> None:
     manifests = load_manifests(root)
 
     def keys(environment: str) -> set[tuple[type, str]]:
@@ -130,7 +130,7 @@ def test_what_is_derived_depends_on_the_environment_in_names_alone(root: Path) -
     assert topology_of(manifests, deployment("dev"), "api0") == topology_of(manifests, deployment("dev"), "api0")
 
 
-def test_no_role_of_this_repository_reaches_what_belongs_to_another_service() -> None:
+def test_no_role_of_this_repository_reaches_resources_of_another_service() -> None:
     """Queues, logs and database users are a service's own; secrets, keys of objects and the bus may be shared."""
     manifests = load_manifests(REPOSITORY)
     others = {

@@ -14,7 +14,7 @@ QUEUE = {"batch_size": 1}
 HTTP = "functions.http"
 
 
-def test_manifests_in_order_are_read(root: Path) -> None:
+def test_valid_manifests_are_read(root: Path) -> None:
     manifests = load_manifests(root)
     assert list(manifests.services) == ["listener", "talker"]
     assert [f"{ref.service.service}.{ref.name}" for ref in manifests.functions] == [
@@ -94,7 +94,7 @@ ACROSS = [
         "publishes.1",
     ),
     ("publishers_have_a_publishing_function", "listener", "functions.events.publish", True, "functions.events.publish"),
-    ("consumers_exist_and_have_a_queue", "listener", "consumes.0.function", "nobody", "consumes.0.function"),
+    ("consumers_exist_and_have_a_queue", "listener", "consumes.0.function", "missing", "consumes.0.function"),
     ("consumers_exist_and_have_a_queue", "listener", "consumes", [], "functions.events.queue"),
     (
         "an_event_goes_to_one_function_of_a_service",
@@ -129,7 +129,7 @@ def test_every_rule_across_services_has_a_case() -> None:
     assert {rule.__name__ for rule in RULES} == {case[0] for case in ACROSS}
 
 
-def test_optional_dependencies_that_no_function_gets_are_named(root: Path, change: Change) -> None:
+def test_optional_dependencies_that_no_function_uses_are_named(root: Path, change: Change) -> None:
     (root / "services/talker/pyproject.toml").write_text('[project.optional-dependencies]\nvoice = ["espeak"]\n')
     with pytest.raises(ManifestsInvalidError, match="'voice' are in no function's extras"):
         load_manifests(root)
@@ -137,14 +137,14 @@ def test_optional_dependencies_that_no_function_gets_are_named(root: Path, chang
     assert load_manifests(root).services["talker"].functions["http"].extras == ("voice",)
 
 
-def test_a_publisher_without_the_right_is_named(root: Path, change: Change) -> None:
+def test_a_publisher_without_permission_is_named(root: Path, change: Change) -> None:
     change("talker", "functions.http.publish", False)
     change("talker", "functions.relay.publish", False)
     with pytest.raises(ManifestsInvalidError, match="no function has publish"):
         load_manifests(root)
 
 
-def test_all_problems_are_told_at_once(root: Path, change: Change) -> None:
+def test_all_problems_are_reported_at_once(root: Path, change: Change) -> None:
     change("talker", "memory", 1)
     change("listener", "memory", 1)
     (root / "services/platform.yaml").unlink()
@@ -157,7 +157,7 @@ def test_all_problems_are_told_at_once(root: Path, change: Change) -> None:
     ]
 
 
-def test_what_is_no_yaml_and_an_empty_root_are_errors(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_invalid_yaml_and_an_empty_root_are_errors(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     (root / "services/talker/service.yaml").write_text("a: [")
     with pytest.raises(ManifestsInvalidError, match="is not YAML"):
         load_manifests(root)

@@ -149,7 +149,7 @@ def test_a_model_is_asked_only_what_it_can_answer_in_time(
     monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 27.0)
     answer = search.search("receipt tokyo")
     assert answer["results"]
-    assert answer["answer_error"] == "there is no time left to ask the language model"
+    assert answer["answer_error"] == "no time left to call the language model"
     assert providers.requests("anthropic") == []
     monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 18.0)
     search.search("Which receipts do I have?", search_type="agentic")

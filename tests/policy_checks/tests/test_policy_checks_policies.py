@@ -1,4 +1,4 @@
-"""Policies are read strictly into one form, and stated reasons are compared exactly."""
+"""Policies are parsed strictly into a normal form, and reasons are matched exactly."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def inline(policy: str) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("quoted", [False, True])
-def test_policies_are_compared_by_what_they_say(quoted: bool) -> None:
+def test_policies_are_compared_by_meaning(quoted: bool) -> None:
     one = {"Effect": "Allow", "Action": ["b", "a"], "Resource": "r", "Condition": {}}
     two = {"Sid": "x", "Effect": "Deny", "Action": "c", "Resource": ["s"], "Principal": "*"}
     written: Any = {"Version": "2012-10-17", "Statement": [one, two]}
@@ -69,7 +69,7 @@ def test_policies_are_compared_by_what_they_say(quoted: bool) -> None:
         {"Effect": "Allow", "Action": "sqs:*", "Resource": ARN, "Principal": "somebody"},
     ],
 )
-def test_what_is_not_known_is_not_guessed(statement: dict[str, Any]) -> None:
+def test_unsupported_statements_are_errors(statement: dict[str, Any]) -> None:
     with pytest.raises(PolicyNotUnderstoodError):
         statements(document(statement))
 
@@ -79,7 +79,7 @@ def test_policies_of_another_version_are_refused() -> None:
         statements({"Version": "2008-10-17", "Statement": []})
 
 
-def test_a_service_is_allowed_what_it_asks_for_on_behalf_of_a_named_source() -> None:
+def test_a_service_is_allowed_an_action_on_behalf_of_a_named_source() -> None:
     source = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a-1"
 
     def allowed(condition: dict[str, Any], action: str = "sns:Publish", service: str = "cloudwatch") -> bool:
@@ -118,7 +118,7 @@ def test_a_wildcard_needs_its_own_reason_and_a_reason_its_wildcard(tmp_path: Pat
     assert reasons.unused(wildcards) == ["Allow s3:Get* on *"]
 
 
-def test_names_of_a_place_are_not_part_of_a_reason() -> None:
+def test_names_of_an_environment_become_placeholders() -> None:
     logs = f"arn:aws:logs:us-east-1:000000000000:log-group:/aws/lambda/{FUNCTION}:*"
     wild = planned(inline(allow("logs:PutLogEvents", logs)), inline(allow("sqs:SendMessage", "arn:q")))
     (found,) = wildcards_of(wild)
@@ -126,6 +126,6 @@ def test_names_of_a_place_are_not_part_of_a_reason() -> None:
 
 
 @pytest.mark.parametrize("entry", [{"effect": "Allow"}, {**reason("a"), "reason": "short"}, {**reason("a"), "more": 1}])
-def test_a_file_of_reasons_that_says_too_little_is_refused(entry: dict[str, Any], tmp_path: Path) -> None:
+def test_an_incomplete_file_of_reasons_is_rejected(entry: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ReasonsInvalidError, match=r"reasons\.yaml"):
         read_reasons(reasons_in(tmp_path, entry))

@@ -1,4 +1,4 @@
-"""Every rule can fire: a small sound environment, and for each rule what breaks it."""
+"""Every rule can fire: a small valid environment, and for each rule a change that violates it."""
 
 import json
 from collections.abc import Callable
@@ -60,7 +60,7 @@ def queue(name: str, arn: str, **values: Any) -> dict[str, Any]:
     return {"name": name, "arn": arn, "sqs_managed_sse_enabled": True, "message_retention_seconds": 1209600, **values}
 
 
-SOUND: dict[str, dict[str, Any]] = {
+VALID: dict[str, dict[str, Any]] = {
     "aws_sqs_queue.q": queue("q", QUEUE, redrive_policy=json.dumps({"deadLetterTargetArn": DEAD})),
     "aws_sqs_queue.dead": queue("q-dlq", DEAD),
     "aws_sqs_queue_policy.q": {"policy": document(from_the_rule(QUEUE), tls_only("sqs:*", QUEUE))},
@@ -148,7 +148,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "aws_db_parameter_group.g": {"name": "g", "parameter": [{"name": "rds.force_ssl", "value": "1"}]},
     "aws_cognito_user_pool.p": {"deletion_protection": "ACTIVE", "password_policy": [{"minimum_length": 10}]},
     "aws_cognito_user_pool_client.c": {
-        "generate_secret": False, "client_secret": "made by nobody", "access_token_validity": 60,
+        "generate_secret": False, "client_secret": "mocked", "access_token_validity": 60,
         "token_validity_units": [{"access_token": "minutes"}],
     },
 }  # fmt: skip
@@ -162,7 +162,7 @@ OUTPUTS = {
 
 
 def planned(*changes: Change, **outputs: Any) -> PlannedEnvironment:
-    resources = {address: Resource(address, address.split(".")[0], values) for address, values in SOUND.items()}
+    resources = {address: Resource(address, address.split(".")[0], values) for address, values in VALID.items()}
     for change in changes:
         change(resources)
     return PlannedEnvironment(MANIFESTS, {**OUTPUTS, **outputs}, tuple(resources.values()))
@@ -180,13 +180,13 @@ def having(address: str, **values: Any) -> Change:
     return change
 
 
-def test_a_sound_environment_has_no_findings() -> None:
+def test_a_valid_environment_has_no_findings() -> None:
     assert broken_rules(planned()) == []
 
 
 _TRUSTED_BY_ALL = document({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
 _OPEN_TO_ALL = document({"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": QUEUE})
-_FOR_WHOMEVER = document(
+_FOR_ANY_SOURCE = document(
     {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:*", "Resource": QUEUE}
 )
 _ALL_SECRETS = document(
@@ -195,7 +195,7 @@ _ALL_SECRETS = document(
 _FOR_A_ROLE = document(
     {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:role/f"}, "Action": "s3:*", "Resource": BUCKET}
 )
-BREAKING: list[tuple[str, str, Change]] = [
+VIOLATIONS: list[tuple[str, str, Change]] = [
     ("every_queue_has_a_dead_letter_queue", "aws_sqs_queue.q", having("aws_sqs_queue.q", redrive_policy="")),
     ("every_queue_has_a_dead_letter_queue", "aws_sqs_queue.q", without("aws_sqs_queue.dead")),
     (
@@ -205,7 +205,7 @@ BREAKING: list[tuple[str, str, Change]] = [
     ),
     ("queues_are_encrypted", "aws_sqs_queue.dead", having("aws_sqs_queue.dead", sqs_managed_sse_enabled=False)),
     (
-        "queues_take_messages_over_tls_alone",
+        "queues_require_tls",
         "aws_sqs_queue.q",
         having("aws_sqs_queue_policy.q", policy=document(from_the_rule(QUEUE))),
     ),
@@ -215,40 +215,44 @@ BREAKING: list[tuple[str, str, Change]] = [
         having("aws_sqs_queue.dead", message_retention_seconds=345600),
     ),
     (
-        "nobody_unnamed_is_allowed_anything",
+        "no_access_is_anonymous",
         "aws_sqs_queue_policy.q",
         having("aws_sqs_queue_policy.q", policy=_OPEN_TO_ALL),
     ),
     (
-        "nobody_unnamed_is_allowed_anything",
+        "no_access_is_anonymous",
         "aws_sqs_queue_policy.q",
-        having("aws_sqs_queue_policy.q", policy=_FOR_WHOMEVER),
+        having("aws_sqs_queue_policy.q", policy=_FOR_ANY_SOURCE),
     ),
     (
-        "permissions_let_one_resource_invoke",
+        "permissions_allow_one_source_to_invoke",
         "aws_lambda_permission.f",
         having("aws_lambda_permission.f", source_arn=""),
     ),
     (
-        "permissions_let_one_resource_invoke",
+        "permissions_allow_one_source_to_invoke",
         "aws_lambda_permission.f",
         having("aws_lambda_permission.f", action="lambda:*"),
     ),
     (
-        "permissions_let_one_resource_invoke",
+        "permissions_allow_one_source_to_invoke",
         "aws_lambda_permission.f",
         having("aws_lambda_permission.f", principal_org_id="o-1"),
     ),
     (
-        "every_kind_of_policy_is_looked_at",
+        "every_kind_of_policy_is_checked",
         "aws_ecr_repository_policy.x",
         having("aws_ecr_repository_policy.x", policy=_OPEN_TO_ALL),
     ),
-    ("every_kind_of_policy_is_looked_at", "aws_iam_user_policy.x", having("aws_iam_user_policy.x", policy="{}")),
-    ("resources_let_in_services_alone", "aws_s3_bucket_policy.b", having("aws_s3_bucket_policy.b", policy=_FOR_A_ROLE)),
-    ("resources_let_in_services_alone", "aws_sqs_queue.q", having("aws_sqs_queue.q", policy=_FOR_A_ROLE)),
+    ("every_kind_of_policy_is_checked", "aws_iam_user_policy.x", having("aws_iam_user_policy.x", policy="{}")),
     (
-        "resources_refuse_nothing_but_what_comes_without_tls",
+        "resource_policies_allow_only_services",
+        "aws_s3_bucket_policy.b",
+        having("aws_s3_bucket_policy.b", policy=_FOR_A_ROLE),
+    ),
+    ("resource_policies_allow_only_services", "aws_sqs_queue.q", having("aws_sqs_queue.q", policy=_FOR_A_ROLE)),
+    (
+        "resource_policies_deny_only_requests_without_tls",
         "aws_sqs_queue_policy.q",
         having("aws_sqs_queue_policy.q", policy=document({**tls_only("sqs:*", QUEUE), "Condition": {}})),
     ),
@@ -266,9 +270,9 @@ BREAKING: list[tuple[str, str, Change]] = [
         "aws_lambda_function.f",
         having("aws_cloudwatch_metric_alarm.duration", threshold=10000),
     ),
-    ("every_service_that_hears_has_an_alarm_on_its_lag", "chat", without("aws_cloudwatch_metric_alarm.chat")),
+    ("every_consuming_service_has_an_alarm_on_its_lag", "chat", without("aws_cloudwatch_metric_alarm.chat")),
     (
-        "every_service_that_hears_has_an_alarm_on_its_lag",
+        "every_consuming_service_has_an_alarm_on_its_lag",
         "chat",
         having("aws_cloudwatch_metric_alarm.chat", comparison_operator="LessThanThreshold"),
     ),
@@ -281,25 +285,25 @@ BREAKING: list[tuple[str, str, Change]] = [
     ("everything_is_on_a_dashboard", "aws_cloudwatch_dashboard", without("aws_cloudwatch_dashboard.pipeline")),
     ("everything_is_on_a_dashboard", "aws_cloudwatch_dashboard", without("aws_cloudwatch_dashboard.chat")),
     (
-        "every_alarm_tells_the_topic",
+        "every_alarm_notifies_the_topic",
         "aws_cloudwatch_metric_alarm.age",
         having("aws_cloudwatch_metric_alarm.age", alarm_actions=[]),
     ),
     (
-        "every_alarm_tells_the_topic",
+        "every_alarm_notifies_the_topic",
         "aws_cloudwatch_metric_alarm.age",
         having("aws_cloudwatch_metric_alarm.age", actions_enabled=False),
     ),
     (
         "names_of_alarms_are_unique",
         "aws_cloudwatch_metric_alarm.age",
-        having("aws_cloudwatch_metric_alarm.age", alarm_name=SOUND["aws_cloudwatch_metric_alarm.errors"]["alarm_name"]),
+        having("aws_cloudwatch_metric_alarm.age", alarm_name=VALID["aws_cloudwatch_metric_alarm.errors"]["alarm_name"]),
     ),
     ("there_is_one_topic", "aws_sns_topic", having("aws_sns_topic.second", name="second", arn="arn:second")),
-    ("alarms_reach_the_topic", "aws_sns_topic.alarms", without("aws_sns_topic_policy.alarms")),
-    ("alarms_reach_the_topic", "aws_sns_topic.alarms", without("aws_kms_key.k")),
+    ("alarms_may_publish_to_the_topic", "aws_sns_topic.alarms", without("aws_sns_topic_policy.alarms")),
+    ("alarms_may_publish_to_the_topic", "aws_sns_topic.alarms", without("aws_kms_key.k")),
     (
-        "alarms_reach_the_topic",
+        "alarms_may_publish_to_the_topic",
         "aws_sns_topic.alarms",
         having(
             "aws_sns_topic_policy.alarms",
@@ -307,20 +311,24 @@ BREAKING: list[tuple[str, str, Change]] = [
         ),
     ),
     (
-        "alarms_reach_the_topic",
+        "alarms_may_publish_to_the_topic",
         "aws_sns_topic.alarms",
         having(
             "aws_sns_topic_policy.alarms",
             policy=document({**by_services("sns:Publish", TOPIC), "Condition": {}}),
         ),
     ),
-    ("money_is_watched", "aws_budgets_budget", without("aws_budgets_budget.b")),
+    ("there_is_a_budget", "aws_budgets_budget", without("aws_budgets_budget.b")),
     (
-        "functions_run_as_the_platform_says",
+        "functions_run_on_the_declared_platform",
         "aws_lambda_function.f",
         having("aws_lambda_function.f", architectures=["x86_64"]),
     ),
-    ("functions_run_as_the_platform_says", "aws_lambda_function.f", having("aws_lambda_function.f", s3_bucket="other")),
+    (
+        "functions_run_on_the_declared_platform",
+        "aws_lambda_function.f",
+        having("aws_lambda_function.f", s3_bucket="other"),
+    ),
     ("every_function_has_a_log_group", "aws_lambda_function.f", having("aws_cloudwatch_log_group.f", name="other")),
     (
         "logs_are_kept_for_a_limited_time",
@@ -333,7 +341,7 @@ BREAKING: list[tuple[str, str, Change]] = [
         having("aws_apigatewayv2_route.closed", authorization_type="NONE"),
     ),
     (
-        "functions_have_no_address_of_their_own",
+        "functions_have_no_url",
         "aws_lambda_function_url.f",
         having("aws_lambda_function_url.f", function_name="f"),
     ),
@@ -352,9 +360,9 @@ BREAKING: list[tuple[str, str, Change]] = [
         "aws_lambda_function.f",
         having("aws_lambda_function.second", function_name="second", role="f"),
     ),
-    ("roles_are_taken_by_lambda_alone", "aws_iam_role.f", having("aws_iam_role.f", assume_role_policy=_TRUSTED_BY_ALL)),
+    ("only_lambda_assumes_roles", "aws_iam_role.f", having("aws_iam_role.f", assume_role_policy=_TRUSTED_BY_ALL)),
     (
-        "roles_are_taken_by_lambda_alone",
+        "only_lambda_assumes_roles",
         "aws_iam_role.second",
         having("aws_iam_role.second", name="second", assume_role_policy=_TRUSTED_BY_ALL),
     ),
@@ -364,11 +372,11 @@ BREAKING: list[tuple[str, str, Change]] = [
         having("aws_iam_role.second", name="second", assume_role_policy=_TRUSTED_BY_ALL),
     ),
     (
-        "roles_have_inline_policies_alone",
+        "roles_have_only_inline_policies",
         "aws_iam_role_policy_attachment.f",
         having("aws_iam_role_policy_attachment.f", role="f", policy_arn="arn:aws:iam::aws:policy/AdministratorAccess"),
     ),
-    ("roles_have_inline_policies_alone", "aws_iam_role.f", having("aws_iam_role.f", inline_policy=[{"policy": "{}"}])),
+    ("roles_have_only_inline_policies", "aws_iam_role.f", having("aws_iam_role.f", inline_policy=[{"policy": "{}"}])),
     (
         "policies_for_operators_stay_in_their_environment",
         "aws_iam_policy.operator",
@@ -378,7 +386,7 @@ BREAKING: list[tuple[str, str, Change]] = [
     ("buckets_are_private", "aws_s3_bucket.b", without("aws_s3_bucket_ownership_controls.b")),
     ("buckets_are_private", "aws_s3_bucket_acl.b", having("aws_s3_bucket_acl.b", bucket=BUCKET)),
     ("buckets_are_encrypted", "aws_s3_bucket.b", without("aws_s3_bucket_server_side_encryption_configuration.b")),
-    ("buckets_are_reached_over_tls_alone", "aws_s3_bucket.b", without("aws_s3_bucket_policy.b")),
+    ("buckets_require_tls", "aws_s3_bucket.b", without("aws_s3_bucket_policy.b")),
     (
         "buckets_are_versioned",
         "aws_s3_bucket.b",
@@ -397,12 +405,12 @@ BREAKING: list[tuple[str, str, Change]] = [
     ("the_database_is_encrypted", "aws_db_instance.db", having("aws_db_instance.db", storage_encrypted=False)),
     ("the_database_is_encrypted", "aws_db_instance.db", having("aws_db_parameter_group.g", parameter=[])),
     (
-        "nobody_signs_in_with_a_password_that_terraform_knows",
+        "no_database_password_is_in_terraform",
         "aws_db_instance.db",
         having("aws_db_instance.db", manage_master_user_password=None, password="known"),
     ),
     (
-        "nobody_signs_in_with_a_password_that_terraform_knows",
+        "no_database_password_is_in_terraform",
         "aws_db_instance.db",
         having("aws_db_instance.db", iam_database_authentication_enabled=False),
     ),
@@ -423,12 +431,12 @@ BREAKING: list[tuple[str, str, Change]] = [
         having("aws_cognito_user_pool.p", deletion_protection="INACTIVE"),
     ),
     (
-        "nothing_secret_is_stated",
+        "no_secret_has_a_value",
         "aws_lambda_function.f",
         having("aws_lambda_function.f", environment=[{"variables": {"DATABASE_PASSWORD": "hunter2"}}]),
     ),
     (
-        "nothing_secret_is_stated",
+        "no_secret_has_a_value",
         "aws_cognito_user_pool_client.c",
         having("aws_cognito_user_pool_client.c", generate_secret=True),
     ),
@@ -440,7 +448,7 @@ BREAKING: list[tuple[str, str, Change]] = [
         ),
     ),
     (
-        "no_parameter_has_its_value_here",
+        "no_parameter_has_a_value",
         "aws_ssm_parameter.key",
         having("aws_ssm_parameter.key", type="SecureString", value="sk-1"),
     ),
@@ -448,31 +456,31 @@ BREAKING: list[tuple[str, str, Change]] = [
 
 
 @pytest.mark.parametrize(
-    ("rule", "address", "change"), BREAKING, ids=lambda value: value if isinstance(value, str) else ""
+    ("rule", "address", "change"), VIOLATIONS, ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_what_breaks_a_rule_is_found(rule: str, address: str, change: Change) -> None:
+def test_a_violation_is_found(rule: str, address: str, change: Change) -> None:
     (checked,) = [item for item in RULES if item.check.__name__ == rule]
     assert address in {found for found, _ in checked.check(planned(change))}
 
 
-def test_people_have_no_place_here() -> None:
-    (rule,) = [item for item in RULES if item.check.__name__ == "there_are_no_people"]
+def test_iam_users_are_violations() -> None:
+    (rule,) = [item for item in RULES if item.check.__name__ == "there_are_no_iam_users"]
     assert list(rule.check(planned(having("aws_iam_user.me", name="me")))) == [
-        ("aws_iam_user.me", "is made for a person")
+        ("aws_iam_user.me", "is an IAM user or belongs to one")
     ]
 
 
-def test_outputs_are_looked_through_too() -> None:
-    (rule,) = [item for item in RULES if item.check.__name__ == "outputs_tell_no_secret"]
+def test_outputs_are_checked_too() -> None:
+    (rule,) = [item for item in RULES if item.check.__name__ == "outputs_contain_no_secret"]
     assert list(rule.check(planned(api_token="abc"))) == [("output.api_token", "has a value")]
 
 
-def test_every_rule_is_broken_here() -> None:
-    apart = {"there_are_no_people", "outputs_tell_no_secret"}
-    assert {name(rule) for rule in RULES} == {rule for rule, _, _ in BREAKING} | apart
+def test_every_rule_has_a_violation() -> None:
+    apart = {"there_are_no_iam_users", "outputs_contain_no_secret"}
+    assert {name(rule) for rule in RULES} == {rule for rule, _, _ in VIOLATIONS} | apart
 
 
-def test_other_environments_may_be_deleted_with_what_is_in_them() -> None:
+def test_only_production_is_protected_from_deletion() -> None:
     changes = [
         having("aws_s3_bucket.b", force_destroy=True),
         having("aws_dynamodb_table.t", deletion_protection_enabled=False),
@@ -506,7 +514,7 @@ def test_other_environments_may_be_deleted_with_what_is_in_them() -> None:
         ({"access_token_validity": 60}, False),
     ],
 )
-def test_names_tell_of_secrets(values: dict[str, Any], secret: bool) -> None:
+def test_secrets_are_recognised_by_name(values: dict[str, Any], secret: bool) -> None:
     assert bool(list(secret_values(Resource("aws_x.y", "aws_x", values)))) is secret
 
 

@@ -1,4 +1,4 @@
-"""Plans and states are read alike, copies are clean, and Terraform is run where it can do no harm."""
+"""Plans and states are read alike, copies are clean, and Terraform runs isolated from AWS."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ from policy_checks.terraform import (
     summarise,
     write_packages,
 )
-from policy_checks.terraform.computed_attributes import made_of
+from policy_checks.terraform.computed_attributes import computed_attributes
 from workspace import REPOSITORY
 
 
@@ -60,7 +60,7 @@ def test_a_state_is_read_through_all_its_modules() -> None:
     assert found[0].sensitive == {"a": True}
 
 
-def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
+def test_a_plan_is_completed_with_values_known_after_apply() -> None:
     values = {
         "arn": UNKNOWN,
         "policy": UNKNOWN,
@@ -84,7 +84,7 @@ def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
     (found,) = completed([Resource("m.aws_x.q", "aws_x", values)], [applied])
     assert found.values == {
         "arn": "arn:q",
-        # Made up by Terraform because nobody said anything of it.
+        # A default value of the mocked provider.
         "policy": None,
         "name": "q",
         "mode": "password",
@@ -99,7 +99,7 @@ def test_a_plan_is_completed_with_what_applying_it_tells() -> None:
     "state",
     [{"a": 2, "b": [{"c": 1}]}, {"a": 1, "b": [{"c": 2}]}, {"a": 1, "b": []}, {"a": 1, "b": [{"c": 1}, {"c": 1}]}, {}],
 )
-def test_what_is_not_applied_as_it_was_planned_is_noticed(state: dict[str, Any]) -> None:
+def test_a_state_that_differs_from_its_plan_is_an_error(state: dict[str, Any]) -> None:
     plan = Resource("aws_x.q", "aws_x", {"a": 1, "b": [{"c": 1}]})
     with pytest.raises(TerraformFailedError, match=r"aws_x\.q is not applied as it was planned"):
         completed([plan], [Resource("aws_x.q", "aws_x", state)])
@@ -122,30 +122,30 @@ def test_what_is_not_applied_as_it_was_planned_is_noticed(state: dict[str, Any])
         (True, "true", False),
     ],
 )
-def test_two_plans_are_held_together(planned: Any, other: Any, fitting: bool) -> None:
+def test_plans_are_compared(planned: Any, other: Any, fitting: bool) -> None:
     assert fits(planned, other) is fitting
 
 
-def test_ids_are_made_in_the_forms_of_aws_and_only_where_the_plan_leaves_them_open() -> None:
+def test_unknown_ids_are_computed_in_the_formats_of_aws() -> None:
     queue = Resource("m.aws_sqs_queue.q", "aws_sqs_queue", dict.fromkeys(("id", "arn", "url"), UNKNOWN) | {"name": "q"})
     url = "https://sqs.us-east-1.amazonaws.com/000000000000/q"
-    assert made_of(queue) == {"id": url, "url": url, "arn": "arn:aws:sqs:us-east-1:000000000000:q"}
+    assert computed_attributes(queue) == {"id": url, "url": url, "arn": "arn:aws:sqs:us-east-1:000000000000:q"}
     rule = {"id": UNKNOWN, "arn": UNKNOWN, "name": "r"}
     other_bus, default_bus = (
         Resource("aws_cloudwatch_event_rule.r", "aws_cloudwatch_event_rule", rule | {"event_bus_name": bus})
         for bus in ("b", None)
     )
-    assert made_of(other_bus)["arn"] == "arn:aws:events:us-east-1:000000000000:rule/b/r"
-    assert made_of(default_bus)["arn"] == "arn:aws:events:us-east-1:000000000000:rule/r"
+    assert computed_attributes(other_bus)["arn"] == "arn:aws:events:us-east-1:000000000000:rule/b/r"
+    assert computed_attributes(default_bus)["arn"] == "arn:aws:events:us-east-1:000000000000:rule/r"
     api = {"id": "fixed", "arn": UNKNOWN, "execution_arn": UNKNOWN, "api_endpoint": UNKNOWN}
-    made = made_of(Resource("aws_apigatewayv2_api.a", "aws_apigatewayv2_api", api))
-    assert made["execution_arn"] == "arn:aws:execute-api:us-east-1:000000000000:fixed"
-    assert "id" not in made
-    first, second = (made_of(Resource(f"aws_new.{name}", "aws_new", {"id": UNKNOWN})) for name in "ab")
+    computed = computed_attributes(Resource("aws_apigatewayv2_api.a", "aws_apigatewayv2_api", api))
+    assert computed["execution_arn"] == "arn:aws:execute-api:us-east-1:000000000000:fixed"
+    assert "id" not in computed
+    first, second = (computed_attributes(Resource(f"aws_new.{name}", "aws_new", {"id": UNKNOWN})) for name in "ab")
     assert first["id"] != second["id"]
 
 
-def test_a_summary_has_a_line_for_each_resource_with_what_matters() -> None:
+def test_a_summary_has_a_line_for_each_resource() -> None:
     rule = {"event_pattern": '{"b": [1], "a": 2}', "schedule_expression": None}
     queue = {"visibility_timeout_seconds": 60, "message_retention_seconds": UNKNOWN, "arn": "arn:never shown"}
     pool = {"mfa_configuration": "OFF", "password_policy": [{"minimum_length": 10}]}
@@ -163,7 +163,7 @@ def test_a_summary_has_a_line_for_each_resource_with_what_matters() -> None:
     ]
 
 
-def test_a_copy_has_what_was_committed_and_keeps_its_state_to_itself(tmp_path: Path) -> None:
+def test_a_copy_has_the_committed_files_and_its_own_state(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     dev = source / "terraform" / "environments" / "dev"
     for folder in (dev / ".terraform", source / "terraform" / "bootstrap", source / "services", source / "contracts"):
@@ -178,7 +178,7 @@ def test_a_copy_has_what_was_committed_and_keeps_its_state_to_itself(tmp_path: P
     assert environments_of(target) == ["dev"]
 
 
-def test_packages_are_listed_as_they_are(tmp_path: Path) -> None:
+def test_packages_are_listed(tmp_path: Path) -> None:
     manifests = load_manifests(REPOSITORY)
     listed = json.loads(write_packages(manifests, tmp_path).read_text())
     assert set(listed) == {f"{ref.service.service}.{ref.name}" for ref in manifests.functions}
@@ -195,26 +195,26 @@ def program(folder: Path, script: str) -> Path:
     return file
 
 
-def test_terraform_gets_nobodys_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terraform_gets_dummy_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_SESSION_TOKEN", "TF_VAR_region", "TF_WORKSPACE"):
         monkeypatch.setenv(name, "mine")
-    terraform = Terraform(program(tmp_path, 'env > "$PWD/told"; exit 0'), Path("/mirror")).with_variables({"MINE": "1"})
+    terraform = Terraform(program(tmp_path, 'env > "$PWD/seen"; exit 0'), Path("/mirror")).with_variables({"MINE": "1"})
     terraform.init(tmp_path)
-    told = dict(line.split("=", 1) for line in (tmp_path / "told").read_text().splitlines())
-    assert not [name for name, value in told.items() if value == "mine"]
-    assert told["AWS_ACCESS_KEY_ID"] == "nobody"
-    assert told["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
-    assert (told["AWS_CONFIG_FILE"], told["AWS_SHARED_CREDENTIALS_FILE"]) == (os.devnull, os.devnull)
-    assert (told["TF_CLI_CONFIG_FILE"], told["MINE"]) == ("/mirror", "1")
+    seen = dict(line.split("=", 1) for line in (tmp_path / "seen").read_text().splitlines())
+    assert not [name for name, value in seen.items() if value == "mine"]
+    assert seen["AWS_ACCESS_KEY_ID"] == "dummy"
+    assert seen["AWS_ENDPOINT_URL"] == "http://127.0.0.1:9"
+    assert (seen["AWS_CONFIG_FILE"], seen["AWS_SHARED_CREDENTIALS_FILE"]) == (os.devnull, os.devnull)
+    assert (seen["TF_CLI_CONFIG_FILE"], seen["MINE"]) == ("/mirror", "1")
 
 
-def test_what_terraform_says_when_it_fails_is_passed_on(tmp_path: Path) -> None:
+def test_the_output_of_a_failed_command_is_in_the_error(tmp_path: Path) -> None:
     terraform = Terraform(program(tmp_path, "echo some; echo words >&2; exit 1"))
     with pytest.raises(TerraformFailedError, match=r"(?s)terraform init in .*some\nwords"):
         terraform.init(tmp_path)
 
 
-def test_a_rehearsal_leaves_out_schemas_and_tells_what_failed(tmp_path: Path) -> None:
+def test_a_mocked_run_omits_schemas_and_reports_failures(tmp_path: Path) -> None:
     plan = {"@level": "info", "test_plan": {"resource_changes": [], "provider_schemas": {"large": 1}}}
     terraform = Terraform(program(tmp_path, f"echo '{json.dumps(plan)}'"))
     assert terraform.run_mocked(tmp_path, {"run": {}}, "test_plan") == {"resource_changes": []}
@@ -228,14 +228,16 @@ def test_a_rehearsal_leaves_out_schemas_and_tells_what_failed(tmp_path: Path) ->
         terraform.run_mocked(tmp_path, {}, "test_plan")
 
 
-def test_findings_of_a_validation_have_a_place(tmp_path: Path) -> None:
+def test_validation_findings_have_a_location(tmp_path: Path) -> None:
     range_ = {"filename": "main.tf", "start": {"line": 3}}
     found = {"diagnostics": [{"severity": "error", "summary": "Bad", "detail": "Very.", "range": range_}]}
     terraform = Terraform(program(tmp_path, f"echo '{json.dumps(found)}'; exit 1"))
     assert terraform.validate(tmp_path) == ["error: main.tf:3: Bad: Very."]
 
 
-def test_no_terraform_and_an_old_one_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_and_an_outdated_terraform_are_distinct_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TerraformUnusableError, match=r"install Terraform 1\.11"):
         find_terraform()
@@ -244,9 +246,7 @@ def test_no_terraform_and_an_old_one_are_told_apart(tmp_path: Path, monkeypatch:
         find_terraform()
 
 
-def test_a_configuration_that_does_not_exist_tells_of_no_providers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_cli_configuration_names_no_providers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "terraformrc"))
     assert not has_own_providers()
     (tmp_path / "terraformrc").touch()

@@ -1,4 +1,4 @@
-"""Topologies are compared setting by setting, leaving out what only one place can have."""
+"""Topologies are compared setting by setting, excluding values of one deployment."""
 
 from dataclasses import replace
 from typing import Any
@@ -40,7 +40,7 @@ def test_every_resource_and_every_setting_is_compared_in_both_directions() -> No
     assert differences(left, left, "one", "two") == []
 
 
-def test_resources_of_the_same_name_are_told_apart_by_kind_and_rules_by_bus() -> None:
+def test_resources_of_the_same_name_differ_by_kind_and_rules_by_bus() -> None:
     assert different(EventBus(name="x"), LogGroup(name="x", retention_days=1)) == [
         "event bus x: only in one",
         "log group x: only in two",
@@ -61,7 +61,7 @@ def test_a_setting_that_only_one_has_is_named() -> None:
     ]
 
 
-def test_a_place_is_known_by_name_alone() -> None:
+def test_variables_of_the_deployment_are_compared_by_name() -> None:
     here = {
         "QUEUE_URL": "http://127.0.0.1:4566/0/q",
         "DATABASE_HOST": "127.0.0.1",
@@ -101,7 +101,7 @@ def test_policies_of_roles_are_compared_statement_by_statement(statements: list[
     assert line.startswith("role f: policies.declared")
 
 
-def test_a_denial_of_what_comes_without_tls_is_left_out_and_any_other_is_not() -> None:
+def test_only_the_denial_of_requests_without_tls_is_ignored() -> None:
     denial = {
         "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "arn:q",
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},

@@ -1,7 +1,7 @@
 """The typed reader of service.yaml and platform.yaml.
 
-`load_manifests` reads and checks; everything else derives, purely, what a provisioner needs: names, environment
-variables, event patterns and IAM policies. Nothing here talks to AWS.
+`load_manifests` reads and checks; everything else is pure and derives what a provisioner needs: names, environment
+variables, event patterns and IAM policies. Nothing here calls AWS.
 """
 
 from manifests.catalogue import FunctionRef, Manifests

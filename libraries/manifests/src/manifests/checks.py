@@ -1,4 +1,4 @@
-"""Rules that one manifest alone cannot keep: each takes all manifests and yields what breaks it."""
+"""Rules that span several manifests: each takes all of them and yields its violations."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ def check(manifests: Manifests) -> list[Problem]:
 
 
 def consumed_events_are_published(manifests: Manifests) -> Iterator[Problem]:
-    """Somebody says what somebody hears, or said it before: archives and dead letters hold older majors of a fact."""
+    """A consumed event is published now or was in an older major: archives and dead-letter queues still hold those."""
     published: dict[str, int] = {}
     for service in manifests.services.values():
         for event in service.publishes:
@@ -53,7 +53,7 @@ def publishers_have_a_publishing_function(manifests: Manifests) -> Iterator[Prob
 
 
 def consumers_exist_and_have_a_queue(manifests: Manifests) -> Iterator[Problem]:
-    """Events go to a declared function with a queue, and a queue gets some event."""
+    """Events are routed to a declared function with a queue, and every queue receives at least one event."""
     for service in manifests.services.values():
         for position, item in enumerate(service.consumes):
             function = service.functions.get(item.function)
@@ -64,11 +64,11 @@ def consumers_exist_and_have_a_queue(manifests: Manifests) -> Iterator[Problem]:
         heard = {item.function for item in service.consumes}
         for name, function in service.functions.items():
             if function.trigger is Trigger.QUEUE and name not in heard:
-                yield _problem(service, f"functions.{name}.queue", "no event goes to it")
+                yield _problem(service, f"functions.{name}.queue", "no event is routed to it")
 
 
 def an_event_goes_to_one_function_of_a_service(manifests: Manifests) -> Iterator[Problem]:
-    """The inbox is one a service: a second function would find the event already applied."""
+    """A service has one inbox: a second function would find the event already applied."""
     for service in manifests.services.values():
         counts = Counter(item.event for item in service.consumes if item.event)
         for event, count in counts.items():
@@ -77,7 +77,7 @@ def an_event_goes_to_one_function_of_a_service(manifests: Manifests) -> Iterator
 
 
 def handlers_belong_to_their_service(manifests: Manifests) -> Iterator[Problem]:
-    """A handler is `<service>.<module>.<attribute>`; whether it exists is for the service's own tests."""
+    """A handler is `<service>.<module>.<attribute>`; the service's own tests check that it exists."""
     for ref in manifests.functions:
         if not ref.function.handler.startswith(f"{ref.service.service}."):
             message = f"{ref.function.handler} is not in the package {ref.service.service}"
@@ -85,7 +85,7 @@ def handlers_belong_to_their_service(manifests: Manifests) -> Iterator[Problem]:
 
 
 def routes_are_unique(manifests: Manifests) -> Iterator[Problem]:
-    """A route has one function; names of path parameters do not make a difference."""
+    """A route has one function; the names of path parameters are ignored."""
     owners: dict[str, str] = {}
     for ref in manifests.functions:
         for position, route in enumerate(ref.function.routes):
@@ -97,7 +97,7 @@ def routes_are_unique(manifests: Manifests) -> Iterator[Problem]:
 
 
 def table_grants_name_own_tables(manifests: Manifests) -> Iterator[Problem]:
-    """A function has rights on tables that its own service declares."""
+    """A function has access only to tables that its own service declares."""
     for ref in manifests.functions:
         for table in ref.function.tables:
             if table not in ref.service.tables:
@@ -105,7 +105,7 @@ def table_grants_name_own_tables(manifests: Manifests) -> Iterator[Problem]:
 
 
 def table_names_are_unique(manifests: Manifests) -> Iterator[Problem]:
-    """The name of a table does not contain its service, so two services cannot use the same."""
+    """Table names do not contain the service, so they must be unique across services."""
     owners: dict[str, str] = {}
     for service in manifests.services.values():
         for table in service.tables:
@@ -141,7 +141,7 @@ def retrieval_needs_a_database(manifests: Manifests) -> Iterator[Problem]:
 
 
 def extras_are_optional_dependencies(manifests: Manifests) -> Iterator[Problem]:
-    """A function's extras are groups in the pyproject.toml of its service, and every group there has a function."""
+    """A function's extras are groups in the pyproject.toml of its service, and every group is used by a function."""
     for service in manifests.services.values():
         file = manifests.service_folder(service.service) / "pyproject.toml"
         project = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
@@ -149,7 +149,7 @@ def extras_are_optional_dependencies(manifests: Manifests) -> Iterator[Problem]:
         for name, function in service.functions.items():
             for extra in function.extras:
                 if extra not in groups:
-                    message = f"{extra!r} is no group of optional dependencies in the service's pyproject.toml"
+                    message = f"{extra!r} is not an optional-dependencies group in the service's pyproject.toml"
                     yield _problem(service, f"functions.{name}.extras", message)
         for group in sorted(groups - {extra for function in service.functions.values() for extra in function.extras}):
             yield _problem(service, "functions", f"the optional dependencies {group!r} are in no function's extras")

@@ -14,7 +14,7 @@ ROOT_CERTIFICATES = "/var/task/chassis/rds-ca.pem"
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAddress:
-    """Where the database is and how a function proves who it is; `resource_id` is that of the RDS instance."""
+    """Where the database is and how a function authenticates; `resource_id` is that of the RDS instance."""
 
     host: str
     port: int
@@ -35,7 +35,7 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where the functions run. `extra` is for what only this place needs, such as addresses of emulated providers."""
+    """Where the functions run. `extra` holds variables of this deployment only, such as emulators' addresses."""
 
     names: Names
     database: DatabaseAddress
@@ -49,12 +49,12 @@ class Deployment:
 
 
 def queue_visibility_s(ref: FunctionRef) -> int:
-    """Seconds for which a received message stays hidden: as AWS advises, six times the time-out of its function."""
+    """Visibility timeout in seconds: six times the timeout of the function, as AWS recommends."""
     return VISIBILITY_FACTOR * ref.function.timeout_s
 
 
 def function_environment(manifests: Manifests, deployment: Deployment, ref: FunctionRef) -> dict[str, str]:
-    """All variables of a function, sorted by name; the manifest's `configuration` wins over what is derived."""
+    """All variables of a function, sorted by name; the manifest's `configuration` overrides derived values."""
     names = deployment.names
     variables = {
         "SERVICE": ref.service.service,

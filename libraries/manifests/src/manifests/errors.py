@@ -1,8 +1,8 @@
-"""What can be wrong with the manifests.
+"""The errors of this package.
 
 ManifestsError (an OperatorError)
-    ManifestsInvalidError   one or more manifests are not acceptable; `problems` lists every one of them
-    NameTooLongError        a derived resource name exceeds what AWS takes
+    ManifestsInvalidError   one or more manifests are invalid; `problems` lists every one of them
+    NameTooLongError        a derived resource name exceeds the limit of AWS
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from workspace import OperatorError
 
 
 class ManifestsError(OperatorError):
-    """Root of everything this package raises on purpose."""
+    """Root of this package's errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Problem:
 
 
 class ManifestsInvalidError(ManifestsError):
-    """One or more manifests are not acceptable."""
+    """One or more manifests are invalid."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         """Keep every problem; the message has one line for each."""
@@ -39,4 +39,4 @@ class ManifestsInvalidError(ManifestsError):
 
 
 class NameTooLongError(ManifestsError):
-    """A derived resource name exceeds what AWS takes."""
+    """A derived resource name exceeds the limit of AWS."""

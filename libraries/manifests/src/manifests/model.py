@@ -1,6 +1,6 @@
 """The shape of `services/<service>/service.yaml`.
 
-An unknown key is an error, so that a misspelt permission is found by the reader and not by a denied request. Rules that
+An unknown key is an error, so that a misspelt permission fails when it is read, not as a denied request. Rules that
 span several services are in `checks`.
 """
 
@@ -28,7 +28,7 @@ LAMBDA_TIMEOUT_S = 900
 
 
 class Model(BaseModel):
-    """Frozen, no unknown keys."""
+    """Frozen; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +44,7 @@ class Method(StrEnum):
 
 
 class RouteAuth(StrEnum):
-    """Who may call a route: the bearer of a token of our user pool, or anybody."""
+    """Who may call a route: users with a token of our user pool, or anyone."""
 
     JWT = "jwt"
     NONE = "none"
@@ -59,7 +59,7 @@ class Access(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What makes a function run."""
+    """What invokes a function."""
 
     QUEUE = "queue"
     ROUTES = "routes"
@@ -83,7 +83,7 @@ class Queue(Model):
     """The queue in front of a consumer; its dead-letter queue comes with it."""
 
     batch_size: int = Field(default=5, ge=1, le=10)
-    max_concurrency: int = Field(default=2, ge=2, le=1000, description="AWS takes no less than 2")
+    max_concurrency: int = Field(default=2, ge=2, le=1000, description="AWS requires at least 2")
     max_receives: int = Field(default=8, ge=1, le=100)
 
 
@@ -119,7 +119,7 @@ class Function(Model):
 
     @cached_property
     def trigger(self) -> Trigger:
-        """The one trigger that the function has (validated)."""
+        """The function's one trigger (validated)."""
         if self.queue:
             return Trigger.QUEUE
         return Trigger.ROUTES if self.routes else Trigger.SCHEDULE
@@ -134,7 +134,7 @@ class Function(Model):
 
 
 class AwsEvent(Model):
-    """An event that AWS itself puts on the default bus; only objects of our own buckets so far."""
+    """An event that AWS itself puts on the default bus; so far only S3 events of our own buckets."""
 
     source: Annotated[str, StringConstraints(pattern=r"^aws\.[a-z0-9]+$")]
     detail_type: str
@@ -143,7 +143,7 @@ class AwsEvent(Model):
 
 
 class Consumption(Model):
-    """An event and the function that gets it."""
+    """An event and the function that consumes it."""
 
     event: EventType | None = None
     aws_event: AwsEvent | None = None
@@ -152,12 +152,12 @@ class Consumption(Model):
     @model_validator(mode="after")
     def _one_event(self) -> Self:
         if (self.event is None) == (self.aws_event is None):
-            raise ValueError("say either event or aws_event")
+            raise ValueError("set either event or aws_event")
         return self
 
 
 class TableKind(StrEnum):
-    """What a table holds: only what follows from events, or how far work is."""
+    """Whether a table is derived from events alone or keeps the progress of work."""
 
     PROJECTION = "projection"
     BOOKKEEPING = "bookkeeping"
@@ -181,7 +181,7 @@ class Table(Model):
 
 
 class Service(Model):
-    """Everything there is to know about a service without reading its code."""
+    """The manifest of one service."""
 
     service: Annotated[str, StringConstraints(pattern=r"^[a-z]+$", max_length=16)]
     summary: str
@@ -198,9 +198,9 @@ class Service(Model):
         return f"collections.{self.service}"
 
     def consumed_by(self, function: str) -> tuple[str, ...]:
-        """Types of our own events that the function gets."""
+        """Types of our own events that the function consumes."""
         return tuple(item.event for item in self.consumes if item.event and item.function == function)
 
     def aws_events_of(self, function: str) -> tuple[AwsEvent, ...]:
-        """AWS events that the function gets."""
+        """AWS events that the function consumes."""
         return tuple(item.aws_event for item in self.consumes if item.aws_event and item.function == function)

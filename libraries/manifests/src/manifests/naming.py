@@ -1,4 +1,4 @@
-"""Names, addresses and ARNs of every resource, from the manifests' names and the place of the deployment."""
+"""Names, addresses and ARNs of every resource, derived from the manifests and the deployment."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Names:
 
     @property
     def schedules_dead_letter_queue(self) -> str:
-        """Where runs go that a schedule could not start."""
+        """The dead-letter queue for schedules that could not invoke their function."""
         return f"{self.prefix}schedules-dlq"
 
     @property
@@ -50,7 +50,7 @@ class Names:
 
     @property
     def parameter_prefix(self) -> str:
-        """Where all parameters are; no slash at the end."""
+        """The path of all parameters, without a trailing slash."""
         return f"/{APPLICATION}/{self.environment}"
 
     def function(self, ref: FunctionRef) -> str:
@@ -61,7 +61,7 @@ class Names:
         return name
 
     def dead_letter_queue(self, ref: FunctionRef) -> str:
-        """Where messages go that the function could not handle."""
+        """The queue of messages that the function failed to process."""
         return f"{self.function(ref)}-dlq"
 
     def log_group(self, ref: FunctionRef) -> str:

@@ -1,4 +1,4 @@
-"""What EventBridge rules match, and what scheduled functions are told."""
+"""Patterns of EventBridge rules, and the input of scheduled functions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ Pattern = dict[str, Any]
 
 
 def bus_pattern(ref: FunctionRef) -> Pattern | None:
-    """Events of our bus for a function; None when it gets none.
+    """The pattern of our bus's events for a function; None when it consumes none.
 
     A replayed event names the one service it is for (`replayfor`): it is matched by that service's rules alone.
     """
@@ -36,10 +36,10 @@ def aws_pattern(names: Names, event: AwsEvent) -> Pattern:
 
 
 def schedule_input(ref: FunctionRef) -> dict[str, str]:
-    """The whole event that a scheduled function gets."""
+    """The constant event that a scheduled function receives."""
     return {"source": "collections.schedule", "service": ref.service.service, "function": ref.name}
 
 
 def archive_pattern() -> Pattern:
-    """What the archive of the bus keeps: every event as it was first published, no replayed copy of it."""
+    """What the archive of the bus keeps: every event as first published, without replayed copies."""
     return {"detail": {"replayfor": [{"exists": False}]}}

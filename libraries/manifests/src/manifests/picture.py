@@ -33,10 +33,10 @@ def mermaid(manifests: Manifests) -> str:
 
 
 def in_document(document: str, manifests: Manifests) -> str:
-    """The document with the picture between its marks drawn anew.
+    """The document with the picture between its markers redrawn.
 
     Raises:
-        ValueError: the document has no such marks.
+        ValueError: the document has no such markers.
     """
     before, mark, rest = document.partition(BEGIN)
     _, end, after = rest.partition(END)

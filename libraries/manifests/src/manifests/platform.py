@@ -16,7 +16,7 @@ class Bus(Model):
 
 
 class Expiry(Model):
-    """A lifecycle rule: objects below the prefix go after so many days."""
+    """A lifecycle rule: objects below the prefix are deleted after so many days."""
 
     id: str
     prefix: KeyPattern
@@ -33,7 +33,7 @@ class ImagesBucket(Model):
 
 
 class Throttling(Model):
-    """Requests a second, and how many may come at once."""
+    """Requests a second, and the burst limit."""
 
     rate: int = Field(ge=1)
     burst: int = Field(ge=1)
@@ -47,7 +47,7 @@ class Api(Model):
 
 
 class PasswordPolicy(Model):
-    """What a user's password must have."""
+    """Requirements on users' passwords."""
 
     minimum_length: int = Field(ge=8, le=99)
     lowercase: bool = True

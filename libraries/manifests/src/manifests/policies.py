@@ -33,12 +33,12 @@ def function_policy(deployment: Deployment, ref: FunctionRef) -> Policy:
 
 
 def trust_policy() -> Policy:
-    """Who may take the role of a function: the Lambda service."""
+    """Who may assume the role of a function: the Lambda service."""
     return _policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
 
 
 def queue_policy(queue_arn: str, rule_arns: list[str]) -> Policy:
-    """Who may send to a queue that rules lead to, as target or as dead-letter queue: EventBridge, for those rules."""
+    """Who may send to a queue that is a target or dead-letter queue of rules: EventBridge, for those rules."""
     return _policy(
         {
             "Effect": "Allow",
@@ -71,13 +71,13 @@ def _logs(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
 
 def _tracing(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     if ref.function.tracing:
-        # These two actions know no resources.
+        # These two actions have no resource-level permissions.
         yield _allow(["xray:PutTelemetryRecords", "xray:PutTraceSegments"], ["*"])
 
 
 def _publish(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     if ref.function.publish:
-        # A request tells of several events; all of them are from here, and there are some.
+        # A request holds several events: all must have this source, and there must be at least one.
         yield _allow(["events:PutEvents"], [deployment.names.bus_arn]) | {
             "Condition": {
                 "ForAllValues:StringEquals": {"events:source": ref.service.source},

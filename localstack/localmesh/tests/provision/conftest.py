@@ -1,4 +1,4 @@
-"""A small workspace of three services, provisioned for real into an emulator that enforces IAM."""
+"""A small workspace of three services, provisioned into a real emulator that enforces IAM."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ EVENT_TYPE = "collections.alpha.thing-said.v1"
 
 @dataclass
 class World:
-    """The provisioned workspace; `provision` runs once more and returns what that changed."""
+    """The provisioned workspace; `provision` runs again and returns the changes."""
 
     root: Path
     settings: MeshSettings
@@ -48,7 +48,7 @@ class World:
         assert self.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
 
     def saw(self, who: str, what: str) -> bool:
-        """Whether a function has left the trace of an event, now."""
+        """Whether a function has recorded the event."""
         if who in {"alpha", "uploads"}:
             table, key = "seen", {"pk": {"S": what}, "sk": {"S": who}}
         else:

@@ -1,4 +1,4 @@
-"""What was provisioned works: events, schedules' targets, routes, dead letters, with IAM enforced."""
+"""The provisioned mesh works: events, schedules' targets, routes, dead letters, with IAM enforced."""
 
 import json
 import uuid
@@ -71,7 +71,7 @@ def test_a_scheduled_function_is_the_target_of_a_rule_with_constant_input(world:
     assert target["DeadLetterConfig"]["Arn"].endswith("-schedules-dlq")
 
 
-def test_routes_know_who_asks(world: Any) -> None:
+def test_routes_know_the_caller(world: Any) -> None:
     api, cognito = world.result.api_url, world.client("cognito-idp")
     client_id, email = world.result.client_id, f"{unique()}@example.org"
     cognito.sign_up(ClientId=client_id, Username=email, Password=PASSWORD)
@@ -147,7 +147,7 @@ def test_what_is_not_declared_is_denied(world: Any) -> None:
         ("ssm", "get_parameters_by_path", {"Path": "/collections/local"}),
         ("sqs", "receive_message", {"QueueUrl": queue}),
     ) + world.probe(
-        "stranger",
+        "unprivileged",
         ("events", "put_events", {"Entries": [entry | own]}),
         ("ssm", "get_parameter", {"Name": "/collections/local/voyage-api-key"}),
     )

@@ -37,7 +37,7 @@ def names(content: bytes) -> list[str]:
     return zipfile.ZipFile(io.BytesIO(content)).namelist()
 
 
-def test_a_package_holds_the_service_and_its_libraries(root: Path) -> None:
+def test_a_package_contains_the_service_and_its_libraries(root: Path) -> None:
     services = load_manifests(root).services
     alpha = build_package(root, services["alpha"])
     assert names(alpha.content) == [
@@ -49,7 +49,7 @@ def test_a_package_holds_the_service_and_its_libraries(root: Path) -> None:
     assert "retrieval/__init__.py" in names(build_package(root, services["beta"]).content)
 
 
-def test_the_same_files_make_the_same_bytes(root: Path) -> None:
+def test_builds_are_reproducible(root: Path) -> None:
     service = load_manifests(root).services["alpha"]
     first = build_package(root, service)
     os.utime(root / "services/alpha/src/alpha/handler.py", (1, 1))

@@ -1,4 +1,4 @@
-"""Provisioning again: nothing to do, something to mend, something to remove."""
+"""Provisioning again: nothing to do, drift to repair, something to remove."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def test_a_second_run_changes_nothing_and_is_quick(world: Any) -> None:
     for _ in range(3):
         assert world.provision() == []
         seconds.append(world.result.seconds)
-    assert min(seconds) < 3, "three tries: another process may have had the processors"
+    assert min(seconds) < 3, "best of three tries: other processes may be busy"
     assert world.result.user_pool_id == before.user_pool_id
     assert world.result.client_id == before.client_id
 
@@ -41,7 +41,7 @@ def delete_rule(world: Any) -> None:
 
 def narrow_rule(world: Any) -> None:
     world.client("events").put_rule(
-        Name=CONSUMER, EventBusName=world.result.event_bus, EventPattern='{"source": ["nobody"]}'
+        Name=CONSUMER, EventBusName=world.result.event_bus, EventPattern='{"source": ["none"]}'
     )
 
 
@@ -53,7 +53,7 @@ def delete_queue(world: Any) -> None:
     world.client("sqs").delete_queue(QueueUrl=world.result.functions["alpha.events"].queue_url)
 
 
-def forget_redrive(world: Any) -> None:
+def remove_redrive(world: Any) -> None:
     world.client("sqs").set_queue_attributes(
         QueueUrl=world.result.functions["alpha.events"].queue_url, Attributes={"RedrivePolicy": ""}
     )
@@ -98,7 +98,7 @@ DELETED: dict[Damage, set[str]] = {
 ALTERED: dict[Damage, set[str]] = {
     disable_mapping: {f"mapping {CONSUMER} updated"},
     narrow_rule: {f"rule {CONSUMER} updated"},
-    forget_redrive: {f"queue {CONSUMER} updated"},
+    remove_redrive: {f"queue {CONSUMER} updated"},
     change_handler: {f"function {CONSUMER} updated"},
     shorten_retention: {f"log group /aws/lambda/{CONSUMER} updated"},
 }
@@ -134,7 +134,7 @@ def widen_trust(world: Any) -> None:
     world.client("iam").update_assume_role_policy(RoleName=CONSUMER, PolicyDocument=json.dumps(EVERYTHING))
 
 
-def let_somebody_else_invoke(world: Any) -> None:
+def add_a_permission(world: Any) -> None:
     world.client("lambda").add_permission(
         FunctionName=CONSUMER,
         StatementId="more",
@@ -144,7 +144,7 @@ def let_somebody_else_invoke(world: Any) -> None:
     )
 
 
-def forget_an_invoker(world: Any) -> None:
+def remove_a_permission(world: Any) -> None:
     world.client("lambda").remove_permission(FunctionName="collections-local-alpha-probe", StatementId="schedule")
 
 
@@ -157,7 +157,7 @@ def change_the_architecture(world: Any) -> None:
     client.update_function_code(FunctionName=name, ZipFile=content, Architectures=[wrong[current]])
 
 
-def let_dead_letters_go_on(world: Any) -> None:
+def redrive_dead_letters(world: Any) -> None:
     functions = world.result.functions
     arn = f"arn:aws:sqs:us-east-1:000000000000:{functions['beta.events'].dead_letter_queue}"
     world.client("sqs").set_queue_attributes(
@@ -172,7 +172,7 @@ def shrink_messages(world: Any) -> None:
     )
 
 
-def let_a_pattern_run_by_the_clock(world: Any) -> None:
+def add_a_schedule_to_a_pattern(world: Any) -> None:
     events = world.client("events")
     pattern = events.describe_rule(Name="collections-local-alpha-uploads")["EventPattern"]
     events.put_rule(Name="collections-local-alpha-uploads", EventPattern=pattern, ScheduleExpression="rate(1 hour)")
@@ -220,13 +220,13 @@ def expire_by_another_attribute(world: Any) -> None:
         client.update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
 
 
-def expire_what_is_kept(world: Any) -> None:
+def turn_on_expiry(world: Any) -> None:
     world.client("dynamodb").update_time_to_live(
         TableName="collections-local-seen-by-beta", TimeToLiveSpecification={"Enabled": True, "AttributeName": "x"}
     )
 
 
-def index_what_is_not_declared(world: Any) -> None:
+def add_an_index(world: Any) -> None:
     index = {
         "IndexName": "more",
         "KeySchema": [{"AttributeName": "who", "KeyType": "HASH"}],
@@ -251,13 +251,13 @@ def add_a_client(world: Any) -> None:
     world.client("cognito-idp").create_user_pool_client(UserPoolId=world.result.user_pool_id, ClientName="more")
 
 
-def forget_versions(world: Any) -> None:
+def suspend_versioning(world: Any) -> None:
     world.client("s3").put_bucket_versioning(
         Bucket=world.result.images_bucket, VersioningConfiguration={"Status": "Suspended"}
     )
 
 
-def keep_everything(world: Any) -> None:
+def remove_the_lifecycle(world: Any) -> None:
     world.client("s3").delete_bucket_lifecycle(Bucket=world.result.images_bucket)
 
 
@@ -265,12 +265,12 @@ DRIFTED: dict[Damage, set[str]] = {
     attach_a_managed_policy: {f"policy {CONSUMER}/arn:aws:iam::000000000000:policy/everything removed"},
     add_a_policy: {f"policy {CONSUMER}/more removed"},
     widen_trust: {f"role {CONSUMER} updated"},
-    let_somebody_else_invoke: {f"permission {CONSUMER}/more removed"},
-    forget_an_invoker: {"permission collections-local-alpha-probe/schedule created"},
+    add_a_permission: {f"permission {CONSUMER}/more removed"},
+    remove_a_permission: {"permission collections-local-alpha-probe/schedule created"},
     change_the_architecture: {"code collections-local-beta-events updated"},
-    let_dead_letters_go_on: {f"queue {CONSUMER}-dlq updated"},
+    redrive_dead_letters: {f"queue {CONSUMER}-dlq updated"},
     shrink_messages: {"queue collections-local-beta-events updated"},
-    let_a_pattern_run_by_the_clock: {"rule collections-local-alpha-uploads updated"},
+    add_a_schedule_to_a_pattern: {"rule collections-local-alpha-uploads updated"},
     add_a_target: {f"target {CONSUMER} updated"},
     shorten_the_archive: {"archive collections-local updated"},
     add_an_authorizer: {"authorizer more removed"},
@@ -278,16 +278,16 @@ DRIFTED: dict[Damage, set[str]] = {
     open_cors: {"api collections-local updated"},
     drop_an_index: {"index collections-local-seen/by_who created"},
     expire_by_another_attribute: {"time to live collections-local-seen updated"},
-    expire_what_is_kept: {"time to live collections-local-seen-by-beta updated"},
-    index_what_is_not_declared: {"index collections-local-seen-by-gamma/more removed"},
+    turn_on_expiry: {"time to live collections-local-seen-by-beta updated"},
+    add_an_index: {"index collections-local-seen-by-gamma/more removed"},
     weaken_passwords: {"user pool collections-local updated"},
     add_a_client: {"user pool client more removed"},
-    forget_versions: {"bucket versioning collections-local-images-000000000000 updated"},
-    keep_everything: {"bucket lifecycle collections-local-images-000000000000 updated"},
+    suspend_versioning: {"bucket versioning collections-local-images-000000000000 updated"},
+    remove_the_lifecycle: {"bucket lifecycle collections-local-images-000000000000 updated"},
 }
 
 
-def test_whatever_drifted_is_reported_and_mended(world: Any) -> None:
+def test_drift_is_reported_and_repaired(world: Any) -> None:
     for damage in DRIFTED:
         damage(world)
     changes = world.provision()
@@ -296,7 +296,7 @@ def test_whatever_drifted_is_reported_and_mended(world: Any) -> None:
     assert world.provision() == []
 
 
-def test_what_cannot_be_changed_is_named(world: Any) -> None:
+def test_an_immutable_difference_is_reported(world: Any) -> None:
     client, name = world.client("dynamodb"), "collections-local-seen-by-gamma"
     client.delete_table(TableName=name)
     client.create_table(
@@ -311,7 +311,7 @@ def test_what_cannot_be_changed_is_named(world: Any) -> None:
     assert world.provision() == [f"table {name} created"]
 
 
-def test_an_emulator_that_forgot_everything_is_filled_again(world: Any) -> None:
+def test_an_emptied_emulator_is_provisioned_again(world: Any) -> None:
     httpx.post(f"{world.emulator.url}/_ministack/reset", trust_env=False, timeout=30).raise_for_status()
     assert len(world.provision()) > 50
     assert world.provision() == []
@@ -320,7 +320,7 @@ def test_an_emulator_that_forgot_everything_is_filled_again(world: Any) -> None:
     eventually(lambda: all(world.saw(who, event) for who in ("alpha", "beta", "gamma")))
 
 
-def test_routes_are_mended(world: Any) -> None:
+def test_routes_are_repaired(world: Any) -> None:
     api = world.client("apigatewayv2")
     routes = {item["RouteKey"]: item["RouteId"] for item in api.get_routes(ApiId="collections")["Items"]}
     api.delete_route(ApiId="collections", RouteId=routes["GET /mine"])
@@ -329,7 +329,7 @@ def test_routes_are_mended(world: Any) -> None:
     assert world.provision() == []
 
 
-def test_settings_of_the_bucket_are_mended(world: Any) -> None:
+def test_settings_of_the_bucket_are_repaired(world: Any) -> None:
     s3, bucket = world.client("s3"), world.result.images_bucket
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
     s3.delete_bucket_cors(Bucket=bucket)
@@ -340,7 +340,7 @@ def test_settings_of_the_bucket_are_mended(world: Any) -> None:
     assert world.provision() == []
 
 
-def test_a_parameter_is_mended(world: Any) -> None:
+def test_a_parameter_is_repaired(world: Any) -> None:
     ssm, name = world.client("ssm"), "/collections/local/database/alpha"
     good = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
     ssm.put_parameter(Name=name, Value="wrong", Type="SecureString", Overwrite=True)
@@ -348,7 +348,7 @@ def test_a_parameter_is_mended(world: Any) -> None:
     assert ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"] == good
 
 
-def test_lost_passwords_are_made_anew(world: Any) -> None:
+def test_lost_passwords_are_generated_again(world: Any) -> None:
     file = world.settings.state_dir / "database-passwords.json"
     before = json.loads(file.read_text())
     file.unlink()
@@ -372,7 +372,8 @@ def test_new_code_runs(world: Any) -> None:
     text = handler.read_text()
     handler.write_text(text.replace('outcomes.append("ok")', 'outcomes.append("better")'))
     assert set(world.provision()) == {
-        f"code collections-local-alpha-{name} updated" for name in ("http", "events", "uploads", "probe", "stranger")
+        f"code collections-local-alpha-{name} updated"
+        for name in ("http", "events", "uploads", "probe", "unprivileged")
     }
     key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
     assert world.probe("probe", ("dynamodb", "get_item", {"TableName": "collections-local-seen", "Key": key})) == [
@@ -384,7 +385,7 @@ def test_new_code_runs(world: Any) -> None:
 
 
 def resources(world: Any) -> set[str]:
-    """Kind and name of everything that belongs to functions."""
+    """Kind and name of all resources of functions."""
     found = {f"function {item['FunctionName']}" for item in world.client("lambda").list_functions()["Functions"]}
     found |= {f"mapping {item['EventSourceArn']}" for item in mappings(world)}
     found |= {f"queue {url.rsplit('/', 1)[1]}" for url in world.client("sqs").list_queues().get("QueueUrls", [])}
@@ -399,8 +400,8 @@ def mappings(world: Any) -> list[dict[str, Any]]:
     return [item for item in found if item["State"] != "Deleting"]
 
 
-def test_a_service_that_is_gone_disappears_and_strangers_stay(world: Any) -> None:
-    stranger = world.client("sqs").create_queue(QueueName="somebody-else")["QueueUrl"]
+def test_a_removed_service_disappears_and_unrelated_resources_stay(world: Any) -> None:
+    unrelated = world.client("sqs").create_queue(QueueName="unrelated")["QueueUrl"]
     before = resources(world)
     gamma = {name for name in before if "gamma" in name}
     assert len(gamma) == 6  # function, role, mapping, rule, queue and its dead-letter queue
@@ -415,7 +416,7 @@ def test_a_service_that_is_gone_disappears_and_strangers_stay(world: Any) -> Non
     shutil.move(kept, folder)
     world.provision()
     assert resources(world) == before
-    world.client("sqs").delete_queue(QueueUrl=stranger)
+    world.client("sqs").delete_queue(QueueUrl=unrelated)
     event = unique()
     world.put(id=event)
     eventually(lambda: world.saw("gamma", event))

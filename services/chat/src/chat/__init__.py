@@ -2,6 +2,6 @@
 
 import os
 
-# A checkpoint may hold messages and plain values, nothing that imports code. LangGraph reads this when it is imported,
-# which every module of this package does after this line.
+# A checkpoint may hold messages and plain values, nothing that imports code. LangGraph reads this at import, which
+# happens after this line in every module of this package.
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")

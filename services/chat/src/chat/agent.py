@@ -1,7 +1,7 @@
-"""The LangGraph agent: a model, its tools, and its memory in DynamoDB. Importing this costs seconds (LangChain).
+"""The LangGraph agent: a model, its tools, and its memory in DynamoDB. Importing this takes seconds (LangChain).
 
-Memory is written once a turn (durability "exit"): two items. A turn begins from the checkpoint it is given, not from
-the latest of the thread, so what a failed turn left there has no effect.
+Memory is written once a turn (durability "exit"): two items. A turn starts from the checkpoint it is given, not from
+the latest of the thread, so checkpoints of failed turns have no effect.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ MEMORY_BUDGET = 120_000
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A conversation so far: the checkpoint to go on from, its time, and its messages."""
+    """A conversation so far: the checkpoint to continue from, its time, and its messages."""
 
     checkpoint_id: str
     saved_at: datetime
@@ -58,7 +58,7 @@ class Answered:
 
 
 class Agent:
-    """One agent for all conversations; whose turn it is comes with each call."""
+    """One agent for all conversations; each call names the conversation."""
 
     def __init__(self, settings: ChatSettings, saver: TurnSaver, tools: Sequence[BaseTool], *, api_key: str) -> None:
         self._settings = settings
@@ -76,7 +76,7 @@ class Agent:
         """The memory in that checkpoint; None when the table has removed it.
 
         Raises:
-            TransientError: DynamoDB does not answer.
+            TransientError: DynamoDB is unavailable.
         """
         try:
             found = self._saver.get_tuple(_config(thread, checkpoint_id))
@@ -99,13 +99,13 @@ class Agent:
         """Run one turn. Without a memory the thread must be empty.
 
         Raises:
-            ModelUnavailableError: the provider does not answer in time.
-            ModelRejectedError: it refuses, or the model does not come to an answer.
-            TransientError: DynamoDB does not answer.
+            ModelUnavailableError: the provider does not respond in time.
+            ModelRejectedError: it rejects the request, or the model gives no answer.
+            TransientError: DynamoDB is unavailable.
         """
         config = _config(thread, memory.checkpoint_id if memory else None)
         config["callbacks"] = list(callbacks)
-        # Model and tools alternate; the middleware ends the rounds long before this fence.
+        # Model and tools alternate; the middleware ends the rounds long before this limit.
         config["recursion_limit"] = 2 * self._settings.max_tool_rounds + 6
         changes = compacted(memory.messages, MEMORY_BUDGET) if memory else []
         try:
@@ -114,7 +114,7 @@ class Agent:
         except (ClientError, BotoCoreError) as error:
             raise translated(error) from error
         except GraphRecursionError as error:
-            raise ModelRejectedError("the model came to no answer") from error
+            raise ModelRejectedError("the model gave no answer") from error
         return self._read(current_turn(state["messages"]), thread)
 
     def _read(self, turn: Sequence[AnyMessage], thread: str) -> Answered:
@@ -137,7 +137,7 @@ class Agent:
 def connect(
     settings: ChatSettings, database: Database, aws: Aws, *, anthropic: str, voyage: str, tavily: str | None
 ) -> Agent:
-    """The agent with its tools, on the given keys; makes no call."""
+    """The agent with its tools, using the given keys; makes no call."""
     embedder = QueryEmbedder(
         EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
     )
@@ -160,12 +160,12 @@ def _model(settings: ChatSettings, api_key: str) -> ChatAnthropic:
         model=settings.chat_model,
         max_tokens=settings.chat_max_tokens,
         api_key=SecretStr(api_key),
-        # The middleware retries: it knows how much time the turn has left.
+        # The middleware retries within the turn's deadline.
         max_retries=0,
         timeout=settings.turn_seconds,
         stop=None,
     )
-    # Newer models refuse a temperature; of those that nothing is known of we assume that they take one.
+    # Newer models reject a temperature; unknown models are assumed to accept one.
     if (model.profile or {}).get("temperature") is not False:
         model.temperature = settings.chat_temperature
     return model

@@ -1,4 +1,4 @@
-"""The routes: parse, call, answer; and which fault is which answer."""
+"""The routes: parse, call, respond; and the problem response for each error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,14 +107,14 @@ def _problems() -> Iterator[None]:
         raise ProblemError(
             HTTPStatus.CONFLICT,
             "conversation-ended",
-            "the session was deleted or taken over while this message was being answered; the answer is not kept",
+            "the session was deleted or taken over while this message was being answered; the answer is not stored",
         ) from error
     except ModelUnavailableError as error:
         logger.warning("model unavailable", extra={"error": str(error)})
         raise ProblemError(
             HTTPStatus.SERVICE_UNAVAILABLE,
             "model-unavailable",
-            "the language model does not answer; nothing of this message was kept, send it again",
+            "the language model is unavailable; the message was not stored, send it again",
         ) from error
     except ModelRejectedError as error:
         logger.error("model rejected", extra={"error": str(error)})

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 class ChatService(Service[ChatSettings]):
-    """What the entry points are given.
+    """The dependencies of the entry points.
 
-    What needs keys is made again when one of them changes, as `mesh secrets push` may do at any time.
+    Clients with keys are recreated when a key changes, which `mesh secrets push` may do at any time.
     """
 
     @property
     def projections(self) -> Projections:
         """See `chat.projections`."""
-        # Not at the top: the relay folds nothing, and does without the read model.
+        # Imported here: the relay folds nothing and does not need the read model.
         from chat.projections import PROJECTIONS
 
         return PROJECTIONS
 
     @cached_property
     def checkpoints(self) -> CheckpointTable:
-        """The agent's memory, as far as it is deleted."""
+        """Deletion of the agent's memory."""
         return CheckpointTable(self.settings.table_checkpoints, self.aws.dynamodb)
 
     @cached_property
@@ -41,7 +41,7 @@ class ChatService(Service[ChatSettings]):
 
     @property
     def agent(self) -> "Agent":
-        """The agent, with the keys of this moment; without a key to Tavily it has no web search."""
+        """The agent, with the current keys; without a Tavily key it has no web search."""
         secrets = self.secrets
         return self._agent(
             secrets.get("anthropic-api-key"), secrets.get("voyage-api-key"), secrets.find("tavily-api-key")
@@ -50,7 +50,7 @@ class ChatService(Service[ChatSettings]):
     @cached_property
     def _agent(self) -> "Callable[[str, str, str | None], Agent]":
         def agent(anthropic: str, voyage: str, tavily: str | None) -> "Agent":
-            # Only the function that runs the agent pays for importing it.
+            # Imported only in the function that runs the agent.
             from chat.agent import connect
 
             return connect(self.settings, self.database, self.aws, anthropic=anthropic, voyage=voyage, tavily=tavily)
@@ -59,5 +59,5 @@ class ChatService(Service[ChatSettings]):
 
 
 def bootstrap(settings: ChatSettings | None = None, aws: Aws | None = None) -> ChatService:
-    """The service; without arguments as the environment describes it."""
+    """The service; without arguments, configured from the environment."""
     return ChatService(settings or ChatSettings(), aws or Aws())

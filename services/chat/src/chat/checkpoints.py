@@ -1,10 +1,10 @@
-"""Deletes checkpoints from the DynamoDB table, by the keys that langgraph-checkpoint-aws gives them.
+"""Deletes checkpoints from the DynamoDB table, by the keys that langgraph-checkpoint-aws uses.
 
     PK CHECKPOINT_{thread}            SK {ns}#{id}         one a checkpoint, naming its payload
     PK CHUNK_{thread}#{ns}#{id}       SK CHUNK             the payload
     PK WRITES_{thread}#{ns}#{id}      SK {task}#{index}    writes of a step under way, naming their payloads
 
-Done here so that the queue's function need not import LangGraph, which costs seconds; a test compares with the saver.
+Done here so that the queue's function need not import LangGraph, which takes seconds; a test compares with the saver.
 """
 
 from collections.abc import Iterator
@@ -26,14 +26,14 @@ def thread_id(tenant_id: str, session_id: str) -> str:
 
 
 class CheckpointTable:
-    """Every method raises TransientError when DynamoDB does not answer."""
+    """Every method raises TransientError when DynamoDB is unavailable."""
 
     def __init__(self, name: str, dynamodb: "DynamoDBClient") -> None:
         self._name = name
         self._dynamodb = dynamodb
 
     def delete(self, thread: str, checkpoint_id: str | None = None) -> int:
-        """Delete the whole thread, or one checkpoint; returns how many items that were."""
+        """Delete the whole thread, or one checkpoint; returns the number of deleted items."""
         try:
             keys = list(self._keys(thread, checkpoint_id))
             for start in range(0, len(keys), _BATCH):
@@ -51,7 +51,7 @@ class CheckpointTable:
                 yield {"PK": write["PK"], "SK": write["SK"]}
                 yield from _payload(write)
             yield from _payload(checkpoint)
-            # Last, so that what a fault in between leaves behind is found again by its checkpoint.
+            # Last, so that after a failure in between the checkpoint still leads to what is left.
             yield {"PK": checkpoint["PK"], "SK": checkpoint["SK"]}
 
     def _query(self, partition: str) -> Iterator[dict[str, Any]]:
@@ -70,7 +70,7 @@ class CheckpointTable:
             RequestItems={self._name: [{"DeleteRequest": {"Key": key}} for key in keys]}
         )
         if answer.get("UnprocessedItems"):
-            raise TransientError("DynamoDB left deletions undone")
+            raise TransientError("DynamoDB did not process all deletions")
 
 
 def _payload(item: dict[str, Any]) -> Iterator[dict[str, Any]]:

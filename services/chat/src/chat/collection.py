@@ -14,30 +14,30 @@ from chat.turn_context import TurnContext
 from retrieval import EmbeddingError, Hit, QueryEmbedder, SearchMode, SearchQuery, search, vector_model
 from retrieval.results import texts
 
-#: Bounds of what one search may put into the model's context and into memory, in characters.
+#: Limits on what one search may add to the model's context and to memory, in characters.
 MAX_RESULT = 24_000
 _MAX_TEXT = 400
 
 
 @dataclass
 class CollectionSearch:
-    """Searches one tenant's items; calls of one turn may run side by side, the connection is used by one at a time."""
+    """Searches one tenant's items; calls of one turn may run in parallel, but share the connection one at a time."""
 
     database: Database
     embedder: QueryEmbedder
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, context: TurnContext, query: str, category: str | None) -> list[Hit]:
-        """The best hits, best first; without the embedding provider those of the words alone.
+        """The best hits, best first; when the embedding provider is unavailable, by keywords only.
 
         Raises:
-            TransientError: the database does not answer.
+            TransientError: the database is unavailable.
         """
         wanted = SearchQuery(
             context.tenant_id,
             query,
             top_k=context.top_k,
-            # The caller's filter binds; the model may only choose where the caller did not.
+            # The caller's filter takes precedence over the model's.
             category=context.category or category,
             min_similarity=context.min_similarity,
             **self._meaning(context.tenant_id, query),
@@ -51,14 +51,14 @@ class CollectionSearch:
         try:
             vector = self.embedder.embed(tenant_id, query, model)
         except EmbeddingError as error:
-            logger.warning("searching by words alone", extra={"error": type(error).__name__})
+            logger.warning("falling back to keyword search", extra={"error": type(error).__name__})
             metrics.add_metric("SearchesWithoutMeaning", MetricUnit.Count, 1)
             return {"mode": SearchMode.BM25}
         return {"mode": SearchMode.HYBRID, "vector": vector, "model": model}
 
 
 def collection_tool(collection: CollectionSearch) -> BaseTool:
-    """The tool as the model sees it: a query and perhaps a category; whose collection it is comes from the context."""
+    """The tool as the model sees it: a query and an optional category; the tenant comes from the context."""
 
     @tool
     def search_collection(
@@ -105,10 +105,10 @@ def _entry(hit: Hit) -> dict[str, Any]:
 
 def _clipped(lines: list[str]) -> list[str]:
     kept: list[str] = []
-    room = _MAX_TEXT
+    budget = _MAX_TEXT
     for line in lines:
-        if room <= 0:
+        if budget <= 0:
             break
-        kept.append(line[:room])
-        room -= len(line)
+        kept.append(line[:budget])
+        budget -= len(line)
     return kept

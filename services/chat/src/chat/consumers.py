@@ -1,4 +1,4 @@
-"""The queue's entry point: which event goes to which reaction. Projections follow by themselves."""
+"""The queue consumer: routes events to reactions. Projections are folded automatically."""
 
 from functools import partial
 
@@ -10,7 +10,7 @@ from retrieval.projections import READ_MODEL
 
 
 def on_events(service: ChatService) -> EventConsumer:
-    """Descriptions, vectors and deletions of items, and the ends of conversations."""
+    """Consume descriptions, vectors and deletions of items, and deletions and expiries of sessions."""
     return EventConsumer(
         service,
         [

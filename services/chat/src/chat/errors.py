@@ -1,19 +1,19 @@
-"""What can go wrong in chat, besides the chassis' own errors.
+"""The errors of chat, besides the chassis' own.
 
 ChatError
-├── ModelError                  no answer from the language model; nothing of the turn is kept
-│   ├── ModelUnavailableError   limited, overloaded, down or silent: the same message may work later
-│   └── ModelRejectedError      the provider refuses the request or the key, or the model comes to no answer
-├── ToolFailedError             a tool cannot do its work; the model learns of it and goes on without
-├── ConversationBusyError       another turn of the conversation is under way
-└── ConversationEndedError      the conversation was deleted, or taken over, while the turn was under way
+├── ModelError                  no answer from the language model; nothing of the turn is stored
+│   ├── ModelUnavailableError   rate-limited, overloaded, down or not responding: a retry may succeed
+│   └── ModelRejectedError      the provider rejects the request or the key, or the model gives no answer
+├── ToolFailedError             a tool failed; the model sees the error and continues without it
+├── ConversationBusyError       another turn of the conversation is in progress
+└── ConversationEndedError      the conversation was deleted, or taken over, during the turn
 """
 
 from chassis.errors import ChassisError
 
 
 class ChatError(ChassisError):
-    """Base of what this service raises on its own account."""
+    """Base of this service's errors."""
 
 
 class ModelError(ChatError):
@@ -21,20 +21,20 @@ class ModelError(ChatError):
 
 
 class ModelUnavailableError(ModelError):
-    """The provider limits us, is overloaded, down or silent."""
+    """The provider rate-limits us, is overloaded, down or not responding."""
 
 
 class ModelRejectedError(ModelError):
-    """The provider refuses the request or the key, or the model comes to no answer."""
+    """The provider rejects the request or the key, or the model gives no answer."""
 
 
 class ToolFailedError(ChatError):
-    """A tool cannot do its work; the message is for the model's eyes."""
+    """A tool failed; the message is shown to the model."""
 
 
 class ConversationBusyError(ChatError):
-    """Another turn of the conversation is under way."""
+    """Another turn of the conversation is in progress."""
 
 
 class ConversationEndedError(ChatError):
-    """The conversation was deleted, or taken over by another turn, while this one was under way."""
+    """The conversation was deleted, or taken over by another turn, during this one."""

@@ -1,6 +1,6 @@
-"""The list of messages that is the agent's memory: what the model is shown of it, and what is kept.
+"""The agent's memory as a list of messages: what the model is shown of it, and what is stored.
 
-A turn is a human message and all that follows it up to the next.
+A turn is a human message and all messages up to the next one.
 """
 
 import json
@@ -11,12 +11,12 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langchain_core.messages.utils import count_tokens_approximately, trim_messages
 
 _INTERRUPTED = "The call was interrupted; there is no result."
-#: What is left of an old tool result: enough to know which items were found.
+#: Fields that remain of an old tool result: enough to know which items were found.
 _KEPT_FIELDS = ("item_id", "headline", "title", "url")
 
 
 def repaired(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """The messages with an answer to every tool call: the provider refuses a history with an unanswered one."""
+    """The messages with a result for every tool call: the provider rejects a history without one."""
     whole: list[AnyMessage] = []
     for index, message in enumerate(messages):
         whole.append(message)
@@ -44,20 +44,20 @@ def trimmed(messages: Sequence[AnyMessage], max_tokens: int) -> list[AnyMessage]
 
 
 def current_turn(messages: Sequence[AnyMessage]) -> list[AnyMessage]:
-    """The messages of the latest turn, from its question on."""
+    """The messages of the latest turn, starting with its question."""
     starts = [index for index, message in enumerate(messages) if isinstance(message, HumanMessage)]
     return list(messages[starts[-1] :]) if starts else list(messages)
 
 
 def tool_rounds(messages: Sequence[AnyMessage]) -> int:
-    """How often the model has asked for tools in the current turn."""
+    """The number of rounds in which the model called tools in the current turn."""
     return sum(isinstance(message, AIMessage) and bool(message.tool_calls) for message in current_turn(messages))
 
 
 def compacted(messages: Sequence[AnyMessage], budget: int) -> list[BaseMessage]:
-    """The changes that bring memory within `budget` characters before a new turn: an update for the graph's state.
+    """The update of the graph's state that reduces memory to `budget` characters before a new turn.
 
-    Tool results older than the latest turn shrink to what they found; then the oldest turns go. The latest stays whole.
+    Tool results before the latest turn are reduced to their items; then the oldest turns are dropped.
     """
     turns = _turns(messages)
     changes: list[BaseMessage] = []

@@ -1,4 +1,4 @@
-"""What stands between the agent and its model and tools. Wrappers only: extra nodes would write extra checkpoints."""
+"""Middleware around the agent's model and tools. Wrappers only: extra nodes would write extra checkpoints."""
 
 import json
 import random
@@ -21,7 +21,7 @@ from chat.turn_context import TurnContext
 from retrieval import RetrievalError
 
 _ATTEMPTS = 3
-#: With less time left than this a call is not worth beginning.
+#: With less time left than this no call is started.
 _LEAST_S = 1.0
 
 CallModel = Callable[[ModelRequest[TurnContext]], ModelResponse[Any]]
@@ -35,7 +35,7 @@ class _Wrapper(AgentMiddleware[AgentState[Any], TurnContext, Any]):
 
 
 class ShapeRequests(_Wrapper):
-    """Shows the model repaired and trimmed messages, and no choice of tools once its rounds are used up.
+    """Sends the model repaired and trimmed messages, and forbids tool calls once its rounds are used up.
 
     The state keeps everything. Tools stay declared: a history with tool calls needs their declarations.
     """
@@ -50,13 +50,13 @@ class ShapeRequests(_Wrapper):
 
 
 class CallInTime(_Wrapper):
-    """Calls the model within the turn's deadline, and again where a fault may pass; the SDK's retries know no deadline.
+    """Calls the model and retries transient errors within the turn's deadline, which the SDK's retries do not know.
 
-    Raises ModelUnavailableError and ModelRejectedError; messages hold status and type, bodies may quote the request.
+    Raises ModelUnavailableError and ModelRejectedError; without the response body, which may quote the request.
     """
 
     def wrap_model_call(self, request: ModelRequest[TurnContext], handler: CallModel) -> ModelResponse[Any]:
-        """Call, perhaps several times."""
+        """Call, with retries."""
         context = request.runtime.context
         for attempt in range(1, _ATTEMPTS + 1):
             left = context.seconds_left()
@@ -64,21 +64,21 @@ class CallInTime(_Wrapper):
                 raise ModelUnavailableError("the turn ran out of time")
             try:
                 return handler(request.override(model_settings={**request.model_settings, "timeout": left}))
-            # The SDK lets a body that is no JSON through as what the decoder raises.
+            # For a body that is not JSON the SDK raises the decoder's error.
             except (anthropic.APIError, json.JSONDecodeError) as error:
                 pause = _pause(error, attempt)
                 if pause is None or attempt == _ATTEMPTS or pause > context.seconds_left() - _LEAST_S:
                     raise translated(error) from error
-                logger.warning("model call repeated", extra={"attempt": attempt, "error": type(error).__name__})
+                logger.warning("retrying model call", extra={"attempt": attempt, "error": type(error).__name__})
                 time.sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
 
 class ContainToolFaults(_Wrapper):
-    """Answers the model with a tool's fault instead of breaking the turn off, and with the limit on calls."""
+    """Returns a tool's error to the model instead of failing the turn, and enforces the limit on calls."""
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: CallTool) -> ToolMessage | Command[Any]:
-        """Run the tool, if there may be one more call."""
+        """Run the tool unless the limit is reached."""
         call = request.tool_call
         context = cast("TurnContext", request.runtime.context)
         if len(context.tools_used) >= self._settings.max_tool_calls:
@@ -93,19 +93,19 @@ class ContainToolFaults(_Wrapper):
 
 
 def _pause(error: anthropic.APIError | json.JSONDecodeError, attempt: int) -> float | None:
-    """Seconds until the call may be repeated, as the provider asks if it does; None when repeating will not help."""
+    """Seconds until the retry, from the provider's header if present; None when the error is permanent."""
     if isinstance(error, anthropic.APIStatusError):
-        if not _may_pass(error):
+        if not _is_transient(error):
             return None
         try:
             return float(str(error.response.headers["retry-after"]))
         except (KeyError, ValueError):
             pass
-    jitter: float = random.uniform(0.5, 1)  # noqa: S311  # no secret
+    jitter: float = random.uniform(0.5, 1)  # noqa: S311  # not for cryptography
     return 0.4 * 2.0**attempt * jitter
 
 
-def _may_pass(error: anthropic.APIStatusError) -> bool:
+def _is_transient(error: anthropic.APIStatusError) -> bool:
     return error.status_code in {408, 409, 425, 429} or error.status_code >= 500
 
 
@@ -114,7 +114,7 @@ def translated(error: anthropic.APIError | json.JSONDecodeError) -> ModelUnavail
     if not isinstance(error, anthropic.APIStatusError):
         return ModelUnavailableError(f"anthropic: {type(error).__name__}")
     reason = f"anthropic: {error.status_code} {error.type or type(error).__name__}"
-    return ModelUnavailableError(reason) if _may_pass(error) else ModelRejectedError(reason)
+    return ModelUnavailableError(reason) if _is_transient(error) else ModelRejectedError(reason)
 
 
 def _refusal(call_id: str | None, text: str) -> ToolMessage:

@@ -1,4 +1,4 @@
-"""Events become tables: those of the collection the read model, a conversation's own `conversations`."""
+"""Folds events into tables: the read model of the collection, and `conversations`."""
 
 from chassis.database import Connection
 from chassis.projections import Projections
@@ -10,17 +10,17 @@ from retrieval.projections import READ_MODEL
 
 
 def turn_completed(connection: Connection, event: Event[TurnCompleted]) -> None:
-    """The conversation has come to this turn."""
+    """The conversation has reached this turn."""
     conversations.turn_completed(connection, event.tenant_id, event.subject, turn=event.data.turn, at=event.time)
 
 
 def session_deleted(connection: Connection, event: Event[SessionDeleted]) -> None:
-    """What began before the deletion is over. No tombstone: the id may begin a new conversation."""
+    """The conversation that began before the deletion has ended. No tombstone: the id may be reused."""
     conversations.deleted(connection, event.tenant_id, event.subject, at=event.time)
 
 
 def session_expired(connection: Connection, event: Event[SessionExpired]) -> None:
-    """The conversation is over, unless it has gone on since."""
+    """The conversation has ended, unless it was continued since."""
     conversations.expired(connection, event.tenant_id, event.subject, last_turn_at=event.data.last_turn_at)
 
 

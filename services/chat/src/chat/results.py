@@ -1,4 +1,4 @@
-"""What a turn found, as the API shows it, within what its event may carry."""
+"""A turn's search results in the API's form, within the size limit of the event."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ MAX_BYTES = 150_000
 
 
 def search_results(hits: Iterable[Hit], limit: int) -> list[SearchResult]:
-    """Each item once, in the order in which the turn's searches found them, ranked in it; as many as fit."""
+    """Each item once, ranked in the order in which the turn's searches found them; as many as fit."""
     first: dict[str, Hit] = {}
     for hit in hits:
         first.setdefault(hit.item_id, hit)

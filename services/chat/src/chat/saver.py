@@ -12,16 +12,16 @@ from chassis.aws import Aws
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import ChannelVersions, Checkpoint, CheckpointMetadata
 
-#: Bounds every call: a person waits for the answer.
+#: Limits every call: a user waits for the answer.
 _CLIENT_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=1, read_timeout=3)
 
-# Its log lines quote thread ids, and with them tenants; what fails is raised to us as well.
+# Its log lines quote thread ids, and with them tenants; errors are raised as well.
 logging.getLogger("langgraph_checkpoint_aws").setLevel(logging.CRITICAL)
 
 
 def _read_consistently(params: dict[str, Any], **_: object) -> dict[str, Any]:
-    """Ask for what was written last. The library does not, and a checkpoint that cannot be seen yet would pass for one
-    that expired: the conversation would lose what it was."""
+    """Use consistent reads. The library does not, and a checkpoint that is not yet visible would look expired: the
+    conversation would lose its memory."""
     if "RequestItems" in params:
         tables = {name: {**keys, "ConsistentRead": True} for name, keys in params["RequestItems"].items()}
         return {**params, "RequestItems": tables}
@@ -29,7 +29,7 @@ def _read_consistently(params: dict[str, Any], **_: object) -> dict[str, Any]:
 
 
 class TurnSaver(DynamoDBSaver):  # type: ignore[misc]  # its base is untyped
-    """Remembers which checkpoint of a thread it wrote last, which reading back would cost three calls.
+    """Remembers the last checkpoint written to a thread; reading it back would take three calls.
 
     Nothing is moved to S3: memory is kept small enough for an item (see `agent.MEMORY_BUDGET`), and compressed.
     """

@@ -1,4 +1,4 @@
-"""What the clock starts."""
+"""Scheduled functions."""
 
 from chassis.schedule import Entry, relay, scheduled
 from chat.bootstrap import ChatService
@@ -7,8 +7,8 @@ __all__ = ["maintenance", "relay"]
 
 
 def maintenance(service: ChatService) -> Entry:
-    """Vector indexes of tenants that outgrew the exact scan."""
-    # Not at the top: the relay does without.
+    """Maintain the vector indexes of tenants too large for the exact scan."""
+    # Imported here: the relay does not need it.
     from retrieval import maintain_vector_indexes
 
     return scheduled(

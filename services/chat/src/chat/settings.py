@@ -1,4 +1,4 @@
-"""What can be set."""
+"""The settings of chat."""
 
 from pydantic import Field
 
@@ -16,27 +16,27 @@ class ChatSettings(Settings):
     session_ttl_s: int = Field(default=4 * 3600, ge=1)
 
     chat_model: str = "claude-sonnet-4-6"
-    #: Sent only to models that take one.
+    #: Sent only to models that accept one.
     chat_temperature: float | None = Field(default=0.1, ge=0, le=1)
     #: Tokens of one answer.
     chat_max_tokens: int = Field(default=2048, ge=1)
     #: USD per million tokens of the default model.
     chat_input_price: float = Field(default=3, ge=0)
     chat_output_price: float = Field(default=15, ge=0)
-    #: How often the model may ask for tools in a turn, and how many calls it may make in all.
+    #: Limits on rounds of tool calls in a turn, and on calls in all.
     max_tool_rounds: int = Field(default=3, ge=0)
     max_tool_calls: int = Field(default=6, ge=0)
     #: Tokens of memory that the model is shown.
     context_tokens: int = Field(default=24_000, ge=1000)
-    #: Seconds that a turn may take in all: the gateway waits 29 s.
+    #: Time limit of a turn in seconds: the gateway waits 29 s.
     turn_seconds: float = Field(default=24, gt=0)
 
-    #: Model of queries' vectors where a tenant has none yet.
+    #: Model of query vectors for tenants without vectors.
     embedding_model: str = "voyage-3.5-lite"
-    #: Where Voyage is, ending in /v1; None is the public one.
+    #: Base URL of Voyage, ending in /v1; None is the public API.
     voyage_base_url: str | None = None
 
-    #: Where Tavily is; None is the public one.
+    #: Base URL of Tavily; None is the public API.
     tavily_base_url: str | None = None
     #: Pages of one search.
     tavily_max_results: int = Field(default=5, ge=1, le=20)
@@ -46,7 +46,7 @@ class ChatSettings(Settings):
     tavily_include_domains: str = ""
     tavily_exclude_domains: str = ""
 
-    #: Where LangSmith is; None is the public one.
+    #: Base URL of LangSmith; None is the public API.
     langsmith_endpoint: str | None = None
 
 

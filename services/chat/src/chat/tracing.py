@@ -1,6 +1,6 @@
-"""Traces of turns: which model and tools a turn used, how long they took, how many tokens; never what was said.
+"""Traces of turns: which model and tools a turn used, how long they took, how many tokens; never the contents.
 
-A dead endpoint fails no turn and holds none up for long.
+An unreachable endpoint fails no turn and delays none for long.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from chassis.langsmith import LangSmith
 
 
 class ContentFreeTracer(LangChainTracer):
-    """Faults appear by the name of their class: texts of errors quote requests."""
+    """Errors appear only by class name: their messages may quote requests."""
 
     @staticmethod
     def _get_stacktrace(error: BaseException) -> str:

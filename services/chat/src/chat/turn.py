@@ -1,8 +1,8 @@
-"""One turn of a conversation, from the question to the recorded fact.
+"""One turn of a conversation, from the question to the recorded event.
 
 The conversation is leased to the turn (a short transaction), the agent works (no transaction), and one transaction
-records `turn-completed` and makes the turn's checkpoint the one that counts. Whatever fails before that leaves the
-conversation as it was, so the same message can be sent again.
+records `turn-completed` and makes the turn's checkpoint the current one. A failure before that leaves the conversation
+unchanged, so the same message can be sent again.
 """
 
 import secrets
@@ -26,7 +26,7 @@ from retrieval.results import SearchResult, mentioned
 if TYPE_CHECKING:
     from chat.agent import Agent, Answered, Memory
 
-#: A lease outlasts the turn by this, no more: the function dies with the gateway's patience.
+#: A lease outlasts the turn by this: the function times out shortly after the gateway.
 _LEASE_MARGIN_S = 5
 #: As many results as a client can ask for.
 _MAX_RESULTS = 50
@@ -34,7 +34,7 @@ _MAX_RESULTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a caller asks."""
+    """The caller's question."""
 
     tenant_id: str
     session_id: str
@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the caller gets."""
+    """The response to the caller."""
 
     turn: int
     message: ChatMessage
@@ -60,14 +60,14 @@ class Reply:
 
 
 def take_turn(service: ChatService, question: Question) -> Reply:
-    """Answer the question as the conversation's next turn.
+    """Answer the question as the next turn of its conversation.
 
     Raises:
-        ConversationBusyError: a turn of this conversation is under way.
+        ConversationBusyError: a turn of this conversation is in progress.
         ConversationEndedError: it was deleted, or the lease ran out, meanwhile.
-        ModelUnavailableError: the provider does not answer in time.
-        ModelRejectedError: it refuses.
-        TransientError: a store does not answer.
+        ModelUnavailableError: the provider does not respond in time.
+        ModelRejectedError: it rejects the request.
+        TransientError: a store is unavailable.
     """
     from chat.tracing import traced_turn
 
@@ -82,7 +82,7 @@ def take_turn(service: ChatService, question: Question) -> Reply:
         memory = _recall(service, agent, question, state)
         context = TurnContext(
             tenant_id=question.tenant_id,
-            # From when the gateway took it: an answer after its 30 s reaches nobody, and is a turn all the same.
+            # Counted from when the gateway accepted it: an answer after its 30 s would be recorded but never delivered.
             deadline=started + seconds - question.waited_s,
             top_k=question.top_k,
             category=question.category,
@@ -94,7 +94,7 @@ def take_turn(service: ChatService, question: Question) -> Reply:
         reply, completed = _outcome(service, question, turn, answered, context, asked_at, started)
         _complete(service, question, lease, answered, completed)
     except BaseException:
-        # Whatever it was, the next message need not wait for the lease to run out.
+        # On any error: the next message need not wait for the lease to expire.
         with service.work.on(*keys) as work:
             agent_memory.release(work.connection, *keys, lease)
         raise
@@ -103,7 +103,7 @@ def take_turn(service: ChatService, question: Question) -> Reply:
 
 
 def _recall(service: ChatService, agent: "Agent", question: Question, state: ConversationState) -> "Memory | None":
-    """The memory to go on from; None, with an empty thread, where the conversation begins (again).
+    """The memory to continue from; None, with an empty thread, where the conversation begins (again).
 
     DynamoDB keeps expired items for a while, so the checkpoint's own time decides.
     """
@@ -125,7 +125,7 @@ def _outcome(
     asked_at: datetime,
     started: float,
 ) -> tuple[Reply, TurnCompleted]:
-    """What the caller gets, and the fact to record."""
+    """The response to the caller, and the event to record."""
     settings = service.settings
     results = tuple(search_results(context.hits, _MAX_RESULTS))
     took_ms = round((time.monotonic() - started) * 1000)
@@ -158,7 +158,7 @@ def _outcome(
 def _complete(
     service: ChatService, question: Question, lease: str, answered: "Answered", completed: TurnCompleted
 ) -> None:
-    """Make the turn's checkpoint the one that counts, and record the turn: from now on it is one.
+    """Make the turn's checkpoint the current one, and record the turn.
 
     Raises:
         ConversationEndedError: the lease is gone.
@@ -177,6 +177,6 @@ def _complete(
             agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
             work.record(event)
     except ConversationEndedError:
-        # What the user deleted meanwhile must not stay behind in a checkpoint that nobody will read.
+        # What the user deleted meanwhile must not stay in an unused checkpoint.
         service.checkpoints.delete(thread_id(*keys), answered.checkpoint_id)
         raise

@@ -1,4 +1,4 @@
-"""What one turn is about, and what it gathers. Given to tools by the program, never by the model."""
+"""The context of one turn, and what it gathers. The program passes it to tools, never the model."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from retrieval import Hit
 class TurnContext:
     """The caller's options, and the turn's findings.
 
-    `deadline` is on the clock of `time.monotonic`. `category` and `min_similarity` bind every search of the turn.
+    `deadline` is on the clock of `time.monotonic`. `category` and `min_similarity` apply to every search of the turn.
     """
 
     tenant_id: str
@@ -23,9 +23,9 @@ class TurnContext:
     tools_used: list[dict[str, Any]] = field(default_factory=list)
 
     def seconds_left(self) -> float:
-        """Until the deadline; negative after it."""
+        """Seconds until the deadline; negative after it."""
         return self.deadline - time.monotonic()
 
     def note_use(self, tool: str, arguments: dict[str, Any], **outcome: object) -> None:
-        """Keep that a tool was used, for the answer."""
+        """Record the use of a tool for the answer."""
         self.tools_used.append({"name": tool, "input": arguments, **outcome})

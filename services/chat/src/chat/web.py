@@ -1,4 +1,4 @@
-"""The tool `search_web`: Tavily. Importing this costs about half a second of CPU (the SDK)."""
+"""The tool `search_web`: Tavily. Importing this takes about half a second of CPU (the SDK)."""
 
 import json
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class WebSearch:
         """Pages: title, url, content.
 
         Raises:
-            ToolFailedError: Tavily does not answer, refuses, or answers something else.
+            ToolFailedError: Tavily does not respond, rejects the request, or returns something else.
         """
         settings = self.settings
         try:

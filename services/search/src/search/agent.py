@@ -1,4 +1,4 @@
-"""Agentic search: a model that may search several times before it answers. Importing this costs LangChain."""
+"""Agentic search: a model that may search several times before it answers. Importing this imports LangChain."""
 
 import json
 import time
@@ -26,7 +26,7 @@ _TEXT_CHARACTERS = 600
 
 @dataclass
 class Found:
-    """What one run of the agent found."""
+    """The results of one run of the agent."""
 
     hits: dict[str, Hit] = field(default_factory=dict)
     tools_used: list[dict[str, Any]] = field(default_factory=list)
@@ -34,17 +34,17 @@ class Found:
     answer: str = ""
 
     def add(self, found: list[Hit]) -> None:
-        """Keep each item once, at its best place: earlier searches first, then by rank."""
+        """Keep each item once, at its first position: earlier searches first, then by rank."""
         for hit in found:
             self.hits.setdefault(hit.item_id, hit)
 
     def citations(self) -> list[str]:
-        """Ids that the answer names."""
+        """Ids that the answer cites."""
         return mentioned(self.answer, self.hits)
 
 
 class SearchAgent:
-    """Runs a fresh agent for each question; nothing is remembered between them."""
+    """Runs a fresh agent for each question; no state is kept between them."""
 
     def __init__(self, searcher: Searcher, *, api_key: str, model: str, max_rounds: int, timeout_s: float) -> None:
         self._searcher = searcher
@@ -55,7 +55,7 @@ class SearchAgent:
             api_key=api_key,
             max_tokens=_MAX_TOKENS,
             timeout=timeout_s,
-            # A retry would not fit into the request's time: the caller gets the error, and asks again.
+            # A retry would exceed the request's time: the caller gets the error and can retry.
             max_retries=0,
             stop=None,
         )
@@ -63,11 +63,11 @@ class SearchAgent:
     def run(self, tenant_id: str, question: Question, deadline: float) -> Found:
         """Search until the question is answered, the rounds are used up, or time (of `time.monotonic`) is.
 
-        The tenant, the category and the thresholds are fixed here: the model chooses words and the kind of search only.
+        Tenant, category and thresholds are fixed here: the model chooses only words and the kind of search.
 
         Raises:
-            AnswerUnavailableError: the model does not answer.
-            retrieval.EmbeddingError: a search needs a vector that cannot be had.
+            AnswerUnavailableError: the model is unavailable.
+            retrieval.EmbeddingError: a query could not be embedded.
         """
         found = Found()
 
@@ -89,7 +89,7 @@ class SearchAgent:
             self._model,
             [search_collection],
             system_prompt=_INSTRUCTIONS.format(max_rounds=self._max_rounds),
-            # A round and the answer after it have to fit into what is left.
+            # A round and the answer after it have to fit into the remaining time.
             middleware=[_limit(self._max_rounds, deadline - 2 * self._timeout_s)],
         )
         try:
@@ -97,7 +97,7 @@ class SearchAgent:
                 {"messages": [HumanMessage(question.text)]}, {"recursion_limit": 4 * self._max_rounds + 4}
             )
         except anthropic.APIError as error:
-            raise AnswerUnavailableError(f"the language model does not answer ({type(error).__name__})") from error
+            raise AnswerUnavailableError(f"the language model is unavailable ({type(error).__name__})") from error
         spoken = [message for message in state["messages"] if isinstance(message, AIMessage)]
         found.answer = spoken[-1].text if spoken else ""
         found.reasoning = [message.text for message in spoken[:-1] if message.text]
@@ -107,8 +107,8 @@ class SearchAgent:
 def _limit(max_rounds: int, last_round: float) -> Any:  # noqa: ANN401  # LangChain's decorator builds the middleware's class
     @wrap_model_call
     def limit(request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
-        """After the last round, or when it is too late for one, the model has to answer in words."""
-        rounds = sum(1 for message in request.messages if _asks_for_tools(message))
+        """After the last round, or when no time is left for one, tool calls are forbidden."""
+        rounds = sum(1 for message in request.messages if _calls_tools(message))
         if rounds >= max_rounds or time.monotonic() > last_round:
             request = request.override(tool_choice={"type": "none"})
         return handler(request)
@@ -116,7 +116,7 @@ def _limit(max_rounds: int, last_round: float) -> Any:  # noqa: ANN401  # LangCh
     return limit
 
 
-def _asks_for_tools(message: AnyMessage) -> bool:
+def _calls_tools(message: AnyMessage) -> bool:
     return isinstance(message, AIMessage) and bool(message.tool_calls)
 
 

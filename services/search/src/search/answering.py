@@ -1,4 +1,4 @@
-"""An answer to the question out of the results, with citations that are item ids. Importing this costs the SDK."""
+"""Answers a question from search results, citing item ids. Importing this imports the SDK."""
 
 import time
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from search.errors import AnswerUnavailableError
 from search.sources import as_sources, known_citations
 
 MAX_TOKENS = 1024
-# A call that could get less time than this is not begun.
+# With less time left than this no call is started.
 _LEAST_S = 2.0
 
 
 class Answer(BaseModel):
-    """What the model is asked to give."""
+    """The model's structured output."""
 
     answer: str = Field(description="Two or three sentences, from the items alone.")
     confidence: float = Field(description="0 to 1: how well the items answer the question.")
@@ -30,7 +30,7 @@ _SCHEMA = transform_schema(Answer)
 
 
 class Answerer:
-    """Answers by one call of one model."""
+    """Answers with one call of one model."""
 
     def __init__(self, api_key: str, model: str, *, timeout_s: float) -> None:
         self._client = Anthropic(api_key=api_key, timeout=timeout_s)
@@ -42,12 +42,12 @@ class Answerer:
         within 0 and 1.
 
         Raises:
-            AnswerUnavailableError: the model does not answer, declines, or answers in another shape.
+            AnswerUnavailableError: the model is unavailable, declines, or returns another format.
         """
         left_s = deadline - time.monotonic()
         if left_s < _LEAST_S:
-            raise AnswerUnavailableError("there is no time left to ask the language model")
-        # A retry only where there is time for it: a person is waiting for the results that are there already.
+            raise AnswerUnavailableError("no time left to call the language model")
+        # Retry only if time permits: the user is waiting for results that are ready.
         patient = self._client.with_options(
             timeout=min(self._timeout_s, left_s), max_retries=1 if left_s > 2 * self._timeout_s else 0
         )
@@ -60,14 +60,14 @@ class Answerer:
                 output_config={"format": {"type": "json_schema", "schema": _SCHEMA}},
             )
         except anthropic.APIError as error:
-            raise AnswerUnavailableError(f"the language model does not answer ({type(error).__name__})") from error
+            raise AnswerUnavailableError(f"the language model is unavailable ({type(error).__name__})") from error
         if message.stop_reason == "refusal":
-            raise AnswerUnavailableError("the language model declines to answer")
+            raise AnswerUnavailableError("the language model declined to answer")
         text = "".join(block.text for block in message.content if block.type == "text")
         try:
             given = Answer.model_validate_json(text)
         except ValidationError as error:
-            raise AnswerUnavailableError("the language model's answer has another shape") from error
+            raise AnswerUnavailableError("the language model's answer has an unexpected format") from error
         return Answer(
             answer=given.answer,
             confidence=min(max(given.confidence, 0.0), 1.0),

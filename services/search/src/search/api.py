@@ -1,4 +1,4 @@
-"""The routes: parse, call, answer."""
+"""The routes: parse, call, respond."""
 
 import time
 from http import HTTPStatus
@@ -15,7 +15,7 @@ from search.errors import AnswerUnavailableError
 from search.requests import SearchConfig, SearchRequest, SearchResponse, SearchType
 from search.searching import Question
 
-# The gateway waits 30 s, the way there and back included.
+# The gateway waits 30 s, including the round trip.
 _GATEWAY_S = 28.0
 
 
@@ -31,17 +31,17 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
     @api.post("/search", tags=["search"], summary="Search the caller's collection")
     def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
         if body.answer_model is not None and not body.answer_model.startswith("claude"):
-            detail = f"answer_model {body.answer_model!r} is no Claude model"
+            detail = f"answer_model {body.answer_model!r} is not a Claude model"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported-model", detail)
         try:
             if body.search_type is SearchType.AGENTIC:
                 return _agentic(service, who, body)
             return _plain(service, who, body)
         except EmbeddingUnavailableError as error:
-            detail = "the embedding model does not answer; try again, or search with bm25"
+            detail = "the embedding model is unavailable; try again, or search with bm25"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
         except EmbeddingRejectedError as error:
-            detail = "the embedding model refuses this query; search with bm25"
+            detail = "the embedding model rejected this query; search with bm25"
             raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
 
     @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
@@ -63,7 +63,7 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
 
 
 def _deadline(who: Caller) -> float:
-    """Until when the gateway waits for us, as a time of `time.monotonic`."""
+    """When the gateway stops waiting, as a time of `time.monotonic`."""
     return time.monotonic() + _GATEWAY_S - who.waited_s
 
 
@@ -98,10 +98,10 @@ def _with_answer(
     try:
         answer = service.answerer.answer(body.query, hits, deadline, body.answer_model)
     except (AnswerUnavailableError, TransientError) as error:
-        # The results stand without it; the caller learns of it, and so do we.
+        # The results are returned without an answer; `answer_error` and the log give the reason.
         logger.warning("no answer", extra={"error": str(error)})
         metrics.add_metric("AnswersUnavailable", MetricUnit.Count, 1)
-        reason = str(error) if isinstance(error, AnswerUnavailableError) else "the language model cannot be asked now"
+        reason = str(error) if isinstance(error, AnswerUnavailableError) else "the language model is unavailable"
         return response.model_copy(update={"answer_error": reason, "answer_time_ms": _milliseconds(started)})
     return response.model_copy(
         update={

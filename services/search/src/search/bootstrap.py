@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class SearchService(Service[SearchSettings]):
-    """What the entry points are given.
+    """The dependencies of the entry points.
 
-    What needs a key is made again when the key changes, as `mesh secrets push` may do at any time.
+    Clients with a key are recreated when the key changes, which `mesh secrets push` may do at any time.
     """
 
     @property
@@ -42,17 +42,17 @@ class SearchService(Service[SearchSettings]):
 
     @property
     def embedder(self) -> QueryEmbedder:
-        """Vectors of queries, with the key of this moment."""
+        """Embeds queries, with the current key."""
         return self._embedder(self.secrets.get("voyage-api-key"))
 
     @property
     def answerer(self) -> "Answerer":
-        """Answers from results, with the key of this moment."""
+        """Answers from results, with the current key."""
         return self._answerer(self.secrets.get("anthropic-api-key"))
 
     @property
     def agent(self) -> "SearchAgent":
-        """The agent, with the key of this moment."""
+        """The agent, with the current key."""
         return self._agent(self.secrets.get("anthropic-api-key"))
 
     @cached_property
@@ -71,7 +71,7 @@ class SearchService(Service[SearchSettings]):
         settings = self.settings
 
         def answerer(key: str) -> "Answerer":
-            # The SDK is imported when the first answer is wanted.
+            # The SDK is imported for the first answer.
             from search.answering import Answerer
 
             return Answerer(key, settings.answer_model, timeout_s=settings.answer_timeout_s)
@@ -83,7 +83,7 @@ class SearchService(Service[SearchSettings]):
         settings = self.settings
 
         def agent(key: str) -> "SearchAgent":
-            # LangChain is imported when the first agentic search comes.
+            # LangChain is imported for the first agentic search.
             from search.agent import SearchAgent
 
             return SearchAgent(
@@ -98,5 +98,5 @@ class SearchService(Service[SearchSettings]):
 
 
 def bootstrap(settings: SearchSettings | None = None, aws: Aws | None = None) -> SearchService:
-    """The service; without arguments as the environment describes it."""
+    """The service; without arguments, configured from the environment."""
     return SearchService(settings or SearchSettings(), aws or Aws())

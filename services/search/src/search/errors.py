@@ -1,7 +1,7 @@
-"""What can go wrong here.
+"""The errors of search.
 
 SearchError
-└── AnswerUnavailableError   results are there, but no answer made of them
+└── AnswerUnavailableError   there are results, but no answer from them
 """
 
 from chassis.errors import ChassisError
@@ -12,4 +12,4 @@ class SearchError(ChassisError):
 
 
 class AnswerUnavailableError(SearchError):
-    """The language model gave no usable answer; the message is fit for the caller."""
+    """The language model gave no usable answer; the message may be shown to the caller."""

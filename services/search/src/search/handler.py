@@ -1,4 +1,4 @@
-"""Lambda entry points, by the names that the manifest gives them; each is built when the runtime asks for it."""
+"""Lambda entry points, named as in the manifest; each is built on first access."""
 
 from chassis.entry_points import EntryPoints
 

@@ -1,4 +1,4 @@
-"""Events become the read model. It is the library's, as it is: search has no table of its own."""
+"""Folds events into the read model of `retrieval`; search has no tables of its own."""
 
 from retrieval.projections import READ_MODEL
 

@@ -1,4 +1,4 @@
-"""What `POST /search` takes and gives (the HTTP contract's names)."""
+"""The request and response of `POST /search`."""
 
 from enum import StrEnum
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""What the clock starts."""
+"""Scheduled functions."""
 
 from chassis.schedule import Entry, scheduled
 from retrieval import maintain_vector_indexes
@@ -6,7 +6,7 @@ from search.bootstrap import SearchService
 
 
 def maintenance(service: SearchService) -> Entry:
-    """Vector indexes of tenants that outgrew the exact scan."""
+    """Maintain the vector indexes of tenants too large for the exact scan."""
     return scheduled(
         "maintenance", lambda: {"tenants": len(maintain_vector_indexes(service.database.fresh_connection()))}
     )

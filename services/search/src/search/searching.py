@@ -1,4 +1,4 @@
-"""Retrieval for one tenant: a query by keyword, by meaning or both, over the service's own read model."""
+"""Retrieval for one tenant: keyword, vector or hybrid search over the service's own read model."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -23,7 +23,7 @@ class Question:
 
 
 class Searcher:
-    """Finds items of one tenant at a time."""
+    """Searches the items of one tenant at a time."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class Searcher:
         """The best hits, best first.
 
         Raises:
-            retrieval.EmbeddingUnavailableError: the query cannot be embedded now.
-            retrieval.EmbeddingRejectedError: the embedding model refuses the query.
-            TransientError: the database does not answer.
+            retrieval.EmbeddingUnavailableError: the embedding provider is unavailable.
+            retrieval.EmbeddingRejectedError: the embedding model rejects the query.
+            TransientError: the database is unavailable.
         """
         vector, model = None, None
         if question.mode is not SearchMode.BM25:

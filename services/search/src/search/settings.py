@@ -1,4 +1,4 @@
-"""What can be set."""
+"""The settings of search."""
 
 from pydantic import Field
 
@@ -10,14 +10,14 @@ class SearchSettings(Settings):
 
     service: str = "search"
 
-    #: Model of queries' vectors where a tenant has none yet.
+    #: Model of query vectors for tenants without vectors.
     embedding_model: str = "voyage-3.5-lite"
-    #: Values in a vector.
+    #: Dimensions of a vector.
     embedding_dimensions: int = 1024
-    #: Where Voyage is, ending in /v1; None is the public one.
+    #: Base URL of Voyage, ending in /v1; None is the public API.
     voyage_base_url: str | None = None
 
-    #: Shares of the two legs of a hybrid search, 0 to 1.
+    #: Weights of the two legs of a hybrid search, 0 to 1.
     bm25_weight: float = Field(default=0.3, ge=0, le=1)
     vector_weight: float = Field(default=0.7, ge=0, le=1)
     #: Constant of the reciprocal rank fusion.
@@ -25,13 +25,13 @@ class SearchSettings(Settings):
     #: Each leg of a hybrid search fetches this many times top_k.
     fetch_multiplier: int = Field(default=2, ge=1, le=20)
 
-    #: Model of answers made from results.
+    #: Model of answers from results.
     answer_model: str = "claude-haiku-5-5"
-    #: Seconds for one call of a language model.
+    #: Timeout of one call of a language model, in seconds.
     answer_timeout_s: float = 12
     #: Model of agentic searches.
     agent_model: str = "claude-sonnet-5-5"
     #: Searches that the agent may make before it must answer.
     agent_max_rounds: int = Field(default=3, ge=1, le=10)
-    #: Seconds for one call of the agent's model: rounds and a last answer end before the gateway's 29 s.
+    #: Timeout of one call of the agent's model, in seconds: rounds and a last answer end before the gateway's 29 s.
     agent_timeout_s: float = 6

@@ -1,4 +1,4 @@
-"""Items as sources in a prompt, and which citations of an answer count."""
+"""Items as sources in a prompt, and validation of an answer's citations."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -16,6 +16,6 @@ def as_sources(hits: Iterable[Hit]) -> str:
 
 
 def known_citations(cited: Iterable[str], hits: Sequence[Hit]) -> list[str]:
-    """The cited ids that really were among the sources, once each, in the order cited."""
+    """The cited ids that are among the sources, once each, in the order cited."""
     known = {hit.item_id for hit in hits}
     return list(dict.fromkeys(item_id for item_id in cited if item_id in known))

@@ -1,15 +1,15 @@
-"""What an environment is held against before it is made: the tests in `tests/infrastructure` are built of it.
+"""Checks of an environment before it is created; the tests in `tests/infrastructure` use them.
 
-`terraform` plans and applies a copy without AWS (`mocked_apply` says how); `topology` compares what Terraform makes
-with what the manifests want, policies of roles statement by statement; `rules` are properties that every environment
-has (dead letters, alarms, encryption, retention, no secrets, nobody let in unnamed); `wildcards` in policies need
-`reasons`; `linting` runs checkov.
+`terraform` plans and applies a copy without AWS (see `mocked_apply`); `topology` compares what Terraform creates
+with the manifests, policies of roles statement by statement; `rules` are properties that every environment has (dead
+letters, alarms, encryption, retention, no secrets, no anonymous access); `wildcards` in policies need `reasons`;
+`linting` runs checkov.
 
 PolicyCheckError
-├── TerraformUnusableError      Terraform or its providers are not to be had here; the message says what to install
-├── TerraformFailedError        a Terraform command failed; the message is what it said
-├── LinterUnusableError         the linter cannot be installed here
+├── TerraformUnusableError      Terraform or its providers are missing; the message names what to install
+├── TerraformFailedError        a Terraform command failed; the message is its output
+├── LinterUnusableError         the linter cannot be installed
 ├── LinterFailedError           the linter itself failed
-├── PolicyNotUnderstoodError    a policy says something that no check here knows: nothing is guessed
-└── ReasonsInvalidError         the file of stated reasons is not what it should be
+├── PolicyNotUnderstoodError    a policy contains something that the checks do not support
+└── ReasonsInvalidError         the file of reasons is invalid
 """

@@ -1,31 +1,31 @@
-"""What can go wrong in a policy check; the package's docstring draws the tree."""
+"""The errors of policy checks; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class PolicyCheckError(OperatorError):
-    """Root of everything that the checks raise on purpose."""
+    """Root of the checks' errors."""
 
 
 class TerraformUnusableError(PolicyCheckError):
-    """Terraform, or the providers it needs, are not to be had here; the message says what to install."""
+    """Terraform or its providers are missing; the message names what to install."""
 
 
 class TerraformFailedError(PolicyCheckError):
-    """A Terraform command failed; the message is what it said."""
+    """A Terraform command failed; the message is its output."""
 
 
 class LinterUnusableError(PolicyCheckError):
-    """The linter cannot be installed here; the message says why."""
+    """The linter cannot be installed; the message gives the reason."""
 
 
 class LinterFailedError(PolicyCheckError):
-    """The linter itself failed; the message is what it said."""
+    """The linter itself failed; the message is its output."""
 
 
 class PolicyNotUnderstoodError(PolicyCheckError):
-    """A policy says something that no check here knows."""
+    """A policy contains something that the checks do not support."""
 
 
 class ReasonsInvalidError(PolicyCheckError):
-    """The file of stated reasons is not what it should be."""
+    """The file of reasons is invalid."""

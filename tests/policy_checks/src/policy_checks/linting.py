@@ -1,4 +1,4 @@
-"""Runs checkov, a linter of infrastructure, in an environment of its own: what it needs is not what we need."""
+"""Runs checkov, a linter for infrastructure, in its own virtual environment, apart from our dependencies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from policy_checks.errors import LinterFailedError, LinterUnusableError
 
 _INSTALL_S: Final = 600
 _RUN_S: Final = 600
-# It would ask its maker for newer rules and versions: the same commit has the same findings.
+# Without downloading newer rules: the same commit has the same findings.
 _OFFLINE: Final = {"CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Remark:
-    """A check that a resource does not pass; `reason` is why that is as it should be, empty when nobody said."""
+    """A check that a resource fails; `reason` is why that is accepted, empty when none is given."""
 
     check: str
     resource: str
@@ -38,7 +38,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Linted:
-    """What the linter has to say; `passed` counts what it found in order."""
+    """The linter's report; `passed` counts the checks that passed."""
 
     passed: int
     failed: tuple[Remark, ...]
@@ -47,7 +47,7 @@ class Linted:
 
 
 def install_checkov(requirements: Path, tools: Path) -> Path:
-    """Install what the requirements lock, unless that is there already; the program. Raises LinterUnusableError."""
+    """Install the locked requirements unless they are installed; returns the program. Raises LinterUnusableError."""
     target = tools / "checkov"
     stamp, program = target / ".requirements", target / "bin" / "checkov"
     wanted = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
@@ -56,7 +56,7 @@ def install_checkov(requirements: Path, tools: Path) -> Path:
     uv = tools / "uv" / "bin" / "uv"
     found = str(uv) if uv.exists() else shutil.which("uv")
     if found is None:
-        raise LinterUnusableError("there is no uv here: `make setup` fetches it")
+        raise LinterUnusableError("uv is missing: run `make setup`")
     shutil.rmtree(target, ignore_errors=True)
     python = target / "bin" / "python"
     _uv(found, "venv", "--python", sys.executable, str(target))

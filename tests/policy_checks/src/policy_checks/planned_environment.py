@@ -1,4 +1,4 @@
-"""An environment as Terraform would leave it: what the checks look at."""
+"""An environment as Terraform would leave it: the input of the checks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from policy_checks.terraform.completion import completed
 
 @dataclass(frozen=True)
 class PlannedEnvironment:
-    """The resources of an environment, its output, and the manifests it was made from."""
+    """The resources of an environment, its output, and the manifests it is derived from."""
 
     manifests: Manifests
     outputs: Mapping[str, Any]
@@ -22,9 +22,9 @@ class PlannedEnvironment:
 
     @classmethod
     def of(cls, manifests: Manifests, plan: Mapping[str, Any], state: Mapping[str, Any]) -> PlannedEnvironment:
-        """Read a plan, and from its state what a plan cannot know, both as a run with mocks leaves them.
+        """Read a plan, and from its state the values unknown in the plan, both from a run with mocks.
 
-        Raises TerraformFailedError when the one does not follow from the other.
+        Raises TerraformFailedError when the state does not match the plan.
         """
         outputs = state["outputs"]["environment"]["value"]
         resources = completed(resources_of_plan(plan), resources_of_state(state))
@@ -37,7 +37,7 @@ class PlannedEnvironment:
 
     @property
     def is_production(self) -> bool:
-        """Whether losing it would be losing what people keep there."""
+        """Whether it is the environment with users' data."""
         return self.environment == "prod"
 
     @cached_property
@@ -47,7 +47,7 @@ class PlannedEnvironment:
 
     @cached_property
     def database(self) -> DatabaseAddress:
-        """Where its functions find Postgres."""
+        """The address of its Postgres."""
         found = self.outputs["database"]
         address = DatabaseAddress(found["host"], int(found["port"]), found["auth"], found["sslmode"])
         known = found.get("resource_id")
@@ -55,7 +55,7 @@ class PlannedEnvironment:
 
     @cached_property
     def functions(self) -> dict[str, FunctionRef]:
-        """Every function that is declared, by its resource name."""
+        """Every declared function, by its resource name."""
         return {self.names.function(ref): ref for ref in self.manifests.functions}
 
     def of_type(self, *types: str) -> list[Resource]:

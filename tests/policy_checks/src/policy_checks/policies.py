@@ -1,4 +1,4 @@
-"""Policy documents in one form, and where they stand in an environment."""
+"""Policy documents in a normal form, and where an environment has them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from policy_checks.errors import PolicyNotUnderstoodError
 from policy_checks.planned_environment import PlannedEnvironment
 
-# Lists of texts, in order; the principal by kind, `*` as that of AWS; no Sid.
+# Sorted lists of strings; the principal by kind, `*` as an AWS principal; no Sid.
 Statement = Mapping[str, Any]
 
 # Resources that have a policy of their own, and the attribute it is in.
@@ -34,7 +34,7 @@ _EVERYBODY: Final = {"AWS": ["*"]}
 
 
 def statements(document: Any, origin: str = "a policy") -> list[Statement]:
-    """The statements of a policy, sorted. Raises PolicyNotUnderstoodError for what has no place in that form."""
+    """The statements of a policy, sorted. Raises PolicyNotUnderstoodError for what that form cannot express."""
     parsed: Any = json.loads(document) if isinstance(document, str) else document
     if parsed.get("Version") != "2012-10-17":
         raise PolicyNotUnderstoodError(f"{origin}: version {parsed.get('Version')!r}")
@@ -44,13 +44,13 @@ def statements(document: Any, origin: str = "a policy") -> list[Statement]:
 
 
 def policies_of_roles(planned: PlannedEnvironment) -> Iterator[tuple[str, list[Statement]]]:
-    """Address and statements of what is allowed to roles, and of what can be given to people."""
+    """Address and statements of roles' inline policies, and of managed policies for operators."""
     for policy in planned.of_type("aws_iam_role_policy", "aws_iam_policy"):
         yield policy.address, statements(policy["policy"], policy.address)
 
 
 def policies_of_resources(planned: PlannedEnvironment, *types: str) -> Iterator[tuple[str, list[Statement]]]:
-    """Address and statements of what resources allow and deny; of all types that can, unless some are named."""
+    """Address and statements of resource policies; of all types that have one, unless types are given."""
     for type_ in types or RESOURCE_POLICIES:
         for resource in planned.of_type(type_):
             document = resource[RESOURCE_POLICIES[type_]]
@@ -59,7 +59,7 @@ def policies_of_resources(planned: PlannedEnvironment, *types: str) -> Iterator[
 
 
 def refuses_without_tls(statement: Statement) -> bool:
-    """Whether it denies what does not come over TLS, to everybody, and nothing else."""
+    """Whether it denies requests without TLS, to all principals, and nothing else."""
     return (statement["Effect"], statement.get("Principal"), statement.get("Condition")) == (
         "Deny",
         _EVERYBODY,
@@ -68,8 +68,8 @@ def refuses_without_tls(statement: Statement) -> bool:
 
 
 def allows(found: Iterable[Statement], service: str, action: str, resource: str, source: str) -> bool:
-    """Whether a service of AWS may do something on behalf of a source (an ARN); conditions on anything but the source
-    are taken as not fulfilled."""
+    """Whether an AWS service may perform an action on behalf of a source (an ARN); conditions on anything else
+    count as not met."""
     return any(
         statement["Effect"] == "Allow"
         and service in statement.get("Principal", {}).get("Service", ())
@@ -85,8 +85,8 @@ def allows(found: Iterable[Statement], service: str, action: str, resource: str,
 
 
 def _is_source(key: str, values: Iterable[str], source: str) -> bool:
-    told = {"aws:SourceArn": source, "aws:SourceAccount": source.split(":")[4]}.get(key)
-    return told is not None and any(fnmatchcase(told, value) for value in values)
+    actual = {"aws:SourceArn": source, "aws:SourceAccount": source.split(":")[4]}.get(key)
+    return actual is not None and any(fnmatchcase(actual, value) for value in values)
 
 
 def _statement(item: Mapping[str, Any], origin: str) -> Statement:
@@ -109,7 +109,7 @@ def _statement(item: Mapping[str, Any], origin: str) -> Statement:
 
 
 def _texts(found: Any, origin: str) -> list[str]:
-    """One text or several; booleans may be written without quotes."""
+    """A string or a list of strings; booleans may be unquoted."""
     values = found if isinstance(found, list | tuple) else [found]
     texts = sorted(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
     if variables := [text for text in texts if "${" in text]:

@@ -1,4 +1,4 @@
-"""Stated reasons: why a wildcard is as it should be."""
+"""Stated reasons: why a wildcard is acceptable."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Model(BaseModel):
 
 
 class Reason(_Model):
-    """Why an action on a resource may have a wildcard; both are compared as text, placeholders and all."""
+    """Why an action on a resource may have a wildcard; both are compared as text, placeholders included."""
 
     effect: Literal["Allow", "Deny"]
     actions: tuple[str, ...]
@@ -28,7 +28,7 @@ class Reason(_Model):
     reason: Sentence
 
     def covers(self, wildcard: Wildcard) -> bool:
-        """Whether it is about this one."""
+        """Whether it applies to this wildcard."""
         return (
             wildcard.effect == self.effect and wildcard.action in self.actions and wildcard.resource in self.resources
         )
@@ -40,11 +40,11 @@ class Reasons(_Model):
     wildcards: tuple[Reason, ...]
 
     def unstated(self, wildcards: Iterable[Wildcard]) -> list[Wildcard]:
-        """Wildcards that nobody gave a reason for."""
+        """Wildcards without a reason."""
         return [wildcard for wildcard in wildcards if not any(reason.covers(wildcard) for reason in self.wildcards)]
 
     def unused(self, wildcards: Iterable[Wildcard]) -> list[str]:
-        """Actions and resources that a reason is given for, and that occur nowhere."""
+        """Actions and resources of reasons that match no wildcard."""
         found = list(wildcards)
         return [
             f"{reason.effect} {action} on {resource}"

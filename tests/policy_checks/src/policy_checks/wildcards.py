@@ -1,4 +1,4 @@
-"""Wildcards in policies: each is there for a reason, or should not be there."""
+"""Wildcards in policies: each needs a stated reason."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from policy_checks.policies import policies_of_resources, policies_of_roles
 
 @dataclass(frozen=True, slots=True, order=True)
 class Wildcard:
-    """An action and a resource of one statement, one of which has a wildcard; names that differ from one environment or
-    function to the next are given as `{account}`, `{function}` and the like. `origin` says where it was found."""
+    """An action and a resource of one statement, one of which has a wildcard; names that differ between environments or
+    functions are given as `{account}`, `{function}` and the like. `origin` is where it was found."""
 
     effect: str
     action: str
@@ -21,7 +21,7 @@ class Wildcard:
     origin: str = ""
 
     def __str__(self) -> str:
-        """Render for people."""
+        """Render as one line."""
         return f"{self.origin}: {self.effect} {self.action} on {self.resource}"
 
 
@@ -36,11 +36,11 @@ def _wildcards(planned: PlannedEnvironment) -> Iterator[Wildcard]:
             for action in statement["Action"]:
                 for resource in statement["Resource"]:
                     if _is_wild(action) or _is_wild(resource):
-                        yield Wildcard(statement["Effect"], action, placeless(planned, resource), origin)
+                        yield Wildcard(statement["Effect"], action, with_placeholders(planned, resource), origin)
 
 
-def placeless(planned: PlannedEnvironment, text: str) -> str:
-    """A resource without the names of this environment and of its functions."""
+def with_placeholders(planned: PlannedEnvironment, text: str) -> str:
+    """A resource with placeholders for names of this environment and its functions."""
     names = planned.names
     for function in sorted(planned.functions, key=len, reverse=True):
         text = text.replace(function, "{function}")

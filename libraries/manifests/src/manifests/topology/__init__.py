@@ -1,6 +1,6 @@
-"""Everything that shall exist in an environment, derived from the manifests in this one place.
+"""All resources that an environment has to have, derived from the manifests in this one place.
 
-The local provisioner applies it, and what Terraform makes is compared with it.
+The local provisioner applies it, and Terraform's plan is compared with it.
 """
 
 from manifests.topology.deriving import topology_of

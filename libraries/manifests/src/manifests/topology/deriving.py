@@ -1,4 +1,4 @@
-"""From manifests and a place to everything that shall exist there."""
+"""Derives the resources of an environment from manifests and a deployment."""
 
 from manifests.catalogue import Manifests
 from manifests.environment import Deployment
@@ -8,7 +8,7 @@ from manifests.topology.shared import shared_resources
 
 
 def topology_of(manifests: Manifests, deployment: Deployment, api_id: str) -> Topology:
-    """Derive the topology of an environment; `api_id` is the one that AWS gave the API. Raises NameTooLongError."""
+    """Derive the topology of an environment; AWS assigned `api_id` to the API. Raises NameTooLongError."""
     of_functions = (
         resource
         for ref in manifests.functions

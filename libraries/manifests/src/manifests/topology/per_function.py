@@ -27,10 +27,10 @@ from manifests.topology.resources import (
 DEFAULT_BUS = "default"
 AUTHORIZER = "users"
 DAY_S = 86400
-# As much as SQS takes.
+# The maximum of SQS.
 _MAX_BYTES = 1024 * 1024
 _RETENTION_S = 4 * DAY_S
-# Longest that SQS keeps anything: a message is dead until somebody looked at it.
+# The maximum of SQS: dead letters wait for an operator.
 _DEAD_RETENTION_S = 14 * DAY_S
 _POLICY = "declared"
 
@@ -38,7 +38,7 @@ _POLICY = "declared"
 def resources_of_function(
     manifests: Manifests, deployment: Deployment, api_id: str, ref: FunctionRef
 ) -> Iterator[Resource]:
-    """Derive everything that exists for the sake of one function."""
+    """Derive all resources of one function."""
     names, platform = deployment.names, manifests.platform
     name, rules = names.function(ref), list(_rules(names, ref))
     rule_arns = [names.rule_arn(rule.name, rule.bus) for rule in rules]
@@ -64,7 +64,7 @@ def resources_of_function(
 
 
 def dead_letter_queue(name: str, policy: Policy) -> Queue:
-    """A queue that people read."""
+    """A queue that operators read."""
     return Queue(name=name, retention_s=_DEAD_RETENTION_S, max_bytes=_MAX_BYTES, policy=policy)
 
 
@@ -83,7 +83,7 @@ def _rules(names: Names, ref: FunctionRef) -> Iterator[Rule]:
 
 
 def _queues(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Iterator[Resource]:
-    """The queue of a consumer, its mapping, and the dead-letter queue: for what the rules cannot deliver, too."""
+    """The queue of a consumer, its mapping, and the dead-letter queue, which the rules use too."""
     queue, name, dead = ref.function.queue, names.function(ref), names.dead_letter_queue(ref)
     if queue is None:
         return
@@ -105,7 +105,7 @@ def _queues(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Iterator[Re
 
 
 def _invokers(names: Names, api_id: str, ref: FunctionRef, rule_arns: list[str]) -> Iterator[Invoker]:
-    """A queue needs none: it is polled with the function's own role."""
+    """Queues need no permission: they are polled with the function's own role."""
     if ref.function.trigger is Trigger.ROUTES:
         source = names.arn("execute-api", f"{api_id}/*/*")
         yield Invoker(statement="api", principal="apigateway.amazonaws.com", source_arn=source)

@@ -1,6 +1,6 @@
-"""What an environment is made of: one class for each kind of resource, in the words of AWS.
+"""The resources of an environment: one class for each kind, in the terms of AWS.
 
-Ids that AWS makes are in none of them: a resource refers to another by its name, or by an ARN that follows from names.
+They hold no ids assigned by AWS: a resource refers to another by its name, or by an ARN derived from names.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ Policy = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """Anything that is made; the name is unique among those of its kind."""
+    """Base of all resources; the name is unique among those of its kind."""
 
     name: str
 
     @property
     def key(self) -> str:
-        """What tells it from others of its kind."""
+        """What identifies it among resources of its kind."""
         return self.name
 
 
@@ -50,7 +50,7 @@ class LambdaFunction(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role(Resource):
-    """The role of a function: who may take it, its inline policies by name, and the ARNs of managed ones."""
+    """The role of a function: who may assume it, its inline policies by name, and the ARNs of managed ones."""
 
     trust: Policy
     policies: Mapping[str, Policy]
@@ -59,14 +59,14 @@ class Role(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogGroup(Resource):
-    """Where a function logs to, and for how long it is kept."""
+    """The log group of a function, and its retention."""
 
     retention_days: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redrive:
-    """The dead-letter queue of a queue, and after how many receives a message goes there."""
+    """The dead-letter queue of a queue, and after how many receives a message is moved there."""
 
     queue_arn: str
     max_receives: int
@@ -74,7 +74,7 @@ class Redrive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue(Resource):
-    """A queue and who may send to it; the visibility time-out of a dead-letter queue is whatever SQS takes."""
+    """A queue and who may send to it; dead-letter queues have SQS's default visibility timeout."""
 
     retention_s: int
     max_bytes: int
@@ -96,7 +96,7 @@ class QueueMapping(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a rule leads, with the queue for what cannot be delivered; `input` replaces the event."""
+    """The target of a rule, with its dead-letter queue; `input` replaces the event."""
 
     arn: str
     dead_letter_arn: str
@@ -115,7 +115,7 @@ class Rule(Resource):
 
     @property
     def key(self) -> str:
-        """The name is unique within the bus alone."""
+        """The name is unique only within the bus."""
         return f"{self.bus}/{self.name}"
 
 
@@ -126,7 +126,7 @@ class EventBus(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive(Resource):
-    """What is kept of a bus, and for how long."""
+    """The archive of a bus, and its retention."""
 
     bus_arn: str
     pattern: Mapping[str, Any]
@@ -135,7 +135,7 @@ class Archive(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cors:
-    """What browsers may ask for from other origins."""
+    """The CORS settings."""
 
     origins: tuple[str, ...]
     methods: tuple[str, ...]
@@ -146,7 +146,7 @@ class Cors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorizer:
-    """A JWT authorizer; the pool and the client whose tokens it takes are given by name."""
+    """A JWT authorizer; the pool and the client whose tokens it accepts are given by name."""
 
     name: str
     identity_source: str
@@ -166,7 +166,7 @@ class HttpApi(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRoute(Resource):
-    """A route of the API, named by its key; without an authorizer it is open."""
+    """A route of the API, named by its key; without an authorizer it is public."""
 
     function_arn: str
     authorizer: str | None
@@ -196,7 +196,7 @@ class DynamoTable(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpiryRule:
-    """A lifecycle rule: objects below the prefix go after so many days."""
+    """A lifecycle rule: objects below the prefix are deleted after so many days."""
 
     id: str
     prefix: str
@@ -250,10 +250,10 @@ class Topology:
     resources: tuple[Resource, ...] = field(repr=False)
 
     def of(self, kind: type[R]) -> tuple[R, ...]:
-        """Those of a kind."""
+        """All resources of a kind."""
         return tuple(resource for resource in self.resources if isinstance(resource, kind))
 
     def only(self, kind: type[R]) -> R:
-        """The one of its kind. Raises ValueError where there is none, or more than one."""
+        """The only resource of a kind. Raises ValueError where there is none, or more than one."""
         (resource,) = self.of(kind)
         return resource

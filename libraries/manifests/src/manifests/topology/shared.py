@@ -1,4 +1,4 @@
-"""What the functions share: bus, bucket, API, user pool, tables."""
+"""Shared resources: bus, bucket, API, user pool, tables."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Brings an AWS emulator and the database to what the manifests say.
+"""Brings an AWS emulator and the database to the state that the manifests declare.
 
-`provision` makes what is missing, mends what differs and removes what is no longer declared; a run that finds
-everything in order changes nothing. Each module is one subject and works against any endpoint that speaks AWS's APIs.
+`provision` creates what is missing, updates what differs and removes what is no longer declared; it is idempotent.
+Each module is one subject and works against any endpoint with AWS's APIs.
 """
 
 from localmesh.provision.context import Report

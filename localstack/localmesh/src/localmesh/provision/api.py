@@ -17,7 +17,7 @@ _PAGE = "500"
 
 
 def provision_api(context: Context, identity: IdentityPool) -> None:
-    """Make and mend the API and everything in it; routes and authorizers that are no longer declared go."""
+    """Create or update the API and everything in it; remove undeclared routes and authorizers."""
     api = context.topology.only(HttpApi)
     _api(context, api)
     authorizers = {item.name: _authorizer(context, item, identity) for item in api.authorizers}
@@ -89,7 +89,7 @@ def _stage(context: Context, api: HttpApi) -> None:
 
 
 def _integrations(context: Context) -> dict[str, str]:
-    """Integration ids by function ARN; strangers are removed after the routes have left them."""
+    """Integration ids by function ARN; undeclared ones are removed after their routes."""
     client = context.clients.apigateway
     found = {
         str(item.get("IntegrationUri")): str(item["IntegrationId"])

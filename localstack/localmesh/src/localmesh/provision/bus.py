@@ -1,4 +1,4 @@
-"""The event bus, its archive, and the rules that lead events and schedules to functions."""
+"""The event bus, its archive, and the rules that route events and schedules to functions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TARGET = "function"
 
 
 def provision_bus(context: Context) -> None:
-    """Make the bus, make and mend its archive."""
+    """Create the bus; create or update its archive."""
     events, bus, archive = context.clients.events, context.topology.only(EventBus), context.topology.only(Archive)
     if _found(lambda: events.describe_event_bus(Name=bus.name)) is None:
         events.create_event_bus(Name=bus.name)
@@ -30,7 +30,7 @@ def provision_bus(context: Context) -> None:
     }
     current = _found(lambda: events.describe_archive(ArchiveName=archive.name))
     if current and current["EventSourceArn"] != archive.bus_arn:
-        # An archive keeps to its bus.
+        # The bus of an archive cannot be changed.
         events.delete_archive(ArchiveName=archive.name)
         context.note("archive", archive.name, Action.REMOVED)
         current = None
@@ -43,7 +43,7 @@ def provision_bus(context: Context) -> None:
 
 
 def provision_rules(context: Context) -> None:
-    """Make, mend and remove rules; each has exactly one target."""
+    """Create, update and remove rules; each has exactly one target."""
     rules = context.topology.of(Rule)
     found = {key for bus in (context.names.bus, DEFAULT_BUS) for key in _list(context, bus)}
     in_parallel(lambda rule: _provision_rule(context, rule), rules)
@@ -73,8 +73,8 @@ def _provision_rule(context: Context, rule: Rule) -> None:
     targets = events.list_targets_by_rule(Rule=rule.name, EventBusName=rule.bus)["Targets"]
     if targets == [target]:
         return
-    if strangers := [item["Id"] for item in targets if item["Id"] != _TARGET]:
-        events.remove_targets(Rule=rule.name, EventBusName=rule.bus, Ids=strangers)
+    if undeclared := [item["Id"] for item in targets if item["Id"] != _TARGET]:
+        events.remove_targets(Rule=rule.name, EventBusName=rule.bus, Ids=undeclared)
     events.put_targets(Rule=rule.name, EventBusName=rule.bus, Targets=[target])
     context.note("target", rule.name, Action.UPDATED if targets else Action.CREATED)
 
@@ -96,7 +96,7 @@ def _remove(context: Context, bus: str, name: str) -> None:
 
 
 def _found(describe: Callable[[], Any]) -> dict[str, Any] | None:
-    """What describing a resource returns; None when there is none."""
+    """The description of a resource; None when it does not exist."""
     try:
         return dict(describe())
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""One boto3 client of each service, all for the endpoint of one mesh."""
+"""One boto3 client for each AWS service, all on the endpoint of one mesh."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 THREADS = 8
-# The emulator's own root credentials, the same for everybody.
+# The emulator's well-known root credentials.
 ROOT_KEY = "test"
 
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """All clients are made at once, in one thread: making them is not safe in several, using them is."""
+    """All clients, created in one thread: using them is thread-safe, creating them is not."""
 
     apigateway: ApiGatewayV2Client
     cognito: CognitoIdentityProviderClient
@@ -50,7 +50,7 @@ def make_clients(endpoint_url: str, region: str) -> Clients:
         read_timeout=60,
         retries={"mode": "standard", "total_max_attempts": 4},
         s3={"addressing_style": "path"},
-        # A proxy of this shell has no business between us and our own machine.
+        # Requests to this machine must not go through a proxy configured in the shell.
         proxies={},
     )
     return Clients(

@@ -1,4 +1,4 @@
-"""What every part of provisioning is given, and where it notes what it changed."""
+"""The context of a provisioning run: what every step needs, and the changes it made."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that was not as the manifests want it, and what was done about it."""
+    """One resource that differed from the manifests, and what was done."""
 
     kind: str
     name: str
@@ -44,7 +44,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Context:
-    """The manifests, the place, the clients; `changes` grows while provisioning runs."""
+    """The manifests, the deployment, the clients; `changes` grows while provisioning runs."""
 
     settings: MeshSettings
     manifests: Manifests
@@ -61,11 +61,11 @@ class Context:
 
     @cached_property
     def topology(self) -> Topology:
-        """Everything that shall exist."""
+        """All resources that have to exist."""
         return topology_of(self.manifests, self.deployment, API_ID)
 
     def note(self, kind: str, name: str, action: Action) -> None:
-        """Note a change and tell the person who watches."""
+        """Record and report a change."""
         change = Change(kind, name, action)
         with self._lock:
             self.changes.append(change)
@@ -73,17 +73,17 @@ class Context:
 
 
 def in_parallel(work: Callable[[T], None], items: Iterable[T]) -> None:
-    """Do the work for every item, several at a time; the first error is raised after all have ended."""
+    """Run the work for every item on several threads; the first error is raised after all have ended."""
     with ThreadPoolExecutor(THREADS) as pool:
         for future in [pool.submit(work, item) for item in items]:
             future.result()
 
 
 def all_at_once(*steps: Callable[[], None]) -> None:
-    """Run independent steps beside each other."""
+    """Run independent steps in parallel."""
     in_parallel(lambda step: step(), steps)
 
 
 def error_code(error: ClientError) -> str:
-    """The service's own code of an error."""
+    """The error code of an AWS service."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -1,6 +1,6 @@
 """The database: one role and schema a service, and the migrations of each.
 
-`make_database`, `prepare_services` and `migration_folders` take no mesh: they serve databases elsewhere too.
+`create_database`, `prepare_services` and `migration_folders` need no mesh: they work on any database.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _RETRIEVAL = "services/lib/retrieval/migrations"
 
 
 def role_passwords(context: Context) -> dict[str, str]:
-    """The password of each service's role: made once, kept in the state folder for the owner's eyes alone."""
-    return make_passwords(context.settings.paths.root, [service.service for service in _services(context)])
+    """The password of each service's role: generated once, kept in the state folder, readable by the owner only."""
+    return ensure_passwords(context.settings.paths.root, [service.service for service in _services(context)])
 
 
 def known_passwords(state: Path) -> dict[str, str]:
-    """The passwords that were made so far, by role."""
+    """The passwords generated so far, by role."""
     file = state / _PASSWORDS
     passwords: dict[str, str] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     return passwords
 
 
-def make_passwords(state: Path, roles: Iterable[str]) -> dict[str, str]:
-    """The passwords of all roles in that state folder, after those that are missing were made."""
+def ensure_passwords(state: Path, roles: Iterable[str]) -> dict[str, str]:
+    """The passwords of all roles in that state folder; missing ones are generated."""
     wanted, passwords = list(roles), known_passwords(state)
     if all(role in passwords for role in wanted):
         return passwords
@@ -60,12 +60,12 @@ def make_passwords(state: Path, roles: Iterable[str]) -> dict[str, str]:
 
 
 def provision_database(context: Context, passwords: dict[str, str]) -> None:
-    """Make the database, extensions, roles and schemas that are missing, then migrate every schema."""
+    """Create missing databases, extensions, roles and schemas, then migrate every schema."""
     database = context.manifests.platform.database
     unready = [service for service in _services(context) if not _ready(context, service.service, passwords)]
     if unready:
         with psycopg.connect(context.settings.postgres_dsn(), autocommit=True) as connection:
-            if make_database(connection, database.name):
+            if create_database(connection, database.name):
                 context.note("database", database.name, Action.CREATED)
         with psycopg.connect(context.settings.postgres_dsn(database.name), autocommit=True) as connection:
             prepare_services(connection, database, {each.service: passwords[each.service] for each in unready})
@@ -74,8 +74,8 @@ def provision_database(context: Context, passwords: dict[str, str]) -> None:
     in_parallel(lambda service: _migrate(context, service, passwords[service.service]), _services(context))
 
 
-def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> bool:
-    """Make the database unless it exists; returns whether it had to be made. Run in autocommit mode, elsewhere."""
+def create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> bool:
+    """Create the database unless it exists; returns whether it was created. Needs autocommit mode."""
     _take_turns(connection)
     if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is not None:
         return False
@@ -86,9 +86,9 @@ def make_database(connection: psycopg.Connection[tuple[object, ...]], name: str)
 def prepare_services(
     connection: psycopg.Connection[tuple[object, ...]], database: Database, passwords: Mapping[str, str | None]
 ) -> None:
-    """Make the extensions, and a role and schema for each service named; one without a password gets none.
+    """Create the extensions, and a role and schema for each service; a role without a password gets none.
 
-    Run in autocommit mode by the owner of the connected database, as often as one likes.
+    Idempotent. Needs autocommit mode and the owner of the connected database.
     """
     connection.execute("SET client_min_messages = warning")
     _take_turns(connection)
@@ -99,7 +99,7 @@ def prepare_services(
 
 
 def migration_folders(root: Path, service: Service) -> list[Path]:
-    """Where the migrations of a service come from, in order; the service itself may have none yet."""
+    """The migration folders of a service, in order; the service itself may have none yet."""
     own = root / "services" / service.service / "migrations"
     shared = [root / _CHASSIS, *([root / _RETRIEVAL] if service.retrieval else [])]
     return [*shared, *([own] if own.is_dir() else [])]
@@ -107,7 +107,7 @@ def migration_folders(root: Path, service: Service) -> list[Path]:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """While the block runs, no other that asks so is in the folder; the system forgets who dies there."""
+    """Hold an exclusive lock on the folder; the system releases it when the process dies."""
     held = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -125,7 +125,7 @@ def _dsn(context: Context, service: str, password: str) -> str:
 
 
 def _ready(context: Context, service: str, passwords: dict[str, str]) -> bool:
-    """Whether the role can sign in with its password and stands in its own schema."""
+    """Whether the role can log in with its password and has its own schema on the search path."""
     try:
         with psycopg.connect(_dsn(context, service, passwords[service]), connect_timeout=5) as connection:
             return connection.execute("SELECT current_schema()").fetchone() == (service,)

@@ -1,4 +1,4 @@
-"""What can go wrong while provisioning.
+"""The errors of provisioning.
 
 ProvisionError
     ImmutableError    a resource differs in something that AWS cannot change
@@ -10,7 +10,7 @@ from localmesh.errors import LocalMeshError
 
 
 class ProvisionError(LocalMeshError):
-    """Root of what provisioning raises on purpose."""
+    """Root of provisioning's errors."""
 
 
 class ImmutableError(ProvisionError):

@@ -1,4 +1,4 @@
-"""Lambda functions: code, configuration, and who else may invoke them."""
+"""Lambda functions: code, configuration and invoke permissions."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _WAIT = {"Delay": 1, "MaxAttempts": 60}
 
 
 def build_packages(context: Context) -> dict[str, Package]:
-    """The package of every service; its functions share it."""
+    """One package for each service, shared by its functions."""
     manifests = context.manifests
     return {name: build_package(manifests.root, service) for name, service in manifests.services.items()}
 
 
 def provision_functions(context: Context, packages: Mapping[str, Package]) -> None:
-    """Make and mend all functions and wait until each is active."""
+    """Create or update all functions and wait until each is active."""
     found = _list(context)
 
     def work(function: LambdaFunction) -> None:
@@ -96,7 +96,7 @@ def _wait(context: Context, waiter: Any, name: str) -> None:  # noqa: ANN401 - n
 
 
 def _permit(context: Context, function: LambdaFunction, *, existed: bool) -> None:
-    """Let those invoke the function that may, and nobody else; queues are polled with the function's own role."""
+    """Set the invoke permissions to exactly the declared ones; queues are polled with the function's own role."""
     client, name = context.clients.functions, function.name
     wanted = {item.statement: (item.principal, item.source_arn) for item in function.invokers}
     present = _statements(context, name) if existed else {}

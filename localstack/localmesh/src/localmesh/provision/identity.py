@@ -1,4 +1,4 @@
-"""The user pool and its one client. Both are found by name: their ids are made by Cognito."""
+"""The user pool and its one client. Both are found by name: Cognito assigns their ids."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class IdentityPool:
 
 
 def provision_identity(context: Context) -> IdentityPool:
-    """Make and mend the user pool and its client; people in the pool stay as they are.
+    """Create or update the user pool and its client; users in the pool are left as they are.
 
-    Raises ImmutableError where a pool or a client would have to be made again: people and tokens would be lost.
+    Raises ImmutableError where a pool or a client would have to be recreated: users and tokens would be lost.
     """
     pool_id = _pool(context, context.topology.only(UserPool))
     issuer = f"https://cognito-idp.{context.names.region}.amazonaws.com/{pool_id}"
@@ -51,7 +51,9 @@ def _pool(context: Context, pool: UserPool) -> str:
         return created["UserPool"]["Id"]
     current: dict[str, Any] = dict(cognito.describe_user_pool(UserPoolId=ids[0])["UserPool"])
     if current.get("UsernameAttributes") != usernames:
-        raise ImmutableError(f"user pool {name} takes other attributes as user names: delete it and provision again")
+        raise ImmutableError(
+            f"user pool {name} has other username attributes than declared: delete it and provision again"
+        )
     found = current.get("Policies", {}).get("PasswordPolicy", {})
     same_policy = all(found.get(key) == value for key, value in policy.items())
     if not same_policy or current.get("AutoVerifiedAttributes") != settings["AutoVerifiedAttributes"]:
@@ -76,9 +78,9 @@ def _client(context: Context, declared: UserPoolClient, pool_id: str) -> str:
     pages = cognito.get_paginator("list_user_pool_clients").paginate(UserPoolId=pool_id)
     found = [item for page in pages for item in page["UserPoolClients"]]
     ids = [item["ClientId"] for item in found if item.get("ClientName") == name]
-    for stranger in [item for item in found if item["ClientId"] not in ids[:1]]:
-        cognito.delete_user_pool_client(UserPoolId=pool_id, ClientId=stranger["ClientId"])
-        context.note("user pool client", stranger["ClientName"], Action.REMOVED)
+    for undeclared in [item for item in found if item["ClientId"] not in ids[:1]]:
+        cognito.delete_user_pool_client(UserPoolId=pool_id, ClientId=undeclared["ClientId"])
+        context.note("user pool client", undeclared["ClientName"], Action.REMOVED)
     if not ids:
         created = cognito.create_user_pool_client(
             UserPoolId=pool_id, ClientName=name, GenerateSecret=declared.has_secret, **wanted
@@ -89,7 +91,9 @@ def _client(context: Context, declared: UserPoolClient, pool_id: str) -> str:
         cognito.describe_user_pool_client(UserPoolId=pool_id, ClientId=ids[0])["UserPoolClient"]
     )
     if bool(current.get("ClientSecret")) is not declared.has_secret:
-        raise ImmutableError(f"user pool client {name} has a secret or lacks one: delete it and provision again")
+        raise ImmutableError(
+            f"a secret of user pool client {name} cannot be added or removed: delete it and provision again"
+        )
     current["ExplicitAuthFlows"] = sorted(current.get("ExplicitAuthFlows", []))
     if any(current.get(key) != value for key, value in wanted.items()):
         cognito.update_user_pool_client(UserPoolId=pool_id, ClientId=ids[0], ClientName=name, **wanted)

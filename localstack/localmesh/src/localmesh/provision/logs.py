@@ -7,7 +7,7 @@ from manifests.topology import LogGroup
 
 
 def provision_log_groups(context: Context) -> None:
-    """Make and mend the log groups; those of functions that are gone keep what was logged."""
+    """Create or update the log groups; those of removed functions are kept."""
     logs = context.clients.logs
     pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{context.names.prefix}")
     found = {group["logGroupName"]: group.get("retentionInDays") for page in pages for group in page["logGroups"]}

@@ -13,7 +13,7 @@ _READY_S = 60.0
 
 
 def provision_mappings(context: Context) -> None:
-    """Make and mend the mapping of each function with a queue and wait until it is enabled."""
+    """Create or update the mapping of each function with a queue and wait until it is enabled."""
     found = _list(context)
     in_parallel(
         lambda mapping: _provision(context, mapping, found.get((mapping.name, mapping.queue_arn))),

@@ -34,7 +34,7 @@ class Package:
 
 
 def build_package(root: Path, service: Service) -> Package:
-    """Zip the code of a service and of the libraries it stands on. Raises PackageError when a folder is missing."""
+    """Zip the code of a service and of the libraries it uses. Raises PackageError when a folder is missing."""
     folders = [f"services/{service.service}/src", *_SHARED, *([_RETRIEVAL] if service.retrieval else [])]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:

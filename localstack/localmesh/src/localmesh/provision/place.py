@@ -1,4 +1,4 @@
-"""The place that functions run in when the mesh is local: this machine, this checkout."""
+"""The deployment of the local mesh: this machine, this checkout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from manifests import Build, DatabaseAddress, Deployment, Names
 
 
 def deployment_of(settings: MeshSettings, root: Path) -> Deployment:
-    """The place that the functions run in: this machine."""
+    """The deployment on this machine."""
     extra = {"AWS_ENDPOINT_URL": settings.emulator_url}
     for provider in settings.providers:
         extra |= dict(provider.environment)
@@ -25,7 +25,7 @@ def deployment_of(settings: MeshSettings, root: Path) -> Deployment:
 
 
 def _build(root: Path) -> Build:
-    """The commit that is checked out; a folder without git has none. The time is the commit's, so that it stays."""
+    """The commit that is checked out; a folder without git has none. The time is the commit's, to be reproducible."""
     git = shutil.which("git")
     if git is None:
         return Build()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def provision_queues(context: Context) -> None:
-    """Make and mend all queues; dead-letter queues first, because the others name them."""
+    """Create or update all queues; dead-letter queues first, because the others refer to them."""
     found, queues = _list(context), context.topology.of(Queue)
     for dead in (True, False):
         chosen = [queue for queue in queues if (queue.redrive is None) is dead]
@@ -21,7 +21,7 @@ def provision_queues(context: Context) -> None:
 
 
 def remove_queues(context: Context) -> None:
-    """Remove queues of functions that are no longer declared, with whatever is in them."""
+    """Remove queues of functions that are no longer declared, with their messages."""
     wanted = {queue.name for queue in context.topology.of(Queue)}
     for name, url in _list(context).items():
         if name not in wanted:
@@ -35,7 +35,7 @@ def _list(context: Context) -> dict[str, str]:
 
 
 def _attributes(queue: Queue) -> dict[str, str]:
-    """As SQS has them; an empty redrive policy is none."""
+    """In SQS's form; an empty redrive policy removes it."""
     attributes = {
         "MessageRetentionPeriod": str(queue.retention_s),
         "MaximumMessageSize": str(queue.max_bytes),
@@ -69,7 +69,7 @@ def _same(current: str, wanted: str) -> bool:
     if not (current.startswith("{") and wanted.startswith("{")):
         return current == wanted
     left, right = json.loads(current), json.loads(wanted)
-    # The receive count comes back as text or number.
+    # The receive count is returned as text or as a number.
     for document in (left, right):
         if "maxReceiveCount" in document:
             document["maxReceiveCount"] = int(document["maxReceiveCount"])

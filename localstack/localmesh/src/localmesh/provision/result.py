@@ -1,4 +1,4 @@
-"""What stands after provisioning, in a form that is kept beside the mesh's state and read by whoever uses the mesh."""
+"""The result of provisioning: addresses and names, stored with the mesh's state for its clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROVISIONED_FILE = "provisioned.json"
 
 
 class ProvisionedFunction(BaseModel):
-    """Where a function and what belongs to it can be found; queues only of consumers."""
+    """A function and its resources; only consumers have queues."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,7 @@ class ProvisionedFunction(BaseModel):
 
 
 class Provisioned(BaseModel):
-    """What stands after provisioning; kept as `provisioned.json` in the state folder."""
+    """The provisioned resources; stored as `provisioned.json` in the state folder."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,12 +50,12 @@ class Provisioned(BaseModel):
 
 
 def load_provisioned(settings: MeshSettings) -> Provisioned:
-    """What the last provisioning left; FileNotFoundError before the first."""
+    """The result of the last run. Raises FileNotFoundError before the first."""
     return Provisioned.model_validate_json((settings.paths.root / PROVISIONED_FILE).read_text(encoding="utf-8"))
 
 
 def keep_result(settings: MeshSettings, result: Provisioned) -> None:
-    """Write it where `load_provisioned` finds it."""
+    """Store the result for `load_provisioned`."""
     text = result.model_dump_json(indent=2) + "\n"
     (settings.paths.root / PROVISIONED_FILE).write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""The role of each function, with the inline policy that its manifest makes and no other."""
+"""The role of each function, with the inline policy derived from its manifest and no other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from manifests.topology import Role
 
 
 def provision_roles(context: Context) -> None:
-    """Make and mend the roles of all functions."""
+    """Create or update the roles of all functions."""
     in_parallel(lambda role: _provision(context, role), context.topology.of(Role))
 
 
@@ -45,9 +45,9 @@ def _provision(context: Context, role: Role) -> None:
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(role.trust))
         context.note("role", name, Action.CREATED)
     present = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    for stranger in set(present) - set(role.policies):
-        iam.delete_role_policy(RoleName=name, PolicyName=stranger)
-        context.note("policy", f"{name}/{stranger}", Action.REMOVED)
+    for undeclared in set(present) - set(role.policies):
+        iam.delete_role_policy(RoleName=name, PolicyName=undeclared)
+        context.note("policy", f"{name}/{undeclared}", Action.REMOVED)
     for arn in _attached(context, name):
         iam.detach_role_policy(RoleName=name, PolicyArn=arn)
         context.note("policy", f"{name}/{arn}", Action.REMOVED)
@@ -59,7 +59,7 @@ def _provision(context: Context, role: Role) -> None:
 
 
 def _attached(context: Context, name: str) -> list[str]:
-    """ARNs of managed policies; no role of ours has any."""
+    """ARNs of attached managed policies; none is declared for any role."""
     answer = context.clients.iam.list_attached_role_policies(RoleName=name)
     return [item["PolicyArn"] for item in answer["AttachedPolicies"]]
 

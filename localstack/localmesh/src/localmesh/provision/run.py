@@ -1,4 +1,4 @@
-"""Provisioning as a whole: what depends on what, and what came of it."""
+"""A provisioning run: the order of its steps, and its result."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from workspace import REPOSITORY
 
 
 @dataclass
-class _Made:
-    """What parallel steps hand to later ones."""
+class _Results:
+    """Results of parallel steps for later ones."""
 
     identity: IdentityPool | None = None
     packages: dict[str, Package] = field(default_factory=dict)
 
 
 def provision(settings: MeshSettings, report: Report, root: Path = REPOSITORY) -> Provisioned:
-    """Bring the emulator and the database to what the manifests below `root` say; a second run changes nothing.
+    """Bring the emulator and the database to what the manifests below `root` declare. Idempotent.
 
     `report` gets a line for each change. Raises ManifestsError, MigrationError, ProvisionError, and the errors of
     boto3 and psycopg when the emulator or the database cannot be reached.
@@ -38,13 +38,13 @@ def provision(settings: MeshSettings, report: Report, root: Path = REPOSITORY) -
     clients = make_clients(settings.emulator_url, settings.region)
     context = Context(settings, manifests, deployment_of(settings, root), clients, report)
     passwords = database.role_passwords(context)
-    made = _Made()
+    results = _Results()
 
     def build() -> None:
-        made.packages = functions.build_packages(context)
+        results.packages = functions.build_packages(context)
 
     def identify() -> None:
-        made.identity = provision_identity(context)
+        results.identity = provision_identity(context)
 
     all_at_once(
         build,
@@ -58,9 +58,9 @@ def provision(settings: MeshSettings, report: Report, root: Path = REPOSITORY) -
         lambda: parameters.provision_parameters(context, passwords),
         lambda: logs.provision_log_groups(context),
     )
-    functions.provision_functions(context, made.packages)
-    identity = made.identity or provision_identity(context)
-    # Nothing flows into a function before it stands: mappings and rules come last, and go first.
+    functions.provision_functions(context, results.packages)
+    identity = results.identity or provision_identity(context)
+    # No event may reach a function before it is ready: mappings and rules are created last and removed first.
     mappings.remove_mappings(context)
     all_at_once(
         lambda: mappings.provision_mappings(context),

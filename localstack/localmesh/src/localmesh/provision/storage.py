@@ -16,7 +16,7 @@ _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "Restrict
 
 
 def provision_bucket(context: Context) -> None:
-    """Make the bucket, and set whatever of its configuration differs."""
+    """Create the bucket, and update configuration that differs."""
     s3, declared = context.clients.s3, context.topology.only(Bucket)
     bucket = declared.name
     try:
@@ -33,7 +33,7 @@ def provision_bucket(context: Context) -> None:
 
 
 def _aspects(context: Context, declared: Bucket) -> list[tuple[str, Any, Any, Callable[[Any], object]]]:
-    """Name, current value, wanted value and setter of each configuration."""
+    """Name, current value, declared value and setter of each configuration."""
     s3, bucket = context.clients.s3, declared.name
     return [
         (

@@ -1,4 +1,4 @@
-"""DynamoDB tables with their indexes and time to live. Tables are never removed: they hold what people said."""
+"""DynamoDB tables with their indexes and time to live. Tables are never removed: they hold users' data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _READY_S = 30.0
 
 
 def provision_tables(context: Context) -> None:
-    """Make missing tables, mend indexes, billing and time to live.
+    """Create missing tables; update indexes, billing and time to live.
 
     Raises ImmutableError for a table with other keys than declared, NotReadyError for one that stays inactive.
     """
@@ -32,12 +32,12 @@ def _provision(context: Context, table: DynamoTable) -> None:
         dynamodb.create_table(TableName=name, **wanted)
         context.note("table", name, Action.CREATED)
     else:
-        _mend(context, table, {**description})
+        _update(context, table, {**description})
     _wait_active(context, name)
     _time_to_live(context, table)
 
 
-def _mend(context: Context, table: DynamoTable, current: dict[str, Any]) -> None:
+def _update(context: Context, table: DynamoTable, current: dict[str, Any]) -> None:
     dynamodb, name, wanted = context.clients.dynamodb, table.name, table_definition(table)
     types = {item["AttributeName"]: item["AttributeType"] for item in current["AttributeDefinitions"]}
     declared = {item["AttributeName"]: item["AttributeType"] for item in wanted["AttributeDefinitions"]}
@@ -92,7 +92,7 @@ def _time_to_live(context: Context, table: DynamoTable) -> None:
     if attribute == table.ttl:
         return
     if attribute:
-        # DynamoDB changes the attribute of a time to live that is off alone.
+        # DynamoDB changes the attribute only while the time to live is off.
         off: Any = {"Enabled": False, "AttributeName": attribute}
         dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=off)
     if table.ttl:

@@ -1,8 +1,7 @@
-"""The agent's memory of each conversation: the checkpoint that counts, and the lease of the turn under way.
+"""The agent's memory of each conversation: the current checkpoint, and the lease of the turn in progress.
 
-One turn of a conversation at a time: `claim` leases the conversation to a turn, `complete` and `release` give it back.
-No transaction stays open while the model thinks; what ends a conversation meanwhile takes the lease away, and the
-turn finds out when it wants to complete.
+One turn of a conversation at a time: `claim` leases the conversation to a turn, `complete` and `release` end the lease.
+No transaction stays open during the model call; a deletion meanwhile revokes the lease, and `complete` fails.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from chat.repository import conversations
 
 @dataclass(frozen=True, slots=True)
 class ConversationState:
-    """What the next turn goes on from; `checkpoint_id` is None for a first turn."""
+    """The state that the next turn continues from; `checkpoint_id` is None for a first turn."""
 
     turns: int
     checkpoint_id: str | None
@@ -43,7 +42,7 @@ def claim(connection: Connection, tenant_id: str, session_id: str, lease: str, *
 
 
 def complete(connection: Connection, tenant_id: str, session_id: str, lease: str, *, checkpoint_id: str) -> None:
-    """Give the lease back, with the checkpoint of a completed turn.
+    """End the lease and store the checkpoint of the completed turn.
 
     Raises:
         ConversationEndedError: the lease is gone; nothing is changed.
@@ -60,7 +59,7 @@ def complete(connection: Connection, tenant_id: str, session_id: str, lease: str
 
 
 def release(connection: Connection, tenant_id: str, session_id: str, lease: str) -> None:
-    """Give the lease back and change nothing else; without effect if it is not ours any more."""
+    """End the lease and change nothing else; no effect if it is no longer ours."""
     connection.execute(
         """
         UPDATE agent_memory SET lease = NULL, lease_until = NULL
@@ -71,7 +70,7 @@ def release(connection: Connection, tenant_id: str, session_id: str, lease: str)
 
 
 def delete(connection: Connection, tenant_id: str, session_id: str, *, spare_leased: bool = False) -> bool:
-    """Delete the pointer and the lease, sparing a turn under way if that is asked for; False if nothing was deleted."""
+    """Delete pointer and lease, but with `spare_leased` not during a turn; returns whether a row was deleted."""
     deleted = connection.execute(
         """
         DELETE FROM agent_memory WHERE tenant_id = %(tenant)s AND session_id = %(session)s

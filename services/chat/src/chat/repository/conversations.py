@@ -1,7 +1,7 @@
-"""What is known of each conversation. Whatever the order of the facts, each column is the latest of its kind.
+"""The state of each conversation. Whatever the order of the events, each column holds the latest value.
 
-Whether a conversation stands is derived when it is read: one that was deleted after its first turn does not, nor one
-that expired at its latest turn. A first turn after that begins a new one under the same id.
+Whether a conversation is active is derived when it is read: it is not if it was deleted after its first turn, or
+expired at its latest turn. A first turn after that starts a new conversation under the same id.
 """
 
 from datetime import datetime
@@ -10,7 +10,7 @@ from chassis.database import Connection
 
 
 def turn_completed(connection: Connection, tenant_id: str, session_id: str, *, turn: int, at: datetime) -> None:
-    """Note a turn; of several the latest counts."""
+    """Record a turn; the latest wins."""
     connection.execute(
         """
         INSERT INTO conversations AS c (tenant_id, session_id, turns, started_at, last_turn_at)
@@ -26,7 +26,7 @@ def turn_completed(connection: Connection, tenant_id: str, session_id: str, *, t
 
 
 def deleted(connection: Connection, tenant_id: str, session_id: str, *, at: datetime) -> None:
-    """Note that what began until then is deleted."""
+    """Record a deletion: conversations started until then have ended."""
     connection.execute(
         """
         INSERT INTO conversations AS c (tenant_id, session_id, deleted_at) VALUES (%s, %s, %s)
@@ -37,7 +37,7 @@ def deleted(connection: Connection, tenant_id: str, session_id: str, *, at: date
 
 
 def expired(connection: Connection, tenant_id: str, session_id: str, *, last_turn_at: datetime) -> None:
-    """Note that the conversation expired, unless it has gone on since that turn."""
+    """Record an expiry; without effect if the conversation was continued after that turn."""
     connection.execute(
         """
         INSERT INTO conversations AS c (tenant_id, session_id, expired_at) VALUES (%s, %s, %s)
@@ -48,7 +48,7 @@ def expired(connection: Connection, tenant_id: str, session_id: str, *, last_tur
 
 
 def completed_turns(connection: Connection, tenant_id: str, session_id: str) -> int:
-    """How many turns the conversation has; 0 where none stands."""
+    """The number of turns of the active conversation; 0 where there is none."""
     row = connection.execute(
         """
         SELECT turns FROM conversations

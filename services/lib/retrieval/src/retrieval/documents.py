@@ -1,4 +1,4 @@
-"""What is known of an item, and which of it can be searched for."""
+"""An item's description, and which parts of it are searchable."""
 
 import hashlib
 import json
@@ -49,17 +49,17 @@ class AnalyzedItem:
     description: Mapping[str, Any]
 
     def storable(self) -> "AnalyzedItem":
-        """The same without characters that Postgres cannot hold."""
+        """The same without characters that Postgres cannot store."""
         content = {name: _storable(getattr(self, name)) for name in _CONTENT}
         return replace(self, **content)
 
     def text(self, key: str) -> str:
-        """A top-level text of the description, empty when it is missing or not a text."""
+        """A top-level string of the description, empty when it is missing or not a string."""
         value = self.description.get(key)
         return value if isinstance(value, str) else ""
 
     def body(self) -> str:
-        """All searchable text, one field a line: the description's and the name the user gave the file."""
+        """All searchable text, one field a line: the description's and the original file name."""
         lines = [" ".join(_texts(self.description, path)) for path in _SEARCHABLE]
         return "\n".join(line for line in [*lines, self.original_filename] if line)
 

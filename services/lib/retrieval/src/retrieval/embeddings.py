@@ -1,4 +1,4 @@
-"""A query becomes a vector. Nothing of Voyage or LangChain is imported before the first query."""
+"""Embeds queries. Voyage's and LangChain's packages are not imported before the first query."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ DEFAULT_MODEL = "voyage-3.5-lite"
 class EmbedderConfig:
     """How to reach Voyage. `base_url` (VOYAGE_BASE_URL, ending in `/v1`) is needed only where it is not the public one.
 
-    Time-out and attempts suit a request that a person waits for: three attempts of 6 s, with the pauses between them,
-    end before the gateway's 29 s.
+    Timeout and attempts suit an interactive request: three attempts of 6 s, with the pauses between them, end before
+    the gateway's 29 s.
     """
 
     api_key: str = field(repr=False)
@@ -34,9 +34,9 @@ class EmbedderConfig:
 
 
 class QueryEmbedder:
-    """Embeds queries (input type query) and remembers the latest, tenant by tenant. Safe to share between threads.
+    """Embeds queries (input type query) and caches the latest for each tenant. Thread-safe.
 
-    A cache over all tenants would tell one, by the time of the answer, what another has asked.
+    A cache shared by tenants would leak, by response times, what another tenant has searched for.
     """
 
     def __init__(self, config: EmbedderConfig) -> None:
@@ -47,7 +47,7 @@ class QueryEmbedder:
 
     @property
     def model(self) -> str:
-        """The model that is used unless another is asked for."""
+        """The default model."""
         return self._config.model
 
     def embed(self, tenant_id: str, text: str, model: str | None = None) -> tuple[float, ...]:
@@ -55,7 +55,7 @@ class QueryEmbedder:
 
         Raises:
             EmbeddingUnavailableError: Voyage is down, slow or overloaded.
-            EmbeddingRejectedError: Voyage refuses the request or answers something unusable.
+            EmbeddingRejectedError: Voyage rejects the request or returns an invalid response.
         """
         key = (tenant_id, model or self.model, text)
         with self._lock:
@@ -98,8 +98,8 @@ def _embed(client: Voyage, text: str) -> tuple[float, ...]:
             case VoyageFault.UNAVAILABLE:
                 raise EmbeddingUnavailableError(str(error)) from error
             case _:
-                # A person is waiting: what only an operator can put right is as final as a text that is refused.
+                # For an interactive request, an error that only an operator can fix is as permanent as a rejected text.
                 raise EmbeddingRejectedError(str(error)) from error
     if len(vector) != DIMENSIONS or not all(map(math.isfinite, vector)):
-        raise EmbeddingRejectedError(f"Voyage answered {len(vector)} values, or not all of them finite")
+        raise EmbeddingRejectedError(f"Voyage returned {len(vector)} values, or not all of them finite")
     return vector

@@ -1,30 +1,30 @@
-"""What can go wrong in retrieval.
+"""The errors of retrieval.
 
 RetrievalError
-|- InvalidQueryError             the query cannot be run as asked
+|- InvalidQueryError             the query is invalid
 |- InvalidVectorError            the vector cannot be stored or compared
 |- TransactionRequiredError      a projection was called outside a READ COMMITTED transaction
 `- EmbeddingError                the query could not be embedded
-   |- EmbeddingUnavailableError  the provider is down, slow or overloaded: later it may work
+   |- EmbeddingUnavailableError  the provider is down, slow or overloaded; a retry may succeed
    |  `- EmbeddingRateLimitedError
-   `- EmbeddingRejectedError     the provider refuses the request or answers nonsense: later will not help
+   `- EmbeddingRejectedError     the provider rejects the request or returns an invalid response; permanent
 """
 
 
 class RetrievalError(Exception):
-    """Anything this package raises on its own account."""
+    """Base of this package's errors."""
 
 
 class InvalidQueryError(RetrievalError):
-    """The query cannot be run as asked, e.g. a vector search without a vector."""
+    """The query is invalid, e.g. a vector search without a vector."""
 
 
 class InvalidVectorError(RetrievalError):
-    """A vector of the wrong length, with values that are not finite, or of length zero (it has no direction)."""
+    """A vector of the wrong length, with values that are not finite, or of norm zero."""
 
 
 class TransactionRequiredError(RetrievalError):
-    """A projection ran outside a READ COMMITTED transaction, where a deletion committed meanwhile would go unseen."""
+    """A projection ran outside a READ COMMITTED transaction, where a deletion committed meanwhile would be missed."""
 
 
 class EmbeddingError(RetrievalError):
@@ -32,12 +32,12 @@ class EmbeddingError(RetrievalError):
 
 
 class EmbeddingUnavailableError(EmbeddingError):
-    """The embedding provider is down, slow or overloaded; the same request may work later."""
+    """The embedding provider is down, slow or overloaded; a retry may succeed."""
 
 
 class EmbeddingRateLimitedError(EmbeddingUnavailableError):
-    """The embedding provider answers that we ask too often."""
+    """The embedding provider rate-limits us."""
 
 
 class EmbeddingRejectedError(EmbeddingError):
-    """The embedding provider refuses the request or answers something unusable; trying again will not help."""
+    """The embedding provider rejects the request or returns an invalid response; retrying does not help."""

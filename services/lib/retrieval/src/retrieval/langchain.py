@@ -1,4 +1,4 @@
-"""The retrievers as LangChain knows them. Only this module imports langchain_core."""
+"""The searches as LangChain retrievers. Only this module imports langchain_core."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,11 +16,11 @@ from retrieval.query import DEFAULT_RANKING, Hit, Ranking, SearchMode, SearchQue
 from retrieval.search import search
 
 ConnectionSource = Callable[[], AbstractContextManager[Connection[Any]]]
-"""Lends a connection whose search_path is the read model's schema; it is given back after each search."""
+"""Provides a connection whose search_path is the read model's schema, for one search."""
 
 
 class CollectionRetriever(BaseRetriever):
-    """What the three retrievers share; one instance searches one tenant's collection."""
+    """Base of the three retrievers; one instance searches one tenant's collection."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
     mode: ClassVar[SearchMode]
@@ -42,7 +42,7 @@ class CollectionRetriever(BaseRetriever):
 
 
 class BM25Retriever(CollectionRetriever):
-    """By the words."""
+    """Keyword search."""
 
     mode = SearchMode.BM25
     max_bm25_score: float = 0.0
@@ -59,7 +59,7 @@ class BM25Retriever(CollectionRetriever):
 
 
 class VectorRetriever(CollectionRetriever):
-    """By the meaning. The query is embedded before a connection is taken, so none waits for the provider."""
+    """Vector search. The query is embedded before a connection is taken, so none is held meanwhile."""
 
     mode = SearchMode.VECTOR
     embedder: QueryEmbedder
@@ -79,7 +79,7 @@ class VectorRetriever(CollectionRetriever):
 
 
 class HybridRetriever(VectorRetriever):
-    """By both, fused by weighted reciprocal ranks."""
+    """Hybrid search, fused by weighted reciprocal ranks."""
 
     mode = SearchMode.HYBRID
     max_bm25_score: float = 0.0
@@ -89,7 +89,7 @@ class HybridRetriever(VectorRetriever):
 
 
 def as_document(hit: Hit) -> Document:
-    """The hit's searchable text, with all that is known of it as metadata; the document's id is the item's."""
+    """The hit's searchable text, with all other fields as metadata; the document's id is the item's."""
     known = asdict(hit)
     body = known.pop("body")
     return Document(page_content=body, metadata=known, id=hit.item_id)

@@ -15,11 +15,11 @@ from retrieval.query import DEFAULT_RANKING
 
 
 def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RANKING.exact_limit) -> list[str]:
-    """Build the index of each tenant above the limit, drop that of each tenant below 80 % of it; the tenants changed.
+    """Build the index of each tenant above the limit, drop it for each below 80 %; returns the changed tenants.
 
-    The connection must be in autocommit mode: indexes are built concurrently, so writers never wait. A build that
-    broke off leaves an invalid index behind; the next run replaces it. Two runs at once are harmless: the second does
-    nothing.
+    The connection must be in autocommit mode: indexes are built concurrently, so writers never wait. An
+    interrupted build leaves an invalid index behind; the next run replaces it. Concurrent runs are safe: the second
+    does nothing.
     """
     lock = sql.SQL("hashtextextended(current_schema() || '.vector_indexes', 0)")
     cursor = conn.cursor(row_factory=tuple_row)
@@ -59,7 +59,7 @@ SELECT tenant_id, name FROM vector_indexes LEFT JOIN tenant_stats USING (tenant_
 
 def _build(conn: Connection[Any], tenant_id: str) -> None:
     name = f"vectors_hnsw_{hashlib.sha256(tenant_id.encode()).hexdigest()[:24]}"
-    # Left from a build that broke off, if it is there at all: its row is written only after a complete one.
+    # An index without a row is left from an interrupted build: the row is written after a complete one.
     conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
     conn.execute(
         sql.SQL(

@@ -1,7 +1,7 @@
-"""The events that become the read model; search folds them as they are, chat beside events of its own.
+"""Folds events into the read model; search uses these projections unchanged, chat adds its own.
 
-Deletions are folds like the others: the read model has tombstones of its own (`deleted_items`), which it reads in the
-same statement as what it knows of the item.
+Deletions are folds like the others: the read model has its own tombstones (`deleted_items`), which it reads in the
+same statement as the item's rows.
 """
 
 from chassis.database import Connection
@@ -17,7 +17,7 @@ from retrieval.read_model import project_analysis, project_deletion, project_vec
 
 
 def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
-    """The item is found by its words."""
+    """Make the item findable by keyword."""
     analyzed = event.data
     item = AnalyzedItem(
         item_id=event.subject,
@@ -32,10 +32,10 @@ def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
 
 
 def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
-    """The item is found by its meaning.
+    """Make the item findable by meaning.
 
     Raises:
-        PermanentError: the vector cannot be compared with others.
+        PermanentError: the vector is not comparable with others.
     """
     embedded = event.data
     try:
@@ -53,7 +53,7 @@ def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
 
 
 def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
-    """The item is found no more, whatever else arrives of it."""
+    """Remove the item for good, whatever else arrives about it."""
     project_deletion(connection, event.tenant_id, event.subject, event.time)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a tenant's collection, how it is ranked, and what is found."""
+"""Queries on a tenant's collection, ranking constants, and hits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class SearchMode(StrEnum):
-    """By the words, by the meaning, or by both."""
+    """Keyword, vector or hybrid search."""
 
     BM25 = "bm25"
     VECTOR = "vector"
@@ -18,7 +18,7 @@ class ScoreType(StrEnum):
     """What a hit's score means.
 
     BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1.
-    Hybrid is a sum of weighted reciprocal ranks: it orders hits and says nothing of their quality.
+    Hybrid is a sum of weighted reciprocal ranks: it orders hits and does not measure their quality.
     """
 
     BM25 = "bm25"
@@ -28,7 +28,7 @@ class ScoreType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The constants of the ranking; the defaults are those clients know."""
+    """The constants of the ranking; clients rely on the defaults."""
 
     k1: float = 1.2
     b: float = 0.75
@@ -50,7 +50,7 @@ DEFAULT_RANKING = Ranking()
 class SearchQuery:
     """One search in one tenant's collection.
 
-    `text` may be anything a person types: where it holds no word, the keyword leg finds nothing. `vector` (1,024
+    `text` may be any user input: without a word in it, the keyword leg finds nothing. `vector` (1,024
     values, of input type query) and `model` are needed by vector and hybrid searches; only vectors of that model are
     compared. `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match), `min_similarity`
     what is less similar; in a hybrid search each applies to its own leg.
@@ -69,7 +69,7 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One item found, best first from rank 1; `bm25` and `similarity` are there as far as that leg found the item."""
+    """One item found, best first from rank 1; `bm25` and `similarity` are set if that leg found the item."""
 
     item_id: str
     rank: int
@@ -90,7 +90,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStats:
-    """How much of a tenant's collection can be searched; `models` counts vectors by the model that made them."""
+    """The searchable size of a tenant's collection; `models` counts vectors by their model."""
 
     documents: int
     vectors: int

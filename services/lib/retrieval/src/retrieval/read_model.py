@@ -1,16 +1,15 @@
 """The rows of the read model.
 
-Each function applies one fact inside the caller's transaction (READ COMMITTED) and says what came of it. Applied in any
-order and any number of times, the same facts leave the same rows:
+Each function applies one event inside the caller's transaction (READ COMMITTED) and returns the outcome. Applied in any
+order and any number of times, the same events result in the same rows:
 
 - a higher analysis version wins; of one version the later time, then the greater digest;
-- so it is with vectors; one that comes before its document is kept and shown when the document comes. A vector of
-  another version than the document's is shown too until its successor comes: better found by yesterday's meaning than
-  not at all;
-- a deletion wins for ever.
+- likewise for vectors; one that arrives before its document is stored and becomes visible with the document. A vector
+  of another version than the document's stays visible until its successor arrives: a stale vector is better than none;
+- a deletion is final.
 
-Facts of one item wait for each other (an advisory lock until the transaction ends), so a deletion cannot slip between
-the check and the write of something older. Apply one item per transaction: two transactions that take several items
+Writes of one item are serialised (an advisory lock until the transaction ends), so a deletion cannot commit between
+the check and the write of an older event. Apply one item per transaction: two transactions that take several items
 in opposite order deadlock, and Postgres aborts one of them.
 """
 
@@ -36,13 +35,13 @@ from retrieval.vectors import unit_vector, vector_cursor
 
 
 class Outcome(StrEnum):
-    """What came of a fact."""
+    """The outcome of applying an event."""
 
     APPLIED = "applied"
     SUPERSEDED = "superseded"
-    """The read model knew it already, or something newer."""
+    """The read model already has this event or a newer one."""
     DELETED = "deleted"
-    """The item is deleted for ever."""
+    """The item is deleted."""
 
 
 def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) -> Outcome:
@@ -94,7 +93,7 @@ def project_vector(
     analysis_version: int,
     embedded_at: datetime,
 ) -> Outcome:
-    """Make the item findable by meaning, now or when its description comes.
+    """Make the item findable by meaning, now or when its description arrives.
 
     `embedded_at` (with a zone) decides between vectors of one analysis version, e.g. after a rebuild with another
     model.
@@ -126,7 +125,7 @@ def project_vector(
 
 
 def project_deletion(conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
-    """Remove the item, and leave a tombstone for whatever still arrives of it.
+    """Remove the item, and leave a tombstone for events that arrive later.
 
     Raises:
         TransactionRequiredError: there is no READ COMMITTED transaction.

@@ -1,4 +1,4 @@
-"""An item that was found, as the HTTP API shows it; and which items a text names."""
+"""A hit in the form of the HTTP API, and the items that a text cites."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ class SearchResult(BaseModel):
 
 
 def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
-    """The hit under its own rank or another."""
+    """The hit as a result, with its own rank or the given one."""
     return SearchResult(
         item_id=hit.item_id,
         rank=rank or hit.rank,
@@ -50,7 +50,7 @@ def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
 
 
 def texts(description: Mapping[str, Any], *path: str) -> list[str]:
-    """A list of texts inside a description; empty where there is none."""
+    """A list of strings inside a description; empty where there is none."""
     value: Any = description
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -58,6 +58,6 @@ def texts(description: Mapping[str, Any], *path: str) -> list[str]:
 
 
 def mentioned(text: str, item_ids: Iterable[str]) -> list[str]:
-    """Those of the ids that the text names, in the order of their first mention."""
+    """The ids that occur in the text, in the order of their first mention."""
     places = {item_id: text.find(item_id) for item_id in item_ids}
     return sorted((item_id for item_id, place in places.items() if place >= 0), key=lambda item_id: places[item_id])

@@ -6,8 +6,8 @@ A category filter narrows the results, never the statistics: a hit scores the sa
 Vectors: up to `Ranking.exact_limit` all of the tenant's are compared, which finds the true neighbours and is fastest
 there. Above, the tenant's HNSW index is read if it has been built. A category filter always compares exactly: an
 approximate index that is filtered afterwards may miss a rare category altogether, while the exact scan computes only
-the rows that match. We choose, not the planner: given the chance it takes the index for tenants of a hundred items
-too, and loses neighbours.
+the rows that match. This library chooses, not the planner, which would use the index for tenants of a hundred items
+too, and lose neighbours.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
 
 
 def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
-    """How many documents and vectors the tenant has, zero for one never seen."""
+    """The numbers of the tenant's documents and vectors, zero for an unknown tenant."""
     cursor = conn.cursor(row_factory=tuple_row)
     documents = cursor.execute("SELECT documents FROM tenant_stats WHERE tenant_id = %s", (tenant_id,)).fetchone()
     models = cursor.execute(
@@ -65,7 +65,7 @@ def vector_model(conn: Connection[Any], tenant_id: str) -> str | None:
     """The model of most of the tenant's vectors, None where there are none: queries embedded by another find nothing.
 
     A tenant's vectors may be rebuilt with another model than the configured one; meanwhile, and for what is added
-    later, vectors of both lie side by side.
+    later, vectors of both exist.
     """
     row = (
         conn.cursor(row_factory=tuple_row)
@@ -99,7 +99,7 @@ def _hits(
 
 def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
     if not query.tenant_id:
-        raise InvalidQueryError("a search belongs to a tenant")
+        raise InvalidQueryError("a search needs a tenant")
     if not 1 <= query.top_k <= MAX_TOP_K:
         raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
     hybrid = query.mode is SearchMode.HYBRID

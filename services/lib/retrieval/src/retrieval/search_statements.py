@@ -1,4 +1,4 @@
-"""The statement of each search, put together from its legs. Parameters are named as in `retrieval.search`."""
+"""The SQL statement of each search, composed of its legs. Parameters are named as in `retrieval.search`."""
 
 from functools import cache
 
@@ -41,7 +41,7 @@ _KEYWORD_FILTER = sql.SQL("""
                AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id
                               AND lower(d.category) = lower(%(category)s))""")
 
-# Materialised: the planner must not see the order asked for, or it would read an index where we want the exact scan.
+# Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
 _EXACT = sql.SQL("""
 compared AS MATERIALIZED (
     SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
@@ -100,8 +100,8 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
        set_config('hnsw.max_scan_tuples', %(max_scan_tuples)s::text, true),
        set_config('enable_sort', 'off', true)
 """)
-"""For the transaction of an approximate search. Without sorting, only the index gives the neighbours in order, so the
-planner takes it whatever it thinks of the tenant's size; the sorts of few rows elsewhere have no alternative."""
+"""For the transaction of an approximate search. With sorting disabled, only the index returns neighbours in order, so
+the planner uses it whatever its estimates; the small sorts elsewhere have no other plan."""
 
 _FOUND = {SearchMode.BM25: _BM25_FOUND, SearchMode.VECTOR: _VECTOR_FOUND, SearchMode.HYBRID: _HYBRID_FOUND}
 

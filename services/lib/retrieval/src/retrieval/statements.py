@@ -25,8 +25,8 @@ DELETE_POSTINGS = """
 DELETE FROM postings WHERE tenant_id = %(tenant)s AND lexeme = ANY (%(lexemes)s) AND item_id = %(item)s
 """
 
-# ts_lexize instead of to_tsvector: that one splits by the database's locale, swallows paths, addresses and Japanese
-# whole, and drops occurrences beyond 255.
+# ts_lexize instead of to_tsvector: it splits by the database's locale, treats paths, addresses and Japanese
+# as single tokens, and drops occurrences beyond 255.
 WRITE_DOCUMENT = """
 WITH counted AS (
     SELECT lexeme COLLATE "C" AS lexeme, sum(count)::int AS tf

@@ -1,6 +1,6 @@
-"""Text becomes tokens.
+"""Splits text into tokens.
 
-Letters, digits and their marks make words; everything else separates. Three kinds of text need more than that:
+Letters, digits and their marks form words; everything else separates. Three kinds of text need special treatment:
 
 - Scripts written without spaces (Chinese, Japanese, Thai, ...; Korean glues its particles to the word) become
   overlapping pairs of characters: `東京駅` is `東京`, `京駅`. A run of one character is a token itself, and documents
@@ -45,7 +45,7 @@ _ZERO_WIDTH_SPACE = 0x200B
 
 
 def storable(text: str) -> str:
-    """The text without what Postgres cannot hold: NUL is dropped, a lone surrogate becomes U+FFFD."""
+    """The text without characters that Postgres cannot store: NUL is dropped, a lone surrogate becomes U+FFFD."""
     return text.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -1,4 +1,4 @@
-"""Vectors on their way into Postgres: checked, of unit length, in half precision."""
+"""Vectors for Postgres: validated, normalised to unit length, in half precision."""
 
 import math
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ Row = TypeVar("Row")
 
 
 def unit_vector(values: Sequence[float]) -> HalfVector:
-    """The direction of `DIMENSIONS` finite values; its length is 1, so that half precision neither over- nor
-    underflows.
+    """The unit vector of `DIMENSIONS` finite values; unit length keeps half precision from over- and
+    underflowing.
 
     Raises:
-        InvalidVectorError: a wrong number of values, values that are not finite, or a vector of length zero.
+        InvalidVectorError: a wrong number of values, non-finite values, or a vector of norm zero.
     """
     if len(values) != DIMENSIONS:
         raise InvalidVectorError(f"{len(values)} values instead of {DIMENSIONS}")
     if not all(map(math.isfinite, values)):
-        raise InvalidVectorError("not all values are finite")
+        raise InvalidVectorError("some values are not finite")
     length = math.hypot(*values)
     if not (math.isfinite(length) and length > 0):
-        raise InvalidVectorError("the vector has no direction")
+        raise InvalidVectorError("the vector has norm zero")
     return HalfVector([value / length for value in values])
 
 

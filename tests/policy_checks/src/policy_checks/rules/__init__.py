@@ -1,4 +1,4 @@
-"""Properties that every environment has, as a table of rules and one interpreter."""
+"""Properties required of every environment, as a table of rules and one interpreter."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def broken_rules(planned: PlannedEnvironment, rules: Iterable[Rule] = RULES) -> list[Finding]:
-    """What breaks any of the rules."""
+    """All violations of the rules."""
     return [Finding(rule.name, address, message) for rule in rules for address, message in rule.check(planned)]
 
 

@@ -1,4 +1,4 @@
-"""Who is told what, and when."""
+"""Alarms, their notifications, and the budget."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def every_dead_letter_queue_has_an_alarm(planned: PlannedEnvironment) -> Faults:
 
 
 def every_queue_has_an_alarm_on_its_oldest_message(planned: PlannedEnvironment) -> Faults:
-    """A consumer that stands still makes no errors."""
+    """A stalled consumer reports no errors."""
     dead = dead_letter_arns(planned)
     for queue in planned.of_type("aws_sqs_queue"):
         if queue["arn"] not in dead:
@@ -36,7 +36,7 @@ def every_queue_has_an_alarm_on_its_oldest_message(planned: PlannedEnvironment) 
 
 
 def every_function_has_alarms(planned: PlannedEnvironment) -> Faults:
-    """Errors, throttles, and a p95 that comes near its time-out."""
+    """Errors, throttles, and a p95 duration near the timeout."""
     for function in planned.of_type("aws_lambda_function"):
         name = function["function_name"]
         for metric in ("Errors", "Throttles"):
@@ -45,12 +45,12 @@ def every_function_has_alarms(planned: PlannedEnvironment) -> Faults:
         limit = 1000 * int(function["timeout"] or 3)
         slow = [alarm for alarm in _of_function(planned, "Duration", name) if alarm["extended_statistic"] == "p95"]
         if not any(alarm["threshold"] < limit and _above(alarm) for alarm in slow):
-            yield function.address, "has no alarm on a p95 near its time-out"
+            yield function.address, "has no alarm on a p95 near its timeout"
 
 
-def every_service_that_hears_has_an_alarm_on_its_lag(planned: PlannedEnvironment) -> Faults:
-    """What it shows is behind what happened, though nothing fails."""
-    for service in _hearing(planned):
+def every_consuming_service_has_an_alarm_on_its_lag(planned: PlannedEnvironment) -> Faults:
+    """Its projections are stale although nothing fails."""
+    for service in _consuming_services(planned):
         watching = _alarms(
             planned,
             "Collections",
@@ -63,7 +63,7 @@ def every_service_that_hears_has_an_alarm_on_its_lag(planned: PlannedEnvironment
 
 
 def the_database_has_alarms(planned: PlannedEnvironment) -> Faults:
-    """Connections and storage end; both are seen coming."""
+    """Connections and storage run out; the alarms warn before."""
     limits = {"DatabaseConnections": "GreaterThanThreshold", "FreeStorageSpace": "LessThanThreshold"}
     for instance in planned.of_type("aws_db_instance"):
         for metric, comparison in limits.items():
@@ -73,28 +73,28 @@ def the_database_has_alarms(planned: PlannedEnvironment) -> Faults:
 
 
 def everything_is_on_a_dashboard(planned: PlannedEnvironment) -> Faults:
-    """The pipeline as a whole, and in AWS every service by itself."""
+    """The pipeline as a whole, and in AWS every service."""
     found = {str(dashboard["dashboard_name"]) for dashboard in planned.of_type("aws_cloudwatch_dashboard")}
     for name in (
         "pipeline",
         *(planned.manifests.services if planned.database.auth == "iam" else ()),
     ):
         if planned.names.prefix + name not in found:
-            yield "aws_cloudwatch_dashboard", f"there is none of {name}"
+            yield "aws_cloudwatch_dashboard", f"{name} is missing"
 
 
-def every_alarm_tells_the_topic(planned: PlannedEnvironment) -> Faults:
-    """The one of the environment."""
+def every_alarm_notifies_the_topic(planned: PlannedEnvironment) -> Faults:
+    """The topic of the environment."""
     topics = {topic["arn"] for topic in planned.of_type("aws_sns_topic")}
     for alarm in planned.of_type(*_ALARMS):
         if not topics & set(alarm["alarm_actions"] or ()):
-            yield alarm.address, "tells nobody"
+            yield alarm.address, "notifies no topic"
         if alarm["actions_enabled"] is False:
-            yield alarm.address, "is silenced"
+            yield alarm.address, "has its actions disabled"
 
 
 def names_of_alarms_are_unique(planned: PlannedEnvironment) -> Faults:
-    """Two of the same name are one in AWS, and the second to be made wins."""
+    """In AWS alarms of the same name are one: the last one created wins."""
     counts = Counter(alarm["alarm_name"] for alarm in planned.of_type(*_ALARMS))
     for alarm in planned.of_type(*_ALARMS):
         if counts[alarm["alarm_name"]] > 1:
@@ -102,14 +102,14 @@ def names_of_alarms_are_unique(planned: PlannedEnvironment) -> Faults:
 
 
 def there_is_one_topic(planned: PlannedEnvironment) -> Faults:
-    """Everybody who wants to be told subscribes to it."""
+    """Recipients of alarms subscribe to it."""
     topics = planned.of_type("aws_sns_topic")
     if [topic["name"] for topic in topics] != [f"{planned.names.bus}-alarms"]:
         yield "aws_sns_topic", f"the topics are {[topic['name'] for topic in topics]}"
 
 
-def alarms_reach_the_topic(planned: PlannedEnvironment) -> Faults:
-    """What a topic or its key does not let in is dropped silently; what others send is not let in."""
+def alarms_may_publish_to_the_topic(planned: PlannedEnvironment) -> Faults:
+    """What the policies of the topic and its key do not allow is dropped silently; no other source is allowed."""
     names = planned.names
     senders = {"cloudwatch.amazonaws.com": names.arn("cloudwatch", f"alarm:{names.prefix}any")}
     if planned.of_type("aws_budgets_budget"):
@@ -122,17 +122,17 @@ def alarms_reach_the_topic(planned: PlannedEnvironment) -> Faults:
     for topic in planned.of_type("aws_sns_topic"):
         for service, source in senders.items():
             if not allows(of_topics, service, "sns:Publish", topic["arn"], source):
-                yield topic.address, f"does not let {service} in"
+                yield topic.address, f"does not allow {service} to publish"
             if allows(of_topics, service, "sns:Publish", topic["arn"], source.replace(names.account, "999999999999")):
-                yield topic.address, f"lets {service} in for everybody"
+                yield topic.address, f"allows {service} to publish on behalf of any source"
             key = topic["kms_master_key_id"]
             for action in ("kms:Decrypt", "kms:GenerateDataKey") if key else ():
                 if not allows(keys.get(key, ()), service, action, key, source):
-                    yield topic.address, f"has a key that does not let {service} use {action}"
+                    yield topic.address, f"has a key that does not allow {service} {action}"
 
 
-def money_is_watched(planned: PlannedEnvironment) -> Faults:
-    """A budget with an alarm on what is forecast, in every environment in AWS."""
+def there_is_a_budget(planned: PlannedEnvironment) -> Faults:
+    """Every environment in AWS has a budget with notifications of actual and forecast cost."""
     if planned.database.auth != "iam":
         return
     kinds = {
@@ -141,10 +141,10 @@ def money_is_watched(planned: PlannedEnvironment) -> Faults:
         for item in budget["notification"] or ()
     }
     if not {"ACTUAL", "FORECASTED"} <= kinds:
-        yield "aws_budgets_budget", f"tells of {sorted(kinds) or 'nothing'}"
+        yield "aws_budgets_budget", f"notifies of {sorted(kinds) or 'nothing'}"
 
 
-def _hearing(planned: PlannedEnvironment) -> list[str]:
+def _consuming_services(planned: PlannedEnvironment) -> list[str]:
     return sorted({ref.service.service for ref in planned.manifests.functions if ref.function.queue})
 
 
@@ -171,14 +171,14 @@ RULES: Final = tuple(
             every_dead_letter_queue_has_an_alarm,
             every_queue_has_an_alarm_on_its_oldest_message,
             every_function_has_alarms,
-            every_service_that_hears_has_an_alarm_on_its_lag,
+            every_consuming_service_has_an_alarm_on_its_lag,
             the_database_has_alarms,
             everything_is_on_a_dashboard,
-            every_alarm_tells_the_topic,
+            every_alarm_notifies_the_topic,
             names_of_alarms_are_unique,
             there_is_one_topic,
-            alarms_reach_the_topic,
-            money_is_watched,
+            alarms_may_publish_to_the_topic,
+            there_is_a_budget,
         ),
     )
 )

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""The types of rules and findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Faults = Iterator[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A resource that breaks a rule."""
+    """A resource that violates a rule."""
 
     rule: str
     address: str
@@ -26,11 +26,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Rule:
-    """A property of environments; `check` yields what does not have it."""
+    """A property of environments; `check` yields the resources that violate it."""
 
     check: Callable[[PlannedEnvironment], Faults]
 
     @property
     def name(self) -> str:
-        """Its sentence in short."""
+        """The name in words."""
         return self.check.__name__.replace("_", " ")

@@ -8,8 +8,8 @@ from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.rules.base import Faults, Rule
 
 
-def functions_run_as_the_platform_says(planned: PlannedEnvironment) -> Faults:
-    """Its runtime and architecture, as a zip from the packages bucket."""
+def functions_run_on_the_declared_platform(planned: PlannedEnvironment) -> Faults:
+    """The declared runtime and architecture, installed from the packages bucket."""
     platform = planned.manifests.platform
     for function in planned.of_type("aws_lambda_function"):
         if function["runtime"] != platform.runtime:
@@ -21,7 +21,7 @@ def functions_run_as_the_platform_says(planned: PlannedEnvironment) -> Faults:
 
 
 def every_function_has_a_log_group(planned: PlannedEnvironment) -> Faults:
-    """Made by us: one that Lambda makes keeps everything for ever."""
+    """Log groups that Lambda creates itself never expire."""
     groups = {group["name"] for group in planned.of_type("aws_cloudwatch_log_group")}
     for function in planned.of_type("aws_lambda_function"):
         if f"/aws/lambda/{function['function_name']}" not in groups:
@@ -29,14 +29,14 @@ def every_function_has_a_log_group(planned: PlannedEnvironment) -> Faults:
 
 
 def logs_are_kept_for_a_limited_time(planned: PlannedEnvironment) -> Faults:
-    """As long as the platform says."""
+    """For the retention of the platform."""
     for group in planned.of_type("aws_cloudwatch_log_group"):
         if group["retention_in_days"] != planned.manifests.platform.logs.retention_days:
-            yield group.address, f"keeps logs {group['retention_in_days'] or 'for ever'} (days)"
+            yield group.address, f"has a log retention of {group['retention_in_days'] or 'unlimited'} days"
 
 
 def routes_need_a_token_unless_declared(planned: PlannedEnvironment) -> Faults:
-    """What the manifest does not open is closed."""
+    """Routes are protected unless the manifest declares them public."""
     open_routes = {
         route.key for ref in planned.manifests.functions for route in ref.function.routes if route.auth.value == "none"
     }
@@ -44,17 +44,17 @@ def routes_need_a_token_unless_declared(planned: PlannedEnvironment) -> Faults:
         key = str(route["route_key"])
         secured = route["authorization_type"] == "JWT" and route["authorizer_id"]
         if not secured and key not in open_routes and not key.startswith("OPTIONS "):
-            yield route.address, f"{key} is open"
+            yield route.address, f"{key} is public"
 
 
-def functions_have_no_address_of_their_own(planned: PlannedEnvironment) -> Faults:
-    """The one way in is the API."""
+def functions_have_no_url(planned: PlannedEnvironment) -> Faults:
+    """The API is the only entrance."""
     for url in planned.of_type("aws_lambda_function_url"):
-        yield url.address, "goes around the API and its tokens"
+        yield url.address, "bypasses the API and its authorizer"
 
 
 def the_api_is_throttled_and_logged(planned: PlannedEnvironment) -> Faults:
-    """With the limits of the platform; the access log is one that we keep."""
+    """With the limits of the platform, and an access log with our retention."""
     throttling = planned.manifests.platform.api.throttling
     groups = {str(group["arn"]).removesuffix(":*") for group in planned.of_type("aws_cloudwatch_log_group")}
     for stage in planned.of_type("aws_apigatewayv2_stage"):
@@ -71,11 +71,11 @@ RULES: Final = tuple(
     map(
         Rule,
         (
-            functions_run_as_the_platform_says,
+            functions_run_on_the_declared_platform,
             every_function_has_a_log_group,
             logs_are_kept_for_a_limited_time,
             routes_need_a_token_unless_declared,
-            functions_have_no_address_of_their_own,
+            functions_have_no_url,
             the_api_is_throttled_and_logged,
         ),
     )

@@ -11,7 +11,7 @@ from policy_checks.rules.base import Faults, Rule
 
 
 def dead_letter_arns(planned: PlannedEnvironment) -> set[str]:
-    """Queues that others give up their messages to, and rules theirs."""
+    """The ARNs of all queues that are the dead-letter queue of a queue or rule."""
     of_queues = {redrive_target(str(queue["redrive_policy"] or "")) for queue in planned.of_type("aws_sqs_queue")}
     of_rules = {
         str(rule.block("dead_letter_config").get("arn")) for rule in planned.of_type("aws_cloudwatch_event_target")
@@ -25,7 +25,7 @@ def redrive_target(policy: str) -> str:
 
 
 def every_queue_has_a_dead_letter_queue(planned: PlannedEnvironment) -> Faults:
-    """Or is one."""
+    """Unless it is one itself."""
     queues = planned.of_type("aws_sqs_queue")
     arns, dead = {queue["arn"] for queue in queues}, dead_letter_arns(planned)
     for queue in queues:
@@ -35,7 +35,7 @@ def every_queue_has_a_dead_letter_queue(planned: PlannedEnvironment) -> Faults:
 
 
 def every_rule_target_has_a_dead_letter_queue(planned: PlannedEnvironment) -> Faults:
-    """EventBridge drops what it cannot deliver for a day, unless it is told where to put it."""
+    """Without one, EventBridge drops events that it cannot deliver within a day."""
     arns = {queue["arn"] for queue in planned.of_type("aws_sqs_queue")}
     for target in planned.of_type("aws_cloudwatch_event_target"):
         if target.block("dead_letter_config").get("arn") not in arns:
@@ -49,23 +49,23 @@ def queues_are_encrypted(planned: PlannedEnvironment) -> Faults:
             yield queue.address, "is not encrypted"
 
 
-def queues_take_messages_over_tls_alone(planned: PlannedEnvironment) -> Faults:
-    """From whomever: a denial that no permission of a role outweighs."""
+def queues_require_tls(planned: PlannedEnvironment) -> Faults:
+    """A denial for all principals, which no permission of a role overrides."""
     found = [
         item for _, policy in policies_of_resources(planned, "aws_sqs_queue", "aws_sqs_queue_policy") for item in policy
     ]
     refusing = [item for item in found if refuses_without_tls(item) and item["Action"] == ["sqs:*"]]
     for queue in planned.of_type("aws_sqs_queue"):
         if not any(queue["arn"] in item["Resource"] for item in refusing):
-            yield queue.address, "takes messages without TLS"
+            yield queue.address, "accepts requests without TLS"
 
 
 def dead_letters_are_kept_two_weeks(planned: PlannedEnvironment) -> Faults:
-    """The longest there is: somebody has to look at them."""
+    """The maximum of SQS: operators need time to inspect them."""
     dead = dead_letter_arns(planned)
     for queue in planned.of_type("aws_sqs_queue"):
         if queue["arn"] in dead and queue["message_retention_seconds"] != 14 * 86400:
-            yield queue.address, f"keeps dead letters {queue['message_retention_seconds']} s"
+            yield queue.address, f"keeps dead letters for {queue['message_retention_seconds']} s"
 
 
 RULES: Final = tuple(
@@ -75,7 +75,7 @@ RULES: Final = tuple(
             every_queue_has_a_dead_letter_queue,
             every_rule_target_has_a_dead_letter_queue,
             queues_are_encrypted,
-            queues_take_messages_over_tls_alone,
+            queues_require_tls,
             dead_letters_are_kept_two_weeks,
         ),
     )

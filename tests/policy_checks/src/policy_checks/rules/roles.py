@@ -1,6 +1,6 @@
-"""Roles: one for each function, taken by Lambda alone, with nothing but its own inline policy.
+"""Roles: one for each function, assumed only by Lambda, with only its own inline policy.
 
-What those policies allow is compared with the manifests, statement by statement (`topology`).
+`topology` compares the policies with the manifests, statement by statement.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TRUST: Final = [{"Effect": "Allow", "Action": ["sts:AssumeRole"], "Principal": 
 
 
 def every_function_has_a_role_of_its_own(planned: PlannedEnvironment) -> Faults:
-    """Two that share a role share their rights."""
+    """Functions that share a role share its permissions."""
     roles = {role["name"] for role in planned.of_type("aws_iam_role")}
     functions = planned.of_type("aws_lambda_function")
     counts = Counter(_last(function["role"]) for function in functions)
@@ -27,33 +27,33 @@ def every_function_has_a_role_of_its_own(planned: PlannedEnvironment) -> Faults:
 
 
 def only_functions_have_roles(planned: PlannedEnvironment) -> Faults:
-    """A role that no function has is one that nobody looks after."""
+    """A role without a function has no use."""
     used = {_last(function["role"]) for function in planned.of_type("aws_lambda_function")}
     for role in planned.of_type("aws_iam_role"):
         if role["name"] not in used:
-            yield role.address, "is the role of no function"
+            yield role.address, "belongs to no function"
 
 
-def roles_are_taken_by_lambda_alone(planned: PlannedEnvironment) -> Faults:
-    """Nobody signs in as a function."""
+def only_lambda_assumes_roles(planned: PlannedEnvironment) -> Faults:
+    """No user or other service can act as a function."""
     for role in planned.of_type("aws_iam_role"):
         if statements(role["assume_role_policy"], role.address) != _TRUST:
-            yield role.address, "can be taken by others than Lambda"
+            yield role.address, "can be assumed by others than Lambda"
 
 
-def roles_have_inline_policies_alone(planned: PlannedEnvironment) -> Faults:
-    """A managed policy is AWS's to change, and one inside of the role is overlooked."""
+def roles_have_only_inline_policies(planned: PlannedEnvironment) -> Faults:
+    """AWS can change a managed policy; a policy inside the role resource escapes the comparison."""
     for attachment in planned.of_type(
         "aws_iam_role_policy_attachment", "aws_iam_policy_attachment", "aws_iam_role_policy_attachments_exclusive"
     ):
         yield attachment.address, "attaches a managed policy"
     for role in planned.of_type("aws_iam_role"):
         if role["managed_policy_arns"] or any(item.get("policy") for item in role["inline_policy"] or ()):
-            yield role.address, "has policies inside of the role"
+            yield role.address, "has policies inside the role resource"
 
 
 def policies_for_operators_stay_in_their_environment(planned: PlannedEnvironment) -> Faults:
-    """What can be given to people names secrets of this environment and nothing else."""
+    """Operators' policies cover only secrets of this environment."""
     root = planned.names.arn("ssm", f"parameter{planned.names.parameter_prefix}")
     for policy in planned.of_type("aws_iam_policy"):
         for statement in statements(policy["policy"], policy.address):
@@ -62,10 +62,10 @@ def policies_for_operators_stay_in_their_environment(planned: PlannedEnvironment
                     yield policy.address, f"reaches {resource}"
 
 
-def there_are_no_people(planned: PlannedEnvironment) -> Faults:
-    """Nor keys for them: people sign in to the account, not to the environment."""
+def there_are_no_iam_users(planned: PlannedEnvironment) -> Faults:
+    """Nor access keys: operators sign in to the account, not to the environment."""
     for resource in planned.of_type("aws_iam_user", "aws_iam_access_key", "aws_iam_group", "aws_iam_user_policy"):
-        yield resource.address, "is made for a person"
+        yield resource.address, "is an IAM user or belongs to one"
 
 
 def _last(role: str) -> str:
@@ -78,10 +78,10 @@ RULES: Final = tuple(
         (
             every_function_has_a_role_of_its_own,
             only_functions_have_roles,
-            roles_are_taken_by_lambda_alone,
-            roles_have_inline_policies_alone,
+            only_lambda_assumes_roles,
+            roles_have_only_inline_policies,
             policies_for_operators_stay_in_their_environment,
-            there_are_no_people,
+            there_are_no_iam_users,
         ),
     )
 )

@@ -1,4 +1,4 @@
-"""Nothing secret is in plan or state: both lie around on laptops and in build logs."""
+"""No secret is in plan or state: both end up on laptops and in build logs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from policy_checks.rules.base import Faults, Rule
 _TELLING = re.compile(
     r"(^|_)((password|passwd|passphrase|secret|secrets|token|private_key|credential|credentials)(_|$)|(api|access)_key$)"
 )
-# Attributes about secrets that are none: how long they are valid, where they are, whether there is one.
+# Attributes about secrets that hold none: their validity, location or presence.
 _ABOUT = re.compile(
     r"_(arn|arns|id|name|enabled|status|validity|policy|period|minutes|days|length|revocation)$|^(manage|generate|enable)_"
 )
 _MEASURES = re.compile(r"^token_validity_units\[")
 
 
-def nothing_secret_is_stated(planned: PlannedEnvironment) -> Faults:
-    """No attribute whose name tells of a secret has a value."""
+def no_secret_has_a_value(planned: PlannedEnvironment) -> Faults:
+    """No attribute named like a secret has a value."""
     for resource in planned.resources:
         for path, value in secret_values(resource):
             yield resource.address, f"{path} has a value ({len(str(value))} characters)"
 
 
 def secret_values(resource: Resource) -> Iterator[tuple[str, Any]]:
-    """Attributes whose names tell of a secret, and that have a known value that is not empty."""
+    """Attributes named like a secret, with a known value that is not empty."""
     for path, name, value in _leaves(resource.values, ""):
         if value is UNKNOWN or value in (None, "", 0) or isinstance(value, bool) or _MEASURES.match(path):
             continue
@@ -37,7 +37,7 @@ def secret_values(resource: Resource) -> Iterator[tuple[str, Any]]:
 
 
 def nothing_sensitive_has_a_value(planned: PlannedEnvironment) -> Faults:
-    """Whatever its name: the provider marks what it would not show."""
+    """Whatever its name: the provider marks sensitive attributes."""
     for resource in planned.resources:
         for path, _, mark in _leaves(resource.sensitive, ""):
             name = path.split(".")[0].split("[")[0]
@@ -46,19 +46,19 @@ def nothing_sensitive_has_a_value(planned: PlannedEnvironment) -> Faults:
 
 
 def _is_none(resource: Resource, path: str) -> bool:
-    """Cognito makes a secret for clients that ask for one; ours is a program on a user's machine, and does not."""
+    """Cognito generates client secrets on request; ours is a public client, without one."""
     is_client = resource.type == "aws_cognito_user_pool_client" and path == "client_secret"
     return is_client and not resource["generate_secret"]
 
 
-def no_parameter_has_its_value_here(planned: PlannedEnvironment) -> Faults:
-    """Terraform makes the names of secrets and the access to them; values come from `mesh secrets`."""
+def no_parameter_has_a_value(planned: PlannedEnvironment) -> Faults:
+    """Terraform manages names of secrets and access to them; `mesh secrets` sets the values."""
     for parameter in planned.of_type("aws_ssm_parameter", "aws_secretsmanager_secret_version", "aws_iam_access_key"):
         if parameter["value"] or parameter["insecure_value"] or parameter["secret_string"] or parameter["secret"]:
             yield parameter.address, "has its value in the state"
 
 
-def outputs_tell_no_secret(planned: PlannedEnvironment) -> Faults:
+def outputs_contain_no_secret(planned: PlannedEnvironment) -> Faults:
     """Outputs are saved in files for other commands."""
     for path, name, value in _leaves(planned.outputs, ""):
         if isinstance(value, str) and value and _TELLING.search(name) and not value.startswith("arn:"):
@@ -81,10 +81,10 @@ RULES: Final = tuple(
     map(
         Rule,
         (
-            nothing_secret_is_stated,
+            no_secret_has_a_value,
             nothing_sensitive_has_a_value,
-            no_parameter_has_its_value_here,
-            outputs_tell_no_secret,
+            no_parameter_has_a_value,
+            outputs_contain_no_secret,
         ),
     )
 )

@@ -1,4 +1,4 @@
-"""A plan completed with what only applying it makes known."""
+"""Completes a plan with the values known only after apply."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from typing import Any, Final
 from mesh.infra.resources import UNKNOWN, Resource
 from policy_checks.errors import TerraformFailedError
 
-# What a mocked provider makes up where it is given nothing.
+# Values that a mocked provider generates by default.
 _MADE_UP: Final = re.compile(r"[a-z0-9]{8}")
 
 
 def completed(planned: Iterable[Resource], applied: Iterable[Resource]) -> list[Resource]:
-    """What was planned, with what only applying it makes known; values unknown even after apply are None.
+    """The planned resources with values known after apply; values unknown even then are None.
 
-    Raises TerraformFailedError when what was applied is not what was planned.
+    Raises TerraformFailedError when the applied resources differ from the planned ones.
     """
     states = {resource.address: resource for resource in applied}
-    made = []
+    result = []
     for item in planned:
         state = states.get(item.address)
         if state is None or not fits(item.values, state.values):
             raise TerraformFailedError(f"{item.address} is not applied as it was planned")
-        made.append(replace(item, values=_completed(item.values, state.values), sensitive=state.sensitive))
-    return made
+        result.append(replace(item, values=_completed(item.values, state.values), sensitive=state.sensitive))
+    return result
 
 
 def fits(planned: Any, other: Any) -> bool:
-    """Whether something says all that a plan says, and maybe what that leaves open.
+    """Whether a value agrees with a planned one, wherever the plan knows it.
 
-    The order of lists is no matter, nor how JSON in a text is written; what is left open contradicts nothing.
+    The order of lists and the formatting of JSON strings are ignored; unknown values match anything.
     """
     if planned is UNKNOWN or planned is None or other is UNKNOWN:
         return True
@@ -45,7 +45,7 @@ def fits(planned: Any, other: Any) -> bool:
 
 
 def _decoded(value: Any) -> Any:
-    """What a text of JSON says; anything else as it is."""
+    """The parsed value of a JSON string; anything else unchanged."""
     if not (isinstance(value, str) and value.startswith("{")):
         return value
     try:
@@ -55,9 +55,9 @@ def _decoded(value: Any) -> Any:
 
 
 def _completed(planned: Any, applied: Any) -> Any:
-    """Put what was applied where the plan did not know."""
+    """Fill unknown values of the plan with the applied ones."""
     if planned is UNKNOWN:
-        return _without_made_up(applied)
+        return _without_generated(applied)
     if isinstance(planned, Mapping):
         return {name: _completed(value, applied.get(name)) for name, value in planned.items()}
     if isinstance(planned, list):
@@ -69,10 +69,10 @@ def _completed(planned: Any, applied: Any) -> Any:
 
 
 def _partners(planned: list[Any], other: list[Any]) -> list[int | None]:
-    """For each item the place of the first one left that fits it: a set is in another order once all is known."""
+    """For each item the index of the first unused match: sets may change their order after apply."""
     left = list(range(len(other)))
     found: list[int | None] = [None] * len(planned)
-    # What is wholly unknown fits everything: it takes what the others leave.
+    # Wholly unknown items match anything, so they are matched last.
     for index in sorted(range(len(planned)), key=lambda index: planned[index] is UNKNOWN):
         place = next((place for place in left if fits(planned[index], other[place])), None)
         if place is not None:
@@ -81,9 +81,9 @@ def _partners(planned: list[Any], other: list[Any]) -> list[int | None]:
     return found
 
 
-def _without_made_up(value: Any) -> Any:
+def _without_generated(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _without_made_up(inner) for name, inner in value.items()}
+        return {name: _without_generated(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_without_made_up(inner) for inner in value]
+        return [_without_generated(inner) for inner in value]
     return None if isinstance(value, str) and _MADE_UP.fullmatch(value) else value

@@ -1,6 +1,6 @@
-"""What AWS makes of a planned resource: its id, its ARN and its addresses, in AWS's own forms.
+"""Computed attributes of a planned resource (id, ARN, addresses) in AWS's formats.
 
-Forms: https://docs.aws.amazon.com/service-authorization/latest/reference/, by service.
+Formats: https://docs.aws.amazon.com/service-authorization/latest/reference/, by service.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from mesh.infra.resources import UNKNOWN, Resource
 
-# Nobody's, as emulators have it.
+# The account id that emulators use.
 ACCOUNT: Final = "000000000000"
 REGION: Final = "us-east-1"
 ZONES: Final = ("us-east-1a", "us-east-1b", "us-east-1c")
 
-# By type: what others refer to. `{id}` is what is made first, `{digest}` is another for each address, everything else
-# is an attribute that the plan knows. A type that is missing here has an id and nothing more.
+# By type: attributes that others refer to. `{id}` is generated first, `{digest}` is unique to each address, all others
+# are attributes known in the plan. A type that is missing here has only an id.
 _ID: Final = "id"
 _FORMS: Final[Mapping[str, Mapping[str, str]]] = {
     "aws_apigatewayv2_api": {
@@ -68,29 +68,29 @@ _FORMS: Final[Mapping[str, Mapping[str, str]]] = {
     "aws_subnet": {_ID: "subnet-{digest:.17}"},
     "aws_vpc": {_ID: "vpc-{digest:.17}"},
 }
-# Rules of the default bus do without its name.
+# ARNs of rules on the default bus omit its name.
 _OF_THE_DEFAULT_BUS: Final = {**_FORMS["aws_cloudwatch_event_rule"], _ID: "{name}"}
 
 
-def made_of(resource: Resource) -> dict[str, Any]:
-    """Attributes that the plan does not know and that AWS makes, with values; the same for the same address."""
+def computed_attributes(resource: Resource) -> dict[str, Any]:
+    """Values for attributes that AWS computes and the plan does not know; deterministic for each address."""
     digest = hashlib.sha256(resource.address.encode()).hexdigest()[:26]
     known = {name: value for name, value in resource.values.items() if isinstance(value, str)}
     known |= {"digest": digest, "account": ACCOUNT, "region": REGION}
-    made: dict[str, Any] = {}
-    # The id comes first: the others are made of it.
+    computed: dict[str, Any] = {}
+    # The id comes first: the others contain it.
     for name, form in {_ID: "{digest}", **_forms(resource)}.items():
         if resource[name] is UNKNOWN:
-            made[name] = form.format_map(known)
-        known.setdefault(name, made.get(name, ""))
+            computed[name] = form.format_map(known)
+        known.setdefault(name, computed.get(name, ""))
     if resource.type == "aws_db_instance" and resource["manage_master_user_password"]:
-        secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!{made['resource_id']}-{digest[:6]}"
-        made["master_user_secret"] = [{"secret_arn": secret, "secret_status": "active", "kms_key_id": ""}]
-    return made
+        secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:rds!{computed['resource_id']}-{digest[:6]}"
+        computed["master_user_secret"] = [{"secret_arn": secret, "secret_status": "active", "kms_key_id": ""}]
+    return computed
 
 
 def answers() -> dict[str, dict[str, Any]]:
-    """What AWS answers to those who ask where and who they are: the data sources of environments, by type."""
+    """Values of the data sources for account, region and the like, by type."""
     return {
         "aws_availability_zones": {"names": list(ZONES)},
         "aws_caller_identity": {"account_id": ACCOUNT},

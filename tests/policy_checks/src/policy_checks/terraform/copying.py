@@ -1,4 +1,4 @@
-"""What Terraform reads, copied to a place where it may leave its own files."""
+"""Copies everything that Terraform reads to a folder that it may write to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from manifests import Manifests
 
 # Modules read the manifests of the services and the published schemas of their events.
 _FOLDERS = ("terraform", "services", "contracts")
-# Not what Terraform, Python or an operator left there: a plan depends on the commit alone.
+# Without files left by Terraform, Python or an operator: a plan depends on the commit alone.
 _LEFT_BEHIND = (
     ".terraform",
     ".terraform.lock.hcl",

@@ -1,4 +1,4 @@
-"""Finds Terraform and providers for it."""
+"""Finds Terraform and its providers."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ terraform {
 
 
 def find_terraform() -> Terraform:
-    """Terraform with providers that can be installed. Raises TerraformUnusableError."""
+    """Find Terraform and a source of its providers. Raises TerraformUnusableError."""
     return _with_providers(find_program())
 
 
 def find_program() -> Path:
-    """Terraform itself, new enough. Raises TerraformUnusableError."""
+    """Find a recent enough Terraform. Raises TerraformUnusableError."""
     program = shutil.which("terraform")
     needed = ".".join(map(str, MINIMUM))
     if program is None:
-        raise TerraformUnusableError(f"there is no terraform here: install Terraform {needed} or newer")
-    said = json.loads(subprocess.check_output([program, "version", "-json"], timeout=60, stderr=subprocess.DEVNULL))
-    version = str(said["terraform_version"])
+        raise TerraformUnusableError(f"terraform is missing: install Terraform {needed} or newer")
+    output = json.loads(subprocess.check_output([program, "version", "-json"], timeout=60, stderr=subprocess.DEVNULL))
+    version = str(output["terraform_version"])
     if tuple(int(part) for part in re.findall(r"\d+", version)[:2]) < MINIMUM:
         raise TerraformUnusableError(f"{program} is Terraform {version}: install {needed} or newer")
     return Path(program)
 
 
 def has_own_providers() -> bool:
-    """Whether Terraform is told where its providers are; a file that does not exist tells nothing."""
+    """Whether an existing CLI configuration file names the source of providers."""
     return Path(os.environ.get(_CONFIGURATION) or "/nonexistent").is_file()
 
 
@@ -55,7 +55,7 @@ def _with_providers(program: Path) -> Terraform:
     configuration = Path(os.environ[_CONFIGURATION]) if has_own_providers() else None
     cache = None
     if configuration is None:
-        _registry_answers()
+        _check_registry()
         cache = REPOSITORY / ".tools" / "terraform-providers"
         cache.mkdir(parents=True, exist_ok=True)
     terraform = Terraform(program, configuration, cache)
@@ -69,12 +69,12 @@ def _with_providers(program: Path) -> Terraform:
     return terraform
 
 
-def _registry_answers() -> None:
+def _check_registry() -> None:
     try:
         with urllib.request.urlopen(_REGISTRY, timeout=10):
             return
     except OSError as error:
         raise TerraformUnusableError(
-            f"Terraform's providers are not to be had: {_CONFIGURATION} names no file with a mirror, and the registry"
+            f"Terraform's providers are unavailable: {_CONFIGURATION} names no file with a mirror, and the registry"
             f" cannot be reached ({getattr(error, 'reason', error)})"
         ) from error

@@ -1,8 +1,8 @@
-"""A plan, and what becomes of it, without AWS: `terraform test` with the provider mocked.
+"""Plan and apply without AWS: `terraform test` with a mocked provider.
 
-The provider's own schema and its checks of every value are used; what AWS would answer or make is told in advance
-(https://developer.hashicorp.com/terraform/language/tests/mocking). The real provider and any that serves its schema
-say the same.
+The provider's own schema and validation are used; values that AWS would compute are supplied as overrides
+(https://developer.hashicorp.com/terraform/language/tests/mocking). The real provider and any
+that serves its schema give the same result.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mesh.infra.resources import Resource, resources_of_plan
-from policy_checks.terraform.computed_attributes import answers, made_of
+from policy_checks.terraform.computed_attributes import answers, computed_attributes
 from policy_checks.terraform.running import Terraform
 
 Document = Mapping[str, Any]
@@ -20,7 +20,7 @@ _RUN: Final = "mocked"
 
 
 def mocked_plan(terraform: Terraform, folder: Path, variables: Document) -> Document:
-    """What an environment in an empty account would be made of; `resource_changes` as `terraform show -json` has them.
+    """The plan of an environment in an empty account: `resource_changes` in the format of `terraform show -json`.
 
     Raises TerraformFailedError.
     """
@@ -28,7 +28,7 @@ def mocked_plan(terraform: Terraform, folder: Path, variables: Document) -> Docu
 
 
 def mocked_apply(terraform: Terraform, folder: Path, variables: Document, plan: Document) -> Document:
-    """The state after a plan was applied, with ids in AWS's forms, as `terraform show -json` has its `values`.
+    """The state after applying the plan, with ids in AWS's formats: `values` in the format of `terraform show -json`.
 
     Raises TerraformFailedError.
     """
@@ -38,10 +38,10 @@ def mocked_apply(terraform: Terraform, folder: Path, variables: Document, plan: 
 def _written(command: str, variables: Document, resources: Iterable[Resource] = ()) -> Document:
     """A test file of one run, in Terraform's JSON syntax."""
     mocks = {type_: {"defaults": values} for type_, values in answers().items()}
-    made = [{"target": resource.address, "values": made_of(resource)} for resource in resources]
+    overrides = [{"target": resource.address, "values": computed_attributes(resource)} for resource in resources]
     return {
         "mock_provider": {"aws": {"mock_data": mocks}},
-        "override_resource": made,
+        "override_resource": overrides,
         "variables": dict(variables),
         "run": {_RUN: {"command": command}},
     }

@@ -1,4 +1,4 @@
-"""Every configuration of a repository, worked through once, two at a time."""
+"""Plans, applies and checks every configuration of a repository once, two at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policy_checks.errors import TerraformFailedError
 from policy_checks.terraform.mocked_apply import mocked_apply, mocked_plan
 from policy_checks.terraform.running import Terraform
 
-# A start of Terraform keeps one processor busy for a few seconds.
+# Starting Terraform keeps one CPU busy for a few seconds.
 _AT_A_TIME: Final = 2
 ENVIRONMENTS: Final = "terraform/environments"
 Document = Mapping[str, Any]
@@ -26,7 +26,7 @@ def environments_of(repository: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Checked:
-    """A configuration that was installed: what validation found, and how its own tests went, if it has any."""
+    """The result of validating an initialised configuration, and the failure of its own tests, if any."""
 
     problems: list[str]
     failure: str = ""
@@ -34,7 +34,7 @@ class Checked:
 
 @dataclass
 class Runner:
-    """Does each piece of work once, in `copy`, whoever asks for it first.
+    """Does each piece of work once, in `copy`, on the first request.
 
     Configurations are folders of the copied repository; `variables` are those that every environment is given.
     """
@@ -48,7 +48,7 @@ class Runner:
     _states: dict[str, Future[Document]] = field(default_factory=dict)
 
     def begin(self, applied: Iterable[str], planned: Iterable[str], checked: Iterable[str]) -> None:
-        """Start on what will be asked for: what takes longest, and what most depends on, comes first."""
+        """Start work that will be requested: the longest, and what most depends on, first."""
         first = list(applied)
         for environment in first:
             self._plan_of(environment)
@@ -60,11 +60,11 @@ class Runner:
             self._check_of(configuration)
 
     def end(self) -> None:
-        """Start no more, and wait for what runs."""
+        """Cancel pending work, and wait for running work."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def checked(self, configuration: str) -> Checked:
-        """A configuration, validated and tested. Raises TerraformFailedError when it cannot even be installed."""
+        """A configuration, validated and tested. Raises TerraformFailedError when it cannot be initialised."""
         return self._check_of(configuration).result()
 
     def planned(self, environment: str) -> Document:
@@ -76,7 +76,7 @@ class Runner:
         return self._state_of(environment).result()
 
     def planned_by_the_provider(self, environment: str, variables: Mapping[str, str]) -> Document:
-        """What `terraform plan` itself says, the whole document; `variables` tell the provider where AWS is played.
+        """The whole document of `terraform plan`; `variables` point the provider to an AWS emulator.
 
         Raises TerraformFailedError.
         """
@@ -91,7 +91,7 @@ class Runner:
         return self._once(self._plans, environment, self._plan)
 
     def _state_of(self, environment: str) -> Future[Document]:
-        # First the plan, which never waits for anything: two that wait for each other would fill the pool.
+        # The plan is queued first and waits for nothing, so tasks that wait for it cannot exhaust the pool.
         self._plan_of(environment)
         return self._once(self._states, environment, self._apply)
 

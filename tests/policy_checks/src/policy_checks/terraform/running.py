@@ -1,4 +1,4 @@
-"""Runs Terraform where it can do no harm: with credentials of nobody, and with no AWS to be reached."""
+"""Runs Terraform isolated from AWS: with dummy credentials and an unreachable endpoint."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any, Final
 from policy_checks.errors import TerraformFailedError
 
 _TIMEOUT_S = 280.0
-# Port 9 is nobody's: should a provider believe in these credentials, it still talks to no AWS.
+# Port 9 is unused: a provider that accepts these credentials still cannot reach AWS.
 NO_AWS: Final = "127.0.0.1:9"
 _NOBODY = {
-    "AWS_ACCESS_KEY_ID": "nobody",
-    "AWS_SECRET_ACCESS_KEY": "nobody",
+    "AWS_ACCESS_KEY_ID": "dummy",
+    "AWS_SECRET_ACCESS_KEY": "dummy",
     "AWS_ENDPOINT_URL": f"http://{NO_AWS}",
     "AWS_MAX_ATTEMPTS": "1",
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -31,9 +31,9 @@ _installing = threading.Lock()
 
 @dataclass(frozen=True)
 class Terraform:
-    """A Terraform and where its providers come from.
+    """A Terraform program and the source of its providers.
 
-    Every method raises TerraformFailedError with what Terraform said.
+    Every method raises TerraformFailedError with Terraform's output.
     """
 
     program: Path
@@ -46,49 +46,49 @@ class Terraform:
         return replace(self, environment={**self.environment, **variables})
 
     def format_problems(self, folder: Path) -> list[str]:
-        """Files below a folder that are not formatted as Terraform likes it."""
+        """Files below a folder that `terraform fmt` would change."""
         run = self._run(folder, "fmt", "-check", "-recursive", "-list=true", check=False)
         return run.stdout.split() if run.returncode else []
 
     def init(self, folder: Path) -> None:
         """Install modules and providers."""
-        # A cache of providers is not made for two at a time.
+        # The provider cache is not safe for concurrent use.
         with _installing:
             self._run(folder, "init", "-input=false")
 
     def validate(self, folder: Path) -> list[str]:
-        """Everything that is wrong or deprecated, with the place."""
+        """All errors and deprecations, with their location."""
         run = self._run(folder, "validate", "-json", check=False)
         return [_diagnostic(item) for item in json.loads(run.stdout)["diagnostics"]]
 
     def test(self, folder: Path) -> str:
-        """Run the module's own tests; what they said."""
+        """Run the module's own tests; returns their output."""
         return self._run(folder, "test").stdout
 
     def run_mocked(self, folder: Path, test: Mapping[str, Any], wanted: str) -> dict[str, Any]:
-        """Run one test of a configuration, given as a document, and read what it made: `test_plan` or `test_state`."""
+        """Run one test of a configuration, given as a document, and return its `test_plan` or `test_state`."""
         # Not among the configuration's own tests, which other commands read at any time.
         file = folder / _MOCKED_RUNS / f"{wanted}.tftest.json"
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(test), encoding="utf-8")
         chosen = (f"-test-directory={_MOCKED_RUNS}", f"-filter={_MOCKED_RUNS}/{file.name}")
         run = self._run(folder, "test", "-json", "-verbose", *chosen, check=False)
-        told = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
-        found: dict[str, Any] | None = next((line[wanted] for line in told if wanted in line), None)
+        messages = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+        found: dict[str, Any] | None = next((line[wanted] for line in messages if wanted in line), None)
         problems = [
-            _diagnostic(line["diagnostic"]) for line in told if line["@level"] == "error" and "diagnostic" in line
+            _diagnostic(line["diagnostic"]) for line in messages if line["@level"] == "error" and "diagnostic" in line
         ]
         if run.returncode != 0 or found is None:
-            said = "\n".join(problems) or run.stdout + run.stderr
-            raise TerraformFailedError(f"terraform test of {file}:\n{said}")
-        # The schemas of all resources there are: most of the document, and told by nobody.
+            output = "\n".join(problems) or run.stdout + run.stderr
+            raise TerraformFailedError(f"terraform test of {file}:\n{output}")
+        # The schemas of all resource types: most of the document, and unused.
         found.pop("provider_schemas", None)
         return found
 
     def plan(self, folder: Path, variables: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Plan with variables that are objects, and read the plan.
 
-        The provider asks AWS who and where it is: something has to play it.
+        The provider asks AWS for its account and region, so an emulator has to run.
         """
         given = [f"-var={name}={json.dumps(value)}" for name, value in (variables or {}).items()]
         self._run(folder, "plan", "-input=false", "-lock=false", "-out=checked.tfplan", *given)

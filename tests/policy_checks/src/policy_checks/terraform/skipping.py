@@ -15,12 +15,11 @@ T = TypeVar("T")
 
 
 def terraform_or_skip(find: Callable[[], T]) -> T:
-    """What `find` finds. In CI where Terraform was arranged for, it has to work; elsewhere the test says why it did not
-    run."""
+    """The result of `find`. Where CI provides Terraform, an error fails the test; elsewhere it skips the test."""
     try:
         return find()
     except TerraformUnusableError as error:
         arranged = has_own_providers() or "GITHUB_ACTIONS" in os.environ
         if os.environ.get("CI") and arranged:
-            pytest.fail(f"Terraform shall be tested here and cannot be: {error}")
+            pytest.fail(f"Terraform is required here and unusable: {error}")
         pytest.skip(f"TERRAFORM IS NOT TESTED: {error}")

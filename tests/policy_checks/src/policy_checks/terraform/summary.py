@@ -1,4 +1,4 @@
-"""A plan for people: one line a resource, with what matters of it, the same for the same commit."""
+"""A readable plan: one line a resource with its important attributes, deterministic for each commit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mesh.infra.resources import UNKNOWN, Resource
 
-# Attributes that say how a thing behaves; `a.b` is one of a block. Other types are told by their address alone.
+# Attributes that define behaviour; `a.b` is one of a block. Other types show only their address.
 # Policies are compared with the manifests; ids and sums change with every build.
 SHOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "aws_apigatewayv2_authorizer": ("authorizer_type", "identity_sources"),
@@ -55,10 +55,10 @@ def summarise(resources: Iterable[Resource]) -> str:
 
 def _line(resource: Resource) -> str:
     shown = ((path, _at(resource, path)) for path in SHOWN.get(resource.type, ()))
-    told = (f"{path}={_told(value)}" for path, value in shown if value not in (None, "", []))
-    # Where all is one module, its name says nothing.
+    settings = (f"{path}={_shown(value)}" for path, value in shown if value not in (None, "", []))
+    # All resources are in one module, so its name is redundant.
     address = resource.address.replace("module.", "").removeprefix("environment.")
-    return " ".join([address, *told])
+    return " ".join([address, *settings])
 
 
 def _at(resource: Resource, path: str) -> Any:
@@ -66,7 +66,7 @@ def _at(resource: Resource, path: str) -> Any:
     return resource.block(block).get(name) if block else resource[name]
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is UNKNOWN:
         return repr(value)
     if isinstance(value, str) and value.startswith("{"):

@@ -1,6 +1,6 @@
-"""What Terraform makes, in the classes of `manifests.topology`, and how it differs from what the manifests want.
+"""The topology that Terraform creates, as `manifests.topology`, and its differences from the manifests.
 
-What only one place can have (addresses, ids, times) is left out of the comparison.
+Values of one deployment (addresses, ids, times) are excluded from the comparison.
 """
 
 from policy_checks.topology.comparing import differences

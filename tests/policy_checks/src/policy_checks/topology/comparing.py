@@ -12,7 +12,7 @@ from manifests.topology import LambdaFunction, Resource, Topology
 from policy_checks.policies import statements
 
 _ABSENT: Final = object()
-# Variables that say where a function runs and what was built: every place has them, each with values of its own.
+# Variables for the deployment and the build: every deployment has them, with values of its own.
 _PLACES: Final = re.compile(
     r"^(AWS_ENDPOINT_URL|DATABASE_HOST|DATABASE_PORT|GIT_SHA|GIT_TAG|GIT_BRANCH|BUILD_TIMESTAMP|[A-Z]+_BASE_URL)$"
 )
@@ -20,13 +20,13 @@ _HOST: Final = re.compile(r"^https?://[^/]+")
 
 
 def differences(left: Topology, right: Topology, of_left: str, of_right: str) -> list[str]:
-    """Resources that only one has, and settings that are not the same; a line each."""
+    """Resources that only one side has, and settings that differ; one line each."""
     first, second = _comparable(left), _comparable(right)
     return [line for key in sorted({*first, *second}) for line in _of_resource(key, first, second, of_left, of_right)]
 
 
 def variables(found: Mapping[str, str]) -> dict[str, str]:
-    """Environment variables: those of the place by name alone, queues without the host in their URL."""
+    """Environment variables: those of the deployment only by name, queue URLs without the host."""
     return {name: _variable(name, value) for name, value in found.items()}
 
 
@@ -35,7 +35,7 @@ def _comparable(topology: Topology) -> dict[str, Any]:
 
 
 def _kind(resource: Resource) -> str:
-    """The name of the class as people write it."""
+    """The class name in words."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", type(resource).__name__).lower()
 
 
@@ -47,7 +47,7 @@ def _settings(resource: Resource) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """JSON values; in none of the lists does the order matter."""
+    """JSON values; the order of lists is ignored."""
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -59,7 +59,7 @@ def _plain(value: Any) -> Any:
 
 def _variable(name: str, value: str) -> str:
     if _PLACES.match(name):
-        return "(of the place)"
+        return "(of the deployment)"
     return _HOST.sub("", value) if name in {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} else value
 
 

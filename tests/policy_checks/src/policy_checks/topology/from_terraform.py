@@ -1,6 +1,6 @@
-"""The topology that Terraform makes.
+"""The topology that Terraform creates.
 
-What is in it and in no manifest (alarms, dashboards, the database, budgets) is for the rules, not for this.
+Resources that no manifest declares (alarms, dashboards, the database, budgets) are left to the rules.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.policies import refuses_without_tls, statements
 
 _VERSION: Final = "2012-10-17"
-# Lifecycle rules: what expires old versions, and what deletes that which nobody can see.
+# Lifecycle rules that expire old versions and delete markers.
 _NONCURRENT, _LEFTOVERS = "noncurrent-versions", "leftovers"
 _BLOCKS: Final = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 
@@ -78,7 +78,7 @@ def _functions(planned: PlannedEnvironment) -> Iterator[Resource]:
 
 
 def _roles(planned: PlannedEnvironment) -> Iterator[Resource]:
-    """All of them: none is there but for a function."""
+    """All roles: each belongs to a function."""
     policies: dict[str, dict[str, Policy]] = defaultdict(dict)
     for policy in planned.of_type("aws_iam_role_policy"):
         policies[_last(policy["role"])][policy["name"]] = json.loads(policy["policy"])
@@ -101,7 +101,7 @@ def _queues(planned: PlannedEnvironment) -> Iterator[Resource]:
             retention_s=queue["message_retention_seconds"],
             max_bytes=queue["max_message_size"],
             policy=_senders(queue["policy"] or policies.get(queue["url"])),
-            # A dead-letter queue is read by people: whatever SQS takes as its default will do.
+            # Dead-letter queues are read by operators: the default of SQS is fine.
             visibility_s=queue["visibility_timeout_seconds"] if redrive else None,
             redrive=redrive,
         )
@@ -115,7 +115,7 @@ def _redrive(document: str | None) -> Redrive | None:
 
 
 def _senders(document: str | None) -> Policy:
-    """Without the denial of what comes without TLS: it is for AWS alone, emulators speak HTTP."""
+    """Without the denial of requests without TLS, which is only for AWS: emulators use HTTP."""
     found = statements(document) if document else []
     return {"Version": _VERSION, "Statement": [item for item in found if not refuses_without_tls(item)]}
 
@@ -135,12 +135,12 @@ def _mappings(planned: PlannedEnvironment) -> Iterator[Resource]:
 def _rules(planned: PlannedEnvironment) -> Iterator[Resource]:
     targets: dict[tuple[str, str], list[Target]] = defaultdict(list)
     for target in planned.of_type("aws_cloudwatch_event_target"):
-        made = Target(
+        rule_target = Target(
             arn=target["arn"],
             dead_letter_arn=target.block("dead_letter_config").get("arn", ""),
             input=json.loads(target["input"]) if target["input"] else None,
         )
-        targets[_bus_of(target), target["rule"]].append(made)
+        targets[_bus_of(target), target["rule"]].append(rule_target)
     for rule in planned.of_type("aws_cloudwatch_event_rule"):
         yield Rule(
             name=rule["name"],
@@ -192,7 +192,7 @@ def _api(planned: PlannedEnvironment) -> Iterator[Resource]:
 
 
 def _authorizer(authorizer: Planned, planned: PlannedEnvironment) -> Authorizer:
-    """Ids that AWS made are replaced by the names that go with them."""
+    """Ids assigned by AWS are replaced by the names of their resources."""
     settings = authorizer.block("jwt_configuration")
     clients = {str(client["id"]): client["name"] for client in planned.of_type("aws_cognito_user_pool_client")}
     pools = {str(pool["endpoint"]): pool["name"] for pool in planned.of_type("aws_cognito_user_pool")}
@@ -220,7 +220,7 @@ def _tables(planned: PlannedEnvironment) -> Iterator[Resource]:
 
 
 def _index(index: Mapping[str, Any]) -> Index:
-    """Newer schemas have the keys as blocks."""
+    """Newer provider schemas have the keys as blocks."""
     keys = {item["key_type"]: item["attribute_name"] for item in index.get("key_schema") or ()}
     return Index(
         name=index["name"],
@@ -237,7 +237,7 @@ def _logs(planned: PlannedEnvironment) -> Iterator[Resource]:
 
 
 def _bucket(planned: PlannedEnvironment) -> Iterator[Resource]:
-    """The one of images; the one of packages is no matter of the manifests."""
+    """The images bucket; the manifests do not declare the packages bucket."""
     name = planned.names.images_bucket
 
     def first(type_: str) -> Planned:
@@ -271,7 +271,7 @@ def _bucket(planned: PlannedEnvironment) -> Iterator[Resource]:
 
 
 def _cors(found: Mapping[str, Any], *lists: str, age: str) -> Cors:
-    """The names of the four lists and of the age differ from one kind of resource to the next."""
+    """The names of the four lists and of the age differ between resource types."""
     origins, methods, headers, exposed = (tuple(found.get(name) or ()) for name in lists)
     return Cors(origins=origins, methods=methods, headers=headers, exposed=exposed, max_age_s=found.get(age) or 0)
 

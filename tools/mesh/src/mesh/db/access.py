@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from localmesh.config import MeshSettings
-from localmesh.provision.database import make_passwords
+from localmesh.provision.database import ensure_passwords
 from mesh.db.errors import SignInError, one_line
 from mesh.environments import Environment
 
@@ -73,7 +73,7 @@ class PasswordAccess:
 
     def service(self, service: str) -> Connection:
         """With the password in the state folder."""
-        password = make_passwords(self._settings.paths.root, [service])[service]
+        password = ensure_passwords(self._settings.paths.root, [service])[service]
         return self._connect(self._environment.database.name, service, password)
 
     def reader(self, service: str) -> Connection:
@@ -83,7 +83,7 @@ class PasswordAccess:
     def passwords(self, services: Iterable[str]) -> dict[str, str | None]:
         """The passwords in the state folder; missing ones are generated."""
         wanted = list(services)
-        passwords = make_passwords(self._settings.paths.root, wanted)
+        passwords = ensure_passwords(self._settings.paths.root, wanted)
         return {service: passwords[service] for service in wanted}
 
     def admit(self, administrator: Connection, service: str) -> None:

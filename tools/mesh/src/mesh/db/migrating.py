@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 
 from chassis.migrations import MigrationError, migrate_connected, migration_status
-from localmesh.provision.database import make_database, migration_folders, prepare_services
+from localmesh.provision.database import create_database, migration_folders, prepare_services
 from manifests import Manifests, Service
 from mesh.db.access import Access
 from mesh.db.errors import MigrationStoppedError, database_errors, one_line
@@ -31,7 +31,7 @@ def prepare(access: Access, manifests: Manifests, services: Sequence[Service], d
     """
     passwords = access.passwords([each.service for each in services])
     with database_errors(), access.administrator(MAINTENANCE, changing=True) as connection:
-        make_database(connection, database)
+        create_database(connection, database)
     with database_errors(), access.administrator(database, changing=True) as connection:
         prepare_services(connection, manifests.platform.database, passwords)
         for service in passwords:

@@ -1,1 +1,1 @@
-"""A service of the tests of provisioning."""
+"""A service for the provisioning tests."""

@@ -1,4 +1,4 @@
-"""Entry points that leave a trace in a table, or try AWS calls and say what came of them."""
+"""Entry points that record events in a table, or make AWS calls and return the results."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 
 def on_events(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Note each event; one that says `poison` fails, and asks to be delivered again at once."""
+    """Record each event; one that contains `poison` fails and becomes visible again at once."""
     failures = []
     for record in event["Records"]:
         detail = json.loads(record["body"])["detail"]
@@ -24,20 +24,20 @@ def on_events(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def on_uploads(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Note the key of each uploaded object."""
+    """Record the key of each uploaded object."""
     for record in event["Records"]:
         note(json.loads(record["body"])["detail"]["object"]["key"], "uploads")
     return {"batchItemFailures": []}
 
 
 def http(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Say who is asking."""
+    """Return the caller."""
     claims = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
     return {"statusCode": 200, "body": json.dumps({"sub": claims.get("sub")})}
 
 
 def probe(event: dict[str, Any], context: object) -> list[str]:
-    """Make the calls that the event lists; answer `ok` or the code of the error for each."""
+    """Make the calls that the event lists; return `ok` or the error code of each."""
     outcomes = []
     for service, operation, arguments in event["calls"]:
         try:
@@ -49,6 +49,6 @@ def probe(event: dict[str, Any], context: object) -> list[str]:
 
 
 def note(what: str, who: str) -> None:
-    """Leave a trace that the tests can read."""
+    """Write a row that the tests read."""
     item = {"pk": {"S": what}, "sk": {"S": who}, "who": {"S": who}}
     boto3.client("dynamodb").put_item(TableName=os.environ["TABLE_SEEN"], Item=item)

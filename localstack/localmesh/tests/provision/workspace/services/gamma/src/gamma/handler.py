@@ -1,4 +1,4 @@
-"""An entry point that leaves a trace in a table."""
+"""An entry point that records events in a table."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import boto3
 
 
 def on_events(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Note each event."""
+    """Record each event."""
     for record in event["Records"]:
         item = {"pk": {"S": json.loads(record["body"])["detail"]["id"]}}
         boto3.client("dynamodb").put_item(TableName=os.environ["TABLE_SEEN_BY_GAMMA"], Item=item)
