@@ -94,7 +94,7 @@ def test_lines_logged_during_a_read_are_not_lost(environment: Environment, monke
 def test_a_service_that_has_not_logged_is_reported(environment: Environment) -> None:
     result = CliRunner().invoke(app, ["logs", "search", "--env", environment.environment])
     assert result.exit_code == 1
-    assert "nothing has logged under the name search; there are: chat" in result.output
+    assert "search has no log; there are: chat" in result.output
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,7 @@ _SIGNATURES: Final[tuple[tuple[FileType, tuple[tuple[int, bytes], ...]], ...]] =
     (GIF, ((0, b"GIF89a"),)),
     (TIFF, ((0, b"II*\x00"),)),
     (TIFF, ((0, b"MM\x00*"),)),
-    (ISO_MEDIA, ((4, b"ftyp"),)),  # its brands are more specific
     (BMP, ((0, b"BM"),)),
-    (ICO, ((0, b"\x00\x00\x01\x00"),)),
     (PSD, ((0, b"8BPS"),)),
     (JPEG_XL, ((0, b"\xff\x0a"),)),
     (JPEG_XL, ((0, b"\x00\x00\x00\x0cJXL "),)),
@@ -95,6 +93,9 @@ _SIGNATURES: Final[tuple[tuple[FileType, tuple[tuple[int, bytes], ...]], ...]] =
     (PDF, ((0, b"%PDF-"),)),
     (MATROSKA, ((0, b"\x1aE\xdf\xa3"),)),
     (ZIP, ((0, b"PK\x03\x04"),)),
+    # Its brands are more specific. The size of its first box may look like an icon, and like nothing else above.
+    (ISO_MEDIA, ((4, b"ftyp"),)),
+    (ICO, ((0, b"\x00\x00\x01\x00"),)),
 )
 
 # The specific brands first: files often list the general `mif1` beside their own.
