@@ -21,7 +21,7 @@ TALKER = """
 service: talker
 summary: Publishes things.
 database: true
-publishes: [collections.talker.thing-said.v1]
+publishes: [collections.talker.thing-added.v1]
 functions:
   http:
     handler: talker.handler.http
@@ -46,7 +46,7 @@ LISTENER = """
 service: listener
 summary: Consumes things.
 consumes:
-  - {event: collections.talker.thing-said.v1, function: events}
+  - {event: collections.talker.thing-added.v1, function: events}
   - aws_event: {source: aws.s3, detail_type: Object Created, bucket: images, key: "*/images/*"}
     function: events
 functions:

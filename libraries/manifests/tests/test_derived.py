@@ -95,7 +95,7 @@ def test_environment_of_a_consumer_without_database(root: Path, functions: dict[
 def test_patterns(functions: dict[str, FunctionRef]) -> None:
     ref = functions["listener.events"]
     assert bus_pattern(ref) == {
-        "detail-type": ["collections.talker.thing-said.v1"],
+        "detail-type": ["collections.talker.thing-added.v1"],
         "detail": {"replayfor": [{"exists": False}, "listener"]},
     }
     assert bus_pattern(functions["talker.http"]) is None

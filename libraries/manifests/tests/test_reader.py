@@ -42,7 +42,7 @@ SHAPES = [
     ("talker", "tables.notes.kind", "log", "tables.notes.kind", "Input should be"),
     ("talker", "tables.notes", {"partition_key": "pk"}, "tables.notes.kind", "Field required"),
     ("talker", f"{HTTP}.configuration", {"lower": "x"}, "functions.http.configuration.lower.[key]", "pattern"),
-    ("talker", "publishes", ["talker.said"], "publishes.0", "pattern"),
+    ("talker", "publishes", ["talker.added"], "publishes.0", "pattern"),
     ("listener", "functions.events.queue.max_concurrency", 1, "functions.events.queue.max_concurrency", "equal to 2"),
     ("listener", "consumes.0", {"function": "events"}, "consumes.0", "either event or aws_event"),
     ("listener", "service", "other", "service", "its folder is"),
@@ -83,14 +83,14 @@ ACROSS = [
         "consumed_events_are_published",
         "listener",
         "consumes.0.event",
-        "collections.talker.thing-said.v2",
+        "collections.talker.thing-added.v2",
         "consumes.0.event",
     ),
     (
         "events_belong_to_their_publisher",
         "talker",
         "publishes",
-        ["collections.talker.thing-said.v1", "collections.listener.thing-heard.v1"],
+        ["collections.talker.thing-added.v1", "collections.listener.thing-received.v1"],
         "publishes.1",
     ),
     ("publishers_have_a_publishing_function", "listener", "functions.events.publish", True, "functions.events.publish"),
@@ -100,7 +100,7 @@ ACROSS = [
         "an_event_goes_to_one_function_of_a_service",
         "listener",
         "consumes",
-        [{"event": "collections.talker.thing-said.v1", "function": "events"}] * 2,
+        [{"event": "collections.talker.thing-added.v1", "function": "events"}] * 2,
         "consumes",
     ),
     ("handlers_belong_to_their_service", "talker", f"{HTTP}.handler", "other.handler.http", "functions.http.handler"),
@@ -166,9 +166,9 @@ def test_invalid_yaml_and_an_empty_root_are_errors(root: Path, tmp_path_factory:
 
 
 def test_an_older_major_of_what_is_published_may_be_consumed(root: Path, change: Change) -> None:
-    change("talker", "publishes", ["collections.talker.thing-said.v10"])
-    majors = [f"collections.talker.thing-said.v{major}" for major in (9, 10)]
+    change("talker", "publishes", ["collections.talker.thing-added.v10"])
+    majors = [f"collections.talker.thing-added.v{major}" for major in (9, 10)]
     change("listener", "consumes", [{"event": event, "function": "events"} for event in majors])
     manifests = load_manifests(root)
     assert manifests.services["listener"].consumed_by("events") == tuple(majors)
-    assert mermaid(manifests).count("thing-said") == 1
+    assert mermaid(manifests).count("thing-added") == 1

@@ -33,13 +33,13 @@ class Running(RunningService[ChatSettings]):
         return self.request("POST", "/chat", tenant, body={"message": message, "session_id": session, **fields})
 
     def apply(self, *events: Event[Any]) -> None:
-        """Deliver events; none stays in the queue, none is dead-lettered."""
+        """Deliver events; all are consumed, none is dead-lettered."""
         self.consumed.extend(events)
         assert self.consume(*events) == 0
         assert self.dead_letters() == []
 
     def stored(self, tenant: str, session: str) -> list[str]:
-        """Partition keys of everything that the table holds of the thread."""
+        """Partition keys of all items of the thread."""
         items = self.dynamodb.scan(TableName=self.table)["Items"]
         return sorted(item["PK"]["S"] for item in items if f"_{tenant}#{session}" in item["PK"]["S"])
 
@@ -61,7 +61,7 @@ def table(aws: Aws) -> Iterator[CheckpointTable]:
 
 @pytest.fixture
 def deployment(deploy: Deploy, provider_server: Providers, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Schema, queues and secrets, and the way to the providers."""
+    """Schema, queues, secrets, and the providers' addresses."""
     for name, value in provider_server.variables.items():
         monkeypatch.setenv(name, value)
     return deploy("chat", secret_names=[f"{name}-api-key" for name in ("anthropic", "voyage", "tavily")])

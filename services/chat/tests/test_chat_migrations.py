@@ -1,4 +1,4 @@
-"""A database from before bookkeeping was set apart keeps what its conversations and its indexes had."""
+"""Migrating a database from before bookkeeping was separated keeps conversations and indexes."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def schema(service_schema: MakeSchema, tmp_path: Path) -> ServiceSchema:
-    """As it was then."""
+    """The schema of that version."""
     chassis, *sources = migrations_of("chat")
     then = [chassis]
     for source in sources:
@@ -37,7 +37,7 @@ def connection(schema: ServiceSchema) -> Iterator[Connection]:
         yield connected
 
 
-def test_conversations_go_on_and_leases_hold(schema: ServiceSchema, connection: Connection) -> None:
+def test_conversations_and_leases_are_kept(schema: ServiceSchema, connection: Connection) -> None:
     connection.execute(
         """
         INSERT INTO conversations VALUES

@@ -1,4 +1,4 @@
-"""Events of versions that nobody publishes any more do to this service what today's do."""
+"""Events of versions that are no longer published have the same effect as current ones."""
 
 import json
 import uuid
@@ -47,7 +47,7 @@ def test_an_expiry_of_any_version_ends_the_conversation(running: Any, session: s
     assert running.chat("ann", session, "hello").status == 200
     last_turn_at = running.recorded("ann", session)[-1].time
     deliver(running, with_time({**golden, "id": str(uuid.uuid4())}, last_turn_at - timedelta(seconds=1)))
-    assert running.stored("ann", session) != [], "it has gone on since"
+    assert running.stored("ann", session) != [], "it was continued since"
     deliver(running, with_time({**golden, "id": str(uuid.uuid4())}, last_turn_at))
     assert running.stored("ann", session) == []
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 1

@@ -1,4 +1,4 @@
-"""When a provider or a store fails: clear answers, nothing half-written, and the same message works afterwards."""
+"""Failures of providers and stores: clear errors, no partial writes, and the same message succeeds afterwards."""
 
 import json
 import time
@@ -62,13 +62,13 @@ def test_a_fault_between_the_tools_and_the_answer(
     assert again.body["conversation_turn"] == 1
 
 
-def test_a_passing_fault_is_not_seen(running: Any, session: str, providers: Any) -> None:
+def test_a_transient_fault_is_retried(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="status", status=529, count=2)
     assert running.chat("ann", session, "hello").status == 200
     assert providers.faults_applied() == 2
 
 
-def test_a_silent_model_does_not_outlast_the_gateway(
+def test_a_model_timeout_ends_before_the_gateways(
     running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = running.service.settings.model_copy(update={"turn_seconds": 2.0})
@@ -94,7 +94,7 @@ def test_a_cold_start_counts_in_the_gateways_time(
     assert time.monotonic() - started < 6
 
 
-def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> None:
+def test_a_refusal_is_an_error(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="anthropic", kind="refusal", count=1)
     refused = running.chat("ann", session, "hello")
     assert (refused.status, refused.body["type"].rpartition(":")[2]) == (502, "model-rejected")
@@ -102,7 +102,7 @@ def test_a_refusal_is_no_answer(running: Any, session: str, providers: Any) -> N
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
 
 
-def test_after_the_last_round_the_model_must_speak(running: Any, session: str, providers: Any) -> None:
+def test_after_the_last_round_the_model_must_answer(running: Any, session: str, providers: Any) -> None:
     settings = running.service.settings.model_copy(update={"max_tool_rounds": 0})
     running.service.__dict__["settings"] = settings
     assert running.chat("ann", session, QUESTION).status == 200
@@ -111,7 +111,7 @@ def test_after_the_last_round_the_model_must_speak(running: Any, session: str, p
     assert [tool["name"] for tool in request["body"]["tools"]] == ["search_collection", "search_web"]
 
 
-def test_without_embeddings_the_words_are_searched(
+def test_without_embeddings_keywords_are_searched(
     running: Any, add_item: AddItem, session: str, providers: Any
 ) -> None:
     item = add_item("ann", "A bowl of ramen")
@@ -122,7 +122,7 @@ def test_without_embeddings_the_words_are_searched(
     assert answer.body["search_results"][0]["score_type"] == "bm25"
 
 
-def test_a_failing_tool_is_shown_to_the_model(running: Any, session: str, providers: Any) -> None:
+def test_a_tools_error_is_shown_to_the_model(running: Any, session: str, providers: Any) -> None:
     providers.fault(provider="tavily", kind="status", status=432)
     answer = running.chat("ann", session, "Look up on the web: the latest news about ramen")
     assert answer.status == 200
@@ -164,7 +164,7 @@ def test_a_turn_that_died_blocks_only_its_conversation_and_only_until_its_lease_
     assert running.chat("ann", session, "hello").status == 200
 
 
-def test_a_silent_table_is_a_503(running: Any, session: str) -> None:
+def test_an_unavailable_table_is_a_503(running: Any, session: str) -> None:
     assert running.chat("ann", session, "hello").status == 200
     running.dynamodb.delete_table(TableName=running.table)
     try:

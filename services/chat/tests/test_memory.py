@@ -1,4 +1,4 @@
-"""How long the agent remembers: expiry, deletion, and what remains in the table."""
+"""The lifetime of the agent's memory: expiry, deletion, and the remaining items in the table."""
 
 import json
 import subprocess
@@ -40,7 +40,7 @@ def test_an_expired_conversation_begins_again(
     monkeypatch.setitem(running.service.__dict__, "settings", settings.model_copy(update={"session_ttl_s": 1}))
     recorded = running.recorded("ann", session)[-1].time
     eventually(lambda: datetime.now(UTC) >= recorded + timedelta(seconds=1))
-    # DynamoDB still has the items: it removes expired ones when it gets round to it.
+    # DynamoDB still has the items: it removes expired ones with a delay.
     assert running.stored("ann", session) == before
     answer = running.chat("ann", session, "hello")
     assert answer.body["conversation_turn"] == 1
@@ -68,7 +68,7 @@ def test_a_removed_checkpoint_begins_again(running: Any, session: str, providers
 
 
 @pytest.mark.integration
-def test_the_memory_of_a_deleted_session_goes(running: Any, session: str, providers: Any) -> None:
+def test_the_memory_of_a_deleted_session_is_deleted(running: Any, session: str, providers: Any) -> None:
     for tenant in ("ann", "bob"):
         assert running.chat(tenant, session, QUESTION).status == 200
     deletion = new_event(SessionDeleted(), subject=session, tenant_id="ann")
@@ -78,7 +78,7 @@ def test_the_memory_of_a_deleted_session_goes(running: Any, session: str, provid
     answer = running.chat("ann", session, "hello")
     assert answer.body["conversation_turn"] == 1
     assert not remembers(providers)
-    # The deletion again, and one that arrives late: they mean the old conversation.
+    # A duplicate and a late deletion: they refer to the old conversation.
     running.apply(deletion, replace(deletion, id="another"))
     assert running.chat("ann", session, "hello").body["conversation_turn"] == 2
     assert running.chat("bob", session, "hello").body["conversation_turn"] == 2
@@ -87,7 +87,7 @@ def test_the_memory_of_a_deleted_session_goes(running: Any, session: str, provid
 
 @pytest.mark.integration
 @pytest.mark.parametrize("cause", [Idle(kind="idle", after_s=14400), CrowdedOut(kind="crowded-out", allowed=100)])
-def test_the_memory_of_an_expired_session_goes_unless_it_went_on(running: Any, session: str, cause: Any) -> None:
+def test_the_memory_of_an_expired_session_is_deleted_unless_continued(running: Any, session: str, cause: Any) -> None:
     assert running.chat("ann", session, "hello").status == 200
     first = running.recorded("ann", session)[0].time
     assert running.chat("ann", session, "hello").status == 200
@@ -179,7 +179,7 @@ for value in (HumanMessage("hello"), ConversationState(1, "x")):
 
 @pytest.mark.integration
 def test_the_projections_can_be_folded_again(running: Any, add_item: AddItem) -> None:
-    """Conversations that went on, were deleted, began again, expired, and went on after they were to expire."""
+    """Conversations that were continued, deleted, restarted, expired, and continued after their expiry."""
     consumed = running.consumed
     for tenant in ("ann", "bob"):
         items = [add_item(tenant, f"A bowl of ramen, number {number}") for number in range(3)]
@@ -206,7 +206,7 @@ def test_the_projections_can_be_folded_again(running: Any, add_item: AddItem) ->
 
 @pytest.mark.integration
 def test_a_rebuild_changes_no_memory(running: Any, session: str, providers: Any) -> None:
-    """Folded alone, an end is known as well: what the checkpoint holds is not shown to the model again."""
+    """A fold alone also ends a conversation: its checkpoint is not shown to the model again."""
     assert running.chat("ann", session, QUESTION).status == 200
     before = running.stored("ann", session)
     deletion = new_event(SessionDeleted(), subject=session, tenant_id="ann")

@@ -1,4 +1,4 @@
-"""What the model is shown of memory and what is kept of it; opens no socket."""
+"""What the model is shown of memory and what is stored; opens no socket."""
 
 import json
 from typing import Any
@@ -60,7 +60,7 @@ def test_only_the_rounds_of_this_turn_count() -> None:
     assert current_turn(messages)[0].content == "now"
 
 
-def test_memory_keeps_the_latest_turn_whole_and_what_older_ones_found() -> None:
+def test_memory_keeps_the_latest_turn_and_the_items_of_older_ones() -> None:
     messages = conversation(3, size=1000)
     kept: Any = add_messages(messages, compacted(messages, 100_000))  # type: ignore[arg-type]  # typed for unions
     assert [message.id for message in kept] == [message.id for message in messages]
@@ -73,7 +73,7 @@ def test_memory_keeps_the_latest_turn_whole_and_what_older_ones_found() -> None:
     assert again == []
 
 
-def test_beyond_the_budget_the_oldest_turns_go_whole() -> None:
+def test_beyond_the_budget_whole_turns_are_dropped_oldest_first() -> None:
     messages = conversation(6, size=1000)
     changes = compacted(messages, 1300)
     removed = {change.id for change in changes if isinstance(change, RemoveMessage)}
@@ -82,11 +82,11 @@ def test_beyond_the_budget_the_oldest_turns_go_whole() -> None:
     assert kept[0].type == "human"
     assert {message.id for message in kept} | removed == {message.id for message in messages}
     assert kept[-4:] == messages[-4:]
-    # The latest stays even where it is alone beyond the budget.
+    # The latest turn is kept even if it exceeds the budget alone.
     assert add_messages(messages, compacted(messages, 1)) == messages[-4:]  # type: ignore[arg-type]  # typed for unions
 
 
-def test_a_result_that_is_no_list_of_hits_shrinks_to_none() -> None:
+def test_an_unreadable_result_is_reduced_to_no_items() -> None:
     messages = conversation(2)
     messages[2] = ToolMessage("no JSON", tool_call_id="c0", id="t0")
     (change,) = compacted(messages, 10_000)

@@ -1,4 +1,4 @@
-"""The wrappers around model and tools, and what is read from an answer; opens no socket."""
+"""The middleware around model and tools, and parsing of answers; opens no socket."""
 
 import time
 from dataclasses import replace
@@ -43,7 +43,7 @@ def rounds(count: int) -> list[Any]:
 
 
 @pytest.mark.parametrize(("count", "choice"), [(0, None), (2, None), (3, {"type": "none"}), (4, {"type": "none"})])
-def test_after_three_rounds_the_model_must_speak(count: int, choice: Any) -> None:
+def test_after_three_rounds_the_model_must_answer(count: int, choice: Any) -> None:
     seen: list[Any] = []
     ShapeRequests(SETTINGS).wrap_model_call(request(rounds(count)), lambda shaped: seen.append(shaped))  # type: ignore[arg-type, return-value]  # the answer does not matter
     assert seen[0].tool_choice == choice
@@ -66,7 +66,7 @@ def fault(status: int, headers: dict[str, str] | None = None) -> anthropic.APISt
         (fault(404), 1, ModelRejectedError),
     ],
 )
-def test_what_may_pass_is_tried_again(error: Exception, calls: int, raised: type[Exception]) -> None:
+def test_transient_errors_are_retried(error: Exception, calls: int, raised: type[Exception]) -> None:
     made: list[Any] = []
 
     def fail(shaped: Any) -> Any:
@@ -80,7 +80,7 @@ def test_what_may_pass_is_tried_again(error: Exception, calls: int, raised: type
     assert 59 < made[0].model_settings["timeout"] <= 60
 
 
-def test_no_call_begins_after_the_deadline() -> None:
+def test_no_call_starts_after_the_deadline() -> None:
     made: list[Any] = []
     with pytest.raises(ModelUnavailableError):
         CallInTime(SETTINGS).wrap_model_call(
@@ -102,7 +102,7 @@ def tool_request(turn: TurnContext) -> Any:
         (TransientError("postgres at 10.0.0.1"), "the search does not answer at the moment"),
     ],
 )
-def test_a_fault_of_a_tool_is_shown_without_its_insides(error: Exception, shown: str) -> None:
+def test_a_tools_error_is_shown_without_internals(error: Exception, shown: str) -> None:
     def fail(_: Any) -> Any:
         raise error
 
@@ -163,7 +163,7 @@ def test_results_hold_each_item_once() -> None:
     assert results[0].metadata["location_tags"] == ["Tokyo"]
 
 
-def test_results_stay_within_what_an_event_carries() -> None:
+def test_results_fit_into_an_event() -> None:
     long = [replace(hit(f"item-{n}"), summary="の" * 3000) for n in range(50)]
     results = search_results(long, 50)
     assert 10 < len(results) < 50

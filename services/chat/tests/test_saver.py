@@ -1,4 +1,4 @@
-"""The checkpointer as we set it up, against LangGraph's own conformance suite; and our deletion against its."""
+"""The checkpointer with our settings against LangGraph's conformance suite; and our deletion against its own."""
 
 import json
 import secrets
@@ -48,7 +48,7 @@ def keys(table: Any) -> set[str]:
     return {item["PK"]["S"] for item in table.dynamodb.scan(TableName=table.name)["Items"]}
 
 
-def test_deleting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSaver, table: Any) -> None:
+def test_deleting_a_thread_deletes_all_of_it_and_nothing_else(saver: TurnSaver, table: Any) -> None:
     fill(saver, "ann#1")
     fill(saver, "bob#1")
     fill(saver, "ann#12")
@@ -62,7 +62,7 @@ def test_deleting_a_thread_leaves_nothing_of_it_and_all_of_others(saver: TurnSav
     assert len(table.dynamodb.scan(TableName=table.name)["Items"]) == len(everything) - len(mine)
     assert ours.delete("ann#1") == 0
 
-    # What the saver's own deletion would have left behind: the same, nothing.
+    # The saver's own deletion leaves the same.
     saver.delete_thread("ann#12")
     assert {key for key in keys(table) if "ann" in key} == set()
 
@@ -75,8 +75,8 @@ def test_deleting_one_checkpoint_leaves_the_others(saver: TurnSaver, table: Any)
     assert not any(second in key for key in keys(table))
 
 
-def test_every_read_sees_what_was_written_last(saver: TurnSaver) -> None:
-    """The emulator always does; DynamoDB where it is asked to."""
+def test_every_read_is_consistent(saver: TurnSaver) -> None:
+    """The emulator's reads always are; DynamoDB's only on request."""
     asked: list[tuple[str, bool]] = []
 
     def note(params: dict[str, Any], model: Any, **_: object) -> None:

@@ -1,4 +1,4 @@
-"""What leaves for LangSmith: that a turn ran, never what was said in it."""
+"""What is sent to LangSmith: that a turn ran, never its contents."""
 
 import json
 import threading

@@ -85,7 +85,7 @@ def test_the_same_session_id_of_two_users_is_two_conversations(
     assert len(running.recorded("ann", session)) == 1
 
 
-def test_the_filters_of_the_caller_bind(running: Any, add_item: AddItem, session: str) -> None:
+def test_the_filters_of_the_caller_apply(running: Any, add_item: AddItem, session: str) -> None:
     food = add_item("ann", "Ramen in a bowl", category="food")
     add_item("ann", "Ramen poster", category="poster")
     answer = running.chat("ann", session, "Find my ramen", category_filter="food")
@@ -111,7 +111,7 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, 
     assert declared == ["search_collection"]
 
 
-def test_a_deleted_item_is_found_no_more(running: Any, add_item: AddItem, session: str) -> None:
+def test_a_deleted_item_is_no_longer_found(running: Any, add_item: AddItem, session: str) -> None:
     from contracts import new_event
     from contracts.ingest import ItemDeleted
 
@@ -137,7 +137,7 @@ def test_a_deleted_item_is_found_no_more(running: Any, add_item: AddItem, sessio
         ({"category_filter": ""}, "category_filter"),
     ],
 )
-def test_an_invalid_request_is_refused(
+def test_an_invalid_request_is_rejected(
     running: Any, session: str, changes: dict[str, Any], where: str, providers: Any
 ) -> None:
     body = {"message": "hello", "session_id": session, **changes}

@@ -20,7 +20,7 @@ from testkit import Deploy, Deployment, Providers, RunningService, call
 
 @dataclass(frozen=True)
 class Running(RunningService[SearchSettings]):
-    """The service, and what its callers and producers do to it."""
+    """The service, with helpers for callers and producers."""
 
     service: SearchService
 
@@ -43,7 +43,7 @@ class Running(RunningService[SearchSettings]):
         return item_events(self.service, headline, tenant, item)
 
     def apply(self, *events: Event[Any]) -> None:
-        """Deliver events; none stays in the queue, none is dead-lettered."""
+        """Deliver events; all are consumed, none is dead-lettered."""
         assert self.consume(*events) == 0
         assert self.dead_letters() == []
 
@@ -90,7 +90,7 @@ def item_events(
 
 @pytest.fixture
 def deployment(deploy: Deploy, providers: Providers, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Schema and secrets, and the way to the providers."""
+    """Schema, secrets, and the providers' addresses."""
     for name, value in providers.variables.items():
         monkeypatch.setenv(name, value)
     return deploy("search", secret_names=["anthropic-api-key", "voyage-api-key"])

@@ -1,4 +1,4 @@
-"""The search service after its database restarted, and about vectors of another size or another model."""
+"""The search service after a restart of its database, and with vectors of another size or model."""
 
 from dataclasses import replace
 from typing import Any
@@ -13,7 +13,7 @@ from testkit import Deployment
 pytestmark = pytest.mark.integration
 
 
-def test_a_restarted_database_costs_no_search(search: Any, deployment: Deployment) -> None:
+def test_a_restart_of_the_database_fails_no_search(search: Any, deployment: Deployment) -> None:
     item = search.show("Receipt from Café Mori")
     options = {"search_type": "bm25", "min_relevance_score": 0, "include_answer": False}
     assert search.search("café mori", **options)["total_results"] == 1
@@ -32,7 +32,7 @@ def test_a_vector_of_another_size_is_poison_at_once(search: Any) -> None:
     assert search.dead_letters() == ["invalid-vector"]
 
 
-def test_who_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -> None:
+def test_a_tenant_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -> None:
     for tenant, model in (("tenant-a", "voyage-4"), ("tenant-b", "voyage-3.5-lite")):
         analyzed, embedded = search.events_of("Poster of a jazz concert", tenant, f"item-of-{tenant}")
         search.apply(analyzed)
@@ -44,7 +44,7 @@ def test_who_rebuilt_with_another_model_is_searched_by_that_model(search: Any) -
 
 
 def test_a_new_key_is_used_as_soon_as_it_is_read(search: Any, deployment: Deployment) -> None:
-    """Keys are changed while environments live on."""
+    """Keys change while Lambda environments live on."""
     service = search.service
     before = [service.answerer, service.agent, service.searcher._embedder()]
     assert [service.answerer, service.agent, service.searcher._embedder()] == before

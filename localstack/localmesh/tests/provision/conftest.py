@@ -16,7 +16,7 @@ from localmesh.postgres import Postgres
 from localmesh.provision import Provisioned, provision
 
 WORKSPACE = Path(__file__).parent / "workspace"
-EVENT_TYPE = "collections.alpha.thing-said.v1"
+EVENT_TYPE = "collections.alpha.thing-added.v1"
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A read model in a real Postgres, and items to put into it."""
+"""A read model in a real Postgres, and items for it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The query embedder with the real SDKs, over the wire, against a server that answers as Voyage does."""
+"""The query embedder with the real SDKs against a fake Voyage server."""
 
 import base64
 import json
@@ -32,7 +32,7 @@ MakeItem = Callable[..., AnalyzedItem]
 
 
 class Voyage:
-    """What was asked, and what is answered: `replies` first, then vectors of the text's length."""
+    """Records requests, and returns `replies` first, then vectors of the text's length."""
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -85,7 +85,7 @@ def embedder(voyage: Voyage, **changes: Any) -> QueryEmbedder:
     return QueryEmbedder(EmbedderConfig(**{"api_key": "key", "base_url": voyage.url, "attempts": 1, **changes}))
 
 
-def test_a_query_is_sent_as_one_and_remembered_by_tenant_model_and_text(voyage: Voyage) -> None:
+def test_queries_are_cached_by_tenant_model_and_text(voyage: Voyage) -> None:
     queries = embedder(voyage)
     vector = queries.embed("alice", "a cat")
     assert vector == (5.0, *[1.0] * 1023)
@@ -104,7 +104,7 @@ def test_a_query_is_sent_as_one_and_remembered_by_tenant_model_and_text(voyage: 
     assert [request["model"] for request in voyage.requests] == ["voyage-3.5-lite", "voyage-3.5-lite", "voyage-3.5"]
 
 
-def test_the_longest_unused_query_is_forgotten_first(voyage: Voyage) -> None:
+def test_the_least_recently_used_query_is_evicted(voyage: Voyage) -> None:
     queries = embedder(voyage, cache_size=2)
     for text in ("one", "two", "one", "three", "one", "two"):
         queries.embed("alice", text)
@@ -135,17 +135,17 @@ def test_errors_are_ours(voyage: Voyage, status: int, body: bytes, error: type[E
     with pytest.raises(error) as caught:
         queries.embed("alice", "a cat")
     assert type(caught.value) is error
-    # The failure is not remembered.
+    # The failure is not cached.
     assert queries.embed("alice", "a cat")
 
 
-def test_a_provider_that_is_not_there(voyage: Voyage) -> None:
+def test_an_unreachable_provider(voyage: Voyage) -> None:
     queries = embedder(voyage, base_url="http://127.0.0.1:9/v1", timeout_s=1)
     with pytest.raises(EmbeddingUnavailableError):
         queries.embed("alice", "a cat")
 
 
-def test_an_overloaded_provider_is_asked_again(voyage: Voyage) -> None:
+def test_an_overloaded_provider_is_retried(voyage: Voyage) -> None:
     voyage.replies.append((503, b""))
     assert embedder(voyage, attempts=2).embed("alice", "a cat")
     assert len(voyage.requests) == 2
@@ -189,7 +189,7 @@ def test_langchain_retrievers_find_what_search_finds(
     assert BM25Retriever(connect=connect, tenant_id="bob").invoke("cat") == []
 
 
-def test_what_is_heavy_is_imported_when_needed() -> None:
+def test_heavy_packages_are_imported_lazily() -> None:
     program = "import sys, retrieval; print(sorted({m.partition('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     for package in ("langchain_core", "langchain_voyageai", "voyageai", "numpy", "pydantic", "boto3"):

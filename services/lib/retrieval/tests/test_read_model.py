@@ -1,4 +1,4 @@
-"""Facts become rows, and the same facts in any order and number become the same rows."""
+"""Events become rows, and the same events in any order and number become the same rows."""
 
 import threading
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Fact = tuple[Any, ...]
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 TABLES = ("documents", "postings", "vectors", "tenant_stats", "deleted_items")
 
-# Few values each, so that facts meet: same item, same version, same time, other content.
+# Few values each, so that events collide: same item, same version, same time, other content.
 _items = st.sampled_from(["i1", "i2"])
 _tenants = st.sampled_from(["alice", "bob"])
 _versions = st.integers(1, 2)
@@ -152,7 +152,7 @@ def test_deleted_stays_deleted(conn: Connection[Any], make_item: MakeItem, make_
     assert collection_stats(conn, "alice").documents == 0
 
 
-def test_a_deletion_that_commits_meanwhile_is_seen(
+def test_a_concurrent_deletion_is_seen(
     conn: Connection[Any], read_model_dsn: str, make_item: MakeItem, make_vector: MakeVector
 ) -> None:
     outcomes: list[Outcome] = []
@@ -165,12 +165,12 @@ def test_a_deletion_that_commits_meanwhile_is_seen(
     with conn.transaction():
         project_deletion(conn, "alice", "i1", NOW)
         thread.start()
-        wait_until_someone_waits_for_a_lock(conn)
+        wait_until_a_transaction_waits_for_a_lock(conn)
     thread.join(10)
     assert outcomes == [Outcome.DELETED]
 
 
-def wait_until_someone_waits_for_a_lock(conn: Connection[Any]) -> None:
+def wait_until_a_transaction_waits_for_a_lock(conn: Connection[Any]) -> None:
     deadline = datetime.now(UTC) + timedelta(seconds=10)
     while conn.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'").fetchone() is None:
         assert datetime.now(UTC) < deadline, "no transaction waits"
@@ -199,6 +199,6 @@ def test_a_projection_needs_its_transaction(conn: Connection[Any], make_item: Ma
 
 
 @pytest.mark.parametrize("vector", [[1.0], [0.0] * 1024, [float("nan")] * 1024, [float("inf")] * 1024, [1e308] * 1024])
-def test_vectors_without_direction_are_refused(conn: Connection[Any], vector: list[float]) -> None:
+def test_vectors_without_a_norm_are_rejected(conn: Connection[Any], vector: list[float]) -> None:
     with pytest.raises(InvalidVectorError), conn.transaction():
         project_vector(conn, "alice", "i1", vector=vector, model="m", analysis_version=1, embedded_at=NOW)

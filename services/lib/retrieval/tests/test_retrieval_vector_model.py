@@ -1,4 +1,4 @@
-"""By which model a tenant's queries are embedded: that of most of its vectors."""
+"""A tenant's queries are embedded by the model of most of its vectors."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Search against references written here: BM25 and cosine in Python, and their fusion."""
+"""Search against reference implementations in Python: BM25, cosine, and their fusion."""
 
 import math
 from collections import Counter
@@ -36,7 +36,7 @@ MakeItem = Callable[..., AnalyzedItem]
 MakeVector = Callable[..., list[float]]
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-# Words that the stemmer leaves alone, no stop words, no accents: so that the reference needs no analyser of its own.
+# Words that the stemmer does not change, no stop words, no accents: the reference needs no analyser.
 WORDS = ["tokyo", "kyoto", "cat", "dog", "menu", "ramen", "blue", "red", "map", "train", "rain", "shop", "bar", "sun"]
 CATEGORIES = ["photo", "receipt"]
 MODEL = "model"
@@ -162,7 +162,7 @@ def test_tenants_never_see_each_other(conn: Connection[Any], make_item: MakeItem
         project_analysis(conn, "bob", make_item("alice-0003", "tokyo cat", category="bobs"))
     with conn.transaction():
         store_vector(conn, "bob", "alice-0003", bob.vectors["bob-0001"])
-    # Not even the scores move: statistics are the tenant's own.
+    # Scores do not change either: statistics are the tenant's own.
     assert [search(conn, query) for query in queries] == before
     assert all(hits for hits in before)
     for query in queries:
@@ -327,7 +327,7 @@ NASTY = [
 
 
 @pytest.mark.parametrize("mode", [SearchMode.BM25, SearchMode.HYBRID])
-def test_any_text_may_be_asked(
+def test_any_text_is_a_query(
     conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, mode: SearchMode
 ) -> None:
     with conn.transaction():
@@ -337,7 +337,7 @@ def test_any_text_may_be_asked(
         assert ids(hits) == (["i1"] if "cat" in text and "cat\x00" not in text else [])
 
 
-def test_queries_that_cannot_be_run(conn: Connection[Any], make_vector: MakeVector) -> None:
+def test_invalid_queries(conn: Connection[Any], make_vector: MakeVector) -> None:
     good = SearchQuery("alice", "cat", vector=make_vector(1), model=MODEL)
     for bad in (
         replace(good, tenant_id=""),
@@ -373,7 +373,7 @@ def test_a_large_tenant_is_searched_by_its_own_index(
     assert "vectors_hnsw_" not in plan(conn, "bob", approximate=True)
     assert "vectors_hnsw_" not in plan(conn, "alice", approximate=False)
 
-    # As often as asked: a statement that psycopg has prepared by then would be planned for any tenant.
+    # Repeated, because psycopg would by then have prepared the statement with a plan for any tenant.
     before = index_scans(conn)
     for _ in range(12):
         search(conn, query, ranking)

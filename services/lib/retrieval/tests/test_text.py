@@ -1,4 +1,4 @@
-"""Tokens: every kind of text, and text that is none."""
+"""Tokens: every kind of text, and strings without any."""
 
 import pytest
 from hypothesis import given
@@ -36,12 +36,12 @@ def test_documents(text: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), [("東京駅", ["東京", "京駅"]), ("猫 猫", ["猫"]), ("b a b", ["b", "a"])])
-def test_queries_ask_for_pairs_and_once(text: str, expected: list[str]) -> None:
+def test_queries_have_distinct_pairs(text: str, expected: list[str]) -> None:
     assert query_tokens(text) == expected
 
 
 @given(st.text(st.characters(), max_size=60))
-def test_a_query_asks_only_for_what_a_document_of_its_text_holds(text: str) -> None:
+def test_query_tokens_are_a_subset_of_document_tokens(text: str) -> None:
     assert set(query_tokens(text)) <= set(document_tokens(text))
 
 
@@ -54,7 +54,7 @@ def test_tokens_can_be_stored(text: str) -> None:
 
 
 @given(st.text(st.characters(), max_size=40))
-def test_storable_text_changes_nothing_that_could_be_stored(text: str) -> None:
+def test_storable_leaves_storable_text_unchanged(text: str) -> None:
     kept = storable(text)
     kept.encode()
     assert storable(kept) == kept
@@ -62,5 +62,5 @@ def test_storable_text_changes_nothing_that_could_be_stored(text: str) -> None:
         assert kept == text
 
 
-def test_a_long_query_is_cut() -> None:
+def test_a_long_query_is_truncated() -> None:
     assert len(query_tokens(" ".join(str(number) for number in range(5_000)))) == MAX_QUERY_TOKENS
