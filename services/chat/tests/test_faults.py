@@ -71,9 +71,9 @@ def test_a_transient_fault_is_retried(running: Any, session: str, providers: Any
 def test_a_model_timeout_ends_before_the_gateways(
     running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = running.service.settings.model_copy(update={"turn_seconds": 2.0})
+    settings = running.service.settings.model_copy(update={"turn_budget_s": 2.0})
     monkeypatch.setitem(running.service.__dict__, "settings", settings)
-    assert running.service.settings.turn_seconds == 2
+    assert running.service.settings.turn_budget_s == 2
     providers.fault(provider="anthropic", kind="timeout", delay_s=20)
     started = time.monotonic()
     assert running.chat("ann", session, "hello").status == 503
@@ -85,7 +85,7 @@ def test_a_model_timeout_ends_before_the_gateways(
 def test_a_cold_start_counts_in_the_gateways_time(
     running: Any, session: str, providers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = running.service.settings.model_copy(update={"turn_seconds": 10.0})
+    settings = running.service.settings.model_copy(update={"turn_budget_s": 10.0})
     monkeypatch.setitem(running.service.__dict__, "settings", settings)
     monkeypatch.setattr("chassis.http.caller._waited_s", lambda _: 8.0)
     providers.fault(provider="anthropic", kind="timeout", delay_s=20)

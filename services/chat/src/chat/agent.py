@@ -162,7 +162,7 @@ def _model(settings: ChatSettings, api_key: str) -> ChatAnthropic:
         api_key=SecretStr(api_key),
         # The middleware retries within the turn's deadline.
         max_retries=0,
-        timeout=settings.turn_seconds,
+        timeout=settings.turn_budget_s,
         stop=None,
     )
     # Newer models reject a temperature; unknown models are assumed to accept one.

@@ -29,7 +29,7 @@ class ChatSettings(Settings):
     #: Tokens of memory that the model is shown.
     context_tokens: int = Field(default=24_000, ge=1000)
     #: Time limit of a turn in seconds: the gateway waits 29 s.
-    turn_seconds: float = Field(default=24, gt=0)
+    turn_budget_s: float = Field(default=24, gt=0)
 
     #: Model of query vectors for tenants without vectors.
     embedding_model: str = "voyage-3.5-lite"

@@ -72,7 +72,7 @@ def take_turn(service: ChatService, question: Question) -> Reply:
     from chat.tracing import traced_turn
 
     asked_at, started = datetime.now(UTC), time.monotonic()
-    seconds = service.settings.turn_seconds
+    seconds = service.settings.turn_budget_s
     lease = secrets.token_hex(8)
     keys = (question.tenant_id, question.session_id)
     with service.work.on(*keys) as work:

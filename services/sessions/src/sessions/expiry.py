@@ -45,7 +45,7 @@ def clean_up(service: SessionsService) -> dict[str, Any]:
     """End what has been idle for too long, of all tenants, and keep the count."""
     started_at = datetime.now(UTC)
     expired = 0
-    while (datetime.now(UTC) - started_at).total_seconds() < service.settings.cleanup_seconds:
+    while (datetime.now(UTC) - started_at).total_seconds() < service.settings.cleanup_budget_s:
         with service.database.transaction() as connection:
             candidates = conversations.idle_since(connection, service.settings.active_since(), _PAGE)
         expired += sum(expire_idle(service, tenant_id, session_id) for tenant_id, session_id in candidates)

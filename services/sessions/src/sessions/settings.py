@@ -22,7 +22,7 @@ class SessionsSettings(Settings):
     #: ever reaches, and must outlast any conversation, whose turns are read as long as the last of them is fresh.
     turn_retention_s: int = Field(default=7 * 24 * 3600, ge=1)
     #: Seconds after which the hourly clean-up leaves the rest to the next one.
-    cleanup_seconds: float = Field(default=240, gt=0)
+    cleanup_budget_s: float = Field(default=240, gt=0)
 
     def active_since(self) -> datetime:
         """A conversation whose last activity is not after this moment has expired."""
