@@ -47,8 +47,8 @@ reset: setup ## Stop the mesh and delete all its data (asks first; YES=1 does no
 demo: setup ## Start the mesh and demonstrate it: upload pictures, search, chat
 	@$(MESH) demo
 
-test: setup ## All tests that need no Docker; ARGS= goes to pytest
-	@$(PYTEST) $(ARGS)
+test: setup ## All tests that need no Docker, in two runs side by side; with ARGS= one pytest with these arguments
+	@$(if $(ARGS),$(PYTEST) $(ARGS),sh tests/run.sh)
 
 test-%: setup ## The tests of one service or library, e.g. make test-imaging
 	@test -n "$(member)" || { echo "make: there are no tests named $*" >&2; exit 2; }

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Runs every test: what needs the services and their servers, and beside it what needs Terraform and the tools. Much of either
+# is waiting for other processes. Each run is a whole one for its part, so that the check of emitted events is, too.
+set -u
+cd "$(dirname "$0")/.."
+pytest=".venv/bin/python -m pytest"
+services="contracts services tests/contracts tests/e2e tests/imports tests/architecture"
+tools="libraries localstack tools benchmarks tests/docs tests/kit tests/policy_checks tests/infrastructure"
+mkdir -p build
+log=build/tests-of-tools.log
+# Nothing is left out when a folder is added: what neither run names fails here.
+for folder in tests/*/; do
+	case " $services $tools " in *" ${folder%/} "*) ;; *) case $folder in
+		*__pycache__*) ;;
+		*) echo "tests/run.sh: neither run holds $folder" >&2; exit 2 ;;
+	esac ;; esac
+done
+$pytest $tools -o cache_dir=build/pytest-cache-of-tools >"$log" 2>&1 &
+beside=$!
+trap 'kill "$beside" 2>/dev/null' INT TERM
+$pytest $services
+first=$?
+wait "$beside"
+second=$?
+echo "=== libraries, localstack, tools, infrastructure"
+cat "$log"
+[ "$first" -eq 0 ] && [ "$second" -eq 0 ]
