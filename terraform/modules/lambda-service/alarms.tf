@@ -13,7 +13,7 @@ locals {
       periods     = 1
     }
     "${name}-throttles" = {
-      description = "${function.name} was asked for more often than the account's concurrency lets it run."
+      description = "${function.name} was throttled: invocations exceed the account's concurrency."
       namespace   = "AWS/Lambda"
       metric      = "Throttles"
       dimensions  = { FunctionName = function.name }
