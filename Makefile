@@ -74,7 +74,7 @@ contracts-check: setup ## Would the working tree break any consumer? BASE=rev co
 contracts-docs: setup ## Write the contract catalogue as a web site to build/contracts
 	@$(MESH) contracts docs build/contracts
 
-bench: setup ## Run all benchmarks: tables of figures, each beside its reference
+bench: setup ## Benchmarks of pipeline, imports and packages: tables of figures, each beside its reference
 	@$(BENCHMARKS) all
 
 bench-%: setup ## Run one benchmark: imports, packages, pipeline, contracts, search; ARGS=--help shows its options

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chassis.entry_points import EntryPoints
+from chassis.settings import Settings
 from manifests import load_manifests
 from workspace import REPOSITORY
 
@@ -53,11 +54,8 @@ def modules(service: str) -> set[str]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_folder_holds_what_every_service_has(service: str) -> None:
     folder = REPOSITORY / "services" / service
-    migrations = MANIFESTS.services[service].database
-    wanted = [name for name in FOLDER if name != "migrations" or migrations]
-    assert [
-        name for name in wanted if not (folder / name).exists() and (service, name) != ("search", "migrations")
-    ] == []
+    missing = {name for name in FOLDER if not (folder / name).exists()}
+    assert missing == set(FOLDER) & set(WITHOUT.get(service, {}))
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -87,7 +85,18 @@ def test_importing_builds_nothing(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_readme_says_where_to_look(service: str) -> None:
+def test_the_readme_lists_the_settings(service: str) -> None:
+    """The service's own, apart from names of tables, which the provisioner sets."""
+    classes = [item for item in vars(importlib.import_module(f"{service}.settings")).values() if isinstance(item, type)]
+    (settings,) = [item for item in classes if issubclass(item, Settings) and item is not Settings]
+    own = {name.upper() for name in set(settings.model_fields) - set(Settings.model_fields)}
+    readme = (REPOSITORY / "services" / service / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", readme))
+    assert {name for name in own if not name.startswith("TABLE_")} - listed == set()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_readme_shows_where_to_look(service: str) -> None:
     readme = (REPOSITORY / "services" / service / "README.md").read_text(encoding="utf-8")
     _, heading, rest = readme.partition("## Where to look\n")
     assert heading, "a table of questions and the modules that answer them"
@@ -107,4 +116,4 @@ def test_the_readme_says_where_to_look(service: str) -> None:
 def test_contributing_describes_the_plan() -> None:
     text = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for name, job in MODULES.items():
-        assert re.search(rf"{name}(\.py)?\b.*{re.escape(job)}", text), f"CONTRIBUTING.md says of {name}: {job}"
+        assert re.search(rf"{name}(\.py)?\b.*{re.escape(job)}", text), f"CONTRIBUTING.md lacks {name}: {job}"

@@ -1,4 +1,4 @@
-"""May a version go out: decided from records, told by the command line, read from a real git repository."""
+"""May a version go out: decided from records, reported by the command line, read from a real git repository."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from registry.deployment_records.errors import RecordUnusableError, UnknownEnvir
 from registry.deployment_records.record import ContractVersion, Deployed, Environment, Release
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-SAID = "collections.alpha.thing-said"
+FACT = "collections.alpha.thing-added"
 TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
 
 
@@ -26,12 +26,12 @@ def schema(required: tuple[str, ...] = ("text",), **more: Any) -> dict[str, Any]
     return {"$schema": dialect, "type": "object", "properties": {"text": TEXT, **more}, "required": list(required)}
 
 
-def said(version: str = "1.0", *, fact: str = SAID, **shape: Any) -> ContractVersion:
+def published(version: str = "1.0", *, fact: str = FACT, **shape: Any) -> ContractVersion:
     closed = schema(**shape) | {"additionalProperties": False}
     return ContractVersion(event=f"{fact}.v{version[0]}", version=version, schema_=closed)
 
 
-def heard(version: str = "1.0", *, fact: str = SAID, **shape: Any) -> ContractVersion:
+def consumed(version: str = "1.0", *, fact: str = FACT, **shape: Any) -> ContractVersion:
     return ContractVersion(event=f"{fact}.v{version[0]}", version=version, schema_=schema(**shape))
 
 
@@ -53,83 +53,83 @@ def codes(answer: Answer) -> list[str]:
 
 
 def test_the_same_versions_on_both_sides_go_out() -> None:
-    answer = asked(alpha(said()), beta(heard()))
+    answer = asked(alpha(published()), beta(consumed()))
     assert answer.may_go_out
     assert [(pair.producer, pair.consumer) for pair in answer.pairs] == [("alpha", "beta")]
 
 
 def test_a_new_optional_field_goes_out_before_and_after_its_readers() -> None:
-    assert asked(alpha(said("1.1", size=NUMBER)), beta(heard("1.0"))).may_go_out
-    assert asked(beta(heard("1.1", size=NUMBER)), alpha(said("1.0"))).may_go_out
+    assert asked(alpha(published("1.1", size=NUMBER)), beta(consumed("1.0"))).may_go_out
+    assert asked(beta(consumed("1.1", size=NUMBER)), alpha(published("1.0"))).may_go_out
 
 
-def test_a_producer_waits_for_readers_that_would_reject_what_it_says() -> None:
-    answer = asked(alpha(said("1.1", required=())), beta(heard("1.0")))
+def test_a_producer_waits_for_readers_that_would_reject_what_it_publishes() -> None:
+    answer = asked(alpha(published("1.1", required=())), beta(consumed("1.0")))
     assert not answer.may_go_out
     (reason,) = answer.reasons
     assert (reason.code, reason.witness) == ("required-property-added", {})
-    for word in ("alpha", "beta", SAID, "v1 (1.0)", "v1 (1.1)"):
+    for word in ("alpha", "beta", FACT, "v1 (1.0)", "v1 (1.1)"):
         assert word in str(reason)
 
 
-def test_a_reader_waits_for_producers_that_do_not_say_what_it_needs() -> None:
-    answer = asked(beta(heard("1.1", required=("text", "size"), size=NUMBER)), alpha(said("1.0")))
+def test_a_reader_waits_for_producers_that_do_not_publish_what_it_needs() -> None:
+    answer = asked(beta(consumed("1.1", required=("text", "size"), size=NUMBER)), alpha(published("1.0")))
     assert codes(answer) == ["required-property-added"]
     assert (answer.reasons[0].pair.producer, answer.reasons[0].pair.consumer) == ("alpha", "beta")
 
 
 def test_a_new_major_waits_for_subscriptions_to_it() -> None:
-    answer = asked(alpha(said("2.0", other=TEXT)), beta(heard("1.0")))
+    answer = asked(alpha(published("2.0", other=TEXT)), beta(consumed("1.0")))
     assert codes(answer) == ["major-not-understood"]
-    assert f"beta has no subscription to {SAID}.v2" in str(answer.reasons[0])
-    assert asked(alpha(said("2.0", other=TEXT)), beta(heard("1.0"), heard("2.0", other=TEXT))).may_go_out
+    assert f"beta has no subscription to {FACT}.v2" in str(answer.reasons[0])
+    assert asked(alpha(published("2.0", other=TEXT)), beta(consumed("1.0"), consumed("2.0", other=TEXT))).may_go_out
 
 
-def test_a_reader_keeps_the_majors_that_are_still_said() -> None:
-    assert codes(asked(beta(heard("2.0")), alpha(said("1.0")))) == ["major-not-understood"]
-    assert asked(beta(heard("1.0"), heard("2.0")), alpha(said("1.0"))).may_go_out
+def test_a_reader_keeps_the_majors_that_are_still_published() -> None:
+    assert codes(asked(beta(consumed("2.0")), alpha(published("1.0")))) == ["major-not-understood"]
+    assert asked(beta(consumed("1.0"), consumed("2.0")), alpha(published("1.0"))).may_go_out
 
 
-def test_a_release_hears_itself_and_not_the_release_whose_place_it_takes() -> None:
-    old = Release(service="alpha", git_sha="0" * 40, publishes=(said("1.0"),), understands=(heard("1.0"),))
-    new = Release(service="alpha", git_sha="1" * 40, publishes=(said("2.0"),), understands=(heard("2.0"),))
+def test_a_release_consumes_from_itself_and_not_from_the_release_it_replaces() -> None:
+    old = Release(service="alpha", git_sha="0" * 40, publishes=(published("1.0"),), understands=(consumed("1.0"),))
+    new = Release(service="alpha", git_sha="1" * 40, publishes=(published("2.0"),), understands=(consumed("2.0"),))
     assert asked(new, old).may_go_out
-    torn = Release(service="alpha", git_sha="2" * 40, publishes=(said("2.0"),), understands=(heard("1.0"),))
+    torn = Release(service="alpha", git_sha="2" * 40, publishes=(published("2.0"),), understands=(consumed("1.0"),))
     assert codes(asked(torn, old)) == ["major-not-understood"]
 
 
-def test_who_does_not_hear_the_fact_is_not_asked() -> None:
-    answer = asked(alpha(said("2.0")), beta(heard(fact="collections.gamma.thing-made")))
+def test_who_does_not_consume_the_fact_is_not_compared() -> None:
+    answer = asked(alpha(published("2.0")), beta(consumed(fact="collections.gamma.thing-made")))
     assert answer.may_go_out
     assert answer.pairs == ()
 
 
-def test_a_fact_that_nobody_says_is_noted_and_stops_nothing() -> None:
-    answer = asked(alpha(), beta(heard()))
+def test_a_fact_without_a_producer_is_noted_and_stops_nothing() -> None:
+    answer = asked(alpha(), beta(consumed()))
     assert answer.may_go_out
-    assert answer.notes == (f"beta consumes {SAID}, which no service there publishes",)
+    assert answer.notes == (f"beta consumes {FACT}, which no service there publishes",)
 
 
-def test_what_cannot_be_judged_is_a_no() -> None:
-    remote = ContractVersion(event=f"{SAID}.v1", version="1.0", schema_={"$ref": "https://example.com/elsewhere.json"})
-    assert codes(asked(alpha(said()), beta(remote))) == ["unusable-schema:remote-reference"]
+def test_what_cannot_be_decided_is_a_no() -> None:
+    remote = ContractVersion(event=f"{FACT}.v1", version="1.0", schema_={"$ref": "https://example.com/elsewhere.json"})
+    assert codes(asked(alpha(published()), beta(remote))) == ["unusable-schema:remote-reference"]
 
 
 def test_records_come_back_as_they_were_written(tmp_path: Path) -> None:
-    record.note(tmp_path, "production", alpha(said()), at=NOW)
-    written = record.note(tmp_path, "production", beta(heard()), at=NOW)
+    record.note(tmp_path, "production", alpha(published()), at=NOW)
+    written = record.note(tmp_path, "production", beta(consumed()), at=NOW)
     assert record.read(tmp_path, "production") == written
     assert list(written.services) == ["alpha", "beta"]
-    assert written.services["alpha"].release == alpha(said())
+    assert written.services["alpha"].release == alpha(published())
 
 
 def test_a_release_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    record.note(tmp_path, "production", alpha(said("1.0")), at=NOW)
-    after = record.note(tmp_path, "production", alpha(said("2.0")), at=NOW)
-    assert [str(version) for version in after.services["alpha"].release.publishes] == [f"{SAID}.v2 2.0"]
+    record.note(tmp_path, "production", alpha(published("1.0")), at=NOW)
+    after = record.note(tmp_path, "production", alpha(published("2.0")), at=NOW)
+    assert [str(version) for version in after.services["alpha"].release.publishes] == [f"{FACT}.v2 2.0"]
 
 
-def test_deployments_at_once_do_not_forget_each_other(tmp_path: Path) -> None:
+def test_concurrent_deployments_keep_each_other(tmp_path: Path) -> None:
     names = ["alpha", "beta", "gamma", "delta"]
 
     def note(service: str) -> None:
@@ -148,7 +148,7 @@ def test_an_environment_without_record_is_unknown(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("{", "Invalid JSON"),
         ('{"format": 2, "environment": "production"}', "format"),
@@ -157,9 +157,9 @@ def test_an_environment_without_record_is_unknown(tmp_path: Path) -> None:
     ],
     ids=["cut off", "another format", "unknown key", "another environment"],
 )
-def test_a_record_that_is_not_ours_is_refused(tmp_path: Path, text: str, says: str) -> None:
+def test_a_record_that_is_not_ours_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "production.json").write_text(text)
-    with pytest.raises(RecordUnusableError, match=says):
+    with pytest.raises(RecordUnusableError, match=message):
         record.read(tmp_path, "production")
 
 
@@ -174,7 +174,7 @@ class Repository:
         self.declare("beta", consumes=["v1"])
 
     def publish(self, version: str, **shape: Any) -> None:
-        folder = self.root / "contracts" / "schemas" / f"{SAID}.v{version[0]}"
+        folder = self.root / "contracts" / "schemas" / f"{FACT}.v{version[0]}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{version}.json").write_text(json.dumps(schema(**shape)))
         closed = schema(**shape) | {"additionalProperties": False}
@@ -184,8 +184,8 @@ class Repository:
         manifest = {
             "service": service,
             "summary": "A service.",
-            "publishes": [f"{SAID}.{major}" for major in publishes or []],
-            "consumes": [{"event": f"{SAID}.{major}", "function": "events"} for major in consumes or []],
+            "publishes": [f"{FACT}.{major}" for major in publishes or []],
+            "consumes": [{"event": f"{FACT}.{major}", "function": "events"} for major in consumes or []],
             "functions": {"events": {"handler": f"{service}.handler.on_events", "queue": {}}},
         }
         folder = self.root / "services" / service
@@ -221,7 +221,7 @@ def deployed(repository: Repository) -> Repository:
     return repository
 
 
-def test_the_first_deployment_of_all_must_be_said_to_be_one(repository: Repository) -> None:
+def test_the_first_deployment_of_all_must_be_declared_as_one(repository: Repository) -> None:
     repository.commit()
     code, output = repository.run("can-deploy", "alpha", "--env", "production")
     assert code == 2
@@ -237,7 +237,7 @@ def test_consumer_first_then_producer(deployed: Repository) -> None:
 
     code, output = deployed.run("can-deploy", "alpha", "--env", "production", "--git-sha", commit)
     assert code == 1
-    assert f"beta reads v1 (1.0) of {SAID}, alpha publishes v2 (2.0)" in output
+    assert f"beta reads v1 (1.0) of {FACT}, alpha publishes v2 (2.0)" in output
     assert "alpha at " + commit[:12] + " may not be deployed to production" in output
 
     assert deployed.run("can-deploy", "beta", "--env", "production")[0] == 0
@@ -259,8 +259,8 @@ def test_a_break_inside_a_major_is_found_with_a_document(deployed: Repository) -
     (reason,) = answer["reasons"]
     assert (reason["code"], reason["witness"]) == ("required-property-added", {})
     assert reason["pair"] == {
-        "event": SAID,
-        "said": "v1 (1.1)",
+        "event": FACT,
+        "published": "v1 (1.1)",
         "producer": "alpha",
         "consumer": "beta",
         "understood": ["v1 (1.0)"],
@@ -271,11 +271,11 @@ def test_what_is_recorded_is_the_commit_and_not_the_working_tree(deployed: Repos
     deployed.publish("1.1", size=NUMBER)
     code, output = deployed.run("record-deployment", "alpha", "--env", "production", "--json")
     assert code == 0
-    assert json.loads(output)["publishes"] == [{"event": f"{SAID}.v1", "version": "1.0"}]
+    assert json.loads(output)["publishes"] == [{"event": f"{FACT}.v1", "version": "1.0"}]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("can-deploy", "gamma", "--env", "production"), "services/gamma/service.yaml does not exist"),
         (("can-deploy", "alpha", "--env", "Production"), "is not a valid environment name"),
@@ -283,17 +283,17 @@ def test_what_is_recorded_is_the_commit_and_not_the_working_tree(deployed: Repos
         (("record-deployment", "../alpha", "--env", "production"), "services/../alpha/service.yaml does not exist"),
     ],
 )
-def test_unusable_questions_end_with_2(deployed: Repository, arguments: tuple[str, ...], says: str) -> None:
+def test_unusable_questions_end_with_2(deployed: Repository, arguments: tuple[str, ...], message: str) -> None:
     code, output = deployed.run(*arguments)
     assert code == 2
-    assert says in output.replace("\n", " ").replace("│", "")
+    assert message in output.replace("\n", " ").replace("│", "")
 
 
 def test_a_contract_that_the_registry_does_not_hold_ends_with_2(deployed: Repository) -> None:
     deployed.declare("alpha", publishes=["v3"])
     code, output = deployed.run("can-deploy", "alpha", "--env", "production")
     assert code == 2
-    assert f"alpha names {SAID}.v3, but contracts/schemas has no version of it" in output
+    assert f"alpha names {FACT}.v3, but contracts/schemas has no version of it" in output
 
 
 def test_records_may_lie_elsewhere(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> None:

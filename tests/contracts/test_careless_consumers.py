@@ -18,7 +18,7 @@ from testkit.contract_tests.examples import published_version_cases
 from workspace import REPOSITORY
 
 Handle = Callable[[Event[ItemAnalyzed]], None]
-*_, MET = published_version_cases(REPOSITORY / "contracts", ItemAnalyzed.event_type)
+*_, CASE = published_version_cases(REPOSITORY / "contracts", ItemAnalyzed.event_type)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def search(place: Context) -> Iterator[Service[Any]]:
 
 def outcome(service: Service[Any], handle: Handle, document: str) -> Outcome:
     consumer = EventConsumer(service, [on(ItemAnalyzed, handle)])
-    return deliver(consumer, with_fresh_ids((MET.documents() | MET.variants())[document], "search"))
+    return deliver(consumer, with_fresh_ids((CASE.documents() | CASE.variants())[document], "search"))
 
 
 @pytest.mark.integration
@@ -75,8 +75,8 @@ def test_one_that_does_nothing_has_applied_it_all_the_same(search: Service[Any])
 
 @pytest.mark.integration
 def test_one_that_is_not_subscribed(search: Service[Any]) -> None:
-    deaf = EventConsumer(search, [])
-    assert deliver(deaf, with_fresh_ids(MET.documents()["receipt"], "search")).reason == "not-subscribed"
+    unsubscribed = EventConsumer(search, [])
+    assert deliver(unsubscribed, with_fresh_ids(CASE.documents()["receipt"], "search")).reason == "not-subscribed"
 
 
 @pytest.mark.integration

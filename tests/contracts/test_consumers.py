@@ -27,19 +27,19 @@ class Case:
     """A consumer, and a document of a version that it may meet."""
 
     ref: FunctionRef
-    met: PublishedVersionCase
+    version: PublishedVersionCase
     document: str
 
     def __str__(self) -> str:
-        return f"{self.ref.service.service}.{self.ref.name}-{self.met}-{self.document}"
+        return f"{self.ref.service.service}.{self.ref.name}-{self.version}-{self.document}"
 
 
 CASES = [
-    Case(ref, met, name)
+    Case(ref, version, name)
     for ref in CONSUMERS
     for event_type in ref.service.consumed_by(ref.name)
-    for met in published_version_cases(REGISTRY, event_type)
-    for name in (*met.documents(), "minimal", "maximal")
+    for version in published_version_cases(REGISTRY, event_type)
+    for name in (*version.documents(), "minimal", "maximal")
 ]
 
 
@@ -75,7 +75,7 @@ def stage(place: Context) -> Iterator[Stage]:
 @pytest.mark.integration
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_consumer_handles_what_it_may_meet(case: Case, stage: Stage, place: Context, picture: bytes) -> None:
-    documents = case.met.documents() | case.met.variants()
+    documents = case.version.documents() | case.version.variants()
     document = with_fresh_ids(documents[case.document], case.ref.service.service)
     for key in object_keys(document["data"]):
         place.clients.s3.put_object(Bucket=place.names.images_bucket, Key=key, Body=picture, ContentType="image/jpeg")
@@ -88,4 +88,4 @@ def test_every_consumed_event_has_a_version_and_an_example() -> None:
         for event_type in ref.service.consumed_by(ref.name):
             found = published_version_cases(REGISTRY, event_type)
             assert found, f"{ref.service.service} consumes {event_type}, which was never published"
-            assert all(met.examples for met in found), f"{event_type}: a version without golden example"
+            assert all(version.examples for version in found), f"{event_type}: a version without golden example"

@@ -11,7 +11,7 @@ from testkit.contract_tests.variants import VariantError, maximal, minimal
 from workspace import REPOSITORY
 
 TYPES = sorted({version.event_type for version in published_versions(REPOSITORY / "contracts" / "schemas")})
-MET = [met for event_type in TYPES for met in published_version_cases(REPOSITORY / "contracts", event_type)]
+CASES = [case for event_type in TYPES for case in published_version_cases(REPOSITORY / "contracts", event_type)]
 
 
 def schema(required: list[str], **properties: Any) -> dict[str, Any]:
@@ -48,10 +48,10 @@ def test_what_cannot_be_generated_is_reported() -> None:
         maximal(schema([], digest=digest), [{}])
 
 
-@pytest.mark.parametrize("met", MET, ids=str)
-def test_every_published_version_has_both_and_a_producer_may_emit_them(met: PublishedVersionCase) -> None:
-    closed = met.published.producer()
-    variants = met.variants()
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_published_version_has_both_and_a_producer_may_emit_them(case: PublishedVersionCase) -> None:
+    closed = case.published.producer()
+    variants = case.variants()
     for document in variants.values():
         Draft202012Validator(closed).validate(document["data"])
     assert set(variants["minimal"]["data"]) == set(closed.get("required", ()))

@@ -88,7 +88,7 @@ def search(
 
 @app.command(name="all")
 def everything(running: Running = False, as_json: AsJson = False) -> None:
-    """All of them, the pipeline first."""
+    """The benchmarks of pipeline, imports and packages."""
     from benchmarks.imports import measure_imports
     from benchmarks.packages import measure_packages
     from benchmarks.pipeline import measure_pipeline

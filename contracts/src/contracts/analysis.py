@@ -97,6 +97,6 @@ class AnalysisRequested(Contract):
     event_type: ClassVar[str] = "collections.analysis.analysis-requested.v1"
     schema_version: ClassVar[str] = "1.0"
 
-    force: bool = Field(default=False, description="Describe anew even where a description exists.")
+    force: bool = Field(default=False, description="Describe again even where a description exists.")
     provider: str | None = Field(default=None, description="The provider asked for; none: as configured.")
     model: str | None = Field(default=None, description="The model asked for; none: as configured.")

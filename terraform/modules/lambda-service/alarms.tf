@@ -13,7 +13,7 @@ locals {
       periods     = 1
     }
     "${name}-throttles" = {
-      description = "${function.name} was asked for more often than the account's concurrency lets it run."
+      description = "${function.name} was throttled: invocations exceed the account's concurrency."
       namespace   = "AWS/Lambda"
       metric      = "Throttles"
       dimensions  = { FunctionName = function.name }
@@ -36,7 +36,7 @@ locals {
 
   queue_alarms = merge([for name, queue in local.queues : {
     "${name}-dead-letters" = {
-      description = "Messages are in ${queue.dead_letter}: `mesh dlq` shows why, and redrives them."
+      description = "Messages are in ${queue.dead_letter}: their attributes state why, unless the function crashed."
       namespace   = "AWS/SQS"
       metric      = "ApproximateNumberOfMessagesVisible"
       dimensions  = { QueueName = queue.dead_letter }

@@ -61,9 +61,9 @@ def consumers_exist_and_have_a_queue(manifests: Manifests) -> Iterator[Problem]:
                 yield _problem(service, f"consumes.{position}.function", f"no function {item.function!r}")
             elif function.trigger is not Trigger.QUEUE:
                 yield _problem(service, f"consumes.{position}.function", f"{item.function!r} has no queue")
-        heard = {item.function for item in service.consumes}
+        consumers = {item.function for item in service.consumes}
         for name, function in service.functions.items():
-            if function.trigger is Trigger.QUEUE and name not in heard:
+            if function.trigger is Trigger.QUEUE and name not in consumers:
                 yield _problem(service, f"functions.{name}.queue", "no event is routed to it")
 
 

@@ -42,7 +42,7 @@ class Records:
         fresh.write_text(json.dumps(asdict(record)) + "\n", encoding="utf-8")
         fresh.replace(self._file(record.name))
 
-    def forget(self, name: str) -> None:
+    def remove(self, name: str) -> None:
         self._file(name).unlink(missing_ok=True)
 
     def _file(self, name: str) -> Path:

@@ -139,7 +139,7 @@ class Supervisor:
         deadline = time.monotonic() + member.start_timeout_s
         while not member.is_ready():
             if record.ref.find() is None:
-                self._records.forget(member.name)
+                self._records.remove(member.name)
                 raise self._died(member)
             if time.monotonic() > deadline:
                 self._end([member])
@@ -166,7 +166,7 @@ class Supervisor:
         ran = record.ref.find() is not None
         begun = time.monotonic()
         forced = end_group(record.ref, first=member.stop_signal, grace_s=member.stop_grace_s)
-        self._records.forget(member.name)
+        self._records.remove(member.name)
         if forced:
             self._report(f"{member.name} did not end within {member.stop_grace_s:.0f} s and was killed")
         elif ran:

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 
 from mesh.cost.commands import cost
-from mesh.db.commands import app as databases
+from mesh.db.commands import app as db
 from mesh.deploy.commands import deploy
 from mesh.infra.commands import app as infra
 from mesh.packaging.commands import package
-from mesh.secrets.commands import app as parameters
+from mesh.secrets.commands import app as secrets
 from mesh.users.commands import app as users
 from mesh.verify.commands import verify
 from registry.commands import app as contracts
@@ -100,8 +100,8 @@ for command in (package, deploy, verify, cost):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(infra, name="infra")
-app.add_typer(databases, name="db")
-app.add_typer(parameters, name="secrets")
+app.add_typer(db, name="db")
+app.add_typer(secrets, name="secrets")
 app.add_typer(users, name="user")
 
 

@@ -168,7 +168,7 @@ def reset(*, yes: bool) -> None:
     if not yes and not typer.confirm(f"Delete everything in {settings.state_dir} (users, pictures, events)?"):
         raise typer.Exit(1)
     console = _console()
-    with console.status("forgetting") as status:
+    with console.status("deleting") as status:
         lifecycle.reset(settings, Progress(console, status))
     console.print("the mesh is down and empty")
 

@@ -1,7 +1,7 @@
 """The sub-app `mesh contracts`.
 
 Commands import what they need when they run. Exit codes: 0 success, 1 a break (`check`), incompatible (`compat`) or
-different, 2 wrong usage or unusable input (the reason is one line on stderr).
+not deployable (`can-deploy`), 2 wrong usage or unusable input (the reason is one line on stderr).
 """
 
 from __future__ import annotations

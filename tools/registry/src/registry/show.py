@@ -75,7 +75,7 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
         lines = [(f.path, _type(f), _need(f), since.get(f.path, ""), f.description) for f in fields.values()]
         _print_table([("FIELD", "TYPE", "", "SINCE", ""), *lines])
     else:
-        typer.echo("no fields: the envelope says it all")
+        typer.echo("no fields besides the envelope's")
     for title, document in examples.items():
         typer.echo(f"\nexample {title}\n{indent(json.dumps(document, indent=2, ensure_ascii=False), '  ')}")
 

@@ -18,7 +18,7 @@ class Pair:
     """A producer of a version of a fact, and a consumer that reads the versions in `understood`."""
 
     event: str
-    said: str
+    published: str
     producer: str
     consumer: str
     understood: tuple[str, ...]
@@ -39,7 +39,7 @@ class Reason:
         reads = " and ".join(pair.understood) or "nothing"
         where = f" at {self.path}" if self.path else ""
         return (
-            f"{pair.consumer} reads {reads} of {pair.event}, {pair.producer} publishes {pair.said}: "
+            f"{pair.consumer} reads {reads} of {pair.event}, {pair.producer} publishes {pair.published}: "
             f"{self.message}{where} [{self.code}]"
         )
 

@@ -1,6 +1,6 @@
 """Errors of deployment records; each message is a sentence for the user, the exit code is 2.
 
-DeploymentsError
+DeploymentRecordError
     UnknownServiceError          there is no such service at that commit
     UnknownEnvironmentError      nothing is recorded for the environment
     RecordUnusableError          the environment's file is malformed, or has another format
@@ -10,21 +10,21 @@ DeploymentsError
 from registry.errors import RegistryError
 
 
-class DeploymentsError(RegistryError):
+class DeploymentRecordError(RegistryError):
     """Base of all errors of deployment records."""
 
 
-class UnknownServiceError(DeploymentsError):
+class UnknownServiceError(DeploymentRecordError):
     """There is no such service at that commit."""
 
 
-class UnknownEnvironmentError(DeploymentsError):
+class UnknownEnvironmentError(DeploymentRecordError):
     """Nothing is recorded for the environment."""
 
 
-class RecordUnusableError(DeploymentsError):
+class RecordUnusableError(DeploymentRecordError):
     """The environment's file is malformed, or has another format."""
 
 
-class ContractMissingError(DeploymentsError):
+class ContractMissingError(DeploymentRecordError):
     """The manifest names a contract that is not in the registry at that commit."""
