@@ -8,8 +8,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chassis.errors import ObjectMissingError, TransientError
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+    from chassis.aws import Aws
 
 __all__ = [
     "LINK_LIFETIME_S",
@@ -57,9 +58,9 @@ class PresignedPost:
 class ImageStore:
     """Objects of one bucket."""
 
-    def __init__(self, bucket: str, s3: "S3Client") -> None:
+    def __init__(self, bucket: str, aws: "Aws") -> None:
         self._bucket = bucket
-        self._s3 = s3
+        self._aws = aws  # its client is created at the first use, not while the function starts
 
     def get(self, key: str) -> bytes:
         """The object's bytes.
@@ -69,14 +70,14 @@ class ImageStore:
             TransientError: S3 did not answer.
         """
         try:
-            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._aws.s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, key) from error
 
     def size(self, key: str) -> int:
         """The object's size in bytes. Raises like `get`."""
         try:
-            return self._s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
+            return self._aws.s3.head_object(Bucket=self._bucket, Key=key)["ContentLength"]
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, key) from error
 
@@ -87,7 +88,7 @@ class ImageStore:
             TransientError: S3 did not answer.
         """
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type)
+            self._aws.s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type)
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, key) from error
 
@@ -98,7 +99,7 @@ class ImageStore:
             TransientError: S3 did not answer, or another process is storing one at this moment.
         """
         try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type, IfNoneMatch="*")
+            self._aws.s3.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=media_type, IfNoneMatch="*")
         except (ClientError, BotoCoreError) as error:
             if isinstance(error, ClientError) and error.response["Error"]["Code"] in _ALREADY_THERE:
                 return False
@@ -114,7 +115,7 @@ class ImageStore:
         for start in range(0, len(keys), 1000):
             objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
             try:
-                answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
+                answer = self._aws.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
             except (ClientError, BotoCoreError) as error:
                 raise _translated(error, keys[start]) from error
             if answer.get("Errors"):
@@ -122,14 +123,14 @@ class ImageStore:
 
     def link(self, key: str, *, expires_in: int = LINK_LIFETIME_S) -> str:
         """A pre-signed link to read the object, valid for `expires_in` seconds. Makes no call."""
-        return self._s3.generate_presigned_url(
+        return self._aws.s3.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=expires_in
         )
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_in: int) -> PresignedPost:
         """A pre-signed POST for one object of that media type and 1 to `max_bytes` bytes. Makes no call."""
         conditions: list[Any] = [{"Content-Type": media_type}, ["content-length-range", 1, max_bytes]]
-        form = self._s3.generate_presigned_post(
+        form = self._aws.s3.generate_presigned_post(
             self._bucket,
             key,
             Fields={"Content-Type": media_type},

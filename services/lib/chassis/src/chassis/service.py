@@ -56,7 +56,7 @@ class Service(Generic[S_co]):
     @cached_property
     def images(self) -> ImageStore:
         """The images bucket."""
-        return ImageStore(self.settings.images_bucket, self.aws.s3)
+        return ImageStore(self.settings.images_bucket, self.aws)
 
     def relay(self) -> int:
         """Publish what a crash left in the outbox; returns how many events."""
