@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 MESH := $(BIN)/mesh
 PYTEST := $(BIN)/python -m pytest
+# Each worker takes a file at a time; the slowest tests are listed.
+PARALLEL := -n logical --dist loadgroup --durations 20
 BENCHMARKS := $(BIN)/python -P -m benchmarks
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
 # Anything that has tests: test-imaging, test-chassis, test-contracts, test-localmesh, test-mesh, test-e2e, …
@@ -14,7 +16,7 @@ member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib li
 # The first line of every target that acts on one environment: without ENV it prints the usage.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 
-.PHONY: help setup up down status logs reset demo test check fmt contracts-export contracts-check contracts-docs openapi \
+.PHONY: help setup up down status logs reset demo test test-fast test-changed test-scheduled check fmt contracts-export contracts-check contracts-docs openapi \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
 	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
 
@@ -47,8 +49,19 @@ reset: setup ## Stop the mesh and delete all its data (asks first; YES=1 does no
 demo: setup ## Start the mesh and demonstrate it: upload pictures, search, chat
 	@$(MESH) demo
 
-test: setup ## All tests that need no Docker, in two runs side by side; with ARGS= one pytest with these arguments
-	@$(if $(ARGS),$(PYTEST) $(ARGS),sh tests/run.sh)
+test: setup ## All tests that need no Docker, a worker for each core; with ARGS= one pytest with these arguments
+	@$(PYTEST) $(or $(ARGS),$(PARALLEL))
+
+test-fast: setup ## The tests that start no server and no Terraform, in two minutes
+	@$(PYTEST) $(PARALLEL) -m "not integration and not e2e and not terraform" $(ARGS)
+
+test-changed: setup ## The tests that can notice what changed since BASE (main), committed or not
+	@tests=$$($(BIN)/python -m testkit.changed $(if $(BASE),--base "$(BASE)")) && \
+		if [ -z "$$tests" ]; then echo "nothing that a test can notice has changed"; \
+		else $(PYTEST) $(PARALLEL) $(ARGS) $$tests; fi
+
+test-scheduled: setup ## All tests, with whole corpora and what takes long, as the scheduled workflow runs them
+	@$(PYTEST) $(PARALLEL) --scheduled $(ARGS)
 
 test-%: setup ## The tests of one service or library, e.g. make test-imaging
 	@test -n "$(member)" || { echo "make: there are no tests named $*" >&2; exit 2; }

@@ -1,11 +1,9 @@
 """The plugin that checks what services emit against their contracts, on a small repository with its own tests."""
 
 import json
-from typing import Any
 
 import pytest
 
-from chassis import store
 from workspace import REPOSITORY
 
 pytest_plugins = ["pytester"]
@@ -30,6 +28,21 @@ CONFTEST = """
 import pytest
 from chassis import store
 
+class Emitted:
+    # Stands in for an event on its way into the store.
+
+    def __init__(self, document):
+        self._document = document
+
+    def to_wire(self):
+        return self._document
+
+def pytest_configure(config):
+    # A store that keeps nothing, in every process of the run.
+    kept = pytest.MonkeyPatch()
+    kept.setattr(store, "append", lambda _, documents, **__: [(1, Emitted(document)) for document in documents])
+    config.add_cleanup(kept.undo)
+
 @pytest.fixture
 def emit():
     def emit(event_type, **data):
@@ -40,20 +53,9 @@ def emit():
 """
 
 
-class Emitted:
-    """Stands in for an event on its way into the store."""
-
-    def __init__(self, document: dict[str, Any]) -> None:
-        self._document = document
-
-    def to_wire(self) -> dict[str, Any]:
-        return self._document
-
-
 @pytest.fixture
-def repository(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+def repository(pytester: pytest.Pytester) -> pytest.Pytester:
     """Two services with their contracts, and a store that keeps nothing. Its tests call `emit(event_type, **data)`."""
-    monkeypatch.setattr(store, "append", lambda _, documents, **__: [(1, Emitted(document)) for document in documents])
     write_text(pytester, "services/platform.yaml", (REPOSITORY / "services" / "platform.yaml").read_text())
     write_text(pytester, "services/alpha/service.yaml", MANIFEST)
     write_text(pytester, "services/beta/service.yaml", QUIET)
@@ -77,7 +79,8 @@ def write(repository: pytest.Pytester, place: str, *statements: str) -> None:
 
 
 def run(repository: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return repository.runpytest_inprocess("-p", "testkit.contract_tests.emissions", *arguments)
+    """In the order in which they are written, in this process or in those of `-n`."""
+    return repository.runpytest_inprocess("-p", "testkit.contract_tests.emissions", "-p", "no:randomly", *arguments)
 
 
 EMIT_BOTH = (f"emit({ADDED!r})", f"emit({DONE!r})")
@@ -158,6 +161,30 @@ def test_a_version_without_schema_fails(repository: pytest.Pytester) -> None:
     result = run(repository)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines([f"FAILED {DONE} 1.0 was emitted, and *1.0.producer.json does not exist (*)"])
+
+
+def test_parallel_workers_are_checked_as_one_run(repository: pytest.Pytester) -> None:
+    write(repository, "services/alpha/tests/test_them.py", EMIT_BOTH[0], f"emit({ADDED!r}, secret=1)")
+    write(repository, "services/alpha/tests/test_more.py", EMIT_BOTH[0], EMIT_BOTH[0])
+    write(repository, "services/beta/tests/test_others.py", f"emit({CREATED!r})", "pass")
+    result = run(repository, "-n", "2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(
+        [
+            f"FAILED {ADDED} 1.0 breaks 'additionalProperties' at $ (services/alpha/tests/test_them.py::test_1)",
+            f"FAILED alpha publishes {DONE}, and none of its own tests emits it",
+            "3 different events (alpha 4, beta 1): 2 faults",
+        ]
+    )
+
+
+def test_parallel_workers_that_emit_everything_pass(repository: pytest.Pytester) -> None:
+    write(repository, "services/alpha/tests/test_them.py", *EMIT_BOTH)
+    write(repository, "services/beta/tests/test_others.py", f"emit({CREATED!r})")
+    result = run(repository, "-n", "2")
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["3 different events (alpha 2, beta 1): no faults"])
+    result.stdout.no_fnmatch_line("NOT CHECKED*")
 
 
 def test_another_services_event_is_not_checked_against_this_manifest(repository: pytest.Pytester) -> None:

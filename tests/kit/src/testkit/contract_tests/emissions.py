@@ -7,7 +7,8 @@ Every event that is appended to an event store while tests run is recorded. At t
 - each type that a manifest publishes must have been emitted in that service's own tests. This is required of a service
   only when all of its tests ran; for the others the summary lists what was not checked.
 
-A violation fails the session, with the reason in a section of the summary.
+A violation fails the session, with the reason in a section of the summary. Parallel workers (pytest-xdist) record, and
+the process that began the run checks what all of them recorded.
 """
 
 from __future__ import annotations
@@ -75,6 +76,26 @@ class Emissions:
             self.captured[owner or "others"] += 1
             shape = json.dumps([document["dataschema"], document["data"]], sort_keys=True)
             self._kept.setdefault((owner or "", shape), (item.nodeid if item else "outside of any test", document))
+
+    def to_wire(self) -> dict[str, Any]:
+        """What a parallel worker recorded, in types that travel between processes."""
+        return {
+            "kept": [[*key, nodeid, json.dumps(document)] for key, (nodeid, document) in self._kept.items()],
+            "captured": dict(self.captured),
+            "tests": {
+                owner: {**vars(tests), "files": sorted(map(str, tests.files))} for owner, tests in self.tests.items()
+            },
+        }
+
+    def add(self, recorded: dict[str, Any]) -> None:
+        """Add what a parallel worker recorded. All workers collect the same tests, and each runs some of them."""
+        for owner, shape, nodeid, document in recorded["kept"]:
+            self._kept.setdefault((owner, shape), (nodeid, json.loads(document)))
+        self.captured.update(recorded["captured"])
+        for owner, fields in recorded["tests"].items():
+            before = self.tests[owner].ran
+            self.tests[owner] = Coverage(**{**fields, "files": set(map(Path, fields["files"]))})
+            self.tests[owner].ran += before
 
     def check(self) -> Findings:
         """Check all recorded events against the contracts and the manifests."""
@@ -190,9 +211,18 @@ class EmissionsPlugin:
             if self._is_ours and (owner := self._emissions.owner(item.path)):
                 self._emissions.tests[owner].ran += 1
 
+    @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+    def pytest_testnodedown(self, node: Any) -> None:  # xdist is untyped
+        """A worker has ended; one that crashed brings nothing, and the tests that it did not run are missed."""
+        if recorded := getattr(node, "workeroutput", {}).get(_TITLE):
+            self._emissions.add(recorded)
+
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._patch.undo()
+        if hasattr(self._config, "workeroutput"):
+            self._config.workeroutput[_TITLE] = self._emissions.to_wire()
+            return
         nothing = not self._emissions.tests and not self._emissions.captured
         if nothing or self._config.option.collectonly:
             return
