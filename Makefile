@@ -7,7 +7,7 @@ BIN := .venv/bin
 MESH := $(BIN)/mesh
 PYTEST := $(BIN)/python -m pytest
 # Each worker takes a file at a time; the slowest tests are listed.
-PARALLEL := -n logical --dist loadgroup --durations 20
+PARALLEL := -n logical --durations 20
 BENCHMARKS := $(BIN)/python -P -m benchmarks
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
 # Anything that has tests: test-imaging, test-chassis, test-contracts, test-localmesh, test-mesh, test-e2e, …

@@ -12,6 +12,7 @@ from compatibility.fuzzing import fuzz
 from compatibility.questions import Budget
 
 PAIRS = 400
+PAIRS_ON_A_PUSH = 120
 DOCUMENTS = 60
 NAMES = "abc"
 VALUES = [1, 2, "a", "b", None, True, [1], {"a": 1}, 0.5, "abc"]
@@ -131,10 +132,11 @@ def changed(source: random.Random, given: Any) -> Any:
     return keywords
 
 
-def test_verdicts_and_documents_never_contradict() -> None:
+def test_verdicts_and_documents_never_contradict(whole: bool) -> None:
+    pairs = PAIRS if whole else PAIRS_ON_A_PUSH
     outcomes: Counter[Outcome] = Counter()
     tried = 0
-    for seed in range(PAIRS):
+    for seed in range(pairs):
         source = random.Random(seed)
         old = schema(source)
         new = schema(source) if source.random() < 0.2 else changed(source, old)
@@ -149,7 +151,7 @@ def test_verdicts_and_documents_never_contradict() -> None:
             fuzzed = fuzz(writer, reader, DOCUMENTS, seed)
             tried += fuzzed.tried
             assert fuzzed.rejected == (), (seed, old, new)
-    assert outcomes[Outcome.COMPATIBLE] > PAIRS / 5
-    assert outcomes[Outcome.INCOMPATIBLE] > PAIRS / 5
-    assert outcomes[Outcome.UNDECIDED] < PAIRS / 20
-    assert tried > 5_000
+    assert outcomes[Outcome.COMPATIBLE] > pairs / 5
+    assert outcomes[Outcome.INCOMPATIBLE] > pairs / 5
+    assert outcomes[Outcome.UNDECIDED] < pairs / 20
+    assert tried > 12 * pairs

@@ -26,19 +26,26 @@ def test_an_integration_test_can_do_both() -> None:
         pass
 
 
-@pytest.mark.parametrize("fixture", ["fresh_database", "deploy", "emulator", "providers"])
-def test_a_server_without_the_mark_is_refused_before_anything_runs(pytester: pytest.Pytester, fixture: str) -> None:
+def test_a_server_without_the_mark_is_refused_before_anything_runs(pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\nmarkers = integration: x\nasyncio_default_fixture_loop_scope = function\n")
-    pytester.makepyfile(f"""
-        import pytest
+    pytester.makepyfile("""
+        def test_0(fresh_database):
+            pass
 
-        def test_silent({fixture}):
+        def test_1(deploy):
+            pass
+
+        def test_2(emulator):
+            pass
+
+        def test_3(providers):
             pass
 
         def test_innocent():
             pass
     """)
-    result = pytester.runpytest_inprocess("-p", "testkit")
+    result = pytester.runpytest_inprocess("-p", "testkit", "-p", "no:randomly")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*without the mark integration: *::test_silent"])
+    named = ", ".join(f"*::test_{number}" for number in range(4))
+    result.stderr.fnmatch_lines([f"*without the mark integration: {named}"])
     assert "test_innocent" not in result.stderr.str()

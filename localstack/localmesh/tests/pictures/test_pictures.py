@@ -71,14 +71,14 @@ def test_every_vendored_file_has_its_source_and_licence() -> None:
 
 
 @pytest.mark.timeout(180)
-def test_every_stated_text_can_be_read(pictures: list[Picture]) -> None:
+def test_every_stated_text_can_be_read(pictures: list[Picture], whole: bool) -> None:
     from rapidocr import RapidOCR
 
     read = RapidOCR()
-    for picture in pictures:
-        if picture.texts:
-            found: Any = read(picture.path.read_bytes())
-            lines = " ".join(found.txts or ())
-            # Recognition may lose the space between two words; that is not an error of the picture.
-            for text in picture.texts:
-                assert text.replace(" ", "").lower() in lines.replace(" ", "").lower(), (picture.name, lines)
+    stating = [picture for picture in pictures if picture.texts]
+    for picture in stating if whole else stating[::3]:
+        found: Any = read(picture.path.read_bytes())
+        lines = " ".join(found.txts or ())
+        # Recognition may lose the space between two words; that is not an error of the picture.
+        for text in picture.texts:
+            assert text.replace(" ", "").lower() in lines.replace(" ", "").lower(), (picture.name, lines)

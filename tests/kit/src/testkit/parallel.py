@@ -1,10 +1,10 @@
 """How tests are shared out to parallel workers (pytest-xdist), and which of them a run leaves out.
 
-A worker gets a whole file at a time, so that a file's fixtures are made once. Tests over one costly or singular thing,
-in whichever file, stay with one worker, and the longest of these go first: a long one that comes last is waited for.
+A worker gets a whole file at a time, so that a file's fixtures are made once. Folders whose tests share something
+costly or singular stay with one worker, and the longest of these go first: a long one that comes last is waited for.
 
 A run leaves to the scheduled one, which has the option `--scheduled`: tests with the mark `scheduled`, and of a test
-with the mark `sampled(n)` all but n cases. Which cases these are depends on their names alone.
+with the mark `sampled(n)` all but n cases, whose names decide which. A test with the fixture `whole` decides itself.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import pytest
 
 if TYPE_CHECKING:
     from xdist.remote import Producer  # type: ignore[import-untyped]
-    from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
+    from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-#: Fixture -> what its tests share, the longest first.
-_SHARED: Final = {
-    "mesh": "mesh",  # a whole mesh takes all of the machine's memory that it should
-    "runner": "terraform",
-    "terraform_program": "state",  # the bucket of Terraform's state has the same name for every project of an account
-    "place": "contracts",
-    "world": "provisioning",
-    "real_models": "models",  # they are loaded for seconds, and large
-}
+#: Folders whose tests stay together, the longest first.
+_TOGETHER: Final = (
+    "tests/e2e",  # one mesh
+    "tests/infrastructure",  # one copy of the configuration, and plans of it
+    "localstack/localmesh/tests/provision",  # one provisioned workspace
+    "tools/mesh/tests/infra",  # the bucket of Terraform's state has one name for all projects of an account
+    "localstack/providers/tests",  # the models, which are large and take seconds to load
+    "tests/contracts",  # all services on one deployment
+)
 #: Fixtures that end in a run of Terraform or of a checker of its code.
 _TERRAFORM: Final = frozenset({"terraform", "terraform_program", "runner"})
 _LEFT_OUT: Final = pytest.StashKey[int]()
@@ -41,27 +41,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Mark what uses Terraform, group what shares something, and leave out what is scheduled; after all is shuffled and
-    selected, put the long groups first."""
-    place = {name: number for number, name in enumerate(_SHARED.values())}
-    last = len(place)
-    group: dict[pytest.Item, int] = {}
+    """Mark what uses Terraform, and leave out what is scheduled; after all is shuffled and selected, put what stays
+    together first."""
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if _TERRAFORM.intersection(fixtures):
+        if _TERRAFORM.intersection(getattr(item, "fixturenames", ())):
             item.add_marker("terraform")
-        shared = next((name for fixture, name in _SHARED.items() if fixture in fixtures), None)
-        if shared is not None:
-            item.add_marker(pytest.mark.xdist_group(shared))
-            group[item] = place[shared]
     if not config.getoption("scheduled"):
         kept = _pushed(items)
         config.stash[_LEFT_OUT] = len(items) - len(kept)
         # Not reported as deselected: that would make every run a partial one.
         items[:] = kept
     result = yield
-    items.sort(key=lambda item: group.get(item, last))
+    items.sort(key=lambda item: _scope(item.nodeid)[0])
     return result
+
+
+def _scope(nodeid: str) -> tuple[int, str]:
+    """The folder or the file whose tests stay together, after its place in the order."""
+    path = nodeid.partition("::")[0]
+    folders = ((place, folder) for place, folder in enumerate(_TOGETHER) if path.startswith(f"{folder}/"))
+    return next(folders, (len(_TOGETHER), path))
 
 
 def _pushed(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -81,18 +80,23 @@ def _pushed(items: list[pytest.Item]) -> list[pytest.Item]:
     return kept
 
 
-@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling:
-    """By group, and where a test has none, by file; in the order of the longest groups, then of the shuffled files."""
-    from xdist.scheduler import LoadGroupScheduling
+@pytest.fixture(scope="session")
+def whole(pytestconfig: pytest.Config) -> bool:
+    """Whether this is the scheduled run; a test over a corpus in a loop takes a part of it otherwise."""
+    return bool(pytestconfig.getoption("scheduled"))
 
-    class ByGroupOrFile(LoadGroupScheduling):  # type: ignore[misc]
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Scope by scope, in the order in which they were collected."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolderOrFile(LoadScopeScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            group: str = super()._split_scope(nodeid)
-            return group.partition("::")[0] if group == nodeid else group
+            return _scope(nodeid)[1]
 
     config.option.loadscopereorder = False
-    return ByGroupOrFile(config, log)
+    return ByFolderOrFile(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

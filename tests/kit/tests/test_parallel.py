@@ -1,0 +1,122 @@
+"""Which tests a run leaves out, which stay together, and that parallel workers share the run's servers."""
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+INI = """
+[pytest]
+markers =
+    integration: x
+    terraform: x
+    scheduled: x
+    sampled(n): x
+asyncio_default_fixture_loop_scope = function
+"""
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makeini(INI)
+    return pytester
+
+
+def run(inner: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return inner.runpytest_inprocess("-p", "testkit", "-p", "testkit.parallel", *arguments)
+
+
+CORPUS = """
+import pytest
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("case", range(20))
+def test_case(case):
+    pass
+
+@pytest.mark.scheduled
+def test_long():
+    pass
+
+def test_part(whole):
+    assert whole is {whole}
+"""
+
+
+def test_a_push_runs_a_sample_and_says_what_it_left_out(inner: pytest.Pytester) -> None:
+    inner.makepyfile(CORPUS.format(whole=False))
+    result = run(inner)
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["18 tests are left to the scheduled run (--scheduled)"])
+
+
+def test_the_sample_is_the_same_every_time(inner: pytest.Pytester) -> None:
+    inner.makepyfile(CORPUS.format(whole=False))
+    chosen = [sorted(line for line in run(inner, "-v").outlines if "PASSED" in line) for _ in range(2)]
+    assert len(chosen[0]) == 4
+    assert [line.partition(" ")[0] for line in chosen[0]] == [line.partition(" ")[0] for line in chosen[1]]
+
+
+def test_the_scheduled_run_leaves_nothing_out(inner: pytest.Pytester) -> None:
+    inner.makepyfile(CORPUS.format(whole=True))
+    result = run(inner, "--scheduled")
+    result.assert_outcomes(passed=22)
+    result.stdout.no_fnmatch_line("*left to the scheduled run*")
+
+
+def test_what_uses_terraform_is_marked(inner: pytest.Pytester) -> None:
+    inner.makepyfile("""
+        import pytest
+
+        @pytest.fixture
+        def terraform():
+            raise AssertionError("not asked for")
+
+        def test_plan(terraform):
+            pass
+
+        def test_other():
+            pass
+    """)
+    run(inner, "-m", "not terraform").assert_outcomes(passed=1, deselected=1)
+
+
+WORKER = """
+import os
+import pytest
+
+@pytest.mark.parametrize("n", range(4))
+def test_own(n):
+    with open(os.environ["PYTEST_XDIST_WORKER"], "a") as ran:
+        print(__file__, file=ran)
+"""
+
+
+def test_files_and_some_folders_stay_with_one_worker(inner: pytest.Pytester) -> None:
+    folder = "tests/e2e/"
+    files = [f"{folder}{name}" for name in ("test_one.py", "test_two.py")] + [f"test_{n}.py" for n in range(4)]
+    for file in files:
+        (inner.path / file).parent.mkdir(parents=True, exist_ok=True)
+        (inner.path / file).write_text(WORKER)
+    run(inner, "-n", "2").assert_outcomes(passed=4 * len(files))
+    ran = [(inner.path / worker).read_text().split() for worker in ("gw0", "gw1")]
+    assert not set(ran[0]) & set(ran[1]), "a file was split"
+    [first] = (one for one in ran if folder in one[0])
+    assert sum(folder in file for file in first) == 8
+
+
+@pytest.mark.integration
+def test_parallel_workers_share_the_servers_of_the_run(inner: pytest.Pytester) -> None:
+    body = """
+        import os
+        import pytest
+        from pathlib import Path
+
+        @pytest.mark.integration
+        def test_it(postgres_server):
+            place = Path(__file__).with_name(os.environ["PYTEST_XDIST_WORKER"])
+            place.write_text(f"{postgres_server.host}:{postgres_server.port}")
+    """
+    inner.makepyfile(test_one=body, test_two=body)
+    run(inner, "-n", "2").assert_outcomes(passed=2)
+    ports = [inner.path.joinpath(name).read_text() for name in ("gw0", "gw1")]
+    assert ports[0] == ports[1]
