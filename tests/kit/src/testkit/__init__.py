@@ -14,6 +14,7 @@ from testkit.deployment import (
     make_table,
     make_table_again,
 )
+from testkit.faults import offline_aws
 from testkit.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
 from testkit.invoking import Answer, call, dead_letters, deliver, envelope
 from testkit.polling import eventually
@@ -49,6 +50,7 @@ __all__ = [
     "fresh_database",
     "make_table",
     "make_table_again",
+    "offline_aws",
     "postgres_server",
     "provider_server",
     "providers",
