@@ -1,17 +1,23 @@
 """A service on real servers: its schema in Postgres, its bus, queues and parameters in the AWS emulator."""
 
+import io
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from chassis.aws import Aws
+from chassis.observability import logger, metrics
 from chassis.service import Service
 from chassis.settings import Settings
-from testkit import Deploy, Deployment, FreshDatabase
+from testkit import Deploy, Deployment, FreshDatabase, MakeSchema, ServiceSchema
+from testkit.faults import AwsCalls, accepts_events
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -34,6 +40,75 @@ def service(deployment: Deployment) -> Iterator[Service[Settings]]:
 def service_database(deployment: Deployment) -> FreshDatabase:
     """The service's database, for its administrator."""
     return deployment.schema.database
+
+
+@dataclass(frozen=True)
+class Worker(Service[Settings]):
+    """One of several processes of a service: real Postgres, and a bus that `bus_calls` answers for."""
+
+    password: str = field(default="", repr=False)
+
+    def _database_password(self) -> str:
+        return self.password
+
+
+@pytest.fixture
+def schema(service_schema: MakeSchema) -> ServiceSchema:
+    """An empty schema of a service called `imaging` that has no tables of its own."""
+    return service_schema("imaging", [MIGRATIONS])
+
+
+@pytest.fixture
+def new_worker(schema: ServiceSchema, offline_aws: Aws, bus_calls: AwsCalls) -> Iterator[Callable[[], Worker]]:
+    """Starts another process of the service."""
+    settings = Settings(**schema.settings, service="imaging", function="test", event_bus="the-bus")
+    with ExitStack() as stack:
+
+        def start() -> Worker:
+            worker = Worker(settings, offline_aws, schema.password)
+            stack.callback(worker.database.close)
+            return worker
+
+        yield start
+
+
+@pytest.fixture
+def worker(new_worker: Callable[[], Worker]) -> Worker:
+    """The first process of the service."""
+    return new_worker()
+
+
+@pytest.fixture
+def bus_calls(offline_aws: Aws) -> Iterator[AwsCalls]:
+    """What reaches the bus of the workers, which accepts everything until a test gives another rule."""
+    with AwsCalls(offline_aws.events, PutEvents=accepts_events()) as calls:
+        yield calls
+
+
+@pytest.fixture
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Reads the lines logged so far."""
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    return lambda: [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@pytest.fixture
+def measured(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], dict[str, tuple[str, list[float]]]]]:
+    """Reads the metrics emitted so far: name -> unit and values."""
+    metrics.clear_metrics()
+    seen: dict[str, tuple[str, list[float]]] = {}
+
+    def read() -> dict[str, tuple[str, list[float]]]:
+        for line in capsys.readouterr().out.splitlines():
+            emitted = json.loads(line)
+            for metric in emitted["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
+                _, values = seen.setdefault(metric["Name"], (metric["Unit"], []))
+                values += emitted[metric["Name"]]
+        return seen
+
+    yield read
+    metrics.clear_metrics()
 
 
 @pytest.fixture
