@@ -1,7 +1,6 @@
 """Anthropic's models. Importing this costs about three seconds of CPU (the SDK)."""
 
 import base64
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import anthropic
@@ -17,7 +16,8 @@ from analysis.errors import (
 )
 from analysis.models import Provider, facts
 from analysis.output import PictureDescription
-from analysis.vision import MAX_TOKENS, REQUEST, Described, Picture, faults_of, retry_after
+from analysis.vision import MAX_TOKENS, REQUEST, Described, Picture, faults_of
+from chassis.retry_after import retry_after_s
 
 if TYPE_CHECKING:
     from anthropic.types import Message, MessageParam, OutputConfigParam
@@ -66,8 +66,7 @@ def translated(error: anthropic.APIError) -> Exception:
     if error.status_code in {401, 402, 403}:
         return ProviderNotConfiguredError(summary)
     if error.status_code in {408, 409, 425, 429} or error.status_code >= 500:
-        headers: Mapping[str, str] = error.response.headers
-        return ProviderUnavailableError(summary, retry_after_s=retry_after(headers))
+        return ProviderUnavailableError(summary, retry_after_s=retry_after_s(error.response.headers))
     return ProviderRejectedError(summary)
 
 

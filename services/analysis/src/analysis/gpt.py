@@ -1,7 +1,6 @@
 """OpenAI's models. Imported only where they are used."""
 
 import base64
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 import openai
@@ -17,7 +16,8 @@ from analysis.errors import (
 )
 from analysis.models import Provider
 from analysis.output import PictureDescription
-from analysis.vision import MAX_TOKENS, REQUEST, Described, Picture, faults_of, retry_after
+from analysis.vision import MAX_TOKENS, REQUEST, Described, Picture, faults_of
+from chassis.retry_after import retry_after_s
 
 if TYPE_CHECKING:
     from openai.types.responses import ParsedResponse, ResponseInputParam
@@ -59,8 +59,7 @@ def translated(error: openai.APIError) -> Exception:
     if error.status_code in {401, 402, 403} or error.code == "insufficient_quota":
         return ProviderNotConfiguredError(summary)
     if error.status_code in {408, 409, 425, 429} or error.status_code >= 500:
-        headers: Mapping[str, str] = error.response.headers
-        return ProviderUnavailableError(summary, retry_after_s=retry_after(headers))
+        return ProviderUnavailableError(summary, retry_after_s=retry_after_s(error.response.headers))
     return ProviderRejectedError(summary)
 
 

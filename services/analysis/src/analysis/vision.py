@@ -1,6 +1,5 @@
 """The port to the vision models: a picture and instructions in, a checked description out."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,11 +50,3 @@ def faults_of(error: ValidationError) -> str:
     """Where an answer is wrong, without a word of the answer itself."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'answer'}: {fault['type']}" for fault in faults[:5])
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the provider asks us to wait; None when it does not, or in an unknown format."""
-    try:
-        return float(headers.get("retry-after", ""))
-    except ValueError:
-        return None

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from voyageai.client import Client
 
 from chassis.errors import ChassisError
+from chassis.retry_after import retry_after_s
 
 __all__ = ["Embedded", "Voyage", "VoyageError", "VoyageFault", "translated"]
 
@@ -126,7 +127,7 @@ def _translated() -> Iterator[None]:
 def translated(error: voyageai.error.VoyageError) -> VoyageError:
     """The SDK's error as ours."""
     detail = f"{error.http_status or ''} {type(error).__name__}".strip()
-    return VoyageError(_fault(error), detail, retry_after_s=_retry_after(error.headers))
+    return VoyageError(_fault(error), detail, retry_after_s=retry_after_s(error.headers or {}))
 
 
 def _fault(error: voyageai.error.VoyageError) -> VoyageFault:
@@ -137,10 +138,3 @@ def _fault(error: voyageai.error.VoyageError) -> VoyageFault:
     if isinstance(error, _UNAVAILABLE) or (error.http_status or 0) >= 500:
         return VoyageFault.UNAVAILABLE
     return VoyageFault.REFUSED
-
-
-def _retry_after(headers: Any) -> float | None:  # noqa: ANN401 # whatever the SDK's transport uses
-    try:
-        return float(headers.get("retry-after", headers.get("Retry-After", "")))
-    except ValueError:
-        return None

@@ -37,6 +37,7 @@ def back_off(sqs: "SQSClient", queue_url: str, record: "SQSRecord", error: Excep
     asked = error.retry_after_s if isinstance(error, TransientError) else None
     jitter = random.uniform(0.5, 1)  # noqa: S311 - no secret
     delay_s = asked if asked is not None else jitter * min(3**receives, MAX_BACKOFF_S)
+    delay_s = min(max(delay_s, 1), MAX_BACKOFF_S)
     logger.warning(
         "will be tried again",
         exc_info=not isinstance(error, TransientError),
@@ -46,5 +47,5 @@ def back_off(sqs: "SQSClient", queue_url: str, record: "SQSRecord", error: Excep
     sqs.change_message_visibility(
         QueueUrl=queue_url,
         ReceiptHandle=record.receipt_handle,
-        VisibilityTimeout=min(max(round(delay_s), 1), MAX_BACKOFF_S),
+        VisibilityTimeout=round(delay_s),
     )
