@@ -8,7 +8,6 @@ from psycopg import connect
 
 import testkit
 from chassis.errors import TransientError
-from chassis.observability import child_span
 from chassis.queue import EventConsumer, on
 from chassis.queue.dead_letters import sendable
 from chassis.service import Service
@@ -101,23 +100,3 @@ def test_an_object_that_is_there_is_not_replaced(service: Imaging) -> None:
 
 def test_what_sqs_refuses_is_taken_out_of_reasons() -> None:
     assert sendable("a\x00b\x1fc\ud800d\ufffee\tf\ng \U0001f363 ü") == "a b c d e\tf\ng \U0001f363 ü"
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        None,
-        "",
-        "00-" + "x" * 32 + "-" + "1" * 16 + "-01",
-        "00-" + "0" * 32 + "-" + "1" * 16 + "-01",
-        "00-" + "1" * 32 + "-" + "1" * 15 + "-01",
-    ],
-)
-def test_a_malformed_trace_is_not_carried_on(given: str | None) -> None:
-    span = child_span(given)
-    assert child_span(span).split("-")[1] == span.split("-")[1]
-    assert not given or given.split("-")[1] not in span
-
-
-def test_a_trace_goes_on() -> None:
-    assert child_span("00-" + "ab" * 16 + "-" + "12" * 8 + "-01").split("-")[1] == "ab" * 16

@@ -59,7 +59,7 @@ def _all_redacted(value: Any) -> Any:  # noqa: ANN401  # whatever is logged
     if isinstance(value, str):
         return redacted(value)
     if isinstance(value, Mapping):
-        return {name: _all_redacted(item) for name, item in value.items()}
+        return {redacted(str(name)): _all_redacted(item) for name, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_all_redacted(item) for item in value]
     return value if value is None or isinstance(value, (bool, int, float)) else redacted(str(value))

@@ -17,7 +17,7 @@ from chassis.observability import annotate, child_span, hash_tenant, logger
 __all__ = ["Caller", "CallerDep", "caller"]
 
 _LONGEST_START_S = 10.0
-_CORRELATION_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,6 @@ CallerDep = Annotated[Caller, Depends(caller)]
 
 def _correlation_id(headers: Mapping[str, str], context: Mapping[str, Any]) -> str:
     given = headers.get("x-correlation-id", "")
-    if _CORRELATION_ID.match(given):
+    if _CORRELATION_ID.fullmatch(given):
         return given
     return str(context.get("requestId") or uuid.uuid4())
