@@ -42,7 +42,7 @@ class AwsCalls:
         self.rules = rules
         self._offline = client.meta.endpoint_url == _OFFLINE.endpoint_url
         self._events = client.meta.events
-        self._hooks = {"before-parameter-build": self._note, "before-call": self._answer}
+        self._hooks = {"provide-client-params": self._note, "before-call": self._answer}
 
     def of(self, operation: str) -> list[dict[str, Any]]:
         """The parameters of each call of that operation."""
