@@ -77,6 +77,86 @@ HEADS = [
 ]
 
 
+# Media types as IANA registers them, or as browsers and `file` call them where it does not.
+FACTS = {
+    PNG: ("image/png", "png", "PNG", "a PNG picture"),
+    JPEG: ("image/jpeg", "jpg", "JPEG", "a JPEG picture"),
+    WEBP: ("image/webp", "webp", "WebP", "a WebP picture"),
+    GIF: ("image/gif", "gif", "GIF", "a GIF picture"),
+    HEIC: ("image/heic", "heic", "HEIC", "a HEIC picture"),
+    HEIF: ("image/heif", "heif", "HEIF", "a HEIF picture"),
+    AVIF: ("image/avif", "avif", "AVIF", "an AVIF picture"),
+    TIFF: ("image/tiff", "tiff", "TIFF", "a TIFF picture"),
+    BIG_TIFF: ("image/tiff", "tiff", "BigTIFF", "a BigTIFF picture"),
+    BMP: ("image/bmp", "bmp", "BMP", "a BMP picture"),
+    ICO: ("image/vnd.microsoft.icon", "ico", "ICO", "a Windows icon"),
+    PSD: ("image/vnd.adobe.photoshop", "psd", "PSD", "a Photoshop document"),
+    JPEG_XL: ("image/jxl", "jxl", "JPEG XL", "a JPEG XL picture"),
+    JPEG_2000: ("image/jp2", "jp2", "JPEG 2000", "a JPEG 2000 picture"),
+    EXR: ("image/x-exr", "exr", "OpenEXR", "an OpenEXR picture"),
+    QOI: ("image/qoi", "qoi", "QOI", "a QOI picture"),
+    SVG: ("image/svg+xml", "svg", "SVG", "an SVG drawing"),
+    PDF: ("application/pdf", "pdf", "PDF", "a PDF document"),
+    ISO_MEDIA: ("video/mp4", "mp4", "MP4", "a video"),
+    MATROSKA: ("video/matroska", "mkv", "Matroska", "a video"),
+    ZIP: ("application/zip", "zip", "ZIP", "a ZIP archive"),
+}
+
+
+@pytest.mark.parametrize("file_type", FACTS, ids=lambda file_type: file_type.name)
+def test_what_callers_are_told_of_a_type(file_type: FileType) -> None:
+    told = (file_type.media_type, file_type.extension, file_type.name, file_type.description)
+    assert told == FACTS[file_type]
+    assert file_type.is_image == told[0].startswith("image/")
+
+
+@pytest.mark.parametrize(
+    ("file_type", "brands"),
+    [
+        (AVIF, (b"avif", b"avis")),
+        (HEIC, (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs")),
+        (HEIF, (b"mif1", b"mif2", b"msf1")),
+    ],
+    ids=["AVIF", "HEIC", "HEIF"],
+)
+def test_each_brand_is_enough(file_type: FileType, brands: tuple[bytes, ...]) -> None:
+    """As the major brand, and as the first or the last of the compatible ones."""
+    for brand in brands:
+        for head in (ftyp(brand), ftyp(b"isom", brand), ftyp(b"isom", b"mp41", b"iso8", brand)):
+            assert identify(head) == file_type, head
+
+
+def test_the_more_specific_of_two_brands_counts_wherever_it_is() -> None:
+    assert identify(ftyp(b"heic", b"avif")) == identify(ftyp(b"avif", b"heic")) == AVIF
+    assert identify(ftyp(b"mif1", b"heic")) == identify(ftyp(b"heic", b"mif1")) == HEIC
+
+
+def test_the_minor_version_is_no_brand() -> None:
+    assert identify(b"\x00\x00\x00\x14ftypisomheicmp41") == ISO_MEDIA
+
+
+def test_brands_end_with_the_box_with_the_file_and_after_256_bytes() -> None:
+    box = ftyp(b"isom", b"mp41", b"heic")[:24]
+    assert identify(box[:-1]) == ISO_MEDIA, "the file ends within the brand"
+    assert identify(b"\x00\x00\x00\x17" + box[4:]) == ISO_MEDIA, "the box ends within the brand"
+    assert identify(b"\x00\x00\x00\x18" + box[4:]) == HEIC
+    last = (256 - 16) // 4
+    assert identify(ftyp(b"isom", *[b"mp41"] * (last - 1), b"heic")) == HEIC
+    assert identify(ftyp(b"isom", *[b"mp41"] * last, b"heic")) == ISO_MEDIA
+
+
+def test_a_drawing_is_looked_for_in_the_first_kilobyte() -> None:
+    before = b"<?xml " + b" " * (1024 - 6 - 4)
+    assert identify(before + b"<svg/>") == SVG
+    assert identify(b" " + before + b"<svg/>") is None
+    assert identify(b"text before <svg/>") is None
+
+
+@pytest.mark.parametrize("blank", [b"\xef\xbb\xbf", b" ", b"\t", b"\r", b"\n"])
+def test_a_drawing_may_begin_with_blanks(blank: bytes) -> None:
+    assert identify(blank + b"<svg/>") == SVG
+
+
 @pytest.mark.parametrize(("head", "file_type"), HEADS)
 def test_files_are_identified_by_their_beginning(head: bytes, file_type: FileType) -> None:
     assert identify(head + bytes(64)) == file_type
