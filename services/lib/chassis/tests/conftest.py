@@ -61,7 +61,15 @@ def schema(service_schema: MakeSchema) -> ServiceSchema:
 @pytest.fixture
 def new_worker(schema: ServiceSchema, offline_aws: Aws, bus_calls: AwsCalls) -> Iterator[Callable[[], Worker]]:
     """Starts another process of the service."""
-    settings = Settings(**schema.settings, service="imaging", function="test", event_bus="the-bus")
+    settings = Settings(
+        **schema.settings,
+        service="imaging",
+        function="test",
+        event_bus="the-bus",
+        queue_url="https://sqs/queue",
+        dead_letter_queue_url="https://sqs/dead-letters",
+        max_receives=3,
+    )
     with ExitStack() as stack:
 
         def start() -> Worker:

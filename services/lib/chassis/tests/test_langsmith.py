@@ -79,7 +79,8 @@ def test_a_client_is_kept_until_its_key_changes(made: list[Client]) -> None:
 def test_runs_are_sent_at_the_end_also_after_a_fault(made: list[Client]) -> None:
     traces = LangSmith(lambda: "key")
     with traces.tracing() as client:
-        assert [client] == made
+        sent: list[object] = [client]
+        assert sent == made
         assert made[0].flushed == []
     assert made[0].flushed == [2.0]
     with pytest.raises(RuntimeError), traces.tracing():

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from chassis.migrations import (
+    Migration,
     MigrationChangedError,
     MigrationFailedError,
     MigrationSourceError,
@@ -19,6 +21,7 @@ from chassis.migrations import (
 )
 from localmesh.postgres import Postgres
 from testkit import FreshDatabase
+from testkit.faults import waiting
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +70,7 @@ def test_an_edited_file_is_an_error_and_nothing_runs(service: tuple[str, str], f
     source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)"})
     migrate(dsn, name, [source])
     folder("mine", **{"0001_a": "CREATE TABLE a (n bigint)", "0002_b": "CREATE TABLE b (n int)"})
-    with pytest.raises(MigrationChangedError, match=r"mine/0001_a\.sql"):
+    with pytest.raises(MigrationChangedError, match=rf"^mine/0001_a\.sql was applied to schema {name} and edited"):
         migrate(dsn, name, [source])
     with psycopg.connect(dsn) as connection:
         assert connection.execute("SELECT to_regclass('b')").fetchone() == (None,)
@@ -76,7 +79,7 @@ def test_an_edited_file_is_an_error_and_nothing_runs(service: tuple[str, str], f
 def test_a_failing_file_leaves_nothing_of_itself(service: tuple[str, str], folder: Folder) -> None:
     name, dsn = service
     source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)", "0002_b": "CREATE TABLE b (n int); SELECT 1/0"})
-    with pytest.raises(MigrationFailedError, match="division by zero"):
+    with pytest.raises(MigrationFailedError, match=rf"^mine/0002_b\.sql on schema {name}: division by zero"):
         migrate(dsn, name, [source])
     folder("mine", **{"0002_b": "CREATE TABLE b (n int)"})
     assert migrate(dsn, name, [source]) == ["mine/0002_b.sql"]
@@ -84,7 +87,7 @@ def test_a_failing_file_leaves_nothing_of_itself(service: tuple[str, str], folde
 
 def test_a_missing_folder_is_an_error(service: tuple[str, str], tmp_path: Path) -> None:
     name, dsn = service
-    with pytest.raises(MigrationSourceError, match="nowhere"):
+    with pytest.raises(MigrationSourceError, match="nowhere is not a folder of migrations"):
         migrate(dsn, name, [tmp_path / "nowhere"])
 
 
@@ -166,3 +169,96 @@ def test_an_administrator_needs_no_superpowers(postgres_server: Postgres, folder
                 connection.execute(f"SET ROLE {name}".encode())
     with psycopg.connect(postgres_server.dsn(), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {database} WITH (FORCE)".encode())
+
+
+def test_a_second_run_waits_for_the_first_and_finds_nothing_to_do(
+    service: tuple[str, str], folder: Folder, fresh_database: FreshDatabase
+) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)"})
+    reported: list[str] = []
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        migrate_connected(connection, name, [source], reported.append)
+        second = waiting(fresh_database.dsn, lambda: migrate(dsn, name, [source]))
+    assert reported == ["mine/0001_a.sql"]
+    assert second.result(10) == []
+
+
+def test_runs_on_two_schemas_do_not_wait(
+    service: tuple[str, str], folder: Folder, fresh_database: FreshDatabase
+) -> None:
+    name, dsn = service
+    other, password = f"role_{secrets.token_hex(4)}", secrets.token_hex(8)
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
+        prepare_role(administrator, other, password)
+    source = folder("mine", **{"0001_a": "CREATE TABLE a (n int)"})
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        migrate_connected(connection, name, [source], lambda _: None)
+        other_dsn = make_conninfo(fresh_database.dsn_of(other, password), options="-c lock_timeout=1s")
+        assert migrate(other_dsn, other, [source]) == ["mine/0001_a.sql"]
+
+
+def test_a_run_finds_the_schema_first_and_says_no_more_than_warnings(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("RESET search_path")
+        migrate_connected(connection, name, [folder("mine")], lambda _: None)
+        assert connection.execute("SHOW search_path").fetchone() == (f"{name}, public",)
+        assert connection.execute("SHOW client_min_messages").fetchone() == ("warning",)
+
+
+def test_only_sql_files_are_migrations_and_their_text_counts(service: tuple[str, str], folder: Folder) -> None:
+    name, dsn = service
+    source = folder("mine", **{"0002_b": "SELECT 2 -- ü", "0001_a": "SELECT 1"})
+    (source / "README.md").write_text("no migration")
+    assert migrate(dsn, name, [source]) == ["mine/0001_a.sql", "mine/0002_b.sql"]
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute("SELECT name, sha256, applied_at <= now() FROM schema_migrations ORDER BY name")
+        assert rows.fetchall() == [
+            (f"mine/{file}.sql", Migration("any", text).sha256, True)
+            for file, text in (("0001_a", "SELECT 1"), ("0002_b", "SELECT 2 -- ü"))
+        ]
+
+
+def test_without_a_schema_everything_is_pending(folder: Folder) -> None:
+    source = folder("mine", **{"0001_a": "SELECT 1"})
+    assert migration_status(None, "nowhere", [source]) == MigrationStatus((), ("mine/0001_a.sql",), ())
+
+
+def test_a_role_signs_in_with_its_latest_password_which_the_log_never_sees(fresh_database: FreshDatabase) -> None:
+    name = f"role_{secrets.token_hex(4)}"
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
+        for password in ("first", "second"):
+            prepare_role(administrator, name, password)
+            with psycopg.connect(fresh_database.dsn_of(name, password)) as connection:
+                assert connection.execute("SHOW search_path").fetchone() == (f"{name}, public",)
+        role = administrator.execute(
+            "SELECT rolpassword LIKE 'SCRAM-SHA-256$%%', rolinherit, rolcanlogin FROM pg_authid WHERE rolname = %s",
+            [name],
+        ).fetchone()
+    assert role == (True, False, True)
+
+
+def test_a_role_of_iam_has_no_password(fresh_database: FreshDatabase) -> None:
+    name = f"role_{secrets.token_hex(4)}"
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
+        prepare_role(administrator, name, None)
+        role = administrator.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [name]).fetchone()
+        assert role == (None,)
+        prepare_role(administrator, name, "given by an operator")
+        prepare_role(administrator, name, None)
+        role = administrator.execute("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = %s", [name]).fetchone()
+    assert role == (False,), "without one, the role's password is left as it is"
+
+
+def test_nobody_else_may_enter_the_database(fresh_database: FreshDatabase) -> None:
+    name, stranger = f"role_{secrets.token_hex(4)}", f"role_{secrets.token_hex(4)}"
+    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
+        prepare_role(administrator, name, None)
+        administrator.execute(f"CREATE ROLE {stranger} LOGIN".encode())
+        rights = administrator.execute(
+            "SELECT has_database_privilege(role, current_database(), right_) FROM unnest(%s::text[]) AS role,"
+            " unnest(ARRAY['CONNECT', 'TEMPORARY', 'CREATE']) AS right_",
+            [[name, stranger]],
+        ).fetchall()
+    assert [right for (right,) in rights] == [True, True, False, False, False, False]
