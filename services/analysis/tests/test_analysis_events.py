@@ -10,6 +10,7 @@ from contracts import Contract, Event, ReplayKind, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
 from contracts.ingest import ItemDeleted
 from testkit import eventually
+from testkit.faults import AwsCalls
 
 pytestmark = pytest.mark.integration
 
@@ -95,6 +96,17 @@ def test_a_silent_provider_is_left_to_the_queue(start: Callable[..., Any], provi
     event = running.upload("alice")
     assert running.consume(event) == 1
     assert running.consume(event, attempt=2) == 0
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
+def test_a_limited_provider_says_when_the_message_comes_back(
+    provider: str, start: Callable[..., Any], providers: Any
+) -> None:
+    running = start(keys=(provider,))
+    providers.fault(provider=provider, kind="status", status=429, retry_after=77)
+    with AwsCalls(running.service.aws.sqs) as calls:
+        assert running.consume(running.upload("alice")) == 1
+    assert [call["VisibilityTimeout"] for call in calls.of("ChangeMessageVisibility")] == [77]
 
 
 def test_after_some_patience_the_other_provider_answers(running: Any, providers: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 from contracts import Contract, Event, ReplayKind, replayed
 from contracts.embedding import EmbeddingFailed, ItemEmbedded, decode_vector
 from contracts.ingest import ItemDeleted
+from testkit.faults import AwsCalls
 
 pytestmark = pytest.mark.integration
 
@@ -111,6 +112,13 @@ def test_what_may_pass_is_left_to_the_queue(running: Any, providers: Any, status
     assert (pending["analysed"], pending["pending"]) == (3, 3)
     assert running.consume(*events, attempt=2) == 0
     assert all(len(embedded(running.recorded("alice", event.subject))) == 1 for event in events)
+
+
+def test_a_limited_provider_says_when_the_message_comes_back(running: Any, providers: Any) -> None:
+    providers.fault(provider="voyage", kind="status", status=429, retry_after=77)
+    with AwsCalls(running.service.aws.sqs) as calls:
+        assert running.consume(running.describe("alice")) == 1
+    assert [call["VisibilityTimeout"] for call in calls.of("ChangeMessageVisibility")] == [77]
 
 
 def test_a_silent_provider_is_left_to_the_queue(start: Callable[..., Any], providers: Any) -> None:

@@ -223,6 +223,17 @@ def test_animations_show_their_first_frame(make: Any, image_format: str) -> None
     assert mean_colour(result.model.data) == pytest.approx((255, 0, 0), abs=6)
 
 
+@pytest.mark.parametrize("image_format", ["TIFF", "MPO", "HEIF"])
+def test_further_pages_and_previews_are_no_animation(make: Any, image_format: str) -> None:
+    pages = [Image.new("RGB", (20, 20), colour) for colour in ("red", "green", "blue")]
+    data = make.encode(pages[0], image_format, save_all=True, append_images=pages[1:])
+    with Image.open(io.BytesIO(data)) as picture:
+        assert getattr(picture, "n_frames") == 3  # noqa: B009  # not every format has it
+    result = process(data)
+    assert result.frames == 1
+    assert mean_colour(result.model.data) == pytest.approx((255, 0, 0), abs=6)
+
+
 def camera_exif() -> Image.Exif:
     exif = Image.Exif()
     exif[ExifTags.Base.Make] = "Example\x00rest"

@@ -55,7 +55,8 @@ class Describer:
 
         Raises:
             NotDescribedError: see its subclasses.
-            ProviderUnavailableError: the first choice's, when both are unavailable.
+            ProviderUnavailableError: the first choice's, when both are unavailable; the other's, which alone says when
+                to ask again, where the first choice has no key.
         """
         picture = load()
         try:
@@ -69,8 +70,8 @@ class Describer:
             metrics.add_metric("ProviderFallbacks", MetricUnit.Count, 1)
             try:
                 return self._ask(picture, other, prompt, deadline)
-            except ProviderUnavailableError:
-                raise error from None
+            except ProviderUnavailableError as others:
+                raise (others if isinstance(error, ProviderNotConfiguredError) else error) from None
 
     def _ask(self, picture: Picture, choice: Choice, prompt: Prompt, deadline: float) -> Result:
         client = self.providers.client(choice.provider)
