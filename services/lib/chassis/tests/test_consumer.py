@@ -54,6 +54,7 @@ def test_events_reach_their_typed_handler_and_leave_the_queue(service: Imaging, 
 
 POISON: dict[str, tuple[str, str]] = {
     "not JSON": ("no json", "not-json"),
+    "100,000 brackets": ("[" * 100_000, "not-json"),
     "no envelope": ("[]", "not-an-envelope"),
     "no detail": ('{"source": "collections.ingest"}', "not-an-envelope"),
     "an unknown type": (

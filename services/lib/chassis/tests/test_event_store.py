@@ -1,25 +1,26 @@
 """The event store, the inbox and the outbox on a real Postgres and a real (emulated) bus."""
 
+import select
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import psycopg
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from chassis import tombstones
+from chassis.database import Connection
 from chassis.errors import AlreadyAppliedError, ConcurrencyError, EventTooLargeError, TransientError
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import BEGINNING, append, read_all, read_stream
-from chassis.work import UnitsOfWork
 from contracts import Contract, Event, new_event, replayed
 from contracts.chat import ChatMessage, TurnCompleted
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
 from testkit import FreshDatabase
+from testkit.faults import AwsCalls, raises
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +41,12 @@ def outbox(service: Imaging) -> int:
 
 def stored(service: Imaging) -> list[Event[Contract]]:
     return [recorded.event for recorded in read_all(service.database.connection())]
+
+
+def wait_for_end(connection: Connection) -> None:
+    """Until the server says that it has ended the session; nobody has read that yet."""
+    said, _, _ = select.select([connection.fileno()], [], [], 10)
+    assert said
 
 
 def test_streams_count_their_versions(service: Imaging) -> None:
@@ -144,9 +151,8 @@ def test_a_rolled_back_unit_of_work_publishes_nothing(service: Imaging, publishe
 
 def test_the_relay_publishes_what_a_dead_bus_left_behind(service: Imaging, published: Published) -> None:
     assert published() == []
-    cut_off = Service(service.settings, replace(service.aws, endpoint_url="http://127.0.0.1:9"))
-    units = UnitsOfWork(service.database, cut_off.bus, service.projections)
-    with units.on("tenant-a", "item-1") as work:
+    away = raises(EndpointConnectionError(endpoint_url="https://nowhere"))
+    with AwsCalls(service.aws.events, PutEvents=away), service.work.on("tenant-a", "item-1") as work:
         work.record(rejected(), rejected())
     assert outbox(service) == 2
     assert service.relay() == 0, "young rows belong to the process that recorded them"
@@ -250,8 +256,8 @@ def test_a_transaction_that_the_server_ends_is_a_transient_fault(service: Imagin
     """psycopg does not count this one as an operational error."""
     with pytest.raises(TransientError), service.work.on("tenant-a", "item-1") as work:
         work.record(rejected())
-        work.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 100")
-        time.sleep(0.3)
+        work.connection.execute("SET LOCAL idle_in_transaction_session_timeout = 1")
+        wait_for_end(work.connection)
         work.connection.execute("SELECT 1")
     assert stored(service) == []
 
@@ -259,16 +265,16 @@ def test_a_transaction_that_the_server_ends_is_a_transient_fault(service: Imagin
 def test_an_idle_session_releases_its_connection(service: Imaging) -> None:
     row = service.database.connection().execute("SHOW idle_session_timeout").fetchone()
     assert row == {"idle_session_timeout": "2min"}
-    service.database.connection().execute("SET idle_session_timeout = 100")
-    time.sleep(0.3)
+    service.database.connection().execute("SET idle_session_timeout = 1")
+    wait_for_end(service.database.connection())
     with service.work.on("tenant-a", "item-1") as work:
         work.record(rejected())
     assert len(stored(service)) == 1
 
 
 def test_what_has_no_transaction_begins_on_a_connection_of_now(service: Imaging) -> None:
-    service.database.connection().execute("SET idle_session_timeout = 100")
-    time.sleep(0.3)
+    service.database.connection().execute("SET idle_session_timeout = 1")
+    wait_for_end(service.database.connection())
     row = service.database.fresh_connection().execute("SELECT 1 AS one").fetchone()
     assert row == {"one": 1}
 
