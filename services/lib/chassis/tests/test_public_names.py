@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import chassis
@@ -29,6 +30,13 @@ def test_every_public_name_exists() -> None:
     for module in pkgutil.walk_packages(chassis.__path__, "chassis."):
         loaded = importlib.import_module(module.name)
         assert [name for name in loaded.__all__ if not hasattr(loaded, name)] == [], module.name
+
+
+def test_values_do_not_change() -> None:
+    for module in pkgutil.walk_packages(chassis.__path__, "chassis."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, type) and is_dataclass(value) and value.__module__ == module.name:
+                assert value.__dataclass_params__.frozen, value  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
