@@ -94,11 +94,13 @@ def bus_calls(offline_aws: Aws) -> Iterator[AwsCalls]:
 
 
 @pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Reads the lines logged so far."""
     log = io.StringIO()
     monkeypatch.setattr(logger.registered_handler, "stream", log)
-    return lambda: [json.loads(line) for line in log.getvalue().splitlines()]
+    logger.clear_state()
+    yield lambda: [json.loads(line) for line in log.getvalue().splitlines()]
+    logger.clear_state()
 
 
 @pytest.fixture

@@ -47,6 +47,8 @@ def test_no_call_may_outlast_its_caller(
     assert (config.connect_timeout, config.read_timeout) == (connect_timeout_s, read_timeout_s)
     assert (client.meta.endpoint_url, client.meta.region_name) == ("http://offline.invalid", "us-east-1")
     assert client.meta.service_model.service_name == name.removesuffix("_probe")
+    if name.startswith("s3"):
+        assert (config.signature_version, config.s3["addressing_style"]) == ("s3v4", "path")
     assert getattr(offline_aws, name) is client, "created once"
 
 
@@ -92,7 +94,9 @@ def test_an_entry_says_on_the_envelope_what_the_event_says(offline_aws: Aws) -> 
     with AwsCalls(offline_aws.events, PutEvents=accepts_events()) as calls:
         assert Bus("the-bus", offline_aws).publish([event]) == [True]
     ((entry,),) = [call["Entries"] for call in calls.of("PutEvents")]
-    assert json.loads(entry.pop("Detail")) == event
+    detail = entry.pop("Detail")
+    assert json.loads(detail) == event
+    assert '"subject":"Käse"' in detail, "no byte more than is counted"
     assert entry == {
         "EventBusName": "the-bus",
         "Source": "collections.ingest",
@@ -127,6 +131,7 @@ def test_the_largest_event_is_taken_and_one_byte_more_is_not() -> None:
         ([500] * 25, [10, 10, 5]),
         ([MAX_BYTES], [1]),
         ([MAX_BYTES, 500], [1, 1]),
+        ([MAX_BYTES + 1, 500], [1, 1]),
         ([500, MAX_BYTES, 500], [1, 1, 1]),
         ([MAX_BYTES // 2, MAX_BYTES // 2], [2]),
         ([MAX_BYTES // 2, MAX_BYTES // 2 + 1], [1, 1]),

@@ -155,6 +155,16 @@ def test_the_callers_trace_goes_on(api: APIGatewayHttpResolver, callers: list[Ca
     assert third != first
 
 
+def test_traces_can_be_found_by_the_correlation_id(
+    api: APIGatewayHttpResolver, callers: list[Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotations: list[dict[str, str]] = []
+    monkeypatch.setattr("chassis.http.caller.annotate", lambda **given: annotations.append(given))
+    call(HttpEntry(api), "GET", "/caller", "tenant-a")
+    assert annotations == [{"correlation_id": caller.correlation_id} for caller in callers]
+    assert annotations
+
+
 def test_one_line_and_one_duration_a_request(
     api: APIGatewayHttpResolver, log_lines: LogLines, measured: Measured
 ) -> None:

@@ -54,17 +54,20 @@ def followed(work: UnitOfWork) -> None:
     work.record(new_event(data, subject=work.subject, tenant_id=work.tenant_id))
 
 
+def message(identifier: str, body: str, *, receives: int = 1) -> dict[str, Any]:
+    return {
+        "messageId": identifier,
+        "receiptHandle": "receipt",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": str(receives)},
+        "eventSource": "aws:sqs",
+    }
+
+
 def batch(consumer: EventConsumer, *events: Event[Any], receives: int = 1) -> list[str]:
     """The subjects that stay in the queue."""
     records = [
-        {
-            "messageId": f"{event.subject} {place}",
-            "receiptHandle": "receipt",
-            "body": envelope(event),
-            "attributes": {"ApproximateReceiveCount": str(receives)},
-            "eventSource": "aws:sqs",
-        }
-        for place, event in enumerate(events)
+        message(f"{event.subject} {place}", envelope(event), receives=receives) for place, event in enumerate(events)
     ]
     answer = consumer({"Records": records}, CONTEXT)
     return [str(failure["itemIdentifier"]).split()[0] for failure in answer["batchItemFailures"]]
@@ -91,6 +94,14 @@ def test_a_database_that_is_away_costs_no_outside_work(worker: Worker, sqs: AwsC
     assert batch(consumer, uploaded("item-1"), uploaded("item-2")) == ["item-1", "item-2"]
     assert worked == []
     assert [operation for operation, _ in sqs.made] == ["ChangeMessageVisibility"] * 2
+
+
+def test_poison_dies_while_the_database_is_away(worker: Worker, sqs: AwsCalls) -> None:
+    nowhere = Service(worker.settings.model_copy(update={"database_port": 1}), worker.aws)
+    consumer = EventConsumer(nowhere, [on(ItemDeleted)])
+    body = envelope(uploaded()).replace('"tenantid"', '"tenant"')
+    assert consumer({"Records": [message("poison", body)]}, CONTEXT) == {"batchItemFailures": []}
+    assert [call["MessageBody"] for call in sqs.of("SendMessage")] == [body]
 
 
 @pytest.mark.parametrize("statement", ["INSERT INTO inbox", "INSERT INTO events"])
@@ -161,6 +172,14 @@ def test_lines_name_the_event_its_replay_and_its_thread(worker: Worker, log_line
     assert "replay_id" not in live
     assert replay["replay_id"] == "r"
     assert "event_id" not in handled
+
+
+def test_traces_can_be_found_by_thread_and_type(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    annotations: list[dict[str, str]] = []
+    monkeypatch.setattr("chassis.queue.consumer.annotate", lambda **given: annotations.append(given))
+    event = uploaded()
+    assert batch(EventConsumer(worker, [on(UploadRejected)]), event) == []
+    assert annotations == [{"correlation_id": event.correlation_id, "event_type": event.type}]
 
 
 def test_what_is_given_up_and_what_never_works_are_told_apart(worker: Worker, sqs: AwsCalls) -> None:

@@ -96,6 +96,16 @@ def test_a_password_is_asked_for_at_each_connection(worker: Worker, schema: Serv
     database.close()
 
 
+def test_a_process_has_one_connection(worker: Worker) -> None:
+    first = worker.database.connection()
+    assert worker.database.connection() is first
+    second = worker.database.fresh_connection()
+    assert first.closed
+    assert worker.database.connection() is second
+    second.close()
+    assert not worker.database.connection().closed
+
+
 def test_a_server_that_cannot_be_reached_is_a_transient_fault(worker: Worker) -> None:
     nowhere = Database(worker.settings.model_copy(update={"database_port": 1}), lambda: "any")
     for use in (nowhere.connection, nowhere.fresh_connection, lambda: nowhere.transaction().__enter__()):

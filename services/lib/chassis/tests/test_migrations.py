@@ -220,6 +220,13 @@ def test_only_sql_files_are_migrations_and_their_text_counts(service: tuple[str,
         ]
 
 
+def test_a_migration_is_named_by_its_service_wherever_it_is_run_from(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder("mine", **{"0001_a": "SELECT 1"}).parent)
+    assert migration_status(None, "nowhere", [Path("migrations")]).pending == ("mine/0001_a.sql",)
+
+
 def test_without_a_schema_everything_is_pending(folder: Folder) -> None:
     source = folder("mine", **{"0001_a": "SELECT 1"})
     assert migration_status(None, "nowhere", [source]) == MigrationStatus((), ("mine/0001_a.sql",), ())

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import runpy
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chassis import observability
 from chassis.observability import (
     MetricUnit,
     annotate,
@@ -34,7 +36,7 @@ def test_a_tenant_is_twelve_digits_of_a_hash() -> None:
     assert len(hash_tenant("ü")) == 12
 
 
-def test_a_line_is_one_json_document_in_utf_8(log_lines: LogLines, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_is_one_json_document_in_utf_8(log_lines: LogLines) -> None:
     logger.info("Käse", extra={"when": datetime(2026, 11, 30, tzinfo=UTC), "none": None})
     (line,) = log_lines()
     assert line["message"] == "Käse"
@@ -164,6 +166,41 @@ def test_segments_are_annotated_where_tracing_is_on(
     annotate(kind="a", id="b")
     assert noted == annotated
     assert services == (["collections"] if annotated else [])
+
+
+@pytest.mark.parametrize(
+    ("variables", "service", "namespace", "environment"),
+    [
+        ({}, "collections", "Collections", "local"),
+        ({"SERVICE": "imaging", "ENVIRONMENT": "dev"}, "imaging", "Collections", "dev"),
+        (
+            {"SERVICE": "imaging", "POWERTOOLS_SERVICE_NAME": "other", "POWERTOOLS_METRICS_NAMESPACE": "Own"},
+            "other",
+            "Own",
+            "local",
+        ),
+    ],
+    ids=["by default", "of a function", "overridden"],
+)
+def test_lines_and_metrics_name_the_service_of_the_environment(
+    variables: dict[str, str], service: str, namespace: str, environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, dict[str, Any]] = {}
+
+    def metrics(**given: Any) -> object:
+        made["metrics"] = given
+        return SimpleNamespace(set_default_dimensions=lambda **dimensions: made.update(dimensions=dimensions))
+
+    for name in ("SERVICE", "ENVIRONMENT", "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("aws_lambda_powertools.Logger", lambda **given: made.update(logger=given))
+    monkeypatch.setattr("aws_lambda_powertools.Metrics", metrics)
+    runpy.run_path(observability.__file__)
+    assert made["logger"]["service"] == service
+    assert made["metrics"] == {"namespace": namespace, "service": service}
+    assert made["dimensions"] == {"environment": environment}
 
 
 def test_metrics_carry_service_and_environment(capsys: pytest.CaptureFixture[str]) -> None:

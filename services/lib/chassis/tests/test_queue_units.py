@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextvars import Context
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +12,14 @@ import pytest
 from chassis.aws import Aws
 from chassis.errors import PermanentError, PoisonError, TransientError
 from chassis.queue import DeadLetter, MessageConsumer, attempt, decode
+from chassis.queue.dead_letters import send_dead_letter
 from chassis.queue.retry import MAX_BACKOFF_S
 from chassis.service import Service
 from chassis.settings import Settings
-from contracts import Event, new_event
+from contracts import Event, Violation, new_event
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
+from contracts.retired import SessionExpiredV2
+from contracts.sessions import Idle, SessionExpired
 from testkit import envelope
 from testkit.faults import AwsCalls, answers, fails
 from testkit.invoking import CONTEXT
@@ -303,6 +308,26 @@ def test_of_a_broken_contract_every_violation_is_told() -> None:
         decode(json.dumps(document))
     assert [violation.path for violation in refused.value.violations] == ["/data/size", "/data/reason"]
     assert refused.value.detail == "; ".join(map(str, refused.value.violations))
+
+
+def test_an_event_that_no_upcaster_leads_to_says_so() -> None:
+    cause = Idle(kind="idle", after_s=1)
+    data = SessionExpired(cause=cause, last_turn_at=datetime(2026, 11, 30, tzinfo=UTC))
+    body = envelope(new_event(data, subject="session", tenant_id="tenant-a"))
+    with pytest.raises(PoisonError) as refused:
+        decode(body, {SessionExpired.event_type: SessionExpiredV2})
+    assert refused.value.code == "no-upcaster"
+
+
+def test_a_line_names_the_first_five_violations(sqs: AwsCalls, offline_aws: Aws, log_lines: LogLines) -> None:
+    violations = [Violation(f"rule {number}", f"/{number}", "a value") for number in range(7)]
+    send_dead_letter(offline_aws.sqs, DEAD_LETTERS, DeadLetter("body", "reason"), violations)
+    (line,) = log_lines()
+    assert line["violations"] == [{"rule": f"rule {number}", "path": f"/{number}"} for number in range(5)]
+
+
+def test_outside_of_a_message_it_is_the_first_delivery() -> None:
+    assert Context().run(attempt) == 1
 
 
 def test_a_message_without_a_fault_is_an_event() -> None:

@@ -42,7 +42,7 @@ def test_faults(name: str, status: int | None, fault: VoyageFault) -> None:
     error = translated(make("a private text", http_status=status))
     assert error.fault is fault
     assert error.retry_after_s is None
-    assert str(error) == f"voyage: {status} {name}" if status else f"voyage: {name}"
+    assert str(error) == (f"voyage: {status} {name}" if status else f"voyage: {name}")
 
 
 def test_when_the_provider_asks_to_be_called_again() -> None:
