@@ -62,9 +62,7 @@ class Voyage:
     def __init__(
         self, *, api_key: str, base_url: str | None, model: str, dimensions: int, timeout_s: float, attempts: int
     ) -> None:
-        self._embeddings = _Embeddings(
-            model=model, output_dimension=dimensions, base_url=base_url, voyage_api_key=SecretStr(api_key)
-        )
+        self._embeddings = _Embeddings(model=model, output_dimension=dimensions, voyage_api_key=SecretStr(api_key))
         self._client = _CountingClient(api_key=api_key, base_url=base_url, max_retries=attempts, timeout=timeout_s)
         # The stock client never retries and waits 600 s; LangChain's class has no setting for either.
         self._embeddings._client = self._client
