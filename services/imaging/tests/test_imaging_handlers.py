@@ -120,7 +120,7 @@ class Imaging:
 def imaging(fakes: Fakes) -> Imaging:
     originals, decoder = fakes.stand_in(repository, Originals()), fakes.stand_in(isolation, Decoder(fakes))
     service = fakes.under(bootstrap(ImagingSettings(**SETTINGS), fakes.aws))
-    on_events, http = (ENTRY_POINTS.build(name, service) for name in ("on_events", "http"))
+    on_events, http = ENTRY_POINTS.build("on_events", service), ENTRY_POINTS.build("http", service)
     return Imaging(fakes, service, on_events, http, originals, decoder)
 
 

@@ -18,10 +18,12 @@ import pytest
 from chassis import inbox, outbox, store, tombstones
 from chassis.queue import DeadLetter
 from chassis.service import Service
-from contracts import Contract, Event
+from contracts import Contract, Event, new_event
+from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes.aws import FakeAws, FakeObject
 from testkit.fakes.schema import FakeConnection, FakeDatabase, FakeInbox, FakeOutbox, FakeStore, FakeTombstones
 from testkit.invoking import dead_letters
+from workspace import REPOSITORY
 
 __all__ = [
     "CORRELATION_ID",
@@ -35,11 +37,13 @@ __all__ = [
     "FakeObject",
     "Fakes",
     "caused",
+    "example",
     "fakes",
     "requested",
 ]
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Contract)
 S = TypeVar("S", bound=Service[Any])
 
 #: Keyword arguments for a service's settings.
@@ -95,6 +99,19 @@ def caused(data: Contract, by: Event[Any], *, sequence: int = 1, subject: str | 
 def requested(data: Contract, tenant: str, subject: str, *, sequence: int = 1) -> Fact:
     """What a route records for a request with the headers `TRACED`."""
     return Fact(data, tenant, subject, sequence, CORRELATION_ID, None, TRACE_ID)
+
+
+def example(contract: type[C], *, subject: str, tenant: str, **changes: Any) -> Event[C]:
+    """A new event with the data of a golden example of the contract's version, apart from the changes."""
+    *_, current = published_version_cases(REPOSITORY / "contracts", contract.event_type)
+    data = next(iter(current.documents().values()))["data"]
+    return new_event(
+        contract.model_validate(data | changes),
+        subject=subject,
+        tenant_id=tenant,
+        correlation_id=CORRELATION_ID,
+        traceparent=TRACED["traceparent"],
+    )
 
 
 @dataclass
