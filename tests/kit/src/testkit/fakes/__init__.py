@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import pytest
 
 from chassis import inbox, outbox, store, tombstones
+from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.service import Service
 from contracts import Contract, Event, new_event
@@ -155,6 +156,11 @@ class Fakes:
     def put_secret(self, name: str, value: str) -> None:
         """Create or change a secret of the service."""
         self.aws.ssm.parameters[f"{SETTINGS['parameter_prefix']}/{name}"] = value
+
+    @property
+    def connection(self) -> Connection:
+        """For calling a fake of a `repository` module."""
+        return self.database.connection()
 
     @property
     def recorded(self) -> list[Fact]:

@@ -52,7 +52,7 @@ class FakeDatabase(Database):
         before = [_contents(table) for table in self.tables]
         self.is_open = True
         try:
-            yield cast("Connection", FakeConnection())
+            yield self.connection()
         except BaseException:
             for table, contents in zip(self.tables, before, strict=True):
                 vars(table).update(contents)
@@ -60,8 +60,11 @@ class FakeDatabase(Database):
         finally:
             self.is_open = False
 
-    def fresh_connection(self) -> Connection:
+    def connection(self) -> Connection:
         return cast("Connection", FakeConnection())
+
+    def fresh_connection(self) -> Connection:
+        return self.connection()
 
     def close(self) -> None:
         """There is nothing to close."""
