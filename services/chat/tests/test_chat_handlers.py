@@ -486,7 +486,7 @@ def test_a_turn_that_the_bus_refuses_is_answered_and_published_by_the_relay(unit
         {"min_similarity_score": 1.1},
         {"min_similarity_score": -0.1},
     ],
-    ids=str,
+    ids=lambda changes: next(iter(changes)),
 )
 def test_a_malformed_question_asks_nobody(unit: Chat, changes: dict[str, Any]) -> None:
     assert problem(unit.ask(**changes)) == (422, "invalid-request")

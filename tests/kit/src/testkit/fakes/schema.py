@@ -22,10 +22,13 @@ Key = tuple[str, str]
 
 
 class FakeConnection:
-    """An open transaction; every statement that no fake stands in for fails the test, whatever the code catches."""
+    """An open transaction; a statement that no fake stands in for fails the test, whatever the code catches."""
 
     def execute(self, statement: object, *_: object) -> NoReturn:
         pytest.fail(f"a unit test reached the database: {' '.join(str(statement).split())[:80]}")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        pytest.fail(f"a unit test reached the database: connection.{name}")
 
 
 class FakeDatabase(Database):
