@@ -152,8 +152,16 @@ def unit(fakes: Fakes) -> Sessions:
     rows = fakes.stand_in(conversations, Conversations())
     counted, table = fakes.stand_in(statistics, Statistics(rows)), Table()
     vars(service).update(table=table, projections=rows._projections())
-    http, on_events, cleanup = (ENTRY_POINTS.build(name, service) for name in ("http", "on_events", "cleanup"))
-    return Sessions(fakes, service, http, on_events, cleanup, rows, counted, table)
+    return Sessions(
+        fakes,
+        service,
+        ENTRY_POINTS.build("http", service),
+        ENTRY_POINTS.build("on_events", service),
+        ENTRY_POINTS.build("cleanup", service),
+        rows,
+        counted,
+        table,
+    )
 
 
 def test_the_fake_folds_are_those_of_the_service() -> None:
