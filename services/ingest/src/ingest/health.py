@@ -5,6 +5,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import ChassisError
 from ingest.bootstrap import IngestService
+from ingest.repository import probe
 
 _NO_OBJECT = "health/images/none"
 
@@ -18,8 +19,7 @@ def broken(service: IngestService) -> dict[str, str]:
     faults: dict[str, str] = {}
     try:
         with service.database.transaction() as connection:
-            connection.execute("SET LOCAL statement_timeout = 2000")
-            connection.execute("SELECT 1")
+            probe.answer(connection)
     except (ChassisError, psycopg.Error) as error:
         faults["database"] = type(error).__name__
     try:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chassis.work import UnitOfWork
-from contracts import new_event
+from contracts import Event, new_event
+from contracts.chat import TurnCompleted
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
 from sessions.bootstrap import SessionsService
 from sessions.repository import conversations, statistics
@@ -28,9 +29,9 @@ def expire_idle(service: SessionsService, tenant_id: str, session_id: str) -> bo
     return True
 
 
-def expire_superfluous(service: SessionsService, tenant_id: str) -> None:
-    """End the user's oldest conversations beyond the limit."""
-    allowed = service.settings.sessions_per_user
+def expire_superfluous(service: SessionsService, turn: Event[TurnCompleted]) -> None:
+    """End the oldest conversations beyond the limit of the user whose turn it is: the turn caused that."""
+    tenant_id, allowed = turn.tenant_id, service.settings.sessions_per_user
     with service.database.transaction() as connection:
         candidates = conversations.superfluous(connection, tenant_id, allowed)
     for session_id in candidates:
@@ -38,7 +39,7 @@ def expire_superfluous(service: SessionsService, tenant_id: str) -> None:
             conversation = conversations.running(work.connection, tenant_id, session_id)
             # Looked for again under the lock: another may have ended, or this one may have gone on.
             if conversation and session_id in conversations.superfluous(work.connection, tenant_id, allowed):
-                _expire(work, conversation, CrowdedOut(kind="crowded-out", allowed=allowed))
+                _expire(work, conversation, CrowdedOut(kind="crowded-out", allowed=allowed), turn)
 
 
 def clean_up(service: SessionsService) -> dict[str, Any]:
@@ -57,6 +58,8 @@ def clean_up(service: SessionsService) -> dict[str, Any]:
     return {"expired": expired, "seconds": round((finished_at - started_at).total_seconds(), 3)}
 
 
-def _expire(work: UnitOfWork, conversation: Conversation, cause: Idle | CrowdedOut) -> None:
-    expired = SessionExpired(cause=cause, last_turn_at=conversation.last_activity)
-    work.record(new_event(expired, subject=work.subject, tenant_id=work.tenant_id))
+def _expire(
+    work: UnitOfWork, conversation: Conversation, reason: Idle | CrowdedOut, turn: Event[TurnCompleted] | None = None
+) -> None:
+    expired = SessionExpired(cause=reason, last_turn_at=conversation.last_activity)
+    work.record(new_event(expired, subject=work.subject, tenant_id=work.tenant_id, cause=turn))

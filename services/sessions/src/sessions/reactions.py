@@ -11,4 +11,4 @@ def enforce_limit(service: SessionsService, event: Event[TurnCompleted]) -> None
 
     Raises `TransientError` when a store does not answer; the event comes back and the rest ends then.
     """
-    expire_superfluous(service, event.tenant_id)
+    expire_superfluous(service, event)

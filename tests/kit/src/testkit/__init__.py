@@ -14,6 +14,7 @@ from testkit.deployment import (
     make_table,
     make_table_again,
 )
+from testkit.fakes import Fakes, fakes
 from testkit.faults import offline_aws
 from testkit.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
 from testkit.invoking import Answer, call, dead_letters, deliver, envelope
@@ -27,6 +28,7 @@ __all__ = [
     "Answer",
     "Deploy",
     "Deployment",
+    "Fakes",
     "FreshDatabase",
     "MakeSchema",
     "Providers",
@@ -47,6 +49,7 @@ __all__ = [
     "emulator",
     "envelope",
     "eventually",
+    "fakes",
     "fresh_database",
     "make_table",
     "make_table_again",

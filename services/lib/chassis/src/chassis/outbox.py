@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.bus import Bus
-from chassis.database import Database
+from chassis.database import Connection, Database
 from chassis.errors import TransientError
 from chassis.observability import logger
 
 __all__ = [
     "GRACE_S",
+    "delete",
     "publish",
     "relay",
+    "waiting",
 ]
 
 #: The relay leaves younger rows to the process that recorded them and is about to publish them.
@@ -28,7 +30,8 @@ def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str
         return
     try:
         accepted = bus.publish([document for _, document in recorded])
-        _delete(database, [position for (position, _), taken in zip(recorded, accepted, strict=True) if taken])
+        with database.transaction() as connection:
+            delete(connection, [position for (position, _), taken in zip(recorded, accepted, strict=True) if taken])
     except TransientError as error:
         logger.warning("left to the relay", extra={"events": len(recorded), "error": str(error)})
 
@@ -42,17 +45,10 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
     published = 0
     while True:
         with database.transaction() as connection:
-            rows = connection.execute(
-                """
-                SELECT position, event FROM outbox JOIN events USING (position)
-                WHERE outbox.recorded_at < now() - make_interval(secs => %s)
-                ORDER BY position LIMIT %s FOR UPDATE OF outbox SKIP LOCKED
-                """,
-                (grace_s, _PAGE),
-            ).fetchall()
-            accepted = bus.publish([row["event"] for row in rows])
-            taken = [row["position"] for row, ok in zip(rows, accepted, strict=True) if ok]
-            connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (taken,))
+            rows = waiting(connection, grace_s=grace_s, limit=_PAGE)
+            accepted = bus.publish([document for _, document in rows])
+            taken = [position for (position, _), ok in zip(rows, accepted, strict=True) if ok]
+            delete(connection, taken)
         published += len(taken)
         if len(taken) < len(rows):
             raise TransientError(f"the bus refused {len(rows) - len(taken)} events")
@@ -60,6 +56,19 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
             return published
 
 
-def _delete(database: Database, positions: list[int]) -> None:
-    with database.transaction() as connection:
-        connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (positions,))
+def waiting(connection: Connection, *, grace_s: float, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    """Position and document of what has waited for `grace_s` seconds, oldest first, locked for the transaction."""
+    rows = connection.execute(
+        """
+        SELECT position, event FROM outbox JOIN events USING (position)
+        WHERE outbox.recorded_at < now() - make_interval(secs => %s)
+        ORDER BY position LIMIT %s FOR UPDATE OF outbox SKIP LOCKED
+        """,
+        (grace_s, limit),
+    )
+    return [(row["position"], row["event"]) for row in rows]
+
+
+def delete(connection: Connection, positions: Sequence[int]) -> None:
+    """Delete what the bus has accepted."""
+    connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (list(positions),))

@@ -16,6 +16,8 @@ __all__ = [
     "Checkpoint",
     "Recorded",
     "append",
+    "insert",
+    "lock",
     "read_all",
     "read_stream",
     "stream_version",
@@ -67,9 +69,16 @@ def append(
     sequenced = [replace(event, sequence=version + step) for step, event in enumerate(events, start=1)]
     for event in sequenced:
         REGISTRY.admit(event)
-    documents = [event.to_wire() for event in sequenced]
-    for document in documents:
-        check_size(document)
+        check_size(event.to_wire())
+    return list(zip(insert(connection, sequenced), sequenced, strict=True))
+
+
+def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[int]:
+    """Write the events of one stream, which have their `sequence`, and their outbox rows; returns their positions.
+
+    Raises:
+        ConcurrencyError: the stream has one of these versions.
+    """
     try:
         rows = connection.execute(
             """
@@ -83,17 +92,27 @@ def append(
             SELECT position FROM appended ORDER BY stream_version
             """,
             (
-                [event.id for event in sequenced],
-                [tenant_id] * len(events),
-                [stream_id] * len(events),
-                [event.sequence for event in sequenced],
-                [event.type for event in sequenced],
-                [Jsonb(document) for document in documents],
+                [event.id for event in events],
+                [event.tenant_id for event in events],
+                [event.subject for event in events],
+                [event.sequence for event in events],
+                [event.type for event in events],
+                [Jsonb(event.to_wire()) for event in events],
             ),
         ).fetchall()
     except psycopg.errors.UniqueViolation as error:
-        raise ConcurrencyError(f"stream {stream_id} is not at version {version}") from error
-    return [(row["position"], event) for row, event in zip(rows, sequenced, strict=True)]
+        first = events[0]
+        raise ConcurrencyError(f"stream {first.subject} is not at version {first.sequence - 1}") from error
+    return [row["position"] for row in rows]
+
+
+def lock(connection: Connection, tenant_id: str, stream_id: str) -> None:
+    """Hold the stream for the caller's transaction; waits for another that holds it."""
+    # Such locks belong to the whole database: the schema in the key keeps services apart.
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))",
+        (f"{tenant_id}/{stream_id}",),
+    )
 
 
 def stream_version(connection: Connection, tenant_id: str, stream_id: str) -> int:

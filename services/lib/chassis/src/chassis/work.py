@@ -1,10 +1,10 @@
 """The unit of work: a handler's effects, its inbox row and the events it emits commit in one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chassis import store, tombstones
+from chassis import inbox, store, tombstones
 from chassis.bus import Bus
 from chassis.database import Connection, Database
 from chassis.errors import AlreadyAppliedError
@@ -66,12 +66,8 @@ class UnitsOfWork:
         """A unit of work that no event caused (an HTTP request, a schedule)."""
         with self.database.transaction() as connection:
             work = UnitOfWork(connection, tenant_id, subject, self.projections)
-            # Taken before the first write, so that a stream's events also come out of `read_all` in their order. Such
-            # locks belong to the whole database: the schema in the key keeps services apart.
-            connection.execute(
-                "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))",
-                (f"{tenant_id}/{subject}",),
-            )
+            # Taken before the first write, so that a stream's events also come out of `read_all` in their order.
+            store.lock(connection, tenant_id, subject)
             yield work
         publish(self.database, self.bus, work.recorded)
 
@@ -83,34 +79,15 @@ class UnitsOfWork:
             AlreadyAppliedError: they happened before; the block is not entered.
         """
         with self.on(event.tenant_id, event.subject) as work:
-            fresh = work.connection.execute(
-                """
-                INSERT INTO inbox (source, event_id, replay_id) VALUES (%s, %s, %s)
-                ON CONFLICT DO NOTHING RETURNING event_id
-                """,
-                (event.source, event.id, event.replay_id or ""),
-            ).fetchone()
-            if fresh is None:
+            if not inbox.add(work.connection, event):
                 raise AlreadyAppliedError(event.id)
             yield work
 
-    def applied(self, events: list[Event[Contract]]) -> set[tuple[str, str]]:
-        """Which of these deliveries the inbox holds already, as (event id, replay id): one query for a whole batch.
+    def applied(self, events: Sequence[Event[Contract]]) -> set[tuple[str, str]]:
+        """Which of these deliveries the inbox holds already, as (event id, replay id).
 
         Raises:
             TransientError: the database does not answer.
         """
         with self.database.transaction() as connection:
-            rows = connection.execute(
-                """
-                SELECT event_id, replay_id FROM inbox
-                JOIN unnest(%s::text[], %s::text[], %s::text[]) AS asked (source, event_id, replay_id)
-                USING (source, event_id, replay_id)
-                """,
-                (
-                    [event.source for event in events],
-                    [event.id for event in events],
-                    [event.replay_id or "" for event in events],
-                ),
-            ).fetchall()
-        return {(row["event_id"], row["replay_id"]) for row in rows}
+            return inbox.applied(connection, events)

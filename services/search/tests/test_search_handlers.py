@@ -1,0 +1,520 @@
+"""Every entry point of search in memory: which search a request becomes, its answers and problems, and the events."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+import search.schedule
+from chassis.errors import TransientError
+from chassis.http import HttpEntry
+from chassis.queue import EventConsumer
+from contracts import Contract, Event, replayed
+from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.ingest import ItemDeleted
+from retrieval import (
+    DEFAULT_RANKING,
+    AnalyzedItem,
+    EmbeddingRateLimitedError,
+    EmbeddingRejectedError,
+    Hit,
+    InvalidVectorError,
+    Outcome,
+    QueryEmbedder,
+    Ranking,
+    ScoreType,
+    SearchMode,
+    SearchQuery,
+)
+from retrieval import projections as read_model
+from search import searching
+from search.agent import Found, SearchAgent
+from search.answering import Answer as GivenAnswer
+from search.answering import Answerer
+from search.bootstrap import SearchService, bootstrap
+from search.errors import AnswerUnavailableError
+from search.handler import ENTRY_POINTS
+from search.searching import Question
+from search.settings import SearchSettings
+from testkit import Answer, Fakes, call, deliver, envelope
+from testkit.fakes import SETTINGS, example
+from testkit.invoking import CONTEXT, http_event
+
+ALICE, BOB, ITEM = "alice", "bob", "item-1"
+VECTOR = (0.6, 0.8)
+
+
+def hit(item: str, rank: int = 1) -> Hit:
+    return Hit(
+        item_id=item,
+        rank=rank,
+        score=0.5,
+        score_type=ScoreType.HYBRID_RRF,
+        bm25=-2.5,
+        similarity=0.9,
+        category="Food",
+        headline="Ramen",
+        summary="A bowl.",
+        filename=f"{item}.png",
+        original_filename="IMG.png",
+        analysis_id="analysis-1",
+        analysis_version=1,
+        description={},
+        body="Ramen",
+    )
+
+
+@dataclass
+class Retrieval:
+    """Of `search.searching`: the searches in the read model, and the model of the tenant's vectors."""
+
+    hits: list[Hit] = field(default_factory=lambda: [hit("one"), hit("two", 2)])
+    model: str | None = None
+    asked: list[tuple[SearchQuery, Ranking]] = field(default_factory=list)
+
+    def search(self, conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
+        self.asked.append((query, ranking))
+        return self.hits
+
+    def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
+        return self.model
+
+
+class Embedder(QueryEmbedder):
+    """Embeds queries. `fault` is raised instead."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self.fakes = fakes
+        self.asked: list[tuple[str, str, str | None]] = []
+        self.fault: Exception | None = None
+
+    @property
+    def model(self) -> str:
+        return "voyage-3.5-lite"
+
+    def embed(self, tenant_id: str, text: str, model: str | None = None) -> tuple[float, ...]:
+        assert not self.fakes.database.is_open, "a transaction waits for the provider"
+        self.asked.append((tenant_id, text, model))
+        if self.fault is not None:
+            raise self.fault
+        return VECTOR
+
+
+class Answering(Answerer):
+    """The model that answers from results. `outcome` is its answer, or is raised."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self.fakes = fakes
+        self.outcome: GivenAnswer | Exception = GivenAnswer(answer="In Kyoto.", confidence=0.75, citations=["one"])
+        self.asked: list[tuple[str, Sequence[Hit], float, str | None]] = []
+
+    def answer(self, question: str, hits: Sequence[Hit], deadline: float, model: str | None = None) -> GivenAnswer:
+        assert not self.fakes.database.is_open, "a transaction waits for the model"
+        self.asked.append((question, hits, deadline, model))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+class Agent(SearchAgent):
+    """The agent. `outcome` is what it found, or is raised."""
+
+    def __init__(self) -> None:
+        self.outcome: Found | Exception = Found()
+        self.asked: list[tuple[str, Question, float]] = []
+
+    def run(self, tenant_id: str, question: Question, deadline: float) -> Found:
+        self.asked.append((tenant_id, question, deadline))
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass
+class ReadModel:
+    """Of `retrieval.projections`. `fault` is raised by the next vector."""
+
+    analyzed: list[tuple[str, AnalyzedItem]] = field(default_factory=list)
+    vectors: list[tuple[str, str, tuple[float, ...], str, int, datetime]] = field(default_factory=list)
+    deleted: list[tuple[str, str, datetime]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def project_analysis(self, conn: Connection[Any], tenant_id: str, item: AnalyzedItem) -> Outcome:
+        self.analyzed.append((tenant_id, item))
+        return Outcome.APPLIED
+
+    def project_vector(
+        self,
+        conn: Connection[Any],
+        tenant_id: str,
+        item_id: str,
+        *,
+        vector: Sequence[float],
+        model: str,
+        analysis_version: int,
+        embedded_at: datetime,
+    ) -> Outcome:
+        if self.fault is not None:
+            raise self.fault
+        self.vectors.append((tenant_id, item_id, tuple(vector), model, analysis_version, embedded_at))
+        return Outcome.APPLIED
+
+    def project_deletion(self, conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
+        self.deleted.append((tenant_id, item_id, deleted_at))
+        return Outcome.APPLIED
+
+
+class Maintenance:
+    """Of `search.schedule`."""
+
+    def maintain_vector_indexes(
+        self, conn: Connection[Any], exact_limit: int = DEFAULT_RANKING.exact_limit
+    ) -> list[str]:
+        return [ALICE, BOB]
+
+
+@dataclass
+class Search:
+    """The service in memory. `keys` are those with which clients were made."""
+
+    fakes: Fakes
+    service: SearchService
+    http: HttpEntry
+    on_events: EventConsumer
+    retrieval: Retrieval
+    embedder: Embedder
+    answerer: Answering
+    agent: Agent
+    read_model: ReadModel
+    keys: dict[str, str]
+
+    def ask(self, tenant: str | None = ALICE, **changes: Any) -> Answer:
+        return call(self.http, "POST", "/search", tenant, body={"query": "ramen in Kyoto"} | changes)
+
+    @property
+    def query(self) -> SearchQuery:
+        """The one search that was made."""
+        ((query, _),) = self.retrieval.asked
+        return query
+
+
+@pytest.fixture
+def unit(fakes: Fakes) -> Search:
+    service = fakes.under(bootstrap(SearchSettings(**SETTINGS), fakes.aws))
+    for name in ("anthropic", "voyage"):
+        fakes.put_secret(f"{name}-api-key", f"key of {name}")
+    keys: dict[str, str] = {}
+    embedder, answerer, agent = Embedder(fakes), Answering(fakes), Agent()
+
+    def made(name: str, client: object) -> Callable[[str], object]:
+        def make(key: str) -> object:
+            keys[name] = key
+            return client
+
+        return make
+
+    vars(service).update(
+        _embedder=made("embedder", embedder), _answerer=made("answerer", answerer), _agent=made("agent", agent)
+    )
+    return Search(
+        fakes,
+        service,
+        ENTRY_POINTS.build("http", service),
+        ENTRY_POINTS.build("on_events", service),
+        fakes.stand_in(searching, Retrieval()),
+        embedder,
+        answerer,
+        agent,
+        fakes.stand_in(read_model, ReadModel()),
+        keys,
+    )
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    return answer.status, answer.body["type"].removeprefix("urn:collections:problem:")
+
+
+# POST /search
+
+
+def test_a_hybrid_search_with_an_answer(unit: Search) -> None:
+    answer = unit.ask(query="  ramen in Kyoto ")
+    body = answer.body
+    assert (answer.status, body["query"], body["search_type"]) == (200, "ramen in Kyoto", "hybrid")
+    assert [(result["item_id"], result["rank"]) for result in body["results"]] == [("one", 1), ("two", 2)]
+    assert (body["total_results"], body["results"][0]["image_url"]) == (2, "/images/one.png")
+    assert (body["answer"], body["answer_confidence"], body["citations"]) == ("In Kyoto.", 0.75, ["one"])
+    assert (body["answer_error"], body["agent_reasoning"], body["tools_used"]) == (None, None, None)
+    assert body["retrieval_time_ms"] >= 0
+    assert body["answer_time_ms"] >= 0
+    assert unit.keys == {"embedder": "key of voyage", "answerer": "key of anthropic"}
+
+
+def test_what_a_hybrid_search_asks_for(unit: Search) -> None:
+    unit.ask(top_k=7, category_filter="Food", min_relevance_score=-2.0, min_similarity_score=0.25)
+    assert unit.embedder.asked == [(ALICE, "ramen in Kyoto", "voyage-3.5-lite")]
+    assert unit.retrieval.asked == [
+        (
+            SearchQuery(
+                tenant_id=ALICE,
+                text="ramen in Kyoto",
+                mode=SearchMode.HYBRID,
+                vector=VECTOR,
+                model="voyage-3.5-lite",
+                top_k=7,
+                category="Food",
+                max_bm25_score=0.0,
+                min_similarity=0.25,
+            ),
+            Ranking(),
+        )
+    ]
+
+
+def test_a_query_is_embedded_by_the_model_of_the_tenants_vectors(unit: Search) -> None:
+    unit.retrieval.model = "voyage-4"
+    unit.ask(search_type="vector")
+    assert unit.embedder.asked == [(ALICE, "ramen in Kyoto", "voyage-4")]
+    assert (unit.query.mode, unit.query.model) == (SearchMode.VECTOR, "voyage-4")
+
+
+def test_a_keyword_search_embeds_nothing(unit: Search) -> None:
+    unit.ask(search_type="bm25", min_relevance_score=-2.0, include_answer=False)
+    query = unit.query
+    assert (query.mode, query.vector, query.model, query.max_bm25_score) == (SearchMode.BM25, None, None, -2.0)
+    assert (unit.embedder.asked, unit.keys) == ([], {})
+
+
+def test_an_answer_is_made_of_the_results_in_the_time_that_is_left(unit: Search) -> None:
+    started = time.monotonic()
+    unit.ask(answer_model="claude-opus-5")
+    ((question, hits, deadline, model),) = unit.answerer.asked
+    assert (question, hits, model) == ("ramen in Kyoto", unit.retrieval.hits, "claude-opus-5")
+    assert started + 28 <= deadline <= time.monotonic() + 28
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "agentic"])
+def test_what_the_gateway_has_waited_is_taken_off(unit: Search, kind: str) -> None:
+    event = http_event("POST", "/search", ALICE, body={"query": "ramen", "search_type": kind})
+    event["requestContext"]["timeEpoch"] = (time.time() - 5) * 1000
+    started = time.monotonic()
+    assert unit.http(event, CONTEXT)["statusCode"] == 200
+    (deadline,) = [asked[2] for asked in unit.answerer.asked] + [asked[2] for asked in unit.agent.asked]
+    assert started + 22 < deadline < time.monotonic() + 23.1
+
+
+def test_without_results_no_model_is_asked(unit: Search) -> None:
+    unit.retrieval.hits = []
+    body = unit.ask().body
+    assert (body["results"], body["total_results"]) == ([], 0)
+    assert (body["answer"], body["answer_confidence"], body["citations"]) == (
+        "Nothing in the collection matches.",
+        0.0,
+        [],
+    )
+    assert unit.answerer.asked == []
+
+
+def test_an_answer_that_is_not_wanted_is_not_paid_for(unit: Search) -> None:
+    body = unit.ask(include_answer=False).body
+    assert (len(body["results"]), body["answer"], body["answer_time_ms"]) == (2, None, None)
+    assert unit.answerer.asked == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (AnswerUnavailableError("the language model declined to answer"), "the language model declined to answer"),
+        (TransientError("SSM: throttled"), "the language model is unavailable"),
+    ],
+)
+def test_a_missing_answer_costs_no_results(unit: Search, fault: Exception, reason: str) -> None:
+    unit.answerer.outcome = fault
+    answer = unit.ask()
+    assert (answer.status, len(answer.body["results"])) == (200, 2)
+    assert (answer.body["answer"], answer.body["answer_error"]) == (None, reason)
+
+
+@pytest.mark.parametrize("kind", ["hybrid", "vector", "agentic"])
+@pytest.mark.parametrize(
+    ("fault", "status", "code", "retry_after"),
+    [
+        (EmbeddingRateLimitedError("429"), 503, "embedding-unavailable", "5"),
+        (EmbeddingRejectedError("400"), 502, "embedding-rejected", None),
+    ],
+)
+def test_a_query_that_cannot_be_embedded(
+    unit: Search, kind: str, fault: Exception, status: int, code: str, retry_after: str | None
+) -> None:
+    unit.embedder.fault = unit.agent.outcome = fault
+    answer = unit.ask(search_type=kind)
+    assert (problem(answer), answer.headers.get("Retry-After")) == ((status, code), retry_after)
+    assert "bm25" in answer.body["detail"]
+    assert unit.answerer.asked == []
+
+
+@pytest.mark.parametrize("transaction", [0, 1])
+def test_a_search_while_the_database_is_silent(unit: Search, transaction: int) -> None:
+    unit.fakes.database.fail(after=transaction)
+    answer = unit.ask()
+    assert (problem(answer), answer.headers["Retry-After"]) == ((503, "unavailable"), "5")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"query": "  ab  "},
+        {"query": "a" * 2001},
+        {"search_type": "magic"},
+        {"top_k": 0},
+        {"top_k": 51},
+        {"min_similarity_score": 1.5},
+        {"category_filter": "a" * 101},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_malformed_request_searches_nothing(unit: Search, changes: dict[str, Any]) -> None:
+    assert problem(unit.ask(**changes)) == (422, "invalid-request")
+    assert unit.retrieval.asked == []
+
+
+def test_a_request_at_the_limits_is_searched(unit: Search) -> None:
+    assert unit.ask(query="abc", top_k=50, min_similarity_score=1, category_filter="a" * 100).status == 200
+    assert unit.ask(query="a" * 2000, top_k=1).status == 200
+
+
+def test_a_model_of_another_provider(unit: Search) -> None:
+    assert problem(unit.ask(answer_model="gpt-5")) == (422, "unsupported-model")
+    assert unit.retrieval.asked == []
+
+
+def test_an_agentic_search(unit: Search) -> None:
+    found = Found(
+        hits={item: hit(item, rank=1) for item in ("one", "two", "three")},
+        tools_used=[{"name": "search_collection"}],
+        reasoning=["Let me look."],
+        answer="See two and three.",
+    )
+    unit.agent.outcome = found
+    body = unit.ask(search_type="agentic", top_k=2, category_filter="Food", min_similarity_score=0.25).body
+    assert [(result["item_id"], result["rank"]) for result in body["results"]] == [("one", 1), ("two", 2)]
+    assert (body["total_results"], body["answer"]) == (2, "See two and three.")
+    assert body["citations"] == ["two"], "of what is shown"
+    assert (body["agent_reasoning"], body["tools_used"]) == (["Let me look."], [{"name": "search_collection"}])
+    ((tenant, question, _),) = unit.agent.asked
+    assert tenant == ALICE
+    assert question == Question("ramen in Kyoto", SearchMode.HYBRID, 2, "Food", 0.0, 0.25)
+    assert (unit.retrieval.asked, unit.answerer.asked) == ([], [])
+
+
+def test_an_agent_without_an_answer(unit: Search) -> None:
+    body = unit.ask(search_type="agentic").body
+    assert (body["results"], body["answer"], body["citations"]) == ([], None, [])
+    unit.agent.outcome = AnswerUnavailableError("the language model is unavailable (APITimeoutError)")
+    answer = unit.ask(search_type="agentic")
+    assert (problem(answer), answer.headers["Retry-After"]) == ((503, "agent-unavailable"), "5")
+    assert answer.body["detail"].endswith("(APITimeoutError); try again")
+
+
+@pytest.mark.parametrize("kind", ["bm25", "vector", "hybrid", "agentic"])
+def test_the_tenant_is_the_callers(unit: Search, kind: str) -> None:
+    assert unit.ask(None, search_type=kind).status == 401
+    assert unit.ask(BOB, search_type=kind).status == 200
+    tenants = {tenant for tenant, *_ in [*unit.embedder.asked, *unit.agent.asked]}
+    assert tenants | {query.tenant_id for query, _ in unit.retrieval.asked} == {BOB}
+
+
+# GET /search/config
+
+
+def test_the_configuration_as_it_runs(unit: Search) -> None:
+    assert call(unit.http, "GET", "/search/config").status == 401
+    answer = call(unit.http, "GET", "/search/config", ALICE)
+    assert (answer.status, answer.body) == (
+        200,
+        {
+            "algorithm": "reciprocal rank fusion of BM25 and cosine similarity",
+            "embedding_model": "voyage-3.5-lite",
+            "dimensions": 1024,
+            "rrf_constant": 15,
+            "weights": {"bm25": 0.3, "vector": 0.7},
+            "fetch_multiplier": 2,
+            "search_types": ["bm25", "vector", "hybrid", "agentic"],
+            "answer_model": "claude-haiku-5-5",
+            "agent_model": "claude-sonnet-5-5",
+        },
+    )
+
+
+# Events
+
+
+def events_of(item: str = ITEM) -> list[Event[Any]]:
+    contracts: list[type[Contract]] = [ItemAnalyzed, ItemEmbedded, ItemDeleted]
+    return [example(contract, subject=item, tenant=ALICE) for contract in contracts]
+
+
+def test_events_of_items_are_folded_once(unit: Search) -> None:
+    analyzed, embedded, deleted = events_of()
+    assert deliver(unit.on_events, analyzed, embedded, deleted, analyzed, embedded, deleted) == []
+    ((tenant, item),) = unit.read_model.analyzed
+    assert (tenant, item.item_id, item.version, item.analyzed_at) == (
+        ALICE,
+        ITEM,
+        analyzed.data.version,
+        analyzed.time,
+    )
+    assert item.description == analyzed.data.description.model_dump(mode="json")
+    data = embedded.data
+    vector = (ALICE, ITEM, decode_vector(data.vector), data.model, data.analysis_version, embedded.time)
+    assert unit.read_model.vectors == [vector]
+    assert unit.read_model.deleted == [(ALICE, ITEM, deleted.time)]
+    assert (unit.fakes.recorded, unit.fakes.aws.events.entries) == ([], [])
+    assert unit.fakes.store.locks == [(ALICE, ITEM)] * 3
+
+
+def test_a_replay_for_search_is_folded_and_one_for_others_is_not(unit: Search) -> None:
+    analyzed, *_ = events_of()
+    deliver(unit.on_events, analyzed)
+    deliver(unit.on_events, replayed(analyzed, replay_id="1", replay_for="chat"))
+    deliver(unit.on_events, replayed(analyzed, replay_id="2", replay_for="search"))
+    assert len(unit.read_model.analyzed) == 2
+
+
+def test_a_vector_that_compares_with_none_is_dead_lettered_alone(unit: Search) -> None:
+    unit.read_model.fault = InvalidVectorError("3 dimensions")
+    analyzed, embedded, deleted = events_of()
+    assert deliver(unit.on_events, embedded, "no json", analyzed, deleted) == []
+    assert sorted(letter.reason for letter in unit.fakes.dead_letters()) == ["invalid-vector", "not-json"]
+    assert (len(unit.read_model.analyzed), len(unit.read_model.deleted)) == (1, 1)
+
+
+def test_an_event_whose_fold_fails_comes_back_alone(unit: Search) -> None:
+    unit.read_model.fault = ConnectionError("gone")
+    analyzed, embedded, _ = events_of()
+    assert deliver(unit.on_events, embedded, analyzed, receives=2) == [envelope(embedded)]
+    assert deliver(unit.on_events, embedded, receives=3) == []
+    assert [letter.reason for letter in unit.fakes.dead_letters()] == ["gave-up:ConnectionError"]
+    unit.read_model.fault = None
+    assert deliver(unit.on_events, embedded) == [], "redriven from the dead-letter queue, it counts"
+    assert len(unit.read_model.vectors) == 1
+
+
+@pytest.mark.parametrize("transaction", [0, 1])
+def test_a_silent_database_brings_the_event_back(unit: Search, transaction: int) -> None:
+    analyzed, *_ = events_of()
+    unit.fakes.database.fail(after=transaction)
+    assert deliver(unit.on_events, analyzed) == [envelope(analyzed)]
+    assert unit.read_model.analyzed == []
+    assert deliver(unit.on_events, analyzed) == []
+    assert len(unit.read_model.analyzed) == 1
+
+
+def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Search) -> None:
+    unit.fakes.stand_in(search.schedule, Maintenance())
+    assert ENTRY_POINTS.build("maintenance", unit.service)({}, None) == {"tenants": 2}

@@ -1,0 +1,401 @@
+"""Every entry point of sessions in memory: turns, routes and the clean-up, and the ends of conversations they record.
+
+Which conversation turns make is a matter of SQL; here a conversation is what its latest turn says, until its end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chassis.database import Connection
+from chassis.errors import TransientError
+from chassis.http import HttpEntry
+from chassis.projections import Projections
+from chassis.queue import EventConsumer
+from contracts import Contract, Event, ReplayKind, replayed
+from contracts.chat import ChatMessage, TurnCompleted
+from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
+from sessions import projections as folds
+from sessions.bootstrap import SessionsService, bootstrap
+from sessions.handler import ENTRY_POINTS
+from sessions.repository import conversations, statistics
+from sessions.repository.conversations import Conversation
+from sessions.repository.statistics import LastCleanup, Totals
+from sessions.settings import SessionsSettings
+from sessions.table import History, SessionTable, Summary
+from testkit import Answer, Fakes, call, deliver, envelope
+from testkit.fakes import SETTINGS, TRACED, caused, example, requested
+
+ALICE, BOB, SESSION = "alice", "bob", "session-1"
+HOUR = timedelta(hours=1)
+CROWDED_OUT, IDLE = CrowdedOut(kind="crowded-out", allowed=2), Idle(kind="idle", after_s=14400)
+
+
+@dataclass
+class Conversations:
+    """Of `sessions.repository.conversations`, and the folds that fill it. `after_listing` runs once, after a list."""
+
+    rows: dict[tuple[str, str], Conversation] = field(default_factory=dict)
+    folded: list[str] = field(default_factory=list)
+    after_listing: Callable[[], object] = lambda: None
+
+    def running(self, connection: Connection, tenant_id: str, session_id: str) -> Conversation | None:
+        return self.rows.get((tenant_id, session_id))
+
+    def superfluous(self, connection: Connection, tenant_id: str, limit: int) -> list[str]:
+        own = [(row.last_activity, session) for (owner, session), row in self.rows.items() if owner == tenant_id]
+        return self._listed([session for _, session in sorted(own)[: max(len(own) - limit, 0)]])
+
+    def idle_since(self, connection: Connection, before: datetime, limit: int) -> list[tuple[str, str]]:
+        idle = [(row.last_activity, key) for key, row in self.rows.items() if row.last_activity <= before]
+        return self._listed([key for _, key in sorted(idle)][:limit])
+
+    def _listed(self, found: list[Any]) -> list[Any]:
+        then, self.after_listing = self.after_listing, lambda: None
+        then()
+        return found
+
+    def _fold(self, connection: Connection, event: Event[Contract]) -> None:
+        self.folded.append(event.id)
+        if isinstance(event.data, TurnCompleted):
+            self.rows[event.tenant_id, event.subject] = conversation(event.time, event.data.turn)
+        else:
+            self.rows.pop((event.tenant_id, event.subject), None)
+
+    def _projections(self) -> Projections:
+        return Projections(dict.fromkeys((TurnCompleted, SessionDeleted, SessionExpired), self._fold))
+
+
+@dataclass
+class Statistics:
+    """Of `sessions.repository.statistics`."""
+
+    conversations: Conversations
+    cleanups: list[LastCleanup] = field(default_factory=list)
+
+    def totals(self, connection: Connection, tenant_id: str, *, since: datetime) -> Totals:
+        own = [row for (owner, _), row in self.conversations.rows.items() if owner == tenant_id]
+        active = [row for row in own if row.last_activity > since]
+        return Totals(len(active), 2 * sum(row.turns for row in active))
+
+    def note_cleanup(
+        self, connection: Connection, *, started_at: datetime, finished_at: datetime, expired: int
+    ) -> None:
+        assert started_at <= finished_at
+        self.cleanups.append(LastCleanup(finished_at, expired))
+
+    def last_cleanup(self, connection: Connection, tenant_id: str) -> LastCleanup | None:
+        return self.cleanups[-1] if self.cleanups else None
+
+
+class Table(SessionTable):
+    """The DynamoDB table, as far as routes read it."""
+
+    def __init__(self) -> None:
+        self.histories: dict[tuple[str, str], History] = {}
+        self.is_silent = False
+        self.since: list[datetime] = []
+
+    def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
+        self._asked(active_since)
+        return self.histories.get((tenant_id, session_id))
+
+    def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
+        self._asked(active_since)
+        return [found.summary for (owner, _), found in self.histories.items() if owner == tenant_id][:limit]
+
+    def _asked(self, since: datetime) -> None:
+        if self.is_silent:
+            raise TransientError("DynamoDB: ThrottlingException")
+        self.since.append(since)
+
+
+@dataclass
+class Sessions:
+    """The service in memory."""
+
+    fakes: Fakes
+    service: SessionsService
+    http: HttpEntry
+    on_events: EventConsumer
+    cleanup: Callable[[dict[str, Any], object], dict[str, Any]]
+    conversations: Conversations
+    statistics: Statistics
+    table: Table
+
+    def begin(self, *sessions: str, ago: timedelta = HOUR, tenant: str = ALICE) -> datetime:
+        """There are conversations whose latest turn was that long ago."""
+        at = datetime.now(UTC) - ago
+        for session in sessions:
+            self.conversations.rows[tenant, session] = conversation(at)
+        return at
+
+    def request(self, method: str, path: str, tenant: str | None = ALICE, **query: object) -> Answer:
+        return call(self.http, method, path, tenant, query=query, headers=TRACED)
+
+
+def conversation(at: datetime, turns: int = 1) -> Conversation:
+    return Conversation(opened_at=at, created_at=at, last_activity=at, turns=turns)
+
+
+def turn(session: str = SESSION, tenant: str = ALICE) -> Event[TurnCompleted]:
+    return example(TurnCompleted, subject=session, tenant=tenant)
+
+
+@pytest.fixture
+def unit(fakes: Fakes) -> Sessions:
+    settings = SessionsSettings(**SETTINGS, sessions_per_user=2)
+    service = fakes.under(bootstrap(settings, fakes.aws))
+    rows = fakes.stand_in(conversations, Conversations())
+    counted, table = fakes.stand_in(statistics, Statistics(rows)), Table()
+    vars(service).update(table=table, projections=rows._projections())
+    return Sessions(
+        fakes,
+        service,
+        ENTRY_POINTS.build("http", service),
+        ENTRY_POINTS.build("on_events", service),
+        ENTRY_POINTS.build("cleanup", service),
+        rows,
+        counted,
+        table,
+    )
+
+
+def test_the_fake_folds_are_those_of_the_service() -> None:
+    real = folds.projections(Table(), SessionsSettings())
+    assert (set(real.folds), real.deletions) == (set(Conversations()._projections().folds), {})
+
+
+# Turns
+
+
+def test_a_turn_is_folded_and_ends_nothing_within_the_limit(unit: Sessions) -> None:
+    unit.begin("older")
+    event = turn()
+    assert deliver(unit.on_events, event) == []
+    assert unit.conversations.folded == [event.id]
+    assert set(unit.conversations.rows) == {(ALICE, "older"), (ALICE, SESSION)}
+    assert (unit.fakes.recorded, unit.fakes.aws.events.entries) == ([], [])
+
+
+def test_a_turn_beyond_the_limit_ends_the_oldest_conversation_of_its_user(unit: Sessions) -> None:
+    at = unit.begin("oldest", ago=3 * HOUR)
+    unit.begin("older", ago=2 * HOUR)
+    unit.begin("one", "two", "three", ago=4 * HOUR, tenant=BOB)
+    event = turn()
+    assert deliver(unit.on_events, event, event) == []
+    expired = SessionExpired(cause=CROWDED_OUT, last_turn_at=at)
+    assert unit.fakes.recorded == [caused(expired, event, subject="oldest")]
+    assert unit.fakes.published == [unit.fakes.store.events[0].id]
+    assert unit.fakes.store.locks == [(ALICE, SESSION), (ALICE, "oldest"), (ALICE, SESSION)]
+    assert {session for owner, session in unit.conversations.rows if owner == ALICE} == {"older", SESSION}
+
+
+def test_a_conversation_that_goes_on_meanwhile_does_not_end(unit: Sessions) -> None:
+    unit.begin("oldest", ago=3 * HOUR)
+    unit.begin("older", ago=2 * HOUR)
+    unit.conversations.after_listing = lambda: unit.begin("oldest", ago=timedelta(0))
+    assert deliver(unit.on_events, turn()) == []
+    assert unit.fakes.recorded == []
+
+
+def test_a_conversation_that_ends_meanwhile_ends_once(unit: Sessions) -> None:
+    unit.begin("oldest", "older")
+    unit.conversations.after_listing = lambda: unit.conversations.rows.pop((ALICE, "oldest"), None)
+    assert deliver(unit.on_events, turn()) == []
+    assert unit.fakes.recorded == []
+
+
+@pytest.mark.parametrize("transaction", range(5))
+def test_a_silent_database_brings_the_turn_back(unit: Sessions, transaction: int) -> None:
+    """Whichever of the look into the inbox, the fold, the list, the end and the inbox row it is."""
+    unit.begin("oldest", ago=3 * HOUR)
+    unit.begin("older", ago=2 * HOUR)
+    event = turn()
+    unit.fakes.database.fail(after=transaction if transaction < 4 else 5)  # 4 clears the outbox
+    assert deliver(unit.on_events, event, receives=2) == [envelope(event)]
+    assert len(unit.fakes.aws.sqs.delays) == 1
+    assert deliver(unit.on_events, event) == []
+    assert [fact.subject for fact in unit.fakes.recorded] == ["oldest"]
+
+
+def test_a_turn_that_fails_does_not_hold_up_its_batch(unit: Sessions) -> None:
+    first, second = turn("first"), turn("second", BOB)
+    unit.fakes.database.fail(after=1)
+    assert deliver(unit.on_events, first, "{}", second) == [envelope(first)]
+    assert set(unit.conversations.rows) == {(BOB, "second")}
+    assert [letter.reason for letter in unit.fakes.dead_letters()] == ["not-an-envelope"]
+
+
+def test_a_turn_that_fails_every_time_is_folded_and_dead_lettered(unit: Sessions) -> None:
+    unit.fakes.database.fail(after=2)
+    event = turn()
+    assert deliver(unit.on_events, event, receives=3) == []
+    assert [letter.reason for letter in unit.fakes.dead_letters()] == ["gave-up:TransientError"]
+    assert unit.conversations.folded == [event.id]
+
+
+def test_a_replay_ends_conversations_only_where_it_orders_reprocessing(unit: Sessions) -> None:
+    unit.begin("oldest", "older")
+    event = turn()
+    deliver(unit.on_events, replayed(event, replay_id="1", replay_for="sessions"))
+    assert (unit.conversations.folded, unit.fakes.recorded) == ([event.id], [])
+    deliver(unit.on_events, replayed(event, replay_id="2", replay_for="sessions", kind=ReplayKind.REPROCESS))
+    assert len(unit.fakes.recorded) == 1
+
+
+# Routes
+
+
+@pytest.mark.parametrize("path", [f"/chat/{SESSION}", f"/chat/sessions/{SESSION}"])
+def test_a_deletion_is_recorded(unit: Sessions, path: str) -> None:
+    unit.begin(SESSION)
+    answer = unit.request("DELETE", path)
+    assert (answer.status, answer.body) == (200, {"status": "deleted", "session_id": SESSION})
+    assert unit.fakes.recorded == [requested(SessionDeleted(), ALICE, SESSION)]
+    assert unit.fakes.published == [unit.fakes.store.events[0].id]
+    assert unit.fakes.store.locks == [(ALICE, SESSION)]
+    assert unit.request("DELETE", path).status == 404
+    assert len(unit.fakes.recorded) == 1
+
+
+def test_a_deletion_ends_turns_that_a_faster_clock_dated(unit: Sessions) -> None:
+    at = unit.begin(SESSION, ago=-HOUR)
+    unit.request("DELETE", f"/chat/{SESSION}")
+    assert unit.fakes.store.events[0].time == at
+
+
+@pytest.mark.parametrize(
+    ("session", "ago", "tenant"),
+    [("unknown", HOUR, ALICE), (SESSION, HOUR, BOB), (SESSION, 4 * HOUR, ALICE)],
+    ids=["unknown", "of another user", "idle for too long"],
+)
+def test_only_ones_own_running_conversation_is_deleted(
+    unit: Sessions, session: str, ago: timedelta, tenant: str
+) -> None:
+    unit.begin(SESSION, ago=ago)
+    answer = unit.request("DELETE", f"/chat/{session}", tenant)
+    assert (answer.status, answer.body["detail"]) == (404, f"session {session} not found")
+    assert unit.fakes.recorded == []
+
+
+def test_the_history_of_a_conversation(unit: Sessions) -> None:
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    message = ChatMessage(role="user", content="Where did I eat ramen?", timestamp=at)
+    unit.table.histories[ALICE, SESSION] = History(Summary(SESSION, at, at + HOUR, 1), (message,))
+    answer = unit.request("GET", f"/chat/{SESSION}/history")
+    assert (answer.status, answer.body["session_id"], answer.body["message_count"]) == (200, SESSION, 1)
+    assert [shown["content"] for shown in answer.body["messages"]] == ["Where did I eat ramen?"]
+    assert datetime.now(UTC) - unit.table.since[0] >= 4 * HOUR, "an expired conversation is not shown"
+    assert unit.request("GET", f"/chat/{SESSION}/history", BOB).status == 404
+
+
+def test_the_list_of_conversations(unit: Sessions) -> None:
+    at = unit.begin("one", "two")
+    unit.begin("idle", ago=5 * HOUR)
+    unit.begin("foreign", tenant=BOB)
+    unit.table.histories = {(ALICE, name): History(Summary(name, at, at, 2), ()) for name in ("one", "two")}
+    answer = unit.request("GET", "/chat/sessions", limit=1)
+    assert [entry["session_id"] for entry in answer.body["sessions"]] == ["one"]
+    assert answer.body["stats"] == {
+        "active_sessions": 2,
+        "total_messages": 4,
+        "max_sessions": 2,
+        "session_ttl_seconds": 14400,
+        "last_cleanup": None,
+    }
+    unit.cleanup({}, None)
+    assert unit.request("GET", "/chat/sessions").body["stats"]["last_cleanup"]["expired"] == 1
+
+
+@pytest.mark.parametrize("limit", [0, 101, "x"])
+def test_a_list_of_no_or_too_many_conversations(unit: Sessions, limit: object) -> None:
+    assert unit.request("GET", "/chat/sessions", limit=limit).status == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/chat/sessions"),
+        ("GET", f"/chat/{SESSION}/history"),
+        ("DELETE", f"/chat/{SESSION}"),
+        ("DELETE", f"/chat/sessions/{SESSION}"),
+    ],
+)
+def test_a_route_needs_a_token_and_its_store(unit: Sessions, method: str, path: str) -> None:
+    unit.begin(SESSION)
+    assert unit.request(method, path, None).status == 401
+    unit.fakes.database.fail()
+    unit.table.is_silent = True
+    answer = unit.request(method, path)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+    assert unit.fakes.recorded == []
+
+
+# The clock
+
+
+def test_the_cleanup_ends_what_is_idle_for_every_user(unit: Sessions) -> None:
+    at = unit.begin("one", ago=4 * HOUR)
+    unit.begin("two", ago=5 * HOUR, tenant=BOB)
+    unit.begin("active", ago=4 * HOUR - timedelta(minutes=1))
+    outcome = unit.cleanup({}, None)
+    assert (outcome["expired"], unit.statistics.cleanups[0].expired) == (2, 2)
+    assert 0 <= outcome["seconds"] < 5
+    second, first = unit.fakes.recorded
+    assert (first.data, first.tenant_id, first.subject, first.sequence, first.causation_id) == (
+        SessionExpired(cause=IDLE, last_turn_at=at),
+        ALICE,
+        "one",
+        1,
+        None,
+    )
+    assert (second.tenant_id, second.subject) == (BOB, "two")
+    assert set(unit.conversations.rows) == {(ALICE, "active")}
+    assert unit.cleanup({}, None)["expired"] == 0
+
+
+def test_the_cleanup_spares_what_goes_on_or_ends_meanwhile(unit: Sessions) -> None:
+    unit.begin("goes on", "ends", "idle", ago=5 * HOUR)
+
+    def meanwhile() -> None:
+        unit.begin("goes on", ago=timedelta(0))
+        del unit.conversations.rows[ALICE, "ends"]
+
+    unit.conversations.after_listing = meanwhile
+    assert unit.cleanup({}, None)["expired"] == 1
+    assert [fact.subject for fact in unit.fakes.recorded] == ["idle"]
+
+
+def test_the_cleanup_goes_on_after_a_full_page(unit: Sessions) -> None:
+    unit.begin(*map(str, range(201)), ago=5 * HOUR)
+    assert unit.cleanup({}, None)["expired"] == 201
+    assert unit.conversations.rows == {}
+
+
+def test_the_cleanup_leaves_the_rest_when_its_time_is_up(unit: Sessions) -> None:
+    unit.begin("one", ago=5 * HOUR)
+    hurried = unit.service.settings.model_copy(update={"cleanup_budget_s": -1.0})
+    service = unit.fakes.under(bootstrap(hurried, unit.fakes.aws))
+    assert ENTRY_POINTS.build("cleanup", service)({}, None)["expired"] == 0
+    assert len(unit.statistics.cleanups) == 1
+
+
+def test_a_silent_database_fails_the_cleanup(unit: Sessions) -> None:
+    unit.begin("one", ago=5 * HOUR)
+    unit.fakes.database.fail(after=1)
+    with pytest.raises(TransientError):
+        unit.cleanup({}, None)
+    assert (unit.fakes.recorded, unit.statistics.cleanups) == ([], [])
+
+
+def test_the_relay_publishes_what_the_bus_did_not_take(unit: Sessions) -> None:
+    unit.begin(SESSION)
+    with unit.fakes.aws.events.failing("put_events"):
+        assert unit.request("DELETE", f"/chat/{SESSION}").status == 200
+    assert unit.fakes.published == []
+    assert ENTRY_POINTS.build("relay", unit.service)({}, None) == {"published": 1}
+    assert unit.fakes.published == [unit.fakes.store.events[0].id]

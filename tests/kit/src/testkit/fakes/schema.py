@@ -1,0 +1,149 @@
+"""A service's Postgres schema in memory. Transactions commit and roll back; SQL is not understood.
+
+The chassis' tables are here. What a service keeps beside them, its tests give by fakes of its `repository` modules.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, cast
+
+import pytest
+
+from chassis.database import Connection, Database
+from chassis.errors import ConcurrencyError, TransientError
+from contracts import Contract, Event
+
+Key = tuple[str, str]
+
+
+class FakeConnection:
+    """An open transaction; a statement that no fake stands in for fails the test, whatever the code catches."""
+
+    def execute(self, statement: object, *_: object) -> NoReturn:
+        pytest.fail(f"a unit test reached the database: {' '.join(str(statement).split())[:80]}")
+
+    def __getattr__(self, name: str) -> NoReturn:
+        pytest.fail(f"a unit test reached the database: connection.{name}")
+
+
+class FakeDatabase(Database):
+    """Transactions over `tables`: any objects whose attributes hold rows that are replaced, never changed."""
+
+    def __init__(self, *tables: object) -> None:
+        self.tables = list(tables)
+        self.is_open = False
+        self._until_failure: int | None = None
+
+    def fail(self, *, after: int = 0) -> None:
+        """One transaction finds no server: the next, or the one after that many others."""
+        self._until_failure = after
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        if self._until_failure is not None:
+            self._until_failure -= 1
+            if self._until_failure < 0:
+                self._until_failure = None
+                raise TransientError("database: OperationalError")
+        if self.is_open:
+            pytest.fail("a transaction begins within another: a service has one connection")
+        before = [_contents(table) for table in self.tables]
+        self.is_open = True
+        try:
+            yield self.connection()
+        except BaseException:
+            for table, contents in zip(self.tables, before, strict=True):
+                vars(table).update(contents)
+            raise
+        finally:
+            self.is_open = False
+
+    def connection(self) -> Connection:
+        return cast("Connection", FakeConnection())
+
+    def fresh_connection(self) -> Connection:
+        return self.connection()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def _contents(table: object) -> dict[str, Any]:
+    return {name: copy.copy(value) for name, value in vars(table).items() if isinstance(value, dict | list | set)}
+
+
+@dataclass
+class FakeOutbox:
+    """Of `chassis.outbox`. Everything has waited long enough."""
+
+    documents: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def waiting(self, connection: Connection, *, grace_s: float, limit: int) -> list[tuple[int, dict[str, Any]]]:
+        return sorted(self.documents.items())[:limit]
+
+    def delete(self, connection: Connection, positions: Sequence[int]) -> None:
+        for position in positions:
+            self.documents.pop(position, None)
+
+
+@dataclass
+class FakeStore:
+    """Of `chassis.store`. `locks` are the streams that were locked, in order."""
+
+    outbox: FakeOutbox
+    events: list[Event[Contract]] = field(default_factory=list)
+    locks: list[Key] = field(default_factory=list)
+
+    def insert(self, connection: Connection, events: Sequence[Event[Contract]]) -> list[int]:
+        taken = {(event.tenant_id, event.subject, event.sequence) for event in self.events}
+        if any((event.tenant_id, event.subject, event.sequence) in taken for event in events):
+            raise ConcurrencyError(f"stream {events[0].subject} is at another version")
+        self.events += events
+        positions = list(range(len(self.events) - len(events) + 1, len(self.events) + 1))
+        self.outbox.documents |= {place: event.to_wire() for place, event in zip(positions, events, strict=True)}
+        return positions
+
+    def lock(self, connection: Connection, tenant_id: str, stream_id: str) -> None:
+        self.locks.append((tenant_id, stream_id))
+
+    def stream_version(self, connection: Connection, tenant_id: str, stream_id: str) -> int:
+        return max((event.sequence for event in self.read_stream(connection, tenant_id, stream_id)), default=0)
+
+    def read_stream(self, connection: Connection, tenant_id: str, stream_id: str) -> list[Event[Contract]]:
+        return [event for event in self.events if (event.tenant_id, event.subject) == (tenant_id, stream_id)]
+
+
+@dataclass
+class FakeInbox:
+    """Of `chassis.inbox`."""
+
+    deliveries: set[tuple[str, str, str]] = field(default_factory=set)
+
+    def add(self, connection: Connection, event: Event[Contract]) -> bool:
+        delivery = (event.source, event.id, event.replay_id or "")
+        is_new = delivery not in self.deliveries
+        self.deliveries.add(delivery)
+        return is_new
+
+    def applied(self, connection: Connection, events: Sequence[Event[Contract]]) -> set[tuple[str, str]]:
+        asked = {(event.source, event.id, event.replay_id or "") for event in events}
+        return {(event_id, replay_id) for _, event_id, replay_id in asked & self.deliveries}
+
+
+@dataclass
+class FakeTombstones:
+    """Of `chassis.tombstones`."""
+
+    deleted: dict[Key, datetime] = field(default_factory=dict)
+
+    def is_deleted(self, connection: Connection, tenant_id: str, subject: str) -> bool:
+        return (tenant_id, subject) in self.deleted
+
+    def mark_deleted(self, connection: Connection, event: Event[Contract]) -> None:
+        key = event.tenant_id, event.subject
+        self.deleted[key] = min(self.deleted.get(key, event.time), event.time)
