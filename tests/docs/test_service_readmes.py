@@ -6,7 +6,7 @@ import pytest
 
 from manifests import load_manifests
 from manifests.model import EVENT_TYPE
-from manifests.readme import COMMAND, in_document
+from manifests.readme import in_document
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
@@ -30,7 +30,7 @@ def readme(service: str) -> str:
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_readme_is_not_stale(service: str) -> None:
     document = readme(service)
-    assert in_document(document, MANIFESTS, MANIFESTS.services[service]) == document, f"run: .venv/bin/{COMMAND}"
+    assert in_document(document, MANIFESTS, MANIFESTS.services[service]) == document, "run: make readmes"
 
 
 @pytest.mark.parametrize("service", SERVICES)

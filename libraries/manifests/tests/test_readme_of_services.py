@@ -52,7 +52,7 @@ def test_a_readme_says_what_the_service_does_and_keeps(root: Path) -> None:
 def test_a_table_without_a_comment_is_an_error(root: Path) -> None:
     migrate(root, **MIGRATIONS, **{"0003_third": "CREATE TABLE silent (n integer);"})
     manifests = load_manifests(root)
-    with pytest.raises(ValueError, match="no comment of a migration declares the table talker[.]silent"):
+    with pytest.raises(ValueError, match="no comment of a migration declares the table"):
         described(manifests, manifests.services["talker"])
 
 

@@ -13,7 +13,6 @@ from manifests.model import AwsEvent, Service
 from manifests.reader import load_manifests
 
 BEGIN, END = "<!-- service.yaml and migrations: begin -->", "<!-- service.yaml and migrations: end -->"
-COMMAND = "python -m manifests.readme"
 
 _PREFIX = "collections."
 _COMMENT = re.compile(r"COMMENT ON TABLE (?P<table>\w+) IS\s+'(?P<kind>\w+): (?P<text>(?:[^']|'')*)'")
