@@ -16,7 +16,8 @@ member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib li
 # The first line of every target that acts on one environment: without ENV it prints the usage.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 
-.PHONY: help setup up down status logs reset demo test test-fast test-changed test-scheduled check fmt contracts-export contracts-check contracts-docs openapi \
+.PHONY: help setup up down status logs reset demo test test-fast test-changed test-scheduled check fmt \
+	contracts-export contracts-check contracts-docs openapi readmes \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
 	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
 
@@ -153,6 +154,9 @@ cost: setup ## Estimate the monthly cost of an environment; ENV=dev: from its pl
 
 openapi: setup ## Write the merged OpenAPI document of all services
 	@$(BIN)/python -m registry.openapi
+
+readmes: setup ## Write what the services' READMEs repeat of manifests and migrations
+	@$(BIN)/python -m manifests.readme
 
 ci: ## What continuous integration runs
 	@bash .ci/run

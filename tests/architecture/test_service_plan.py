@@ -4,10 +4,12 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from benchmarks import probe
 from chassis.entry_points import EntryPoints
 from chassis.settings import Settings
 from manifests import load_manifests
@@ -111,6 +113,26 @@ def test_the_readme_shows_where_to_look(service: str) -> None:
     assert {"projections", "consumers", "api"} <= named
     for word in ("**Consumes**", "**Publishes**", "**Keeps**"):
         assert word in readme
+
+
+def test_rules_for_imports_and_types_name_every_service() -> None:
+    """Lists that pyproject.toml keeps by hand, and one that a benchmark does: a service must be in each."""
+    tools = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    rules = {rule["name"]: rule for rule in tools["importlinter"]["contracts"]}
+    (floors,) = [rule["layers"] for rule in rules.values() if "retrieval" in rule.get("layers", [])]
+    assert set(floors[0].split(" | ")) == set(SERVICES)
+    unlinked = {name for name, service in MANIFESTS.services.items() if not service.retrieval}
+    assert set(rules["Only search and chat link the retrieval library"]["source_modules"]) == unlinked
+    for listed in (
+        tools["ruff"]["lint"]["isort"]["known-first-party"],
+        tools["importlinter"]["root_packages"],
+        rules["No circles"]["ancestors"],
+        rules["Tools import no service"]["forbidden_modules"],
+        rules["Nothing that runs in AWS knows the tools"]["source_modules"],
+        [path.removeprefix("services/").removesuffix("/src") for path in tools["mypy"]["mypy_path"]],
+        probe.OURS,
+    ):
+        assert set(SERVICES) - set(listed) == set(), f"{sorted(listed)} lacks a service"
 
 
 def test_contributing_describes_the_plan() -> None:

@@ -8,49 +8,46 @@ from typing import Any
 
 import pytest
 
+from chassis.tables import TableKind
+from manifests import load_manifests
 from mesh.client import Api
 from testkit import eventually
 from testkit.operator import RunningMesh
+from workspace import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
 
 Draw = Callable[..., Path]
-SERVICES = ("ingest", "imaging", "analysis", "embedding")
+SERVICES = sorted(load_manifests(REPOSITORY).services)
 
 
 def stored_events(mesh: RunningMesh, item_id: str) -> list[dict[str, Any]]:
-    """Every event about the item in all event stores, in the order of the services."""
-    return [
+    """Every event about the item in all event stores, in the order of their times."""
+    events = [
         row["event"]
         for service in SERVICES
-        for row in mesh.rows(f"SELECT event FROM {service}.events WHERE stream_id = %s ORDER BY position", item_id)
+        for row in mesh.rows(f"SELECT event FROM {service}.events WHERE stream_id = %s", item_id)
     ]
-
-
-def inbox_sizes(mesh: RunningMesh) -> dict[str, int]:
-    return {
-        service: mesh.rows(f"SELECT count(*) AS n FROM {service}.inbox")[0]["n"]
-        for service in (*SERVICES, "search", "chat", "sessions")
-    }
+    return sorted(events, key=lambda event: (event["time"], event["id"]))
 
 
 def read_models(mesh: RunningMesh, item_id: str) -> dict[str, list[dict[str, Any]]]:
-    """What each service keeps about the item, table by table: tables with an item_id column, and ingest's items."""
+    """What each service keeps about the item, table by table: every row that names it, but for logs and tombstones."""
     tables = mesh.rows(
         """
-        SELECT table_schema, table_name, column_name FROM information_schema.columns
-        WHERE table_schema = ANY(%s) AND column_name = ANY(%s)
-          AND table_name NOT IN ('events', 'inbox', 'outbox', 'tombstones', 'deleted_items')
+        SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = ANY(%s) AND relkind IN ('r', 'p')
+          AND split_part(obj_description(pg_class.oid, 'pg_class'), ':', 1) = ANY(%s)
         """,
-        [*SERVICES, "search", "chat", "sessions"],
-        ["item_id", "id"],
+        SERVICES,
+        [TableKind.PROJECTION, TableKind.BOOKKEEPING],
     )
     kept = {}
     for table in tables:
-        schema, name, column = table["table_schema"], table["table_name"], table["column_name"]
-        rows = mesh.rows(f"SELECT * FROM {schema}.{name} WHERE {column}::text = %s", item_id)
+        name = f"{table['nspname']}.{table['relname']}"
+        rows = mesh.rows(f"SELECT to_jsonb(t) AS row FROM {name} AS t WHERE strpos(to_jsonb(t)::text, %s) > 0", item_id)
         if rows:
-            kept[f"{schema}.{name}"] = sorted(rows, key=str)
+            kept[name] = sorted((row["row"] for row in rows), key=str)
     return kept
 
 

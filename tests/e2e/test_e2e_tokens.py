@@ -5,25 +5,13 @@ import json
 
 import pytest
 
-from manifests import load_manifests
-from manifests.model import RouteAuth
+from manifests import Route
 from mesh.client import Api, Identity
 from testkit import eventually
 from testkit.operator import PASSWORD, RunningMesh
+from testkit.operator.routes import named_by, path_of, routes_with_token
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
-
-
-def protected_routes() -> list[tuple[str, str]]:
-    from workspace import REPOSITORY
-
-    manifests = load_manifests(REPOSITORY)
-    routes = [
-        route for service in manifests.services.values() for f in service.functions.values() for route in f.routes
-    ]
-    return sorted(
-        (route.method, route.path.replace("{", "").replace("}", "")) for route in routes if route.auth is RouteAuth.JWT
-    )
 
 
 def sign_in(mesh: RunningMesh, email: str) -> str:
@@ -35,9 +23,20 @@ def refused(mesh: RunningMesh, token: str | None) -> bool:
     return Api(mesh.provisioned.api_url, token).request("GET", "/items").status_code == 401
 
 
-@pytest.mark.parametrize(("method", "path"), protected_routes())
-def test_every_route_but_the_public_ones_asks_for_a_token(method: str, path: str, mesh: RunningMesh) -> None:
-    assert Api(mesh.provisioned.api_url, None).request(method, path).status_code == 401
+@pytest.fixture(scope="module")
+def bad_tokens(mesh: RunningMesh) -> dict[str, str | None]:
+    """No token, and what is none, by what is wrong with it."""
+    header, claims, signature = sign_in(mesh, "tokens@example.com").split(".")
+    return {"missing": None, "garbled": "garbage", "tampered": f"{header}.{claims}.{signature[:-4]}AAAA"}
+
+
+@pytest.mark.parametrize("route", routes_with_token(), ids=lambda route: route.key)
+def test_every_route_but_the_public_ones_asks_for_a_token(
+    route: Route, bad_tokens: dict[str, str | None], mesh: RunningMesh
+) -> None:
+    path = path_of(route, dict.fromkeys(named_by(route), "id"))
+    for fault, token in bad_tokens.items():
+        assert Api(mesh.provisioned.api_url, token).request(route.method, path).status_code == 401, fault
 
 
 def test_a_valid_token_opens_and_its_forgeries_do_not(mesh: RunningMesh) -> None:

@@ -12,7 +12,11 @@ runtime: python3.13
 architecture: arm64
 bus: {archive_days: 7}
 images: {cors_origins: ["*"], prefixes: [images, renditions]}
-api: {cors_origins: ["*"], throttling: {rate: 10, burst: 20}}
+api:
+  cors_origins: ["*"]
+  cors_headers: [authorization]
+  cors_exposed_headers: [location]
+  throttling: {rate: 10, burst: 20}
 identity: {password: {minimum_length: 10}, tokens: {access_minutes: 60, id_minutes: 60, refresh_days: 30}}
 database: {name: collections}
 logs: {retention_days: 7}

@@ -107,7 +107,9 @@ def test_only_its_trigger_may_invoke_a_function(topology: Topology) -> None:
 
 
 def test_browsers_may_use_the_methods_that_routes_have(topology: Topology) -> None:
-    assert topology.only(HttpApi).cors.methods == ("GET", "OPTIONS", "POST")
+    cors = topology.only(HttpApi).cors
+    assert cors.methods == ("GET", "OPTIONS", "POST")
+    assert (cors.headers, cors.exposed) == (("authorization",), ("location",))
 
 
 def test_what_is_shared_exists_once(topology: Topology) -> None:

@@ -39,7 +39,7 @@ from contracts.chat import ChatMessage, TurnCompleted
 from contracts.embedding import ItemEmbedded, decode_vector
 from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
-from retrieval import AnalyzedItem, Hit, InvalidVectorError, Outcome, ScoreType
+from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, ScoreType
 from retrieval import projections as read_model
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.contract_tests.examples import published_version_cases
@@ -349,7 +349,8 @@ def test_what_the_agent_is_asked(unit: Chat) -> None:
     unit.ask(message="  Where?  ", top_k=7, category_filter="Food", min_similarity_score=0.25)
     ((question, context, thread, memory),) = unit.agent.asked
     assert (question, thread, memory) == ("Where?", THREAD, None)
-    assert (context.tenant_id, context.top_k, context.category, context.min_similarity) == (ALICE, 7, "Food", 0.25)
+    assert (context.tenant_id, context.top_k, context.min_similarity) == (ALICE, 7, 0.25)
+    assert context.filters == Filters(category="Food")
     assert started + 24 <= context.deadline <= time.monotonic() + 24
     assert unit.memory.leased_s == [29], "longer than the turn may take"
     assert unit.agent.recalled == []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from retrieval.filters import FILTERS
 from testkit import Providers
 
 pytestmark = pytest.mark.integration
@@ -93,6 +94,13 @@ def test_the_filters_of_the_caller_apply(running: Any, add_item: AddItem, sessio
     for _ in range(3):
         add_item("ann", "Another ramen in a bowl")
     assert len(running.chat("ann", session, "Find my ramen", top_k=2).body["search_results"]) == 2
+
+
+def test_the_model_may_use_every_filter(running: Any, session: str, providers: Any) -> None:
+    assert running.chat("ann", session, "Find my ramen").status == 200
+    tools = {tool["name"]: tool["input_schema"] for tool in providers.requests("anthropic")[0]["body"]["tools"]}
+    assert set(tools["search_collection"]["properties"]) == {"query", *FILTERS}
+    assert tools["search_collection"]["required"] == ["query"]
 
 
 def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, session: str, providers: Any) -> None:

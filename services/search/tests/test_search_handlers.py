@@ -22,6 +22,7 @@ from retrieval import (
     AnalyzedItem,
     EmbeddingRateLimitedError,
     EmbeddingRejectedError,
+    Filters,
     Hit,
     InvalidVectorError,
     Outcome,
@@ -267,7 +268,7 @@ def test_what_a_hybrid_search_asks_for(unit: Search) -> None:
                 vector=VECTOR,
                 model="voyage-3.5-lite",
                 top_k=7,
-                category="Food",
+                filters=Filters(category="Food"),
                 max_bm25_score=0.0,
                 min_similarity=0.25,
             ),
@@ -374,7 +375,7 @@ def test_a_search_while_the_database_is_silent(unit: Search, transaction: int) -
         {"top_k": 0},
         {"top_k": 51},
         {"min_similarity_score": 1.5},
-        {"category_filter": "a" * 101},
+        {"category_filter": "a" * 201},
     ],
     ids=lambda changes: next(iter(changes)),
 )
@@ -384,7 +385,7 @@ def test_a_malformed_request_searches_nothing(unit: Search, changes: dict[str, A
 
 
 def test_a_request_at_the_limits_is_searched(unit: Search) -> None:
-    assert unit.ask(query="abc", top_k=50, min_similarity_score=1, category_filter="a" * 100).status == 200
+    assert unit.ask(query="abc", top_k=50, min_similarity_score=1, category_filter="a" * 200).status == 200
     assert unit.ask(query="a" * 2000, top_k=1).status == 200
 
 
@@ -408,7 +409,7 @@ def test_an_agentic_search(unit: Search) -> None:
     assert (body["agent_reasoning"], body["tools_used"]) == (["Let me look."], [{"name": "search_collection"}])
     ((tenant, question, _),) = unit.agent.asked
     assert tenant == ALICE
-    assert question == Question("ramen in Kyoto", SearchMode.HYBRID, 2, "Food", 0.0, 0.25)
+    assert question == Question("ramen in Kyoto", SearchMode.HYBRID, 2, Filters(category="Food"), 0.0, 0.25)
     assert (unit.retrieval.asked, unit.answerer.asked) == ([], [])
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from contracts import new_event
 from contracts.ingest import ItemDeleted
+from retrieval.filters import FILTERS
 from testkit.refolding import assert_refolds
 
 pytestmark = pytest.mark.integration
@@ -83,6 +84,14 @@ def test_an_answer_cites_ids_of_the_results(search: Any, found: dict[str, str]) 
     assert set(answer["citations"]) <= {result["item_id"] for result in answer["results"]}
     assert answer["answer_time_ms"] > 0
     assert answer["answer_error"] is None
+
+
+def test_the_agent_may_use_every_filter(search: Any, found: dict[str, str], providers: Any) -> None:
+    providers.calm()
+    search.search("Which receipts do I have?", search_type="agentic")
+    (tool,) = providers.requests("anthropic")[0]["body"]["tools"]
+    assert set(tool["input_schema"]["properties"]) == {"query", "search_type", *FILTERS}
+    assert tool["input_schema"]["required"] == ["query"]
 
 
 def test_the_agent_reports_its_searches(search: Any, found: dict[str, str]) -> None:

@@ -8,10 +8,10 @@ resource "aws_apigatewayv2_api" "this" {
   description   = "Routes are those of the services' manifests."
 
   cors_configuration {
-    allow_origins  = var.cors_origins
-    allow_methods  = ["DELETE", "GET", "OPTIONS", "POST"]
-    allow_headers  = ["accept", "authorization", "content-type", "idempotency-key", "prefer"]
-    expose_headers = ["location", "retry-after"]
+    allow_origins  = var.cors.origins
+    allow_methods  = var.cors.methods
+    allow_headers  = var.cors.headers
+    expose_headers = var.cors.exposed_headers
     max_age        = 3600
   }
 

@@ -3,9 +3,9 @@ variable "environment" {
   type        = string
 }
 
-variable "cors_origins" {
-  description = "Origins of pages that may call the API from a browser."
-  type        = list(string)
+variable "cors" {
+  description = "What pages may do from a browser: their origins, the methods and headers they may send, the headers they may read."
+  type        = object({ origins = list(string), methods = list(string), headers = list(string), exposed_headers = list(string) })
 }
 
 variable "throttling" {

@@ -11,6 +11,10 @@ locals {
     for file in fileset("${local.repository}/services", "*/service.yaml") :
     dirname(file) => yamldecode(file("${local.repository}/services/${file}"))
   }
+  # A page in a browser may call every route, so it may use the routes' methods.
+  methods = distinct(flatten([
+    for manifest in local.manifests : [for function in manifest.functions : try(function.routes[*].method, [])]
+  ]))
   secrets = toset(flatten([
     for manifest in local.manifests : [for function in manifest.functions : try(function.secrets, [])]
   ]))
@@ -112,8 +116,13 @@ module "identity" {
 module "edge" {
   source = "../edge"
 
-  environment        = var.environment
-  cors_origins       = local.platform.api.cors_origins
+  environment = var.environment
+  cors = {
+    origins         = local.platform.api.cors_origins
+    methods         = sort(concat(["OPTIONS"], local.methods))
+    headers         = local.platform.api.cors_headers
+    exposed_headers = local.platform.api.cors_exposed_headers
+  }
   throttling         = local.platform.api.throttling
   issuer             = module.identity.issuer
   audience           = [module.identity.client_id]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from manifests import Route
+from manifests import Route, load_manifests
 from registry.openapi import TARGET, OpenapiError, Part, merge
 
 ROOT = Path(__file__).parents[3]
@@ -62,6 +62,15 @@ def test_the_committed_document_has_no_dangling_reference() -> None:
     assert names
     for name in text.split('"#/components/schemas/')[1:]:
         assert name.split('"')[0] in names
+
+
+def test_pages_may_send_every_header_that_routes_take() -> None:
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    parameters = [entry for operation in operations for entry in operation.get("parameters", [])]
+    taken = {entry["name"].lower() for entry in parameters if entry["in"] == "header"}
+    assert taken
+    assert taken - set(load_manifests(ROOT).platform.api.cors_headers) == set(), "add them in services/platform.yaml"
 
 
 def test_one_meaning_keeps_its_name_and_another_gets_a_new_one() -> None:

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from manifests.model import KeyPattern, Model
 
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/ ]+)$")]
+Header = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$")]
 
 
 class Bus(Model):
@@ -43,6 +44,8 @@ class Api(Model):
     """The HTTP API."""
 
     cors_origins: tuple[Origin, ...]
+    cors_headers: tuple[Header, ...]
+    cors_exposed_headers: tuple[Header, ...]
     throttling: Throttling
 
 

@@ -20,20 +20,19 @@ from chat.errors import (
 )
 from chat.turn import Question, take_turn
 from contracts.chat import ChatMessage
+from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 
 _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
-class ChatRequest(BaseModel):
+@filtered_request
+class ChatRequest(FilteredRequest):
     """A message in a conversation; the client makes the session's id, and goes on by using it again."""
-
-    model_config = ConfigDict(frozen=True)
 
     message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
     session_id: Annotated[str, StringConstraints(pattern=_UUID)]
     top_k: int = Field(default=10, ge=1, le=50, description="Items a search may find.")
-    category_filter: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     min_similarity_score: float = Field(default=0.0, ge=0, le=1)
 
 
@@ -75,7 +74,7 @@ def routes(service: ChatService) -> APIGatewayHttpResolver:
                     session_id=request.session_id,
                     text=request.message,
                     top_k=request.top_k,
-                    category=request.category_filter,
+                    filters=request.filters,
                     min_similarity=request.min_similarity_score,
                     correlation_id=caller.correlation_id,
                     traceparent=caller.traceparent,

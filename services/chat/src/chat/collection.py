@@ -3,15 +3,18 @@
 import json
 import threading
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
 from langchain.tools import ToolRuntime
 from langchain_core.tools import BaseTool, tool
+from pydantic import BaseModel, Field
+from pydantic_core import to_jsonable_python
 
 from chassis.database import Database
 from chassis.observability import MetricUnit, logger, metrics
 from chat.turn_context import TurnContext
-from retrieval import EmbeddingError, Hit, QueryEmbedder, SearchMode, SearchQuery, search, vector_model
+from retrieval import EmbeddingError, Filters, Hit, QueryEmbedder, SearchMode, SearchQuery, search, vector_model
+from retrieval.requests import filtered_arguments
 from retrieval.results import texts
 
 #: Limits on what one search may add to the model's context and to memory, in characters.
@@ -27,7 +30,7 @@ class CollectionSearch:
     embedder: QueryEmbedder
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, context: TurnContext, query: str, category: str | None) -> list[Hit]:
+    def find(self, context: TurnContext, query: str, filters: Filters) -> list[Hit]:
         """The best hits, best first; when the embedding provider is unavailable, by keywords only.
 
         Raises:
@@ -37,8 +40,8 @@ class CollectionSearch:
             context.tenant_id,
             query,
             top_k=context.top_k,
-            # The caller's filter takes precedence over the model's.
-            category=context.category or category,
+            # The caller's filters take precedence over the model's.
+            filters=context.filters.before(filters),
             min_similarity=context.min_similarity,
             **self._meaning(context.tenant_id, query),
         )
@@ -57,21 +60,25 @@ class CollectionSearch:
         return {"mode": SearchMode.HYBRID, "vector": vector, "model": model}
 
 
-def collection_tool(collection: CollectionSearch) -> BaseTool:
-    """The tool as the model sees it: a query and an optional category; the tenant comes from the context."""
+@filtered_arguments
+class _Arguments(BaseModel):
+    """What the model chooses of a search."""
 
-    @tool
-    def search_collection(
-        query: Annotated[str, "Words, places, names or a description of what to look for."],
-        runtime: ToolRuntime[TurnContext, Any],
-        category: Annotated[str | None, "Only items of exactly this category."] = None,
-    ) -> str:
+    query: str = Field(description="Words, places, names or a description of what to look for.")
+
+
+def collection_tool(collection: CollectionSearch) -> BaseTool:
+    """The tool as the model sees it: a query and optional filters; the tenant comes from the context."""
+
+    @tool(args_schema=_Arguments)
+    def search_collection(query: str, runtime: ToolRuntime[TurnContext, Any], **filters: object) -> str:
         """Search the person's own collection of screenshots and photos, by words and by meaning."""
         context = runtime.context
-        found = collection.find(context, query, category)
+        chosen = Filters.of(filters)
+        found = collection.find(context, query, chosen)
         shown, document = _shown(found)
         context.hits += shown
-        arguments = {"query": query} | ({"category": category} if category else {})
+        arguments = {"query": query, **to_jsonable_python(chosen.given())}
         context.note_use("search_collection", arguments, results=len(shown))
         return document
 

@@ -21,6 +21,7 @@ from chat.results import search_results
 from chat.turn_context import TurnContext
 from contracts import new_event
 from contracts.chat import ChatMessage, TurnCompleted
+from retrieval import Filters
 from retrieval.results import SearchResult, mentioned
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Question:
     session_id: str
     text: str
     top_k: int
-    category: str | None
+    filters: Filters
     min_similarity: float
     correlation_id: str
     traceparent: str
@@ -85,7 +86,7 @@ def take_turn(service: ChatService, question: Question) -> Reply:
             # Counted from when the gateway accepted it: an answer after its 30 s would be recorded but never delivered.
             deadline=started + seconds - question.waited_s,
             top_k=question.top_k,
-            category=question.category,
+            filters=question.filters,
             min_similarity=question.min_similarity,
         )
         with traced_turn(service.langsmith) as callbacks:

@@ -4,20 +4,20 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from retrieval import Hit
+from retrieval import NO_FILTERS, Filters, Hit
 
 
 @dataclass
 class TurnContext:
     """The caller's options, and the turn's findings.
 
-    `deadline` is on the clock of `time.monotonic`. `category` and `min_similarity` apply to every search of the turn.
+    `deadline` is on the clock of `time.monotonic`. `filters` and `min_similarity` apply to every search of the turn.
     """
 
     tenant_id: str
     deadline: float
     top_k: int = 10
-    category: str | None = None
+    filters: Filters = NO_FILTERS
     min_similarity: float = 0.0
     hits: list[Hit] = field(default_factory=list)
     tools_used: list[dict[str, Any]] = field(default_factory=list)

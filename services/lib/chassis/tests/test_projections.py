@@ -232,5 +232,5 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
         "outbox": TableKind.BOOKKEEPING,
         "schema_migrations": TableKind.BOOKKEEPING,
         "seen": TableKind.PROJECTION,
-        "tombstones": TableKind.PROJECTION,
+        "tombstones": TableKind.TOMBSTONE,
     }

@@ -21,6 +21,7 @@ from retrieval import (
     EmbeddingRateLimitedError,
     EmbeddingRejectedError,
     EmbeddingUnavailableError,
+    Filters,
     QueryEmbedder,
     project_analysis,
     project_vector,
@@ -184,7 +185,9 @@ def test_langchain_retrievers_find_what_search_finds(
     assert documents[0].metadata["rank"] == 1
     meaning = VectorRetriever(connect=connect, tenant_id="alice", top_k=2, embedder=queries)
     assert len(meaning.invoke("cat")) == 2
-    both = HybridRetriever(connect=connect, tenant_id="alice", embedder=queries, category="photo", max_bm25_score=-99)
+    both = HybridRetriever(
+        connect=connect, tenant_id="alice", embedder=queries, filters=Filters(category="photo"), max_bm25_score=-99
+    )
     assert {document.metadata["bm25"] for document in both.invoke("cat")} == {None}
     assert BM25Retriever(connect=connect, tenant_id="bob").invoke("cat") == []
 

@@ -15,6 +15,7 @@ from psycopg.rows import tuple_row
 from retrieval import (
     AnalyzedItem,
     CollectionStats,
+    Filters,
     Hit,
     InvalidQueryError,
     InvalidVectorError,
@@ -134,7 +135,7 @@ def test_hybrid_is_the_fusion_of_its_legs(
     ranking = Ranking()
     for number in range(8):
         text = " ".join(Random(number).sample(WORDS, 3))
-        query = SearchQuery("alice", text, vector=make_vector(number), model=MODEL, top_k=7, category=None)
+        query = SearchQuery("alice", text, vector=make_vector(number), model=MODEL, top_k=7, filters=Filters())
         legs = {
             mode: search(conn, replace(query, mode=mode, top_k=14)) for mode in (SearchMode.BM25, SearchMode.VECTOR)
         }
@@ -166,7 +167,7 @@ def test_tenants_never_see_each_other(conn: Connection[Any], make_item: MakeItem
     assert [search(conn, query) for query in queries] == before
     assert all(hits for hits in before)
     for query in queries:
-        assert search(conn, replace(query, category="bobs")) == []
+        assert search(conn, replace(query, filters=Filters(category="bobs"))) == []
         assert search(conn, replace(query, tenant_id="carol")) == []
         found = search(conn, replace(query, tenant_id="bob"))
         assert found
@@ -179,16 +180,23 @@ def test_the_category_filter(
     conn: Connection[Any], collection: Collection, make_vector: MakeVector, mode: SearchMode
 ) -> None:
     query = SearchQuery(
-        "alice", "tokyo cat", mode, vector=make_vector(1), model=MODEL, top_k=60, category="Receipt", min_similarity=-1
+        "alice",
+        "tokyo cat",
+        mode,
+        vector=make_vector(1),
+        model=MODEL,
+        top_k=60,
+        filters=Filters(category="Receipt"),
+        min_similarity=-1,
     )
     hits = search(conn, query)
     assert hits
     assert {hit.category for hit in hits} == {"receipt"}
     if mode is not SearchMode.HYBRID:
-        unfiltered = search(conn, replace(query, category=None))
+        unfiltered = search(conn, replace(query, filters=Filters()))
         receipts = [(hit.item_id, hit.score) for hit in unfiltered if hit.category == "receipt"]
         assert [(hit.item_id, hit.score) for hit in hits] == receipts
-    assert search(conn, replace(query, category="no\x00ne")) == []
+    assert search(conn, replace(query, filters=Filters(category="no\x00ne"))) == []
 
 
 def test_thresholds(conn: Connection[Any], collection: Collection, make_vector: MakeVector) -> None:
@@ -367,7 +375,8 @@ def test_a_large_tenant_is_searched_by_its_own_index(
     assert search(conn, replace(query, mode=SearchMode.HYBRID), ranking) == search(
         conn, replace(query, mode=SearchMode.HYBRID)
     )
-    assert search(conn, replace(query, category="photo"), ranking) == search(conn, replace(query, category="photo"))
+    photos = replace(query, filters=Filters(category="photo"))
+    assert search(conn, photos, ranking) == search(conn, photos)
 
     assert "vectors_hnsw_" in plan(conn, "alice", approximate=True)
     assert "vectors_hnsw_" not in plan(conn, "bob", approximate=True)
@@ -393,7 +402,7 @@ def index_scans(conn: Connection[Any]) -> int:
 
 
 def plan(conn: Connection[Any], tenant: str, *, approximate: bool) -> str:
-    statement = search_statement(SearchMode.VECTOR, filtered=False, approximate=approximate)
+    statement = search_statement(SearchMode.VECTOR, approximate=approximate)
     parameters = {
         "tenant": tenant,
         "model": MODEL,

@@ -13,8 +13,11 @@ from langchain.agents.middleware import ModelRequest, ModelResponse, wrap_model_
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import tool
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
-from retrieval import Hit, SearchMode
+from retrieval import Filters, Hit, SearchMode
+from retrieval.requests import filtered_arguments
 from retrieval.results import mentioned
 from search.errors import AnswerUnavailableError
 from search.searching import Question, Searcher
@@ -22,6 +25,14 @@ from search.searching import Question, Searcher
 _INSTRUCTIONS = resources.files("search").joinpath("prompts", "agent.txt").read_text(encoding="utf-8")
 _MAX_TOKENS = 1024
 _TEXT_CHARACTERS = 600
+
+
+@filtered_arguments
+class _Arguments(BaseModel):
+    """What the model chooses of a search."""
+
+    query: str
+    search_type: str = "hybrid"
 
 
 @dataclass
@@ -63,7 +74,8 @@ class SearchAgent:
     def run(self, tenant_id: str, question: Question, deadline: float) -> Found:
         """Search until the question is answered, the rounds are used up, or time (of `time.monotonic`) is.
 
-        Tenant, category and thresholds are fixed here: the model chooses only words and the kind of search.
+        Tenant and thresholds are fixed here; the model chooses words, the kind of search, and filters where the caller
+        gave none.
 
         Raises:
             AnswerUnavailableError: the model is unavailable.
@@ -71,18 +83,18 @@ class SearchAgent:
         """
         found = Found()
 
-        @tool
-        def search_collection(query: str, search_type: str = "hybrid") -> str:
+        @tool(args_schema=_Arguments)
+        def search_collection(query: str, search_type: str = "hybrid", **filters: object) -> str:
             """Search the person's collection. search_type: hybrid (default), bm25 (exact words) or vector (meaning)."""
+            chosen = Filters.of(filters)
             mode = SearchMode(search_type) if search_type in set(SearchMode) else SearchMode.HYBRID
             hits = self._searcher.find(
                 tenant_id,
-                Question(query, mode, question.top_k, question.category, 0.0, question.min_similarity),
+                Question(query, mode, question.top_k, question.filters.before(chosen), 0.0, question.min_similarity),
             )
             found.add(hits)
-            found.tools_used.append(
-                {"name": "search_collection", "input": {"query": query, "search_type": mode}, "results": len(hits)}
-            )
+            arguments = {"query": query, "search_type": mode, **to_jsonable_python(chosen.given())}
+            found.tools_used.append({"name": "search_collection", "input": arguments, "results": len(hits)})
             return json.dumps({"results": [_brief(hit) for hit in hits]}, ensure_ascii=False)
 
         agent = create_agent(

@@ -73,7 +73,7 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         body.query,
         SearchMode(body.search_type.value),
         body.top_k,
-        body.category_filter,
+        body.filters,
         body.min_relevance_score,
         body.min_similarity_score,
     )
@@ -115,7 +115,7 @@ def _with_answer(
 
 def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> SearchResponse:
     started, deadline = time.perf_counter(), _deadline(who)
-    question = Question(body.query, SearchMode.HYBRID, body.top_k, body.category_filter, 0.0, body.min_similarity_score)
+    question = Question(body.query, SearchMode.HYBRID, body.top_k, body.filters, 0.0, body.min_similarity_score)
     try:
         found = service.agent.run(who.tenant_id, question, deadline)
     except AnswerUnavailableError as error:

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 
 
@@ -17,19 +18,17 @@ class SearchType(StrEnum):
     AGENTIC = "agentic"
 
 
-class SearchRequest(BaseModel):
+@filtered_request
+class SearchRequest(FilteredRequest):
     """A question about the caller's collection.
 
     `min_relevance_score` drops keyword results that score above it: BM25 scores are negative, more negative is better.
     It applies to `bm25` searches; `min_similarity_score` applies wherever vectors are compared.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
     search_type: SearchType = SearchType.HYBRID
     top_k: int = Field(default=10, ge=1, le=50)
-    category_filter: Annotated[str, StringConstraints(max_length=100)] | None = None
     min_relevance_score: float = -1.0
     min_similarity_score: float = Field(default=0.0, ge=0, le=1)
     include_answer: bool = True

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from retrieval import Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
+from retrieval import NO_FILTERS, Filters, Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Question:
     text: str
     mode: SearchMode
     top_k: int
-    category: str | None = None
+    filters: Filters = NO_FILTERS
     min_relevance: float = 0.0
     min_similarity: float = 0.0
 
@@ -57,7 +57,7 @@ class Searcher:
             vector=vector,
             model=model,
             top_k=question.top_k,
-            category=question.category,
+            filters=question.filters,
             max_bm25_score=question.min_relevance if question.mode is SearchMode.BM25 else 0.0,
             min_similarity=question.min_similarity,
         )

@@ -5,12 +5,24 @@ mock_provider "aws" {
 }
 
 variables {
-  environment        = "test"
-  cors_origins       = ["https://app.example.com"]
+  environment = "test"
+  cors = {
+    origins         = ["https://app.example.com"]
+    methods         = ["GET", "OPTIONS", "PUT"]
+    headers         = ["authorization"]
+    exposed_headers = ["location"]
+  }
   throttling         = { rate = 100, burst = 200 }
   issuer             = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_pool"
   audience           = ["client"]
   log_retention_days = 14
+}
+
+run "what_pages_may_do" {
+  assert {
+    condition     = aws_apigatewayv2_api.this.cors_configuration[0].allow_methods == toset(["GET", "OPTIONS", "PUT"]) && aws_apigatewayv2_api.this.cors_configuration[0].allow_headers == toset(["authorization"])
+    error_message = "Pages may use the methods and headers that are given."
+  }
 }
 
 run "limits_tokens_and_logs" {

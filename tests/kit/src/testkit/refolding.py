@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from chassis.service import Service
 from chassis.store import read_all
-from chassis.tables import TableKind, tables_of
+from chassis.tables import tables_of
 from contracts import Event
 
 Rows = dict[str, list[str]]
@@ -48,14 +48,14 @@ def own_events(service: Service[Any]) -> list[Event[Any]]:
 
 
 def projected_rows(service: Service[Any], dynamodb: Sequence[str] = ()) -> Rows:
-    """The rows of every projection table, as text, sorted."""
+    """The rows of every table that is folded from events, as text, sorted."""
     items = {table: sorted(json.dumps(item, sort_keys=True) for item in _items(service, table)) for table in dynamodb}
     with service.database.transaction() as connection:
         return items | {table: _rows(connection, table) for table in _projections(service, connection)}
 
 
 def empty_projections(service: Service[Any], dynamodb: Sequence[str] = ()) -> None:
-    """Delete the rows of every projection table."""
+    """Delete the rows of every table that is folded from events."""
     for table in dynamodb:
         keys = [
             key["AttributeName"] for key in service.aws.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
@@ -74,7 +74,7 @@ def _items(service: Service[Any], table: str) -> list[dict[str, Any]]:
 
 def _projections(service: Service[Any], connection: psycopg.Connection[Any]) -> list[str]:
     kinds = tables_of(connection, service.settings.database_schema)
-    return [table for table, kind in kinds.items() if kind is TableKind.PROJECTION]
+    return [table for table, kind in kinds.items() if kind.folded]
 
 
 def _rows(connection: psycopg.Connection[Any], table: str) -> list[str]:

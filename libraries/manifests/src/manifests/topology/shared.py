@@ -27,8 +27,6 @@ from manifests.topology.resources import (
 )
 
 _CORS_AGE_S = 3600
-_HEADERS = ("accept", "authorization", "content-type", "idempotency-key", "prefer")
-_EXPOSED = ("location", "retry-after")
 
 
 def shared_resources(manifests: Manifests, names: Names) -> Iterator[Resource]:
@@ -80,8 +78,8 @@ def _api(manifests: Manifests, names: Names) -> HttpApi:
             origins=api.cors_origins,
             # A page in a browser may call every route.
             methods=tuple(sorted({"OPTIONS", *methods})),
-            headers=_HEADERS,
-            exposed=_EXPOSED,
+            headers=api.cors_headers,
+            exposed=api.cors_exposed_headers,
             max_age_s=_CORS_AGE_S,
         ),
         rate=api.throttling.rate,

@@ -99,4 +99,4 @@ class ProblemError(ChassisError):
 
 
 class UndeclaredTableError(ChassisError):
-    """A table that no migration declares as log, bookkeeping or projection."""
+    """A table that no migration declares as log, bookkeeping, projection or tombstone."""

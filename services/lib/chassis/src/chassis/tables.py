@@ -1,11 +1,12 @@
-"""What each table of a service is: a log, bookkeeping or a projection, as its migration declares it.
+"""What each table of a service is: a log, bookkeeping, a projection or tombstones, as its migration declares it.
 
 The declaration is the table's comment, `COMMENT ON TABLE items IS 'projection: the state of every item'`: it is
 beside the table's definition, and can be queried from the database itself.
 
 - log: the facts. Appended to, never folded.
 - bookkeeping: how far work is (inbox, outbox, leases, migrations, jobs). Not facts, and not derived from events.
-- projection: derived from events alone; can be emptied and folded again.
+- projection: derived from events alone; can be emptied and folded again. Deletion erases its rows of the subject.
+- tombstone: derived from events alone, and outlives the subject: ids, numbers and times of what ended, no contents.
 """
 
 from enum import StrEnum
@@ -25,6 +26,12 @@ class TableKind(StrEnum):
     LOG = "log"
     BOOKKEEPING = "bookkeeping"
     PROJECTION = "projection"
+    TOMBSTONE = "tombstone"
+
+    @property
+    def folded(self) -> bool:
+        """Whether events alone make the rows."""
+        return self in (TableKind.PROJECTION, TableKind.TOMBSTONE)
 
 
 def tables_of(connection: Connection[Any], schema: str) -> dict[str, TableKind]:

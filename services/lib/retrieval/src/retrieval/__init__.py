@@ -1,8 +1,8 @@
 """A tenant's collection as a searchable read model: projection of events, and BM25, vector and hybrid search.
 
 Works on a psycopg connection whose search_path is the schema that holds `migrations/*.sql`. Not imported here, because
-of what they import: `retrieval.projections` (the chassis and the contracts), `retrieval.results` (pydantic),
-`retrieval.langchain`.
+of what they import: `retrieval.projections` (the chassis and the contracts), `retrieval.requests` and
+`retrieval.results` (pydantic), `retrieval.langchain`.
 """
 
 from retrieval.documents import AnalyzedItem
@@ -17,6 +17,7 @@ from retrieval.errors import (
     RetrievalError,
     TransactionRequiredError,
 )
+from retrieval.filters import NO_FILTERS, Filters
 from retrieval.maintenance import maintain_vector_indexes
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
@@ -27,6 +28,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_RANKING",
     "DIMENSIONS",
+    "NO_FILTERS",
     "AnalyzedItem",
     "CollectionStats",
     "EmbedderConfig",
@@ -34,6 +36,7 @@ __all__ = [
     "EmbeddingRateLimitedError",
     "EmbeddingRejectedError",
     "EmbeddingUnavailableError",
+    "Filters",
     "Hit",
     "InvalidQueryError",
     "InvalidVectorError",

@@ -12,6 +12,7 @@ from psycopg import Connection
 from pydantic import ConfigDict
 
 from retrieval.embeddings import QueryEmbedder
+from retrieval.filters import NO_FILTERS, Filters
 from retrieval.query import DEFAULT_RANKING, Hit, Ranking, SearchMode, SearchQuery
 from retrieval.search import search
 
@@ -28,7 +29,7 @@ class CollectionRetriever(BaseRetriever):
     connect: ConnectionSource
     tenant_id: str
     top_k: int = 10
-    category: str | None = None
+    filters: Filters = NO_FILTERS
     ranking: Ranking = DEFAULT_RANKING
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
@@ -53,7 +54,7 @@ class BM25Retriever(CollectionRetriever):
             text,
             self.mode,
             top_k=self.top_k,
-            category=self.category,
+            filters=self.filters,
             max_bm25_score=self.max_bm25_score,
         )
 
@@ -73,7 +74,7 @@ class VectorRetriever(CollectionRetriever):
             vector=self.embedder.embed(self.tenant_id, text),
             model=self.embedder.model,
             top_k=self.top_k,
-            category=self.category,
+            filters=self.filters,
             min_similarity=self.min_similarity,
         )
 

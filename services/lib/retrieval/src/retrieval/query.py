@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from retrieval.filters import NO_FILTERS, Filters
+
 
 class SearchMode(StrEnum):
     """Keyword, vector or hybrid search."""
@@ -62,7 +64,7 @@ class SearchQuery:
     vector: Sequence[float] | None = None
     model: str | None = None
     top_k: int = 10
-    category: str | None = None
+    filters: Filters = NO_FILTERS
     max_bm25_score: float = 0.0
     min_similarity: float = 0.0
 

@@ -78,7 +78,7 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
         "counts": list(counts.values()),
     }
     (new_length,) = _one(conn, statements.WRITE_DOCUMENT, {**keys, **columns})
-    conn.execute(statements.SHOW_VECTOR, {**keys, "category": columns["category"]})
+    conn.execute(statements.SHOW_VECTOR, keys)
     _count(conn, tenant_id, documents=0 if known[0] is not None else 1, tokens=new_length - (length or 0))
     return Outcome.APPLIED
 
@@ -105,13 +105,12 @@ def project_vector(
     direction = unit_vector(vector)
     digest = hashlib.sha256(model.encode() + b"\x00" + struct.pack(f"<{len(vector)}f", *vector)).digest()
     keys = _lock(conn, tenant_id, item_id)
-    deleted, category, *known = _one(conn, statements.KNOWN_VECTOR, keys)
+    deleted, *known = _one(conn, statements.KNOWN_VECTOR, keys)
     if deleted:
         return Outcome.DELETED
     if known[0] is not None and (analysis_version, embedded_at, digest) <= tuple(known):
         return Outcome.SUPERSEDED
     columns = {
-        "category": category,
         "version": analysis_version,
         "embedded_at": embedded_at,
         "digest": digest,

@@ -1,12 +1,12 @@
 """Search one tenant's collection: `search` runs one statement per query, after one look-up of the tenant's size.
 
 Statistics (number of documents, average length, document frequency) are the tenant's own, counted when the query runs.
-A category filter narrows the results, never the statistics: a hit scores the same with and without it.
+Filters narrow the results, never the statistics: a hit scores the same with and without them.
 
 Vectors: up to `Ranking.exact_limit` all of the tenant's are compared, which finds the true neighbours and is fastest
-there. Above, the tenant's HNSW index is read if it has been built. A category filter always compares exactly: an
-approximate index that is filtered afterwards may miss a rare category altogether, while the exact scan computes only
-the rows that match. This library chooses, not the planner, which would use the index for tenants of a hundred items
+there. Above, the tenant's HNSW index is read if it has been built. A filtered search always compares exactly: an
+approximate index that is filtered afterwards may miss what is rare altogether, while the exact scan computes only the
+rows that match. This library chooses, not the planner, which would use the index for tenants of a hundred items
 too, and lose neighbours.
 """
 
@@ -15,10 +15,11 @@ from typing import Any
 from psycopg import Connection, sql
 from psycopg.rows import dict_row, tuple_row
 
+from retrieval import filters
 from retrieval.errors import InvalidQueryError
 from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
 from retrieval.search_statements import INDEX_SETTINGS, search_statement
-from retrieval.text import query_tokens, storable
+from retrieval.text import query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
@@ -38,9 +39,9 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
     parameters = _parameters(query, ranking)
-    filtered = query.category is not None
-    approximate = query.mode is not SearchMode.BM25 and not filtered and _has_index(conn, query.tenant_id, ranking)
-    statement = search_statement(query.mode, filtered=filtered, approximate=approximate)
+    narrowed = tuple(query.filters.given())
+    approximate = query.mode is not SearchMode.BM25 and not narrowed and _has_index(conn, query.tenant_id, ranking)
+    statement = search_statement(query.mode, narrowed, approximate=approximate)
     if not approximate:
         return _hits(conn, query, statement, parameters)
     with conn.transaction():
@@ -107,9 +108,8 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
         "tenant": query.tenant_id,
         "top_k": query.top_k,
         "fetch": query.top_k * (ranking.fetch_multiplier if hybrid else 1),
-        "category": None if query.category is None else storable(query.category),
         "c": ranking.rrf_constant,
-    }
+    } | filters.parameters(query.filters)
     if query.mode is not SearchMode.VECTOR:
         parameters |= {
             "tokens": query_tokens(query.text),

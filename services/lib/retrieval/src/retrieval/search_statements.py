@@ -4,6 +4,7 @@ from functools import cache
 
 from psycopg import sql
 
+from retrieval.filters import where
 from retrieval.query import SearchMode
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
@@ -38,8 +39,7 @@ stats AS (
 )""")
 
 _KEYWORD_FILTER = sql.SQL("""
-               AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id
-                              AND lower(d.category) = lower(%(category)s))""")
+               AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
 
 # Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
 _EXACT = sql.SQL("""
@@ -56,8 +56,6 @@ compared AS MATERIALIZED (
      WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL
      ORDER BY embedding <=> %(vector)s::halfvec LIMIT %(fetch)s
 )""")
-
-_VECTOR_FILTER = sql.SQL("AND lower(category) = lower(%(category)s)")
 
 _SEMANTIC = sql.SQL("""{compared}, semantic AS (
     SELECT item_id, similarity, row_number() OVER (ORDER BY similarity DESC, item_id) AS rank
@@ -107,13 +105,13 @@ _FOUND = {SearchMode.BM25: _BM25_FOUND, SearchMode.VECTOR: _VECTOR_FOUND, Search
 
 
 @cache
-def search_statement(mode: SearchMode, *, filtered: bool, approximate: bool) -> sql.Composed:
-    """One statement for the mode, with or without a category filter, over all vectors or the tenant's index."""
-    nothing = sql.SQL("")
+def search_statement(mode: SearchMode, filters: tuple[str, ...] = (), *, approximate: bool) -> sql.Composed:
+    """One statement for the mode, narrowed by the named filters, over all vectors or the tenant's index."""
+    narrowed = where(filters)
     legs: list[sql.Composable] = []
     if mode is not SearchMode.VECTOR:
-        legs.append(_KEYWORD.format(filter=_KEYWORD_FILTER if filtered else nothing))
+        legs.append(_KEYWORD.format(filter=_KEYWORD_FILTER.format(where=narrowed) if filters else sql.SQL("")))
     if mode is not SearchMode.BM25:
-        compared = _APPROXIMATE if approximate else _EXACT.format(filter=_VECTOR_FILTER if filtered else nothing)
+        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed)
         legs.append(_SEMANTIC.format(compared=compared))
     return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _FOUND[mode]]))

@@ -1,5 +1,15 @@
 """The statements of `retrieval.read_model`, with its names of parameters. Each names the tenant."""
 
+from psycopg import sql
+
+from retrieval.filters import COLUMNS
+
+
+def _filter_columns(table: str | None = None) -> sql.Composed:
+    names = [sql.Identifier(table, column) if table else sql.Identifier(column) for column in COLUMNS]
+    return sql.SQL(", ").join(names)
+
+
 LOCK = """
 SELECT current_setting('transaction_isolation'),
        pg_advisory_xact_lock(hashtextextended(current_schema() || %(subject)s, 0))
@@ -14,7 +24,6 @@ SELECT EXISTS (SELECT FROM deleted_items WHERE tenant_id = %(tenant)s AND item_i
 
 KNOWN_VECTOR = """
 SELECT EXISTS (SELECT FROM deleted_items WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
-       (SELECT category FROM documents WHERE tenant_id = %(tenant)s AND item_id = %(item)s),
        v.analysis_version, v.embedded_at, v.digest
   FROM (SELECT) AS always
   LEFT JOIN vectors v ON v.tenant_id = %(tenant)s AND v.item_id = %(item)s
@@ -54,20 +63,26 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE SET
 RETURNING length
 """
 
-SHOW_VECTOR = """
-UPDATE vectors SET category = %(category)s
- WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND category IS DISTINCT FROM %(category)s
-"""
+# What filters read of the document is repeated beside its vector: the exact scan then visits one table. Whatever writes
+# such a column of a document runs SHOW_VECTOR after it.
+SHOW_VECTOR = sql.SQL("""
+UPDATE vectors v SET ({columns}) = ROW ({of_document})
+  FROM documents d
+ WHERE v.tenant_id = %(tenant)s AND v.item_id = %(item)s AND d.tenant_id = %(tenant)s AND d.item_id = %(item)s
+   AND ROW ({of_vector}) IS DISTINCT FROM ROW ({of_document})
+""").format(columns=_filter_columns(), of_document=_filter_columns("d"), of_vector=_filter_columns("v"))
 
-WRITE_VECTOR = """
-INSERT INTO vectors (tenant_id, item_id, category, analysis_version, embedded_at, digest, model, dimensions, embedding)
-VALUES (%(tenant)s, %(item)s, %(category)s, %(version)s, %(embedded_at)s, %(digest)s, %(model)s, %(dimensions)s,
-        %(embedding)s::halfvec)
+WRITE_VECTOR = sql.SQL("""
+INSERT INTO vectors (tenant_id, item_id, {columns}, analysis_version, embedded_at, digest, model, dimensions, embedding)
+SELECT %(tenant)s, %(item)s, {of_document}, %(version)s, %(embedded_at)s, %(digest)s, %(model)s, %(dimensions)s,
+       %(embedding)s::halfvec
+  FROM (SELECT) AS always
+  LEFT JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = %(item)s
 ON CONFLICT (tenant_id, item_id) DO UPDATE SET
-    (category, analysis_version, embedded_at, digest, model, dimensions, embedding)
-  = (excluded.category, excluded.analysis_version, excluded.embedded_at, excluded.digest, excluded.model,
-     excluded.dimensions, excluded.embedding)
-"""
+    ({columns}, analysis_version, embedded_at, digest, model, dimensions, embedding)
+  = ({of_new}, excluded.analysis_version, excluded.embedded_at, excluded.digest, excluded.model, excluded.dimensions,
+     excluded.embedding)
+""").format(columns=_filter_columns(), of_document=_filter_columns("d"), of_new=_filter_columns("excluded"))
 
 WRITE_TOMBSTONE = """
 INSERT INTO deleted_items AS t (tenant_id, item_id, deleted_at) VALUES (%(tenant)s, %(item)s, %(deleted_at)s)

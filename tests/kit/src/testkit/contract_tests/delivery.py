@@ -25,15 +25,17 @@ class Outcome:
         return "applied" if self.applied else "left the queue without being applied"
 
 
-def with_fresh_ids(document: Mapping[str, Any], service: str) -> dict[str, Any]:
-    """The document as a new event about an unknown tenant and subject.
+def with_fresh_ids(
+    document: Mapping[str, Any], service: str, *, tenant: str | None = None, subject: str | None = None
+) -> dict[str, Any]:
+    """The document as a new event about an unknown tenant and subject, or the given ones.
 
     Tenant and subject are replaced wherever they occur (object keys hold both); a replayed one is addressed to the
     service, because no other would get it.
     """
     text = json.dumps(document)
-    for known in {str(document["tenantid"]), str(document["subject"])}:
-        text = text.replace(known, str(uuid.uuid4()))
+    for known, fresh_id in ((document["tenantid"], tenant), (document["subject"], subject)):
+        text = text.replace(str(known), fresh_id or str(uuid.uuid4()))
     fresh: dict[str, Any] = json.loads(text) | {"id": str(uuid.uuid4())}
     return fresh | ({"replayfor": service} if "replayfor" in document else {})
 

@@ -4,8 +4,11 @@ import importlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+from chassis.entry_points import EntryPoints
 from chassis.queue import EventConsumer
+from chassis.service import Service
 from localmesh.provision.context import Context
 from manifests import FunctionRef, function_environment
 
@@ -29,8 +32,7 @@ def consumer_of(ref: FunctionRef, environment: Mapping[str, str]) -> Iterator[Ev
         EntryPointError: the handler is no `EventConsumer`.
     """
     with _environment(environment):
-        module, _, name = ref.function.handler.rpartition(".")
-        entry_points = importlib.import_module(module).ENTRY_POINTS
+        entry_points, name = _entry_points(ref)
         entry = entry_points.build(name, entry_points.bootstrap())
         if not isinstance(entry, EventConsumer):
             raise EntryPointError(f"{ref.function.handler} gets events and is a {type(entry).__name__}")
@@ -38,6 +40,22 @@ def consumer_of(ref: FunctionRef, environment: Mapping[str, str]) -> Iterator[Ev
             yield entry
         finally:
             entry.service.database.close()
+
+
+@contextmanager
+def service_of(ref: FunctionRef, environment: Mapping[str, str]) -> Iterator[Service[Any]]:
+    """The service as that function builds it; within the block the environment is this process's."""
+    with _environment(environment):
+        service: Service[Any] = _entry_points(ref)[0].bootstrap()
+        try:
+            yield service
+        finally:
+            service.database.close()
+
+
+def _entry_points(ref: FunctionRef) -> tuple[EntryPoints, str]:
+    module, _, name = ref.function.handler.rpartition(".")
+    return importlib.import_module(module).ENTRY_POINTS, name
 
 
 @contextmanager

@@ -1,0 +1,99 @@
+"""What a service's README repeats of its manifest and migrations: `python -m manifests.readme` rewrites it everywhere.
+
+Between the markers stand what the service consumes, publishes and serves, from service.yaml, and its tables beside
+those of the chassis, from the comments of its migrations.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from manifests.catalogue import Manifests
+from manifests.model import AwsEvent, Service
+from manifests.reader import load_manifests
+
+BEGIN, END = "<!-- service.yaml and migrations: begin -->", "<!-- service.yaml and migrations: end -->"
+
+_PREFIX = "collections."
+_COMMENT = re.compile(r"COMMENT ON TABLE (?P<table>\w+) IS\s+'(?P<kind>\w+): (?P<text>(?:[^']|'')*)'")
+_TABLE = re.compile(r"^(?P<verb>CREATE|DROP) TABLE (?:IF (?:NOT )?EXISTS )?(?P<table>\w+)", flags=re.MULTILINE)
+
+
+def described(manifests: Manifests, service: Service) -> str:
+    """Two tables in Markdown: what the service does with events and requests, and what it keeps."""
+    facts = {
+        "Consumes": [_event(entry.event or "", entry.aws_event) for entry in service.consumes],
+        "Publishes": [_event(event) for event in service.publishes],
+        "Routes": [f"`{route.key}`" for function in service.functions.values() for route in function.routes],
+        "Scheduled": [
+            f"`{name}`: {function.schedule}" for name, function in service.functions.items() if function.schedule
+        ],
+    }
+    lines = ["| | |", "| --- | --- |"]
+    lines += [f"| **{name}** | {', '.join(entries) or 'nothing'} |" for name, entries in facts.items()]
+    lines += ["", "| **Keeps** | kind | what it holds |", "| --- | --- | --- |"]
+    lines += [f"| {' | '.join(row)} |" for row in [*_postgres(manifests.root, service), *_dynamodb(service)]]
+    return "\n".join(lines)
+
+
+def in_document(document: str, manifests: Manifests, service: Service) -> str:
+    """The document with what stands between its markers written anew.
+
+    Raises:
+        ValueError: the document has no such markers, or a table no comment.
+    """
+    before, mark, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not mark or not end:
+        raise ValueError(f"the README of {service.service} has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n{described(manifests, service)}\n{END}{after}"
+
+
+def rewrite(manifests: Manifests) -> None:
+    """Write every service's README anew."""
+    for name, service in manifests.services.items():
+        path = manifests.service_folder(name) / "README.md"
+        path.write_text(in_document(path.read_text(encoding="utf-8"), manifests, service), encoding="utf-8")
+
+
+def _event(event: str, aws_event: AwsEvent | None = None) -> str:
+    if aws_event:
+        return f"`{aws_event.detail_type}` of `{aws_event.source}` (`{aws_event.key}`)"
+    return f"`{event.removeprefix(_PREFIX)}`"
+
+
+def _postgres(root: Path, service: Service) -> Iterator[tuple[str, str, str]]:
+    folders = [
+        *([root / "services" / "lib" / "retrieval" / "migrations"] if service.retrieval else []),
+        root / "services" / service.service / "migrations",
+    ]
+    statements = "\n".join(_texts(folders))
+    comments = {found["table"]: found for found in _COMMENT.finditer(statements)}
+    for table in _standing(statements):
+        if table not in comments:
+            raise ValueError(f"no comment of a migration declares the table {service.service}.{table}")
+        yield f"`{table}`", comments[table]["kind"], comments[table]["text"].replace("''", "'")
+
+
+def _standing(statements: str) -> list[str]:
+    tables: dict[str, None] = {}
+    for found in _TABLE.finditer(statements):
+        tables.pop(found["table"], None)
+        if found["verb"] == "CREATE":
+            tables[found["table"]] = None
+    return list(tables)
+
+
+def _texts(folders: Iterable[Path]) -> Iterator[str]:
+    for folder in folders:
+        yield from (path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
+
+
+def _dynamodb(service: Service) -> Iterator[tuple[str, str, str]]:
+    for name, table in service.tables.items():
+        keys = ", ".join(f"`{key}`" for key in (table.partition_key, table.sort_key) if key)
+        yield f"`{name}`", str(table.kind), f"in DynamoDB, by {keys}"
+
+
+if __name__ == "__main__":
+    rewrite(load_manifests(Path.cwd()))

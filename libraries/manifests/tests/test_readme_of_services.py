@@ -1,0 +1,68 @@
+"""What a README repeats of manifest and migrations."""
+
+from pathlib import Path
+
+import pytest
+
+from manifests import load_manifests
+from manifests.readme import BEGIN, END, described, in_document, rewrite
+
+MIGRATIONS = {
+    "0001_first": """
+        CREATE TABLE dropped (n integer);
+        COMMENT ON TABLE dropped IS 'projection: is no more';
+        CREATE TABLE things (n integer);
+        COMMENT ON TABLE things IS 'projection: first words';
+    """,
+    "0002_second": """
+        DROP TABLE dropped;
+        COMMENT ON TABLE things IS 'tombstone: nobody''s things';
+    """,
+}
+
+
+def migrate(root: Path, **migrations: str) -> None:
+    folder = root / "services" / "talker" / "migrations"
+    folder.mkdir(exist_ok=True)
+    for name, text in migrations.items():
+        lines = [line.strip() for line in text.splitlines()]
+        (folder / f"{name}.sql").write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_a_readme_says_what_the_service_does_and_keeps(root: Path) -> None:
+    migrate(root, **MIGRATIONS)
+    manifests = load_manifests(root)
+    assert described(manifests, manifests.services["talker"]).splitlines() == [
+        "| | |",
+        "| --- | --- |",
+        "| **Consumes** | nothing |",
+        "| **Publishes** | `talker.thing-added.v1` |",
+        "| **Routes** | `POST /things/{id}`, `GET /open` |",
+        "| **Scheduled** | `relay`: rate(1 minute) |",
+        "",
+        "| **Keeps** | kind | what it holds |",
+        "| --- | --- | --- |",
+        "| `things` | tombstone | nobody's things |",
+        "| `notes` | projection | in DynamoDB, by `pk`, `sk` |",
+    ]
+    consumed = "| **Consumes** | `talker.thing-added.v1`, `Object Created` of `aws.s3` (`*/images/*`) |"
+    assert consumed in described(manifests, manifests.services["listener"])
+
+
+def test_a_table_without_a_comment_is_an_error(root: Path) -> None:
+    migrate(root, **MIGRATIONS, **{"0003_third": "CREATE TABLE silent (n integer);"})
+    manifests = load_manifests(root)
+    with pytest.raises(ValueError, match="no comment of a migration declares the table"):
+        described(manifests, manifests.services["talker"])
+
+
+def test_only_what_stands_between_the_markers_is_rewritten(root: Path) -> None:
+    manifests = load_manifests(root)
+    for name in manifests.services:
+        (manifests.service_folder(name) / "README.md").write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
+    rewrite(manifests)
+    for name, service in manifests.services.items():
+        document = (manifests.service_folder(name) / "README.md").read_text()
+        assert document == f"before\n{BEGIN}\n{described(manifests, service)}\n{END}\nafter\n"
+    with pytest.raises(ValueError, match="the README of talker has no"):
+        in_document("no markers", manifests, manifests.services["talker"])

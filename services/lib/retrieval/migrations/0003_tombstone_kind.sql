@@ -1,0 +1,1 @@
+COMMENT ON TABLE deleted_items IS 'tombstone: items that are deleted for good, from item-deleted';

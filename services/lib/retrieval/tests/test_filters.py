@@ -1,0 +1,121 @@
+"""Filters: one field each, from which the HTTP parameter, the tools' argument and the conditions in SQL follow."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from psycopg import Connection
+from pydantic import BaseModel, ValidationError
+
+from retrieval import (
+    AnalyzedItem,
+    Filters,
+    Ranking,
+    SearchMode,
+    SearchQuery,
+    maintain_vector_indexes,
+    project_analysis,
+    project_vector,
+    search,
+)
+from retrieval.filters import COLUMNS, FILTERS
+from retrieval.requests import FilteredRequest, filtered_arguments, filtered_request
+
+MakeItem = Callable[..., AnalyzedItem]
+MakeVector = Callable[..., list[float]]
+
+#: Of each filter: the fields of an item that it lets through, those of one that it does not, and its value.
+CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Any]] = {
+    "category": ({"category": "Receipt"}, {"category": "poster"}, "rECEIPT"),
+}
+
+
+@filtered_request
+class Request(FilteredRequest):
+    """A request."""
+
+    query: str
+
+
+@filtered_arguments
+class Arguments(BaseModel):
+    """Arguments of a tool."""
+
+    query: str
+
+
+def test_every_filter_has_its_case() -> None:
+    assert set(CASES) == set(FILTERS), "add a case to CASES for every filter: what it lets through and what it does not"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("vector_first", [True, False])
+@pytest.mark.parametrize("mode", list(SearchMode))
+@pytest.mark.parametrize("name", CASES)
+def test_a_filter_narrows_every_kind_of_search(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, name: str, mode: SearchMode, vector_first: bool
+) -> None:
+    matching, other, value = CASES[name]
+    for item_id, attributes in (("matching", matching), ("other", other)):
+        item = make_item(item_id, "a cat", **attributes)
+        steps = [lambda item=item: project_analysis(conn, "alice", item), lambda i=item_id: embed(conn, i, make_vector)]
+        for step in reversed(steps) if vector_first else steps:
+            with conn.transaction():
+                step()
+    maintain_vector_indexes(conn, exact_limit=1)
+    query = SearchQuery("alice", "cat", mode, vector=make_vector(1), model="model")
+    filtered = SearchQuery(
+        "alice", "cat", mode, vector=make_vector(1), model="model", filters=Filters.of({name: value})
+    )
+    # An index that is filtered afterwards may lose what is rare: even a large tenant is compared exactly.
+    for ranking in (Ranking(), Ranking(exact_limit=1)):
+        assert {hit.item_id for hit in search(conn, query, ranking)} == {"matching", "other"}
+        assert [hit.item_id for hit in search(conn, filtered, ranking)] == ["matching"]
+
+
+def embed(conn: Connection[Any], item_id: str, make_vector: MakeVector) -> None:
+    when = datetime(2026, 2, 1, tzinfo=UTC)
+    project_vector(conn, "alice", item_id, vector=make_vector(1), model="model", analysis_version=1, embedded_at=when)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("column", COLUMNS)
+def test_vectors_repeat_the_columns_of_filters(conn: Connection[Any], column: str) -> None:
+    query = """
+        SELECT table_name, data_type FROM information_schema.columns
+         WHERE table_schema = current_schema() AND column_name = %s AND table_name IN ('documents', 'vectors')
+    """
+    types = dict(conn.execute(query, (column,)).fetchall())
+    assert set(types) == {"documents", "vectors"}, f"a migration has to add {column} to both tables"
+    assert types["documents"] == types["vectors"]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_requests_and_tools_take_every_filter_with_its_limits(name: str) -> None:
+    parameter = FILTERS[name].parameter or name
+    described, argument = Request.model_json_schema()["properties"][parameter], Arguments.model_json_schema()
+    assert described["description"] == FILTERS[name].description
+    assert argument["properties"][name] | {"title": ""} == described | {"title": ""}
+    assert argument["required"] == ["query"]
+    value = CASES[name][2]
+    assert Request.model_validate({"query": "cat", parameter: value}).filters == Filters.of({name: value})
+    assert Request.model_validate({"query": "cat"}).filters == Filters()
+    if parameter != name:
+        assert Request.model_validate({"query": "cat", name: value}).filters == Filters()
+
+
+def test_a_category_has_1_to_200_characters() -> None:
+    for category in ("", "x" * 201):
+        with pytest.raises(ValidationError, match="category_filter"):
+            Request.model_validate({"query": "cat", "category_filter": category})
+    assert Request.model_validate({"query": "cat", "category_filter": "x" * 200}).filters.category == "x" * 200
+
+
+def test_the_first_filters_take_precedence() -> None:
+    receipts, photos = Filters(category="receipt"), Filters(category="photo")
+    assert receipts.before(photos) == receipts
+    assert Filters().before(photos) == photos
+    assert photos.before(Filters()) == photos
+    assert Filters().given() == {}
+    assert photos.given() == {"category": "photo"}

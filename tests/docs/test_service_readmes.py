@@ -1,0 +1,42 @@
+"""Every service's README says what its manifest and its migrations say, and its diagram shows the same events."""
+
+import re
+
+import pytest
+
+from manifests import load_manifests
+from manifests.model import EVENT_TYPE
+from manifests.readme import in_document
+from workspace import REPOSITORY
+
+MANIFESTS = load_manifests(REPOSITORY)
+SERVICES = sorted(MANIFESTS.services)
+_DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+_FACT = re.compile(r"\b(?:[a-z]+\.)?([a-z]+-[a-z]+)\b")
+
+
+def facts_of(*events: str) -> set[str]:
+    """What the events are called, without service and version."""
+    return {found["fact"] for event in events if (found := EVENT_TYPE.match(event))}
+
+
+KNOWN = facts_of(*(event for service in MANIFESTS.services.values() for event in service.publishes))
+
+
+def readme(service: str) -> str:
+    return (MANIFESTS.service_folder(service) / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_readme_is_not_stale(service: str) -> None:
+    document = readme(service)
+    assert in_document(document, MANIFESTS, MANIFESTS.services[service]) == document, "run: make readmes"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_diagram_shows_the_events_of_the_manifest(service: str) -> None:
+    manifest = MANIFESTS.services[service]
+    facts = facts_of(*manifest.publishes, *(entry.event for entry in manifest.consumes if entry.event))
+    assert facts
+    (diagram,) = _DIAGRAM.findall(readme(service))[:1]
+    assert set(_FACT.findall(diagram)) & KNOWN == facts, "the diagram differs from service.yaml"

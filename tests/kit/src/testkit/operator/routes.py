@@ -1,0 +1,74 @@
+"""The routes of the HTTP API as the manifests declare them, and what the OpenAPI document says about their requests."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from manifests import Route, RouteAuth, load_manifests
+from manifests.model import Method
+from registry.openapi import TARGET
+from workspace import REPOSITORY
+
+_PARAMETER = re.compile(r"\{[^}]+\}")
+
+
+def routes_with_token() -> list[Route]:
+    """Every route that asks for a token, sorted."""
+    functions = load_manifests(REPOSITORY).functions
+    routes = [route for ref in functions for route in ref.function.routes if route.auth is RouteAuth.JWT]
+    return sorted(routes, key=lambda route: (route.path, route.method))
+
+
+def named_by(route: Route) -> list[str]:
+    """What each parameter of the path names: the path up to it, as `/items/{id}` in `/items/{id}/events`."""
+    return [route.path[: found.end()] for found in _PARAMETER.finditer(route.path)]
+
+
+def path_of(route: Route, ids: Mapping[str, str]) -> str:
+    """The route's path with these ids, by what they name.
+
+    Raises:
+        KeyError: there is none for a parameter.
+    """
+    path = route.path
+    for resource in reversed(named_by(route)):
+        parameter = _PARAMETER.findall(resource)[-1]
+        path = ids[resource].join(path.rsplit(parameter, 1))
+    return path
+
+
+def needs_declaration(route: Route) -> bool:
+    """Whether a valid request has more than its path: a body, or a parameter of the query."""
+    operation = _operation(route)
+    required = [entry for entry in operation.get("parameters", []) if entry["in"] != "path" and entry.get("required")]
+    return bool(required) or bool(operation.get("requestBody", {}).get("required"))
+
+
+def query_choices(route: Route) -> list[dict[str, str]]:
+    """Of a route that reads: every value of every parameter of the query that has a closed set of them."""
+    if route.method is not Method.GET:
+        return []
+    return [
+        {entry["name"]: str(value)}
+        for entry in _operation(route).get("parameters", [])
+        if entry["in"] == "query"
+        for value in _values(entry["schema"])
+    ]
+
+
+def _values(schema: Mapping[str, Any]) -> list[object]:
+    if "$ref" in schema:
+        schema = _document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    found = [value for option in schema.get("anyOf", []) for value in _values(option)]
+    return [*schema.get("enum", []), *found]
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = _document()["paths"][route.path][route.method.lower()]
+    return operation
+
+
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((REPOSITORY / TARGET).read_text(encoding="utf-8"))
+    return document
