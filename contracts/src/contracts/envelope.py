@@ -144,6 +144,8 @@ def new_event(
     subject: str,
     tenant_id: str,
     cause: Cause | None = None,
+    correlation_id: str | None = None,
+    traceparent: str | None = None,
     time: datetime | None = None,
     event_id: str | None = None,
 ) -> Event[T]:
@@ -157,9 +159,9 @@ def new_event(
         subject=subject,
         time=time or datetime.now(UTC),
         tenant_id=tenant_id,
-        correlation_id=cause.correlation_id if cause else str(uuid.uuid4()),
+        correlation_id=correlation_id or (cause.correlation_id if cause else str(uuid.uuid4())),
         causation_id=cause.id if isinstance(cause, Event) else None,
-        traceparent=cause.traceparent if cause else None,
+        traceparent=traceparent or (cause.traceparent if cause else None),
         data=data,
     )
 
