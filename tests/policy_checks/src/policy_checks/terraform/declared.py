@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from manifests import FunctionRef, Manifests, Names, RouteAuth, aws_pattern, bus_pattern
+from manifests import FunctionRef, Manifests, Names, Platform, RouteAuth, aws_pattern, bus_pattern
 from mesh.infra.resources import Resource
 
 TYPES: Final = frozenset(
@@ -29,18 +29,21 @@ def declared_resources(manifests: Manifests, names: Names, contracts: Iterable[s
         Resource(f'module.schema_registry[0].aws_schemas_schema.contract["{name}"]', "aws_schemas_schema", {})
         for name in contracts
     )
-    return [*schemas, *(resource for ref in manifests.functions for resource in _of_function(ref, names))]
+    return [
+        *schemas,
+        *(resource for ref in manifests.functions for resource in _of_function(ref, names, manifests.platform)),
+    ]
 
 
-def _of_function(ref: FunctionRef, names: Names) -> Iterator[Resource]:
+def _of_function(ref: FunctionRef, names: Names, platform: Platform) -> Iterator[Resource]:
     function = ref.function
     yield _resource(
         ref,
         "aws_lambda_function.main",
         ref.name,
         handler=function.handler,
-        runtime=manifests.platform.runtime,
-        architectures=["arm64"],
+        runtime=platform.runtime,
+        architectures=[platform.architecture],
         memory_size=function.memory_mb,
         timeout=function.timeout_s,
     )
