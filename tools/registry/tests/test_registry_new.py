@@ -264,8 +264,10 @@ def test_a_route_with_a_body(checkout: Path, service: str) -> None:
     assert added_lines(checkout, before, f"{home}/service.yaml") == [
         "      - {method: POST, path: '/things/{id}/tags'}"
     ]
-    operation = json.loads((checkout / "services/ingest/src/ingest/openapi.json").read_text())["paths"]
-    assert operation["/things/{id}/tags"]["post"]["summary"] == "Tag a 'thing'"
+    paths = json.loads((checkout / "services/ingest/src/ingest/openapi.json").read_text())["paths"]
+    operation = paths["/things/{id}/tags"]["post"]
+    assert operation["summary"] == "Tag a 'thing'"
+    assert "501" in operation["responses"], "the document says that it does nothing yet"
     assert "def post_things_tags(thing_id: str, body: PostThingsTagsRequest" in (
         (checkout / home / "src" / service / "api.py").read_text()
     )
@@ -278,7 +280,7 @@ def test_a_public_route_without_a_body(checkout: Path) -> None:
     assert added_lines(checkout, before, "services/ingest/service.yaml") == [
         "      - {method: GET, path: /motd, auth: none}"
     ]
-    assert "def get_motd() -> dict[str, Any]:" in (checkout / "services/ingest/src/ingest/api.py").read_text()
+    assert "def get_motd() -> None:" in (checkout / "services/ingest/src/ingest/api.py").read_text()
     assert "needs_a_token" not in (checkout / "services/ingest/tests/test_ingest_get_motd.py").read_text()
     check_code(checkout)
 
