@@ -84,6 +84,7 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
         f"contracts/schemas/{tagged}/1.0.json",
         f"contracts/schemas/{tagged}/1.0.producer.json",
         f"contracts/examples/{tagged}/1.0/image-tagged.json",
+        f"services/{service}/README.md",
         f"services/{service}/service.yaml",
         f"services/{service}/src/{service}/image_tagged.py",
         f"services/{service}/tests/test_{service}_image_tagged.py",
@@ -169,7 +170,13 @@ def test_the_other_side_at_every_service(checkout: Path) -> None:
     options = [option for name in SERVICES for option in ("--consumer", name)]
     result = add(checkout, "imaging", "image-tagged", "--field", "at:datetime", *options)
     assert result.exit_code == 0, result.output
-    files = ("service.yaml", "src/{0}/consumers.py", "src/{0}/reactions.py", "tests/test_{0}_consumes_image_tagged.py")
+    files = (
+        "README.md",
+        "service.yaml",
+        "src/{0}/consumers.py",
+        "src/{0}/reactions.py",
+        "tests/test_{0}_consumes_image_tagged.py",
+    )
     assert {path for path in changed(checkout, before) if not path.startswith("contracts/")} == {
         "README.md",
         "services/imaging/src/imaging/image_tagged.py",
@@ -182,6 +189,9 @@ def test_the_other_side_at_every_service(checkout: Path) -> None:
         assert added_lines(checkout, before, f"services/{name}/service.yaml") == [*publication, consumption]
         consumers = (checkout / "services" / name / "src" / name / "consumers.py").read_text()
         assert consumers.count("on(ImageTagged, ") == 1
+        recorded = ["    record_image_tagged --> image_tagged([imaging.image-tagged])"] if name == "imaging" else []
+        arrows = [*recorded, "    image_tagged([imaging.image-tagged]) --> events"]
+        assert added_lines(checkout, before, f"services/{name}/README.md") == arrows
     drawn = (checkout / "README.md").read_text()
     assert all(
         re.search(rf"imaging -->.*image-tagged.* {name}$", drawn, re.M) for name in SERVICES if name != "imaging"

@@ -82,6 +82,14 @@ class Draft:
         if self.exists("README.md"):
             self.write("README.md", in_document(self.read("README.md"), self.manifests()))
 
+    def draw_arrow(self, service: str, arrow: str) -> None:
+        """Draw an arrow at the end of the first diagram of a service's README."""
+        path = f"services/{service}/README.md"
+        before, begin, rest = self.read(path).partition("```mermaid\n")
+        diagram, end, after = rest.partition("\n```\n")
+        if begin and end:
+            self.write(path, f"{before}{begin}{diagram}\n    {arrow}{end}{after}")
+
     def format(self) -> None:
         """Sort the imports of the changed Python files and format them."""
         files = [path for path in self.changes() if path.endswith(".py")]
