@@ -214,7 +214,7 @@ def test_a_second_event_finds_the_first_ones_place(checkout: Path) -> None:
         (("src/search/handler.py", 'on_events="search.consumers:on_events",', ""), "names no builder for on_events"),
         (("src/search/consumers.py", "EventConsumer(", "build_consumer("), "gives no list to EventConsumer"),
         (("src/search/consumers.py", "def on_events", "def consume"), "there is no function on_events"),
-        (("service.yaml", "consumes:\n", "consumes: []\nsubscribes:\n"), "manifests would be wrong"),
+        (("service.yaml", "consumes:\n", "consumes: []\nsubscribes:\n"), "subscribes: Extra inputs"),
     ],
 )
 def test_a_consumer_of_another_shape_is_left_alone(checkout: Path, break_it: tuple[str, str, str], reason: str) -> None:
@@ -266,6 +266,7 @@ def test_a_route_with_a_body(checkout: Path, service: str) -> None:
     assert result.exit_code == 0, result.output
     home = f"services/{service}"
     assert changed(checkout, before) == {
+        f"{home}/README.md",
         f"{home}/service.yaml",
         f"{home}/src/{service}/api.py",
         f"{home}/tests/test_{service}_post_things_tags.py",
