@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -122,8 +122,18 @@ def test_a_payload_smuggled_past_validation_is_not_published() -> None:
         new_event(forged, subject="item", tenant_id="tenant").to_wire()
 
 
+class Request(NamedTuple):
+    """What an event and a caller's request have in common."""
+
+    correlation_id: str
+    traceparent: str | None
+
+
 def test_a_caused_event_continues_the_correlation() -> None:
-    first = new_event(ItemDeleted(), subject="item", tenant_id="tenant", traceparent="00-" + "a" * 32 + "-b-01")
+    caller = Request("request-1", "00-" + "a" * 32 + "-b-01")
+    first = new_event(ItemDeleted(), subject="item", tenant_id="tenant", cause=caller)
+    assert (first.correlation_id, first.causation_id) == (caller.correlation_id, None)
+    assert first.traceparent == caller.traceparent
     second = new_event(ItemDeleted(), subject="item", tenant_id="tenant", cause=first)
     assert (second.correlation_id, second.causation_id) == (first.correlation_id, first.id)
     assert second.traceparent == first.traceparent

@@ -1,5 +1,6 @@
 """Every service has the same plan: the same file for the same job, wired in one way. CONTRIBUTING.md describes it."""
 
+import ast
 import importlib
 import re
 import subprocess
@@ -32,11 +33,10 @@ MODULES = {
     "repository": "SQL",
     "errors": "the tree of the service's errors",
 }
-#: Jobs that a service may not have: search keeps the read model of `retrieval` and nothing else, and emits nothing.
+#: Jobs that a service may not have: search keeps the read model of `retrieval` and nothing else.
 WITHOUT = {
     "search": {
         "migrations": "its tables are those of retrieval",
-        "reactions": "nothing follows from what it folds",
         "repository": "its SQL is that of retrieval",
     },
 }
@@ -53,6 +53,13 @@ def modules(service: str) -> set[str]:
     return {path.stem for path in source(service).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
 
 
+def reacts(service: str) -> bool:
+    """Whether one of its subscriptions has more than a contract, which is folded only."""
+    tree = ast.parse((source(service) / "consumers.py").read_text(encoding="utf-8"))
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "on")
+    return any(len(call.args) + len(call.keywords) > 1 for call in calls)
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_folder_holds_what_every_service_has(service: str) -> None:
     folder = REPOSITORY / "services" / service
@@ -62,10 +69,11 @@ def test_the_folder_holds_what_every_service_has(service: str) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_job_has_its_module(service: str) -> None:
-    wanted = set(MODULES) - set(WITHOUT.get(service, {}))
+    wanted = set(MODULES) - set(WITHOUT.get(service, {})) - {"reactions"}
     assert wanted - modules(service) == set()
     assert modules(service) & STRANGERS == set()
     assert set(WITHOUT.get(service, {})) & modules(service) == set(), "the exception is needed no more"
+    assert ("reactions" in modules(service)) == reacts(service)
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -5,7 +5,7 @@ documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
 """
 
 from contracts.contract import Contract, Part
-from contracts.envelope import Event, ReplayKind, new_event, replayed
+from contracts.envelope import Cause, Event, ReplayKind, new_event, replayed
 from contracts.errors import (
     ContractError,
     InvalidEventError,
@@ -19,6 +19,7 @@ from contracts.registry import REGISTRY, Registry
 
 __all__ = [
     "REGISTRY",
+    "Cause",
     "Contract",
     "ContractError",
     "Event",

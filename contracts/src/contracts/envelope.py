@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from cloudevents.core.v1.event import CloudEvent
 from pydantic_core import from_json
@@ -126,26 +126,41 @@ class Event(Generic[T_co]):
         return attributes, text
 
 
+class Cause(Protocol):
+    """What led to a fact: an event, or a caller's request."""
+
+    @property
+    def correlation_id(self) -> str:
+        """By which everything that follows from it is found."""
+
+    @property
+    def traceparent(self) -> str | None:
+        """Its W3C trace context."""
+
+
 def new_event(
     data: T,
     *,
     subject: str,
     tenant_id: str,
-    cause: "Event[Contract] | None" = None,
+    cause: Cause | None = None,
     correlation_id: str | None = None,
     traceparent: str | None = None,
     time: datetime | None = None,
     event_id: str | None = None,
 ) -> Event[T]:
-    """A new fact. With a `cause` it continues that event's correlation and trace, and, if the cause was replayed for a
-    consumer, it is still an ordinary event: what a replay leads to is new for every consumer."""
+    """A new fact. With a `cause` it continues the correlation and trace of that, and names it where it is an event.
+
+    Of a cause that was replayed for a consumer it is still an ordinary event: what a replay leads to is new for every
+    consumer.
+    """
     return Event(
         id=event_id or str(uuid.uuid4()),
         subject=subject,
         time=time or datetime.now(UTC),
         tenant_id=tenant_id,
         correlation_id=correlation_id or (cause.correlation_id if cause else str(uuid.uuid4())),
-        causation_id=cause.id if cause else None,
+        causation_id=cause.id if isinstance(cause, Event) else None,
         traceparent=traceparent or (cause.traceparent if cause else None),
         data=data,
     )

@@ -73,6 +73,9 @@ def test_a_resource_without_a_price_is_an_error(inventory: Inventory) -> None:
     dearer = inventory.model_copy(update={"resources": inventory.resources | {"aws_nat_gateway": 1}})
     with pytest.raises(UnpricedResourceError, match="aws_nat_gateway"):
         estimate(dearer, load_prices(), load_usage())
+    no_longer_free = inventory.model_copy(update={"free_of_charge": (*inventory.free_of_charge, "aws_eip")})
+    with pytest.raises(UnpricedResourceError, match="aws_eip"):
+        estimate(no_longer_free, load_prices(), load_usage())
 
 
 def test_a_metered_quantity_without_a_price_is_an_error(inventory: Inventory) -> None:
@@ -215,6 +218,9 @@ def test_a_plan_becomes_an_inventory() -> None:
     assert found.alarm_metrics == 3
     assert found.resources["aws_cloudwatch_metric_alarm"] == 2
     assert "aws_caller_identity" not in found.resources
+    # However many there are: a route or a rule more changes no inventory.
+    assert found.free_of_charge == ("aws_cloudwatch_event_rule",)
+    assert "aws_cloudwatch_event_rule" not in found.resources
     assert found.database is not None
     assert (found.database.instance_class, found.database.managed_secret) == ("db.t4g.micro", True)
 

@@ -1,9 +1,11 @@
-"""`mesh contracts new`: the scaffold passes the contract checks of continuous integration, or nothing is written."""
+"""`mesh contracts new` and `mesh new route`: everything that an event or a route needs is written, or nothing."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from registry.commands import app
+from registry.commands import app, new_app
 
 ROOT = Path(__file__).parents[3]
 TAGGED = "collections.imaging.image-tagged.v1"
@@ -21,14 +23,11 @@ TAGGED = "collections.imaging.image-tagged.v1"
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the contracts and the manifests."""
-    shutil.copytree(ROOT / "contracts", tmp_path / "contracts", ignore=shutil.ignore_patterns("__pycache__"))
-    for manifest in (ROOT / "services").glob("*/service.yaml"):
-        (tmp_path / "services" / manifest.parent.name).mkdir(parents=True)
-        for file in (manifest, manifest.with_name("pyproject.toml")):
-            shutil.copy(file, tmp_path / "services" / manifest.parent.name)
-    shutil.copytree(ROOT / "services/imaging/src", tmp_path / "services/imaging/src")
-    shutil.copy(ROOT / "services/platform.yaml", tmp_path / "services")
+    """A copy of what scaffolds read and change."""
+    for folder in ("contracts", "services"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".terraform"))
+    for file in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / file, tmp_path)
     return tmp_path
 
 
@@ -36,9 +35,25 @@ def add(checkout: Path, *arguments: str) -> Result:
     return CliRunner().invoke(app, ["new", *arguments, "--root", str(checkout)], catch_exceptions=False)
 
 
+def add_route(checkout: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(new_app, ["route", *arguments, "--root", str(checkout)], catch_exceptions=False)
+
+
 def contents(checkout: Path) -> dict[str, bytes]:
     files = (path for path in checkout.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     return {str(path.relative_to(checkout)): path.read_bytes() for path in files}
+
+
+def changed(checkout: Path, before: dict[str, bytes]) -> set[str]:
+    return {path for path, content in contents(checkout).items() if content != before.get(path)}
+
+
+def added_lines(checkout: Path, before: dict[str, bytes], path: str) -> list[str]:
+    """Lines that a file has now; none that it had is missing."""
+    old, new = before[path].decode().splitlines(), (checkout / path).read_text().splitlines()
+    added = [line[2:] for line in difflib.ndiff(old, new) if line.startswith("+ ")]
+    assert len(new) == len(old) + len(added)
+    return added
 
 
 def run_there(checkout: Path, *command: str) -> str:
@@ -50,6 +65,12 @@ def run_there(checkout: Path, *command: str) -> str:
     return done.stdout
 
 
+def check_code(checkout: Path) -> None:
+    """As `make check` looks at it."""
+    for command in (["check"], ["format", "--check"]):
+        run_there(checkout, "-m", "ruff", *command, "contracts/src", "services")
+
+
 @pytest.mark.parametrize("service", ["imaging", "analysis", "sessions"])
 def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
     before, tagged = contents(checkout), f"collections.{service}.image-tagged.v1"
@@ -57,13 +78,13 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
     options = [option for field in fields for option in ("--field", field)]
     result = add(checkout, service, "image-tagged", "--summary", "A tag was found in the picture", *options)
     assert result.exit_code == 0, result.output
-    after = contents(checkout)
-    assert {path for path in after if after[path] != before.get(path)} == {
+    assert changed(checkout, before) == {
         f"contracts/src/contracts/{service}.py",
         "contracts/src/contracts/registry.py",
         f"contracts/schemas/{tagged}/1.0.json",
         f"contracts/schemas/{tagged}/1.0.producer.json",
         f"contracts/examples/{tagged}/1.0/image-tagged.json",
+        f"services/{service}/README.md",
         f"services/{service}/service.yaml",
         f"services/{service}/src/{service}/image_tagged.py",
         f"services/{service}/tests/test_{service}_image_tagged.py",
@@ -76,11 +97,7 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
         "print(contracts.__file__)"
     )
     assert run_there(checkout, "-c", read_back).startswith(str(checkout))
-    # As CI looks at it; the copy has no configuration of its own.
-    for command in (["check"], ["format", "--check"]):
-        run_there(
-            checkout, "-m", "ruff", *command, "--config", str(ROOT / "pyproject.toml"), "contracts/src", "services"
-        )
+    check_code(checkout)
 
 
 def test_the_schema_has_the_requested_fields(checkout: Path) -> None:
@@ -118,7 +135,10 @@ def test_an_event_of_a_service_that_publishes_nothing(checkout: Path) -> None:
         (["imaging", "image-tagged", "--field", "tag:text"], "is not a field"),
         (["imaging", "image-tagged", "--field", "a:str", "--field", "a:int"], "named once: a"),
         (["imaging", "image-tagged", "--field", "class:str"], "is not a field"),
-        (["imaging", "image-tagged", "--field", "subject:str"], "is not a field"),
+        (["imaging", "image-tagged", "--field", "cause:str"], "is not a field"),
+        (["imaging", "image-tagged", "--field", "copy:str"], "is not a field"),
+        (["imaging", "image-tagged", "--consumer", "nobody"], "no service 'nobody'"),
+        (["imaging", "image-tagged", "--consumer", "chat", "--consumer", "chat"], "named once: chat"),
         (["imaging", "renditions"], "renditions.py exists"),
         (["imaging", "image-tagged", "--field", "event_type:str"], "is not a field"),
         (["imaging", "image-tagged", "--summary", "x" * 200], "one sentence"),
@@ -142,24 +162,160 @@ def test_a_registry_that_cannot_be_imported_leaves_nothing_behind(checkout: Path
     assert not (checkout / f"contracts/examples/{TAGGED}").exists()
 
 
-@pytest.mark.integration
-def test_the_service_records_the_event_and_its_test_passes(checkout: Path) -> None:
-    """The generated test runs with the copy's contracts and service, on real servers."""
-    fields = ["tag:str", "at:datetime", "words:list", "score:float?"]
-    add(checkout, "imaging", "image-tagged", *(option for field in fields for option in ("--field", field)))
-    sources = [checkout / "contracts/src", checkout / "services/imaging/src"]
-    test = checkout / "services/imaging/tests/test_imaging_image_tagged.py"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources))}
-    command = ["-m", "pytest", "-q", "-p", "testkit", "--import-mode=importlib", "--rootdir", str(checkout)]
-    done = subprocess.run(
-        [sys.executable, *command, str(test)],
-        cwd=checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+SERVICES = ["analysis", "chat", "embedding", "imaging", "ingest", "search", "sessions"]
+
+
+def test_the_other_side_at_every_service(checkout: Path) -> None:
+    before = contents(checkout)
+    options = [option for name in SERVICES for option in ("--consumer", name)]
+    result = add(checkout, "imaging", "image-tagged", "--field", "at:datetime", *options)
+    assert result.exit_code == 0, result.output
+    files = (
+        "README.md",
+        "service.yaml",
+        "src/{0}/consumers.py",
+        "src/{0}/reactions.py",
+        "tests/test_{0}_consumes_image_tagged.py",
     )
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert {path for path in changed(checkout, before) if not path.startswith("contracts/")} == {
+        "README.md",
+        "services/imaging/src/imaging/image_tagged.py",
+        "services/imaging/tests/test_imaging_image_tagged.py",
+        *(f"services/{name}/{file.format(name)}" for name in SERVICES for file in files),
+    }
+    consumption = f"  - {{event: {TAGGED}, function: events}}"
+    for name in SERVICES:
+        publication = [f"  - {TAGGED}"] if name == "imaging" else []
+        assert added_lines(checkout, before, f"services/{name}/service.yaml") == [*publication, consumption]
+        consumers = (checkout / "services" / name / "src" / name / "consumers.py").read_text()
+        assert consumers.count("on(ImageTagged, ") == 1
+        recorded = ["    record_image_tagged --> image_tagged([imaging.image-tagged])"] if name == "imaging" else []
+        arrows = [*recorded, "    image_tagged([imaging.image-tagged]) --> events"]
+        assert added_lines(checkout, before, f"services/{name}/README.md") == arrows
+    drawn = (checkout / "README.md").read_text()
+    assert all(
+        re.search(rf"imaging -->.*image-tagged.* {name}$", drawn, re.M) for name in SERVICES if name != "imaging"
+    )
+    check_code(checkout)
+
+
+def test_a_second_event_finds_the_first_ones_place(checkout: Path) -> None:
+    for event in ("image-tagged", "image-untagged"):
+        assert add(checkout, "imaging", event, "--consumer", "search").exit_code == 0
+    reactions = (checkout / "services/search/src/search/reactions.py").read_text()
+    assert reactions.count("def count_image_") == 2
+    assert "from contracts.imaging import ImageTagged, ImageUntagged\n" in reactions
+    check_code(checkout)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (("src/search/handler.py", 'on_events="search.consumers:on_events",', ""), "names no builder for on_events"),
+        (("src/search/consumers.py", "EventConsumer(", "build_consumer("), "gives no list to EventConsumer"),
+        (("src/search/consumers.py", "def on_events", "def consume"), "there is no function on_events"),
+        (("service.yaml", "consumes:\n", "consumes: []\nsubscribes:\n"), "subscribes: Extra inputs"),
+    ],
+)
+def test_a_consumer_of_another_shape_is_left_alone(checkout: Path, break_it: tuple[str, str, str], reason: str) -> None:
+    place, old, new = break_it
+    file = checkout / "services/search" / place
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    before = contents(checkout)
+    result = add(checkout, "imaging", "image-tagged", "--consumer", "search")
+    assert (result.exit_code, contents(checkout)) == (2, before)
+    assert reason in result.stderr
+
+
+def test_a_rehearsal_lists_the_files_and_writes_none(checkout: Path) -> None:
+    before = contents(checkout)
+    rehearsed = add(checkout, "imaging", "image-tagged", "--consumer", "search", "--dry-run", "--json")
+    assert contents(checkout) == before
+    found = json.loads(rehearsed.output)
+    assert found["written"] is False
+    listed = add(checkout, "imaging", "image-tagged", "--consumer", "search", "--dry-run").output.splitlines()
+    assert listed == [*(f"would write {path}" for path in found["files"]), f"next: {found['next']}"]
+    written = json.loads(add(checkout, "imaging", "image-tagged", "--consumer", "search", "--json").output)
+    assert written == {**found, "written": True}
+    assert changed(checkout, before) == set(found["files"])
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, write = contents(checkout), Path.write_bytes
+
+    def fail_late(path: Path, content: bytes) -> int:
+        if path == checkout / "services/imaging/src/imaging/image_tagged.py" and content:
+            raise OSError(28, "No space left on device", str(path))
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", fail_late)
+    result = add(checkout, "imaging", "image-tagged")
+    assert result.exit_code == 2
+    assert "image_tagged.py: No space left on device" in result.stderr
+    assert contents(checkout) == before
+
+
+@pytest.mark.parametrize(
+    "service", [name if name == "ingest" else pytest.param(name, marks=pytest.mark.scheduled) for name in SERVICES]
+)
+def test_a_route_with_a_body(checkout: Path, service: str) -> None:
+    before = contents(checkout)
+    fields = ["--field", "tag:str", "--field", "at:datetime?", "--field", "words:list"]
+    result = add_route(checkout, service, "post", "/things/{id}/tags", "--summary", 'Tag a "thing"', *fields)
+    assert result.exit_code == 0, result.output
+    home = f"services/{service}"
+    assert changed(checkout, before) == {
+        f"{home}/README.md",
+        f"{home}/service.yaml",
+        f"{home}/src/{service}/api.py",
+        f"{home}/tests/test_{service}_post_things_tags.py",
+        "services/ingest/src/ingest/openapi.json",
+    }
+    assert added_lines(checkout, before, f"{home}/service.yaml") == [
+        "      - {method: POST, path: '/things/{id}/tags'}"
+    ]
+    paths = json.loads((checkout / "services/ingest/src/ingest/openapi.json").read_text())["paths"]
+    operation = paths["/things/{id}/tags"]["post"]
+    assert operation["summary"] == "Tag a 'thing'"
+    assert "501" in operation["responses"], "the document says that it does nothing yet"
+    assert "def post_things_tags(thing_id: str, body: PostThingsTagsRequest" in (
+        (checkout / home / "src" / service / "api.py").read_text()
+    )
+    check_code(checkout)
+
+
+def test_a_public_route_without_a_body(checkout: Path) -> None:
+    before = contents(checkout)
+    assert add_route(checkout, "ingest", "GET", "/motd", "--public").exit_code == 0
+    assert added_lines(checkout, before, "services/ingest/service.yaml") == [
+        "      - {method: GET, path: /motd, auth: none}"
+    ]
+    assert "def get_motd() -> None:" in (checkout / "services/ingest/src/ingest/api.py").read_text()
+    assert "needs_a_token" not in (checkout / "services/ingest/tests/test_ingest_get_motd.py").read_text()
+    check_code(checkout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["nobody", "GET", "/things"], "no service 'nobody'"),
+        (["ingest", "FETCH", "/things"], "FETCH /things is not a route: method"),
+        (["ingest", "GET", "things"], "GET things is not a route: path"),
+        (["ingest", "GET", "/items"], "GET /items is already ingest"),
+        (["search", "GET", "/items/{name}"], "GET /items/{name} is already ingest"),
+        (["ingest", "GET", "/things", "--field", "a:str"], "GET have no body"),
+        (["ingest", "POST", "/things", "--field", "a:text"], "is not a field"),
+        (["ingest", "POST", "/things", "--field", "copy:str"], "is not a field"),
+        (["ingest", "GET", "/item/events"], "api.py has get_item_events already"),
+    ],
+)
+def test_an_invalid_route_leaves_nothing_behind(checkout: Path, arguments: list[str], reason: str) -> None:
+    before = contents(checkout)
+    result = add_route(checkout, *arguments)
+    assert (result.exit_code, contents(checkout)) == (2, before), result.output
+    assert reason in result.stderr
+    assert result.stderr.startswith("mesh new: ")
 
 
 def test_comments_in_the_manifest_stay(checkout: Path) -> None:

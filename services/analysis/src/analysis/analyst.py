@@ -18,7 +18,7 @@ from chassis.database import Database
 from chassis.errors import ObjectMissingError
 from chassis.observability import MetricUnit, metrics
 from chassis.work import UnitOfWork
-from contracts import Contract, Event, new_event
+from contracts import Cause, new_event
 from contracts.analysis import ItemAnalyzed
 
 
@@ -28,15 +28,6 @@ class Plan:
 
     choice: Choice
     prompt: Prompt
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What caused the description: an event, or a request with its correlation and trace."""
-
-    event: Event[Contract] | None = None
-    correlation_id: str | None = None
-    traceparent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,14 +79,7 @@ class Analyst:
             cost_usd=result.cost_usd,
             sha256=picture.sha256,
         )
-        event = new_event(
-            analyzed,
-            subject=picture.item_id,
-            tenant_id=picture.tenant_id,
-            cause=cause.event,
-            correlation_id=cause.correlation_id,
-            traceparent=cause.traceparent,
-        )
+        event = new_event(analyzed, subject=picture.item_id, tenant_id=picture.tenant_id, cause=cause)
         work.record(event)
         leases.end(work.connection, picture.tenant_id, picture.item_id)
         return AnalysisRecord.of(event)

@@ -7,7 +7,7 @@ in it. Deletion and description of one item may overlap: what is described meanw
 from dataclasses import dataclass
 from functools import partial
 
-from analysis.analyst import Analyst, Cause, Plan
+from analysis.analyst import Analyst, Plan
 from analysis.errors import AnalysisError, NotDescribedError, ProviderUnavailableError
 from analysis.models import Provider
 from analysis.providers import Choice
@@ -120,7 +120,7 @@ class Reactions:
         def complete(work: UnitOfWork) -> None:
             # Another event or a request may have been quicker.
             if not work.is_deleted() and (force or not _is_described_by(work.connection, picture, plan)):
-                self.analyst.record(work, picture, result, Cause(event=event))
+                self.analyst.record(work, picture, result, event)
 
         return complete
 

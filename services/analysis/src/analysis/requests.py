@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
 
-from analysis.analyst import Cause, Plan
+from analysis.analyst import Plan
 from analysis.bootstrap import AnalysisService
 from analysis.errors import (
     NotDescribedError,
@@ -95,8 +95,7 @@ class Requests:
             if work.is_deleted():
                 raise not_found("item", item_id)
             quicker = None if options.force else analyses.find_latest(work.connection, caller.tenant_id, item_id)
-            cause = Cause(correlation_id=caller.correlation_id, traceparent=caller.traceparent)
-            return quicker or self.service.analyst.record(work, picture, result, cause)
+            return quicker or self.service.analyst.record(work, picture, result, caller)
 
     def request(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord | None:
         """Have it described behind the answer; the existing version when there is one and it is not forced."""
@@ -114,8 +113,7 @@ class Requests:
                         fact,
                         subject=item_id,
                         tenant_id=caller.tenant_id,
-                        correlation_id=caller.correlation_id,
-                        traceparent=caller.traceparent,
+                        cause=caller,
                     )
                 )
         return None

@@ -169,8 +169,7 @@ def _complete(
         completed,
         subject=question.session_id,
         tenant_id=question.tenant_id,
-        correlation_id=question.correlation_id,
-        traceparent=question.traceparent,
+        cause=question,
         time=completed.answer.timestamp,
     )
     try:

@@ -26,8 +26,7 @@ def request_rebuild(work: UnitsOfWork, caller: Caller, model: str) -> tuple[Rebu
                 RebuildRequested(model=model, total=total),
                 subject=rebuild_id,
                 tenant_id=caller.tenant_id,
-                correlation_id=caller.correlation_id,
-                traceparent=caller.traceparent,
+                cause=caller,
                 time=created_at,
             )
         )

@@ -41,8 +41,7 @@ def reprocess(service: ImagingService, caller: Caller, item_id: str) -> ImagePro
                     processed,
                     subject=item_id,
                     tenant_id=caller.tenant_id,
-                    correlation_id=caller.correlation_id,
-                    traceparent=caller.traceparent,
+                    cause=caller,
                 )
             )
     if deleted:

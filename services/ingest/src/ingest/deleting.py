@@ -21,7 +21,6 @@ def delete_item(service: IngestService, caller: Caller, item_id: str) -> None:
                 ItemDeleted(),
                 subject=item_id,
                 tenant_id=caller.tenant_id,
-                correlation_id=caller.correlation_id,
-                traceparent=caller.traceparent,
+                cause=caller,
             )
         )

@@ -127,8 +127,7 @@ def _record(service: IngestService, upload: Upload, outcome: Contract) -> None:
                     outcome,
                     subject=upload.item_id,
                     tenant_id=upload.tenant_id,
-                    correlation_id=upload.correlation_id,
-                    traceparent=upload.traceparent,
+                    cause=upload,
                 )
             )
             uploads.end(work.connection, upload.tenant_id, upload.item_id)

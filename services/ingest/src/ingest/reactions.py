@@ -1,4 +1,4 @@
-"""What follows from a deletion. Everything else that ingest consumes is folded only."""
+"""What follows from the events that ingest consumes, beside the folds in `projections`."""
 
 from chassis.objects import upload_key
 from contracts import Event

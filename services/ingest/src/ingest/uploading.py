@@ -60,8 +60,7 @@ def accept_form(service: IngestService, caller: Caller, request: Mapping[str, An
                 uploaded,
                 subject=item_id,
                 tenant_id=caller.tenant_id,
-                correlation_id=caller.correlation_id,
-                traceparent=caller.traceparent,
+                cause=caller,
             ),
             expected_version=0,
         )

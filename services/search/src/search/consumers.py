@@ -1,4 +1,4 @@
-"""The queue consumer. Every event is folded into the read model; there are no reactions."""
+"""The queue consumer: routes events to reactions. Projections are folded automatically."""
 
 from chassis.queue import EventConsumer, on
 from search.bootstrap import SearchService
@@ -6,4 +6,4 @@ from search.bootstrap import SearchService
 
 def on_events(service: SearchService) -> EventConsumer:
     """Consume descriptions, vectors and deletions of items."""
-    return EventConsumer(service, [on(contract) for contract in service.projections.contracts])
+    return EventConsumer(service, [*(on(contract) for contract in service.projections.contracts)])

@@ -23,8 +23,7 @@ def delete(service: SessionsService, caller: Caller, session_id: str) -> bool:
                 SessionDeleted(),
                 subject=session_id,
                 tenant_id=caller.tenant_id,
-                correlation_id=caller.correlation_id,
-                traceparent=caller.traceparent,
+                cause=caller,
                 time=max(datetime.now(UTC), conversation.last_activity),
             )
         )

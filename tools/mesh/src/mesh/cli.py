@@ -19,6 +19,7 @@ from mesh.secrets.commands import app as secrets
 from mesh.users.commands import app as users
 from mesh.verify.commands import verify
 from registry.commands import app as contracts
+from registry.commands import new_app as new
 
 app = typer.Typer(
     name="mesh",
@@ -99,6 +100,7 @@ def logs(
 for command in (package, deploy, verify, cost):
     app.command()(command)
 app.add_typer(contracts)
+app.add_typer(new)
 app.add_typer(infra, name="infra")
 app.add_typer(db, name="db")
 app.add_typer(secrets, name="secrets")

@@ -1,4 +1,4 @@
-"""The sub-app `mesh contracts`.
+"""The sub-apps `mesh contracts` and `mesh new`.
 
 Commands import what they need when they run. Exit codes: 0 success, 1 a break (`check`), incompatible (`compat`) or
 not deployable (`can-deploy`), 2 wrong usage or unusable input (the reason is one line on stderr).
@@ -23,8 +23,17 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+new_app = typer.Typer(name="new", no_args_is_help=True, rich_markup_mode=None)
+
 Root = Annotated[Path, typer.Option("--root", help="A folder in the repository.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Generate and check everything, list the files, write none.")]
+Fields = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--field", help="name:type, repeatable: str, int, float, bool, datetime, list; a trailing ? makes it optional."
+    ),
+]
 Folder = Annotated[
     Path | None,
     typer.Option(
@@ -129,18 +138,33 @@ def new(
     service: Annotated[str, typer.Argument(help="The publishing service, e.g. imaging.")],
     event: Annotated[str, typer.Argument(help="The fact in the past tense, e.g. image-tagged.")],
     summary: Annotated[str, typer.Option(help="What has happened, in one sentence.")] = "",
-    field: Annotated[
+    fields: Fields = None,
+    consumer: Annotated[
         list[str] | None,
-        typer.Option(
-            help="name:type, repeatable: str, int, float, bool, datetime, list; a trailing ? makes it optional."
-        ),
+        typer.Option(help="A service that consumes it, repeatable: manifest entry, subscription, reaction, test."),
     ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
-    """Add an event: contract, registry entry, schema, example and manifest entry."""
-    from registry.scaffold import new_event
+    """Add an event: contract, registry entry, schema, example, manifest entry, the code that records it, its consumers.
 
-    guarded(lambda: new_event(root, service, event, summary=summary, fields=field or []))
+    Either everything is written or nothing.
+    """
+    from registry.scaffolding import new_event
+
+    guarded(
+        lambda: new_event(
+            root,
+            service,
+            event,
+            summary=summary,
+            fields=fields or [],
+            consumers=consumer or [],
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+    )
 
 
 @app.command()
@@ -200,12 +224,51 @@ def can_deploy(
     guarded(lambda: can_deploy(root, service, env, git_sha, folder=folder, first=first, as_json=as_json))
 
 
-def guarded(command: Callable[[], None]) -> None:
+@new_app.callback()
+def new_group() -> None:
+    """Add to a service what passes every check and test; events: `mesh contracts new`."""
+
+
+@new_app.command()
+def route(
+    service: Annotated[str, typer.Argument(help="The service that answers, e.g. ingest.")],
+    method: Annotated[str, typer.Argument(help="GET, POST, PUT, PATCH or DELETE.")],
+    path: Annotated[str, typer.Argument(help="With parameters in braces, e.g. /items/{id}/tags.")],
+    summary: Annotated[str, typer.Option(help="What a request does, in a few words.")] = "",
+    fields: Fields = None,
+    public: Annotated[bool, typer.Option("--public", help="Anyone may call it: no token is needed.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    root: Root = HERE,
+) -> None:
+    """Add a route: manifest entry, handler with its request model, test, OpenAPI document. `--field` is of the body.
+
+    Either everything is written or nothing.
+    """
+    from registry.scaffolding import new_route
+
+    guarded(
+        lambda: new_route(
+            root,
+            service,
+            method,
+            path,
+            summary=summary,
+            fields=fields or [],
+            public=public,
+            dry_run=dry_run,
+            as_json=as_json,
+        ),
+        name="mesh new",
+    )
+
+
+def guarded(command: Callable[[], None], *, name: str = "mesh contracts") -> None:
     """Run a command; expected failures become one line on stderr and exit code 2."""
     try:
         command()
     except BrokenPipeError as error:  # the reader of our output has closed it
         raise typer.Exit(0) from error
     except OperatorError as error:
-        typer.echo(f"mesh contracts: {error}", err=True)
+        typer.echo(f"{name}: {error}", err=True)
         raise typer.Exit(UNUSABLE) from error

@@ -1,4 +1,4 @@
-"""Errors of `mesh contracts`; each message is a sentence for the user.
+"""Errors of `mesh contracts` and `mesh new`; each message is a sentence for the user.
 
 RegistryError (an OperatorError)   exit code 2
     NoRegistryError           no repository with contracts was found
@@ -7,7 +7,7 @@ RegistryError (an OperatorError)   exit code 2
     UnknownRevisionError      git has no such revision
     GitError                  git is missing, failed, or this is not a checkout
     UnusableFileError         a file cannot be read, is too large or is malformed
-    ScaffoldError             the event cannot be added; nothing has been written
+    ScaffoldError             the event or route cannot be added; nothing has been written
 """
 
 from collections.abc import Iterable
@@ -54,4 +54,4 @@ class UnusableFileError(RegistryError):
 
 
 class ScaffoldError(RegistryError):
-    """The event cannot be added; nothing has been written."""
+    """The event or route cannot be added; nothing has been written."""

@@ -109,7 +109,8 @@ def estimate(inventory: Inventory, prices: Prices, usage: Usage) -> Estimate:
 
 def _check(inventory: Inventory, prices: Prices, *quantities: Quantities) -> None:
     """Every resource has a price or a reason to be free, and every metered quantity has a price."""
-    unpriced = sorted(inventory.resources.keys() - prices.resources.keys() - prices.free_of_charge.keys())
+    free = set(inventory.free_of_charge) - prices.free_of_charge.keys()
+    unpriced = sorted(inventory.resources.keys() - prices.resources.keys() | free)
     if unpriced:
         raise UnpricedResourceError(f"prices.yaml has no entry for {', '.join(unpriced)}")
     priced = {charge.meter for resource in prices.resources.values() for charge in resource.charges}

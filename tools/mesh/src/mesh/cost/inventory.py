@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from mesh.cost.data import load_prices
 from mesh.cost.errors import PlanUnreadableError
 from mesh.infra.resources import Resource, resources_of_plan
 from workspace import REPOSITORY
@@ -31,12 +32,14 @@ class DatabaseInstance(BaseModel):
 
 
 class Inventory(BaseModel):
-    """Resources by type; memory in MB and schedules of functions by `<service>.<function>`."""
+    """How many resources of each billed type, and which types are free of charge, however many; memory in MB and
+    schedules of functions by `<service>.<function>`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     environment: str
     resources: dict[str, int]
+    free_of_charge: tuple[str, ...] = ()
     functions: dict[str, int]
     schedules: dict[str, str]
     alarm_metrics: int
@@ -65,9 +68,12 @@ def _inventory(resources: list[Resource]) -> Inventory:
     functions = {_key(prefix, each["function_name"]): int(each["memory_size"]) for each in _functions(resources)}
     rules = _of_type(resources, "aws_cloudwatch_event_rule")
     pools = _of_type(resources, "aws_cognito_user_pool")
+    counts = dict(sorted(Counter(resource.type for resource in resources).items()))
+    free = load_prices().free_of_charge
     return Inventory(
         environment=prefix.split("-", 1)[1].rstrip("-"),
-        resources=dict(sorted(Counter(resource.type for resource in resources).items())),
+        resources={kind: count for kind, count in counts.items() if kind not in free},
+        free_of_charge=tuple(kind for kind in counts if kind in free),
         functions=functions,
         schedules={_key(prefix, rule["name"]): rule["schedule_expression"] for rule in rules if _is_schedule(rule)},
         alarm_metrics=sum(_metrics(alarm) for alarm in _of_type(resources, "aws_cloudwatch_metric_alarm")),

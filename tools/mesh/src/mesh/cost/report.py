@@ -87,7 +87,7 @@ def markdown(estimates: Mapping[str, Estimate], detailed: str) -> str:
         "[assumptions of use](../tools/mesh/src/mesh/cost/usage.yaml). Do not edit: change those and regenerate.",
         f"The monthly AWS bill with {small.title}, {_use(small)}; and with {large.title}:",
         _table(
-            ["environment", "resources", small.title, large.title],
+            ["environment", "billed resources", small.title, large.title],
             "lrrr",
             [
                 [name, str(sum(each.inventory.resources.values())), f"**{usd(each.small_usd)}**", usd(each.large_usd)]
@@ -121,9 +121,9 @@ def markdown(estimates: Mapping[str, Estimate], detailed: str) -> str:
         _assumptions(estimate),
         "## Free of charge",
         "\n".join(
-            f"- `{kind}` ({estimate.inventory.resources[kind]}): {reason}"
+            f"- `{kind}`: {reason}"
             for kind, reason in sorted(estimate.prices.free_of_charge.items())
-            if kind in estimate.inventory.resources
+            if kind in estimate.inventory.free_of_charge
         ),
         "## Sources of the prices",
         "\n".join(f"- {source}" for source in _sources(estimate)),
