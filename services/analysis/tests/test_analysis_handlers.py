@@ -729,6 +729,15 @@ def test_what_the_gateway_has_waited_is_taken_off_the_budget(fakes: Fakes) -> No
     assert 11 < unit.claude.asked[0][3] < 12
 
 
+def test_a_model_that_could_not_answer_in_time_is_not_asked(fakes: Fakes) -> None:
+    unit = build(fakes, analysis_budget_s=1.9)
+    unit.show()
+    assert problem(unit.analyze()) == (503, "provider-unavailable")
+    event = unit.process()
+    assert deliver(unit.on_events, event, receives=3) == [envelope(event)]
+    assert (unit.claude.asked, unit.gpt.asked, fakes.recorded) == ([], [], [])
+
+
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=1, Respond-Async; x=1"])
 def test_a_caller_who_does_not_wait_gets_a_promise(unit: Analysis, prefer: str) -> None:
     unit.show()
