@@ -1,5 +1,7 @@
 """Faults are injected where they were ordered, and nowhere else."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from botocore.exceptions import ClientError
@@ -8,7 +10,8 @@ from chassis.aws import Aws
 from chassis.database import Database
 from chassis.errors import TransientError
 from chassis.settings import Settings
-from testkit import MakeSchema, ServiceSchema
+from localmesh.postgres import Postgres
+from testkit import MakeSchema, ServiceSchema, settled
 from testkit.faults import AwsCalls, accepts_events, answers, at_once, fails, losing_connection, waiting
 
 ENTRIES = [{"Source": "s", "DetailType": kind, "Detail": "{}"} for kind in ("a", "b", "c")]
@@ -79,3 +82,24 @@ def test_workers_run_side_by_side_and_their_faults_are_seen() -> None:
     assert at_once(lambda: 1, lambda: 2) == [1, 2]
     with pytest.raises(ZeroDivisionError):
         at_once(lambda: 1, lambda: 1 // 0)
+
+
+@pytest.mark.integration
+def test_events_are_hidden_until_transactions_of_others_end(schema: ServiceSchema, postgres_server: Postgres) -> None:
+    """Those in other databases of the same server too."""
+    insert = (
+        "INSERT INTO events (event_id, tenant_id, stream_id, stream_version, type, event)"
+        " VALUES ('e', 't', 's', 1, 'x', '{}')"
+    )
+    with (
+        psycopg.connect(schema.dsn, autocommit=True) as connection,
+        psycopg.connect(postgres_server.dsn()) as other,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        other.execute("SELECT pg_current_xact_id()")
+        connection.execute(insert)
+        waits = threads.submit(settled, connection)
+        with pytest.raises(TimeoutError):
+            waits.result(0.05)
+        other.rollback()
+        assert waits.result(10) is connection

@@ -19,7 +19,7 @@ from contracts import Contract, Event, InvalidEventError, NotLivingError, new_ev
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.retired import SessionExpiredV1, SessionExpiredV2
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
-from testkit import dead_letters, deliver
+from testkit import dead_letters, deliver, settled
 
 pytestmark = pytest.mark.integration
 
@@ -97,7 +97,7 @@ def test_stored_events_of_old_majors_are_read_and_republished_as_the_current_one
     for document in documents:
         keep(service, document)
     stream = read_stream(service.database.connection(), documents[0]["tenantid"], documents[0]["subject"])
-    everything = [recorded.event for recorded in read_all(service.database.connection())]
+    everything = [recorded.event for recorded in read_all(settled(service.database.connection()))]
     assert stream == everything
     data = [event.data for event in stream]
     assert all(isinstance(payload, SessionExpired) for payload in data)
@@ -117,7 +117,7 @@ def test_what_a_contract_forbids_is_not_recorded(service: Imaging) -> None:
     for data, error in ((old, NotLivingError), (forged.model_copy(update={"cause": zero}), InvalidEventError)):
         with pytest.raises(error), service.work.on("tenant-a", "session") as work:
             work.record(new_event(data, subject="session", tenant_id="tenant-a"))
-    assert read_all(service.database.connection()) == []
+    assert read_all(settled(service.database.connection())) == []
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {

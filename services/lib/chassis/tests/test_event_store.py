@@ -19,7 +19,7 @@ from contracts import Contract, Event, new_event, replayed
 from contracts.chat import ChatMessage, TurnCompleted
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
-from testkit import FreshDatabase
+from testkit import FreshDatabase, settled
 from testkit.faults import AwsCalls, raises
 
 pytestmark = pytest.mark.integration
@@ -40,7 +40,7 @@ def outbox(service: Imaging) -> int:
 
 
 def stored(service: Imaging) -> list[Event[Contract]]:
-    return [recorded.event for recorded in read_all(service.database.connection())]
+    return [recorded.event for recorded in read_all(settled(service.database.connection()))]
 
 
 def wait_for_end(connection: Connection) -> None:
@@ -109,9 +109,10 @@ def test_a_follower_never_skips_a_row_that_commits_late(service: Imaging, servic
     for thread in threads:
         thread.start()
     checkpoint, seen, polls = BEGINNING, [], 0
-    while any(thread.is_alive() for thread in threads) or read_all(service.database.connection(), checkpoint):
+    reader = service.database.connection()
+    while any(thread.is_alive() for thread in threads) or read_all(settled(reader), checkpoint):
         polls += 1
-        for recorded in read_all(service.database.connection(), checkpoint, limit=7):
+        for recorded in read_all(reader, checkpoint, limit=7):
             assert recorded.checkpoint > checkpoint
             checkpoint = recorded.checkpoint
             seen.append((recorded.event.subject, recorded.event.sequence))
@@ -128,7 +129,7 @@ def test_the_order_is_that_of_numbers_where_transactions_gain_a_digit(service: I
     connection = service.database.connection()
     for item, transaction in (("first", 9), ("second", 10)):
         connection.execute("UPDATE events SET transaction_id = %s WHERE stream_id = %s", (str(transaction), item))
-    assert [recorded.event.subject for recorded in read_all(connection)] == ["first", "second"]
+    assert [recorded.event.subject for recorded in read_all(settled(connection))] == ["first", "second"]
 
 
 def test_what_is_recorded_is_published_after_the_commit(service: Imaging, published: Published) -> None:

@@ -21,7 +21,7 @@ from chassis.work import Complete, UnitOfWork
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
-from testkit import Deployment, deliver, envelope
+from testkit import Deployment, deliver, envelope, settled
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,7 @@ class Folding(Service[Settings]):
         return {(row["subject"], row["type"].split(".")[2]) for row in found}
 
     def emitted(self) -> list[str]:
-        return [recorded.event.type.split(".")[2] for recorded in read_all(self.database.connection())]
+        return [recorded.event.type.split(".")[2] for recorded in read_all(settled(self.database.connection()))]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from testkit.fakes import Fakes, fakes
 from testkit.faults import offline_aws
 from testkit.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
 from testkit.invoking import Answer, call, dead_letters, deliver, envelope
-from testkit.polling import eventually
+from testkit.polling import eventually, settled
 from testkit.providers import Providers, control, provider_server, providers, real_models
 from testkit.running import RunningService
 from testkit.schemas import MakeSchema, SchemaPool, ServiceSchema, schema_pool, service_schema
@@ -62,4 +62,5 @@ __all__ = [
     "real_models",
     "schema_pool",
     "service_schema",
+    "settled",
 ]

@@ -15,6 +15,7 @@ from chassis.service import Service
 from chassis.store import read_all
 from chassis.tables import tables_of
 from contracts import Event
+from testkit.polling import settled
 
 Rows = dict[str, list[str]]
 
@@ -44,7 +45,7 @@ def assert_refolds(
 def own_events(service: Service[Any]) -> list[Event[Any]]:
     """Everything the service recorded, in order."""
     with service.database.transaction() as connection:
-        return [recorded.event for recorded in read_all(connection, limit=1_000_000)]
+        return [recorded.event for recorded in read_all(settled(connection), limit=1_000_000)]
 
 
 def projected_rows(service: Service[Any], dynamodb: Sequence[str] = ()) -> Rows:
