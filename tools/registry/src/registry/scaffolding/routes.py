@@ -138,7 +138,7 @@ def new_route(
     following = f"let {spec.handler} in services/{service}/src/{service}/api.py answer"
     with drafted(folder, dry_run=dry_run, as_json=as_json, following=following) as draft:
         _add(draft, spec)
-        draft.draw_picture()
+        draft.describe()
         draft.run("the OpenAPI document cannot be written", "registry.openapi")
 
 
