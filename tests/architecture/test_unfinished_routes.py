@@ -21,7 +21,7 @@ def routes(service):
 def claimants(source: str) -> dict[str, bool]:
     """Handlers that are documented to answer 501, and whether that is all they do."""
     return {
-        handler.name: len(handler.body) == 1 and ast.unparse(handler.body[0]).startswith(REFUSAL)
+        handler.name: ast.unparse(handler.body[0]).startswith(REFUSAL)
         for handler in ast.walk(ast.parse(source))
         if isinstance(handler, ast.FunctionDef) and any("501: " in ast.unparse(each) for each in handler.decorator_list)
     }
