@@ -16,6 +16,9 @@ _TESTED = (
 )  # fmt: skip
 
 
+_ATTACKS = ("isolation", "tokens")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     """A copy of this repository."""
@@ -48,6 +51,10 @@ def test_what_is_scaffolded_passes_its_own_tests_and_those_of_its_places(checkou
     places = ["tests/contracts/test_topology.py", "tests/architecture", "tests/docs"]
     chosen = "tagged or (ingest or search) and not importing or picture"
     checkout.run("pytest", "-q", *new_tests(checkout), *places, "-k", chosen)
+    attacks = checkout.run("pytest", "-q", "--collect-only", *(f"tests/e2e/test_e2e_{name}.py" for name in _ATTACKS))
+    # It needs a token, and has nothing yet that could be another's.
+    [attacked] = [line for line in attacks.splitlines() if "/ingest-things/" in line]
+    assert attacked.startswith("tests/e2e/test_e2e_tokens.py")
 
 
 @pytest.mark.scheduled

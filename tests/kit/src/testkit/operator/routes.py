@@ -45,6 +45,11 @@ def needs_declaration(route: Route) -> bool:
     return bool(required) or bool(operation.get("requestBody", {}).get("required"))
 
 
+def does_nothing_yet(route: Route) -> bool:
+    """Whether the route is documented to answer 501: it was scaffolded, and its handler refuses every request."""
+    return "501" in _operation(route)["responses"]
+
+
 def query_choices(route: Route) -> list[dict[str, str]]:
     """Of a route that reads: every value of every parameter of the query that has a closed set of them."""
     if route.method is not Method.GET:

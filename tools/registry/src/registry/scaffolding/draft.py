@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import typer
 
-from manifests import Manifests, ManifestsInvalidError, load_manifests
+from manifests import Manifests, ManifestsInvalidError, load_manifests, readme
 from manifests.picture import in_document
 from registry.errors import ScaffoldError, UnusableFileError
 
@@ -77,10 +77,11 @@ class Draft:
             *_, last = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
             raise ScaffoldError(f"{purpose}: {last}")
 
-    def draw_picture(self) -> None:
-        """Draw the picture of the mesh in the README again."""
-        if self.exists("README.md"):
-            self.write("README.md", in_document(self.read("README.md"), self.manifests()))
+    def describe(self) -> None:
+        """Write anew what READMEs repeat of the manifests: the picture of the mesh, and each service's tables."""
+        manifests = self.manifests()
+        readme.rewrite(manifests)
+        self.write("README.md", in_document(self.read("README.md"), manifests))
 
     def draw_arrow(self, service: str, arrow: str) -> None:
         """Draw an arrow at the end of the first diagram of a service's README."""

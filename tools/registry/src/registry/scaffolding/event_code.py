@@ -42,37 +42,27 @@ def record_{snake}(work: UnitOfWork, cause: Cause{parameters}) -> None:
     work.record(new_event(fact, subject=work.subject, tenant_id=work.tenant_id, cause=cause))
 '''
 _RECORDING_TEST = '''\
-"""{event} in the service's own event store, with what led to it."""
+"""{event} is recorded with what led to it."""
 
-{datetime}import pytest
-
-from chassis import store
-from chassis.http import Caller
+{datetime}from chassis.http import Caller
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts.{service} import {class_name}
-from testkit import Deploy
+from testkit import Fakes
+from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, caused, requested
 from {service}.{snake} import record_{snake}
 
 
-@pytest.mark.integration
-def test_{snake}_is_recorded_with_its_cause(deploy: Deploy) -> None:
-    deployment = deploy("{service}")
-    service = Service(Settings(**deployment.settings), deployment.aws)
+def test_{snake}_is_recorded_with_its_cause(fakes: Fakes) -> None:
+    service = fakes.under(Service(Settings(service="{service}", **SETTINGS), fakes.aws))
     fact = {class_name}({values})
-    caller = Caller("tenant", correlation_id="request", traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01")
-    try:
-        with service.work.on("tenant", "subject") as work:
-            record_{snake}(work, caller{passed})
-        [first] = store.read_stream(service.database.connection(), "tenant", "subject")
-        with service.work.on("tenant", "subject") as work:
-            record_{snake}(work, first{passed})
-        [_, second] = store.read_stream(service.database.connection(), "tenant", "subject")
-    finally:
-        service.database.close()
-    assert (first.data, second.data) == (fact, fact)
-    assert (first.causation_id, first.correlation_id, first.traceparent) == (None, "request", caller.traceparent)
-    assert (second.causation_id, second.correlation_id) == (first.id, "request")
+    with service.work.on("tenant", "subject") as work:
+        record_{snake}(work, Caller("tenant", CORRELATION_ID, TRACED["traceparent"]){passed})
+    [event] = fakes.store.events
+    with service.work.on("tenant", "subject") as work:
+        record_{snake}(work, event{passed})
+    assert fakes.recorded == [requested(fact, "tenant", "subject"), caused(fact, event, sequence=2)]
+    assert len(fakes.published) == 2
 '''
 _NEW_REACTIONS = '''\
 """What follows from the events that {consumer} consumes, beside the folds in `projections`."""

@@ -54,7 +54,7 @@ def new_event(
         _add_producer(draft, spec)
         for name in consumers:
             add_consumer(draft, spec, manifests.services[name])
-        draft.draw_picture()
+        draft.describe()
         draft.run("the schema cannot be generated", "contracts.export", "contracts/schemas")
 
 

@@ -32,7 +32,7 @@ _REQUEST = '''\
 class {model}(BaseModel):
     """The body of {key}."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_extra={{"examples": [{example!r}]}})
 
 {declarations}
 '''
@@ -107,6 +107,11 @@ class RouteSpec:
         return "_".join([self.route.method.lower(), *words, *ending])
 
     @property
+    def example(self) -> dict[str, object]:
+        """A valid body."""
+        return {field.name: TYPES[field.type][1] for field in self.fields}
+
+    @property
     def model(self) -> str:
         """`PostItemsTagsRequest`."""
         return "".join(word.capitalize() for word in self.handler.split("_")) + "Request"
@@ -133,7 +138,7 @@ def new_route(
     following = f"let {spec.handler} in services/{service}/src/{service}/api.py answer"
     with drafted(folder, dry_run=dry_run, as_json=as_json, following=following) as draft:
         _add(draft, spec)
-        draft.draw_picture()
+        draft.describe()
         draft.run("the OpenAPI document cannot be written", "registry.openapi")
 
 
@@ -179,7 +184,7 @@ def _with_handler(source: str, spec: RouteSpec) -> str:
     imports = [("http", "HTTPStatus"), ("chassis.http", "ProblemError")]
     if spec.fields:
         declarations = "\n".join(f"    {field.declaration()}" for field in spec.fields)
-        request = _REQUEST.format(model=spec.model, key=spec.route.key, declarations=declarations)
+        request = _REQUEST.format(model=spec.model, key=spec.route.key, declarations=declarations, example=spec.example)
         source = with_class_before(source, "http", request)
         arguments.append(f"body: {spec.model}")
         imports.append(("pydantic", "BaseModel, ConfigDict"))
@@ -202,7 +207,6 @@ def _with_handler(source: str, spec: RouteSpec) -> str:
 
 
 def _test(spec: RouteSpec, settings: str) -> str:
-    values = {field.name: TYPES[field.type][1] for field in spec.fields}
     required = any(not field.optional for field in spec.fields)
     tests = _TEST
     if spec.route.auth is RouteAuth.JWT:
@@ -216,7 +220,7 @@ def _test(spec: RouteSpec, settings: str) -> str:
         service=spec.service,
         settings=settings,
         handler=spec.handler,
-        body=f"BODY: dict[str, object] = {values!r}\n\n" if spec.fields else "",
+        body=f"BODY: dict[str, object] = {spec.example!r}\n\n" if spec.fields else "",
         parameter=", body: object = BODY" if spec.fields else "",
         passed=", body=body" if spec.fields else "",
     )

@@ -1,0 +1,41 @@
+"""A route that is documented to answer 501 refuses every request and does nothing else: the tests of isolation between
+users leave it out."""
+
+import ast
+
+import pytest
+
+from manifests import load_manifests
+from workspace import REPOSITORY
+
+SERVICES = sorted(load_manifests(REPOSITORY).services)
+REFUSAL = "raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "
+UNFINISHED = """
+def routes(service):
+    @api.get("/hints", responses={501: {"description": "It does nothing yet"}})
+    def get_hints(caller):
+        raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "not-implemented", "this route does nothing yet")
+"""
+
+
+def claimants(source: str) -> dict[str, bool]:
+    """Handlers that are documented to answer 501, and whether that is all they do."""
+    return {
+        handler.name: ast.unparse(handler.body[0]).startswith(REFUSAL)
+        for handler in ast.walk(ast.parse(source))
+        if isinstance(handler, ast.FunctionDef) and any("501: " in ast.unparse(each) for each in handler.decorator_list)
+    }
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_is_said_to_do_nothing_does_nothing(service: str) -> None:
+    source = (REPOSITORY / "services" / service / "src" / service / "api.py").read_text(encoding="utf-8")
+    assert [name for name, refuses in claimants(source).items() if not refuses] == []
+
+
+def test_a_handler_that_does_something_is_found() -> None:
+    assert claimants(UNFINISHED) == {"get_hints": True}
+    assert claimants(UNFINISHED.replace("        raise", "        hints(caller)\n        raise")) == {
+        "get_hints": False
+    }
+    assert claimants(UNFINISHED.replace("501: ", "200: ")) == {}
