@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from policy_checks.terraform.mocked_apply import mocked_apply, mocked_plan
+from policy_checks.terraform.mocked_apply import known_plan, mocked_apply, mocked_plan
 from policy_checks.terraform.running import Terraform
 
 # Starting Terraform keeps one CPU busy for a few seconds.
@@ -36,15 +36,15 @@ class Runner:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_AT_A_TIME))
     _checks: dict[str, Future[list[str]]] = field(default_factory=dict)
     _plans: dict[str, Future[Document]] = field(default_factory=dict)
-    _states: dict[str, Future[Document]] = field(default_factory=dict)
+    _known: dict[str, Future[Document]] = field(default_factory=dict)
 
-    def begin(self, applied: Iterable[str], planned: Iterable[str], checked: Iterable[str]) -> None:
+    def begin(self, known: Iterable[str], planned: Iterable[str], checked: Iterable[str]) -> None:
         """Start work that will be requested: the longest, and what most depends on, first."""
-        first = list(applied)
+        first = list(known)
         for environment in first:
             self._plan_of(environment)
         for environment in first:
-            self._state_of(environment)
+            self._known_of(environment)
         for environment in planned:
             self._plan_of(environment)
         for configuration in checked:
@@ -63,9 +63,14 @@ class Runner:
         """The plan of an environment. Raises TerraformFailedError."""
         return self._plan_of(environment).result()
 
+    def known(self, environment: str) -> Document:
+        """The plan of an environment in which everything is known. Raises TerraformFailedError."""
+        return self._known_of(environment).result()
+
     def applied(self, environment: str) -> Document:
         """The state of an environment after its plan was applied. Raises TerraformFailedError."""
-        return self._state_of(environment).result()
+        plan = self.planned(environment)
+        return mocked_apply(self.terraform, self._folder(environment), self.variables, plan)
 
     def planned_by_the_provider(self, environment: str, variables: Mapping[str, str]) -> Document:
         """The whole document of `terraform plan`; `variables` point the provider to an AWS emulator.
@@ -82,10 +87,10 @@ class Runner:
     def _plan_of(self, environment: str) -> Future[Document]:
         return self._once(self._plans, environment, self._plan)
 
-    def _state_of(self, environment: str) -> Future[Document]:
+    def _known_of(self, environment: str) -> Future[Document]:
         # The plan is queued first and waits for nothing, so tasks that wait for it cannot exhaust the pool.
         self._plan_of(environment)
-        return self._once(self._states, environment, self._apply)
+        return self._once(self._known, environment, self._know)
 
     def _once(self, futures: dict[str, Future[T]], name: str, work: Callable[[str], T]) -> Future[T]:
         if name not in futures:
@@ -106,9 +111,9 @@ class Runner:
         self.terraform.init(folder)
         return mocked_plan(self.terraform, folder, self.variables)
 
-    def _apply(self, environment: str) -> Document:
+    def _know(self, environment: str) -> Document:
         plan = self._plans[environment].result()
-        return mocked_apply(self.terraform, self._folder(environment), self.variables, plan)
+        return known_plan(self.terraform, self._folder(environment), self.variables, plan)
 
     def _folder(self, environment: str) -> Path:
         return self.copy / ENVIRONMENTS / environment
