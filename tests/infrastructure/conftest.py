@@ -79,9 +79,9 @@ def runner(
     packages, schemas = write_packages(manifests, built), built / "contracts" / "eventbridge"
     artifacts = {"packages_file": str(packages), "schemas_folder": str(schemas)}
     runner = Runner(terraform.with_variables(_CANARIES), copy, {"artifacts": artifacts})
-    applied = _asked_for(request.session, "planned", "environment")
+    known = _asked_for(request.session, "planned", "environment")
     planned = _asked_for(request.session, "plan", "environment")
-    runner.begin(applied, planned, _asked_for(request.session, "runner", "configuration"))
+    runner.begin(known, planned, _asked_for(request.session, "runner", "configuration"))
     yield runner
     runner.end()
 
@@ -105,7 +105,7 @@ def planned(
     """The test's environment as it would be after an apply."""
     if environment not in planned_environments:
         planned_environments[environment] = PlannedEnvironment.of(
-            manifests, runner.planned(environment), runner.applied(environment)
+            manifests, runner.planned(environment), runner.known(environment)
         )
     return planned_environments[environment]
 

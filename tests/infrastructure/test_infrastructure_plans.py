@@ -5,7 +5,6 @@ All other tests use plans with a mocked provider (`policy_checks.terraform.mocke
 
 import json
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +29,13 @@ class ProviderPlan:
     file: Path
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("emulator")) as emulator:
-        yield emulator
+# One of them on a push: the mocked plans are compared with their snapshots each time.
+ENVIRONMENTS = [
+    name if name == "prod" else pytest.param(name, marks=pytest.mark.scheduled) for name in environments_of(REPOSITORY)
+]
 
 
-@pytest.fixture(scope="module", params=environments_of(REPOSITORY))
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
 def provider_plan(request: pytest.FixtureRequest, runner: Runner, emulator: Emulator, copy: Path) -> ProviderPlan:
     environment = str(request.param)
     emulated = {"AWS_ENDPOINT_URL": emulator.url, "TF_VAR_endpoint": emulator.url}

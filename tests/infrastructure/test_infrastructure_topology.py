@@ -30,7 +30,7 @@ _NO_KEYS = dict.fromkeys(
 )
 
 
-@pytest.mark.parametrize("environment", ["dev", "local", "prod"])
+@pytest.mark.parametrize("environment", [pytest.param("dev", marks=pytest.mark.scheduled), "local", "prod"])
 def test_terraform_creates_what_the_manifests_declare(
     planned: PlannedEnvironment, manifests: Manifests, environment: str
 ) -> None:

@@ -235,6 +235,16 @@ def test_validation_findings_have_a_location(tmp_path: Path) -> None:
     assert terraform.validate(tmp_path) == ["error: main.tf:3: Bad: Very."]
 
 
+def test_a_modules_tests_report_each_finding_once(tmp_path: Path) -> None:
+    """Deprecations too, though the tests pass; each run of a test repeats them."""
+    line = json.dumps({"@level": "warn", "diagnostic": {"severity": "warning", "summary": "Old", "detail": "Very."}})
+    terraform = Terraform(program(tmp_path, f"echo '{line}'; echo '{line}'"))
+    assert terraform.test(tmp_path) == ["warning: Old: Very."]
+    program(tmp_path, "echo words; exit 1")
+    with pytest.raises(TerraformFailedError, match="words"):
+        terraform.test(tmp_path)
+
+
 def test_a_missing_and_an_outdated_terraform_are_distinct_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ from workspace import REPOSITORY
 BUILD = Build("1" * 40, "v1", "main", "2026-01-01T00:00:00+00:00")
 TOLD = {"GIT_SHA": "1" * 40, "GIT_TAG": "v1", "GIT_BRANCH": "main", "BUILD_TIMESTAMP": "2026-01-01T00:00:00+00:00"}
 SERVICE = "sessions"
+POLLED = {"Delay": 0.1, "MaxAttempts": 600}
 
 pytestmark = pytest.mark.integration
 
@@ -51,9 +52,15 @@ def manifests() -> Manifests:
     return load_manifests(REPOSITORY)
 
 
-@pytest.fixture
-def built(manifests: Manifests, tmp_path: Path) -> tuple[BuiltPackage, ...]:
-    return build_code_only(manifests, plan_code_only(manifests, [SERVICE]), tmp_path / "packages")
+@pytest.fixture(scope="module")
+def built(manifests: Manifests, tmp_path_factory: pytest.TempPathFactory) -> tuple[BuiltPackage, ...]:
+    return build_code_only(manifests, plan_code_only(manifests, [SERVICE]), tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(autouse=True)
+def _poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator updates a function in less than the second after which a deployment asks again."""
+    monkeypatch.setattr("mesh.deploy.running._WAIT", POLLED)
 
 
 @pytest.fixture
@@ -80,7 +87,8 @@ def environment(emulator: Emulator, manifests: Manifests) -> Environment:
             Code={"ZipFile": old_code()},
             Environment={"Variables": {"GIT_SHA": "0" * 40, "KEPT": "kept"}},
         )
-        client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig={"Delay": 1})
+    for function in functions.values():
+        client.get_waiter("function_active_v2").wait(FunctionName=function.name, WaiterConfig=POLLED)
     return made
 
 

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class World:
     settings: MeshSettings
     emulator: Emulator
     result: Provisioned
+    _clients: dict[str, Any] = field(default_factory=dict)
 
     def provision(self) -> list[str]:
         reported: list[str] = []
@@ -35,7 +36,9 @@ class World:
         return reported
 
     def client(self, service: Any) -> Any:
-        return boto3.client(service, **self.emulator.client_settings)
+        if service not in self._clients:
+            self._clients[service] = boto3.client(service, **self.emulator.client_settings)
+        return self._clients[service]
 
     def put(self, **detail: object) -> None:
         """Put an event of alpha on the bus."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from manifests import DatabaseAddress, FunctionRef, Manifests, Names
-from mesh.infra.resources import Resource, of_type, resources_of_plan, resources_of_state
+from mesh.infra.resources import Resource, of_type, resources_of_plan
 from policy_checks.terraform.completion import completed
 
 
@@ -21,13 +21,13 @@ class PlannedEnvironment:
     resources: tuple[Resource, ...]
 
     @classmethod
-    def of(cls, manifests: Manifests, plan: Mapping[str, Any], state: Mapping[str, Any]) -> PlannedEnvironment:
-        """Read a plan, and from its state the values unknown in the plan, both from a run with mocks.
+    def of(cls, manifests: Manifests, plan: Mapping[str, Any], known: Mapping[str, Any]) -> PlannedEnvironment:
+        """Read a plan, and the values unknown in it from the same plan with everything known, both with mocks.
 
-        Raises TerraformFailedError when the state does not match the plan.
+        Raises TerraformFailedError when the two do not match.
         """
-        outputs = state["outputs"]["environment"]["value"]
-        resources = completed(resources_of_plan(plan), resources_of_state(state))
+        outputs = known["output_changes"]["environment"]["after"]
+        resources = completed(resources_of_plan(plan), resources_of_plan(known))
         return cls(manifests, outputs, tuple(resources))
 
     @property

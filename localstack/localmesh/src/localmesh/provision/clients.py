@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import boto3
@@ -41,8 +42,9 @@ class Clients:
     ssm: SSMClient
 
 
+@cache
 def make_clients(endpoint_url: str, region: str) -> Clients:
-    """Clients with the emulator's root credentials."""
+    """Clients with the emulator's root credentials; created once, because that takes longer than their work."""
     session = boto3.Session(aws_access_key_id=ROOT_KEY, aws_secret_access_key=ROOT_KEY, region_name=region)
     config = Config(
         max_pool_connections=THREADS * 2,

@@ -15,7 +15,8 @@ from manifests.topology import LambdaFunction
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WAIT = {"Delay": 1, "MaxAttempts": 60}
+# An emulator has a function ready in less than a second.
+_WAIT = {"Delay": 0.1, "MaxAttempts": 600}
 
 
 def build_packages(context: Context) -> dict[str, Package]:

@@ -27,6 +27,15 @@ def mocked_plan(terraform: Terraform, folder: Path, variables: Document) -> Docu
     return terraform.run_mocked(folder, _written("plan", variables), "test_plan")
 
 
+def known_plan(terraform: Terraform, folder: Path, variables: Document, plan: Document) -> Document:
+    """The same plan with everything known, ids in AWS's formats: what an apply would leave, at a third of its cost.
+
+    Raises TerraformFailedError.
+    """
+    written = _written("plan", variables, resources_of_plan(plan), during="plan")
+    return terraform.run_mocked(folder, written, "test_plan")
+
+
 def mocked_apply(terraform: Terraform, folder: Path, variables: Document, plan: Document) -> Document:
     """The state after applying the plan, with ids in AWS's formats: `values` in the format of `terraform show -json`.
 
@@ -35,12 +44,17 @@ def mocked_apply(terraform: Terraform, folder: Path, variables: Document, plan: 
     return terraform.run_mocked(folder, _written("apply", variables, resources_of_plan(plan)), "test_state")
 
 
-def _written(command: str, variables: Document, resources: Iterable[Resource] = ()) -> Document:
+def _written(
+    command: str, variables: Document, resources: Iterable[Resource] = (), *, during: str = "apply"
+) -> Document:
     """A test file of one run, in Terraform's JSON syntax."""
     mocks = {type_: {"defaults": values} for type_, values in answers().items()}
-    overrides = [{"target": resource.address, "values": computed_attributes(resource)} for resource in resources]
+    overrides = [
+        {"target": resource.address, "values": computed_attributes(resource), "override_during": during}
+        for resource in resources
+    ]
     return {
-        "mock_provider": {"aws": {"mock_data": mocks}},
+        "mock_provider": {"aws": {"mock_data": mocks, "override_during": during}},
         "override_resource": overrides,
         "variables": dict(variables),
         "run": {_RUN: {"command": command}},
