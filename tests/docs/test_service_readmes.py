@@ -40,3 +40,9 @@ def test_the_diagram_shows_the_events_of_the_manifest(service: str) -> None:
     assert facts
     (diagram,) = _DIAGRAM.findall(readme(service))[:1]
     assert set(_FACT.findall(diagram)) & KNOWN == facts, "the diagram differs from service.yaml"
+
+
+def test_the_readme_of_the_repository_lists_every_service() -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| \[services/([a-z]+)\]\(services/\1/\)", text, flags=re.MULTILINE))
+    assert listed == set(SERVICES)
