@@ -14,6 +14,7 @@ import typer
 from mutation import report
 from mutation.configuration import Configuration, load
 from mutation.project import Mutant, Project
+from testkit.servers import hosted_servers
 from workspace import OperatorError
 
 app = typer.Typer(
@@ -40,7 +41,8 @@ def run(
     settings = load()
     size = sample if sample >= 0 else (0 if modules else 300)
     try:
-        results = _run(settings, modules or list(settings.packages), size, seed, children)
+        with hosted_servers():
+            results = _run(settings, modules or list(settings.packages), size, seed, children)
     except OperatorError as error:
         typer.echo(f"mutants: {error}", err=True)
         raise typer.Exit(2) from error
