@@ -136,7 +136,7 @@ def test_a_caused_event_continues_the_correlation() -> None:
     assert first.traceparent == caller.traceparent
     second = new_event(ItemDeleted(), subject="item", tenant_id="tenant", cause=first)
     assert (second.correlation_id, second.causation_id) == (first.correlation_id, first.id)
-    assert second.traceparent == first.traceparent
+    assert second.traceparent == first.traceparent == "00-" + "a" * 32 + "-b-01"
     assert second.id != first.id
 
 
@@ -196,7 +196,22 @@ def test_vectors_survive_the_wire_bit_for_bit(values: list[float]) -> None:
     assert list(decode_vector(encode_vector(values))) == values
 
 
-@pytest.mark.parametrize("text", ["AAA", "AAAA", "not base64!"])
-def test_broken_vectors_are_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r".+"):
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("AAA", "padding"),
+        ("AAAA", "3 bytes are not whole float32 values"),
+        ("AAAAAA==!", "base64|data"),
+        ("AAA!AAA==", "base64|data"),
+    ],
+)
+def test_broken_vectors_are_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
         decode_vector(text)
+
+
+def test_the_majors_of_a_fact_are_its_own_oldest_first() -> None:
+    fact = "collections.sessions.session-expired"
+    found = REGISTRY.majors(f"{fact}.v2")
+    assert [contract.event_type for contract in found] == [f"{fact}.v1", f"{fact}.v2", f"{fact}.v3"]
+    assert list(REGISTRY.types()) == sorted(contract.event_type for contract in REGISTRY)

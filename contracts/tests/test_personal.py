@@ -1,14 +1,16 @@
 """What a contract marks personal appears nowhere but in the event itself."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from contracts import REGISTRY, Contract
-from contracts.personal import MASK, masked, personal_paths, redaction
+from contracts.contract import Part
+from contracts.personal import MASK, Personal, masked, personal_paths, redaction
 from contracts.schemas import consumer_schema, examples, producer_schema
 
 ROOT = Path(__file__).parents[1]
@@ -101,3 +103,59 @@ def test_redaction_strikes_out_whole_personal_words_in_any_escaping() -> None:
     assert redacted == f"no {MASK} in foodstuff; '{MASK}'"
     assert redact("line\\nbreak, line\nbreak, K\\u00e4se, Käse") == ", ".join([MASK] * 4)
     assert redaction(REGISTRY.contract("collections.ingest.item-deleted.v1")())("anything at all") == "anything at all"
+
+
+class Opinion(Part):
+    words: Annotated[str, Personal()]
+    stars: int
+
+
+class Note(Contract):
+    """Marks at every depth that a payload can have."""
+
+    event_type: ClassVar[str] = "collections.ingest.note-taken.v1"
+    schema_version: ClassVar[str] = "1.0"
+    when: Annotated[datetime, Personal()]
+    text: Annotated[str, Personal()] = "quite plain"
+    opinions: list[Opinion] = []
+    best: Opinion | None = None
+    worst: Annotated[Opinion | None, "no mark of ours"] = None
+    everything: Annotated[dict[str, Any], Personal()] = {}
+    grade: str = "excellent"
+
+
+def test_marks_are_found_in_lists_options_and_annotations() -> None:
+    assert personal_paths(Note) == (*("when", "text", "opinions/words", "best/words", "worst/words", "everything"),)
+
+
+def test_lists_of_parts_are_masked_item_by_item() -> None:
+    shown = masked(Note, {"opinions": [{"words": "secret", "stars": 5, "new": "kept"}], "grade": "excellent"})
+    assert shown == {"opinions": [{"words": MASK, "stars": 5, "new": "kept"}], "grade": "excellent"}
+
+
+def test_redaction_knows_every_personal_text_and_no_other() -> None:
+    note = Note(
+        when=datetime(2026, 11, 22, 9, 30, tzinfo=UTC),
+        opinions=[Opinion(words="splendid", stars=5)],
+        best=Opinion(words="(wonderful)", stars=4),
+        everything={"deep": {"down": ["hidden"]}, "short": "fun"},
+    )
+    redact = redaction(note)
+    for text in ("2026-11-22T09:30:00Z", "quite plain", "splendid", "(wonderful)", "hidden"):
+        assert redact(f"<{text}>") == f"<{MASK}>"
+    for text in ("fun", "excellent", "splendidly", "unhidden", "deep"):
+        assert redact(text) == text
+    # What does not begin or end with a letter is found inside of words, too.
+    assert redact("x(wonderful)x") == f"x{MASK}x"
+
+
+def test_redaction_finds_texts_of_other_scripts_with_escaped_quotes() -> None:
+    note = Note(when=datetime(2026, 11, 22, tzinfo=UTC), text='Käse "frisch" 1€')
+    redact = redaction(note)
+    for form in (note.text, json.dumps(note.text)[1:-1], json.dumps(note.text, ensure_ascii=False)[1:-1]):
+        assert redact(form) == MASK
+
+
+def test_redaction_of_several_payloads_redacts_all_of_them() -> None:
+    first, second = (Note(when=datetime(2026, 11, 22, tzinfo=UTC), text=text) for text in ("first text", "second text"))
+    assert redaction(first, second)("first text, second text") == f"{MASK}, {MASK}"

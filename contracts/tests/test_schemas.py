@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
 from contracts import REGISTRY, Contract
+from contracts.envelope import EXTENSIONS
 from contracts.errors import SchemaFileError
-from contracts.eventbridge import eventbridge_schema
+from contracts.eventbridge import draft4, eventbridge_schema
 from contracts.export import main
 from contracts.schemas import closed, consumer_schema, examples, history, producer_schema, published_versions
 
@@ -87,6 +88,30 @@ def test_corrupt_history_is_found(name: str, directory: Path, capsys: pytest.Cap
     assert path.parent.name in capsys.readouterr().err
 
 
+def test_what_differs_from_its_model_is_named_and_left_alone(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = directory / f"{EXPIRED}.v3" / "3.0.json"
+    text = changed.read_text(encoding="utf-8").replace('"type": "object"', '"type": "array"')
+    changed.write_text(text, encoding="utf-8")
+    assert main([str(directory), "--check"]) == 1
+    assert capsys.readouterr().err == f"{changed} does not match its model\n"
+    assert changed.read_text(encoding="utf-8") == text
+
+
+def test_a_version_whose_files_are_all_gone_is_missed(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = directory / "collections.embedding.item-embedded.v1"  # its model has moved on to 1.1
+    for path in folder.glob("1.0.*json"):
+        path.unlink()
+    assert main([str(directory)]) == 1
+    assert capsys.readouterr().err == f"{folder / '1.0.json'} is missing\n"
+
+
+def test_an_unknown_flavour_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--flavour", "avro"])
+
+
 def test_export_writes_what_is_missing_and_leaves_older_versions_alone(directory: Path) -> None:
     newest = directory / f"{EXPIRED}.v3" / "3.0.json"
     newest.unlink()
@@ -99,8 +124,25 @@ def test_export_writes_what_is_missing_and_leaves_older_versions_alone(directory
 def test_a_misplaced_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "nonsense").mkdir()
     (tmp_path / "nonsense" / "1.0.json").write_text("{}")
-    with pytest.raises(SchemaFileError):
+    with pytest.raises(SchemaFileError, match=r"is not <type>/<major>\.<minor>\.json") as refused:
         published_versions(tmp_path)
+    assert refused.value.path == tmp_path / "nonsense" / "1.0.json"
+
+
+@pytest.mark.parametrize("name", ["2.0.json", "1.x.json", "1.json", "1.0.0.json"])
+def test_a_file_that_names_no_version_of_its_type_is_an_error(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "collections.ingest.item-deleted.v1"
+    folder.mkdir()
+    (folder / name).write_text("{}")
+    with pytest.raises(SchemaFileError, match=name):
+        published_versions(tmp_path)
+
+
+def test_examples_are_listed_by_type_and_version() -> None:
+    listed = list(examples(ROOT / "examples"))
+    assert (f"{EXPIRED}.v1", "1.0", ROOT / "examples" / f"{EXPIRED}.v1" / "1.0" / "idle.json") in listed
+    assert len(listed) == len(list((ROOT / "examples").rglob("*.json")))
+    assert {event_type for event_type, *_ in examples(ROOT / "examples", f"{EXPIRED}.v2")} == {f"{EXPIRED}.v2"}
 
 
 @pytest.mark.parametrize("contract", list(REGISTRY), ids=lambda c: c.event_type)
@@ -135,8 +177,89 @@ def test_eventbridge_schemas_keep_limits_and_branches() -> None:
     assert not validator.is_valid({"kind": "idle", "allowed": 1})
 
 
+def test_the_eventbridge_schema_names_every_attribute() -> None:
+    text, moment = {"type": "string"}, {"type": "string", "format": "date-time"}
+    source, event_type = {"enum": ["collections.ingest"]}, {"enum": ["collections.ingest.item-deleted.v1"]}
+    description = "The item is gone; whoever holds anything derived from it removes it."
+    assert eventbridge_schema(REGISTRY.contract("collections.ingest.item-deleted.v1")) == {
+        "$schema": "http://json-schema.org/draft-04/schema#",
+        "id": "urn:collections:contract:ingest.item-deleted:1.0:eventbridge",
+        "title": "collections.ingest.item-deleted.v1",
+        "description": description,
+        "type": "object",
+        "required": ["detail-type", "source", "detail"],
+        "properties": {
+            "version": text,
+            "id": text,
+            "detail-type": event_type,
+            "source": source,
+            "account": text,
+            "time": moment,
+            "region": text,
+            "resources": {"type": "array", "items": text},
+            "detail": {
+                "type": "object",
+                "required": [
+                    *("specversion", "id", "source", "type", "subject", "time", "dataschema"),
+                    *("tenantid", "correlationid", "data"),
+                ],
+                "properties": {
+                    "specversion": {"enum": ["1.0"]},
+                    "id": {"type": "string", "minLength": 1},
+                    "source": source,
+                    "type": event_type,
+                    "subject": {"type": "string", "minLength": 1},
+                    "time": moment,
+                    "datacontenttype": {"enum": ["application/json"]},
+                    "dataschema": text,
+                    **dict.fromkeys(EXTENSIONS, text),
+                    "data": {"description": description, "properties": {}, "title": "ItemDeleted", "type": "object"},
+                },
+            },
+        },
+        "definitions": {},
+    }
+
+
+#: A schema of 2020-12, and the same in draft 4.
+DRAFT_4: dict[str, tuple[Any, Any]] = {
+    "definitions": ({"$defs": {"A": {"const": 1}}}, {"definitions": {"A": {"enum": [1]}}}),
+    "fields named like keywords": (
+        {"properties": {"const": {"const": 1}, "$id": {"type": "string"}}},
+        {"properties": {"const": {"enum": [1]}, "$id": {"type": "string"}}},
+    ),
+    "the name": ({"$id": "urn:x", "title": "X"}, {"id": "urn:x", "title": "X"}),
+    "an exclusive minimum": (
+        {"type": "integer", "exclusiveMinimum": 0},
+        {"type": "integer", "minimum": 0, "exclusiveMinimum": True},
+    ),
+    "an exclusive maximum": (
+        {"type": "integer", "exclusiveMaximum": 9},
+        {"type": "integer", "maximum": 9, "exclusiveMaximum": True},
+    ),
+    "a discriminator": ({"discriminator": {"propertyName": "kind"}, "type": "object"}, {"type": "object"}),
+    "a default that looks like a schema": ({"default": {"const": 1}}, {"default": {"const": 1}}),
+    "values that look like schemas": ({"enum": [{"const": 1}]}, {"enum": [{"const": 1}]}),
+    "examples that look like schemas": ({"examples": [{"const": 1}]}, {"examples": [{"const": 1}]}),
+    "branches": ({"anyOf": [{"const": 1}, {"type": "null"}]}, {"anyOf": [{"enum": [1]}, {"type": "null"}]}),
+    "a reference": ({"$ref": "#/$defs/A"}, {"$ref": "#/definitions/A"}),
+    "a reference with siblings": (
+        {"$ref": "#/$defs/A", "description": "An A."},
+        {"allOf": [{"$ref": "#/definitions/A"}], "description": "An A."},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DRAFT_4)
+def test_each_keyword_has_its_form_in_draft_4(name: str) -> None:
+    schema, expected = DRAFT_4[name]
+    assert draft4(schema) == expected
+
+
 def test_the_eventbridge_flavour_is_written(tmp_path: Path) -> None:
-    assert main([str(tmp_path), "--flavour", "eventbridge"]) == 0
+    directory = tmp_path / "not" / "yet" / "there"
+    assert main([str(directory), "--flavour", "eventbridge"]) == 0
+    tmp_path = directory
     assert len(list(tmp_path.glob("*/*.json"))) == len([*REGISTRY, *REGISTRY.retired()])
     assert main([str(tmp_path), "--flavour", "eventbridge", "--check"]) == 0
 

@@ -1,7 +1,8 @@
 """Old majors stay readable: every published version reaches every reader, with the same meaning."""
 
 import json
-from datetime import UTC
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from contracts import REGISTRY, Contract, Event, InvalidEventError, NoUpcasterError
+from contracts import REGISTRY, Contract, Event, InvalidEventError, NoUpcasterError, Registry
 from contracts.retired import SessionExpiredV1, SessionExpiredV2
 from contracts.schemas import PublishedVersion, examples, published_versions
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
@@ -43,6 +44,9 @@ def test_a_missing_chain_is_found() -> None:
         [f"{FACT}.v1", "to", f"{FACT}.v9"],
         [f"{FACT}.v3", "to", f"{FACT}.v9"],
     ]
+    # Every reader is asked, also behind one of another fact and behind one that lacks nothing.
+    other, living = REGISTRY.contract("collections.chat.turn-completed.v1"), SessionExpired
+    assert [error.to for error in missing_chains([f"{FACT}.v1"], [other, living, Ahead])] == [f"{FACT}.v9"]
     # A consumer that is behind its producer does not understand it either.
     assert len(missing_chains([f"{FACT}.v3"], [SessionExpiredV2])) == 1
 
@@ -127,3 +131,35 @@ def test_upcasters_make_valid_payloads_of_all_valid_payloads(version: PublishedV
 def test_an_event_type_needs_no_upcaster_to_itself() -> None:
     assert chain(f"{FACT}.v3", f"{FACT}.v3") == ()
     assert len(chain(f"{FACT}.v1", f"{FACT}.v3")) == 2
+
+
+def test_upcasters_can_be_handed_in() -> None:
+    class Second(Contract):
+        event_type: ClassVar[str] = "collections.ingest.item-marked.v2"
+        schema_version: ClassVar[str] = "2.0"
+        moment: datetime
+        note: str | None = None
+
+    class First(Contract):
+        event_type: ClassVar[str] = "collections.ingest.item-marked.v1"
+        schema_version: ClassVar[str] = "1.0"
+        moment: datetime
+        note: str | None = None
+
+    given_to_the_upcaster: list[dict[str, Any]] = []
+
+    def first(payload: Mapping[str, Any]) -> dict[str, Any]:
+        given_to_the_upcaster.append(dict(payload))
+        return {**payload, "note": "upcast"}
+
+    upcasters = {First.event_type: first}
+    assert upcast(First.event_type, {"moment": "now"}, Second, upcasters) == {"moment": "now", "note": "upcast"}
+    registry = Registry([Second], [First], upcasters)
+    document = example(3, "idle") | {
+        "type": First.event_type,
+        "source": "collections.ingest",
+        "data": {"moment": "2026-11-22T09:30:00Z"},
+    }
+    assert registry.read(document).data == Second(moment=datetime(2026, 11, 22, 9, 30, tzinfo=UTC), note="upcast")
+    # An upcaster sees the payload as it is on the wire: JSON, and no field that was not there.
+    assert given_to_the_upcaster[-1] == {"moment": "2026-11-22T09:30:00Z"}
