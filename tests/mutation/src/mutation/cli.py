@@ -66,8 +66,8 @@ def packages() -> None:
 def _run(settings: Configuration, modules: list[str], size: int, seed: int, children: int) -> list[report.Result]:
     prefixes: defaultdict[str, list[str]] = defaultdict(list)
     for module in modules:
-        package, prefix = settings.select(module)
-        prefixes[package.name].append(f"{prefix}.")
+        found, prefix = settings.select(module)
+        prefixes[found.name].append(f"{prefix}.")
     projects = {name: Project(settings.packages[name], settings) for name in prefixes}
     candidates = [
         (package, name)
