@@ -32,14 +32,16 @@ def run(
             help="Packages, modules or files: chassis, chassis.outbox, services/imaging. Default: a sample of all."
         ),
     ] = None,
-    sample: Annotated[int, typer.Option(help="How many mutants, with modules too; 0 tests all.")] = -1,
+    sample: Annotated[
+        int | None, typer.Option(help="How many mutants; 0: all. Default: 300, or all of modules.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Which sample.")] = 1,
     children: Annotated[int, typer.Option(help="Mutants tested at a time.")] = os.cpu_count() or 2,
     as_json: AsJson = None,
 ) -> None:
     """Test mutants; print a table of figures and every mutant that survived."""
     settings = load()
-    size = sample if sample >= 0 else (0 if modules else 300)
+    size = sample if sample is not None else (0 if modules else 300)
     try:
         with hosted_servers():
             results = _run(settings, modules or list(settings.packages), size, seed, children)
@@ -48,13 +50,14 @@ def run(
         raise typer.Exit(2) from error
     if as_json:
         as_json.write_text(report.dump(results), encoding="utf-8")
-    _print(results, settings)
+    typer.echo(report.survivors(results))
+    _judge(results, settings)
 
 
 @app.command()
 def summary(files: Annotated[list[Path], typer.Argument(help="What --json wrote.")]) -> None:
-    """The figures of several runs together."""
-    _print(report.read(files), load())
+    """The figures of several runs together, as a Markdown table."""
+    _judge(report.read(files), load())
 
 
 @app.command()
@@ -95,11 +98,7 @@ def _run(settings: Configuration, modules: list[str], size: int, seed: int, chil
     return results
 
 
-def _print(results: list[report.Result], settings: Configuration) -> None:
-    if not results:
-        typer.echo("no mutants")
-        return
-    typer.echo(report.survivors(results))
+def _judge(results: list[report.Result], settings: Configuration) -> None:
     typer.echo(report.table(results))
     if shortfalls := report.shortfalls(results, settings.minimum):
         typer.echo("\n".join(shortfalls), err=True)

@@ -45,10 +45,11 @@ class Mutant:
 class Project:
     """mutmut's folder for one package, `build/mutants/<package>`."""
 
-    def __init__(self, package: Package, settings: Configuration, folder: Path | None = None) -> None:
+    def __init__(self, package: Package, settings: Configuration, repository: Path = REPOSITORY) -> None:
         self.package = package
         self._settings = settings
-        self._folder = folder or REPOSITORY / "build" / "mutants" / package.name
+        self._repository = repository
+        self._folder = repository / "build" / "mutants" / package.name
         self._files: dict[str, Path] = {}
 
     def create(self, children: int) -> list[str]:
@@ -56,9 +57,10 @@ class Project:
         shutil.rmtree(self._folder, ignore_errors=True)
         tree = self._folder / "mutants"
         tree.mkdir(parents=True)
-        (self._folder / "src").symlink_to(REPOSITORY / self.package.source)
-        for path in _tracked_entries():
-            (tree / path.name).symlink_to(path)
+        (self._folder / "src").symlink_to(self._repository / self.package.source)
+        for path in self._repository.iterdir():
+            if not path.name.startswith(".") and path.name not in ("build", "pyproject.toml"):
+                (tree / path.name).symlink_to(path)
         self._configure(isolation="fork")
         with self._inside():
             # Imported here, because this module reads the settings of the current folder when it is imported.
@@ -80,9 +82,9 @@ class Project:
             hunk = _HUNK.match(lines[2])
             offset = int(hunk.group(1)) + first if hunk else 0
             line = _line_of_function(path, name) + offset - 1
-        shown = REPOSITORY / self.package.source / path.relative_to("src")
+        shown = self.package.source / path.relative_to("src")
         before, after = ("\n".join(line[1:] for line in lines[2:] if line[0] == sign) for sign in "-+")
-        return Mutant(name, str(shown.relative_to(REPOSITORY)), line, before, after)
+        return Mutant(name, shown.as_posix(), line, before, after)
 
     def run(self, names: Collection[str], children: int) -> dict[str, str]:
         """Test mutants; returns mutmut's verdict on each, such as `killed`, `survived`, `timeout`, `no tests`.
@@ -105,7 +107,7 @@ class Project:
         return verdicts
 
     def _configure(self, *, isolation: str) -> None:
-        root = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+        root = tomllib.loads((self._repository / "pyproject.toml").read_text(encoding="utf-8"))
         pytest_options = root["tool"]["pytest"]["ini_options"]
         options = {
             "source_paths": ["src"],
@@ -147,14 +149,6 @@ class Project:
         with contextlib.chdir(self._folder):
             mutmut_configuration.reset_config()
             yield
-
-
-def _tracked_entries() -> list[Path]:
-    """The repository's files and folders, without what is built and what the folder has of its own."""
-    run = subprocess.run(
-        ["git", "ls-tree", "--name-only", "HEAD"], cwd=REPOSITORY, check=True, capture_output=True, text=True
-    )
-    return [REPOSITORY / name for name in run.stdout.splitlines() if name != "pyproject.toml" and name != "src"]
 
 
 def _load(path: Path) -> SourceFileMutationData:

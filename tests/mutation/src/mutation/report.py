@@ -42,12 +42,13 @@ class Result:
         """From each mutant's verdict."""
         survivors = tuple(mutants[name] for name, verdict in verdicts.items() if verdict in _UNNOTICED)
         ordered = sorted(survivors, key=lambda mutant: (mutant.path, mutant.line, mutant.name))
-        return cls(package, Counter(verdicts.values()), equivalent, tuple(ordered))
+        return cls(package, dict(Counter(verdicts.values())), equivalent, tuple(ordered))
 
 
 def score(results: Iterable[Result]) -> float:
     """Per cent of mutants that tests noticed; 100 when there was none."""
-    noticed, tested = (sum(figures) for figures in zip(*((one.noticed, one.tested) for one in results), strict=True))
+    results = list(results)
+    noticed, tested = sum(one.noticed for one in results), sum(one.tested for one in results)
     return 100 * noticed / tested if tested else 100.0
 
 
