@@ -122,6 +122,7 @@ class Note(Contract):
     worst: Annotated[Opinion | None, "no mark of ours"] = None
     everything: Annotated[dict[str, Any], Personal()] = {}
     grade: str = "excellent"
+    plain: dict[str, Any] = {"far": {"below": "untouched"}}
 
 
 def test_marks_are_found_in_lists_options_and_annotations() -> None:
@@ -143,7 +144,7 @@ def test_redaction_knows_every_personal_text_and_no_other() -> None:
     redact = redaction(note)
     for text in ("2026-11-22T09:30:00Z", "quite plain", "splendid", "(wonderful)", "hidden"):
         assert redact(f"<{text}>") == f"<{MASK}>"
-    for text in ("fun", "excellent", "splendidly", "unhidden", "deep"):
+    for text in ("fun", "excellent", "splendidly", "unhidden", "deep", "untouched"):
         assert redact(text) == text
     # What does not begin or end with a letter is found inside of words, too.
     assert redact("x(wonderful)x") == f"x{MASK}x"

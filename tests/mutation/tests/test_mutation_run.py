@@ -8,6 +8,9 @@ from mutation.configuration import Package, load
 from mutation.project import Project
 
 SOURCE = """\
+from functools import cache
+
+
 def _double(number):
     return number * 2
 
@@ -17,6 +20,15 @@ TABLE = {1: _double(1)}
 
 def made():
     return 5 + 1
+
+
+@cache
+def memoized():
+    return _inside()
+
+
+def _inside():
+    return 7
 
 
 def unseen(number):
@@ -29,7 +41,7 @@ def uncalled():
 TESTS = """\
 import pytest
 
-from sample import TABLE, made, unseen
+from sample import TABLE, made, memoized, unseen
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +59,14 @@ def test_of_the_thing(thing):
 
 def test_of_the_table():
     assert TABLE == {1: 2}
+
+
+def test_that_remembers():
+    assert memoized()
+
+
+def test_of_what_is_remembered():
+    assert memoized() == 7
 
 
 def test_that_is_not_exact():
@@ -81,6 +101,8 @@ def test_each_mutant_meets_the_tests_that_can_notice_it(repository: Path) -> Non
         ("return 5 - 1", "killed"),
         ("return 6 + 1", "killed"),
         ("return 5 + 2", "killed"),
+        # Called once, because its caller is memoized: the second test that calls it notices.
+        ("return 8", "killed"),
         ("return number >= 3", "survived"),
         ("return number > 4", "survived"),
         ("return 2", "no tests"),

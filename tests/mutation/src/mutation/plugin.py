@@ -2,11 +2,14 @@
 
 mutmut notes, for each function, the tests during which it was called. What a fixture of a module or session calls
 belongs to every test that uses it, not only to the first; what runs while modules are imported belongs to all tests.
+What a memoized function calls would belong to the first test alone, so each test begins with empty memories.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
@@ -34,6 +37,15 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if get_mutant_under_test() == "stats":
         _imported.update(state()._stats)
         Path(session.config.rootpath, IMPORTED).write_text(json.dumps(sorted(_imported)), encoding="utf-8")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    mutated = str(item.config.rootpath / "src")
+    for module in list(sys.modules.values()):
+        if (getattr(module, "__file__", None) or "").startswith(mutated):
+            for value in vars(module).values():
+                if isinstance(value, functools._lru_cache_wrapper):
+                    value.cache_clear()
 
 
 @pytest.hookimpl(wrapper=True)
