@@ -16,7 +16,7 @@ member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib li
 # The first line of every target that acts on one environment: without ENV it prints the usage.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 
-.PHONY: help setup up down status logs reset demo test test-fast test-changed test-scheduled check fmt \
+.PHONY: help setup up down status logs reset demo test test-fast test-changed test-scheduled mutants check fmt \
 	contracts-export contracts-check contracts-docs openapi readmes \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
 	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
@@ -67,6 +67,9 @@ test-scheduled: setup ## All tests, with whole corpora and what takes long, as t
 test-%: setup ## The tests of one service or library, e.g. make test-imaging
 	@test -n "$(member)" || { echo "make: there are no tests named $*" >&2; exit 2; }
 	@$(PYTEST) $(member) $(ARGS)
+
+mutants: setup ## Which changes of the code does no test notice? MODULE=chassis.outbox; default: a sample of all. ARGS=--help
+	@$(BIN)/python -P -m mutation run $(MODULE) $(ARGS)
 
 check: setup ## Lint, types, import rules between packages, and contract compatibility
 	@$(BIN)/ruff check .
