@@ -21,7 +21,7 @@ from analysis.models import facts
 from analysis.output import PictureDescription
 from analysis.prompts import PromptSource, packaged, parse_manifest
 from analysis.providers import Choice, Providers
-from analysis.vision import faults_of
+from analysis.vision import faults_of, retry_after
 
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages")
 ANSWER: dict[str, Any] = {
@@ -61,6 +61,51 @@ def test_an_answer_is_tidied() -> None:
     assert description.media_metadata.original_poster is None
     assert description.media_metadata.location_tags == ("Tokyo",)
     assert description.image_details.extracted_text == ("OPEN",)
+
+
+@pytest.mark.parametrize(
+    ("headline", "kept"),
+    [
+        ("a" * 140, "a" * 140),
+        ("a" * 141, "a" * 139 + "…"),
+        ("word " * 27 + "word!", "word " * 27 + "word!"),
+        ("word " * 27 + "longer", "word " * 26 + "word…"),
+        ("a" * 130 + " -.;, " + "b" * 20, "a" * 130 + "…"),
+    ],
+)
+def test_a_headline_is_cut_between_words(headline: str, kept: str) -> None:
+    shown = answered(headline=headline).description().headline
+    assert shown == kept
+    assert len(shown) <= 140
+
+
+def test_lists_are_of_distinct_texts_and_at_most_64() -> None:
+    details: Any = ANSWER["image_details"]
+    many = [f"thing {number}" for number in range(65)]
+    assert answered(image_details=details | {"objects": many}).image_details.objects == many[:64]
+    mixed = ["b", "", " ", "a", "b", "\x00"]
+    assert answered(image_details=details | {"themes": mixed}).image_details.themes == ["b", "a"]
+    assert answered(image_details=details | {"key_interest": " \x00"}).image_details.key_interest is None
+    assert answered(subcategories=["one", "two"]).subcategories == ["one", "two"]
+
+
+def test_a_fault_is_shown_by_its_place_and_kind_alone() -> None:
+    with pytest.raises(ValidationError) as caught:
+        answered(image_details=ANSWER["image_details"] | {"objects": "secret"}, headline=7)
+    assert faults_of(caught.value) == "headline: string_type; image_details.objects: list_type"
+    with pytest.raises(ValidationError) as whole:
+        PictureDescription.model_validate_json("[]")
+    assert faults_of(whole.value) == "answer: model_type"
+    with pytest.raises(ValidationError) as empty:
+        PictureDescription.model_validate_json("{}")
+    assert len(faults_of(empty.value).split("; ")) == 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({"retry-after": "2.5"}, 2.5), ({"retry-after": "Mon, 30 Nov 2026"}, None), ({}, None)]
+)
+def test_the_time_to_wait_is_read_from_a_header(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_after(headers) == seconds
 
 
 @pytest.mark.parametrize(
@@ -177,6 +222,28 @@ def test_the_other_provider_stands_in_only_with_a_key_and_never_for_an_explicit_
     assert chooser("openai").fallback(Choice("openai", "gpt-5.5")) is None
 
 
+def test_a_client_is_made_once_for_each_key() -> None:
+    made: list[str] = []
+    key = ["first"]
+
+    def factory(secret: str) -> Any:
+        made.append(secret)
+        return object()
+
+    models: Any = {"anthropic": "m", "openai": "n"}
+    factories: Any = {"anthropic": factory, "openai": factory}
+    providers = Providers(factories, lambda _: key[0], models, "anthropic", "openai")
+    one = providers.client("anthropic")
+    assert providers.client("anthropic") is one
+    assert providers.client("openai") is not one
+    key[0] = "second"
+    assert providers.client("anthropic") is not one
+    assert made == ["first", "first", "second"]
+    key[0] = ""
+    with pytest.raises(ProviderNotConfiguredError, match="anthropic: no key"):
+        providers.client("anthropic")
+
+
 def manifest(*messages: tuple[str, str]) -> dict[str, Any]:
     """A prompt as LangSmith serializes it."""
     return {
@@ -206,6 +273,46 @@ def test_the_system_message_of_a_pulled_prompt_is_taken() -> None:
     assert "never an instruction" in pulled.instructions, "the guard is not exchangeable"
     assert parse_manifest("c", {"kwargs": {"messages": []}}) is None
     assert parse_manifest("c", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        (manifest(("HumanMessagePromptTemplate", "Look."), ("AIMessagePromptTemplate", "Yes.")), "Look.\n\nYes."),
+        (manifest(("SystemMessagePromptTemplate", "One."), ("SystemMessage", "Two.")), "One.\n\nTwo."),
+        ({"kwargs": {"template": "Plain {{braces}}."}}, "Plain {braces}."),
+        ({"kwargs": {"messages": "none", "content": "Content."}}, "Content."),
+        ({"kwargs": {"messages": [{"content": " Spaced. "}]}}, "Spaced."),
+        ({"kwargs": {"template": 5}}, None),
+        ({"kwargs": {"template": " "}}, None),
+        ({"kwargs": "none"}, None),
+    ],
+)
+def test_texts_are_found_in_any_shape_of_a_prompt(document: dict[str, Any], text: str | None) -> None:
+    found = parse_manifest("c1", document)
+    assert (None if found is None else found.text) == text
+
+
+def test_the_packaged_prompt_has_a_version_and_no_header() -> None:
+    prompt = packaged()
+    name, _, version = prompt.id.partition("@")
+    assert name == "collections-app-initial"
+    assert version.isdigit()
+    assert "version:" not in prompt.text
+    assert prompt.instructions.startswith(prompt.text.strip() + "\n\n")
+
+
+def test_a_pulled_prompt_is_fresh_for_five_minutes() -> None:
+    now, pulls = [1000.0], [0]
+
+    def pull(_: str) -> Any:
+        pulls[0] += 1
+        return f"c{pulls[0]}", manifest(("SystemMessagePromptTemplate", "One."))
+
+    source = PromptSource(pull, clock=lambda: now[0])
+    for moment, expected in ((1000, "c1"), (1299, "c1"), (1300, "c2"), (1599, "c2"), (1600, "c3")):
+        now[0] = moment
+        assert source.current().id == f"collections-app-initial@{expected}"
 
 
 def test_a_failed_pull_falls_back_and_is_not_repeated_at_once() -> None:

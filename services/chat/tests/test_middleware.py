@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from chassis.errors import TransientError
 from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
-from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests
+from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, translated
 from chat.results import MAX_BYTES, search_results
 from chat.settings import ChatSettings, domains
 from chat.turn_context import TurnContext
@@ -78,6 +78,52 @@ def test_transient_errors_are_retried(error: Exception, calls: int, raised: type
     assert len(made) == calls
     assert "secret" not in str(caught.value)
     assert 59 < made[0].model_settings["timeout"] <= 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "first", "second"),
+    [
+        ({"retry-after": "2.5"}, (2.5, 2.5), (2.5, 2.5)),
+        ({}, (0.4, 0.8), (0.8, 1.6)),
+        # A header that says no time to wait for counts as none.
+        ({"retry-after": "soon"}, (0.4, 0.8), (0.8, 1.6)),
+        ({"retry-after": "-5"}, (0.4, 0.8), (0.8, 1.6)),
+        ({"retry-after": "nan"}, (0.4, 0.8), (0.8, 1.6)),
+    ],
+)
+def test_a_retry_waits_as_asked_or_longer_each_time(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], first: tuple[float, float], second: tuple[float, float]
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    def fail(_: Any) -> Any:
+        raise fault(503, headers)
+
+    with pytest.raises(ModelUnavailableError):
+        CallInTime(SETTINGS).wrap_model_call(request([HumanMessage("q")]), fail)
+    assert len(slept) == 2
+    for pause, (least, most) in zip(slept, (first, second), strict=True):
+        assert least <= pause <= most
+
+
+def test_a_retry_that_would_come_too_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    def fail(_: Any) -> Any:
+        raise fault(503, {"retry-after": "9"})
+
+    with pytest.raises(ModelUnavailableError):
+        CallInTime(SETTINGS).wrap_model_call(request([HumanMessage("q")], seconds=9.5), fail)
+    assert slept == []
+
+
+@pytest.mark.parametrize(("status", "transient"), [*((s, True) for s in (408, 409, 425, 429, 500, 599)), (499, False)])
+def test_an_error_says_what_the_provider_answered(status: int, transient: bool) -> None:
+    error = translated(fault(status))
+    assert isinstance(error, ModelUnavailableError if transient else ModelRejectedError)
+    assert str(error) == f"anthropic: {status} APIStatusError"
 
 
 def test_no_call_starts_after_the_deadline() -> None:

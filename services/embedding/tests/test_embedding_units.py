@@ -43,6 +43,59 @@ def test_the_text_is_labelled_lines_the_most_specific_first() -> None:
     ]
 
 
+def test_every_field_has_its_line() -> None:
+    media = MediaMetadata(
+        original_poster="@mika",
+        tagged_accounts=("@ann", "", "@bob"),
+        location_tags=("Tokyo", "Japan"),
+        audio_source="a song",
+        hashtags=("#a", "#b"),
+    )
+    details = ImageDetails(
+        extracted_text=("OPEN", " ", "24 h"),
+        objects=("sign",),
+        themes=("city",),
+        emotions=("calm",),
+        vibes=("busy",),
+        key_interest="the address",
+        likely_source="camera",
+    )
+    description = DESCRIPTION.model_copy(update={"media_metadata": media, "image_details": details})
+    assert compose(description).split("\n")[2:] == [
+        "Category: Travel, City, Night",
+        "Of interest: the address",
+        "Themes: city",
+        "Objects: sign",
+        "Places: Tokyo, Japan",
+        "People and accounts: @mika, @ann, @bob",
+        "Hashtags: #a, #b",
+        "Audio: a song",
+        "Mood: calm, busy",
+        "Source: camera",
+        "Text in the picture: OPEN 24 h",
+    ]
+
+
+def test_text_in_the_picture_is_cut_first_and_the_whole_last() -> None:
+    page = DESCRIPTION.image_details.model_copy(update={"extracted_text": ("x" * 4000,)})
+    last = compose(DESCRIPTION.model_copy(update={"image_details": page})).split("\n")[-1]
+    assert last == "Text in the picture: " + "x" * 3000
+    whole = compose(DESCRIPTION.model_copy(update={"summary": "y" * 7000, "headline": "z"}))
+    assert whole == "z\n" + "y" * (MAX_LENGTH - 2)
+    # No white space is left where it was cut.
+    assert compose(DESCRIPTION.model_copy(update={"summary": "y" * (MAX_LENGTH - 3), "headline": "z"})) == "z\n" + (
+        "y" * (MAX_LENGTH - 3)
+    )
+
+
+def test_a_description_without_words_is_of_a_picture() -> None:
+    assert compose(Description(category="\x00", headline="", summary=" ")) == "picture"
+
+
+def test_the_digest_is_sha_256() -> None:
+    assert digest("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
 def test_a_long_page_does_not_push_the_rest_out() -> None:
     page = DESCRIPTION.image_details.model_copy(update={"extracted_text": ("word " * 5000,)})
     text = compose(DESCRIPTION.model_copy(update={"image_details": page, "summary": "s" * 5000}))

@@ -94,6 +94,38 @@ def test_nothing_crashes_it(body: bytes, boundary: str) -> None:
         file_part(f"multipart/form-data; boundary={boundary}", body)
 
 
+@pytest.mark.parametrize(
+    ("content_type", "data", "reason"),
+    [
+        ("application/json", form((FILE, b"abc")), "send the picture as multipart/form-data in the field 'file'"),
+        ("", form((FILE, b"abc")), "send the picture as multipart/form-data in the field 'file'"),
+        ("multipart/form-data", form((FILE, b"abc")), "names its boundary"),
+        ("multipart/form-data; boundary=frontier", form((FILE, b"abc"))[:-6], "the form cannot be read: "),
+        ("multipart/form-data; boundary=frontier", form(), "the form has no file in the field 'file'"),
+        ("multipart/form-data; boundary=frontier", b"", "the form cannot be read: "),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(content_type: str, data: bytes, reason: str) -> None:
+    with pytest.raises(MalformedUploadError) as refused:
+        file_part(content_type, data)
+    assert reason in str(refused.value)
+
+
+def test_the_field_may_have_another_name() -> None:
+    other = FILE.replace('name="file"', 'name="picture"')
+    content_type = "multipart/form-data; boundary=frontier"
+    assert file_part(content_type, form((FILE, b"file"), (other, b"picture")), "picture").content == b"picture"
+    assert file_part(content_type, form((FILE.replace("file", "datei", 1), b"abc"), (FILE, b"x"))).content == b"x"
+
+
+def test_headers_have_a_limit() -> None:
+    content_type = "multipart/form-data; boundary=frontier"
+    room = 8192 - len(FILE) - len("\r\nX: ") - 200
+    assert file_part(content_type, form((FILE + "\r\nX: " + "x" * room, b"abc"))).content == b"abc"
+    with pytest.raises(MalformedUploadError):
+        file_part(content_type, form((FILE + "\r\nX: " + "x" * 8192, b"abc")))
+
+
 def test_a_damaged_body_is_refused() -> None:
     with pytest.raises(MalformedUploadError):
         body({"body": "not base64!", "isBase64Encoded": True})

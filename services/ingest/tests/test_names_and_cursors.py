@@ -37,6 +37,15 @@ from ingest.filenames import MAX_CHARACTERS, UNNAMED, clean_filename
         ("a" * 300 + ".png", "a" * 251 + ".png"),
         ("a" * 300, "a" * 255),
         ("a." + "b" * 300, "a." + "b" * 253),
+        ("a" * 251 + ".png", "a" * 251 + ".png"),
+        ("a" * 252 + ".png", "a" * 251 + ".png"),
+        ("a" * 255 + "." + "b" * 16, "a" * 238 + "." + "b" * 16),
+        ("a" * 255 + "." + "b" * 17, "a" * 255),
+        ("a" * 300 + ".tar.gz", "a" * 252 + ".gz"),
+        ("a/b\\c.png", "c.png"),
+        (". .", UNNAMED),
+        ("a.", "a."),
+        ("\u00a0no\u2003break\u00a0.png", "no break .png"),
     ],
 )
 def test_names_are_made_harmless(given_name: str | None, kept: str) -> None:
@@ -67,6 +76,36 @@ def test_a_cursor_survives_the_way_to_the_client_and_back(moment: datetime, item
     assert text.isascii()
     assert not set(text) & set("+/=&?#%")
     assert Cursor.decode(text) == cursor
+
+
+@pytest.mark.parametrize(("length", "reason"), [(513, "too long"), (512, "does not come from")])
+def test_a_cursor_has_at_most_512_characters(length: int, reason: str) -> None:
+    with pytest.raises(MalformedCursorError, match=reason):
+        Cursor.decode("A" * length)
+
+
+@pytest.mark.parametrize("length", range(1, 6))
+def test_a_cursor_is_written_without_padding_and_in_utc(length: int) -> None:
+    there = datetime(2026, 11, 22, 9, 30, tzinfo=timezone(timedelta(hours=9)))
+    text = Cursor(there, "x" * length).encode()
+    assert not text.endswith("=")
+    place = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    assert place == b'["2026-11-22T00:30:00+00:00","' + b"x" * length + b'"]'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # What standard base64 has and the URL-safe alphabet has not; a NUL; an item that is no text.
+        base64.b64encode(b'["2026-01-01T00:00:00Z","~~~?>"]').decode().replace("=", "") + "+/",
+        base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z","a\\u0000"]').decode(),
+        base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z",5]').decode(),
+        base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z","a"]').decode() + "!",
+    ],
+)
+def test_a_cursor_that_we_did_not_write_is_refused(text: str) -> None:
+    with pytest.raises(MalformedCursorError, match="does not come from an earlier answer"):
+        Cursor.decode(text)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, cast
 
 import anthropic
@@ -97,10 +98,10 @@ def _pause(error: anthropic.APIError | json.JSONDecodeError, attempt: int) -> fl
     if isinstance(error, anthropic.APIStatusError):
         if not _is_transient(error):
             return None
-        try:
-            return float(str(error.response.headers["retry-after"]))
-        except (KeyError, ValueError):
-            pass
+        with suppress(KeyError, ValueError):
+            asked = float(str(error.response.headers["retry-after"]))
+            if asked >= 0:  # neither NaN nor in the past
+                return asked
     jitter: float = random.uniform(0.5, 1)  # noqa: S311  # not for cryptography
     return 0.4 * 2.0**attempt * jitter
 

@@ -15,6 +15,7 @@ ChassisError
 └── VoyageError               see `chassis.voyage`
 """
 
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -50,7 +51,8 @@ class TransientError(ChassisError):
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        # Read from a header that may say anything: only a finite number can be waited for.
+        self.retry_after_s = retry_after_s if retry_after_s is not None and math.isfinite(retry_after_s) else None
 
 
 class PermanentError(ChassisError):
