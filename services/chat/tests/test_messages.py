@@ -1,8 +1,10 @@
 """What the model is shown of memory and what is stored; opens no socket."""
 
 import json
+from datetime import datetime
 from typing import Any
 
+import pytest
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
 from langgraph.graph.message import add_messages
 
@@ -91,3 +93,62 @@ def test_an_unreadable_result_is_reduced_to_no_items() -> None:
     messages[2] = ToolMessage("no JSON", tool_call_id="c0", id="t0")
     (change,) = compacted(messages, 10_000)
     assert change.content == '{"results": []}'
+
+
+def test_a_result_before_its_call_answers_nothing() -> None:
+    whole = repaired([HumanMessage("a"), result("1"), call("1")])
+    assert [message.type for message in whole] == ["human", "tool", "ai", "tool"]
+    assert whole[3].content == "The call was interrupted; there is no result."
+
+
+def test_the_model_is_shown_nothing_behind_the_last_question_or_result() -> None:
+    messages: list[Any] = [HumanMessage("a"), AIMessage("b"), HumanMessage("c"), AIMessage("an answer cut off")]
+    assert trimmed(messages, 10_000) == messages[:3]
+    with_result: list[Any] = [HumanMessage("a"), call("1"), result("1")]
+    assert trimmed(with_result, 10_000) == with_result
+
+
+def test_a_history_without_a_question_is_one_turn() -> None:
+    greeting: list[Any] = [AIMessage("hello"), AIMessage("there")]
+    assert current_turn(greeting) == greeting
+    assert current_turn([]) == []
+
+
+def characters(messages: list[Any]) -> int:
+    return sum(len(message.content) for message in messages)
+
+
+def test_a_turn_is_kept_while_all_is_within_the_budget() -> None:
+    messages = conversation(3)
+    small: Any = add_messages(messages, compacted(messages, 10_000))  # type: ignore[arg-type]  # typed for unions
+    exact = characters(small[4:])
+    assert [change.id for change in compacted(small, exact)] == ["h0", "a0", "t0", "b0"]
+    assert [change.id for change in compacted(small, exact - 1)] == ["h1", "a1", "t1", "b1", "h0", "a0", "t0", "b0"]
+    assert compacted(small, characters(small)) == []
+
+
+def test_items_of_old_results_keep_their_letters_and_known_fields() -> None:
+    messages = conversation(2)
+    entry = {"item_id": "i", "headline": "Käse", "title": "t", "url": "u", "summary": "s", "score": 1}
+    messages[2] = ToolMessage(json.dumps({"results": [entry, {"score": 2}]}), tool_call_id="c0", id="t0")
+    (change,) = compacted(messages, 10_000)
+    assert change.content == '{"results": [{"item_id": "i", "headline": "Käse", "title": "t", "url": "u"}, {}]}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[1]", '"text"', '{"other": 1}', [{"type": "text", "text": "words"}], [{"type": "text", "when": datetime.max}]],
+)
+def test_a_result_of_another_shape_is_reduced_to_no_items(content: Any) -> None:
+    messages = conversation(2)
+    messages[2] = ToolMessage(content, tool_call_id="c0", id="t0")
+    (change,) = compacted(messages, 10_000)
+    assert change.content == '{"results": []}'
+
+
+def test_parts_of_a_message_count_as_they_are_stored() -> None:
+    parts: list[Any] = [{"type": "text", "text": "words " * 50, "when": datetime.max}]
+    messages: list[Any] = [HumanMessage(parts, id="h0"), HumanMessage("now", id="h1")]
+    size = len(json.dumps(parts, default=str)) + len("now")
+    assert compacted(messages, size) == []
+    assert [change.id for change in compacted(messages, size - 1)] == ["h0"]
