@@ -21,7 +21,7 @@ from analysis.models import facts
 from analysis.output import PictureDescription
 from analysis.prompts import PromptSource, packaged, parse_manifest
 from analysis.providers import Choice, Providers
-from analysis.vision import faults_of, retry_after
+from analysis.vision import faults_of
 
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/messages")
 ANSWER: dict[str, Any] = {
@@ -99,13 +99,6 @@ def test_a_fault_is_shown_by_its_place_and_kind_alone() -> None:
     with pytest.raises(ValidationError) as empty:
         PictureDescription.model_validate_json("{}")
     assert len(faults_of(empty.value).split("; ")) == 5
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"), [({"retry-after": "2.5"}, 2.5), ({"retry-after": "Mon, 30 Nov 2026"}, None), ({}, None)]
-)
-def test_the_time_to_wait_is_read_from_a_header(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers) == seconds
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import json
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, cast
 
 import anthropic
@@ -15,6 +14,7 @@ from langgraph.types import Command
 
 from chassis.errors import TransientError
 from chassis.observability import logger
+from chassis.retry_after import retry_after_s
 from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
 from chat.messages import repaired, tool_rounds, trimmed
 from chat.settings import ChatSettings
@@ -98,10 +98,9 @@ def _pause(error: anthropic.APIError | json.JSONDecodeError, attempt: int) -> fl
     if isinstance(error, anthropic.APIStatusError):
         if not _is_transient(error):
             return None
-        with suppress(KeyError, ValueError):
-            asked = float(str(error.response.headers["retry-after"]))
-            if asked >= 0:  # neither NaN nor in the past
-                return asked
+        asked = retry_after_s(error.response.headers)
+        if asked is not None:
+            return asked
     jitter: float = random.uniform(0.5, 1)  # noqa: S311  # not for cryptography
     return 0.4 * 2.0**attempt * jitter
 

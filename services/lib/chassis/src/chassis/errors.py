@@ -15,7 +15,6 @@ ChassisError
 └── VoyageError               see `chassis.voyage`
 """
 
-import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -51,8 +50,7 @@ class TransientError(ChassisError):
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        # Read from a header that may say anything: only a finite number can be waited for.
-        self.retry_after_s = retry_after_s if retry_after_s is not None and math.isfinite(retry_after_s) else None
+        self.retry_after_s = retry_after_s
 
 
 class PermanentError(ChassisError):
