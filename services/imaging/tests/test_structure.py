@@ -27,6 +27,7 @@ COMPLETE: list[tuple[FileType, bytes]] = [
     (TIFF, b"II*\x00"),
     *((kind, data) for kind in (AVIF, HEIC, HEIF) for data in (box(8), box(12) + box(20), box(1, wide=24) + box(8))),
     (HEIC, box(12) + box(0, holds=40)),
+    (HEIC, box(12) + box(1, wide=24) + box(8)),
     (HEIC, box(7, holds=40)),
 ]
 CUT_OFF: list[tuple[FileType, bytes]] = [
@@ -35,6 +36,8 @@ CUT_OFF: list[tuple[FileType, bytes]] = [
     (GIF, b"GIF89a pixels"),
     (GIF, b"GIF89a; pixels\x00"),
     (WEBP, RIFF[:-1]),
+    (HEIC, box(8) + box(20)[:-1]),
+    (HEIC, box(1, wide=2**56, holds=40)),
     *(
         (kind, data)
         for kind in (AVIF, HEIC, HEIF)
@@ -66,8 +69,8 @@ def image(*, flags: int = 0, table: bytes = b"", blocks: bytes = b"\x02\x44\x01"
     return IMAGE + bytes([flags]) + table + b"\x02" + blocks + b"\x00"
 
 
-#: Tables of colours are filled with what would be a frame if it were read as a block.
-TABLE_2, TABLE_8 = b"\x2c" * 6, b"\x2c" * 24
+#: Tables of colours are filled with what would be a frame, or no block at all, if it were read as one.
+TABLE_2, TABLE_8 = b"\x2c" * 6, b"\x00" * 24
 
 FRAMES: dict[str, tuple[bytes, int]] = {
     "nothing": (b"", 0),
@@ -83,6 +86,7 @@ FRAMES: dict[str, tuple[bytes, int]] = {
     "what follows the trailer": (gif(image()) + image(), 1),
     "no block of a GIF": (gif(image(), b"\x99\x00\x00", image()), 1),
     "a frame that ends in its head": (gif()[:-1] + IMAGE, 0),
+    "a frame that ends with its data": (gif()[:-1] + image()[:-1], 1),
     "a frame that ends with its head": (gif()[:-1] + IMAGE + b"\x00", 1),
 }
 

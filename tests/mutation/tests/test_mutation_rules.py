@@ -56,6 +56,7 @@ EQUIVALENT = [
     ("zip(one, other, strict=True)", "zip(one, other, )"),
     ("zip(one, other, strict=True)", "zip(one, other, strict=False)"),
     ("found.get(name, None)", "found.get(name, )"),
+    ('int.from_bytes(head, "big")', "int.from_bytes(head, )"),
 ]
 OTHERWISE = [
     ('raise ValueError("times carry a zone")', "raise ValueError(None)"),
