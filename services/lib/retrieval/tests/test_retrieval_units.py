@@ -186,6 +186,7 @@ def test_a_unit_vector_has_length_one_and_the_same_direction() -> None:
     unit = unit_vector([3.0, 4.0] + [0.0] * 1022).to_list()
     assert unit[:2] == pytest.approx([0.6, 0.8], abs=1e-3)
     assert unit[2:] == [0.0] * 1022
+    assert unit_vector([0.25] + [0.0] * 1023).to_list()[0] == 1, "however short it was"
 
 
 @pytest.mark.parametrize(
