@@ -23,7 +23,7 @@ from policy_checks.terraform import NO_AWS, find_terraform, has_own_providers, w
 from policy_checks.terraform.skipping import terraform_or_skip
 from workspace import REPOSITORY
 
-# On a push the rules of tests/infrastructure check the protection in production's plan, and small projects the commands.
+# On a push rules of tests/infrastructure check the protection in production's plan, and small projects the commands.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900), pytest.mark.scheduled]
 
 
