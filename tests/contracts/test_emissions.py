@@ -178,6 +178,7 @@ def test_parallel_workers_are_checked_as_one_run(repository: pytest.Pytester) ->
     )
 
 
+@pytest.mark.scheduled
 def test_parallel_workers_that_emit_everything_pass(repository: pytest.Pytester) -> None:
     write(repository, "services/alpha/tests/test_them.py", *EMIT_BOTH)
     write(repository, "services/beta/tests/test_others.py", f"emit({CREATED!r})")

@@ -193,7 +193,7 @@ def test_a_table_that_is_not_declared_is_an_error(comment: str | None, worker: W
         if comment is not None:
             connection.execute(psycopg.sql.SQL("COMMENT ON TABLE things IS {}").format(comment))
         tables_of(connection, schema)
-    assert str(raised.value) == f"{schema}.things is not declared as one of log, bookkeeping, projection"
+    assert str(raised.value) == f"{schema}.things is not declared as one of log, bookkeeping, projection, tombstone"
 
 
 def test_tables_are_declared_and_views_need_not_be(worker: Worker) -> None:
@@ -207,5 +207,5 @@ def test_tables_are_declared_and_views_need_not_be(worker: Worker) -> None:
         assert list(tables) == sorted(tables)
         assert (tables["parted"], tables["plain"]) == (TableKind.LOG, TableKind.BOOKKEEPING)
         assert "seen" not in tables
-        assert tables["tombstones"] is TableKind.PROJECTION
+        assert tables["tombstones"] is TableKind.TOMBSTONE
         raise RuntimeError("leave nothing behind")
