@@ -35,7 +35,7 @@ _READ: Final[Mapping[str, tuple[str, ...]]] = {
     "tools/mesh/tests": ("terraform/*", "services/*.tf", "services/*.yaml", "services/*.sql", "tools/*"),
     "tools/registry/tests": _CODE,
 }
-# An import that only looks like one, as in a template, makes a run wider, never narrower. Parsing takes ten times as long.
+# What only looks like an import, as in a template, makes a run wider, never narrower; parsing takes ten times as long.
 _IMPORT: Final = re.compile(r"^\s*(?:from|import)\s+([\w.]+)", re.MULTILINE)
 #: What reaches no test but those of `_READ`.
 _NOBODYS: Final = ("*.md", ".github/*", ".gitignore", "LICENSE", "docs/*", "terraform/*", ".env.example")
