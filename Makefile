@@ -158,7 +158,7 @@ cost: setup ## Estimate the monthly cost of an environment; ENV=dev: from its pl
 openapi: setup ## Write the merged OpenAPI document of all services
 	@$(BIN)/python -m registry.openapi
 
-readmes: setup ## Write what the services' READMEs repeat of manifests and migrations
+readmes: setup ## Write what READMEs repeat of manifests and migrations: pictures, events, routes, tables
 	@$(BIN)/python -m manifests.readme
 
 ci: ## What continuous integration runs

@@ -28,7 +28,7 @@ _COMMAND = re.compile(r"^(?:\.venv/bin/)?((?:make|mesh) +[^#\n]+)", flags=re.MUL
 
 def test_the_picture_is_the_manifests() -> None:
     text = README.read_text(encoding="utf-8")
-    assert in_document(text, load_manifests(REPOSITORY)) == text, "run: python -m manifests.picture README.md"
+    assert in_document(text, load_manifests(REPOSITORY)) == text, "run: make readmes"
 
 
 def test_the_readme_names_what_one_begins_with() -> None:

@@ -6,13 +6,12 @@ import pytest
 
 from manifests import load_manifests
 from manifests.model import EVENT_TYPE
-from manifests.readme import in_document
+from manifests.readme import facts_in, in_document
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
 SERVICES = sorted(MANIFESTS.services)
 _DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
-_FACT = re.compile(r"\b(?:[a-z]+\.)?([a-z]+-[a-z]+)\b")
 
 
 def facts_of(*events: str) -> set[str]:
@@ -39,7 +38,7 @@ def test_the_diagram_shows_the_events_of_the_manifest(service: str) -> None:
     facts = facts_of(*manifest.publishes, *(entry.event for entry in manifest.consumes if entry.event))
     assert facts
     (diagram,) = _DIAGRAM.findall(readme(service))[:1]
-    assert set(_FACT.findall(diagram)) & KNOWN == facts, "the diagram differs from service.yaml"
+    assert facts_in(diagram) & KNOWN == facts, "the diagram differs from service.yaml"
 
 
 def test_the_readme_of_the_repository_lists_every_service() -> None:

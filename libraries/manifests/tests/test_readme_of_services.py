@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests import load_manifests
+from manifests import load_manifests, picture
 from manifests.readme import BEGIN, END, described, in_document, rewrite
 
 MIGRATIONS = {
@@ -60,9 +60,30 @@ def test_only_what_stands_between_the_markers_is_rewritten(root: Path) -> None:
     manifests = load_manifests(root)
     for name in manifests.services:
         (manifests.service_folder(name) / "README.md").write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
+    (root / "README.md").write_text(f"before\n{picture.BEGIN}\nstale\n{picture.END}\nafter\n")
     rewrite(manifests)
     for name, service in manifests.services.items():
         document = (manifests.service_folder(name) / "README.md").read_text()
         assert document == f"before\n{BEGIN}\n{described(manifests, service)}\n{END}\nafter\n"
+    drawn = f"```mermaid\n{picture.mermaid(manifests)}\n```"
+    assert (root / "README.md").read_text() == f"before\n{picture.BEGIN}\n{drawn}\n{picture.END}\nafter\n"
     with pytest.raises(ValueError, match="the README of talker has no"):
         in_document("no markers", manifests, manifests.services["talker"])
+
+
+@pytest.mark.parametrize(
+    ("service", "shown", "arrow"),
+    [
+        ("talker", "http --> added", "talker --> thing_added([talker.thing-added])"),
+        ("listener", "a([thing-added-twice])", "thing_added([talker.thing-added]) --> events"),
+        ("talker", "http --> added([thing-added])", None),
+        ("listener", "talker.thing-added<br>thing-ended --> events", None),
+    ],
+)
+def test_an_event_that_the_diagram_lacks_is_drawn_once(root: Path, service: str, shown: str, arrow: str | None) -> None:
+    manifests = load_manifests(root)
+    markers = f"{BEGIN}\n{described(manifests, manifests.services[service])}\n{END}\n"
+    document = "```mermaid\nflowchart LR\n    {0}\n```\n\n{1}\n```mermaid\nanother\n```\n"
+    expected = document.format(f"{shown}\n    {arrow}" if arrow else shown, markers)
+    for text in (document.format(shown, markers), expected):
+        assert in_document(text, manifests, manifests.services[service]) == expected

@@ -189,7 +189,7 @@ def test_the_other_side_at_every_service(checkout: Path) -> None:
         assert added_lines(checkout, before, f"services/{name}/service.yaml") == [*publication, consumption]
         consumers = (checkout / "services" / name / "src" / name / "consumers.py").read_text()
         assert consumers.count("on(ImageTagged, ") == 1
-        recorded = ["    record_image_tagged --> image_tagged([imaging.image-tagged])"] if name == "imaging" else []
+        recorded = ["    imaging --> image_tagged([imaging.image-tagged])"] if name == "imaging" else []
         arrows = [*recorded, "    image_tagged([imaging.image-tagged]) --> events"]
         readme = (checkout / "services" / name / "README.md").read_text()
         assert set(arrows) <= set(readme.splitlines())

@@ -1,12 +1,9 @@
-"""The picture of the mesh, drawn from the manifests: `python -m manifests.picture README.md` rewrites it in place."""
+"""The picture of the mesh in the repository's README, drawn from the manifests; `manifests.readme` writes it."""
 
-import sys
 from collections import defaultdict
-from pathlib import Path
 
 from manifests.catalogue import Manifests
 from manifests.model import EVENT_TYPE
-from manifests.reader import load_manifests
 
 BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
 
@@ -52,13 +49,3 @@ def _stem(event: str) -> str:
 def _fact(event: str) -> str:
     match = EVENT_TYPE.match(event)
     return match["fact"] if match else event
-
-
-def main(path: Path) -> None:
-    """Rewrite the picture in a document of the repository."""
-    document = path.read_text(encoding="utf-8")
-    path.write_text(in_document(document, load_manifests(path.resolve().parent)), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

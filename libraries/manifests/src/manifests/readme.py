@@ -1,13 +1,15 @@
-"""What a service's README repeats of its manifest and migrations: `python -m manifests.readme` rewrites it everywhere.
+"""What READMEs repeat of manifests and migrations: `python -m manifests.readme` rewrites it everywhere.
 
-Between the markers stand what the service consumes, publishes and serves, from service.yaml, and its tables beside
-those of the chassis, from the comments of its migrations.
+Between the markers of a service's README stand what the service consumes, publishes and serves, from service.yaml, and
+its tables beside those of the chassis, from the comments of its migrations. Its first diagram is drawn by hand; events
+of the manifest that it lacks are added at its end. The repository's README has the picture of the mesh.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from manifests import picture
 from manifests.catalogue import Manifests
 from manifests.model import AwsEvent, Service
 from manifests.reader import load_manifests
@@ -15,6 +17,8 @@ from manifests.reader import load_manifests
 BEGIN, END = "<!-- service.yaml and migrations: begin -->", "<!-- service.yaml and migrations: end -->"
 
 _PREFIX = "collections."
+_DIAGRAM = re.compile(r"^```mermaid\n(?P<diagram>.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+_FACT = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _COMMENT = re.compile(r"COMMENT ON TABLE (?P<table>\w+) IS\s+'(?P<kind>\w+): (?P<text>(?:[^']|'')*)'")
 _TABLE = re.compile(r"^(?P<verb>CREATE|DROP) TABLE (?:IF (?:NOT )?EXISTS )?(?P<table>\w+)", flags=re.MULTILINE)
 
@@ -37,7 +41,7 @@ def described(manifests: Manifests, service: Service) -> str:
 
 
 def in_document(document: str, manifests: Manifests, service: Service) -> str:
-    """The document with what stands between its markers written anew.
+    """The document with what stands between its markers written anew, and the arrows that its diagram lacks.
 
     Raises:
         ValueError: the document has no such markers, or a table no comment.
@@ -46,14 +50,43 @@ def in_document(document: str, manifests: Manifests, service: Service) -> str:
     _, end, after = rest.partition(END)
     if not mark or not end:
         raise ValueError(f"the README of {service.service} has no {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{described(manifests, service)}\n{END}{after}"
+    return _with_arrows(f"{before}{BEGIN}\n{described(manifests, service)}\n{END}{after}", service)
+
+
+def facts_in(diagram: str) -> set[str]:
+    """The words of a diagram that may be names of events, without service and version."""
+    return set(_FACT.findall(diagram))
 
 
 def rewrite(manifests: Manifests) -> None:
-    """Write every service's README anew."""
+    """Write the READMEs of the repository and of every service anew."""
+    path = manifests.root / "README.md"
+    path.write_text(picture.in_document(path.read_text(encoding="utf-8"), manifests), encoding="utf-8")
     for name, service in manifests.services.items():
         path = manifests.service_folder(name) / "README.md"
         path.write_text(in_document(path.read_text(encoding="utf-8"), manifests, service), encoding="utf-8")
+
+
+def _with_arrows(document: str, service: Service) -> str:
+    found = _DIAGRAM.search(document)
+    if found is None:
+        return document
+    shown = facts_in(found["diagram"])
+    ends = [(event, f"{service.service} --> {{}}") for event in service.publishes]
+    ends += [(entry.event, f"{{}} --> {entry.function}") for entry in service.consumes if entry.event]
+    arrows = [end.format(_node(event)) for event, end in ends if _fact(event) not in shown]
+    drawn = "".join(f"    {arrow}\n" for arrow in dict.fromkeys(arrows))
+    return f"{document[: found.end('diagram')]}{drawn}{document[found.end('diagram') :]}"
+
+
+def _fact(event: str) -> str:
+    return event.rpartition(".v")[0].rpartition(".")[2]
+
+
+def _node(event: str) -> str:
+    """An event as the node of a diagram: `item_deleted([ingest.item-deleted])`."""
+    name = event.removeprefix(_PREFIX).rpartition(".v")[0]
+    return f"{_fact(event).replace('-', '_')}([{name}])"
 
 
 def _event(event: str, aws_event: AwsEvent | None = None) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,8 +11,8 @@ from psycopg import Connection
 
 from retrieval import AnalyzedItem
 from testkit import MakeSchema
+from testkit.schemas import migrations_of
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 MakeItem = Callable[..., AnalyzedItem]
@@ -23,7 +22,7 @@ MakeVector = Callable[..., list[float]]
 @pytest.fixture
 def read_model_dsn(service_schema: MakeSchema) -> str:
     """A database with an empty read model, in a schema that is on the search_path before `public`."""
-    return service_schema("search", [MIGRATIONS]).dsn
+    return service_schema("search", migrations_of("search")).dsn
 
 
 @pytest.fixture

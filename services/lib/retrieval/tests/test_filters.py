@@ -1,7 +1,9 @@
 """Filters: one field each, from which the HTTP parameter, the tools' argument and the conditions in SQL follow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,9 +27,20 @@ from retrieval.requests import FilteredRequest, filtered_arguments, filtered_req
 MakeItem = Callable[..., AnalyzedItem]
 MakeVector = Callable[..., list[float]]
 
-#: Of each filter: the fields of an item that it lets through, those of one that it does not, and its value.
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any], Any]] = {
-    "category": ({"category": "Receipt"}, {"category": "poster"}, "rECEIPT"),
+
+@dataclass(frozen=True)
+class Case:
+    """A filter's value, and how the items `matching` and `other` differ: in their descriptions, or by another fold."""
+
+    value: Any
+    matching: Mapping[str, Any] = field(default_factory=dict)
+    other: Mapping[str, Any] = field(default_factory=dict)
+    #: Folds one more event about the item of that id.
+    fold: Callable[[Connection[Any], str], object] | None = None
+
+
+CASES = {
+    "category": Case("rECEIPT", {"category": "Receipt"}, {"category": "poster"}),
 }
 
 
@@ -56,17 +69,22 @@ def test_every_filter_has_its_case() -> None:
 def test_a_filter_narrows_every_kind_of_search(
     conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, name: str, mode: SearchMode, vector_first: bool
 ) -> None:
-    matching, other, value = CASES[name]
-    for item_id, attributes in (("matching", matching), ("other", other)):
+    case = CASES[name]
+    for item_id, attributes in (("matching", case.matching), ("other", case.other)):
         item = make_item(item_id, "a cat", **attributes)
-        steps = [lambda item=item: project_analysis(conn, "alice", item), lambda i=item_id: embed(conn, i, make_vector)]
+        steps: list[Callable[[], object]] = [
+            partial(project_analysis, conn, "alice", item),
+            partial(embed, conn, item_id, make_vector),
+        ]
+        if case.fold:
+            steps.append(partial(case.fold, conn, item_id))
         for step in reversed(steps) if vector_first else steps:
             with conn.transaction():
                 step()
     maintain_vector_indexes(conn, exact_limit=1)
     query = SearchQuery("alice", "cat", mode, vector=make_vector(1), model="model")
     filtered = SearchQuery(
-        "alice", "cat", mode, vector=make_vector(1), model="model", filters=Filters.of({name: value})
+        "alice", "cat", mode, vector=make_vector(1), model="model", filters=Filters.of({name: case.value})
     )
     # An index that is filtered afterwards may lose what is rare: even a large tenant is compared exactly.
     for ranking in (Ranking(), Ranking(exact_limit=1)):
@@ -98,7 +116,7 @@ def test_requests_and_tools_take_every_filter_with_its_limits(name: str) -> None
     assert described["description"] == FILTERS[name].description
     assert argument["properties"][name] | {"title": ""} == described | {"title": ""}
     assert argument["required"] == ["query"]
-    value = CASES[name][2]
+    value = CASES[name].value
     assert Request.model_validate({"query": "cat", parameter: value}).filters == Filters.of({name: value})
     assert Request.model_validate({"query": "cat"}).filters == Filters()
     if parameter != name:

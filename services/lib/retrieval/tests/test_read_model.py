@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection, sql
 
+from chassis.tables import tables_of
 from retrieval import (
     AnalyzedItem,
     InvalidVectorError,
@@ -32,7 +33,6 @@ MakeVector = Callable[..., list[float]]
 Fact = tuple[Any, ...]
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
-TABLES = ("documents", "postings", "vectors", "tenant_stats", "deleted_items")
 
 # Few values each, so that events collide: same item, same version, same time, other content.
 _items = st.sampled_from(["i1", "i2"])
@@ -69,13 +69,19 @@ def apply(conn: Connection[Any], fact: Fact, make_item: MakeItem, make_vector: M
     raise AssertionError(fact)
 
 
-def rows(conn: Connection[Any]) -> dict[str, list[Any]]:
+def folded(conn: Connection[Any]) -> list[sql.Identifier]:
+    """The tables that are made from events."""
+    [(schema,)] = conn.execute("SELECT current_schema()")
+    return [sql.Identifier(name) for name, kind in tables_of(conn, schema).items() if kind.folded]
+
+
+def rows(conn: Connection[Any]) -> list[list[Any]]:
     query = "SELECT t::text FROM {} t ORDER BY 1"
-    return {name: conn.execute(sql.SQL(query).format(sql.Identifier(name))).fetchall() for name in TABLES}
+    return [conn.execute(sql.SQL(query).format(table)).fetchall() for table in folded(conn)]
 
 
 def clear(conn: Connection[Any]) -> None:
-    conn.execute("TRUNCATE documents, postings, vectors, tenant_stats, deleted_items")
+    conn.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(folded(conn))))
 
 
 @settings(

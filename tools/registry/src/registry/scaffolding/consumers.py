@@ -34,7 +34,6 @@ def add_consumer(draft: Draft, spec: EventSpec, consumer: Service) -> None:
     consumers = f"services/{name}/src/{module.replace('.', '/')}.py"
     draft.write(consumers, _with_subscription(draft.read(consumers), builder, name, spec))
     draft.create(f"services/{name}/tests/test_{name}_consumes_{spec.snake}.py", reaction_test(name, spec))
-    draft.draw_arrow(name, f"{spec.node} --> {_FUNCTION}")
 
 
 def _builder(handler: str, entry_point: str) -> tuple[str, str]:

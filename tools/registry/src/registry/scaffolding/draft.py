@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 import typer
 
 from manifests import Manifests, ManifestsInvalidError, load_manifests, readme
-from manifests.picture import in_document
 from registry.errors import ScaffoldError, UnusableFileError
 
 _COPIED = ("contracts", "services", "README.md", "pyproject.toml")
@@ -78,18 +77,8 @@ class Draft:
             raise ScaffoldError(f"{purpose}: {last}")
 
     def describe(self) -> None:
-        """Write anew what READMEs repeat of the manifests: the picture of the mesh, and each service's tables."""
-        manifests = self.manifests()
-        readme.rewrite(manifests)
-        self.write("README.md", in_document(self.read("README.md"), manifests))
-
-    def draw_arrow(self, service: str, arrow: str) -> None:
-        """Draw an arrow at the end of the first diagram of a service's README."""
-        path = f"services/{service}/README.md"
-        before, begin, rest = self.read(path).partition("```mermaid\n")
-        diagram, end, after = rest.partition("\n```\n")
-        if begin and end:
-            self.write(path, f"{before}{begin}{diagram}\n    {arrow}{end}{after}")
+        """Write anew what READMEs repeat of the manifests."""
+        readme.rewrite(self.manifests())
 
     def format(self) -> None:
         """Sort the imports of the changed Python files and format them."""

@@ -121,11 +121,6 @@ class EventSpec:
         return self.event.replace("-", "_")
 
     @property
-    def node(self) -> str:
-        """The event in a Mermaid diagram."""
-        return f"{self.snake}([{self.service}.{self.event}])"
-
-    @property
     def values(self) -> str:
         """Example values of the fields, as keyword arguments."""
         return ", ".join(f"{field.name}={TYPES[field.type][2]}" for field in self.fields)

@@ -69,7 +69,6 @@ def _add_producer(draft: Draft, spec: EventSpec) -> None:
     draft.write(manifest, with_publication(draft.read(manifest), spec.event_type))
     draft.create(f"{home}/src/{spec.service}/{spec.snake}.py", recording(spec))
     draft.create(f"{home}/tests/test_{spec.service}_{spec.snake}.py", recording_test(spec))
-    draft.draw_arrow(spec.service, f"record_{spec.snake} --> {spec.node}")
 
 
 def _check_names(folder: Path, spec: EventSpec, consumers: Sequence[str], manifests: Manifests) -> None:
