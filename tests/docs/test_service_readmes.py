@@ -7,6 +7,7 @@ import pytest
 from manifests import load_manifests
 from manifests.model import EVENT_TYPE
 from manifests.readme import facts_in, in_document
+from retrieval.projections import READ_MODEL
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
@@ -45,3 +46,9 @@ def test_the_readme_of_the_repository_lists_every_service() -> None:
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     listed = set(re.findall(r"^\| \[services/([a-z]+)\]\(services/\1/\)", text, flags=re.MULTILINE))
     assert listed == set(SERVICES)
+
+
+def test_the_read_models_readme_names_the_events_that_it_is_folded_from() -> None:
+    document = (REPOSITORY / "services" / "lib" / "retrieval" / "README.md").read_text(encoding="utf-8")
+    facts = facts_of(*(contract.event_type for contract in READ_MODEL.contracts))
+    assert facts - facts_in(document) == set()

@@ -10,7 +10,7 @@ from retrieval.projections import READ_MODEL
 
 
 def on_events(service: ChatService) -> EventConsumer:
-    """Consume descriptions, vectors and deletions of items, and deletions and expiries of sessions."""
+    """Consume the events that the read model is folded from, and ends of sessions."""
     return EventConsumer(
         service,
         [

@@ -5,5 +5,5 @@ from search.bootstrap import SearchService
 
 
 def on_events(service: SearchService) -> EventConsumer:
-    """Consume descriptions, vectors and deletions of items."""
+    """Consume the events that the read model is folded from."""
     return EventConsumer(service, [*(on(contract) for contract in service.projections.contracts)])
