@@ -91,6 +91,13 @@ def request_to(route: Route, requests: dict[str, dict[str, Any]]) -> dict[str, A
     return requests.get(route.key, {})
 
 
+def masked(text: str, ids: dict[str, str]) -> str:
+    """The text without the ids, the longer first: a filename holds its item's id."""
+    for known in sorted(ids.values(), key=len, reverse=True):
+        text = text.replace(known, "…")
+    return text
+
+
 @pytest.mark.parametrize("route", [route for route in ROUTES if named_by(route)], ids=lambda route: route.key)
 def test_another_users_id_answers_like_a_missing_one(
     route: Route, victim: Victim, bob: Api, requests: dict[str, dict[str, Any]]
@@ -106,7 +113,7 @@ def test_another_users_id_answers_like_a_missing_one(
             )
             foreign, absent = answers
         assert (foreign.status_code, absent.status_code) == (404, 404), f"{route.key} {query}: {foreign.text}"
-        assert set(foreign.json()) == set(absent.json())
+        assert masked(foreign.text, victim.ids) == masked(absent.text, missing)
     assert victim.sees_all_of_it()
     assert victim.api.item(victim.ids["/items/{id}"])["status"] == "searchable"
 
