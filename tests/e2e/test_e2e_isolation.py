@@ -41,6 +41,8 @@ class Victim:
     api: Api
     #: Her id of everything that a path can name, by the path that names it.
     ids: dict[str, str]
+    #: What her item's description says: words by which she finds it, whatever the vectors are like.
+    words: str
 
     def sees_all_of_it(self) -> bool:
         """Whether everything that can be read by its id is still there for her."""
@@ -67,21 +69,21 @@ def victim(mesh: RunningMesh, draw: Draw) -> Iterator[Victim]:
         }
         undeclared = {resource for route in ROUTES for resource in named_by(route)} - set(ids)
         assert not undeclared, f"routes name {undeclared}: declare her ids of them here"
-        victim = Victim(api, ids)
+        victim = Victim(api, ids, final["latest_analysis"]["raw_response"]["headline"])
         eventually(victim.sees_all_of_it)
         yield victim
 
 
 @pytest.fixture
-def requests(picture: Draw) -> dict[str, dict[str, Any]]:
+def requests(picture: Draw, victim: Victim) -> dict[str, dict[str, Any]]:
     """Valid requests to the routes that need more than a path, as arguments of `Api.request`; made to find much."""
     image = picture(SECRET).read_bytes()
     session = str(uuid.uuid4())
     return {
         "POST /items": {"files": {"file": ("mine.png", image, "image/png")}},
         "POST /items/uploads": {"json": {"filename": "mine.png", "media_type": "image/png", "bytes": len(image)}},
-        "POST /search": {"json": {"query": SECRET, "top_k": 50}},
-        "POST /chat": {"json": {"message": f"Show me the {SECRET}", "session_id": session, "top_k": 50}},
+        "POST /search": {"json": {"query": victim.words, "top_k": 50}},
+        "POST /chat": {"json": {"message": f"Show me: {victim.words}", "session_id": session, "top_k": 50}},
     }
 
 
@@ -135,7 +137,7 @@ def test_the_victim_finds_what_is_hidden_from_others(victim: Victim, requests: d
     for key in telling:
         (route,) = (route for route in ROUTES if route.key == key)
         answer = victim.api.request(route.method, route.path, **request_to(route, requests))
-        assert [known for known in victim.ids.values() if known in answer.text], key
+        assert [known for known in victim.ids.values() if known in answer.text], f"{key}: {answer.text}"
 
 
 def test_lists_searches_and_conversations_hold_ones_own_only(alice: Api, bob: Api, picture: Draw) -> None:

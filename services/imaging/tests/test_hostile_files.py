@@ -239,3 +239,9 @@ def test_every_reason_of_the_domain_can_be_given(sound_files: dict[str, bytes], 
 def test_the_readme_explains_every_reason() -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
     assert {reason for reason in ImageRejection if f"| `{reason}` |" in readme} == set(ImageRejection)
+
+
+def test_a_limit_is_of_one_picture_alone(make: Any) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    outcome(make.encode(make.photo(20, 10), "PNG"), limits=Limits(max_pixels=100, max_jpeg_pixels=100))
+    assert before == Image.MAX_IMAGE_PIXELS

@@ -5,6 +5,8 @@ file's header is correct; `imaging.isolation` bounds them also where it is not.
 """
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pillow_heif
@@ -83,7 +85,24 @@ def process(original: bytes, *, keep_location: bool = False, limits: Limits = DE
     """
     image_format = accepted_format(original)
     most = limits.max_jpeg_pixels if image_format == JPEG else limits.max_pixels
-    Image.MAX_IMAGE_PIXELS = most  # decoders also check sizes that appear later in a file (frames, tiles)
+    with _decoders_refusing(more_than=most):
+        return _process(original, image_format, most, limits, keep_location=keep_location)
+
+
+@contextmanager
+def _decoders_refusing(*, more_than: int) -> Iterator[None]:
+    """Decoders also check sizes that appear later in a file (frames, tiles); their limit is Pillow's own, for all."""
+    before = Image.MAX_IMAGE_PIXELS
+    Image.MAX_IMAGE_PIXELS = more_than
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _process(
+    original: bytes, image_format: FileType, most: int, limits: Limits, *, keep_location: bool
+) -> ProcessedImage:
     with decoding("read its header", original, image_format):
         picture: Image.Image = Image.open(io.BytesIO(original), formats=[DECODERS[image_format]])
     with picture:

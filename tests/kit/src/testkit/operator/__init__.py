@@ -2,18 +2,21 @@
 
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
 import psycopg
+from psycopg import sql
 from psycopg.rows import dict_row
 
 from chassis.queue import DeadLetter
 from localmesh.config import MeshSettings
 from localmesh.provision import Provisioned
 from mesh.client import Api, Identity
-from testkit import Providers, dead_letters
+from testkit import Providers, dead_letters, eventually
 
 PASSWORD = "Correct-horse-7-battery"
 
@@ -27,6 +30,8 @@ class RunningMesh:
     providers: Providers
     #: Documents that tests have put on the bus themselves.
     put: list[dict[str, Any]] = field(default_factory=list)
+    #: Documents that did not reach a function which a test made deaf.
+    missed: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def identity(self) -> Identity:
@@ -76,6 +81,34 @@ class RunningMesh:
             ]
         )
         assert answer["FailedEntryCount"] == 0
+
+    @contextmanager
+    def deaf(self, function: str) -> Iterator[None]:
+        """Nothing reaches the function (`imaging.events`) while the block runs; `send_again` sends what it missed."""
+        rule = {"Name": self.provisioned.functions[function].name, "EventBusName": self.provisioned.event_bus}
+        before = {event["id"] for event in self._recorded()}
+        events = self.aws("events")
+        events.disable_rule(**rule)
+        try:
+            yield
+        finally:
+            events.enable_rule(**rule)
+            self.missed.extend(event for event in self._recorded() if event["id"] not in before)
+
+    def send_again(self) -> None:
+        """Send what was missed, deletions first, so that the mesh is as other tests expect it."""
+        for event in sorted(self.missed, key=lambda event: not event["type"].endswith("item-deleted.v1")):
+            self.put_event(event)
+            eventually(self.is_idle, timeout_s=60)
+        self.missed.clear()
+
+    def _recorded(self) -> list[dict[str, Any]]:
+        """Every event in all event stores."""
+        schemas = self.rows("SELECT table_schema AS name FROM information_schema.tables WHERE table_name = 'events'")
+        query = sql.SQL(" UNION ALL ").join(
+            sql.SQL("SELECT event FROM {}").format(sql.Identifier(schema["name"], "events")) for schema in schemas
+        )
+        return [row["event"] for row in self.rows(query)]
 
     def take_dead_letters(self, function: str) -> list[DeadLetter]:
         """The function's dead letters, which are gone from their queue thereafter."""
