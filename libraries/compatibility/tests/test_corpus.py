@@ -15,7 +15,7 @@ from compatibility.fuzzing import fuzz
 
 CORPUS = Path(__file__).parent / "corpus"
 DOCUMENTS_PER_PAIR = 500
-DOCUMENTS_ON_A_PUSH = 100
+DOCUMENTS_ON_A_PUSH = 50
 
 
 @dataclass(frozen=True)

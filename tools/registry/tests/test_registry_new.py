@@ -71,6 +71,7 @@ def check_code(checkout: Path) -> None:
         run_there(checkout, "-m", "ruff", *command, "contracts/src", "services")
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("service", ["imaging", "analysis", "sessions"])
 def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
     before, tagged = contents(checkout), f"collections.{service}.image-tagged.v1"

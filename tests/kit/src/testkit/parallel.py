@@ -30,7 +30,7 @@ _TOGETHER: Final = (
     "tests/contracts",  # all services on one deployment
 )
 #: Fixtures that end in a run of Terraform or of a checker of its code.
-_TERRAFORM: Final = frozenset({"terraform", "terraform_program", "runner"})
+_TERRAFORM: Final = frozenset({"terraform", "terraform_program", "runner", "linted"})
 _LEFT_OUT: Final = pytest.StashKey[int]()
 
 
