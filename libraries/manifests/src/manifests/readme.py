@@ -41,7 +41,7 @@ def described(manifests: Manifests, service: Service) -> str:
 
 
 def in_document(document: str, manifests: Manifests, service: Service) -> str:
-    """The document with what stands between its markers written anew, and the arrows that its diagram lacks.
+    """The document with its generated block up to date, and with the arrows that its diagram lacks.
 
     Raises:
         ValueError: the document has no such markers, or a table no comment.
@@ -59,7 +59,7 @@ def facts_in(diagram: str) -> set[str]:
 
 
 def rewrite(manifests: Manifests) -> None:
-    """Write the READMEs of the repository and of every service anew."""
+    """Write the READMEs of the repository and of every service again."""
     path = manifests.root / "README.md"
     path.write_text(picture.in_document(path.read_text(encoding="utf-8"), manifests), encoding="utf-8")
     for name, service in manifests.services.items():

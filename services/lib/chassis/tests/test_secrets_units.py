@@ -5,11 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from chassis.aws import Aws
 from chassis.errors import ConfigurationError, TransientError
 from chassis.secrets import MAX_AGE_S, Secrets
-from testkit.faults import AwsCalls, answers, fails
+from testkit.faults import AwsCalls, answers, fails, raises
 
 LogLines = Callable[[], list[dict[str, Any]]]
 VALUE = answers(Parameter={"Value": "value"})
@@ -79,6 +80,15 @@ def test_only_what_does_not_exist_is_absent(code: str, offline_aws: Aws) -> None
             with pytest.raises((ConfigurationError, TransientError), match=code):
                 secrets.find("key")
     assert len(calls.made) == 2
+
+
+def test_an_endpoint_that_does_not_answer_is_named_by_its_error(offline_aws: Aws) -> None:
+    cut = EndpointConnectionError(endpoint_url="https://ssm.invalid")
+    with (
+        AwsCalls(offline_aws.ssm, GetParameter=raises(cut)),
+        pytest.raises(TransientError, match="EndpointConnectionError"),
+    ):
+        Secrets(offline_aws, "/prefix").get("key")
 
 
 def test_a_value_that_cannot_be_read_again_is_used_for_half_a_minute_before_the_next_try(

@@ -2,7 +2,7 @@
 
 A changed test file is run itself. A changed member of the workspace (a service, a library, a tool) is noticed by its
 own tests, by those of all members that import it, directly or not, and by the folders of `tests/` that read or run it.
-What is nobody's (the lock file, this kit) can be noticed by every test: then the folders of all tests are printed.
+What belongs to no member (the lock file), and this kit, can be noticed by every test: then all folders are printed.
 """
 
 from __future__ import annotations

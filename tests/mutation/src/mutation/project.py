@@ -53,7 +53,7 @@ class Project:
         self._files: dict[str, Path] = {}
 
     def create(self, children: int) -> list[str]:
-        """Make the folder anew and all mutants in it; returns their names, sorted."""
+        """Make the folder again and all mutants in it; returns their names, sorted."""
         shutil.rmtree(self._folder, ignore_errors=True)
         tree = self._folder / "mutants"
         tree.mkdir(parents=True)
@@ -90,7 +90,7 @@ class Project:
         """Test mutants; returns mutmut's verdict on each, such as `killed`, `survived`, `timeout`, `no tests`.
 
         mutmut forks from a process that has imported everything already. What runs only while a module is imported
-        would never run changed, so such survivors are tested again, each in a process that imports the modules anew.
+        would never run changed, so such survivors are tested again, each in a process that imports the modules again.
         """
         self._mutmut(names, children)
         verdicts = self._verdicts(names)

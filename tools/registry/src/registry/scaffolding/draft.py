@@ -77,7 +77,7 @@ class Draft:
             raise ScaffoldError(f"{purpose}: {last}")
 
     def describe(self) -> None:
-        """Write anew what READMEs repeat of the manifests."""
+        """Regenerate what READMEs repeat of the manifests."""
         readme.rewrite(self.manifests())
 
     def format(self) -> None:
