@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
+# Every command here starts interpreters by the dozen; without compiled files each would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 MESH := $(BIN)/mesh
