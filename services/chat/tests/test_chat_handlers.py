@@ -483,7 +483,7 @@ def test_a_turn_that_the_bus_refuses_is_answered_and_published_by_the_relay(unit
         {"session_id": "session-1"},
         {"top_k": 0},
         {"top_k": 51},
-        {"category_filter": ""},
+        {"category_filter": "a" * 201},
         {"min_similarity_score": 1.1},
         {"min_similarity_score": -0.1},
     ],
@@ -495,7 +495,8 @@ def test_a_malformed_question_asks_nobody(unit: Chat, changes: dict[str, Any]) -
 
 
 def test_a_question_at_the_limits_is_asked(unit: Chat) -> None:
-    assert unit.ask(message="a" * 8000, top_k=50, min_similarity_score=1).status == 200
+    limits = {"message": "a" * 8000, "top_k": 50, "min_similarity_score": 1, "category_filter": "a" * 200}
+    assert unit.ask(**limits).status == 200
 
 
 def test_a_question_needs_a_token(unit: Chat) -> None:

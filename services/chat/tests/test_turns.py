@@ -142,7 +142,7 @@ def test_a_deleted_item_is_no_longer_found(running: Any, add_item: AddItem, sess
         ({"top_k": 0}, "top_k"),
         ({"top_k": 51}, "top_k"),
         ({"min_similarity_score": 1.5}, "min_similarity_score"),
-        ({"category_filter": ""}, "category_filter"),
+        ({"category_filter": "a" * 201}, "category_filter"),
     ],
 )
 def test_an_invalid_request_is_rejected(

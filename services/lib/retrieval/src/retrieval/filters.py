@@ -31,7 +31,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What every hit of a search has to match; None does not narrow."""
+    """What every hit of a search has to match; None does not narrow, nor does an empty text (clients send it for "all")."""
 
     category: Annotated[
         str | None,
@@ -39,7 +39,7 @@ class Filters:
             "Only items of exactly this category, in upper or lower case.",
             column="category",
             condition="lower({column}) = lower({value})",
-            limits={"min_length": 1, "max_length": 200},
+            limits={"max_length": 200},
             parameter="category_filter",
         ),
     ] = None
@@ -52,7 +52,7 @@ class Filters:
     def given(self) -> dict[str, Any]:
         """The filters that narrow, by name."""
         values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: value for name, value in values.items() if value not in (None, "")}
 
     def before(self, others: "Filters") -> "Filters":
         """These filters, and of the others those that are not among them."""
