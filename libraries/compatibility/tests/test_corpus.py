@@ -26,6 +26,8 @@ class Case:
     writer: Any
     reader: Any
     rules: tuple[str, ...]
+    #: The paths of the findings; None: any.
+    places: tuple[str, ...] | None = None
 
     def schemas(self) -> tuple[Schema, Schema]:
         """The two schemas, named for findings."""
@@ -36,7 +38,8 @@ def cases() -> Iterator[Case]:
     """Both directions of every case on file."""
     for path in sorted(CORPUS.glob("*.yaml")):
         for case in yaml.safe_load(path.read_text("utf-8")):
-            yield Case(case["why"], case["writer"], case["reader"], tuple(sorted(case["rules"])))
+            places = tuple(case["places"]) if "places" in case else None
+            yield Case(case["why"], case["writer"], case["reader"], tuple(sorted(case["rules"])), places)
             yield Case(f"{case['why']}, reversed", case["reader"], case["writer"], tuple(sorted(case["reverse"])))
 
 
@@ -49,6 +52,8 @@ def test_the_verdict_names_exactly_the_expected_rules(case: Case) -> None:
     coverage = compare(writer, reader)
     assert coverage.undecided == ()
     assert sorted({finding.rule.value for finding in coverage.findings}) == list(case.rules)
+    if case.places is not None:
+        assert sorted({finding.path for finding in coverage.findings}) == sorted(case.places)
     for finding in coverage.findings:
         assert writer.accepts(finding.witness), finding
         assert not reader.accepts(finding.witness), finding

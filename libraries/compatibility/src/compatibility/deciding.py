@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compatibility.model import Coverage, Direction, Finding, JsonValue, Undecided
-from compatibility.pointers import tokens
+from compatibility.pointers import resolve
 from compatibility.questions import Budget, OpenQuestionError
 from compatibility.rules import wording
 from compatibility.schema import Schema
@@ -48,7 +48,7 @@ def _finding(
     reader: Schema, blame: Blame, direction: Direction, witness: JsonValue, names: tuple[str, str], against: str
 ) -> Finding:
     path = reader.origin(blame.pointer)
-    value = _value(reader, blame.pointer)
+    value = resolve(reader.document, blame.pointer)
     phrase = wording(blame.rule, path, value)
     return Finding(
         rule=blame.rule,
@@ -60,10 +60,3 @@ def _finding(
         rejected_by=names[1],
         against=against,
     )
-
-
-def _value(reader: Schema, pointer: str) -> JsonValue:
-    found = reader.document
-    for token in tokens(pointer):
-        found = found[int(token)] if isinstance(found, list) else found[token]
-    return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote, unquote
 
+from compatibility.model import JsonValue
+
 
 def child(pointer: str, *tokens: str | int) -> str:
     """The pointer that many tokens deeper."""
@@ -13,6 +15,14 @@ def child(pointer: str, *tokens: str | int) -> str:
 def tokens(pointer: str) -> list[str]:
     """The tokens of a pointer, unescaped."""
     return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
+def resolve(document: JsonValue, pointer: str) -> JsonValue:
+    """What stands in the document at the pointer."""
+    found = document
+    for token in tokens(pointer):
+        found = found[int(token)] if isinstance(found, list) else found[token]
+    return found
 
 
 def as_reference(pointer: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 
 from compatibility.model import JsonValue, Rule
-from compatibility.pointers import child, from_reference
+from compatibility.pointers import child, from_reference, resolve
+from compatibility.questions import OpenQuestionError
 from compatibility.rules import KEYWORD_RULES, closed_rule
 from compatibility.schema import Schema
 from compatibility.terms import Blame
@@ -21,22 +23,32 @@ def blames(schema: Schema, validator: Validator, pointer: str, value: JsonValue)
     return list(dict.fromkeys(found))
 
 
-def _place(schema: Schema, pointer: str, path: Iterable[str | int]) -> str:
-    """Follow the path of an error, which passes through references, to the place that it means."""
-    steps = list(path)
-    for number, step in enumerate(steps):
-        node = schema.nodes.get(pointer)
-        if isinstance(node, dict) and step == "$ref" and "$ref" in node:
-            pointer = from_reference(node["$ref"])
-        elif isinstance(node, dict) and step == "if" and steps[number + 1 : number + 2] in (["then"], ["else"]):
-            continue
-        else:
-            pointer = child(pointer, step)
-    return pointer
+def _place(schema: Schema, start: str, error: ValidationError) -> str:
+    """The place that the path of an error means.
+
+    The path does not say where it passes through a ``$ref``, and the keywords beside one may have the same names as
+    those behind it. Which was meant is known by the subschema that the error carries, the very object of the document.
+    """
+    for pointer, value in _places(schema, start, resolve(schema.document, start), list(error.relative_schema_path)):
+        holder = value if error.validator is None else schema.nodes.get(pointer.rpartition("/")[0])
+        if holder is error.schema:
+            return pointer
+    raise OpenQuestionError(f"the validator's error {error.message!r:.200} has no place in the schema")
+
+
+def _places(schema: Schema, pointer: str, value: JsonValue, steps: list[Any]) -> Iterator[tuple[str, JsonValue]]:
+    """Every place that the steps lead to, with or without following the references on the way; and what is there."""
+    if not steps:
+        yield pointer, value
+    elif isinstance(value, list) or (isinstance(value, dict) and steps[0] in value):
+        yield from _places(schema, child(pointer, steps[0]), value[steps[0]], steps[1:])
+    if pointer in schema.nodes and isinstance(value, dict) and "$ref" in value:
+        target = from_reference(value["$ref"])
+        yield from _places(schema, target, schema.nodes[target], steps)
 
 
 def _blames(schema: Schema, start: str, error: ValidationError) -> Iterator[Blame]:
-    pointer = _place(schema, start, error.relative_schema_path)
+    pointer = _place(schema, start, error)
     keyword = str(error.validator)
     if keyword in ("anyOf", "oneOf") and error.context:
         possible = [list(group) for _, group in groupby(error.context, lambda found: found.relative_schema_path[0])]
