@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -687,6 +689,37 @@ def test_an_item_that_is_deleted_while_its_caller_waits(unit: Analysis, prefer: 
     unit.pictures.after_looking = unit.delete
     assert problem(unit.analyze(prefer=prefer)) == (404, "not-found")
     assert unit.fakes.recorded == []
+
+
+def test_an_item_that_is_deleted_while_its_caller_is_answered_is_named(unit: Analysis) -> None:
+    unit.show()
+    unit.claude.meanwhile = unit.delete
+    answer = unit.analyze()
+    assert problem(answer) == (404, "not-found")
+    assert ITEM in answer.body["detail"]
+
+
+def test_the_run_of_a_description_can_be_found(unit: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SimpleNamespace(trace_id="trace-1", input_tokens=0, output_tokens=0)
+    monkeypatch.setattr("analysis.tracing.LangSmith.run", lambda self, **about: nullcontext(run))
+    assert deliver(unit.on_events, unit.process()) == []
+    (fact,) = unit.fakes.recorded
+    assert fact.data == analyzed(unit).model_copy(update={"trace_id": "trace-1"})
+    assert (run.input_tokens, run.output_tokens) == (1000, 100)
+
+
+@pytest.mark.parametrize(("left_s", "asked"), [(2.0, 1), (1.99, 0)])
+def test_a_call_that_gets_two_seconds_is_begun(
+    left_s: float, asked: int, unit: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analysis.describe.time", SimpleNamespace(monotonic=lambda: 0.0))
+    analyst = unit.service.analyst
+    plan = analyst.plan(None, None)
+    with nullcontext() if asked else pytest.raises(ProviderUnavailableError):
+        analyst.describer.describe(
+            lambda: Picture(b"", "image/jpeg"), plan.choice, plan.prompt, deadline=left_s, fallback=False
+        )
+    assert [timeout_s for *_, timeout_s in unit.claude.asked] == [left_s] * asked
 
 
 def test_what_another_was_quicker_to_describe_is_the_answer(unit: Analysis) -> None:

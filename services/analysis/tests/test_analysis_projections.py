@@ -1,13 +1,18 @@
 """Projections apart from reactions: a rebuild folds and asks no model, and every table can be folded again."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from analysis.describe import Result
+from analysis.providers import Choice
+from analysis.repository import analyses
+from analysis.repository.analyses import AnalysisRecord
 from chassis.store import read_stream
 from contracts import Event, ReplayKind, new_event, replayed
-from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
+from contracts.analysis import AnalysisFailed, AnalysisRequested, Description, ItemAnalyzed
 from contracts.imaging import ImageProcessed, RenditionKind
 from contracts.ingest import ItemDeleted
 from testkit.refolding import assert_refolds, empty_projections
@@ -37,6 +42,26 @@ def test_a_picture_without_a_rendition_for_models_is_a_dead_letter_and_no_row(ru
     assert running.consume(new_event(data, subject=event.subject, tenant_id="alice")) == 0
     assert running.dead_letters() == ["no-model-rendition"]
     assert rows(running, "pictures") == 0
+
+
+def test_a_description_is_read_as_it_was_kept(running: Any) -> None:
+    result = Result(
+        description=Description(category="Food", headline="Ramen", summary="A bowl of ramen."),
+        provider="openai",
+        model="m",
+        prompt_id="p@1",
+        trace_id="t",
+        input_tokens=11,
+        output_tokens=7,
+        cost_usd=0.0375,
+    )
+    kept = AnalysisRecord("a-1", "i-1", 3, "a" * 64, result, datetime(2026, 2, 1, 1, 2, 3, tzinfo=UTC))
+    with running.service.database.transaction() as connection:
+        analyses.add(connection, "alice", kept)
+        assert analyses.find(connection, "alice", "a-1") == analyses.find_latest(connection, "alice", "i-1") == kept
+        choice = Choice("openai", "m")
+        assert analyses.find_result(connection, "alice", "a" * 64, "p@1", choice) == result
+        assert analyses.find(connection, "bob", "a-1") is None
 
 
 def test_a_description_without_a_hash_counts_for_its_item_alone(running: Any, providers: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import anthropic
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from analysis import claude, gpt
 from analysis.errors import (
     AnalysisError,
+    InvalidOutputError,
     ProviderNotConfiguredError,
     ProviderRejectedError,
     ProviderUnavailableError,
@@ -140,8 +142,14 @@ CASES: list[tuple[int, type[AnalysisError]]] = [
     (413, ProviderRejectedError),
     (422, ProviderRejectedError),
     (401, ProviderNotConfiguredError),
+    (402, ProviderNotConfiguredError),
     (403, ProviderNotConfiguredError),
+    (405, ProviderRejectedError),
+    (410, ProviderRejectedError),
+    (424, ProviderRejectedError),
     (408, ProviderUnavailableError),
+    (409, ProviderUnavailableError),
+    (425, ProviderUnavailableError),
     (429, ProviderUnavailableError),
     (500, ProviderUnavailableError),
     (503, ProviderUnavailableError),
@@ -164,6 +172,26 @@ def test_statuses_become_our_errors(sdk: Any, module: Any, status: int, expected
 def test_a_lost_connection_is_unavailable(sdk: Any, module: Any) -> None:
     for error in (sdk.APIConnectionError(request=REQUEST), sdk.APITimeoutError(request=REQUEST)):
         assert type(module.translated(error)) is ProviderUnavailableError
+
+
+@pytest.mark.parametrize(
+    ("parsed", "cut_off", "detail"),
+    [
+        (True, "max_output_tokens", "max_output_tokens"),
+        (False, "max_output_tokens", "max_output_tokens"),
+        (False, None, "no answer"),
+    ],
+)
+def test_what_is_cut_off_or_missing_is_invalid_and_was_paid_for(parsed: bool, cut_off: str | None, detail: str) -> None:
+    response = SimpleNamespace(
+        usage=SimpleNamespace(input_tokens=11, output_tokens=7),
+        output=[],
+        output_parsed=object() if parsed else None,
+        incomplete_details=SimpleNamespace(reason=cut_off) if cut_off else None,
+    )
+    with pytest.raises(InvalidOutputError, match=f"^openai: {detail}$") as raised:
+        gpt._read(response)  # type: ignore[arg-type]  # what is read of it
+    assert (raised.value.input_tokens, raised.value.output_tokens) == (11, 7)
 
 
 def test_a_spent_quota_is_no_rate_limit() -> None:

@@ -136,6 +136,7 @@ def test_the_largest_event_is_taken_and_one_byte_more_is_not() -> None:
         ([MAX_BYTES // 2, MAX_BYTES // 2], [2]),
         ([MAX_BYTES // 2, MAX_BYTES // 2 + 1], [1, 1]),
         ([MAX_BYTES // 2, MAX_BYTES // 2 + 1, MAX_BYTES // 2 - 1], [1, 2]),
+        ([MAX_BYTES // 3] * 4, [3, 1]),
     ],
 )
 def test_as_few_calls_as_the_limits_allow(sizes: list[int], calls: list[int], offline_aws: Aws) -> None:

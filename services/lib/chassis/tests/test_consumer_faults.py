@@ -285,6 +285,12 @@ def test_an_event_is_read_as_the_contract_that_its_handler_understands(worker: W
     )
     old = EventConsumer(worker, [on(SessionExpiredV2)])
     assert old.contracts == dict.fromkeys((SessionExpiredV1.event_type, SessionExpiredV2.event_type), SessionExpiredV2)
+    read: list[object] = []
+    last = datetime(2026, 2, 1, tzinfo=UTC)
+    first = new_event(SessionExpiredV1(reason="idle", last_activity=last), subject="s", tenant_id="alice")
+    consumer = EventConsumer(worker, [on(SessionExpiredV2, lambda event: read.append(event.data))])
+    assert batch(consumer, first) == []
+    assert [type(data) for data in read] == [SessionExpiredV2]
 
 
 class Folding(Service[Settings]):

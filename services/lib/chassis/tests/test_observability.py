@@ -1,6 +1,8 @@
 """Logs, metrics and traces: what a line holds, and what it never holds."""
 
 import hashlib
+import io
+import json
 import re
 import runpy
 import sys
@@ -91,6 +93,15 @@ def test_what_we_alone_write_is_left_as_it_is(key: str, log_lines: LogLines) -> 
     (line,) = log_lines()
     assert line[key] != "***"
     assert line["message"] == "***"
+
+
+def test_a_line_is_compact_and_keeps_every_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", log)
+    logger.info("駅", extra={"list": [1, 2]})
+    (line,) = log.getvalue().splitlines()
+    assert "駅" in line
+    assert line == json.dumps(json.loads(line), separators=(",", ":"), ensure_ascii=False)
 
 
 def test_redactions_end_with_their_block_also_when_it_fails() -> None:

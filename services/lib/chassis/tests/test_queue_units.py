@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chassis.aws import Aws
-from chassis.errors import PermanentError, PoisonError, TransientError
+from chassis.errors import AlreadyAppliedError, PermanentError, PoisonError, TransientError
 from chassis.queue import DeadLetter, MessageConsumer, attempt, decode
 from chassis.queue.dead_letters import send_dead_letter
 from chassis.queue.retry import MAX_BACKOFF_S
@@ -53,6 +53,15 @@ def record(body: str, receives: int = 1) -> dict[str, Any]:
         "attributes": {"ApproximateReceiveCount": str(receives)},
         "eventSource": "aws:sqs",
     }
+
+
+def test_what_was_applied_before_is_skipped_and_counted(
+    service: Service[Settings], sqs: AwsCalls, measured: Measured
+) -> None:
+    assert batch(failing(service, AlreadyAppliedError("once is enough")), record("a"), record("bad")) == []
+    assert sqs.made == []
+    assert measured()["EventsSkipped"] == ("Count", [1])
+    assert measured()["EventsHandled"] == ("Count", [1])
 
 
 def failing(service: Service[Settings], error: Exception) -> MessageConsumer[str]:
