@@ -51,6 +51,12 @@ def test_an_object_that_is_free_by_intention_stays_free() -> None:
     }
 
 
+@pytest.mark.parametrize("keyword", ["default", "const", "enum", "examples", "discriminator"])
+def test_values_are_no_schemas(keyword: str) -> None:
+    schema = {keyword: [{"type": "object"}, {"properties": {"a": {"type": "object"}}}]}
+    assert closed(schema) == schema
+
+
 def test_the_history_of_a_fact_is_read_from_the_files() -> None:
     versions = [version for version in published_versions(ROOT / "schemas") if version.fact == EXPIRED]
     assert [version.version for version in versions] == ["1.0", "2.0", "3.0"]

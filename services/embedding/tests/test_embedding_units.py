@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from chassis import voyage
 from contracts.analysis import Description, ImageDetails, MediaMetadata
+from embedding.bootstrap import bootstrap
 from embedding.embedder import Answer, Embedder, Vector
 from embedding.errors import EmbeddingError, InvalidVectorError, ProviderUnavailableError, TextRejectedError
+from embedding.settings import EmbeddingSettings
 from embedding.text import MAX_LENGTH, compose, digest
 from embedding.voyage import translated
+from testkit import Fakes
+from testkit.fakes import SETTINGS
 
 DESCRIPTION = Description(
     category="Travel",
@@ -41,6 +45,23 @@ def test_the_text_is_labelled_lines_the_most_specific_first() -> None:
         "Mood: busy",
         "Text in the picture: OPEN 24h",
     ]
+
+
+def test_the_model_is_asked_as_the_settings_say(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("embedding.voyage.VoyageModel", lambda **how: asked.append(how))
+    changes = {
+        "provider_timeout_s": 7,
+        "provider_attempts": 2,
+        "embedding_dimensions": 512,
+        "voyage_base_url": "http://v",
+    }
+    service = bootstrap(EmbeddingSettings(**(SETTINGS | changes)), fakes.aws)
+    fakes.put_secret("voyage-api-key", "the key")
+    for model in ("voyage-4", "voyage-4", "voyage-3.5-lite"):
+        service.embedder.connect(model)
+    how = {"api_key": "the key", "base_url": "http://v", "dimensions": 512, "timeout_s": 7, "attempts": 2}
+    assert asked == [how | {"model": "voyage-4"}, how | {"model": "voyage-3.5-lite"}]
 
 
 def test_every_field_has_its_line() -> None:

@@ -5,6 +5,10 @@ from typing import Any
 import pytest
 
 from chassis.media_type import AVIF, GIF, HEIC, HEIF, JPEG, PNG, TIFF, WEBP, FileType
+from contracts.imaging import ImageRejection
+from imaging.errors import RejectedImageError
+from imaging.limits import Limits
+from imaging.processing import _count_frames
 from imaging.structure import count_gif_frames, is_cut_off
 
 
@@ -54,6 +58,21 @@ def test_complete_files_are_not_called_cut_off(kind: FileType, data: bytes) -> N
 @pytest.mark.parametrize(("kind", "data"), CUT_OFF)
 def test_a_missing_end_is_seen(kind: FileType, data: bytes) -> None:
     assert is_cut_off(data, kind)
+
+
+class Unreadable:
+    """A picture whose decoder fails when its frames are counted."""
+
+    @property
+    def n_frames(self) -> int:
+        raise OSError("broken data stream")
+
+
+@pytest.mark.parametrize(("data", "reason"), [(RIFF, ImageRejection.CORRUPT), (RIFF[:-1], ImageRejection.TRUNCATED)])
+def test_why_frames_cannot_be_counted_is_read_off_the_file(data: bytes, reason: ImageRejection) -> None:
+    with pytest.raises(RejectedImageError) as raised:
+        _count_frames(Unreadable(), data, WEBP, Limits())  # type: ignore[arg-type]  # all that is asked of a picture
+    assert raised.value.reason is reason
 
 
 HEAD = b"GIF89a\x01\x00\x01\x00"

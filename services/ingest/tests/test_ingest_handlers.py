@@ -24,6 +24,7 @@ from ingest.direct_uploads import Arrival
 from ingest.handler import ENTRY_POINTS
 from ingest.item_state import CONTRACTS, ItemState
 from ingest.item_status import Status
+from ingest.media_type import ACCEPTED_TYPES
 from ingest.repository import history, items, probe, uploads
 from ingest.repository.history import Entry
 from ingest.repository.items import Filters, StoredItem
@@ -350,6 +351,12 @@ def test_a_direct_upload_that_would_be_refused_gets_none(
 ) -> None:
     assert problem(unit.ask(**changes)) == (status, code)
     assert unit.uploads.rows == {}
+
+
+def test_a_direct_upload_of_another_type_names_those_that_are_taken(unit: Ingest) -> None:
+    detail = unit.ask(media_type="application/pdf").body["detail"]
+    assert detail.startswith("application/pdf is not accepted; send one of image/avif, ")
+    assert set(detail.rpartition("one of ")[2].split(", ")) == ACCEPTED_TYPES
 
 
 def test_a_direct_upload_of_the_largest_size_gets_a_form_unless_the_database_is_silent(unit: Ingest) -> None:

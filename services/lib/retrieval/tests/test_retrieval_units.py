@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from contracts.analysis import ItemAnalyzed
 from retrieval.documents import AnalyzedItem
 from retrieval.errors import InvalidVectorError
+from retrieval.projections import item_analyzed
 from retrieval.query import Hit, ScoreType
 from retrieval.results import as_result, mentioned, texts
 from retrieval.text import MAX_TOKEN_LENGTH, document_tokens, query_tokens
 from retrieval.vectors import unit_vector
+from testkit.fakes import example
 
 DESCRIPTION: dict[str, Any] = {
     "headline": "Headline",
@@ -233,3 +236,21 @@ def test_tokens_at_the_edges_of_their_kinds(text: str, tokens: list[str]) -> Non
 def test_a_query_keeps_the_first_of_its_words() -> None:
     words = [f"w{number}" for number in range(300)]
     assert query_tokens(" ".join(words)) == words[:256]
+
+
+def test_a_described_item_is_kept_with_all_that_results_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[object] = []
+    monkeypatch.setattr("retrieval.projections.project_analysis", lambda *what: kept.append(what))
+    event = example(ItemAnalyzed, subject="item", tenant="alice")
+    connection: Any = object()
+    item_analyzed(connection, event)
+    analyzed = AnalyzedItem(
+        item_id="item",
+        version=event.data.version,
+        analysis_id=event.data.analysis_id,
+        analyzed_at=event.time,
+        filename=event.data.filename,
+        original_filename=event.data.original_filename,
+        description=event.data.description.model_dump(mode="json"),
+    )
+    assert kept == [(connection, "alice", analyzed)]
