@@ -31,7 +31,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What every hit of a search has to match; None does not narrow, nor does an empty text (clients send it for "all")."""
+    """What every hit of a search has to match; None and the empty text, which clients send for "all", do not narrow."""
 
     category: Annotated[
         str | None,
