@@ -13,16 +13,20 @@ def reached(*paths: str) -> set[str]:
     return set(changed.tests_for(REPOSITORY, paths))
 
 
-def test_a_test_reaches_itself() -> None:
-    assert reached("tests/kit/tests/test_changed.py") == {"tests/kit/tests/test_changed.py"}
+READERS_OF_TESTS = {"tests/architecture", "tests/docs"}
 
 
-def test_a_test_that_is_gone_reaches_nothing() -> None:
-    assert reached("services/imaging/tests/test_gone.py") == set()
+def test_a_test_reaches_itself_and_who_reads_tests() -> None:
+    assert reached("tests/kit/tests/test_changed.py") == {"tests/kit/tests/test_changed.py", *READERS_OF_TESTS}
+
+
+def test_a_test_that_is_gone_reaches_its_folder() -> None:
+    """What it alone did is missed there: an event that nobody emits any more, an entry point that nobody builds."""
+    assert reached("services/imaging/tests/test_gone.py") == {"services/imaging/tests", *READERS_OF_TESTS}
 
 
 def test_what_tests_share_reaches_their_folder() -> None:
-    assert reached("services/imaging/tests/conftest.py") == {"services/imaging/tests"}
+    assert reached("services/imaging/tests/conftest.py") == {"services/imaging/tests", *READERS_OF_TESTS}
 
 
 def test_a_service_reaches_its_own_tests_and_those_of_the_whole() -> None:
@@ -58,7 +62,33 @@ def test_documents_reach_the_tests_of_documents() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["uv.lock", "pyproject.toml", "conftest.py", "tests/kit/src/testkit/servers.py", "new/x"]
+    ("path", "test"),
+    [
+        ("services/imaging/README.md", "services/imaging/tests/test_hostile_files.py"),
+        ("services/lib/chassis/README.md", "services/lib/chassis/tests/test_public_names.py"),
+        ("services/imaging/src/imaging/structure.py", "tests/mutation/tests/test_mutation_rules.py"),
+        ("services/imaging/service.yaml", "tests/policy_checks/tests/test_policy_checks_topology.py"),
+        ("services/imaging/service.yaml", "services/ingest/tests/test_manifest.py"),
+        ("services/imaging/pyproject.toml", "libraries/manifests/tests/test_derived.py"),
+        ("services/ingest/src/ingest/openapi.json", "tools/registry/tests/test_openapi.py"),
+        ("services/analysis/src/analysis/models.json", "tools/mesh/tests/test_mesh_cost.py"),
+        ("services/chat/src/chat/agent.py", "tools/mesh/tests/test_packaging_building.py"),
+        (".env.example", "localstack/localmesh/tests/processes/test_config.py"),
+        (".gitignore", "tests/infrastructure/test_infrastructure_configurations.py"),
+    ],
+)
+def test_what_a_test_reads_without_importing_it_reaches_it(path: str, test: str) -> None:
+    assert (REPOSITORY / path).exists()
+    assert (REPOSITORY / test).exists()
+    assert any(test.startswith(f"{folder}/") for folder in reached(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("uv.lock", "pyproject.toml", "conftest.py", "new/x", "tests/kit/src/testkit/servers.py"),
+        "localstack/providers/src/provider_emulator/voyage.py",
+    ],
 )
 def test_what_everything_stands_on_reaches_everything(path: str) -> None:
     every = {folder.relative_to(REPOSITORY).as_posix() for folder in every_folder_of_tests()}

@@ -66,6 +66,10 @@ OTHERWISE = [
     ("found.get(name, None)", "found.get(None, None)"),
     ("found.get(name, False)", "found.get(name, )"),
     ("a < b", "a <= b"),
+    ('call("one", a < b, "two")', 'call("one", a <= b, "two")'),
+    ('if one == "a" and two == "b":', 'if one == "a" or two == "b":'),
+    ('{"one": a + 1, "two words": b}', '{"one": a - 1, "two words": b}'),
+    (r'call("\"", a < b, "two")', r'call("\"", a <= b, "two")'),
 ]
 
 

@@ -1,8 +1,9 @@
 """Print the tests that can notice what changed: `python -m testkit.changed`, as arguments for pytest.
 
-A changed test file is run itself. A changed member of the workspace (a service, a library, a tool) is noticed by its
-own tests, by those of all members that import it, directly or not, and by the folders of `tests/` that read or run it.
-What belongs to no member (the lock file), and this kit, can be noticed by every test: then all folders are printed.
+A changed test file is run itself; where one is gone, its folder is, because others may have to do now what it did. A
+changed member of the workspace (a service, a library, a tool) is noticed by its own tests, by those of all members that
+import it, directly or not, and by the folders that read or run it. What belongs to no member (the lock file), and this
+kit with the provider emulator that it starts, can be noticed by every test: then all folders are printed.
 """
 
 from __future__ import annotations
@@ -20,23 +21,34 @@ from typing import Final
 
 from workspace import REPOSITORY, OperatorError
 
-_CODE: Final = ("contracts/*.py", "contracts/*.json", "services/*.py", "services/*.yaml", "services/*.sql")
+_MANIFESTS: Final = ("services/*.yaml", "services/*/pyproject.toml")
+_CODE: Final = (
+    *("contracts/*.py", "contracts/*.json", *_MANIFESTS),
+    *("services/*.py", "services/*.json", "services/*.txt", "services/*.sql"),
+)
 #: What a folder of tests reads or runs without importing it; `*` crosses folders.
 _READ: Final[Mapping[str, tuple[str, ...]]] = {
     "contracts/tests": ("contracts/*",),
-    "libraries/manifests/tests": ("services/*.yaml",),
-    "localstack/localmesh/tests": ("contracts/*", "services/*.yaml", "services/*.sql"),
-    "tests/architecture": ("*.py", "*.md", "*.toml", "*.yaml"),
+    "libraries/manifests/tests": _MANIFESTS,
+    "localstack/localmesh/tests": ("contracts/*", *_MANIFESTS, "services/*.sql", ".env.example"),
+    "services/ingest/tests": _MANIFESTS,
+    "tests/architecture": ("*.py", "*.md", "*.toml", "*.yaml", "services/*.json"),
     "tests/contracts": _CODE,
     "tests/docs": ("*",),
     "tests/e2e": (*_CODE, "localstack/*", "libraries/*"),
     "tests/imports": (*_CODE, "*/pyproject.toml"),
-    "tests/infrastructure": ("terraform/*", "services/*.tf", "services/*.yaml", "services/*.hcl"),
-    "tools/mesh/tests": ("terraform/*", "services/*.tf", "services/*.yaml", "services/*.sql", "tools/*"),
+    "tests/infrastructure": ("terraform/*", "services/*.tf", "services/*.hcl", *_MANIFESTS, ".gitignore"),
+    "tests/mutation/tests": ("contracts/src/*.py", "services/*/src/*.py", *_MANIFESTS),
+    "tests/policy_checks/tests": _MANIFESTS,
+    "tools/mesh/tests": ("terraform/*", "services/*.tf", *_CODE, "tools/*"),
     "tools/registry/tests": _CODE,
 }
 # What only looks like an import, as in a template, makes a run wider, never narrower; parsing takes ten times as long.
 _IMPORT: Final = re.compile(r"^\s*(?:from|import)\s+([\w.]+)", re.MULTILINE)
+#: Folders whose tests read other tests: which entry points these build, and whether they are where documents say.
+_READ_TESTS: Final = frozenset({"tests/architecture", "tests/docs"})
+#: Packages that stand under the tests of all members.
+_UNDER_TESTS: Final = frozenset({"testkit", "provider_emulator"})
 #: What reaches no test but those of `_READ`.
 _NOBODYS: Final = ("*.md", ".github/*", ".gitignore", "LICENSE", "docs/*", "terraform/*", ".env.example")
 
@@ -98,18 +110,16 @@ def _tests_for_one(
     root: Path, path: str, members: list[Member], everything: Mapping[str, frozenset[str]]
 ) -> set[str] | None:
     if inside := next((folder for folder in everything if _is_below(path, folder)), None):
-        is_test = fnmatch(Path(path).name, "test_*.py")
-        if not is_test:
-            return {inside}
-        return {path} if (root / path).exists() else set()
+        is_test = fnmatch(Path(path).name, "test_*.py") and (root / path).exists()
+        return {path if is_test else inside} | _READ_TESTS
     found = {folder for folder, patterns in _READ.items() if any(fnmatch(path, pattern) for pattern in patterns)}
     member = next((member for member in members if _is_below(path, member.folder)), None)
     if member is None:
         return found if any(fnmatch(path, pattern) for pattern in _NOBODYS) else None
-    if "testkit" in member.packages:
+    if member.packages & _UNDER_TESTS:
         return None
     if path.endswith(".md"):
-        return found
+        return found | ({f"{member.folder}/tests"} & set(everything))
     reached = _importers(member, members)
     return found | {folder for folder, imported in everything.items() if imported & reached}
 

@@ -92,4 +92,4 @@ def load(file: Path = FILE) -> Configuration:
 
 
 def _without(rule: re.Pattern[str], text: str) -> str:
-    return _LAYOUT.sub("", rule.sub("", text))
+    return _LAYOUT.sub("", rule.sub(lambda found: found.groupdict().get("keep") or "", text))
