@@ -80,6 +80,15 @@ def test_what_uses_terraform_is_marked(inner: pytest.Pytester) -> None:
     run(inner, "-m", "not terraform").assert_outcomes(passed=1, deselected=1)
 
 
+@pytest.mark.integration
+def test_tests_that_crash_their_worker_fail_once_and_cost_no_other(inner: pytest.Pytester) -> None:
+    for n in range(4):
+        crash = "os._exit(1)" if n < 2 else "pass"
+        inner.makepyfile(**{f"test_{n}": f"import os\ndef test_a():\n    {crash}\ndef test_b():\n    pass\n"})
+    result = inner.runpytest_subprocess("-p", "testkit", "-p", "testkit.parallel", "-n", "2", timeout=200)
+    result.assert_outcomes(passed=6, failed=2)
+
+
 WORKER = """
 import os
 import pytest

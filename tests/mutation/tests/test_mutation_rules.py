@@ -113,6 +113,13 @@ def test_a_mutant_is_noticed_unless_it_survives() -> None:
     assert report.score([]) == 100
 
 
+@pytest.mark.parametrize("verdict", ["suspicious", "skipped", "not checked", "anything new"])
+def test_a_verdict_that_says_nothing_of_the_tests_is_a_shortfall(verdict: str) -> None:
+    figures = report.Result("chassis", {"killed": 99, verdict: 1}, 0, ())
+    assert (figures.noticed, figures.undecided) == (99, 1)
+    assert report.shortfalls([figures], {}) == ["chassis: 1 mutants were not tested to the end"]
+
+
 def test_a_score_below_its_threshold_is_a_shortfall() -> None:
     minimum = {"overall": 90.0, "chassis": 92.0}
     assert report.shortfalls([result(killed=92, survived=8)], minimum) == []

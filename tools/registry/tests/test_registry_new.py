@@ -138,6 +138,7 @@ def test_an_event_of_a_service_that_publishes_nothing(checkout: Path) -> None:
         (["imaging", "image-tagged", "--field", "class:str"], "is not a field"),
         (["imaging", "image-tagged", "--field", "cause:str"], "is not a field"),
         (["imaging", "image-tagged", "--field", "copy:str"], "is not a field"),
+        (["imaging", "image-tagged", "--field", "new_event:str"], "is not a field"),
         (["imaging", "image-tagged", "--consumer", "nobody"], "no service 'nobody'"),
         (["imaging", "image-tagged", "--consumer", "chat", "--consumer", "chat"], "named once: chat"),
         (["imaging", "renditions"], "renditions.py exists"),
@@ -310,6 +311,8 @@ def test_a_public_route_without_a_body(checkout: Path) -> None:
         (["ingest", "GET", "/things", "--field", "a:str"], "GET have no body"),
         (["ingest", "POST", "/things", "--field", "a:text"], "is not a field"),
         (["ingest", "POST", "/things", "--field", "copy:str"], "is not a field"),
+        (["ingest", "GET", "/things/{caller}"], "cannot be called caller"),
+        (["ingest", "GET", "/things/{class}/{body}"], "cannot be called body, class"),
         (["ingest", "GET", "/item/events"], "api.py has get_item_events already"),
     ],
 )

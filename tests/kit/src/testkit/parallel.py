@@ -95,6 +95,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
         def _split_scope(self, nodeid: str) -> str:
             return _scope(nodeid)[1]
 
+        def remove_node(self, node: Any) -> str | None:
+            """As xdist does it, apart from the test that crashed: handed out again, it would crash the next worker."""
+            workload = self.assigned_work.pop(node)
+            pending = [(unit, test) for unit in workload.values() for test, done in unit.items() if not done]
+            if not pending:
+                return None
+            [(unit, crashed), *_] = pending
+            unit[crashed] = True
+            self.workqueue.update({scope: unit for scope, unit in workload.items() if not all(unit.values())})
+            for other in self.assigned_work:
+                self._reschedule(other)
+            return str(crashed)
+
     config.option.loadscopereorder = False
     return ByFolderOrFile(config, log)
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from mutation.project import Mutant
 
+#: `segfault`: a signal ended the tests' process; the mutant made it crash.
+_NOTICED = ("killed", "timeout", "segfault", "caught by type check")
 _UNNOTICED = ("survived", "no tests")
-#: A mutant without a verdict says nothing about the tests: the run is not a measurement.
-_UNDECIDED = ("not checked", "check was interrupted by user", "skipped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,12 @@ class Result:
 
     @property
     def noticed(self) -> int:
-        return self.tested - sum(self.verdicts.get(verdict, 0) for verdict in (*_UNNOTICED, *_UNDECIDED))
+        return sum(self.verdicts.get(verdict, 0) for verdict in _NOTICED)
 
     @property
     def undecided(self) -> int:
-        return sum(self.verdicts.get(verdict, 0) for verdict in _UNDECIDED)
+        """Without a verdict, or with one that says nothing about the tests: the run is not a measurement."""
+        return self.tested - self.noticed - sum(self.verdicts.get(verdict, 0) for verdict in _UNNOTICED)
 
     @classmethod
     def of(cls, package: str, mutants: Mapping[str, Mutant], verdicts: Mapping[str, str], equivalent: int) -> Result:
@@ -56,8 +57,8 @@ def table(results: Iterable[Result]) -> str:
     """A Markdown table, one line a package and one for all."""
     results = list(results)
     rows = [(one.package, [one]) for one in results] + [("all", results)] * (len(results) > 1)
-    lines = ["| package | mutants | killed | timeouts | survived | no tests | equivalent | score |"]
-    lines.append("| --- " + "| ---: " * 7 + "|")
+    lines = ["| package | mutants | killed | timeouts | crashes | survived | no tests | equivalent | score |"]
+    lines.append("| --- " + "| ---: " * 8 + "|")
     for name, members in rows:
         counts: Counter[str] = Counter()
         for one in members:
@@ -65,8 +66,9 @@ def table(results: Iterable[Result]) -> str:
         tested = sum(one.tested for one in members)
         figures = [
             tested,
-            sum(one.noticed for one in members) - counts["timeout"],
+            sum(one.noticed for one in members) - counts["timeout"] - counts["segfault"],
             counts["timeout"],
+            counts["segfault"],
             counts["survived"],
             counts["no tests"],
             sum(one.equivalent for one in members),

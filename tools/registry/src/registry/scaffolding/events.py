@@ -24,7 +24,7 @@ from registry.scaffolding.python_source import with_import
 
 _PACKAGE = "contracts/src/contracts"
 #: Names in the generated code.
-_RESERVED = frozenset({"work", "cause", "fact"})
+_RESERVED = frozenset({"work", "cause", "fact", "new_event"})
 _LINE = 120
 
 

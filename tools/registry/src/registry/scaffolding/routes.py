@@ -5,6 +5,7 @@ ScaffoldError: the route cannot be added; nothing has been written
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from registry.scaffolding.python_source import (
 
 #: Methods whose requests have a body.
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+#: Names of the generated function's other parameters.
+_RESERVED = frozenset({"caller", "body"})
 _REQUEST = '''\
 class {model}(BaseModel):
     """The body of {key}."""
@@ -135,6 +138,9 @@ def new_route(
     if fields and route.method not in _WITH_BODY:
         raise ScaffoldError(f"requests with {route.method} have no body, and so no fields")
     spec = RouteSpec(service, route, _plain(summary or route.key), fields_of(fields, BaseModel, {"model_config"}))
+    unusable = sorted(name for name in spec.parameters.values() if keyword.iskeyword(name) or name in _RESERVED)
+    if unusable:
+        raise ScaffoldError(f"a parameter of a path cannot be called {', '.join(unusable)}")
     following = f"let {spec.handler} in services/{service}/src/{service}/api.py answer"
     with drafted(folder, dry_run=dry_run, as_json=as_json, following=following) as draft:
         _add(draft, spec)
