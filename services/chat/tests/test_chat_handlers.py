@@ -599,6 +599,8 @@ def test_an_expiry_spares_a_turn_in_progress_and_a_deletion_does_not(unit: Chat)
 def test_an_end_that_comes_after_the_conversation_went_on_changes_nothing(unit: Chat, end: int) -> None:
     event = ends()[end]
     unit.remember(age=-timedelta(minutes=1))
+    at, _ = unit.conversations.rows[ALICE, SESSION]
+    unit.conversations.rows[ALICE, SESSION] = at, 1
     assert deliver(unit.on_events, event) == []
     assert (set(unit.memory.rows), unit.checkpoints.deleted) == ({(ALICE, SESSION)}, [])
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import resources
 from types import SimpleNamespace
@@ -130,6 +131,25 @@ def test_a_call_takes_no_longer_than_is_left(seconds: float, timeout: float, ret
     assert client.options["max_retries"] == retries
 
 
+@pytest.mark.parametrize(
+    ("left_s", "options"),
+    [
+        (1.99, {}),
+        (2.0, {"timeout": 2.0, "max_retries": 0}),
+        (20.0, {"timeout": 10, "max_retries": 0}),
+        (20.5, {"timeout": 10, "max_retries": 1}),
+    ],
+)
+def test_a_call_and_its_retry_need_their_time(
+    monkeypatch: pytest.MonkeyPatch, left_s: float, options: dict[str, float]
+) -> None:
+    monkeypatch.setattr("search.answering.time", SimpleNamespace(monotonic=lambda: 0.0))
+    client = FakeClient(message(given()))
+    with nullcontext() if options else pytest.raises(AnswerUnavailableError):
+        answerer(client).answer("What?", [hit("a", "Ramen")], left_s)
+    assert client.options == options
+
+
 REQUEST = httpx2.Request("POST", "http://localhost")
 UNAVAILABLE: dict[str, tuple[Any, float, str]] = {
     "no time is left": (message(given()), 1.5, "no time left"),
@@ -206,13 +226,14 @@ def run(
     *says: AIMessage | Exception,
     rounds: int = 3,
     seconds: float = 60,
+    deadline: float | None = None,
     question: Question = QUESTION,
 ) -> tuple[Found, Model]:
     agent = SearchAgent(searches, api_key="key", model="claude-x", max_rounds=rounds, timeout_s=6)
     messages = (message if isinstance(message, AIMessage) else throw(message) for message in says)
     model = Model(messages=messages)
     agent._model = model  # type: ignore[assignment]
-    return agent.run("alice", question, time.monotonic() + seconds), model
+    return agent.run("alice", question, deadline or time.monotonic() + seconds), model
 
 
 def throw(error: Exception) -> Any:
@@ -271,6 +292,15 @@ def test_after_its_rounds_or_its_time_the_agent_must_answer(rounds: int, seconds
     _, model = run(searches, *says, rounds=rounds, seconds=seconds)
     must = [(["search_collection"], {"type": "none"})]
     assert model.offered == [(["search_collection"], None)] * free + must
+
+
+@pytest.mark.parametrize(("now", "choice"), [(48.0, None), (48.1, {"type": "none"})])
+def test_a_round_begins_while_it_and_an_answer_fit(
+    monkeypatch: pytest.MonkeyPatch, now: float, choice: dict[str, str] | None
+) -> None:
+    monkeypatch.setattr("search.agent.time", SimpleNamespace(monotonic=lambda: now))
+    _, model = run(Searches(), AIMessage("Nothing."), deadline=60.0)
+    assert model.offered == [(["search_collection"], choice)]
 
 
 def test_an_agent_whose_model_ends_in_an_error() -> None:

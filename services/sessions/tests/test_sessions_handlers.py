@@ -21,6 +21,7 @@ from contracts.chat import ChatMessage, TurnCompleted
 from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
+from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
 from sessions.repository import conversations, statistics
 from sessions.repository.conversations import Conversation
@@ -30,7 +31,7 @@ from sessions.table import History, SessionTable, Summary
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
 
-ALICE, BOB, SESSION = "alice", "bob", "session-1"
+ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
 HOUR = timedelta(hours=1)
 CROWDED_OUT, IDLE = CrowdedOut(kind="crowded-out", allowed=2), Idle(kind="idle", after_s=14400)
 
@@ -504,6 +505,18 @@ def test_the_cleanup_leaves_the_rest_when_its_time_is_up(unit: Sessions) -> None
     service = unit.fakes.under(bootstrap(hurried, unit.fakes.aws))
     assert ENTRY_POINTS.build("cleanup", service)({}, None)["expired"] == 0
     assert len(unit.statistics.cleanups) == 1
+
+
+@pytest.mark.parametrize("late_us", [0, 1])
+def test_a_conversation_is_over_at_the_end_of_its_time(
+    unit: Sessions, monkeypatch: pytest.MonkeyPatch, late_us: int
+) -> None:
+    at = unit.begin(SESSION, ago=HOUR)
+    since = at - timedelta(microseconds=late_us)
+    monkeypatch.setattr(SessionsSettings, "active_since", lambda self: since)
+    assert expire_idle(unit.service, ALICE, SESSION) is not bool(late_us)
+    unit.conversations.rows[ALICE, OTHER] = conversation(at)
+    assert unit.request("DELETE", f"/chat/{OTHER}").status == (200 if late_us else 404)
 
 
 def test_the_cleanup_says_how_long_it_took(

@@ -5,12 +5,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from psycopg import Connection
 
 from chassis.errors import PermanentError
+from chassis.voyage import VoyageError, VoyageFault
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded, decode_vector
@@ -18,7 +20,13 @@ from contracts.ingest import ItemDeleted
 from retrieval import projections
 from retrieval.documents import AnalyzedItem
 from retrieval.embeddings import EmbedderConfig, QueryEmbedder
-from retrieval.errors import InvalidQueryError, InvalidVectorError
+from retrieval.errors import (
+    EmbeddingRateLimitedError,
+    EmbeddingRejectedError,
+    EmbeddingUnavailableError,
+    InvalidQueryError,
+    InvalidVectorError,
+)
 from retrieval.filters import Filters
 from retrieval.query import Hit, Ranking, ScoreType, SearchMode, SearchQuery
 from retrieval.read_model import Outcome
@@ -405,3 +413,59 @@ def test_retrievers_ask_what_they_are_set_to() -> None:
     document = as_document(HIT)
     assert (document.id, document.page_content) == ("item", "body")
     assert document.metadata == {name: value for name, value in asdict(HIT).items() if name != "body"}
+
+
+class FakeVoyage:
+    """Of `chassis.voyage`: clients by how they are made, and one vector or error for every query."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.made: list[dict[str, Any]] = []
+
+    def __call__(self, **made: Any) -> Any:
+        self.made.append(made)
+        return SimpleNamespace(embed_query=self._embed)
+
+    def _embed(self, text: str) -> Any:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def test_a_client_is_made_once_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    voyage = FakeVoyage([1] * 1024)
+    monkeypatch.setattr("chassis.voyage.Voyage", voyage)
+    config = EmbedderConfig("key", "http://voyage.invalid/v1", "m", timeout_s=3, attempts=2, cache_size=1)
+    queries = QueryEmbedder(config)
+    assert "key" not in repr(config).replace("api_key", "")
+    for text, model in (("one", None), ("two", "m"), ("three", "n"), ("one", None)):
+        assert queries.embed("alice", text, model) == (1.0,) * 1024
+    common = {"api_key": "key", "base_url": "http://voyage.invalid/v1", "dimensions": 1024}
+    assert voyage.made == [{**common, "model": model, "timeout_s": 3, "attempts": 2} for model in ("m", "n")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        (VoyageFault.LIMITED, EmbeddingRateLimitedError),
+        (VoyageFault.UNAVAILABLE, EmbeddingUnavailableError),
+        (VoyageFault.REFUSED, EmbeddingRejectedError),
+        (VoyageFault.REQUEST_REFUSED, EmbeddingRejectedError),
+        (VoyageFault.MALFORMED, EmbeddingRejectedError),
+    ],
+)
+def test_an_error_of_the_provider_keeps_its_words_and_cause(
+    monkeypatch: pytest.MonkeyPatch, fault: VoyageFault, raised: type[Exception]
+) -> None:
+    error = VoyageError(fault, "why")
+    monkeypatch.setattr("chassis.voyage.Voyage", FakeVoyage(error))
+    with pytest.raises(raised) as caught:
+        QueryEmbedder(EmbedderConfig("key")).embed("alice", "one")
+    assert (type(caught.value), str(caught.value), caught.value.__cause__) == (raised, "voyage: why", error)
+
+
+@pytest.mark.parametrize("values", [[1.0] * 1023, [1.0] * 1023 + [float("inf")]])
+def test_a_vector_that_is_none_is_rejected(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    monkeypatch.setattr("chassis.voyage.Voyage", FakeVoyage(values))
+    with pytest.raises(EmbeddingRejectedError, match=f"^Voyage returned {len(values)} values, or not all"):
+        QueryEmbedder(EmbedderConfig("key")).embed("alice", "one")
