@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
 from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, ScoreType
 from retrieval import projections as read_model
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes import SETTINGS, TRACED, example, requested
 from testkit.invoking import CONTEXT, http_event
@@ -357,6 +358,54 @@ def test_what_the_agent_is_asked(unit: Chat) -> None:
     assert unit.checkpoints.deleted == [(THREAD, None)], "nothing of an earlier conversation is left in the thread"
 
 
+def test_how_long_a_turn_took_is_told_recorded_and_measured(
+    unit: Chat, monkeypatch: pytest.MonkeyPatch, measured: Measured
+) -> None:
+    reads = iter([100.0, 102.3456])
+    monkeypatch.setattr("chat.turn.time", SimpleNamespace(monotonic=lambda: next(reads)))
+    answer = unit.ask()
+    ((_, context, *_),) = unit.agent.asked
+    (recorded,) = unit.fakes.recorded
+    assert isinstance(recorded.data, TurnCompleted)
+    assert (answer.body["response_time_ms"], recorded.data.response_time_ms) == (2346, 2346)
+    assert 100 + 24 - 1 < context.deadline <= 100 + 24
+    assert measured()["TurnDuration"] == ("Milliseconds", [2346])
+
+
+def test_a_turn_costs_what_its_tokens_do_to_a_millionth(fakes: Fakes, unit: Chat) -> None:
+    unit.agent.outcome = replace(ANSWER, input_tokens=7, output_tokens=3)
+    settings = unit.service.settings.model_copy(update={"chat_input_price": 1.25, "chat_output_price": 0.5})
+    vars(unit.service)["settings"] = settings
+    assert unit.ask().status == 200
+    (recorded,) = fakes.recorded
+    assert isinstance(recorded.data, TurnCompleted)
+    assert recorded.data.cost_usd == 0.00001, "of 0.00001025"
+
+
+def test_a_turn_shows_fifty_items_at_most(unit: Chat) -> None:
+    unit.agent.meanwhile = lambda: unit.agent.asked[0][1].hits.extend(replace(HIT, item_id=str(n)) for n in range(51))
+    assert len(unit.ask().body["search_results"]) == 50
+
+
+def test_a_lease_is_a_secret_of_eight_bytes(unit: Chat) -> None:
+    leases: list[str | None] = []
+    unit.agent.meanwhile = lambda: leases.append(unit.memory.rows[ALICE, SESSION][1])
+    unit.ask()
+    unit.ask()
+    first, second = leases
+    assert first != second
+    assert [len(bytes.fromhex(lease or "")) for lease in leases] == [8, 8]
+
+
+@pytest.mark.parametrize(("age_s", "turn"), [(14399, 3), (14400, 1)])
+def test_a_memory_lives_for_its_time(unit: Chat, monkeypatch: pytest.MonkeyPatch, age_s: int, turn: int) -> None:
+    now = datetime.now(UTC)
+    monkeypatch.setattr("chat.turn.datetime", SimpleNamespace(now=lambda zone: now.astimezone(zone)))
+    unit.remember()
+    unit.agent.memory = Memory("checkpoint-0", now - timedelta(seconds=age_s), ())
+    assert unit.ask().body["conversation_turn"] == turn
+
+
 def test_a_turn_may_take_less_when_the_gateway_has_waited(unit: Chat) -> None:
     event = http_event("POST", "/chat", ALICE, body={"message": "Where?", "session_id": SESSION})
     event["requestContext"]["timeEpoch"] = (time.time() - 5) * 1000
@@ -501,7 +550,7 @@ def test_a_question_at_the_limits_is_asked(unit: Chat) -> None:
         "min_similarity_score": 1,
         "category_filter": "a" * 200,
     }
-    assert unit.ask(**limits, category_filter="a" * 200).status == 200
+    assert unit.ask(**limits).status == 200
 
 
 def test_a_question_needs_a_token(unit: Chat) -> None:
@@ -550,6 +599,8 @@ def test_an_expiry_spares_a_turn_in_progress_and_a_deletion_does_not(unit: Chat)
 def test_an_end_that_comes_after_the_conversation_went_on_changes_nothing(unit: Chat, end: int) -> None:
     event = ends()[end]
     unit.remember(age=-timedelta(minutes=1))
+    at, _ = unit.conversations.rows[ALICE, SESSION]
+    unit.conversations.rows[ALICE, SESSION] = at, 1
     assert deliver(unit.on_events, event) == []
     assert (set(unit.memory.rows), unit.checkpoints.deleted) == ({(ALICE, SESSION)}, [])
 
@@ -631,6 +682,8 @@ def test_the_turns_of_this_service_do_not_come_back_to_it(unit: Chat) -> None:
     assert [letter.reason for letter in unit.fakes.dead_letters()] == ["not-subscribed"]
 
 
-def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Chat) -> None:
+def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Chat, log_lines: LogLines) -> None:
     unit.fakes.stand_in(retrieval, Maintenance())
     assert ENTRY_POINTS.build("maintenance", unit.service)({}, None) == {"tenants": 2}
+    (line,) = log_lines()
+    assert (line["message"], line["tenants"]) == ("maintenance", 2)

@@ -1,5 +1,6 @@
 """The middleware around model and tools, and parsing of answers; opens no socket."""
 
+import json
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -105,6 +106,47 @@ def test_a_retry_waits_as_asked_or_longer_each_time(
     assert len(slept) == 2
     for pause, (least, most) in zip(slept, (first, second), strict=True):
         assert least <= pause <= most
+
+
+def test_retries_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[float, float]] = []
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    def uniform(least: float, most: float) -> float:
+        drawn.append((least, most))
+        return least
+
+    monkeypatch.setattr("random.uniform", uniform)
+
+    def fail(_: Any) -> Any:
+        raise json.JSONDecodeError("no JSON", "", 0)
+
+    with pytest.raises(ModelUnavailableError, match=r"^anthropic: JSONDecodeError$") as raised:
+        CallInTime(SETTINGS).wrap_model_call(request([HumanMessage("q")]), fail)
+    assert isinstance(raised.value.__cause__, json.JSONDecodeError)
+    assert (drawn, slept) == ([(0.5, 1)] * 3, [0.4, 0.8])
+
+
+@pytest.mark.parametrize(("left_s", "calls"), [(0.99, 0), (1.0, 1), (3.4, 1), (3.5, 2), (6.0, 3)])
+def test_a_call_begins_with_a_second_left_and_a_pause_leaves_as_much(
+    monkeypatch: pytest.MonkeyPatch, left_s: float, calls: int
+) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda pause: now.__setitem__(0, now[0] + pause))
+    monkeypatch.setattr("chat.turn_context.time", clock)
+    monkeypatch.setattr("chat.middleware.time", clock)
+    asking = request([HumanMessage("q")])
+    asking.runtime.context = TurnContext(tenant_id="ann", deadline=left_s)
+    timeouts: list[float] = []
+
+    def fail(shaped: Any) -> Any:
+        timeouts.append(shaped.model_settings["timeout"])
+        raise fault(503, {"retry-after": "2.5"})
+
+    with pytest.raises(ModelUnavailableError):
+        CallInTime(SETTINGS).wrap_model_call(asking, fail)
+    assert timeouts == [left_s - 2.5 * made for made in range(calls)]
 
 
 def test_a_retry_that_would_come_too_late_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from contracts.ingest import ItemDeleted
 from retrieval import (
     DEFAULT_RANKING,
     AnalyzedItem,
+    EmbedderConfig,
     EmbeddingRateLimitedError,
     EmbeddingRejectedError,
     Filters,
@@ -33,6 +36,7 @@ from retrieval import (
     SearchQuery,
 )
 from retrieval import projections as read_model
+from retrieval.results import as_result
 from search import searching
 from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
@@ -42,7 +46,7 @@ from search.errors import AnswerUnavailableError
 from search.handler import ENTRY_POINTS
 from search.searching import Question
 from search.settings import SearchSettings
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.fakes import SETTINGS, example
 from testkit.invoking import CONTEXT, http_event
 
@@ -243,16 +247,32 @@ def problem(answer: Answer) -> tuple[int, str]:
 # POST /search
 
 
+def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
+    """A whole response; what is not among the fields is null."""
+    return {
+        "query": "ramen in Kyoto",
+        "search_type": search_type,
+        "results": [as_result(hit).model_dump(mode="json") for hit in hits],
+        "total_results": len(hits),
+        **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
+        **dict.fromkeys(("agent_reasoning", "tools_used")),
+    } | fields
+
+
+@pytest.fixture
+def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between one look at the clock and the next pass 12.34 ms."""
+    reads = count(100, 0.01234)
+    clock = SimpleNamespace(perf_counter=lambda: next(reads), monotonic=time.monotonic)
+    monkeypatch.setattr("search.api.time", clock)
+
+
+@pytest.mark.usefixtures("ticks")
 def test_a_hybrid_search_with_an_answer(unit: Search) -> None:
     answer = unit.ask(query="  ramen in Kyoto ")
-    body = answer.body
-    assert (answer.status, body["query"], body["search_type"]) == (200, "ramen in Kyoto", "hybrid")
-    assert [(result["item_id"], result["rank"]) for result in body["results"]] == [("one", 1), ("two", 2)]
-    assert (body["total_results"], body["results"][0]["image_url"]) == (2, "/images/one.png")
-    assert (body["answer"], body["answer_confidence"], body["citations"]) == ("In Kyoto.", 0.75, ["one"])
-    assert (body["answer_error"], body["agent_reasoning"], body["tools_used"]) == (None, None, None)
-    assert body["retrieval_time_ms"] >= 0
-    assert body["answer_time_ms"] >= 0
+    given = {"answer": "In Kyoto.", "answer_confidence": 0.75, "citations": ["one"]}
+    times = {"retrieval_time_ms": 12.3, "answer_time_ms": 12.3}
+    assert (answer.status, answer.body) == (200, response("hybrid", *unit.retrieval.hits, **given, **times))
     assert unit.keys == {"embedder": "key of voyage", "answerer": "key of anthropic"}
 
 
@@ -309,21 +329,18 @@ def test_what_the_gateway_has_waited_is_taken_off(unit: Search, kind: str) -> No
     assert started + 22 < deadline < time.monotonic() + 23.1
 
 
+@pytest.mark.usefixtures("ticks")
 def test_without_results_no_model_is_asked(unit: Search) -> None:
     unit.retrieval.hits = []
-    body = unit.ask().body
-    assert (body["results"], body["total_results"]) == ([], 0)
-    assert (body["answer"], body["answer_confidence"], body["citations"]) == (
-        "Nothing in the collection matches.",
-        0.0,
-        [],
-    )
+    given = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
+    assert unit.ask().body == response("hybrid", **given, retrieval_time_ms=12.3, answer_time_ms=0.0)
     assert unit.answerer.asked == []
 
 
+@pytest.mark.usefixtures("ticks")
 def test_an_answer_that_is_not_wanted_is_not_paid_for(unit: Search) -> None:
     body = unit.ask(include_answer=False).body
-    assert (len(body["results"]), body["answer"], body["answer_time_ms"]) == (2, None, None)
+    assert body == response("hybrid", *unit.retrieval.hits, retrieval_time_ms=12.3)
     assert unit.answerer.asked == []
 
 
@@ -334,11 +351,13 @@ def test_an_answer_that_is_not_wanted_is_not_paid_for(unit: Search) -> None:
         (TransientError("SSM: throttled"), "the language model is unavailable"),
     ],
 )
-def test_a_missing_answer_costs_no_results(unit: Search, fault: Exception, reason: str) -> None:
+@pytest.mark.usefixtures("ticks")
+def test_a_missing_answer_costs_no_results(unit: Search, fault: Exception, reason: str, measured: Measured) -> None:
     unit.answerer.outcome = fault
     answer = unit.ask()
-    assert (answer.status, len(answer.body["results"])) == (200, 2)
-    assert (answer.body["answer"], answer.body["answer_error"]) == (None, reason)
+    fields = {"answer_error": reason, "retrieval_time_ms": 12.3, "answer_time_ms": 12.3}
+    assert (answer.status, answer.body) == (200, response("hybrid", *unit.retrieval.hits, **fields))
+    assert measured()["AnswersUnavailable"] == ("Count", [1])
 
 
 @pytest.mark.parametrize("kind", ["hybrid", "vector", "agentic"])
@@ -394,6 +413,7 @@ def test_a_model_of_another_provider(unit: Search) -> None:
     assert unit.retrieval.asked == []
 
 
+@pytest.mark.usefixtures("ticks")
 def test_an_agentic_search(unit: Search) -> None:
     found = Found(
         hits={item: hit(item, rank=1) for item in ("one", "two", "three")},
@@ -403,10 +423,16 @@ def test_an_agentic_search(unit: Search) -> None:
     )
     unit.agent.outcome = found
     body = unit.ask(search_type="agentic", top_k=2, category_filter="Food", min_similarity_score=0.25).body
-    assert [(result["item_id"], result["rank"]) for result in body["results"]] == [("one", 1), ("two", 2)]
-    assert (body["total_results"], body["answer"]) == (2, "See two and three.")
-    assert body["citations"] == ["two"], "of what is shown"
-    assert (body["agent_reasoning"], body["tools_used"]) == (["Let me look."], [{"name": "search_collection"}])
+    assert body == response(
+        "agentic",
+        hit("one"),
+        hit("two", 2),
+        answer="See two and three.",
+        citations=["two"],  # of what is shown
+        agent_reasoning=["Let me look."],
+        tools_used=[{"name": "search_collection"}],
+        retrieval_time_ms=12.3,
+    )
     ((tenant, question, _),) = unit.agent.asked
     assert tenant == ALICE
     assert question == Question("ramen in Kyoto", SearchMode.HYBRID, 2, Filters(category="Food"), 0.0, 0.25)
@@ -516,6 +542,46 @@ def test_a_silent_database_brings_the_event_back(unit: Search, transaction: int)
     assert len(unit.read_model.analyzed) == 1
 
 
-def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Search) -> None:
+def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Search, log_lines: LogLines) -> None:
     unit.fakes.stand_in(search.schedule, Maintenance())
     assert ENTRY_POINTS.build("maintenance", unit.service)({}, None) == {"tenants": 2}
+    (line,) = log_lines()
+    assert (line["message"], line["tenants"]) == ("maintenance", 2)
+
+
+# What runs
+
+
+def test_clients_are_made_of_the_settings_and_once_for_each_key(fakes: Fakes) -> None:
+    settings = SearchSettings(
+        **SETTINGS,
+        embedding_model="voyage-4",
+        voyage_base_url="http://voyage.invalid/v1",
+        bm25_weight=0.1,
+        vector_weight=0.2,
+        rrf_constant=3,
+        fetch_multiplier=4,
+        answer_model="claude-a",
+        answer_timeout_s=5,
+        agent_model="claude-b",
+        agent_timeout_s=7,
+        agent_max_rounds=2,
+    )
+    service = fakes.under(bootstrap(settings, fakes.aws))
+    for name in ("anthropic", "voyage"):
+        fakes.put_secret(f"{name}-api-key", f"key of {name}")
+    assert service.searcher.ranking == Ranking(bm25_weight=0.1, vector_weight=0.2, rrf_constant=3, fetch_multiplier=4)
+    embedder, answerer, agent = service.embedder, service.answerer, service.agent
+    config = EmbedderConfig(api_key="key of voyage", base_url="http://voyage.invalid/v1", model="voyage-4")
+    assert embedder._config == config
+    assert (answerer._client.api_key, answerer._client.timeout) == ("key of anthropic", 5)
+    assert (answerer._model, answerer._timeout_s) == ("claude-a", 5)
+    assert (agent._searcher, agent._max_rounds, agent._timeout_s) == (service.searcher, 2, 7)
+    model = agent._model
+    assert model.anthropic_api_key.get_secret_value() == "key of anthropic"
+    assert (model.model, model.max_tokens, model.default_request_timeout, model.max_retries) == ("claude-b", 1024, 7, 0)
+    assert service.searcher._embedder() is embedder
+    assert (service.answerer, service.agent) == (answerer, agent)
+    fakes.put_secret("anthropic-api-key", "another key")
+    assert (service.answerer._client.api_key, service.embedder) == ("another key", embedder)
+    assert service.agent is not agent

@@ -2,16 +2,25 @@
 
 import json
 import time
+from contextlib import nullcontext
+from dataclasses import replace
+from importlib import resources
 from types import SimpleNamespace
 from typing import Any
 
 import anthropic
 import httpx2
 import pytest
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langgraph.errors import GraphRecursionError
+from pydantic import Field
 
-from retrieval import Hit, ScoreType
+from retrieval import NO_FILTERS, Filters, Hit, ScoreType, SearchMode
+from search.agent import Found, SearchAgent
 from search.answering import MAX_TOKENS, Answerer
 from search.errors import AnswerUnavailableError
+from search.searching import Question, Searcher
 from search.sources import as_sources, known_citations
 
 
@@ -100,7 +109,7 @@ def test_an_answer_cites_what_was_found() -> None:
     assert client.asked["messages"] == [{"role": "user", "content": '<item id="a">\nRamen\n</item>\n\nQuestion: What?'}]
     assert client.asked["output_config"]["format"]["type"] == "json_schema"
     assert set(client.asked["output_config"]["format"]["schema"]["properties"]) == {"answer", "confidence", "citations"}
-    assert client.asked["system"]
+    assert client.asked["system"] == (resources.files("search") / "prompts/answer.txt").read_text()
 
 
 def test_the_caller_may_choose_the_model() -> None:
@@ -122,6 +131,25 @@ def test_a_call_takes_no_longer_than_is_left(seconds: float, timeout: float, ret
     assert client.options["max_retries"] == retries
 
 
+@pytest.mark.parametrize(
+    ("left_s", "options"),
+    [
+        (1.99, {}),
+        (2.0, {"timeout": 2.0, "max_retries": 0}),
+        (20.0, {"timeout": 10, "max_retries": 0}),
+        (20.5, {"timeout": 10, "max_retries": 1}),
+    ],
+)
+def test_a_call_and_its_retry_need_their_time(
+    monkeypatch: pytest.MonkeyPatch, left_s: float, options: dict[str, float]
+) -> None:
+    monkeypatch.setattr("search.answering.time", SimpleNamespace(monotonic=lambda: 0.0))
+    client = FakeClient(message(given()))
+    with nullcontext() if options else pytest.raises(AnswerUnavailableError):
+        answerer(client).answer("What?", [hit("a", "Ramen")], left_s)
+    assert client.options == options
+
+
 REQUEST = httpx2.Request("POST", "http://localhost")
 UNAVAILABLE: dict[str, tuple[Any, float, str]] = {
     "no time is left": (message(given()), 1.5, "no time left"),
@@ -139,3 +167,151 @@ def test_an_answer_that_is_missing_says_why(name: str) -> None:
     with pytest.raises(AnswerUnavailableError, match=reason):
         ask(client, seconds)
     assert bool(client.asked) == (seconds > 2)
+
+
+def test_an_error_of_the_model_keeps_its_cause() -> None:
+    fault = anthropic.APIConnectionError(request=REQUEST)
+    with pytest.raises(AnswerUnavailableError) as raised:
+        ask(FakeClient(fault))
+    assert raised.value.__cause__ is fault
+
+
+# Agentic search
+
+
+class Model(GenericFakeChatModel):
+    """Says one message after the other; keeps what it is shown, and the tools it may use with the choice among them."""
+
+    shown: list[list[BaseMessage]] = Field(default_factory=list)
+    offered: list[tuple[list[str], Any]] = Field(default_factory=list)
+
+    def bind_tools(self, tools: Any, *, tool_choice: Any = None, **options: Any) -> Any:
+        assert options == {}
+        self.offered.append(([tool.name for tool in tools], tool_choice))
+        return self
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> Any:
+        self.shown.append(messages)
+        return super()._generate(messages)
+
+
+class Searches(Searcher):
+    """Finds one list of items after the other; keeps what it is asked."""
+
+    def __init__(self, *found: list[Hit]) -> None:
+        self.found = list(found)
+        self.asked: list[tuple[str, Question]] = []
+
+    def find(self, tenant_id: str, question: Question) -> list[Hit]:
+        self.asked.append((tenant_id, question))
+        return self.found.pop(0)
+
+
+def calling(number: int, text: str = "", **arguments: Any) -> AIMessage:
+    return AIMessage(text, tool_calls=[{"id": str(number), "name": "search_collection", "args": arguments}])
+
+
+QUESTION = Question("Where is ramen?", SearchMode.HYBRID, 7, NO_FILTERS, 0.0, 0.25)
+PLACE = replace(
+    hit("a"),
+    description={
+        "media_metadata": {"location_tags": ["東京", "Japan"]},
+        "image_details": {"extracted_text": ["一" * 599, "二三"]},
+    },
+)
+
+
+def run(
+    searches: Searches,
+    *says: AIMessage | Exception,
+    rounds: int = 3,
+    seconds: float = 60,
+    deadline: float | None = None,
+    question: Question = QUESTION,
+) -> tuple[Found, Model]:
+    agent = SearchAgent(searches, api_key="key", model="claude-x", max_rounds=rounds, timeout_s=6)
+    messages = (message if isinstance(message, AIMessage) else throw(message) for message in says)
+    model = Model(messages=messages)
+    agent._model = model  # type: ignore[assignment]
+    return agent.run("alice", question, deadline or time.monotonic() + seconds), model
+
+
+def throw(error: Exception) -> Any:
+    raise error
+
+
+def test_what_the_agent_is_shown_and_reports() -> None:
+    searches = Searches([PLACE, hit("b")], [hit("c"), hit("a")])
+    says = [
+        calling(1, "Let me look.", query="ramen 東京"),
+        calling(2, query="soup", search_type="bm25", category="Food"),
+        AIMessage("See [c], not [z] or [b]."),
+    ]
+    found, model = run(searches, *says)
+    vague = replace(QUESTION, text="ramen 東京")
+    exact = replace(QUESTION, text="soup", mode=SearchMode.BM25, filters=Filters(category="Food"))
+    assert searches.asked == [("alice", vague), ("alice", exact)]
+    system, asked, *_ = model.shown[0]
+    prompt = (resources.files("search") / "prompts/agent.txt").read_text()
+    assert (system.type, system.content) == ("system", prompt.replace("{max_rounds}", "3"))
+    assert (asked.type, asked.content) == ("human", "Where is ramen?")
+    brief = {"headline": "h", "summary": "s", "category": "food", "score": 0.5}
+    first = {"item_id": "a", **brief, "places": ["東京", "Japan"], "text": ["一" * 599 + " "]}
+    bare = [{"item_id": item, **brief, "places": [], "text": [""]} for item in "bca"]
+    results = [[first, bare[0]], bare[1:]]
+    told = [message for message in model.shown[2] if message.type == "tool"]
+    assert [json.loads(str(message.content)) for message in told] == [{"results": part} for part in results]
+    assert "東京" in str(told[0].content)
+    assert model.offered == [(["search_collection"], None)] * 3
+    uses = [
+        ({"query": "ramen 東京", "search_type": "hybrid"}, 2),
+        ({"query": "soup", "search_type": "bm25", "category": "Food"}, 2),
+    ]
+    assert found == Found(
+        hits={"a": PLACE, "b": hit("b"), "c": hit("c")},
+        tools_used=[{"name": "search_collection", "input": given, "results": n} for given, n in uses],
+        reasoning=["Let me look."],
+        answer="See [c], not [z] or [b].",
+    )
+    assert found.citations() == ["c", "b"]
+
+
+def test_the_callers_filters_and_a_known_kind_of_search_prevail() -> None:
+    searches = Searches([], [])
+    says = [calling(1, query="x", search_type="magic", category="Poster"), AIMessage("Nothing.")]
+    own = replace(QUESTION, filters=Filters(category="Food"))
+    found, _ = run(searches, *says, question=own)
+    assert searches.asked == [("alice", replace(own, text="x"))]
+    assert found.tools_used[0]["input"] == {"query": "x", "search_type": "hybrid", "category": "Poster"}
+
+
+@pytest.mark.parametrize(("rounds", "seconds", "free"), [(1, 60, 1), (2, 60, 2), (2, 12.5, 2), (2, 11.9, 0)])
+def test_after_its_rounds_or_its_time_the_agent_must_answer(rounds: int, seconds: float, free: int) -> None:
+    searches = Searches([], [])
+    says = [*(calling(number, query="x") for number in range(free)), AIMessage("Nothing.")]
+    _, model = run(searches, *says, rounds=rounds, seconds=seconds)
+    must = [(["search_collection"], {"type": "none"})]
+    assert model.offered == [(["search_collection"], None)] * free + must
+
+
+@pytest.mark.parametrize(("now", "choice"), [(48.0, None), (48.1, {"type": "none"})])
+def test_a_round_begins_while_it_and_an_answer_fit(
+    monkeypatch: pytest.MonkeyPatch, now: float, choice: dict[str, str] | None
+) -> None:
+    monkeypatch.setattr("search.agent.time", SimpleNamespace(monotonic=lambda: now))
+    _, model = run(Searches(), AIMessage("Nothing."), deadline=60.0)
+    assert model.offered == [(["search_collection"], choice)]
+
+
+def test_an_agent_whose_model_ends_in_an_error() -> None:
+    fault = anthropic.APIConnectionError(request=REQUEST)
+    with pytest.raises(AnswerUnavailableError) as raised:
+        run(Searches(), fault)
+    assert str(raised.value) == "the language model is unavailable (APIConnectionError)"
+    assert raised.value.__cause__ is fault
+
+
+def test_an_agent_that_never_answers_is_stopped() -> None:
+    """As many steps as the rounds need and four more: a round is two."""
+    with pytest.raises(GraphRecursionError, match="of 8 "):
+        run(Searches(*[[]] * 9), *(calling(number, query="x") for number in range(9)), rounds=1)

@@ -3,9 +3,10 @@
 Which conversation turns make is a matter of SQL; here a conversation is what its latest turn says, until its end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,26 +21,31 @@ from contracts.chat import ChatMessage, TurnCompleted
 from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
+from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
 from sessions.repository import conversations, statistics
 from sessions.repository.conversations import Conversation
 from sessions.repository.statistics import LastCleanup, Totals
 from sessions.settings import SessionsSettings
 from sessions.table import History, SessionTable, Summary
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
 
-ALICE, BOB, SESSION = "alice", "bob", "session-1"
+ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
 HOUR = timedelta(hours=1)
 CROWDED_OUT, IDLE = CrowdedOut(kind="crowded-out", allowed=2), Idle(kind="idle", after_s=14400)
 
 
 @dataclass
 class Conversations:
-    """Of `sessions.repository.conversations`, and the folds that fill it. `after_listing` runs once, after a list."""
+    """Of `sessions.repository.conversations`, and the folds that fill it.
+
+    `after_listing` runs once, after a list; `pages` are the lengths asked for of lists for the clean-up.
+    """
 
     rows: dict[tuple[str, str], Conversation] = field(default_factory=dict)
     folded: list[str] = field(default_factory=list)
+    pages: list[int] = field(default_factory=list)
     after_listing: Callable[[], object] = lambda: None
 
     def running(self, connection: Connection, tenant_id: str, session_id: str) -> Conversation | None:
@@ -50,6 +56,7 @@ class Conversations:
         return self._listed([session for _, session in sorted(own)[: max(len(own) - limit, 0)]])
 
     def idle_since(self, connection: Connection, before: datetime, limit: int) -> list[tuple[str, str]]:
+        self.pages.append(limit)
         idle = [(row.last_activity, key) for key, row in self.rows.items() if row.last_activity <= before]
         return self._listed([key for _, key in sorted(idle)][:limit])
 
@@ -75,6 +82,7 @@ class Statistics:
 
     conversations: Conversations
     cleanups: list[LastCleanup] = field(default_factory=list)
+    started: list[datetime] = field(default_factory=list)
 
     def totals(self, connection: Connection, tenant_id: str, *, since: datetime) -> Totals:
         own = [row for (owner, _), row in self.conversations.rows.items() if owner == tenant_id]
@@ -84,7 +92,7 @@ class Statistics:
     def note_cleanup(
         self, connection: Connection, *, started_at: datetime, finished_at: datetime, expired: int
     ) -> None:
-        assert started_at <= finished_at
+        self.started.append(started_at)
         self.cleanups.append(LastCleanup(finished_at, expired))
 
     def last_cleanup(self, connection: Connection, tenant_id: str) -> LastCleanup | None:
@@ -170,6 +178,114 @@ def test_the_fake_folds_are_those_of_the_service() -> None:
 
 
 # Turns
+
+
+@dataclass
+class SettledRows:
+    """Of `sessions.repository.conversations`: what one fold finds before it and settles. `made` are its writes."""
+
+    before: Conversation | None = None
+    settled: Conversation | None = None
+    kept: list[tuple[datetime, int]] = field(default_factory=list)
+    is_over: bool = False
+    made: list[Any] = field(default_factory=list)
+
+    def running(self, connection: Connection, tenant_id: str, session_id: str) -> Conversation | None:
+        assert (tenant_id, session_id) == (ALICE, SESSION)
+        return self.before
+
+    def turns(self, connection: Connection, tenant_id: str, session_id: str) -> list[tuple[datetime, int]]:
+        assert (tenant_id, session_id) == (ALICE, SESSION)
+        return self.kept
+
+    def add_turn(
+        self, connection: Connection, tenant_id: str, session_id: str, *, at: datetime, turn: int, asked_at: datetime
+    ) -> bool:
+        self.made.append(("turn", tenant_id, session_id, at, turn, asked_at))
+        return not self.is_over
+
+    def settle(self, connection: Connection, tenant_id: str, session_id: str) -> Conversation | None:
+        self.made.append(("settled", tenant_id, session_id))
+        return self.settled
+
+    def end(self, connection: Connection, tenant_id: str, session_id: str, *, at: datetime, deleted: bool) -> None:
+        self.made.append(("end", tenant_id, session_id, at, deleted))
+
+
+class WrittenTable(SessionTable):
+    """The DynamoDB table, as far as folds write it. `made` are the writes."""
+
+    def __init__(self) -> None:
+        self.made: list[Any] = []
+
+    def put_turn(self, tenant_id: str, session_id: str, turn: TurnCompleted, *, at: datetime, lifetime_s: int) -> None:
+        self.made.append(("turn", tenant_id, session_id, turn, at, lifetime_s))
+
+    def put_conversation(self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int) -> None:
+        self.made.append(("conversation", tenant_id, session_id, conversation, lifetime_s))
+
+    def keep(
+        self, tenant_id: str, session_id: str, turns: Iterable[tuple[datetime, int]], *, runs: bool, lifetime_s: int
+    ) -> None:
+        self.made.append(("keep", tenant_id, session_id, list(turns), runs, lifetime_s))
+
+
+def folded(fakes: Fakes, rows: SettledRows, event: Event[Any]) -> list[Any]:
+    """What the fold of the event writes into the table."""
+    fakes.stand_in(conversations, rows)
+    table = WrittenTable()
+    settings = SessionsSettings(session_ttl_s=60, turn_retention_s=600)
+    folds.projections(table, settings).folds[type(event.data)](fakes.connection, event)
+    return table.made
+
+
+@pytest.mark.parametrize(
+    ("before", "waits", "settled", "written"),
+    [
+        (None, False, timedelta(0), ["turn", "conversation"]),
+        (HOUR, True, HOUR, ["turn", "conversation"]),
+        (HOUR, True, timedelta(0), ["turn", "conversation", "keep"]),
+        (None, True, HOUR, ["turn", "conversation", "keep"]),
+        (None, True, None, ["turn waits"]),
+        (timedelta(0), True, -HOUR, ["conversation", "keep"]),
+    ],
+    ids=["first", "next", "begins again", "was waited for", "waits", "came too late"],
+)
+def test_what_the_fold_of_a_turn_writes(
+    fakes: Fakes, before: timedelta | None, waits: bool, settled: timedelta | None, written: list[str]
+) -> None:
+    """Times are how long before the turn the conversation began."""
+    event = turn()
+    opened = {ago: None if ago is None else conversation(event.time - ago) for ago in (before, settled)}
+    kept = [(event.time - HOUR, 1)] if waits else []
+    rows = SettledRows(opened[before], opened[settled], kept)
+    keys = (ALICE, SESSION)
+    calls = {
+        "turn": ("turn", *keys, event.data, event.time, 600),
+        "turn waits": ("turn", *keys, event.data, event.time, 60),
+        "conversation": ("conversation", *keys, opened[settled], 60),
+        "keep": ("keep", *keys, kept, True, 600),
+    }
+    assert folded(fakes, rows, event) == [calls[name] for name in written]
+    added = ("turn", *keys, event.time, event.data.turn, event.data.question.timestamp)
+    assert rows.made == [added, ("settled", *keys)]
+
+
+def test_a_turn_that_is_over_writes_nothing(fakes: Fakes) -> None:
+    assert folded(fakes, SettledRows(is_over=True, settled=conversation(datetime.now(UTC))), turn()) == []
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_the_fold_of_an_end_writes(fakes: Fakes, goes_on: bool) -> None:
+    deleted = example(SessionDeleted, subject=SESSION, tenant=ALICE)
+    expired = example(SessionExpired, subject=SESSION, tenant=ALICE)
+    ends: list[tuple[Event[Any], datetime]] = [(deleted, deleted.time), (expired, expired.data.last_turn_at)]
+    keys, left = (ALICE, SESSION), conversation(datetime.now(UTC)) if goes_on else None
+    for event, at in ends:
+        rows = SettledRows(settled=left, kept=[(at, 1)])
+        put = [("conversation", *keys, left, 60)] if goes_on else []
+        assert folded(fakes, rows, event) == [*put, ("keep", *keys, [(at, 1)], goes_on, 600 if goes_on else 60)]
+        assert rows.made == [("end", *keys, at, event is deleted), ("settled", *keys)]
 
 
 def test_a_turn_is_folded_and_ends_nothing_within_the_limit(unit: Sessions) -> None:
@@ -287,8 +403,10 @@ def test_the_history_of_a_conversation(unit: Sessions) -> None:
     message = ChatMessage(role="user", content="Where did I eat ramen?", timestamp=at)
     unit.table.histories[ALICE, SESSION] = History(Summary(SESSION, at, at + HOUR, 1), (message,))
     answer = unit.request("GET", f"/chat/{SESSION}/history")
-    assert (answer.status, answer.body["session_id"], answer.body["message_count"]) == (200, SESSION, 1)
-    assert [shown["content"] for shown in answer.body["messages"]] == ["Where did I eat ramen?"]
+    shown = message.model_dump(mode="json")
+    times = {"created_at": "2026-11-01T00:00:00Z", "last_activity": "2026-11-01T01:00:00Z"}
+    expected = {"session_id": SESSION, **times, "message_count": 1, "messages": [shown]}
+    assert (answer.status, answer.body) == (200, expected)
     assert datetime.now(UTC) - unit.table.since[0] >= 4 * HOUR, "an expired conversation is not shown"
     assert unit.request("GET", f"/chat/{SESSION}/history", BOB).status == 404
 
@@ -297,9 +415,11 @@ def test_the_list_of_conversations(unit: Sessions) -> None:
     at = unit.begin("one", "two")
     unit.begin("idle", ago=5 * HOUR)
     unit.begin("foreign", tenant=BOB)
-    unit.table.histories = {(ALICE, name): History(Summary(name, at, at, 2), ()) for name in ("one", "two")}
+    unit.table.histories = {(ALICE, name): History(Summary(name, at, at + HOUR, 2), ()) for name in ("one", "two")}
     answer = unit.request("GET", "/chat/sessions", limit=1)
-    assert [entry["session_id"] for entry in answer.body["sessions"]] == ["one"]
+    (entry,) = answer.body["sessions"]
+    times = [datetime.fromisoformat(entry.pop(name)) for name in ("created_at", "last_activity")]
+    assert (entry, times) == ({"session_id": "one", "message_count": 2}, [at, at + HOUR])
     assert answer.body["stats"] == {
         "active_sessions": 2,
         "total_messages": 4,
@@ -308,7 +428,9 @@ def test_the_list_of_conversations(unit: Sessions) -> None:
         "last_cleanup": None,
     }
     unit.cleanup({}, None)
-    assert unit.request("GET", "/chat/sessions").body["stats"]["last_cleanup"]["expired"] == 1
+    (cleanup,) = unit.statistics.cleanups
+    last = unit.request("GET", "/chat/sessions").body["stats"]["last_cleanup"]
+    assert (datetime.fromisoformat(last["finished_at"]), last["expired"]) == (cleanup.finished_at, 1)
 
 
 @pytest.mark.parametrize("limit", [0, 101, "x"])
@@ -374,6 +496,7 @@ def test_the_cleanup_goes_on_after_a_full_page(unit: Sessions) -> None:
     unit.begin(*map(str, range(201)), ago=5 * HOUR)
     assert unit.cleanup({}, None)["expired"] == 201
     assert unit.conversations.rows == {}
+    assert unit.conversations.pages == [200, 200]
 
 
 def test_the_cleanup_leaves_the_rest_when_its_time_is_up(unit: Sessions) -> None:
@@ -382,6 +505,40 @@ def test_the_cleanup_leaves_the_rest_when_its_time_is_up(unit: Sessions) -> None
     service = unit.fakes.under(bootstrap(hurried, unit.fakes.aws))
     assert ENTRY_POINTS.build("cleanup", service)({}, None)["expired"] == 0
     assert len(unit.statistics.cleanups) == 1
+
+
+@pytest.mark.parametrize("late_us", [0, 1])
+def test_a_conversation_is_over_at_the_end_of_its_time(
+    unit: Sessions, monkeypatch: pytest.MonkeyPatch, late_us: int
+) -> None:
+    at = unit.begin(SESSION, ago=HOUR)
+    since = at - timedelta(microseconds=late_us)
+    monkeypatch.setattr(SessionsSettings, "active_since", lambda self: since)
+    assert expire_idle(unit.service, ALICE, SESSION) is not bool(late_us)
+    unit.conversations.rows[ALICE, OTHER] = conversation(at)
+    assert unit.request("DELETE", f"/chat/{OTHER}").status == (200 if late_us else 404)
+
+
+def test_the_cleanup_says_how_long_it_took(
+    unit: Sessions, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines, measured: Measured
+) -> None:
+    clock = [datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=seconds) for seconds in (0, 239.9999, 241.23456)]
+    unit.begin("one", "two", ago=5 * HOUR)
+    reads = iter(clock)
+    monkeypatch.setattr("sessions.expiry.datetime", SimpleNamespace(now=lambda zone: next(reads).astimezone(zone)))
+    assert unit.cleanup({}, None) == {"expired": 2, "seconds": 241.235}
+    assert (unit.statistics.started, unit.statistics.cleanups) == ([clock[0]], [LastCleanup(clock[2], 2)])
+    *_, line = log_lines()
+    assert (line["message"], line["expired"], line["seconds"]) == ("cleanup", 2, 241.235)
+    assert measured()["ScheduledRuns"] == ("Count", [1])
+
+
+def test_the_cleanup_begins_no_page_when_its_time_is_up(unit: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    unit.begin(*map(str, range(201)), ago=5 * HOUR)
+    reads = iter([at, at, at + timedelta(seconds=240), at + timedelta(seconds=240)])
+    monkeypatch.setattr("sessions.expiry.datetime", SimpleNamespace(now=lambda zone: next(reads).astimezone(zone)))
+    assert unit.cleanup({}, None) == {"expired": 200, "seconds": 240.0}
 
 
 def test_a_silent_database_fails_the_cleanup(unit: Sessions) -> None:

@@ -1,6 +1,5 @@
 """A service on real servers: its schema in Postgres, its bus, queues and parameters in the AWS emulator."""
 
-import io
 import json
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,7 +12,6 @@ import boto3
 import pytest
 
 from chassis.aws import Aws
-from chassis.observability import logger, metrics
 from chassis.service import Service
 from chassis.settings import Settings
 from testkit import Deploy, Deployment, FreshDatabase, MakeSchema, ServiceSchema
@@ -91,34 +89,6 @@ def bus_calls(offline_aws: Aws) -> Iterator[AwsCalls]:
     """What reaches the bus of the workers, which accepts everything until a test gives another rule."""
     with AwsCalls(offline_aws.events, PutEvents=accepts_events()) as calls:
         yield calls
-
-
-@pytest.fixture
-def log_lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Reads the lines logged so far."""
-    log = io.StringIO()
-    monkeypatch.setattr(logger.registered_handler, "stream", log)
-    logger.clear_state()
-    yield lambda: [json.loads(line) for line in log.getvalue().splitlines()]
-    logger.clear_state()
-
-
-@pytest.fixture
-def measured(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], dict[str, tuple[str, list[float]]]]]:
-    """Reads the metrics emitted so far: name -> unit and values."""
-    metrics.clear_metrics()
-    seen: dict[str, tuple[str, list[float]]] = {}
-
-    def read() -> dict[str, tuple[str, list[float]]]:
-        for line in capsys.readouterr().out.splitlines():
-            emitted = json.loads(line)
-            for metric in emitted["_aws"]["CloudWatchMetrics"][0]["Metrics"]:
-                _, values = seen.setdefault(metric["Name"], (metric["Unit"], []))
-                values += emitted[metric["Name"]]
-        return seen
-
-    yield read
-    metrics.clear_metrics()
 
 
 @pytest.fixture

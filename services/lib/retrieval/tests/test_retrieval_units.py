@@ -2,19 +2,39 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from psycopg import Connection
 
+from chassis.errors import PermanentError
+from chassis.voyage import VoyageError, VoyageFault
+from contracts import Event
 from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.ingest import ItemDeleted
+from retrieval import projections
 from retrieval.documents import AnalyzedItem
-from retrieval.errors import InvalidVectorError
-from retrieval.projections import item_analyzed
-from retrieval.query import Hit, ScoreType
+from retrieval.embeddings import EmbedderConfig, QueryEmbedder
+from retrieval.errors import (
+    EmbeddingRateLimitedError,
+    EmbeddingRejectedError,
+    EmbeddingUnavailableError,
+    InvalidQueryError,
+    InvalidVectorError,
+)
+from retrieval.filters import Filters
+from retrieval.query import Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.read_model import Outcome
 from retrieval.results import as_result, mentioned, texts
+from retrieval.search import _parameters
 from retrieval.text import MAX_TOKEN_LENGTH, document_tokens, query_tokens
 from retrieval.vectors import unit_vector
+from testkit import Fakes
 from testkit.fakes import example
 
 DESCRIPTION: dict[str, Any] = {
@@ -238,19 +258,214 @@ def test_a_query_keeps_the_first_of_its_words() -> None:
     assert query_tokens(" ".join(words)) == words[:256]
 
 
-def test_a_described_item_is_kept_with_all_that_results_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept: list[object] = []
-    monkeypatch.setattr("retrieval.projections.project_analysis", lambda *what: kept.append(what))
-    event = example(ItemAnalyzed, subject="item", tenant="alice")
-    connection: Any = object()
-    item_analyzed(connection, event)
-    analyzed = AnalyzedItem(
-        item_id="item",
-        version=event.data.version,
-        analysis_id=event.data.analysis_id,
-        analyzed_at=event.time,
-        filename=event.data.filename,
-        original_filename=event.data.original_filename,
-        description=event.data.description.model_dump(mode="json"),
+@dataclass
+class ReadModel:
+    """Of `retrieval.projections`. `made` are the rows written; `fault` is raised by a vector."""
+
+    made: list[Any] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def project_analysis(self, conn: Connection[Any], tenant_id: str, item: AnalyzedItem) -> Outcome:
+        self.made.append((tenant_id, item))
+        return Outcome.APPLIED
+
+    def project_vector(
+        self,
+        conn: Connection[Any],
+        tenant_id: str,
+        item_id: str,
+        *,
+        vector: Sequence[float],
+        model: str,
+        analysis_version: int,
+        embedded_at: datetime,
+    ) -> Outcome:
+        if self.fault is not None:
+            raise self.fault
+        self.made.append((tenant_id, item_id, vector, model, analysis_version, embedded_at))
+        return Outcome.APPLIED
+
+    def project_deletion(self, conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
+        self.made.append((tenant_id, item_id, deleted_at))
+        return Outcome.APPLIED
+
+
+def test_what_is_kept_of_the_events_of_an_item(fakes: Fakes) -> None:
+    rows = fakes.stand_in(projections, ReadModel())
+    analyzed = example(ItemAnalyzed, subject="item", tenant="alice", original_filename="holiday.png")
+    embedded = example(ItemEmbedded, subject="item", tenant="alice", analysis_version=3)
+    deleted = example(ItemDeleted, subject="item", tenant="alice")
+    events: list[Event[Any]] = [analyzed, embedded, deleted]
+    for event in events:
+        projections.READ_MODEL.folds[type(event.data)](fakes.connection, event)
+    analysis, vector = analyzed.data, embedded.data
+    assert rows.made == [
+        (
+            "alice",
+            AnalyzedItem(
+                item_id="item",
+                version=analysis.version,
+                analysis_id=analysis.analysis_id,
+                analyzed_at=analyzed.time,
+                filename=analysis.filename,
+                original_filename="holiday.png",
+                description=analysis.description.model_dump(mode="json"),
+            ),
+        ),
+        ("alice", "item", decode_vector(vector.vector), vector.model, 3, embedded.time),
+        ("alice", "item", deleted.time),
+    ]
+    assert analysis.filename != "holiday.png"
+
+
+def test_a_vector_that_compares_with_none_will_never_do(fakes: Fakes) -> None:
+    fault = InvalidVectorError("3 values instead of 1024")
+    fakes.stand_in(projections, ReadModel(fault=fault))
+    with pytest.raises(PermanentError) as raised:
+        projections.item_embedded(fakes.connection, example(ItemEmbedded, subject="item", tenant="alice"))
+    assert (raised.value.code, str(raised.value)) == ("invalid-vector", "3 values instead of 1024")
+    assert raised.value.__cause__ is fault
+
+
+VECTOR = [2.0] + [0.0] * 1023
+RANKING = Ranking(
+    k1=1.5,
+    b=0.5,
+    bm25_weight=0.1,
+    vector_weight=0.2,
+    rrf_constant=9,
+    fetch_multiplier=3,
+    ef_search=7,
+    max_scan_tuples=8,
+)
+COMMON = {"tenant": "alice", "top_k": 4, "c": 9, "filter_category": "Food"}
+WORDS = {"tokens": ["red", "boat"], "k1": 1.5, "b": 0.5, "max_bm25": -2.0, "bm25_weight": 0.1}
+MEANING = {"model": "m", "min_similarity": 0.25, "vector_weight": 0.2, "ef_search": 7, "max_scan_tuples": 8}
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (SearchMode.BM25, COMMON | WORDS | {"fetch": 4}),
+        (SearchMode.VECTOR, COMMON | MEANING | {"fetch": 4}),
+        (SearchMode.HYBRID, COMMON | WORDS | MEANING | {"fetch": 12}),
+    ],
+)
+def test_what_a_search_tells_its_statement(mode: SearchMode, expected: dict[str, Any]) -> None:
+    query = SearchQuery(
+        "alice",
+        "Red boat, red",
+        mode,
+        vector=VECTOR,
+        model="m",
+        top_k=4,
+        filters=Filters("Food"),
+        max_bm25_score=-2,
+        min_similarity=0.25,
     )
-    assert kept == [(connection, "alice", analyzed)]
+    parameters = _parameters(query, RANKING)
+    if mode is not SearchMode.BM25:
+        assert parameters.pop("vector").to_list() == [1.0] + [0.0] * 1023
+    assert parameters == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"tenant_id": ""}, "a search needs a tenant"),
+        ({"top_k": 0}, "top_k is 0, not 1 to 1000"),
+        ({"top_k": 1001}, "top_k is 1001, not 1 to 1000"),
+        ({"vector": None}, "a hybrid search needs a vector and its model"),
+        ({"model": None}, "a hybrid search needs a vector and its model"),
+    ],
+)
+def test_a_search_that_cannot_be_made_says_why(changes: dict[str, Any], reason: str) -> None:
+    query = SearchQuery("alice", "words", vector=VECTOR, model="m")
+    with pytest.raises(InvalidQueryError, match=f"^{reason}$"):
+        _parameters(replace(query, **changes), RANKING)
+    for top_k in (1, 1000):
+        assert _parameters(replace(query, top_k=top_k), RANKING)["top_k"] == top_k
+
+
+class Queries(QueryEmbedder):
+    """Embeds one query of one tenant."""
+
+    def embed(self, tenant_id: str, text: str, model: str | None = None) -> tuple[float, ...]:
+        assert (tenant_id, text) == ("alice", "words")
+        return (1.0, 2.0)
+
+
+def test_retrievers_ask_what_they_are_set_to() -> None:
+    from retrieval.langchain import BM25Retriever, HybridRetriever, VectorRetriever, as_document
+
+    common: dict[str, Any] = {"tenant_id": "alice", "top_k": 4, "filters": Filters("Food")}
+    rest: dict[str, Any] = {"connect": lambda: None, **common}
+    queries = Queries(EmbedderConfig(api_key="key", model="m"))
+    meaning: dict[str, Any] = {"embedder": queries, "min_similarity": 0.25}
+    asked: dict[str, Any] = {**common, "text": "words", "vector": (1.0, 2.0), "model": "m", "min_similarity": 0.25}
+    for retriever, expected in (
+        (BM25Retriever(max_bm25_score=-2, **rest), SearchQuery(**common, text="words", mode=SearchMode.BM25)),
+        (VectorRetriever(**rest, **meaning), SearchQuery(mode=SearchMode.VECTOR, **asked)),
+        (HybridRetriever(max_bm25_score=-2, **rest, **meaning), SearchQuery(mode=SearchMode.HYBRID, **asked)),
+    ):
+        loosest = 0.0 if expected.mode is SearchMode.VECTOR else -2
+        assert retriever._question("words") == replace(expected, max_bm25_score=loosest)
+    document = as_document(HIT)
+    assert (document.id, document.page_content) == ("item", "body")
+    assert document.metadata == {name: value for name, value in asdict(HIT).items() if name != "body"}
+
+
+class FakeVoyage:
+    """Of `chassis.voyage`: clients by how they are made, and one vector or error for every query."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.made: list[dict[str, Any]] = []
+
+    def __call__(self, **made: Any) -> Any:
+        self.made.append(made)
+        return SimpleNamespace(embed_query=self._embed)
+
+    def _embed(self, text: str) -> Any:
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def test_a_client_is_made_once_for_each_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    voyage = FakeVoyage([1] * 1024)
+    monkeypatch.setattr("chassis.voyage.Voyage", voyage)
+    config = EmbedderConfig("key", "http://voyage.invalid/v1", "m", timeout_s=3, attempts=2, cache_size=1)
+    queries = QueryEmbedder(config)
+    assert "key" not in repr(config).replace("api_key", "")
+    for text, model in (("one", None), ("two", "m"), ("three", "n"), ("one", None)):
+        assert queries.embed("alice", text, model) == (1.0,) * 1024
+    common = {"api_key": "key", "base_url": "http://voyage.invalid/v1", "dimensions": 1024}
+    assert voyage.made == [{**common, "model": model, "timeout_s": 3, "attempts": 2} for model in ("m", "n")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        (VoyageFault.LIMITED, EmbeddingRateLimitedError),
+        (VoyageFault.UNAVAILABLE, EmbeddingUnavailableError),
+        (VoyageFault.REFUSED, EmbeddingRejectedError),
+        (VoyageFault.REQUEST_REFUSED, EmbeddingRejectedError),
+        (VoyageFault.MALFORMED, EmbeddingRejectedError),
+    ],
+)
+def test_an_error_of_the_provider_keeps_its_words_and_cause(
+    monkeypatch: pytest.MonkeyPatch, fault: VoyageFault, raised: type[Exception]
+) -> None:
+    error = VoyageError(fault, "why")
+    monkeypatch.setattr("chassis.voyage.Voyage", FakeVoyage(error))
+    with pytest.raises(raised) as caught:
+        QueryEmbedder(EmbedderConfig("key")).embed("alice", "one")
+    assert (type(caught.value), str(caught.value), caught.value.__cause__) == (raised, "voyage: why", error)
+
+
+@pytest.mark.parametrize("values", [[1.0] * 1023, [1.0] * 1023 + [float("inf")]])
+def test_a_vector_that_is_none_is_rejected(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
+    monkeypatch.setattr("chassis.voyage.Voyage", FakeVoyage(values))
+    with pytest.raises(EmbeddingRejectedError, match=f"^Voyage returned {len(values)} values, or not all"):
+        QueryEmbedder(EmbedderConfig("key")).embed("alice", "one")

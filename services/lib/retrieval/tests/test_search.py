@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -392,6 +393,29 @@ def test_a_large_tenant_is_searched_by_its_own_index(
 
     assert maintain_vector_indexes(conn, exact_limit=1_000) == ["alice"]
     assert "vectors_hnsw_" not in plan(conn, "alice", approximate=True)
+
+
+def test_an_index_is_built_above_the_limit_and_dropped_below_four_fifths_of_it(
+    conn: Connection[Any], collection: Collection
+) -> None:
+    limits = {"statement_timeout": "20s", "transaction_timeout": "30s", "lock_timeout": "10s"}
+    for name, value in limits.items():
+        conn.execute(f"SET {name} = '{value}'".encode())
+    assert maintain_vector_indexes(conn, exact_limit=60) == []
+    assert maintain_vector_indexes(conn, exact_limit=29) == ["alice", "bob"]
+    names = {tenant: f"vectors_hnsw_{sha256(tenant.encode()).hexdigest()[:24]}" for tenant in ("alice", "bob")}
+    rows = conn.execute("SELECT tenant_id, name FROM vector_indexes ORDER BY tenant_id").fetchall()
+    assert [tuple(row) for row in rows] == list(names.items())
+    built = conn.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'vectors_hnsw_%'").fetchall()
+    assert {name for (name,) in built} == set(names.values())
+    assert maintain_vector_indexes(conn, exact_limit=75) == ["bob"], "sixty are four fifths of it"
+    assert maintain_vector_indexes(conn, exact_limit=76) == ["alice"]
+    assert conn.execute("SELECT count(*) FROM vector_indexes").fetchone() == (0,)
+    assert {name: conn.execute(f"SHOW {name}".encode()).fetchone() for name in limits} == {
+        name: (value,) for name, value in limits.items()
+    }
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    assert conn.execute(held).fetchone() == (0,)
 
 
 def index_scans(conn: Connection[Any]) -> int:

@@ -18,6 +18,7 @@ from testkit.fakes import Fakes, fakes
 from testkit.faults import offline_aws
 from testkit.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
 from testkit.invoking import Answer, call, dead_letters, deliver, envelope
+from testkit.observing import LogLines, Measured, log_lines, measured
 from testkit.polling import eventually, settled
 from testkit.providers import Providers, control, provider_server, providers, real_models
 from testkit.running import RunningService
@@ -30,7 +31,9 @@ __all__ = [
     "Deployment",
     "Fakes",
     "FreshDatabase",
+    "LogLines",
     "MakeSchema",
+    "Measured",
     "Providers",
     "RunningService",
     "SchemaPool",
@@ -51,8 +54,10 @@ __all__ = [
     "eventually",
     "fakes",
     "fresh_database",
+    "log_lines",
     "make_table",
     "make_table_again",
+    "measured",
     "offline_aws",
     "postgres_server",
     "provider_server",
