@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from chassis.http import Caller, ProblemError
+from chassis.http import Caller, ProblemError, header, raw_body
 from chassis.objects import PresignedPost, original_key, upload_key
 from chassis.observability import MetricUnit, metrics
 from contracts import new_event
@@ -24,7 +24,6 @@ from ingest.media_type import ACCEPTED_TYPES, accepted_type
 from ingest.repository import items, uploads
 from ingest.repository.items import StoredItem
 from ingest.repository.uploads import Upload
-from ingest.requests import body, header
 
 
 def accept_form(service: IngestService, caller: Caller, request: Mapping[str, Any]) -> StoredItem:
@@ -36,7 +35,7 @@ def accept_form(service: IngestService, caller: Caller, request: Mapping[str, An
     """
     settings = service.settings
     try:
-        part = file_part(header(request, "content-type"), body(request))
+        part = file_part(header(request, "content-type"), raw_body(request))
         if len(part.content) > settings.max_upload_bytes:
             raise _too_large(len(part.content), settings.max_upload_bytes, settings.max_direct_bytes)
         file_type = accepted_type(part.content)

@@ -102,7 +102,11 @@ def merge(parts: Sequence[Part]) -> Json:
     _check_operation_ids(paths)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Collections", "version": "1", "description": "Keep pictures, find them, talk about them."},
+        "info": {
+            "title": "Collections",
+            "version": "1",
+            "description": "Keep pictures, find them, talk about them. Fields of a body that a route does not know are ignored.",
+        },
         # Relative to this document: the API may live below a path of its host.
         "servers": [{"url": "./"}],
         "tags": [

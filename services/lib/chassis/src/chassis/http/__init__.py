@@ -3,6 +3,7 @@
 from aws_lambda_powertools.event_handler import Response
 
 from chassis.errors import ProblemError
+from chassis.http.bodies import header, raw_body
 from chassis.http.caller import Caller, CallerDep
 from chassis.http.entry import HttpEntry, create_api
 from chassis.http.problems import PROBLEM_JSON, not_found, problem
@@ -15,6 +16,8 @@ __all__ = [
     "ProblemError",
     "Response",
     "create_api",
+    "header",
     "not_found",
     "problem",
+    "raw_body",
 ]

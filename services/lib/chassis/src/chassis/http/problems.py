@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from chassis.errors import ConcurrencyError, ProblemError, TransientError
 from chassis.observability import MetricUnit, logger, metrics
@@ -41,10 +41,6 @@ def _invalid(error: RequestValidationError) -> Response[str]:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=faults)
 
 
-def _unsupported(_error: RequestUnsupportedContentType) -> Response[str]:
-    return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "the body must be application/json")
-
-
 def _conflict(_error: ConcurrencyError) -> Response[str]:
     return problem(HTTPStatus.CONFLICT, "conflict", "it was changed meanwhile; read it again")
 
@@ -73,7 +69,6 @@ def _fault(_error: Exception) -> Response[str]:
 ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
     (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
     (RequestValidationError, _invalid),
-    (RequestUnsupportedContentType, _unsupported),
     (ConcurrencyError, _conflict),
     (TransientError, _unavailable),
     (NotFoundError, _no_route),
