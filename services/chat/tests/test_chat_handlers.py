@@ -398,6 +398,40 @@ def test_the_same_session_id_of_another_user_is_another_conversation(unit: Chat)
     assert unit.memory.rows[ALICE, SESSION] == ("checkpoint-0", None)
 
 
+@pytest.mark.parametrize(
+    ("session", "thread"),
+    [
+        ("my-session-1", "my-session-1"),
+        ("x", "x"),
+        (" with blanks ", "%20with%20blanks%20"),
+        ("a/b#c", "a%2Fb%23c"),
+        ("../..", "..%2F.."),
+        ("50%", "50%25"),
+        ("日本語", "%E6%97%A5%E6%9C%AC%E8%AA%9E"),
+        ("🍣" * 128, "%F0%9F%8D%A3" * 128),
+    ],
+)
+def test_a_session_id_is_any_text(session: str, thread: str, unit: Chat) -> None:
+    """The client's own; in keys it is quoted, so that no two conversations share one."""
+    assert unit.ask(session_id=session).body["session_id"] == session
+    assert unit.agent.asked[0][2] == f"{ALICE}#{thread}"
+    assert [event.subject for event in unit.fakes.store.events] == [session]
+
+
+@pytest.mark.parametrize("session", ["", "x" * 129, "a\x00", "\ud800", 1, None, ["x"]], ids=ascii)
+def test_what_is_no_session_id_is_refused(session: Any, unit: Chat) -> None:
+    assert unit.ask(session_id=session).status == 422
+    assert unit.agent.asked == []
+
+
+@pytest.mark.parametrize("message", ["a\x00b", "\ud800", "x" * 8001, "  "], ids=lambda text: ascii(text[:8]))
+def test_a_message_that_cannot_be_stored_is_refused_before_the_model_is_paid(message: str, unit: Chat) -> None:
+    answer = unit.ask(message=message)
+    assert (answer.status, answer.body["errors"][0]["loc"][0]) == (422, "body")
+    assert unit.agent.asked == []
+    assert unit.memory.rows == {}
+
+
 def test_an_agent_is_made_for_each_set_of_keys(unit: Chat) -> None:
     unit.ask()
     unit.ask()
@@ -480,7 +514,7 @@ def test_a_turn_that_the_bus_refuses_is_answered_and_published_by_the_relay(unit
         {"message": ""},
         {"message": " \n"},
         {"message": "a" * 8001},
-        {"session_id": "session-1"},
+        {"session_id": "x" * 129},
         {"top_k": 0},
         {"top_k": 51},
         {"category_filter": "a" * 201},
@@ -495,7 +529,12 @@ def test_a_malformed_question_asks_nobody(unit: Chat, changes: dict[str, Any]) -
 
 
 def test_a_question_at_the_limits_is_asked(unit: Chat) -> None:
-    limits = {"message": "a" * 8000, "top_k": 50, "min_similarity_score": 1, "category_filter": "a" * 200}
+    limits: dict[str, Any] = {
+        "message": "a" * 8000,
+        "top_k": 50,
+        "min_similarity_score": 1,
+        "category_filter": "a" * 200,
+    }
     assert unit.ask(**limits).status == 200
 
 

@@ -23,15 +23,15 @@ from contracts.chat import ChatMessage
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-
 
 @filtered_request
 class ChatRequest(FilteredRequest):
     """A message in a conversation; the client makes the session's id, and goes on by using it again."""
 
     message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
-    session_id: Annotated[str, StringConstraints(pattern=_UUID)]
+    session_id: str = Field(
+        min_length=1, max_length=128, description="Any text; a UUID is best. In paths it is percent-encoded."
+    )
     top_k: int = Field(default=10, ge=1, le=50, description="Items a search may find.")
     min_similarity_score: float = Field(default=0.0, ge=0, le=1)
 

@@ -18,7 +18,7 @@ def http(service: SessionsService) -> HttpEntry:
 
 def routes(service: SessionsService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
-    api = create_api()
+    api = create_api(with_slashes=frozenset({"session_id"}))
 
     @api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
     def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> SessionList:
@@ -33,14 +33,14 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
             raise not_found("session", session_id)
         return found
 
-    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
-    def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
+    @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
         """The messages, and what the agent remembers of them."""
         return _delete(service, caller, session_id)
 
-    @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
-    def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
-        """The same under the list's path."""
+    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
+        """The same under the chat's path."""
         return _delete(service, caller, session_id)
 
     return api
