@@ -147,7 +147,7 @@ def turn(session: str = SESSION, tenant: str = ALICE) -> Event[TurnCompleted]:
 
 @pytest.fixture
 def unit(fakes: Fakes) -> Sessions:
-    settings = SessionsSettings(**SETTINGS, sessions_per_user=2)
+    settings = SessionsSettings(**SETTINGS, sessions_per_user=2, turn_wait_s=0)
     service = fakes.under(bootstrap(settings, fakes.aws))
     rows = fakes.stand_in(conversations, Conversations())
     counted, table = fakes.stand_in(statistics, Statistics(rows)), Table()
@@ -291,6 +291,22 @@ def test_the_history_of_a_conversation(unit: Sessions) -> None:
     assert [shown["content"] for shown in answer.body["messages"]] == ["Where did I eat ramen?"]
     assert datetime.now(UTC) - unit.table.since[0] >= 4 * HOUR, "an expired conversation is not shown"
     assert unit.request("GET", f"/chat/{SESSION}/history", BOB).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_conversation_whose_first_turn_is_on_its_way_is_waited_for(
+    unit: Sessions, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime.now(UTC)
+
+    def arrive(seconds: float) -> None:
+        unit.begin(SESSION)
+        unit.table.histories[ALICE, SESSION] = History(Summary(SESSION, at, at, 2), ())
+
+    monkeypatch.setattr("time.sleep", arrive)
+    monkeypatch.setitem(vars(unit.service.settings), "turn_wait_s", 5)
+    path = f"/chat/{SESSION}/history" if method == "GET" else f"/chat/{SESSION}"
+    assert unit.request(method, path).status == 200
 
 
 def test_the_list_of_conversations(unit: Sessions) -> None:

@@ -17,12 +17,13 @@ from analysis.errors import (
     RenditionMissingError,
 )
 from analysis.models import Provider
-from analysis.repository import analyses, leases, pictures
+from analysis.repository import analyses, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
 from chassis import tombstones
 from chassis.database import Connection
-from chassis.http import Caller, ProblemError, not_found
+from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
+from chassis.item_ids import issued_recently
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
 
@@ -54,11 +55,18 @@ class Requests:
     lease_wait_s: float = LEASE_WAIT_S
 
     def versions(self, caller: Caller, item_id: str) -> list[AnalysisRecord]:
-        """The item's versions, newest first; none yet for a picture that is being analysed."""
+        """The item's versions, newest first; none yet while the item is on its way, and none if it was rejected."""
+        tenant_id = caller.tenant_id
         with self.service.database.transaction() as connection:
-            found = analyses.versions(connection, caller.tenant_id, item_id)
-            if not found and pictures.find(connection, caller.tenant_id, item_id) is None:
-                raise not_found("item", item_id)
+            found = analyses.versions(connection, tenant_id, item_id)
+            is_known = (
+                bool(found)
+                or pictures.find(connection, tenant_id, item_id) is not None
+                or rejections.find(connection, tenant_id, item_id) is not None
+                or (issued_recently(tenant_id, item_id) and not tombstones.is_deleted(connection, tenant_id, item_id))
+            )
+        if not is_known:
+            raise not_found("item", item_id)
         return found
 
     def version(self, caller: Caller, analysis_id: str) -> AnalysisRecord:
@@ -73,7 +81,8 @@ class Requests:
         """The item's newest version, made now if there is none or if it is forced.
 
         Raises:
-            ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
+            ProblemError: 404, 409 not processed yet, 422 rejected or refused, 502 the provider rejects or answers
+                nonsense, 503 it is unavailable.
         """
         # From when the gateway took it: an answer after its 30 s does not reach the caller.
         deadline = time.monotonic() + self.service.settings.analysis_budget_s - caller.waited_s
@@ -122,11 +131,15 @@ class Requests:
         def look(connection: Connection) -> PictureRecord | None:
             if tombstones.is_deleted(connection, caller.tenant_id, item_id):
                 raise not_found("item", item_id)
-            return pictures.find(connection, caller.tenant_id, item_id)
+            picture = pictures.find(connection, caller.tenant_id, item_id)
+            rejection = rejections.find(connection, caller.tenant_id, item_id) if picture is None else None
+            if rejection is not None:
+                raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"image-{rejection.reason}", rejection.detail)
+            return picture
 
         picture = self._poll(look, self.service.settings.picture_wait_s, deadline)
         if picture is None:
-            raise not_found("item", item_id)
+            raise no_such_item(caller.tenant_id, item_id)
         return picture
 
     def _existing_or_lease(self, caller: Caller, item_id: str, deadline: float) -> AnalysisRecord | None:
@@ -148,13 +161,11 @@ class Requests:
         return settled[0]
 
     def _poll(self, look: Callable[[Connection], T | None], wait_s: float, deadline: float) -> T | None:
-        deadline = min(deadline, time.monotonic() + wait_s)
-        while True:
+        def look_once() -> T | None:
             with self.service.database.transaction() as connection:
-                found = look(connection)
-            if found is not None or time.monotonic() >= deadline:
-                return found
-            time.sleep(_POLL_S)
+                return look(connection)
+
+        return wait_for(look_once, min(deadline - time.monotonic(), wait_s), poll_s=_POLL_S)
 
 
 def _problem(error: NotDescribedError | ProviderUnavailableError, plan: Plan) -> ProblemError:

@@ -5,13 +5,13 @@ crash in between leaves an object that no item refers to, and no item without it
 """
 
 import hashlib
-import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
 from chassis.http import Caller, ProblemError, header, raw_body
+from chassis.item_ids import new_item_id
 from chassis.objects import PresignedPost, original_key, upload_key
 from chassis.observability import MetricUnit, metrics
 from contracts import new_event
@@ -43,7 +43,7 @@ def accept_form(service: IngestService, caller: Caller, request: Mapping[str, An
         raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-upload", str(error)) from error
     except UnacceptableError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, error.reason.value, error.detail) from error
-    item_id = str(uuid.uuid4())
+    item_id = new_item_id(caller.tenant_id)
     uploaded = ItemUploaded(
         filename=f"{item_id}.{file_type.extension}",
         original_filename=clean_filename(part.filename),
@@ -93,7 +93,7 @@ def offer_direct_upload(
             f"the picture has {size} bytes, at most {settings.max_direct_bytes} are accepted",
             max_bytes=settings.max_direct_bytes,
         )
-    item_id = str(uuid.uuid4())
+    item_id = new_item_id(caller.tenant_id)
     lifetime = timedelta(seconds=settings.upload_lifetime_s)
     with service.database.transaction() as connection:
         uploads.add(

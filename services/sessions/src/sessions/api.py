@@ -5,7 +5,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import Caller, CallerDep, HttpEntry, create_api, not_found
+from chassis.http import Caller, CallerDep, HttpEntry, create_api, not_found, wait_for
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
@@ -28,7 +28,7 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
     @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
     def history(session_id: str, caller: CallerDep) -> SessionHistory:
         """All messages, oldest first; of a very long conversation the newest, as many as find room."""
-        found = queries.history(service, caller.tenant_id, session_id)
+        found = wait_for(lambda: queries.history(service, caller.tenant_id, session_id), service.settings.turn_wait_s)
         if found is None:
             raise not_found("session", session_id)
         return found
@@ -47,6 +47,6 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
 
 
 def _delete(service: SessionsService, caller: Caller, session_id: str) -> SessionDeletion:
-    if not deletion.delete(service, caller, session_id):
+    if not wait_for(lambda: deletion.delete(service, caller, session_id) or None, service.settings.turn_wait_s):
         raise not_found("session", session_id)
     return SessionDeletion(session_id=session_id)

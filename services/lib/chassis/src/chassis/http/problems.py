@@ -12,14 +12,22 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from chassis.errors import ConcurrencyError, ProblemError, TransientError
 from chassis.observability import MetricUnit, logger, metrics
 
-__all__ = ["ANSWERS", "PROBLEM_JSON", "not_found", "problem"]
+__all__ = ["ANSWERS", "PROBLEM_JSON", "not_found", "not_yet", "problem"]
 
 PROBLEM_JSON = "application/problem+json"
+
+#: What may have passed when the caller tries again.
+_PASSING = frozenset({HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 def not_found(what: str, name: str) -> ProblemError:
     """404: it does not exist, or it belongs to another tenant; the caller cannot distinguish them."""
     return ProblemError(HTTPStatus.NOT_FOUND, "not-found", f"{what} {name} not found")
+
+
+def not_yet(what: str, name: str) -> ProblemError:
+    """409: it exists as far as can be told, but its events are still on their way to this service."""
+    return ProblemError(HTTPStatus.CONFLICT, "not-processed-yet", f"{what} {name} is not processed yet; try again")
 
 
 def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) -> Response[str]:
@@ -31,7 +39,7 @@ def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) ->
         "detail": detail,
         **extensions,
     }
-    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = {"Retry-After": "5"} if status in _PASSING else {}
     return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body), headers=headers)
 
 
