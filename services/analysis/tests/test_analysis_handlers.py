@@ -743,6 +743,35 @@ def test_a_call_that_gets_two_seconds_is_begun(
     assert [timeout_s for *_, timeout_s in unit.claude.asked] == [left_s] * asked
 
 
+@pytest.mark.parametrize(("prefer", "status"), [("", 200), ("respond-async", 202)])
+def test_a_request_that_is_sent_again_under_its_key_is_one(unit: Analysis, prefer: str, status: int) -> None:
+    def send(key: str = "key-1") -> Answer:
+        headers = {"idempotency-key": key, "prefer": prefer}
+        return call(unit.http, "POST", f"/items/{ITEM}/analyze", ALICE, body={"force_reanalyze": True}, headers=headers)
+
+    unit.show()
+    first, again = send(), send()
+    assert (first.status, first.body) == (again.status, again.body) == (status, first.body)
+    assert (again.headers.get("Preference-Applied"), len(unit.fakes.recorded)) == (prefer or None, 1)
+    send("key-2")
+    assert len(unit.fakes.recorded) == 2
+
+
+def test_the_first_answer_stays_when_there_is_a_newer_version(unit: Analysis) -> None:
+    def send(*, force: bool, key: str) -> Any:
+        path, body = f"/items/{ITEM}/analyze", {"force_reanalyze": force}
+        return call(unit.http, "POST", path, ALICE, body=body, headers={"idempotency-key": key}).body["version"]
+
+    unit.show()
+    versions = [
+        send(force=True, key="a"),
+        send(force=False, key="b"),
+        send(force=True, key="c"),
+        send(force=False, key="b"),
+    ]
+    assert versions == [1, 1, 2, 1]
+
+
 @pytest.mark.parametrize("prefer", ["", "respond-async"])
 def test_an_item_that_was_not_heard_of_yet_is_not_missing(unit: Analysis, prefer: str) -> None:
     """Its id tells when and for whom it was issued; another tenant's is missing like any other."""

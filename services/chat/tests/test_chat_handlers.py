@@ -344,6 +344,25 @@ def test_a_first_turn_is_answered_and_recorded(unit: Chat) -> None:
     assert unit.conversations.rows[ALICE, SESSION] == (turn.answer.timestamp, 1)
 
 
+def test_a_message_that_is_sent_again_under_its_key_is_one_turn(unit: Chat) -> None:
+    def send(message: str = "Where?") -> Answer:
+        body = {"message": message, "session_id": SESSION}
+        return call(unit.http, "POST", "/chat", ALICE, body=body, headers={"idempotency-key": "key-1"})
+
+    first, again = send(), send()
+    assert (first.status, first.body) == (again.status, again.body) == (200, first.body)
+    assert (len(unit.agent.asked), len(unit.fakes.recorded)) == (1, 1)
+    assert problem(send("When?")) == (422, "idempotency-key-reused")
+
+
+def test_a_message_that_failed_may_be_sent_again_under_its_key(unit: Chat) -> None:
+    body, headers = {"message": "Where?", "session_id": SESSION}, {"idempotency-key": "key-1"}
+    unit.agent.outcome = ModelUnavailableError("down")
+    assert call(unit.http, "POST", "/chat", ALICE, body=body, headers=headers).status == 503
+    unit.agent.outcome = ANSWER
+    assert call(unit.http, "POST", "/chat", ALICE, body=body, headers=headers).status == 200
+
+
 def test_what_the_agent_is_asked(unit: Chat) -> None:
     started = time.monotonic()
     unit.ask(message="  Where?  ", top_k=7, category_filter="Food", min_similarity_score=0.25)

@@ -29,6 +29,9 @@ from contracts.analysis import AnalysisRequested
 
 T = TypeVar("T")
 
+#: Called with the version that is answered, or None where none is waited for.
+KeepRecord = Callable[[Connection, AnalysisRecord | None], None]
+
 _POLL_S = 0.2
 #: Seconds to wait for an analysis that is under way already, before the caller is asked to retry.
 LEASE_WAIT_S = 20.0
@@ -77,8 +80,10 @@ class Requests:
             raise not_found("analysis", analysis_id)
         return found
 
-    def analyze(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord:
+    def analyze(self, caller: Caller, item_id: str, options: AnalyzeOptions, keep: KeepRecord) -> AnalysisRecord:
         """The item's newest version, made now if there is none or if it is forced.
+
+        `keep` is called with it, in the transaction that records it where it is made now.
 
         Raises:
             ProblemError: 404, 409 not processed yet, 422 rejected or refused, 502 the provider rejects or answers
@@ -90,6 +95,8 @@ class Requests:
         if not options.force:
             existing = self._existing_or_lease(caller, item_id, deadline)
             if existing is not None:
+                with self.service.database.transaction() as connection:
+                    keep(connection, existing)
                 return existing
         plan = self.service.analyst.plan(options.provider, options.model)
         budget_s = deadline - time.monotonic()
@@ -104,16 +111,22 @@ class Requests:
             if work.is_deleted():
                 raise not_found("item", item_id)
             quicker = None if options.force else analyses.find_latest(work.connection, caller.tenant_id, item_id)
-            return quicker or self.service.analyst.record(work, picture, result, caller)
+            record = quicker or self.service.analyst.record(work, picture, result, caller)
+            keep(work.connection, record)
+        return record
 
-    def request(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord | None:
-        """Have it described behind the answer; the existing version when there is one and it is not forced."""
+    def request(self, caller: Caller, item_id: str, options: AnalyzeOptions, keep: KeepRecord) -> AnalysisRecord | None:
+        """Have it described behind the answer; the existing version when there is one and it is not forced.
+
+        `keep` is called with what is returned, in the transaction that records the request.
+        """
         self._find_picture(caller, item_id)
         with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
                 raise not_found("item", item_id)
             existing = analyses.find_latest(work.connection, caller.tenant_id, item_id)
             if existing is not None and not options.force:
+                keep(work.connection, existing)
                 return existing
             if options.force or not leases.is_held(work.connection, caller.tenant_id, item_id):
                 fact = AnalysisRequested(force=options.force, provider=options.provider, model=options.model)
@@ -125,6 +138,7 @@ class Requests:
                         cause=caller,
                     )
                 )
+            keep(work.connection, None)
         return None
 
     def _find_picture(self, caller: Caller, item_id: str, deadline: float = math.inf) -> PictureRecord:

@@ -6,6 +6,7 @@ from chassis.errors import ProblemError
 from chassis.http.bodies import header, raw_body
 from chassis.http.caller import Caller, CallerDep
 from chassis.http.entry import HttpEntry, create_api
+from chassis.http.once import IdempotencyKey, Keep, once
 from chassis.http.problems import PROBLEM_JSON, not_found, not_yet, problem
 from chassis.http.waiting import no_such_item, wait_for
 
@@ -14,6 +15,8 @@ __all__ = [
     "Caller",
     "CallerDep",
     "HttpEntry",
+    "IdempotencyKey",
+    "Keep",
     "ProblemError",
     "Response",
     "create_api",
@@ -21,6 +24,7 @@ __all__ = [
     "no_such_item",
     "not_found",
     "not_yet",
+    "once",
     "problem",
     "raw_body",
     "wait_for",
