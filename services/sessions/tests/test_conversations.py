@@ -149,6 +149,18 @@ def test_a_session_id_is_any_text(running: Any, make_turn: Turn, session: str) -
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("running", [{"turn_late_s": 4}], indirect=True)
+def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(running: Any, make_turn: Turn) -> None:
+    for ago, status in ((timedelta(0), 404), (MINUTE, 503), (timedelta(0), 404)):
+        running.consume(make_turn("ann", str(uuid.uuid4()), ago=ago))
+        assert running.request("GET", "/chat/unknown/history", "ann").status == status
+    running.consume(make_turn("ann", str(uuid.uuid4()), ago=MINUTE))
+    with running.service.database.transaction() as connection:
+        connection.execute("UPDATE lag SET heard_at = now() - interval '2 minutes'")
+    assert running.request("GET", "/chat/unknown/history", "ann").status == 404
+
+
+@pytest.mark.integration
 def test_no_id_of_one_user_is_anothers(running: Any, make_turn: Turn) -> None:
     running.consume(make_turn("ann", "x#y", text="of ann"), make_turn("ann#x", "y", text="of another"))
     assert contents(running, "x#y", "ann") == ["of ann"]

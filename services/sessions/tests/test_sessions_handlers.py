@@ -4,7 +4,7 @@ Which conversation turns make is a matter of SQL; here a conversation is what it
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
 from sessions.handler import ENTRY_POINTS
-from sessions.repository import conversations, statistics
+from sessions.repository import conversations, lag, statistics
 from sessions.repository.conversations import Conversation
 from sessions.repository.statistics import LastCleanup, Totals
 from sessions.settings import SessionsSettings
@@ -91,6 +91,19 @@ class Statistics:
         return self.cleanups[-1] if self.cleanups else None
 
 
+class Lag:
+    """Of `sessions.repository.lag`."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+
+    def note(self, connection: Connection, *, completed_at: datetime) -> None:
+        self.late.append((datetime.now(UTC) - completed_at).total_seconds())
+
+    def seconds(self, connection: Connection) -> float:
+        return self.late[-1] if self.late else 0.0
+
+
 class Table(SessionTable):
     """The DynamoDB table, as far as routes read it."""
 
@@ -125,6 +138,7 @@ class Sessions:
     conversations: Conversations
     statistics: Statistics
     table: Table
+    lag: Lag
 
     def begin(self, *sessions: str, ago: timedelta = HOUR, tenant: str = ALICE) -> datetime:
         """There are conversations whose latest turn was that long ago."""
@@ -150,6 +164,7 @@ def unit(fakes: Fakes) -> Sessions:
     settings = SessionsSettings(**SETTINGS, sessions_per_user=2, turn_wait_s=0)
     service = fakes.under(bootstrap(settings, fakes.aws))
     rows = fakes.stand_in(conversations, Conversations())
+    late = fakes.stand_in(lag, Lag())
     counted, table = fakes.stand_in(statistics, Statistics(rows)), Table()
     vars(service).update(table=table, projections=rows._projections())
     return Sessions(
@@ -161,6 +176,7 @@ def unit(fakes: Fakes) -> Sessions:
         rows,
         counted,
         table,
+        late,
     )
 
 
@@ -307,6 +323,20 @@ def test_a_conversation_whose_first_turn_is_on_its_way_is_waited_for(
     monkeypatch.setitem(vars(unit.service.settings), "turn_wait_s", 5)
     path = f"/chat/{SESSION}/history" if method == "GET" else f"/chat/{SESSION}"
     assert unit.request(method, path).status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/chat/x/history"), ("DELETE", "/chat/x")])
+def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(unit: Sessions, method: str, path: str) -> None:
+    deliver(unit.on_events, turn())
+    assert unit.request(method, path).status == 404
+    late = replace(turn(), time=datetime.now(UTC) - HOUR)
+    deliver(unit.on_events, replayed(late, replay_id="r", replay_for="sessions", kind=ReplayKind.REPROCESS))
+    assert unit.request(method, path).status == 404, "a replay is not late"
+    deliver(unit.on_events, late)
+    for tenant in (ALICE, BOB):
+        answer = unit.request(method, path, tenant)
+        assert (answer.status, answer.body["type"].rpartition(":")[2]) == (503, "turns-arrive-late")
+        assert answer.headers["Retry-After"] == "5"
 
 
 def test_the_list_of_conversations(unit: Sessions) -> None:

@@ -1,14 +1,16 @@
 """The routes: parse, call, answer."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import Caller, CallerDep, HttpEntry, create_api, not_found, wait_for
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, not_found, wait_for
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
+from sessions.repository import lag
 
 
 def http(service: SessionsService) -> HttpEntry:
@@ -30,7 +32,7 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
         """All messages, oldest first; of a very long conversation the newest, as many as find room."""
         found = wait_for(lambda: queries.history(service, caller.tenant_id, session_id), service.settings.turn_wait_s)
         if found is None:
-            raise not_found("session", session_id)
+            raise _unknown(service, session_id)
         return found
 
     @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
@@ -48,5 +50,15 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
 
 def _delete(service: SessionsService, caller: Caller, session_id: str) -> SessionDeletion:
     if not wait_for(lambda: deletion.delete(service, caller, session_id) or None, service.settings.turn_wait_s):
-        raise not_found("session", session_id)
+        raise _unknown(service, session_id)
     return SessionDeletion(session_id=session_id)
+
+
+def _unknown(service: SessionsService, session_id: str) -> ProblemError:
+    """404; 503 while turns arrive later than the caller has waited, for this may be a session of one of them."""
+    with service.database.transaction() as connection:
+        late_s = lag.seconds(connection)
+    if late_s <= service.settings.turn_late_s:
+        return not_found("session", session_id)
+    detail = "turns arrive late at the moment, and this session may be among them; try again"
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "turns-arrive-late", detail)
