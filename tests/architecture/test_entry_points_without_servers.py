@@ -22,7 +22,7 @@ CLOSED_ROUTES = [
     for name, service in MANIFESTS.services.items()
     for function in service.functions.values()
     for route in function.routes
-    if route.auth is RouteAuth.JWT
+    if route.auth is RouteAuth.JWT and not route.is_greedy
 ]
 
 

@@ -16,6 +16,7 @@ from contracts.errors import (
 )
 from contracts.personal import Personal
 from contracts.registry import REGISTRY, Registry
+from contracts.text import is_storable, storable
 
 __all__ = [
     "REGISTRY",
@@ -32,6 +33,8 @@ __all__ = [
     "ReplayKind",
     "UnknownEventError",
     "Violation",
+    "is_storable",
     "new_event",
     "replayed",
+    "storable",
 ]

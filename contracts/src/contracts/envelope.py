@@ -16,7 +16,8 @@ from pydantic_core import from_json
 
 from contracts.contract import Contract
 from contracts.errors import InvalidEventError, Violation
-from contracts.validation import validate_written
+from contracts.text import TEXT_RULE, is_storable, storable
+from contracts.validation import written
 
 T = TypeVar("T", bound=Contract)
 T_co = TypeVar("T_co", bound=Contract, covariant=True)
@@ -100,9 +101,7 @@ class Event(Generic[T_co]):
         return {**attributes, "data": from_json(text)}
 
     def _write(self) -> tuple[dict[str, Any], bytes]:
-        # Warnings would quote the forged value; the validation that follows names its path.
-        text = self.data.__pydantic_serializer__.to_json(self.data, exclude_none=True, warnings=False)
-        validate_written(type(self.data), text)
+        text = written(self.data)
         attributes: dict[str, Any] = {
             "specversion": "1.0",
             "id": self.id,
@@ -152,7 +151,8 @@ def new_event(
     """A new fact. With a `cause` it continues the correlation and trace of that, and names it where it is an event.
 
     Of a cause that was replayed for a consumer it is still an ordinary event: what a replay leads to is new for every
-    consumer.
+    consumer. Characters that no store can hold are replaced by U+FFFD: files and models may contain them, and what a
+    person typed was refused before.
     """
     return Event(
         id=event_id or str(uuid.uuid4()),
@@ -162,7 +162,7 @@ def new_event(
         correlation_id=correlation_id or (cause.correlation_id if cause else str(uuid.uuid4())),
         causation_id=cause.id if isinstance(cause, Event) else None,
         traceparent=traceparent or (cause.traceparent if cause else None),
-        data=data,
+        data=storable(data),
     )
 
 
@@ -210,6 +210,11 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
         Violation("string", f"/{name}", f"{name} is text")
         for name, value in attributes.items()
         if name in _TEXTS and not isinstance(value, str)
+    ]
+    problems += [
+        Violation(TEXT_RULE, f"/{name}", f"{name} has U+0000 or a lone surrogate")
+        for name, value in attributes.items()
+        if isinstance(value, str) and not is_storable(value)
     ]
     if not isinstance(data, Mapping):
         problems.append(Violation("object", "/data", "data is a JSON object"))

@@ -3,6 +3,7 @@
 pydantic's strict JSON mode is the fast way to the verdict of the published schemas; the tests compare both.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -11,11 +12,15 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from contracts.contract import Contract
 from contracts.errors import InvalidEventError, Violation
+from contracts.text import TEXT_RULE
 
 T = TypeVar("T", bound=Contract)
 
 # pydantic's own sentence would quote the input, and so would its error as the cause of ours: hence `from None` below.
 _MESSAGES = {"union_tag_invalid": "Input should be one of the known kinds"}
+
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_UNSTORABLE = Violation(TEXT_RULE, "/data", "a text has U+0000 or a lone surrogate")
 
 
 def validate(contract: type[T], data: object) -> T:
@@ -34,6 +39,23 @@ def validate(contract: type[T], data: object) -> T:
         return contract.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise _invalid(contract, error, data) from None
+
+
+def written(data: Contract) -> bytes:
+    """The payload as JSON that may be published.
+
+    Raises:
+        InvalidEventError: it does not satisfy the closed contract, or has text that no store can hold.
+    """
+    try:
+        # Warnings would quote a forged value; the validation that follows names its path.
+        text = data.__pydantic_serializer__.to_json(data, exclude_none=True, warnings=False)
+    except PydanticSerializationError:
+        raise InvalidEventError(data.event_type, (_UNSTORABLE,)) from None
+    if _ESCAPED_NUL.search(text):
+        raise InvalidEventError(data.event_type, (_UNSTORABLE,))
+    validate_written(type(data), text)
+    return text
 
 
 def validate_written(contract: type[T], text: bytes) -> T:

@@ -38,6 +38,7 @@ SHAPES = [
     ("talker", f"{HTTP}.routes", [], "functions.http", "exactly one of"),
     ("talker", f"{HTTP}.routes.0.method", "FETCH", "functions.http.routes.0.method", "Input should be"),
     ("talker", f"{HTTP}.routes.0.path", "things", "functions.http.routes.0.path", "pattern"),
+    ("talker", f"{HTTP}.routes.0.path", "/things/{id+}/end", "functions.http.routes.0.path", "pattern"),
     ("talker", f"{HTTP}.tables", {"notes": ["drop"]}, "functions.http.tables.notes.0", "Input should be"),
     ("talker", "tables.notes.kind", "log", "tables.notes.kind", "Input should be"),
     ("talker", "tables.notes", {"partition_key": "pk"}, "tables.notes.kind", "Field required"),

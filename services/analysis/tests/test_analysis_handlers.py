@@ -24,17 +24,19 @@ from analysis.models import Provider
 from analysis.output import ImageDetailsAnswer, MediaMetadataAnswer, PictureDescription
 from analysis.prompts import packaged
 from analysis.providers import Choice
-from analysis.repository import analyses, leases, pictures
+from analysis.repository import analyses, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
+from analysis.repository.rejections import Rejection
 from analysis.settings import AnalysisSettings
 from analysis.vision import Described, Picture, VisionModel
 from chassis.database import Connection
 from chassis.http import HttpEntry
+from chassis.item_ids import new_item_id
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, replayed
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
-from contracts.imaging import ImageProcessed, RenditionKind
+from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
 from contracts.ingest import ItemDeleted
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
@@ -82,6 +84,22 @@ class Pictures:
         then, self.after_looking = self.after_looking, lambda: None
         then()
         return found
+
+    def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
+        self.rows.pop((tenant_id, item_id), None)
+
+
+@dataclass
+class Rejections:
+    """Of `analysis.repository.rejections`."""
+
+    rows: dict[Key, Rejection] = field(default_factory=dict)
+
+    def save(self, connection: Connection, event: Event[ImageRejected]) -> None:
+        self.rows[event.tenant_id, event.subject] = Rejection(event.data.reason.value, event.data.detail)
+
+    def find(self, connection: Connection, tenant_id: str, item_id: str) -> Rejection | None:
+        return self.rows.get((tenant_id, item_id))
 
     def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
         self.rows.pop((tenant_id, item_id), None)
@@ -199,6 +217,7 @@ class Analysis:
     pictures: Pictures
     analyses: Analyses
     leases: Leases
+    rejections: Rejections
 
     def process(self, item: str = ITEM, *, tenant: str = ALICE, **changes: Any) -> Event[ImageProcessed]:
         """The rendition is stored; the event that imaging publishes."""
@@ -244,6 +263,7 @@ def build(fakes: Fakes, *, keys: tuple[str, ...] = ("anthropic", "openai"), **se
     real = service.providers
     vars(service)["providers"] = replace(real, factories={"anthropic": claude.connect, "openai": gpt.connect})
     fakes.stand_in(pictures, shown)
+    rejected = fakes.stand_in(rejections, Rejections())
     return Analysis(
         fakes,
         service,
@@ -254,6 +274,7 @@ def build(fakes: Fakes, *, keys: tuple[str, ...] = ("anthropic", "openai"), **se
         shown,
         fakes.stand_in(analyses, Analyses()),
         fakes.stand_in(leases, Leases(shown)),
+        rejected,
     )
 
 
@@ -720,6 +741,66 @@ def test_a_call_that_gets_two_seconds_is_begun(
             lambda: Picture(b"", "image/jpeg"), plan.choice, plan.prompt, deadline=left_s, fallback=False
         )
     assert [timeout_s for *_, timeout_s in unit.claude.asked] == [left_s] * asked
+
+
+@pytest.mark.parametrize(("prefer", "status"), [("", 200), ("respond-async", 202)])
+def test_a_request_that_is_sent_again_under_its_key_is_one(unit: Analysis, prefer: str, status: int) -> None:
+    def send(key: str = "key-1") -> Answer:
+        headers = {"idempotency-key": key, "prefer": prefer}
+        return call(unit.http, "POST", f"/items/{ITEM}/analyze", ALICE, body={"force_reanalyze": True}, headers=headers)
+
+    unit.show()
+    first, again = send(), send()
+    assert (first.status, first.body) == (again.status, again.body) == (status, first.body)
+    assert (again.headers.get("Preference-Applied"), len(unit.fakes.recorded)) == (prefer or None, 1)
+    send("key-2")
+    assert len(unit.fakes.recorded) == 2
+
+
+def test_the_first_answer_stays_when_there_is_a_newer_version(unit: Analysis) -> None:
+    def send(*, force: bool, key: str) -> Any:
+        path, body = f"/items/{ITEM}/analyze", {"force_reanalyze": force}
+        return call(unit.http, "POST", path, ALICE, body=body, headers={"idempotency-key": key}).body["version"]
+
+    unit.show()
+    versions = [
+        send(force=True, key="a"),
+        send(force=False, key="b"),
+        send(force=True, key="c"),
+        send(force=False, key="b"),
+    ]
+    assert versions == [1, 1, 2, 1]
+
+
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+def test_an_item_that_was_not_heard_of_yet_is_not_missing(unit: Analysis, prefer: str) -> None:
+    """Its id tells when and for whom it was issued; another tenant's is missing like any other."""
+    item = new_item_id(ALICE)
+    answer = unit.analyze(item, prefer=prefer)
+    assert (problem(answer), answer.headers["Retry-After"]) == ((409, "not-processed-yet"), "5")
+    assert (unit.get(f"/items/{item}/analyses").status, unit.get(f"/items/{item}/analyses").body) == (200, [])
+    assert problem(unit.get(f"/items/{item}/analyses", BOB)) == (404, "not-found")
+    assert problem(unit.analyze(item, BOB, prefer=prefer)) == (404, "not-found")
+    unit.fakes.tombstones.deleted[ALICE, item] = datetime.now(UTC)
+    assert problem(unit.get(f"/items/{item}/analyses")) == (404, "not-found")
+    assert problem(unit.analyze(item, prefer=prefer)) == (404, "not-found")
+
+
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+def test_of_a_rejected_item_the_reason_is_told(unit: Analysis, prefer: str) -> None:
+    rejection = example(ImageRejected, subject=ITEM, tenant=ALICE)
+    assert deliver(unit.on_events, rejection, rejection) == []
+    answer = unit.analyze(prefer=prefer)
+    assert problem(answer) == (422, f"image-{rejection.data.reason}")
+    assert answer.body["detail"] == rejection.data.detail
+    assert unit.get(f"/items/{ITEM}/analyses").body == []
+    assert problem(unit.get(f"/items/{ITEM}/analyses", BOB)) == (404, "not-found")
+    assert problem(unit.analyze(tenant=BOB, prefer=prefer)) == (404, "not-found")
+    unit.show()
+    assert unit.analyze(prefer=prefer).status in (200, 202), "it was processed after all"
+    deliver(unit.on_events, example(ItemDeleted, subject=ITEM, tenant=ALICE), rejection)
+    assert unit.rejections.rows == {}
+    assert problem(unit.analyze(prefer=prefer)) == (404, "not-found")
 
 
 def test_what_another_was_quicker_to_describe_is_the_answer(unit: Analysis) -> None:

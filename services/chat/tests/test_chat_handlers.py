@@ -345,6 +345,25 @@ def test_a_first_turn_is_answered_and_recorded(unit: Chat) -> None:
     assert unit.conversations.rows[ALICE, SESSION] == (turn.answer.timestamp, 1)
 
 
+def test_a_message_that_is_sent_again_under_its_key_is_one_turn(unit: Chat) -> None:
+    def send(message: str = "Where?") -> Answer:
+        body = {"message": message, "session_id": SESSION}
+        return call(unit.http, "POST", "/chat", ALICE, body=body, headers={"idempotency-key": "key-1"})
+
+    first, again = send(), send()
+    assert (first.status, first.body) == (again.status, again.body) == (200, first.body)
+    assert (len(unit.agent.asked), len(unit.fakes.recorded)) == (1, 1)
+    assert problem(send("When?")) == (422, "idempotency-key-reused")
+
+
+def test_a_message_that_failed_may_be_sent_again_under_its_key(unit: Chat) -> None:
+    body, headers = {"message": "Where?", "session_id": SESSION}, {"idempotency-key": "key-1"}
+    unit.agent.outcome = ModelUnavailableError("down")
+    assert call(unit.http, "POST", "/chat", ALICE, body=body, headers=headers).status == 503
+    unit.agent.outcome = ANSWER
+    assert call(unit.http, "POST", "/chat", ALICE, body=body, headers=headers).status == 200
+
+
 def test_what_the_agent_is_asked(unit: Chat) -> None:
     started = time.monotonic()
     unit.ask(message="  Where?  ", top_k=7, category_filter="Food", min_similarity_score=0.25)
@@ -447,6 +466,40 @@ def test_the_same_session_id_of_another_user_is_another_conversation(unit: Chat)
     assert unit.memory.rows[ALICE, SESSION] == ("checkpoint-0", None)
 
 
+@pytest.mark.parametrize(
+    ("session", "thread"),
+    [
+        ("my-session-1", "my-session-1"),
+        ("x", "x"),
+        (" with blanks ", "%20with%20blanks%20"),
+        ("a/b#c", "a%2Fb%23c"),
+        ("../..", "..%2F.."),
+        ("50%", "50%25"),
+        ("日本語", "%E6%97%A5%E6%9C%AC%E8%AA%9E"),
+        ("🍣" * 128, "%F0%9F%8D%A3" * 128),
+    ],
+)
+def test_a_session_id_is_any_text(session: str, thread: str, unit: Chat) -> None:
+    """The client's own; in keys it is quoted, so that no two conversations share one."""
+    assert unit.ask(session_id=session).body["session_id"] == session
+    assert unit.agent.asked[0][2] == f"{ALICE}#{thread}"
+    assert [event.subject for event in unit.fakes.store.events] == [session]
+
+
+@pytest.mark.parametrize("session", ["", "x" * 129, "a\x00", "\ud800", 1, None, ["x"]], ids=ascii)
+def test_what_is_no_session_id_is_refused(session: Any, unit: Chat) -> None:
+    assert unit.ask(session_id=session).status == 422
+    assert unit.agent.asked == []
+
+
+@pytest.mark.parametrize("message", ["a\x00b", "\ud800", "x" * 8001, "  "], ids=lambda text: ascii(text[:8]))
+def test_a_message_that_cannot_be_stored_is_refused_before_the_model_is_paid(message: str, unit: Chat) -> None:
+    answer = unit.ask(message=message)
+    assert (answer.status, answer.body["errors"][0]["loc"][0]) == (422, "body")
+    assert unit.agent.asked == []
+    assert unit.memory.rows == {}
+
+
 def test_an_agent_is_made_for_each_set_of_keys(unit: Chat) -> None:
     unit.ask()
     unit.ask()
@@ -529,7 +582,7 @@ def test_a_turn_that_the_bus_refuses_is_answered_and_published_by_the_relay(unit
         {"message": ""},
         {"message": " \n"},
         {"message": "a" * 8001},
-        {"session_id": "session-1"},
+        {"session_id": "x" * 129},
         {"top_k": 0},
         {"top_k": 51},
         {"category_filter": "a" * 201},

@@ -9,13 +9,13 @@ from typing import Any
 import anthropic
 import httpx2
 import pytest
-from langchain.agents.middleware import ModelRequest
+from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from chassis.errors import TransientError
 from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedError
-from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, translated
+from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, StorableText, translated
 from chat.results import MAX_BYTES, search_results
 from chat.settings import ChatSettings, domains
 from chat.turn_context import TurnContext
@@ -49,6 +49,19 @@ def test_after_three_rounds_the_model_must_answer(count: int, choice: Any) -> No
     ShapeRequests(SETTINGS).wrap_model_call(request(rounds(count)), lambda shaped: seen.append(shaped))  # type: ignore[arg-type, return-value]  # the answer does not matter
     assert seen[0].tool_choice == choice
     assert seen[0].tools
+
+
+def test_what_no_store_can_hold_stays_out_of_the_state() -> None:
+    call: Any = {"id": "1", "name": "search_web", "args": {"query": "a\ud800"}}
+    answered = ModelResponse(result=[AIMessage("in \x00Kyoto\ud83c", tool_calls=[call])])
+    cleaned = StorableText(SETTINGS).wrap_model_call(request([]), lambda _: answered)
+    (message,) = cleaned.result
+    assert isinstance(message, AIMessage)
+    assert (message.text, message.tool_calls[0]["args"]) == ("in \ufffdKyoto\ufffd", {"query": "a\ufffd"})
+    asked: Any = None
+    found = StorableText(SETTINGS).wrap_tool_call(asked, lambda _: ToolMessage("a\x00", tool_call_id="1"))
+    assert isinstance(found, ToolMessage)
+    assert found.content == "a\ufffd"
 
 
 def fault(status: int, headers: dict[str, str] | None = None) -> anthropic.APIStatusError:

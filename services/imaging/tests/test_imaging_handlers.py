@@ -12,6 +12,7 @@ import pytest
 from chassis.database import Connection
 from chassis.errors import TransientError
 from chassis.http import HttpEntry
+from chassis.item_ids import new_item_id
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition, RenditionKind
@@ -408,6 +409,21 @@ def test_resize_only_knows_the_callers_items_alone(imaging: Imaging, item: str, 
     answer = imaging.resize(item, tenant)
     assert (answer.status, answer.body["detail"]) == (404, f"item {item} not found")
     assert len(imaging.decoder.decoded) == 1
+
+
+def test_resize_only_of_an_upload_that_is_on_its_way(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its id tells when and for whom it was issued; another tenant's is missing like any other."""
+    monkeypatch.setattr("imaging.reprocess.WAIT_S", 0)
+    item = new_item_id(ALICE)
+    answer = imaging.resize(item)
+    assert (answer.status, answer.body["type"]) == (409, "urn:collections:problem:not-processed-yet")
+    assert answer.headers["Retry-After"] == "5"
+    assert imaging.resize(item, BOB).body["detail"] == f"item {item} not found"
+    monkeypatch.setattr("imaging.reprocess.WAIT_S", 5)
+    monkeypatch.setattr("time.sleep", lambda seconds: deliver(imaging.on_events, imaging.upload(item=item)))
+    assert imaging.resize(item).status == 200
+    imaging.fakes.tombstones.deleted[ALICE, item] = datetime.now(UTC)
+    assert imaging.resize(item).status == 404
 
 
 def test_resize_only_needs_a_token(imaging: Imaging) -> None:

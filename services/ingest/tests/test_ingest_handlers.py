@@ -318,6 +318,31 @@ def test_a_relay_goes_on_with_what_the_bus_refuses_later(unit: Ingest) -> None:
     assert unit.fakes.published == [first, third, second]
 
 
+def test_a_picture_that_is_sent_again_under_its_key_is_one_item(unit: Ingest) -> None:
+    """Whatever the boundary: each attempt at sending a form may have one of its own."""
+
+    def send(content: bytes, boundary: str) -> Answer:
+        disposition = 'Content-Disposition: form-data; name="file"; filename="holiday.png"'
+        body = f"--{boundary}\r\n{disposition}\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+        headers = {"content-type": f"multipart/form-data; boundary={boundary}", "idempotency-key": "key-1"}
+        return call(unit.http, "POST", "/items", ALICE, body=body, headers=headers)
+
+    first, again = send(PNG, "one"), send(PNG, "two")
+    assert (first.status, first.body) == (again.status, again.body) == (200, first.body)
+    assert [fact.subject for fact in unit.fakes.recorded] == [first.body["id"]]
+    assert send(PNG + b"another", "one").status == 422
+    unit.delete(first.body["id"])
+    assert send(PNG, "three").status == 410
+
+
+def test_a_direct_upload_that_is_asked_for_again_under_its_key_is_one(unit: Ingest) -> None:
+    body = {"filename": "big.png", "media_type": "image/png", "bytes": 500}
+    headers = {"idempotency-key": "key-1"}
+    first, again = (call(unit.http, "POST", "/items/uploads", ALICE, body=body, headers=headers) for _ in range(2))
+    assert (first.status, first.body) == (again.status, again.body) == (200, first.body)
+    assert len(unit.uploads.rows) == 1
+
+
 # POST /items/uploads
 
 

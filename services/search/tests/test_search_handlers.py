@@ -311,6 +311,14 @@ def test_a_keyword_search_embeds_nothing(unit: Search) -> None:
     assert (unit.embedder.asked, unit.keys) == ([], {})
 
 
+@pytest.mark.parametrize(
+    ("given", "limit"), [({}, 0.0), (-1, 0.0), (-1.0, 0.0), (0, 0.0), (-0.99, -0.99), (-1.5, -1.5)]
+)
+def test_what_a_limit_of_relevance_drops(given: Any, limit: float, unit: Search) -> None:
+    unit.ask(search_type="bm25", include_answer=False, **({} if given == {} else {"min_relevance_score": given}))
+    assert unit.query.max_bm25_score == limit
+
+
 def test_an_answer_is_made_of_the_results_in_the_time_that_is_left(unit: Search) -> None:
     started = time.monotonic()
     unit.ask(answer_model="claude-opus-5")

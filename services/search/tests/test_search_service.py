@@ -44,6 +44,17 @@ def test_results_that_score_above_the_threshold_are_dropped(search: Any, found: 
     assert len(every) > len(kept) == 1
 
 
+@pytest.mark.parametrize("limit", [{}, {"min_relevance_score": 0}, {"min_relevance_score": -1.0}], ids=str)
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_a_common_word_is_found_in_a_small_collection(search: Any, items: int, limit: dict[str, float]) -> None:
+    """It scores close to 0; clients of the predecessor send -1 for "no limit"."""
+    tenant = f"tenant-of-{items}-{limit}"
+    shown = {search.show(f"A red poster, number {number}", tenant) for number in range(items)}
+    answer = search.search("poster", tenant, search_type="bm25", include_answer=False, **limit)
+    assert {result["item_id"] for result in answer["results"]} == shown
+    assert all(-1 < result["score"] < 0 for result in answer["results"])
+
+
 def test_vector_search_finds_the_nearest(search: Any, found: dict[str, str]) -> None:
     answer = search.search("Poster of a jazz concert in Kyoto", search_type="vector", include_answer=False)
     assert answer["results"][0]["item_id"] == found["concert"]

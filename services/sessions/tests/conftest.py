@@ -56,7 +56,7 @@ def running(deploy: Deploy, request: pytest.FixtureRequest) -> Iterator[Running]
     """The entry points, with a table as the manifest declares it; an indirect parameter is settings of a test's own."""
     deployment = deploy("sessions")
     table = make_table(deployment.aws, "sessions", "sessions")
-    own = getattr(request, "param", {})
+    own = {"turn_wait_s": 0, "turn_late_s": 24 * 3600} | getattr(request, "param", {})
     service = bootstrap(SessionsSettings(**deployment.settings, table_sessions=table, **own), deployment.aws)
     yield Running(service, http(service), on_events(service), cleanup(service))
     service.database.close()

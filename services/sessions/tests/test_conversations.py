@@ -131,6 +131,43 @@ def test_the_same_id_of_two_users_is_two_conversations(running: Any, make_turn: 
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize(
+    "session",
+    ["my-session-1", " a b ", "日本語", "🍣" * 128, "ann#x", "a/b", "x/history", ".a.", "50%", "sessions"],
+    ids=ascii,
+)
+def test_a_session_id_is_any_text(running: Any, make_turn: Turn, session: str) -> None:
+    """It comes decoded, all but %25."""
+    running.consume(make_turn("ann", session, text="of ann"))
+    path = session.replace("%", "%25")
+    assert contents(running, path, "ann") == ["of ann"]
+    (listed,) = running.request("GET", "/chat/sessions", "ann").body["sessions"]
+    assert listed["session_id"] == session
+    assert contents(running, path, "ann#x") == contents(running, "x", "ann#ann") == []
+    assert running.request("DELETE", f"/chat/{path}", "ann").body == {"status": "deleted", "session_id": session}
+    assert contents(running, path, "ann") == []
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("running", [{"turn_late_s": 4}], indirect=True)
+def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(running: Any, make_turn: Turn) -> None:
+    for ago, status in ((timedelta(0), 404), (MINUTE, 503), (timedelta(0), 404)):
+        running.consume(make_turn("ann", str(uuid.uuid4()), ago=ago))
+        assert running.request("GET", "/chat/unknown/history", "ann").status == status
+    running.consume(make_turn("ann", str(uuid.uuid4()), ago=MINUTE))
+    with running.service.database.transaction() as connection:
+        connection.execute("UPDATE lag SET heard_at = now() - interval '2 minutes'")
+    assert running.request("GET", "/chat/unknown/history", "ann").status == 404
+
+
+@pytest.mark.integration
+def test_no_id_of_one_user_is_anothers(running: Any, make_turn: Turn) -> None:
+    running.consume(make_turn("ann", "x#y", text="of ann"), make_turn("ann#x", "y", text="of another"))
+    assert contents(running, "x#y", "ann") == ["of ann"]
+    assert contents(running, "y", "ann#x") == ["of another"]
+
+
+@pytest.mark.integration
 @pytest.mark.parametrize("path", ["/chat/{}", "/chat/sessions/{}"])
 def test_deleted_stays_deleted_until_a_new_beginning(running: Any, make_turn: Turn, session: str, path: str) -> None:
     old = [make_turn("ann", session, turn, ago=(5 - turn) * MINUTE) for turn in (1, 2)]

@@ -4,7 +4,7 @@ Which conversation turns make is a matter of SQL; here a conversation is what it
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +23,7 @@ from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
 from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
-from sessions.repository import conversations, statistics
+from sessions.repository import conversations, lag, statistics
 from sessions.repository.conversations import Conversation
 from sessions.repository.statistics import LastCleanup, Totals
 from sessions.settings import SessionsSettings
@@ -99,6 +99,19 @@ class Statistics:
         return self.cleanups[-1] if self.cleanups else None
 
 
+class Lag:
+    """Of `sessions.repository.lag`."""
+
+    def __init__(self) -> None:
+        self.late: list[float] = []
+
+    def note(self, connection: Connection, *, completed_at: datetime) -> None:
+        self.late.append((datetime.now(UTC) - completed_at).total_seconds())
+
+    def seconds(self, connection: Connection) -> float:
+        return self.late[-1] if self.late else 0.0
+
+
 class Table(SessionTable):
     """The DynamoDB table, as far as routes read it."""
 
@@ -133,6 +146,7 @@ class Sessions:
     conversations: Conversations
     statistics: Statistics
     table: Table
+    lag: Lag
 
     def begin(self, *sessions: str, ago: timedelta = HOUR, tenant: str = ALICE) -> datetime:
         """There are conversations whose latest turn was that long ago."""
@@ -155,9 +169,10 @@ def turn(session: str = SESSION, tenant: str = ALICE) -> Event[TurnCompleted]:
 
 @pytest.fixture
 def unit(fakes: Fakes) -> Sessions:
-    settings = SessionsSettings(**SETTINGS, sessions_per_user=2)
+    settings = SessionsSettings(**SETTINGS, sessions_per_user=2, turn_wait_s=0)
     service = fakes.under(bootstrap(settings, fakes.aws))
     rows = fakes.stand_in(conversations, Conversations())
+    late = fakes.stand_in(lag, Lag())
     counted, table = fakes.stand_in(statistics, Statistics(rows)), Table()
     vars(service).update(table=table, projections=rows._projections())
     return Sessions(
@@ -169,6 +184,7 @@ def unit(fakes: Fakes) -> Sessions:
         rows,
         counted,
         table,
+        late,
     )
 
 
@@ -409,6 +425,36 @@ def test_the_history_of_a_conversation(unit: Sessions) -> None:
     assert (answer.status, answer.body) == (200, expected)
     assert datetime.now(UTC) - unit.table.since[0] >= 4 * HOUR, "an expired conversation is not shown"
     assert unit.request("GET", f"/chat/{SESSION}/history", BOB).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_conversation_whose_first_turn_is_on_its_way_is_waited_for(
+    unit: Sessions, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime.now(UTC)
+
+    def arrive(seconds: float) -> None:
+        unit.begin(SESSION)
+        unit.table.histories[ALICE, SESSION] = History(Summary(SESSION, at, at, 2), ())
+
+    monkeypatch.setattr("time.sleep", arrive)
+    monkeypatch.setitem(vars(unit.service.settings), "turn_wait_s", 5)
+    path = f"/chat/{SESSION}/history" if method == "GET" else f"/chat/{SESSION}"
+    assert unit.request(method, path).status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/chat/x/history"), ("DELETE", "/chat/x")])
+def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(unit: Sessions, method: str, path: str) -> None:
+    deliver(unit.on_events, turn())
+    assert unit.request(method, path).status == 404
+    late = replace(turn(), time=datetime.now(UTC) - HOUR)
+    deliver(unit.on_events, replayed(late, replay_id="r", replay_for="sessions", kind=ReplayKind.REPROCESS))
+    assert unit.request(method, path).status == 404, "a replay is not late"
+    deliver(unit.on_events, late)
+    for tenant in (ALICE, BOB):
+        answer = unit.request(method, path, tenant)
+        assert (answer.status, answer.body["type"].rpartition(":")[2]) == (503, "turns-arrive-late")
+        assert answer.headers["Retry-After"] == "5"
 
 
 def test_the_list_of_conversations(unit: Sessions) -> None:

@@ -90,7 +90,7 @@ def routes_are_unique(manifests: Manifests) -> Iterator[Problem]:
     for ref in manifests.functions:
         for position, route in enumerate(ref.function.routes):
             path = f"functions.{ref.name}.routes.{position}"
-            shape = route.method + re.sub(r"\{[^}]*\}", "{}", route.path)
+            shape = route.method + re.sub(r"\{[^}+]*", "{", route.path)
             if shape in owners:
                 yield _problem(ref.service, path, f"{route.key} is already {owners[shape]}")
             owners.setdefault(shape, f"{ref.service.service}: {path}")

@@ -17,7 +17,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 EventType = Annotated[str, StringConstraints(pattern=EVENT_TYPE.pattern)]
 KeyPattern = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*?_./-]+/[A-Za-z0-9*?_./-]*$")]
 SettingName = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$")]
-RoutePath = Annotated[str, StringConstraints(pattern=r"^(/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+$")]
+RoutePath = Annotated[str, StringConstraints(pattern=r"^(/([A-Za-z0-9._~-]+|\{[a-z_]+\}))+(/\{[a-z_]+\+\})?$")]
 # rate() is singular after 1; cron() has six fields, whose contents are left to EventBridge.
 _RATE = r"rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\)"
 _CRON = r"cron\([^ ()]+( [^ ()]+){5}\)"
@@ -77,6 +77,15 @@ class Route(Model):
     def key(self) -> str:
         """The route key of API Gateway, `POST /items/{id}`."""
         return f"{self.method} {self.path}"
+
+    @property
+    def is_greedy(self) -> bool:
+        """Whether its last parameter (`{id+}`) may have slashes.
+
+        The gateway decodes a path before it looks for the route, so ids that may have slashes need such a route beside
+        those that are documented.
+        """
+        return self.path.endswith("+}")
 
 
 class Queue(Model):

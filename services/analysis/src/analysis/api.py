@@ -13,7 +13,8 @@ from analysis.bootstrap import AnalysisService
 from analysis.models import Provider
 from analysis.repository.analyses import AnalysisRecord
 from analysis.requests import AnalyzeOptions, Requests
-from chassis.http import CallerDep, HttpEntry, Response, create_api
+from chassis.database import Connection
+from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, Response, create_api, once
 from contracts.analysis import Description
 
 _MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"
@@ -69,6 +70,8 @@ class AnalyzeAccepted(BaseModel):
     message: str = "the analysis will be made; look at the item's analyses"
 
 
+_Analyzed = Analysis | AnalyzeAccepted
+
 _ANALYZE_RESPONSES: dict[int, OpenAPIResponse] = {
     200: {"description": "The description", "content": {"application/json": {"model": Analysis}}},
     202: {"description": "It will be made", "content": {"application/json": {"model": AnalyzeAccepted}}},
@@ -94,17 +97,27 @@ def routes(service: AnalysisService) -> APIGatewayHttpResolver:
         provider: Annotated[Provider | None, Query()] = None,
         model: Annotated[str | None, Query(pattern=_MODEL_PATTERN)] = None,
         prefer: Annotated[str | None, Header()] = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Response[Analysis | AnalyzeAccepted]:
         """The existing description unless forced. Parameters may come in the query or as a JSON body, which wins."""
         given = body or AnalyzeRequest()
         force = given.force_reanalyze if given.force_reanalyze is not None else force_reanalyze
         options = AnalyzeOptions(bool(force), given.provider or provider, given.model or model)
-        if "respond-async" in _preferences(prefer):
-            existing = requests.request(caller, item_id, options)
-            if existing is None:
-                return _answer(HTTPStatus.ACCEPTED, AnalyzeAccepted(item_id=item_id), **_APPLIED)
-            return _answer(HTTPStatus.OK, Analysis.of(existing))
-        return _answer(HTTPStatus.OK, Analysis.of(requests.analyze(caller, item_id, options)))
+        use_case = requests.request if "respond-async" in _preferences(prefer) else requests.analyze
+
+        def shown(record: AnalysisRecord | None) -> _Analyzed:
+            return AnalyzeAccepted(item_id=item_id) if record is None else Analysis.of(record)
+
+        def act(keep: Keep) -> _Analyzed:
+            def keep_record(connection: Connection, record: AnalysisRecord | None) -> None:
+                keep(connection, shown(record), subject=item_id)
+
+            return shown(use_case(caller, item_id, options, keep_record))
+
+        answer = once(service.database, caller, _Analyzed, act)  # type: ignore[arg-type]  # a union is no type
+        if isinstance(answer, AnalyzeAccepted):
+            return _answer(HTTPStatus.ACCEPTED, answer, **_APPLIED)
+        return _answer(HTTPStatus.OK, answer)
 
     @api.get("/items/<item_id>/analyses", summary="Every version of an item's description")
     def list_analyses(item_id: str, caller: CallerDep) -> list[Analysis]:

@@ -4,12 +4,12 @@ from analysis.bootstrap import AnalysisService
 from analysis.reactions import Reactions
 from chassis.queue import EventConsumer, on
 from contracts.analysis import AnalysisRequested
-from contracts.imaging import ImageProcessed
+from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted
 
 
 def on_events(service: AnalysisService) -> EventConsumer:
-    """Pictures, requests and deletions of items."""
+    """Pictures and rejections, requests and deletions of items."""
     # Every invocation needs the SDK: its cost belongs into the initialisation (and its snapshot), not the first event.
     import analysis.claude  # noqa: F401
 
@@ -25,6 +25,7 @@ def on_events(service: AnalysisService) -> EventConsumer:
         [
             # The picture first: a request for its description meanwhile waits for this one.
             on(ImageProcessed, reactions.describe_processed, give_up=reactions.give_up, fold_first=True),
+            on(ImageRejected),
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),
         ],

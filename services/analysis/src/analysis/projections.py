@@ -1,13 +1,13 @@
-"""Events become `pictures` (of imaging's events) and `analyses` (of the service's own)."""
+"""Events become `pictures` and `rejections` (of imaging's events) and `analyses` (of the service's own)."""
 
-from analysis.repository import analyses, leases, pictures
+from analysis.repository import analyses, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
 from chassis.database import Connection
 from chassis.projections import Projections
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
-from contracts.imaging import ImageProcessed
+from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted
 
 
@@ -21,6 +21,11 @@ def image_processed(connection: Connection, event: Event[ImageProcessed]) -> Non
         pictures.save(connection, picture, event.time)
 
 
+def image_rejected(connection: Connection, event: Event[ImageRejected]) -> None:
+    """The item has no picture, and why."""
+    rejections.save(connection, event)
+
+
 def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
     """A version of the item's description is known; a version never changes."""
     analyses.add(connection, event.tenant_id, AnalysisRecord.of(event))
@@ -32,8 +37,10 @@ def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
     pictures.delete(connection, event.tenant_id, event.subject)
     leases.end(connection, event.tenant_id, event.subject)
     analyses.delete(connection, event.tenant_id, event.subject)
+    rejections.delete(connection, event.tenant_id, event.subject)
 
 
 PROJECTIONS = Projections(
-    {ImageProcessed: image_processed, ItemAnalyzed: item_analyzed}, deletions={ItemDeleted: item_deleted}
+    {ImageProcessed: image_processed, ImageRejected: image_rejected, ItemAnalyzed: item_analyzed},
+    deletions={ItemDeleted: item_deleted},
 )

@@ -17,16 +17,20 @@ from analysis.errors import (
     RenditionMissingError,
 )
 from analysis.models import Provider
-from analysis.repository import analyses, leases, pictures
+from analysis.repository import analyses, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
 from chassis import tombstones
 from chassis.database import Connection
-from chassis.http import Caller, ProblemError, not_found
+from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
+from chassis.item_ids import issued_recently
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
 
 T = TypeVar("T")
+
+#: Called with the version that is answered, or None where none is waited for.
+KeepRecord = Callable[[Connection, AnalysisRecord | None], None]
 
 _POLL_S = 0.2
 #: Seconds to wait for an analysis that is under way already, before the caller is asked to retry.
@@ -54,11 +58,18 @@ class Requests:
     lease_wait_s: float = LEASE_WAIT_S
 
     def versions(self, caller: Caller, item_id: str) -> list[AnalysisRecord]:
-        """The item's versions, newest first; none yet for a picture that is being analysed."""
+        """The item's versions, newest first; none yet while the item is on its way, and none if it was rejected."""
+        tenant_id = caller.tenant_id
         with self.service.database.transaction() as connection:
-            found = analyses.versions(connection, caller.tenant_id, item_id)
-            if not found and pictures.find(connection, caller.tenant_id, item_id) is None:
-                raise not_found("item", item_id)
+            found = analyses.versions(connection, tenant_id, item_id)
+            is_known = (
+                bool(found)
+                or pictures.find(connection, tenant_id, item_id) is not None
+                or rejections.find(connection, tenant_id, item_id) is not None
+                or (issued_recently(tenant_id, item_id) and not tombstones.is_deleted(connection, tenant_id, item_id))
+            )
+        if not is_known:
+            raise not_found("item", item_id)
         return found
 
     def version(self, caller: Caller, analysis_id: str) -> AnalysisRecord:
@@ -69,11 +80,14 @@ class Requests:
             raise not_found("analysis", analysis_id)
         return found
 
-    def analyze(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord:
+    def analyze(self, caller: Caller, item_id: str, options: AnalyzeOptions, keep: KeepRecord) -> AnalysisRecord:
         """The item's newest version, made now if there is none or if it is forced.
 
+        `keep` is called with it, in the transaction that records it where it is made now.
+
         Raises:
-            ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
+            ProblemError: 404, 409 not processed yet, 422 rejected or refused, 502 the provider rejects or answers
+                nonsense, 503 it is unavailable.
         """
         # From when the gateway took it: an answer after its 30 s does not reach the caller.
         deadline = time.monotonic() + self.service.settings.analysis_budget_s - caller.waited_s
@@ -81,6 +95,8 @@ class Requests:
         if not options.force:
             existing = self._existing_or_lease(caller, item_id, deadline)
             if existing is not None:
+                with self.service.database.transaction() as connection:
+                    keep(connection, existing)
                 return existing
         plan = self.service.analyst.plan(options.provider, options.model)
         budget_s = deadline - time.monotonic()
@@ -95,16 +111,22 @@ class Requests:
             if work.is_deleted():
                 raise not_found("item", item_id)
             quicker = None if options.force else analyses.find_latest(work.connection, caller.tenant_id, item_id)
-            return quicker or self.service.analyst.record(work, picture, result, caller)
+            record = quicker or self.service.analyst.record(work, picture, result, caller)
+            keep(work.connection, record)
+        return record
 
-    def request(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord | None:
-        """Have it described behind the answer; the existing version when there is one and it is not forced."""
+    def request(self, caller: Caller, item_id: str, options: AnalyzeOptions, keep: KeepRecord) -> AnalysisRecord | None:
+        """Have it described behind the answer; the existing version when there is one and it is not forced.
+
+        `keep` is called with what is returned, in the transaction that records the request.
+        """
         self._find_picture(caller, item_id)
         with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
                 raise not_found("item", item_id)
             existing = analyses.find_latest(work.connection, caller.tenant_id, item_id)
             if existing is not None and not options.force:
+                keep(work.connection, existing)
                 return existing
             if options.force or not leases.is_held(work.connection, caller.tenant_id, item_id):
                 fact = AnalysisRequested(force=options.force, provider=options.provider, model=options.model)
@@ -116,17 +138,22 @@ class Requests:
                         cause=caller,
                     )
                 )
+            keep(work.connection, None)
         return None
 
     def _find_picture(self, caller: Caller, item_id: str, deadline: float = math.inf) -> PictureRecord:
         def look(connection: Connection) -> PictureRecord | None:
             if tombstones.is_deleted(connection, caller.tenant_id, item_id):
                 raise not_found("item", item_id)
-            return pictures.find(connection, caller.tenant_id, item_id)
+            picture = pictures.find(connection, caller.tenant_id, item_id)
+            rejection = rejections.find(connection, caller.tenant_id, item_id) if picture is None else None
+            if rejection is not None:
+                raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"image-{rejection.reason}", rejection.detail)
+            return picture
 
         picture = self._poll(look, self.service.settings.picture_wait_s, deadline)
         if picture is None:
-            raise not_found("item", item_id)
+            raise no_such_item(caller.tenant_id, item_id)
         return picture
 
     def _existing_or_lease(self, caller: Caller, item_id: str, deadline: float) -> AnalysisRecord | None:
@@ -148,13 +175,11 @@ class Requests:
         return settled[0]
 
     def _poll(self, look: Callable[[Connection], T | None], wait_s: float, deadline: float) -> T | None:
-        deadline = min(deadline, time.monotonic() + wait_s)
-        while True:
+        def look_once() -> T | None:
             with self.service.database.transaction() as connection:
-                found = look(connection)
-            if found is not None or time.monotonic() >= deadline:
-                return found
-            time.sleep(_POLL_S)
+                return look(connection)
+
+        return wait_for(look_once, min(deadline - time.monotonic(), wait_s), poll_s=_POLL_S)
 
 
 def _problem(error: NotDescribedError | ProviderUnavailableError, plan: Plan) -> ProblemError:

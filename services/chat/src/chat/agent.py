@@ -26,7 +26,7 @@ from chat.checkpoints import translated
 from chat.collection import CollectionSearch, collection_tool
 from chat.errors import ModelRejectedError
 from chat.messages import compacted, current_turn
-from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests
+from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, StorableText
 from chat.saver import TurnSaver
 from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
@@ -67,7 +67,12 @@ class Agent:
             _model(settings, api_key),
             list(tools),
             system_prompt=resources.files("chat").joinpath("prompts/system.txt").read_text(encoding="utf-8"),
-            middleware=[ShapeRequests(settings), CallInTime(settings), ContainToolFaults(settings)],
+            middleware=[
+                StorableText(settings),
+                ShapeRequests(settings),
+                CallInTime(settings),
+                ContainToolFaults(settings),
+            ],
             context_schema=TurnContext,
             checkpointer=saver,
         )

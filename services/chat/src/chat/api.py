@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chassis.http import CallerDep, HttpEntry, ProblemError, create_api
+from chassis.database import Connection
+from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, ProblemError, create_api, once
 from chassis.observability import logger
 from chat.bootstrap import ChatService
 from chat.errors import (
@@ -18,12 +19,10 @@ from chat.errors import (
     ModelRejectedError,
     ModelUnavailableError,
 )
-from chat.turn import Question, take_turn
+from chat.turn import Question, Reply, take_turn
 from contracts.chat import ChatMessage
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
-
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
 @filtered_request
@@ -31,7 +30,9 @@ class ChatRequest(FilteredRequest):
     """A message in a conversation; the client makes the session's id, and goes on by using it again."""
 
     message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
-    session_id: Annotated[str, StringConstraints(pattern=_UUID)]
+    session_id: str = Field(
+        min_length=1, max_length=128, description="Any text; a UUID is best. In paths it is percent-encoded."
+    )
     top_k: int = Field(default=10, ge=1, le=50, description="Items a search may find.")
     min_similarity_score: float = Field(default=0.0, ge=0, le=1)
 
@@ -64,34 +65,42 @@ def routes(service: ChatService) -> APIGatewayHttpResolver:
     api = create_api()
 
     @api.post("/chat", summary="Ask about the collection, turn by turn", tags=["Chat"])
-    def chat(request: ChatRequest, caller: CallerDep) -> ChatResponse:
+    def chat(request: ChatRequest, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> ChatResponse:
         """409 while another turn of the same session is under way; 503 when the model does not answer."""
-        with _problems():
-            reply = take_turn(
-                service,
-                Question(
-                    tenant_id=caller.tenant_id,
-                    session_id=request.session_id,
-                    text=request.message,
-                    top_k=request.top_k,
-                    filters=request.filters,
-                    min_similarity=request.min_similarity_score,
-                    correlation_id=caller.correlation_id,
-                    traceparent=caller.traceparent,
-                    waited_s=caller.waited_s,
-                ),
-            )
-        return ChatResponse(
+        question = Question(
+            tenant_id=caller.tenant_id,
             session_id=request.session_id,
-            message=reply.message,
-            conversation_turn=reply.turn,
-            search_results=list(reply.results) or None,
-            agent_reasoning=list(reply.reasoning) or None,
-            tools_used=list(reply.tools_used) or None,
-            response_time_ms=reply.response_time_ms,
+            text=request.message,
+            top_k=request.top_k,
+            filters=request.filters,
+            min_similarity=request.min_similarity_score,
+            correlation_id=caller.correlation_id,
+            traceparent=caller.traceparent,
+            waited_s=caller.waited_s,
         )
 
+        def respond(keep: Keep) -> ChatResponse:
+            def keep_reply(connection: Connection, reply: Reply) -> None:
+                keep(connection, _response(request, reply), subject=request.session_id)
+
+            return _response(request, take_turn(service, question, keep_reply))
+
+        with _problems():
+            return once(service.database, caller, ChatResponse, respond)
+
     return api
+
+
+def _response(request: ChatRequest, reply: Reply) -> ChatResponse:
+    return ChatResponse(
+        session_id=request.session_id,
+        message=reply.message,
+        conversation_turn=reply.turn,
+        search_results=list(reply.results) or None,
+        agent_reasoning=list(reply.reasoning) or None,
+        tools_used=list(reply.tools_used) or None,
+        response_time_ms=reply.response_time_ms,
+    )
 
 
 @contextmanager

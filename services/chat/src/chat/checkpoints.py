@@ -9,6 +9,7 @@ Done here so that the queue's function need not import LangGraph, which takes se
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,8 +22,8 @@ _BATCH = 25
 
 
 def thread_id(tenant_id: str, session_id: str) -> str:
-    """The agent's memory of one conversation of one tenant."""
-    return f"{tenant_id}#{session_id}"
+    """The agent's memory of one conversation of one tenant. Unlike ids, it has one `#` and ASCII characters only."""
+    return f"{tenant_id}#{quote(session_id, safe='')}"
 
 
 class CheckpointTable:

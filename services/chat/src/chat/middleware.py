@@ -4,6 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import anthropic
@@ -19,6 +20,7 @@ from chat.errors import ModelRejectedError, ModelUnavailableError, ToolFailedErr
 from chat.messages import repaired, tool_rounds, trimmed
 from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
+from contracts import storable
 from retrieval import RetrievalError
 
 _ATTEMPTS = 3
@@ -91,6 +93,19 @@ class ContainToolFaults(_Wrapper):
             reason = str(error) if isinstance(error, ToolFailedError) else "the search does not answer at the moment"
             context.note_use(call["name"], call["args"], error=reason)
             return _refusal(call["id"], reason)
+
+
+class StorableText(_Wrapper):
+    """Keeps characters out of the state that no store can hold: models and web pages may contain them."""
+
+    def wrap_model_call(self, request: ModelRequest[TurnContext], handler: CallModel) -> ModelResponse[Any]:
+        """Clean the model's messages."""
+        response = handler(request)
+        return replace(response, result=storable(response.result))
+
+    def wrap_tool_call(self, request: ToolCallRequest, handler: CallTool) -> ToolMessage | Command[Any]:
+        """Clean the tool's message."""
+        return storable(handler(request))
 
 
 def _pause(error: anthropic.APIError | json.JSONDecodeError, attempt: int) -> float | None:

@@ -1,5 +1,6 @@
 """Folds events into tables: the read model of the collection, and `conversations`."""
 
+from chassis import idempotency
 from chassis.database import Connection
 from chassis.projections import Projections
 from chat.repository import conversations
@@ -17,6 +18,7 @@ def turn_completed(connection: Connection, event: Event[TurnCompleted]) -> None:
 def session_deleted(connection: Connection, event: Event[SessionDeleted]) -> None:
     """The conversation that began before the deletion has ended. No tombstone: the id may be reused."""
     conversations.deleted(connection, event.tenant_id, event.subject, at=event.time)
+    idempotency.forget(connection, event.tenant_id, event.subject)
 
 
 def session_expired(connection: Connection, event: Event[SessionExpired]) -> None:

@@ -7,10 +7,12 @@ unchanged, so the same message can be sent again.
 
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from chassis.database import Connection
 from chassis.observability import MetricUnit, metrics
 from chat.bootstrap import ChatService
 from chat.checkpoints import thread_id
@@ -60,8 +62,8 @@ class Reply:
     response_time_ms: int
 
 
-def take_turn(service: ChatService, question: Question) -> Reply:
-    """Answer the question as the next turn of its conversation.
+def take_turn(service: ChatService, question: Question, keep: Callable[[Connection, Reply], None]) -> Reply:
+    """Answer the question as the next turn of its conversation; `keep` is called in the transaction that records it.
 
     Raises:
         ConversationBusyError: a turn of this conversation is in progress.
@@ -93,7 +95,7 @@ def take_turn(service: ChatService, question: Question) -> Reply:
             answered = agent.answer(question.text, context, thread=thread_id(*keys), memory=memory, callbacks=callbacks)
         turn = state.turns + 1 if memory else 1
         reply, completed = _outcome(service, question, turn, answered, context, asked_at, started)
-        _complete(service, question, lease, answered, completed)
+        _complete(service, question, lease, answered, completed, lambda connection: keep(connection, reply))
     except BaseException:
         # On any error: the next message need not wait for the lease to expire.
         with service.work.on(*keys) as work:
@@ -157,7 +159,12 @@ def _outcome(
 
 
 def _complete(
-    service: ChatService, question: Question, lease: str, answered: "Answered", completed: TurnCompleted
+    service: ChatService,
+    question: Question,
+    lease: str,
+    answered: "Answered",
+    completed: TurnCompleted,
+    keep: Callable[[Connection], None],
 ) -> None:
     """Make the turn's checkpoint the current one, and record the turn.
 
@@ -176,6 +183,7 @@ def _complete(
         with service.work.on(*keys) as work:
             agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
             work.record(event)
+            keep(work.connection)
     except ConversationEndedError:
         # What the user deleted meanwhile must not stay in an unused checkpoint.
         service.checkpoints.delete(thread_id(*keys), answered.checkpoint_id)

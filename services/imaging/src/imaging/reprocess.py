@@ -2,27 +2,30 @@
 
 from http import HTTPStatus
 
-from chassis.http import Caller, ProblemError, not_found
+from chassis import tombstones
+from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
+from chassis.item_ids import issued_recently
 from contracts import new_event
 from contracts.imaging import ImageProcessed
 from imaging import repository
 from imaging.bootstrap import ImagingService
 from imaging.errors import DecoderLostError, RejectedImageError
 from imaging.reactions import delete_renditions, make_renditions
+from imaging.repository import Original
+
+#: Seconds to wait for an upload that is on its way.
+WAIT_S = 2.0
 
 
 def reprocess(service: ImagingService, caller: Caller, item_id: str) -> ImageProcessed:
     """Make and store the renditions of the caller's item again.
 
     Raises:
-        ProblemError: 404, there is no such item of the caller's; 422, its original is not an image; 503, its decoder
-            did not finish.
+        ProblemError: 404, there is no such item of the caller's; 409, its upload is not processed yet; 422, its
+            original is not an image; 503, its decoder did not finish.
         TransientError: the bucket or the database does not answer.
     """
-    with service.database.transaction() as connection:
-        original = repository.find(connection, caller.tenant_id, item_id)
-    if original is None:
-        raise not_found("item", item_id)
+    original = _find(service, caller.tenant_id, item_id)
     try:
         processed = make_renditions(service.images, original)
     except RejectedImageError as rejection:
@@ -48,3 +51,16 @@ def reprocess(service: ImagingService, caller: Caller, item_id: str) -> ImagePro
         delete_renditions(service.images, caller.tenant_id, item_id)
         raise not_found("item", item_id)
     return processed
+
+
+def _find(service: ImagingService, tenant_id: str, item_id: str) -> Original:
+    def look() -> Original | None:
+        with service.database.transaction() as connection:
+            if tombstones.is_deleted(connection, tenant_id, item_id):
+                raise not_found("item", item_id)
+            return repository.find(connection, tenant_id, item_id)
+
+    original = wait_for(look, WAIT_S if issued_recently(tenant_id, item_id) else 0)
+    if original is None:
+        raise no_such_item(tenant_id, item_id)
+    return original

@@ -9,7 +9,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api, not_found
+from chassis.database import Connection
+from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, ProblemError, Response, create_api, not_found, once
+from chassis.objects import PresignedPost
 from ingest import deleting, documents, health, uploading
 from ingest.bootstrap import IngestService
 from ingest.cursors import Cursor
@@ -73,28 +75,47 @@ def routes(service: IngestService) -> APIGatewayHttpResolver:
 
 def _uploads(api: APIGatewayHttpResolver, service: IngestService) -> None:
     @api.post("/items", summary="Upload a picture", openapi_extensions={"requestBody": _FORM})
-    def post_item(request: Request, caller: CallerDep) -> Item:
+    def post_item(request: Request, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> Item:
         """The new item; it is processed, described and made searchable in the background."""
-        return Item.of(uploading.accept_form(service, caller, request.resolved_event.raw_event))
+        part = uploading.read_form(request.resolved_event.raw_event)
+
+        def accept(keep: Keep) -> Item:
+            def keep_item(connection: Connection, stored: StoredItem) -> None:
+                keep(connection, Item.of(stored), subject=stored.id)
+
+            return Item.of(uploading.accept(service, caller, part, keep_item))
+
+        # Each attempt at sending a form may have a boundary of its own.
+        sent = f"{part.filename}\0".encode(errors="surrogatepass") + part.content
+        return once(service.database, caller, Item, accept, fingerprint=sent)
 
     @api.post("/items/uploads", summary="Ask for a direct upload, for pictures larger than POST /items takes")
-    def post_upload(upload: UploadRequest, caller: CallerDep) -> UploadForm:
+    def post_upload(upload: UploadRequest, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> UploadForm:
         """A form to send the picture with; the item appears when the upload ends."""
-        item_id, form = uploading.offer_direct_upload(
-            service,
-            caller,
-            filename=upload.filename,
-            media_type=upload.media_type,
-            size=upload.bytes,
-            sha256=upload.sha256,
-        )
-        return UploadForm(
-            item_id=item_id,
-            url=form.url,
-            fields=form.fields,
-            expires_in=service.settings.upload_lifetime_s,
-            max_bytes=upload.bytes,
-        )
+
+        def offered(item_id: str, form: PresignedPost) -> UploadForm:
+            return UploadForm(
+                item_id=item_id,
+                url=form.url,
+                fields=form.fields,
+                expires_in=service.settings.upload_lifetime_s,
+                max_bytes=upload.bytes,
+            )
+
+        def offer(keep: Keep) -> UploadForm:
+            return offered(
+                *uploading.offer_direct_upload(
+                    service,
+                    caller,
+                    filename=upload.filename,
+                    media_type=upload.media_type,
+                    size=upload.bytes,
+                    sha256=upload.sha256,
+                    keep=lambda connection, item_id, form: keep(connection, offered(item_id, form), subject=item_id),
+                )
+            )
+
+        return once(service.database, caller, UploadForm, offer)
 
 
 def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:

@@ -5,13 +5,14 @@ crash in between leaves an object that no item refers to, and no item without it
 """
 
 import hashlib
-import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from chassis.http import Caller, ProblemError
+from chassis.database import Connection
+from chassis.http import Caller, ProblemError, header, raw_body
+from chassis.item_ids import new_item_id
 from chassis.objects import PresignedPost, original_key, upload_key
 from chassis.observability import MetricUnit, metrics
 from contracts import new_event
@@ -19,32 +20,42 @@ from contracts.ingest import ItemUploaded
 from ingest.bootstrap import IngestService
 from ingest.errors import MalformedUploadError, UnacceptableError
 from ingest.filenames import clean_filename
-from ingest.forms import file_part
+from ingest.forms import FilePart, file_part
 from ingest.media_type import ACCEPTED_TYPES, accepted_type
 from ingest.repository import items, uploads
 from ingest.repository.items import StoredItem
 from ingest.repository.uploads import Upload
-from ingest.requests import body, header
 
 
-def accept_form(service: IngestService, caller: Caller, request: Mapping[str, Any]) -> StoredItem:
-    """Make an item of the picture in the multipart form of an API Gateway event.
+def read_form(request: Mapping[str, Any]) -> FilePart:
+    """The picture in the multipart form of an API Gateway event.
 
     Raises:
-        ProblemError: 400, the form has no picture of a kind we take; 413, the picture is too large for this route.
+        ProblemError: 400, the form has none.
+    """
+    try:
+        return file_part(header(request, "content-type"), raw_body(request))
+    except MalformedUploadError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-upload", str(error)) from error
+
+
+def accept(
+    service: IngestService, caller: Caller, part: FilePart, keep: Callable[[Connection, StoredItem], None]
+) -> StoredItem:
+    """Make an item of the picture; `keep` is called in the transaction that makes it.
+
+    Raises:
+        ProblemError: 400, it is no picture of a kind we take; 413, it is too large for this route.
         TransientError: the bucket or the database does not answer.
     """
     settings = service.settings
+    if len(part.content) > settings.max_upload_bytes:
+        raise _too_large(len(part.content), settings.max_upload_bytes, settings.max_direct_bytes)
     try:
-        part = file_part(header(request, "content-type"), body(request))
-        if len(part.content) > settings.max_upload_bytes:
-            raise _too_large(len(part.content), settings.max_upload_bytes, settings.max_direct_bytes)
         file_type = accepted_type(part.content)
-    except MalformedUploadError as error:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-upload", str(error)) from error
     except UnacceptableError as error:
         raise ProblemError(HTTPStatus.BAD_REQUEST, error.reason.value, error.detail) from error
-    item_id = str(uuid.uuid4())
+    item_id = new_item_id(caller.tenant_id)
     uploaded = ItemUploaded(
         filename=f"{item_id}.{file_type.extension}",
         original_filename=clean_filename(part.filename),
@@ -65,16 +76,26 @@ def accept_form(service: IngestService, caller: Caller, request: Mapping[str, An
             expected_version=0,
         )
         stored = items.find(work.connection, caller.tenant_id, item_id)
-    if stored is None:
-        raise AssertionError("an item is found in the transaction that created it")
+        if stored is None:
+            raise AssertionError("an item is found in the transaction that created it")
+        keep(work.connection, stored)
     metrics.add_metric("UploadedBytes", MetricUnit.Bytes, uploaded.size)
     return stored
 
 
 def offer_direct_upload(
-    service: IngestService, caller: Caller, *, filename: str, media_type: str, size: int, sha256: str | None
+    service: IngestService,
+    caller: Caller,
+    *,
+    filename: str,
+    media_type: str,
+    size: int,
+    sha256: str | None,
+    keep: Callable[[Connection, str, PresignedPost], None],
 ) -> tuple[str, PresignedPost]:
     """A new item id, and the form by which its picture of `size` bytes goes straight to the bucket.
+
+    `keep` is called in the transaction that remembers them.
 
     Raises:
         ProblemError: 400, not a media type we take; 413, larger than direct uploads may be.
@@ -94,7 +115,13 @@ def offer_direct_upload(
             f"the picture has {size} bytes, at most {settings.max_direct_bytes} are accepted",
             max_bytes=settings.max_direct_bytes,
         )
-    item_id = str(uuid.uuid4())
+    item_id = new_item_id(caller.tenant_id)
+    form = service.images.upload_form(
+        upload_key(caller.tenant_id, item_id),
+        media_type=media_type,
+        max_bytes=size,
+        expires_in=settings.upload_lifetime_s,
+    )
     lifetime = timedelta(seconds=settings.upload_lifetime_s)
     with service.database.transaction() as connection:
         uploads.add(
@@ -111,12 +138,7 @@ def offer_direct_upload(
                 expires_at=datetime.now(UTC) + lifetime,
             ),
         )
-    form = service.images.upload_form(
-        upload_key(caller.tenant_id, item_id),
-        media_type=media_type,
-        max_bytes=size,
-        expires_in=settings.upload_lifetime_s,
-    )
+        keep(connection, item_id, form)
     return item_id, form
 
 

@@ -244,7 +244,12 @@ def test_every_error_is_a_problem_with_a_stable_code(
         "status": status,
         "detail": detail,
     }
-    assert answer.headers.get("Retry-After") == ("5" if status == 503 else None)
+    assert answer.headers.get("Retry-After") == ("5" if status in (409, 503) else None)
+
+
+@pytest.mark.parametrize("status", [status for status in HTTPStatus if status >= 400])
+def test_what_may_pass_says_when_to_try_again(status: HTTPStatus) -> None:
+    assert problem(status, "code", "detail").headers.get("Retry-After") == ("5" if status in (409, 503) else None)
 
 
 def test_a_route_that_is_not_there(api: APIGatewayHttpResolver) -> None:

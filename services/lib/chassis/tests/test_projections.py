@@ -228,6 +228,7 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
     folding.database.connection().execute("COMMENT ON TABLE seen IS 'projection: for a test'")
     assert tables_of(folding.database.connection(), schema) == {
         "events": TableKind.LOG,
+        "idempotent_requests": TableKind.BOOKKEEPING,
         "inbox": TableKind.BOOKKEEPING,
         "outbox": TableKind.BOOKKEEPING,
         "schema_migrations": TableKind.BOOKKEEPING,

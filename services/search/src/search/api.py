@@ -74,7 +74,7 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         SearchMode(body.search_type.value),
         body.top_k,
         body.filters,
-        body.min_relevance_score,
+        body.max_bm25_score,
         body.min_similarity_score,
     )
     hits = service.searcher.find(who.tenant_id, question)

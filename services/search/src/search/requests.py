@@ -8,6 +8,9 @@ from pydantic import BaseModel, Field, StringConstraints
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 
+# "No limit" on the scale of the predecessor, whose clients send it with every search.
+_OLD_NO_LIMIT = -1.0
+
 
 class SearchType(StrEnum):
     """How to search."""
@@ -22,17 +25,26 @@ class SearchType(StrEnum):
 class SearchRequest(FilteredRequest):
     """A question about the caller's collection.
 
-    `min_relevance_score` drops keyword results that score above it: BM25 scores are negative, more negative is better.
-    It applies to `bm25` searches; `min_similarity_score` applies wherever vectors are compared.
+    `min_relevance_score` applies to `bm25` searches, `min_similarity_score` wherever vectors are compared.
     """
 
     query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
     search_type: SearchType = SearchType.HYBRID
     top_k: int = Field(default=10, ge=1, le=50)
-    min_relevance_score: float = -1.0
+    min_relevance_score: float = Field(
+        default=0.0,
+        allow_inf_nan=False,
+        description="Keyword results that score above it are dropped: BM25 scores are negative, more negative is better"
+        ". 0 keeps every match, and so does -1, which older clients send to keep every match.",
+    )
     min_similarity_score: float = Field(default=0.0, ge=0, le=1)
     include_answer: bool = True
     answer_model: Annotated[str, StringConstraints(max_length=100)] | None = None
+
+    @property
+    def max_bm25_score(self) -> float:
+        """The score above which keyword results are dropped; all are below 0."""
+        return 0.0 if self.min_relevance_score == _OLD_NO_LIMIT else self.min_relevance_score
 
 
 class SearchResponse(BaseModel):

@@ -18,7 +18,7 @@ class Question:
     mode: SearchMode
     top_k: int
     filters: Filters = NO_FILTERS
-    min_relevance: float = 0.0
+    max_bm25_score: float = 0.0
     min_similarity: float = 0.0
 
 
@@ -58,7 +58,7 @@ class Searcher:
             model=model,
             top_k=question.top_k,
             filters=question.filters,
-            max_bm25_score=question.min_relevance if question.mode is SearchMode.BM25 else 0.0,
+            max_bm25_score=question.max_bm25_score if question.mode is SearchMode.BM25 else 0.0,
             min_similarity=question.min_similarity,
         )
         with self._connect() as connection:

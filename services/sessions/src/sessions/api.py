@@ -1,14 +1,16 @@
 """The routes: parse, call, answer."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import Caller, CallerDep, HttpEntry, create_api, not_found
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, not_found, wait_for
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
+from sessions.repository import lag
 
 
 def http(service: SessionsService) -> HttpEntry:
@@ -18,7 +20,7 @@ def http(service: SessionsService) -> HttpEntry:
 
 def routes(service: SessionsService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
-    api = create_api()
+    api = create_api(with_slashes=frozenset({"session_id"}))
 
     @api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
     def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> SessionList:
@@ -28,25 +30,35 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
     @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
     def history(session_id: str, caller: CallerDep) -> SessionHistory:
         """All messages, oldest first; of a very long conversation the newest, as many as find room."""
-        found = queries.history(service, caller.tenant_id, session_id)
+        found = wait_for(lambda: queries.history(service, caller.tenant_id, session_id), service.settings.turn_wait_s)
         if found is None:
-            raise not_found("session", session_id)
+            raise _unknown(service, session_id)
         return found
-
-    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
-    def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
-        """The messages, and what the agent remembers of them."""
-        return _delete(service, caller, session_id)
 
     @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
     def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
-        """The same under the list's path."""
+        """The messages, and what the agent remembers of them."""
+        return _delete(service, caller, session_id)
+
+    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
+        """The same under the chat's path."""
         return _delete(service, caller, session_id)
 
     return api
 
 
 def _delete(service: SessionsService, caller: Caller, session_id: str) -> SessionDeletion:
-    if not deletion.delete(service, caller, session_id):
-        raise not_found("session", session_id)
+    if not wait_for(lambda: deletion.delete(service, caller, session_id) or None, service.settings.turn_wait_s):
+        raise _unknown(service, session_id)
     return SessionDeletion(session_id=session_id)
+
+
+def _unknown(service: SessionsService, session_id: str) -> ProblemError:
+    """404; 503 while turns arrive later than the caller has waited, for this may be a session of one of them."""
+    with service.database.transaction() as connection:
+        late_s = lag.seconds(connection)
+    if late_s <= service.settings.turn_late_s:
+        return not_found("session", session_id)
+    detail = "turns arrive late at the moment, and this session may be among them; try again"
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "turns-arrive-late", detail)

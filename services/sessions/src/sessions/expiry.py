@@ -12,7 +12,7 @@ from contracts import Event, new_event
 from contracts.chat import TurnCompleted
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
 from sessions.bootstrap import SessionsService
-from sessions.repository import conversations, statistics
+from sessions.repository import conversations, lag, statistics
 from sessions.repository.conversations import Conversation
 
 _PAGE = 200
@@ -33,6 +33,8 @@ def expire_superfluous(service: SessionsService, turn: Event[TurnCompleted]) -> 
     """End the oldest conversations beyond the limit of the user whose turn it is: the turn caused that."""
     tenant_id, allowed = turn.tenant_id, service.settings.sessions_per_user
     with service.database.transaction() as connection:
+        if turn.replay_id is None:
+            lag.note(connection, completed_at=turn.time)
         candidates = conversations.superfluous(connection, tenant_id, allowed)
     for session_id in candidates:
         with service.work.on(tenant_id, session_id) as work:

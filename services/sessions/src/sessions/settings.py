@@ -24,6 +24,12 @@ class SessionsSettings(Settings):
     #: Seconds after which the hourly clean-up leaves the rest to the next one.
     cleanup_budget_s: float = Field(default=240, gt=0)
 
+    #: Seconds to wait for a conversation that is not known yet: its first turn may be on its way.
+    turn_wait_s: float = Field(default=5, ge=0)
+
+    #: Seconds after which a turn is late; while turns are, an unknown conversation is no missing one.
+    turn_late_s: float = Field(default=4, ge=0)
+
     def active_since(self) -> datetime:
         """A conversation whose last activity is not after this moment has expired."""
         return datetime.now(UTC) - timedelta(seconds=self.session_ttl_s)

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -177,7 +178,8 @@ def _json(message: ChatMessage) -> str:
 
 
 def _partition(tenant_id: str, session_id: str) -> str:
-    return f"{tenant_id}#{session_id}"
+    # Session ids are any text; quoted, none contains the separator.
+    return f"{tenant_id}#{quote(session_id, safe='')}"
 
 
 def _sort_key(at: datetime, turn: int) -> str:

@@ -102,7 +102,12 @@ def merge(parts: Sequence[Part]) -> Json:
     _check_operation_ids(paths)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Collections", "version": "1", "description": "Keep pictures, find them, talk about them."},
+        "info": {
+            "title": "Collections",
+            "version": "1",
+            "description": "Keep pictures, find them, talk about them."
+            " Fields of a body that a route does not know are ignored.",
+        },
         # Relative to this document: the API may live below a path of its host.
         "servers": [{"url": "./"}],
         "tags": [
@@ -186,7 +191,7 @@ def _with_references(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN4
 
 def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
     """Path, method and operation of every route, as the manifest writes the path."""
-    routes = {(route.method.value.lower(), _shape(route.path)): route for route in part.routes}
+    routes = {(route.method.value.lower(), _shape(route.path)): route for route in part.routes if not route.is_greedy}
     documented = {
         (method, _shape(path)): (path, operation)
         for path, operations in document.get("paths", {}).items()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chassis import tombstones
+from chassis import idempotency, tombstones
 from chassis.database import Connection
 from contracts import Contract, Event
 
@@ -43,6 +43,7 @@ class Projections:
         contract = type(event.data)
         if contract in self.deletions:
             tombstones.mark_deleted(connection, event)
+            idempotency.forget(connection, event.tenant_id, event.subject)
             self.deletions[contract](connection, event)
         elif contract in self.folds and not (
             self.deletions and tombstones.is_deleted(connection, event.tenant_id, event.subject)

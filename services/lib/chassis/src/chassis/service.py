@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from chassis import idempotency
 from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Database
@@ -61,6 +62,11 @@ class Service(Generic[S_co]):
     def relay(self) -> int:
         """Publish what a crash left in the outbox; returns how many events."""
         return relay(self.database, self.bus)
+
+    def prune(self) -> int:
+        """Delete bookkeeping that is of no use any more; returns how many rows."""
+        with self.database.transaction() as connection:
+            return idempotency.prune(connection)
 
     def _database_password(self) -> str:
         settings = self.settings

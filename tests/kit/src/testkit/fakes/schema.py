@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NoReturn, cast
 
@@ -16,6 +16,7 @@ import pytest
 
 from chassis.database import Connection, Database
 from chassis.errors import ConcurrencyError, TransientError
+from chassis.idempotency import Kept, RequestKey
 from contracts import Contract, Event
 
 Key = tuple[str, str]
@@ -133,6 +134,39 @@ class FakeInbox:
     def applied(self, connection: Connection, events: Sequence[Event[Contract]]) -> set[tuple[str, str]]:
         asked = {(event.source, event.id, event.replay_id or "") for event in events}
         return {(event_id, replay_id) for _, event_id, replay_id in asked & self.deliveries}
+
+
+@dataclass
+class FakeIdempotency:
+    """Of `chassis.idempotency`. Nothing is old."""
+
+    rows: dict[RequestKey, tuple[str, str, str | None, Kept]] = field(default_factory=dict)
+
+    def claim(self, connection: Connection, request: RequestKey, *, fingerprint: str, claim: str) -> Kept | None:
+        if request in self.rows:
+            return self.rows[request][3]
+        begun = Kept(fingerprint, is_answered=False, answer=None)
+        self.rows[request] = request.tenant_id, claim, None, begun
+        return None
+
+    def complete(self, connection: Connection, request: RequestKey, *, claim: str, subject: str, answer: str) -> bool:
+        if request not in self.rows or self.rows[request][1] != claim:
+            return False
+        tenant_id, _, _, kept = self.rows[request]
+        self.rows[request] = tenant_id, claim, subject, replace(kept, is_answered=True, answer=answer)
+        return True
+
+    def release(self, connection: Connection, request: RequestKey, *, claim: str) -> None:
+        if request in self.rows and self.rows[request][1] == claim and not self.rows[request][3].is_answered:
+            del self.rows[request]
+
+    def forget(self, connection: Connection, tenant_id: str, subject: str) -> None:
+        for request, (owner, claim, about, kept) in list(self.rows.items()):
+            if (owner, about) == (tenant_id, subject):
+                self.rows[request] = owner, claim, about, replace(kept, answer=None)
+
+    def prune(self, connection: Connection) -> int:
+        return 0
 
 
 @dataclass

@@ -14,9 +14,10 @@ _PARAMETER = re.compile(r"\{[^}]+\}")
 
 
 def routes_with_token() -> list[Route]:
-    """Every route that asks for a token, sorted."""
+    """Every documented route that asks for a token, sorted."""
     functions = load_manifests(REPOSITORY).functions
-    routes = [route for ref in functions for route in ref.function.routes if route.auth is RouteAuth.JWT]
+    routes = [route for ref in functions for route in ref.function.routes if not route.is_greedy]
+    routes = [route for route in routes if route.auth is RouteAuth.JWT]
     return sorted(routes, key=lambda route: (route.path, route.method))
 
 

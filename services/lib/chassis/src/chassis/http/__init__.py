@@ -3,18 +3,29 @@
 from aws_lambda_powertools.event_handler import Response
 
 from chassis.errors import ProblemError
+from chassis.http.bodies import header, raw_body
 from chassis.http.caller import Caller, CallerDep
 from chassis.http.entry import HttpEntry, create_api
-from chassis.http.problems import PROBLEM_JSON, not_found, problem
+from chassis.http.once import IdempotencyKey, Keep, once
+from chassis.http.problems import PROBLEM_JSON, not_found, not_yet, problem
+from chassis.http.waiting import no_such_item, wait_for
 
 __all__ = [
     "PROBLEM_JSON",
     "Caller",
     "CallerDep",
     "HttpEntry",
+    "IdempotencyKey",
+    "Keep",
     "ProblemError",
     "Response",
     "create_api",
+    "header",
+    "no_such_item",
     "not_found",
+    "not_yet",
+    "once",
     "problem",
+    "raw_body",
+    "wait_for",
 ]

@@ -1,5 +1,6 @@
 """Who calls: the tenant is the verified token's `sub` and nothing else; API Gateway has verified the token before."""
 
+import hashlib
 import re
 import time
 import uuid
@@ -12,6 +13,7 @@ from aws_lambda_powertools.event_handler import Depends
 from aws_lambda_powertools.event_handler.request import Request
 
 from chassis.errors import ProblemError
+from chassis.http.bodies import header
 from chassis.observability import annotate, child_span, hash_tenant, logger
 
 __all__ = ["Caller", "CallerDep", "caller"]
@@ -32,6 +34,10 @@ class Caller:
     correlation_id: str
     traceparent: str
     waited_s: float = 0.0
+    #: What `chassis.http.once` needs: the caller's key, the route, and a hash of all that was sent.
+    idempotency_key: str | None = None
+    route: str = ""
+    fingerprint: str = ""
 
 
 def caller(request: Request) -> Caller:
@@ -45,11 +51,24 @@ def caller(request: Request) -> Caller:
     tenant_id = context.get("authorizer", {}).get("jwt", {}).get("claims", {}).get("sub")
     if not tenant_id:
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid token is required")
-    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}
-    correlation_id = _correlation_id(headers, context)
+    correlation_id = _correlation_id(header(event, "x-correlation-id"), context)
     logger.append_keys(correlation_id=correlation_id, tenant=hash_tenant(tenant_id))
     annotate(correlation_id=correlation_id)
-    return Caller(tenant_id, correlation_id, child_span(headers.get("traceparent")), _waited_s(context))
+    key = header(event, "idempotency-key") or None
+    return Caller(
+        tenant_id,
+        correlation_id,
+        child_span(header(event, "traceparent") or None),
+        _waited_s(context),
+        idempotency_key=key,
+        route=f"{context.get('http', {}).get('method')} {request.route}",
+        fingerprint=_fingerprint(event) if key else "",
+    )
+
+
+def _fingerprint(event: Mapping[str, Any]) -> str:
+    sent = [event.get("rawPath", ""), event.get("rawQueryString", ""), event.get("body") or ""]
+    return hashlib.sha256("\0".join(sent).encode(errors="surrogatepass")).hexdigest()
 
 
 def _waited_s(context: Mapping[str, Any]) -> float:
@@ -61,8 +80,7 @@ def _waited_s(context: Mapping[str, Any]) -> float:
 CallerDep = Annotated[Caller, Depends(caller)]
 
 
-def _correlation_id(headers: Mapping[str, str], context: Mapping[str, Any]) -> str:
-    given = headers.get("x-correlation-id", "")
+def _correlation_id(given: str, context: Mapping[str, Any]) -> str:
     if _CORRELATION_ID.fullmatch(given):
         return given
     return str(context.get("requestId") or uuid.uuid4())

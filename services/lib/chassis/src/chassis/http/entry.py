@@ -1,10 +1,14 @@
 """The entry point of the HTTP API: validates requests by their types, answers, logs one line a request."""
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 
+from chassis.http.bodies import json_object, refuse_unstorable
 from chassis.http.problems import ANSWERS
 from chassis.observability import MetricUnit, logger, metrics
 
@@ -13,13 +17,52 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpEntry", "create_api"]
 
+_PLACEHOLDER = re.compile(r"<(\w+)>")
 
-def create_api() -> APIGatewayHttpResolver:
-    """A resolver that validates requests by their types and answers every error with problem details."""
-    api = APIGatewayHttpResolver(enable_validation=True)
+
+def create_api(*, with_slashes: frozenset[str] = frozenset()) -> APIGatewayHttpResolver:
+    """A resolver that validates requests by their types and answers every error with problem details.
+
+    Parameters of paths are any text but a slash; those in `with_slashes` may have slashes as well. Of two routes that
+    match, the one that was added first counts.
+    """
+    api = _Resolver(with_slashes)
     for fault, answer in ANSWERS:
         api.exception_handler(fault)(answer)
     return api
+
+
+class _Resolver(APIGatewayHttpResolver):
+    """Powertools' own takes a small alphabet in paths, and bodies that break it or are not what the routes want."""
+
+    def __init__(self, with_slashes: frozenset[str]) -> None:
+        self._with_slashes = with_slashes
+        super().__init__(enable_validation=True)
+        self._request_validation_middleware = _RequestValidation()  # type: ignore[no-untyped-call]
+
+    def _compile_regex(self, rule: str, base_regex: str = "") -> re.Pattern[str]:  # type: ignore[override]
+        def parameter(found: re.Match[str]) -> str:
+            return f"(?P<{found[1]}>{'.+' if found[1] in self._with_slashes else '[^/]+'})"
+
+        return re.compile(_PLACEHOLDER.sub(parameter, rule) + r"\Z", re.DOTALL)
+
+    def _convert_matches_into_route_keys(self, match: re.Match[str]) -> dict[str, str]:
+        # The gateway has decoded the path, all but %25.
+        return {name: unquote(value) for name, value in match.groupdict().items()}
+
+
+class _RequestValidation(OpenAPIRequestValidationMiddleware):
+    """Validation of all that a request carries; see `chassis.http.bodies`."""
+
+    def handler(self, app: Any, next_middleware: Any) -> Any:  # noqa: ANN401  # powertools' own types are private
+        for name, value in app.context["_route_args"].items():
+            refuse_unstorable(value, "path", name)
+        for name, values in app.current_event.resolved_query_string_parameters.items():
+            refuse_unstorable("".join([name, *values]), "query", name)
+        return super().handler(app, next_middleware)
+
+    def _get_body(self, app: Any) -> dict[str, Any] | None:  # type: ignore[override]  # noqa: ANN401
+        return json_object(app.current_event.raw_event)
 
 
 class HttpEntry:

@@ -7,19 +7,27 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from chassis.errors import ConcurrencyError, ProblemError, TransientError
 from chassis.observability import MetricUnit, logger, metrics
 
-__all__ = ["ANSWERS", "PROBLEM_JSON", "not_found", "problem"]
+__all__ = ["ANSWERS", "PROBLEM_JSON", "not_found", "not_yet", "problem"]
 
 PROBLEM_JSON = "application/problem+json"
+
+#: What may have passed when the caller tries again.
+_PASSING = frozenset({HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 def not_found(what: str, name: str) -> ProblemError:
     """404: it does not exist, or it belongs to another tenant; the caller cannot distinguish them."""
     return ProblemError(HTTPStatus.NOT_FOUND, "not-found", f"{what} {name} not found")
+
+
+def not_yet(what: str, name: str) -> ProblemError:
+    """409: it exists as far as can be told, but its events are still on their way to this service."""
+    return ProblemError(HTTPStatus.CONFLICT, "not-processed-yet", f"{what} {name} is not processed yet; try again")
 
 
 def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) -> Response[str]:
@@ -31,7 +39,7 @@ def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) ->
         "detail": detail,
         **extensions,
     }
-    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = {"Retry-After": "5"} if status in _PASSING else {}
     return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body), headers=headers)
 
 
@@ -39,10 +47,6 @@ def _invalid(error: RequestValidationError) -> Response[str]:
     faults = [{"loc": list(fault["loc"]), "type": fault["type"], "msg": fault["msg"]} for fault in error.errors()]
     detail = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", detail, errors=faults)
-
-
-def _unsupported(_error: RequestUnsupportedContentType) -> Response[str]:
-    return problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "the body must be application/json")
 
 
 def _conflict(_error: ConcurrencyError) -> Response[str]:
@@ -73,7 +77,6 @@ def _fault(_error: Exception) -> Response[str]:
 ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
     (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
     (RequestValidationError, _invalid),
-    (RequestUnsupportedContentType, _unsupported),
     (ConcurrencyError, _conflict),
     (TransientError, _unavailable),
     (NotFoundError, _no_route),

@@ -1,0 +1,10 @@
+-- Items without a picture: requests for their description are told why.
+CREATE TABLE rejections (
+    tenant_id   text        NOT NULL,
+    item_id     text        NOT NULL,
+    reason      text        NOT NULL,
+    detail      text        NOT NULL,
+    rejected_at timestamptz NOT NULL,
+    PRIMARY KEY (tenant_id, item_id)
+);
+COMMENT ON TABLE rejections IS 'projection: why an item has no picture, from image-rejected';

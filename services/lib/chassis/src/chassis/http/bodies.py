@@ -1,0 +1,104 @@
+"""What a request carries: its bytes, its JSON object, and the text in both. Everything malformed is a 4xx problem."""
+
+import base64
+import math
+from collections.abc import Iterator, Mapping
+from email.message import Message
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic_core import from_json
+
+from chassis.errors import ProblemError
+from contracts import is_storable
+
+__all__ = ["JSON_ONLY", "header", "json_object", "raw_body", "refuse_unstorable"]
+
+JSON_ONLY = "the body must be application/json"
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
+
+
+def header(event: Mapping[str, Any], name: str) -> str:
+    """A header's value, whatever the case of its name; empty where it is missing."""
+    headers: Mapping[str, str] = event.get("headers") or {}
+    return next((value for given, value in headers.items() if given.lower() == name), "")
+
+
+def raw_body(event: Mapping[str, Any]) -> bytes:
+    """The body as it was sent, of an API Gateway event.
+
+    Raises:
+        ProblemError: 400, the gateway marks it as base64, and it is not; 415, it is compressed.
+    """
+    coding = header(event, "content-encoding").strip().lower()
+    if coding not in ("", "identity"):
+        raise _unsupported(f"the body must not be encoded with {coding}", accept_encoding="identity")
+    text: str = event.get("body") or ""
+    try:
+        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+    except ValueError as error:  # binascii.Error and UnicodeEncodeError are ones
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "damaged-body", "the request body is damaged") from error
+
+
+def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The JSON object in the body; None where there is none, or `null`.
+
+    A body without a media type is read as JSON. One byte order mark is skipped.
+
+    Raises:
+        ProblemError: see `raw_body`; 415, its media type is not JSON, or its charset is not UTF-8.
+        RequestValidationError: it is no JSON (RFC 8259), no object, or has text that no store of ours can hold.
+    """
+    message = Message()
+    message["content-type"] = header(event, "content-type").strip() or "application/json"
+    subtype = message.get_content_subtype()
+    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+        raise _unsupported(JSON_ONLY)
+    if str(message.get_param("charset", "utf-8")).lower() not in _UTF_8:
+        raise _unsupported(f"{JSON_ONLY} in UTF-8")
+    raw = raw_body(event).removeprefix(b"\xef\xbb\xbf")
+    if not raw:
+        return None
+    try:
+        # Linear in the body, and limited in depth and in the digits of a number.
+        document = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise _invalid("json_invalid", f"JSON decode error: {error}", "body") from error
+    if document is not None and not isinstance(document, dict):
+        raise _invalid("dict_type", "Input should be an object", "body")
+    refuse_unstorable(document, "body")
+    return document
+
+
+def refuse_unstorable(value: object, *place: str | int) -> None:
+    """Refuse text with U+0000 or a lone surrogate, and numbers beyond any float.
+
+    Raises:
+        RequestValidationError: naming the place.
+    """
+    for fault, message, steps in _unstorable(value, place):
+        raise _invalid(fault, message, *steps)
+
+
+def _unstorable(value: object, place: tuple[str | int, ...]) -> Iterator[tuple[str, str, tuple[str | int, ...]]]:
+    match value:
+        case str() if not is_storable(value):
+            yield "string_characters", "Input should be text without U+0000 and lone surrogates", place
+        case float() if not math.isfinite(value):
+            yield "finite_number", "Input should be a finite number", place
+        case list():
+            for position, entry in enumerate(value):
+                yield from _unstorable(entry, (*place, position))
+        case dict():
+            for name, entry in value.items():
+                yield from _unstorable(name, place)
+                yield from _unstorable(entry, (*place, name))
+
+
+def _invalid(fault: str, message: str, *place: str | int) -> RequestValidationError:
+    return RequestValidationError([{"type": fault, "loc": place, "msg": message}])
+
+
+def _unsupported(detail: str, **extensions: object) -> ProblemError:
+    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail, **extensions)

@@ -1,0 +1,213 @@
+"""`Idempotency-Key`: one effect, and the first answer, however often a request is sent."""
+
+import uuid
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from chassis import idempotency
+from chassis.database import Connection
+from chassis.errors import ProblemError, TransientError
+from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, create_api, once
+from chassis.idempotency import KEPT_S, Kept, RequestKey
+from chassis.projections import Projections
+from chassis.service import Service
+from chassis.settings import Settings
+from contracts import new_event
+from contracts.ingest import ItemDeleted
+from testkit import Answer, Fakes, call
+from testkit.fakes import SETTINGS
+
+KEY = "key-1"
+
+
+class Thing(BaseModel):
+    """What the route makes."""
+
+    id: str
+    number: int
+
+
+class Ask(BaseModel):
+    """What the route takes."""
+
+    number: int = 0
+
+
+class Things:
+    """A service that makes things; `made` is what its transactions committed."""
+
+    def __init__(self, fakes: Fakes) -> None:
+        self.fakes = fakes
+        self.service = fakes.under(Service(Settings(service="things", **SETTINGS), fakes.aws))
+        self.made: list[str] = []
+        fakes.database.tables.append(self)
+        self.before: Any = lambda: None
+        self.after: Any = lambda: None
+        api = create_api()
+
+        @api.post("/things")
+        def make(ask: Ask, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> Thing:
+            def act(keep: Keep) -> Thing:
+                self.before()
+                thing = Thing(id=str(uuid.uuid4()), number=ask.number)
+                with self.service.database.transaction() as connection:
+                    self.made.append(thing.id)
+                    keep(connection, thing, subject=thing.id)
+                    self.after()
+                return thing
+
+            return once(self.service.database, caller, Thing, act)
+
+        self.http = HttpEntry(api)
+
+    def make(self, key: str | None = KEY, tenant: str = "ann", number: int = 1, path: str = "/things") -> Answer:
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return call(self.http, "POST", path, tenant, body={"number": number}, headers=headers)
+
+
+@pytest.fixture
+def things(fakes: Fakes) -> Things:
+    return Things(fakes)
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    return answer.status, answer.body["type"].rpartition(":")[2]
+
+
+def test_a_request_that_is_sent_again_gets_the_first_answer(things: Things) -> None:
+    first, again = things.make(), things.make()
+    assert (first.status, first.body) == (again.status, again.body)
+    assert things.made == [first.body["id"]]
+
+
+def test_without_a_key_every_request_counts(things: Things) -> None:
+    assert things.make(None).body["id"] != things.make(None).body["id"]
+    assert len(things.made) == 2
+    assert things.fakes.idempotency.rows == {}
+
+
+def test_a_key_is_its_tenants_and_another_is_another(things: Things) -> None:
+    answers = [things.make(), things.make(tenant="bob"), things.make(key="key-2")]
+    assert len({answer.body["id"] for answer in answers}) == len(things.made) == 3
+
+
+def test_a_key_of_another_request_is_refused(things: Things) -> None:
+    things.make(number=1)
+    assert problem(things.make(number=2)) == (422, "idempotency-key-reused")
+    assert len(things.made) == 1
+
+
+def test_a_request_under_way_is_not_begun_again(things: Things) -> None:
+    inner: list[Answer] = []
+
+    def send_again() -> None:
+        things.before = lambda: None
+        inner.append(things.make())
+
+    things.before = send_again
+    assert things.make().status == 200
+    (answer,) = inner
+    assert (problem(answer), answer.headers["Retry-After"]) == ((409, "request-under-way"), "5")
+    assert len(things.made) == 1
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize(
+    "error",
+    [ProblemError(HTTPStatus.CONFLICT, "x", "x"), TransientError("db"), KeyError()],
+    ids=lambda e: type(e).__name__,
+)
+def test_what_failed_had_no_effect_and_may_be_sent_again(things: Things, moment: str, error: Exception) -> None:
+    def fail() -> None:
+        raise error
+
+    setattr(things, moment, fail)
+    assert things.make().status >= 400
+    assert (things.made, things.fakes.idempotency.rows) == ([], {})
+    setattr(things, moment, lambda: None)
+    assert things.make().status == 200
+    assert len(things.made) == 1
+
+
+def test_an_attempt_whose_place_was_taken_has_no_effect(things: Things) -> None:
+    def take() -> None:
+        (request,) = things.fakes.idempotency.rows
+        del things.fakes.idempotency.rows[request]
+        things.fakes.idempotency.claim(things.fakes.connection, request, fingerprint="f", claim="another")
+
+    things.before = take
+    assert problem(things.make()) == (409, "conflict")
+    assert things.made == []
+
+
+def test_what_was_made_and_deleted_is_not_made_again(things: Things) -> None:
+    made = things.make().body["id"]
+    deletion = new_event(ItemDeleted(), subject=made, tenant_id="ann")
+    Projections(deletions={ItemDeleted: lambda *_: None}).fold(things.fakes.connection, deletion)
+    assert problem(things.make()) == (410, "gone")
+    assert things.made == [made]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "ü", "a\x00b", "a\nb"], ids=ascii)
+def test_a_malformed_key_is_refused(things: Things, key: str) -> None:
+    assert problem(things.make(key)) == (422, "invalid-request")
+    assert things.made == []
+
+
+REQUEST = RequestKey("ann", "POST /things", KEY)
+
+
+@pytest.fixture
+def connection(worker: Service[Settings]) -> Iterator[Connection]:
+    with worker.database.transaction() as connection:
+        yield connection
+
+
+def claimed(connection: Connection, claim: str = "one", request: RequestKey = REQUEST) -> Kept | None:
+    return idempotency.claim(connection, request, fingerprint="f", claim=claim)
+
+
+@pytest.mark.integration
+def test_the_table_keeps_one_answer(connection: Connection) -> None:
+    assert claimed(connection) is None
+    assert claimed(connection, "two") == Kept("f", is_answered=False, answer=None)
+    assert not idempotency.complete(connection, REQUEST, claim="two", subject="s", answer="2")
+    assert idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="1")
+    assert not idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="3")
+    idempotency.release(connection, REQUEST, claim="one")
+    assert claimed(connection, "two") == Kept("f", is_answered=True, answer="1")
+    for other in (
+        RequestKey("bob", REQUEST.route, KEY),
+        RequestKey("ann", "POST /x", KEY),
+        RequestKey("ann", "x", "k"),
+    ):
+        assert claimed(connection, request=other) is None
+    idempotency.forget(connection, "bob", "s")
+    idempotency.forget(connection, "ann", "other")
+    assert claimed(connection) == Kept("f", is_answered=True, answer="1")
+    idempotency.forget(connection, "ann", "s")
+    assert claimed(connection) == Kept("f", is_answered=True, answer=None)
+
+
+@pytest.mark.integration
+def test_the_table_lets_go(connection: Connection) -> None:
+    claimed(connection)
+    idempotency.release(connection, REQUEST, claim="another")
+    assert claimed(connection, "two") is not None
+    idempotency.release(connection, REQUEST, claim="one")
+    assert claimed(connection, "two") is None
+    connection.execute("UPDATE idempotent_requests SET claimed_until = now() - interval '1 second'")
+    assert claimed(connection, "three") is None, "the attempt has died"
+    assert idempotency.complete(connection, REQUEST, claim="three", subject="s", answer="3")
+    connection.execute("UPDATE idempotent_requests SET claimed_until = now() - interval '1 hour'")
+    assert claimed(connection, "four") == Kept("f", is_answered=True, answer="3")
+    assert idempotency.prune(connection) == 0
+    connection.execute("UPDATE idempotent_requests SET claimed_at = now() - make_interval(secs => %s)", (KEPT_S + 1,))
+    assert claimed(connection, "four") is None, "it was kept for long enough"
+    connection.execute("UPDATE idempotent_requests SET claimed_at = now() - make_interval(secs => %s)", (KEPT_S + 1,))
+    assert idempotency.prune(connection) == 1

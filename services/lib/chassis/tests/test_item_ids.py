@@ -1,0 +1,50 @@
+"""Ids of items: each tells when, and for which tenant, it was issued."""
+
+import time
+import uuid
+
+import pytest
+
+from chassis.item_ids import RECENT_S, issued_recently, new_item_id
+
+
+def test_an_id_is_a_uuid_of_its_own_version() -> None:
+    found = {uuid.UUID(new_item_id("ann")) for _ in range(1000)}
+    assert len(found) == 1000
+    assert {(each.version, each.variant) for each in found} == {(8, uuid.RFC_4122)}
+    assert all(abs(time.time() - (each.int >> 80) / 1000) < 60 for each in found)
+
+
+def test_an_id_is_its_tenants_alone() -> None:
+    mine = [new_item_id("ann") for _ in range(100)]
+    assert all(issued_recently("ann", each) for each in mine)
+    assert not any(issued_recently(other, each) for each in mine for other in ("bob", "", "ann "))
+
+
+@pytest.mark.parametrize("bit", [*range(128 - 48)], ids=str)
+def test_no_bit_of_an_id_can_be_changed(bit: int) -> None:
+    changed = uuid.UUID(int=uuid.UUID(new_item_id("ann")).int ^ 1 << bit)
+    assert not issued_recently("ann", str(changed))
+
+
+@pytest.mark.parametrize(("age_s", "recent"), [(RECENT_S - 60, True), (RECENT_S + 60, False), (-60, True)])
+def test_an_id_is_recent_for_a_day(age_s: float, recent: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr("time.time", lambda: now - age_s)
+    issued = new_item_id("ann")
+    monkeypatch.setattr("time.time", lambda: now)
+    assert issued_recently("ann", issued) is recent
+
+
+def test_what_is_no_such_id() -> None:
+    issued = new_item_id("ann")
+    for other in (
+        "",
+        "item",
+        str(uuid.uuid4()),
+        issued.upper(),
+        f"{{{issued}}}",
+        issued.replace("-", ""),
+        f"{issued} ",
+    ):
+        assert not issued_recently("ann", other)
