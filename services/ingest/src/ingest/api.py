@@ -14,7 +14,8 @@ from ingest import deleting, documents, health, uploading
 from ingest.bootstrap import IngestService
 from ingest.cursors import Cursor
 from ingest.errors import MalformedCursorError
-from ingest.item_status import Status
+from ingest.filenames import content_disposition
+from ingest.item_status import Status, status_of
 from ingest.repository import history, items
 from ingest.repository.items import Filters, StoredItem
 from ingest.requests import wants_image
@@ -165,7 +166,8 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
         filename: str,
         caller: CallerDep,
         size: Annotated[
-            ImageSize, Query(description="Until `large` and `thumbnail` are made, the link is to the original.")
+            ImageSize,
+            Query(description="`large` and `thumbnail` are without metadata; 409 until they are made."),
         ] = ImageSize.ORIGINAL,
     ) -> Response[ImageLink]:
         """A pre-signed link; with `Accept: image/*` a redirection to it, so that the address works as a picture's."""
@@ -173,9 +175,12 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
             stored = items.find_by_filename(connection, caller.tenant_id, filename)
         if stored is None or stored.state.original is None:
             raise not_found("image", filename)
-        key = _derived_key(stored, size) or stored.state.original.key
+        original = stored.state.original
+        key = original.key if size is ImageSize.ORIGINAL else _derived_key(stored, size)
+        disposition = content_disposition(original.original_filename) if size is ImageSize.ORIGINAL else None
         lifetime = service.settings.link_lifetime_s
-        link = ImageLink(url=service.images.link(key, expires_in=lifetime), expires_in=lifetime)
+        url = service.images.link(key, expires_in=lifetime, content_disposition=disposition)
+        link = ImageLink(url=url, expires_in=lifetime)
         headers = {"Vary": "Accept", "Cache-Control": "private, no-store"}
         if wants_image(request.resolved_event.raw_event):
             return Response(HTTPStatus.FOUND, "application/json", link, headers | {"Location": link.url})
@@ -236,8 +241,19 @@ def _find(service: IngestService, tenant_id: str, item_id: str) -> StoredItem:
     return stored
 
 
-def _derived_key(stored: StoredItem, size: ImageSize) -> str | None:
+def _derived_key(stored: StoredItem, size: ImageSize) -> str:
+    """The key of the thumbnail or the large rendition. Never the original's: that may say where it was taken.
+
+    Raises:
+        ProblemError: 404, there is none and will be none; 409, it is not made yet.
+    """
     picture = stored.state.picture
-    if picture is None or size is ImageSize.ORIGINAL:
-        return None
-    return picture.thumbnail_key if size is ImageSize.THUMBNAIL else picture.rendition_key
+    if picture is not None:
+        key = picture.thumbnail_key if size is ImageSize.THUMBNAIL else picture.rendition_key
+        if key is not None:
+            return key
+    status, reason = status_of(stored.state)
+    if status is Status.REJECTED or picture is not None:
+        detail = f"there is no {size.value} picture of item {stored.id}" + (f": {reason}" if reason else "")
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no-rendition", detail)
+    raise ProblemError(HTTPStatus.CONFLICT, "not-processed", f"the {size.value} picture is not made yet; try again")

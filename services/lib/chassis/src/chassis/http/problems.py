@@ -31,7 +31,7 @@ def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) ->
         "detail": detail,
         **extensions,
     }
-    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    headers = {"Retry-After": "5"} if status in {HTTPStatus.CONFLICT, HTTPStatus.SERVICE_UNAVAILABLE} else {}
     return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body), headers=headers)
 
 
