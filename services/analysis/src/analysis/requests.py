@@ -23,6 +23,7 @@ from analysis.repository.pictures import PictureRecord
 from chassis import tombstones
 from chassis.database import Connection
 from chassis.http import Caller, ProblemError, not_found
+from chassis.model_names import require_listed
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
 
@@ -73,8 +74,10 @@ class Requests:
         """The item's newest version, made now if there is none or if it is forced.
 
         Raises:
-            ProblemError: 404, 422 refused, 502 the provider rejects or answers nonsense, 503 it is unavailable.
+            ProblemError: 404, 422 refused or an unknown model, 502 the provider rejects or answers nonsense, 503 it is
+                unavailable.
         """
+        self._require_known(options)
         # From when the gateway took it: an answer after its 30 s does not reach the caller.
         deadline = time.monotonic() + self.service.settings.analysis_budget_s - caller.waited_s
         picture = self._find_picture(caller, item_id, deadline)
@@ -98,7 +101,12 @@ class Requests:
             return quicker or self.service.analyst.record(work, picture, result, caller)
 
     def request(self, caller: Caller, item_id: str, options: AnalyzeOptions) -> AnalysisRecord | None:
-        """Have it described behind the answer; the existing version when there is one and it is not forced."""
+        """Have it described behind the answer; the existing version when there is one and it is not forced.
+
+        Raises:
+            ProblemError: 404; 422, an unknown model.
+        """
+        self._require_known(options)
         self._find_picture(caller, item_id)
         with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
@@ -117,6 +125,12 @@ class Requests:
                     )
                 )
         return None
+
+    def _require_known(self, options: AnalyzeOptions) -> None:
+        if options.model:
+            offered = self.service.providers.offered
+            of = [options.provider] if options.provider else list(offered)
+            require_listed(options.model, {name for provider in of for name in offered[provider]})
 
     def _find_picture(self, caller: Caller, item_id: str, deadline: float = math.inf) -> PictureRecord:
         def look(connection: Connection) -> PictureRecord | None:
