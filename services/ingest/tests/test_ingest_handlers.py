@@ -32,6 +32,7 @@ from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
+from testkit.invoking import CONTEXT, http_event
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -382,7 +383,22 @@ def test_filters_are_passed_on(unit: Ingest) -> None:
         "total": 0,
         "next_cursor": None,
     }
-    assert unit.items.asked == [Filters("Food", Status.SEARCHABLE, "ramen")]
+    assert unit.items.asked == [Filters("Food", (Status.SEARCHABLE,), "ramen")]
+
+
+def test_texts_are_looked_for_composed(unit: Ingest) -> None:
+    unit.get("/items", q="cafe\u0301", category="Cafe\u0301")
+    assert unit.items.asked == [Filters(category="Café", text="café")]
+
+
+@pytest.mark.parametrize(
+    "query", ["status=failed&status=rejected", "status=failed,rejected", "status=failed%2Crejected"]
+)
+def test_several_statuses_may_be_asked_for(unit: Ingest, query: str) -> None:
+    event = http_event("GET", "/items", ALICE)
+    event |= {"rawQueryString": query, "queryStringParameters": {"status": "failed,rejected"}}
+    assert unit.http(event, CONTEXT)["statusCode"] == 200
+    assert unit.items.asked == [Filters(statuses=(Status.FAILED, Status.REJECTED))]
 
 
 @pytest.mark.parametrize(
@@ -394,6 +410,9 @@ def test_filters_are_passed_on(unit: Ingest) -> None:
         ({"limit": 101}, 422, "invalid-request"),
         ({"offset": -1}, 422, "invalid-request"),
         ({"status": "lost"}, 422, "invalid-request"),
+        ({"status": "failed,lost"}, 422, "invalid-request"),
+        ({"status": ""}, 422, "invalid-request"),
+        ({"status": "failed,"}, 422, "invalid-request"),
         ({"q": "a\0b"}, 422, "invalid-request"),
     ],
 )

@@ -396,13 +396,21 @@ def test_a_search_while_the_database_is_silent(unit: Search, transaction: int) -
         {"top_k": 0},
         {"top_k": 51},
         {"min_similarity_score": 1.5},
+        {"min_similarity_score": float("nan")},
+        {"min_relevance_score": float("nan")},
+        {"min_relevance_score": float("-inf")},
         {"category_filter": "a" * 201},
     ],
-    ids=lambda changes: next(iter(changes)),
+    ids=str,
 )
 def test_a_malformed_request_searches_nothing(unit: Search, changes: dict[str, Any]) -> None:
     assert problem(unit.ask(**changes)) == (422, "invalid-request")
     assert unit.retrieval.asked == []
+
+
+def test_a_query_is_composed(unit: Search) -> None:
+    assert unit.ask(query="cafe\u0301s in Paris").body["query"] == "cafés in Paris"
+    assert unit.embedder.asked == [(ALICE, "cafés in Paris", "voyage-3.5-lite")]
 
 
 def test_a_request_at_the_limits_is_searched(unit: Search) -> None:

@@ -30,6 +30,8 @@ _UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-
 class ChatRequest(FilteredRequest):
     """A message in a conversation; the client makes the session's id, and goes on by using it again."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
     session_id: Annotated[str, StringConstraints(pattern=_UUID)]
     top_k: int = Field(default=10, ge=1, le=50, description="Items a search may find.")

@@ -1,5 +1,6 @@
 """The routes: parse, call, answer."""
 
+import unicodedata
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -8,6 +9,7 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
+from pydantic import AfterValidator
 
 from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api, not_found
 from ingest import deleting, documents, health, uploading
@@ -34,6 +36,8 @@ from ingest.views import (
 
 # Postgres has no NUL in text.
 _TEXT = r"^[^\x00]*$"
+# Stored texts are composed: decomposed ones, as macOS writes names, are to find them.
+_NFC = AfterValidator(lambda text: text and unicodedata.normalize("NFC", text))
 _FORM = {
     "required": True,
     "content": {
@@ -102,11 +106,15 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
     @api.get("/items", summary="List items, newest first")
     def get_items(
         caller: CallerDep,
-        category: Annotated[str | None, Query(max_length=200, pattern=_TEXT)] = None,
-        status: Annotated[Status | None, Query()] = None,
+        category: Annotated[str | None, Query(max_length=200, pattern=_TEXT), _NFC] = None,
+        status: Annotated[
+            list[Status] | None,
+            Query(max_length=20, description="Items in one of these: repeated, or separated by commas."),
+        ] = None,
         q: Annotated[
             str | None,
             Query(min_length=1, max_length=200, pattern=_TEXT, description="Part of a name, headline or summary."),
+            _NFC,
         ] = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
         offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
@@ -122,7 +130,12 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
         with service.database.transaction() as connection:
             # One more than asked for shows whether a next page exists.
             found, total = items.page(
-                connection, caller.tenant_id, Filters(category, status, q), limit=limit + 1, offset=offset, after=after
+                connection,
+                caller.tenant_id,
+                Filters(category, tuple(status or ()), q),
+                limit=limit + 1,
+                offset=offset,
+                after=after,
             )
         page = found[:limit]
         next_cursor = Cursor(page[-1].created_at, page[-1].id).encode() if len(found) > limit else None

@@ -1,13 +1,16 @@
 """The routes: parse, call, answer."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import Caller, CallerDep, HttpEntry, create_api, not_found
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, not_found
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
+from sessions.cursors import MAX_CHARACTERS, Cursor
+from sessions.errors import MalformedCursorError
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
 
 
@@ -21,9 +24,20 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
     api = create_api()
 
     @api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
-    def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> SessionList:
-        """Conversations that have not expired."""
-        return queries.list_sessions(service, caller.tenant_id, limit)
+    def list_sessions(
+        caller: CallerDep,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        cursor: Annotated[
+            str | None,
+            Query(min_length=1, max_length=MAX_CHARACTERS, description="`next_cursor` of the page before."),
+        ] = None,
+    ) -> SessionList:
+        """Conversations that have not expired. One that goes on while pages are read moves to the first."""
+        try:
+            after = Cursor.decode(cursor, caller.tenant_id) if cursor is not None else None
+        except MalformedCursorError as error:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-cursor", str(error)) from error
+        return queries.list_sessions(service, caller.tenant_id, limit, after)
 
     @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
     def history(session_id: str, caller: CallerDep) -> SessionHistory:
