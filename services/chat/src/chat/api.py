@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from chassis.http import CallerDep, HttpEntry, ProblemError, create_api
+from chassis.http import CallerDep, HttpEntry, ProblemError, create_api, documented
 from chassis.observability import logger
 from chat.bootstrap import ChatService
 from chat.errors import (
@@ -65,7 +65,15 @@ def routes(service: ChatService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api()
 
-    @api.post("/chat", summary="Ask about the collection, turn by turn", tags=["Chat"])
+    @api.post(
+        "/chat",
+        summary="Ask about the collection, turn by turn",
+        tags=["Chat"],
+        responses=documented(
+            (HTTPStatus.CONFLICT, "Another turn of the session is under way, or the session ended meanwhile"),
+            (HTTPStatus.BAD_GATEWAY, "The language model gave no answer to this message"),
+        ),
+    )
     def chat(request: ChatRequest, caller: CallerDep) -> ChatResponse:
         """409 while another turn of the same session is under way; 503 when the model does not answer."""
         with _problems():

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import BaseModel, ConfigDict
 
-from chassis.http import CallerDep, HttpEntry, Response, create_api
+from chassis.http import CallerDep, HttpEntry, Response, create_api, documented
 from chassis.model_names import require_listed
 from embedding.bootstrap import EmbeddingService
 from embedding.rebuild_request import request_rebuild
@@ -69,7 +69,14 @@ def routes(service: EmbeddingService) -> APIGatewayHttpResolver:
     api = create_api()
     configured = service.space
 
-    @api.post("/vector-index/rebuild", summary="Embed all items again", responses={202: {"description": "Accepted"}})
+    @api.post(
+        "/vector-index/rebuild",
+        summary="Embed all items again",
+        responses=documented(
+            (HTTPStatus.UNPROCESSABLE_ENTITY, "The model is not one of those offered; `allowed` names them"),
+            success={202: {"description": "Accepted"}},
+        ),
+    )
     def rebuild(
         caller: CallerDep,
         body: Annotated[RebuildRequest | None, Body()] = None,

@@ -1,17 +1,19 @@
 """The routes: parse, call, answer."""
 
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from aws_lambda_powertools.event_handler.request import Request
 from pydantic import AfterValidator
 
-from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api, not_found
+from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api, documented, not_found
 from ingest import deleting, documents, health, uploading
 from ingest.bootstrap import IngestService
 from ingest.cursors import Cursor
@@ -52,6 +54,11 @@ _FORM = {
 }
 
 
+_NO_ITEM = (HTTPStatus.NOT_FOUND, "The caller has no such item")
+_BAD_UPLOAD = (HTTPStatus.BAD_REQUEST, "Not a form with one picture of a type that is taken; `type` says what it is")
+_TOO_LARGE = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "More bytes than this route takes; `max_bytes` says how many")
+
+
 class ImageSize(StrEnum):
     """Which picture of an item."""
 
@@ -77,12 +84,21 @@ def routes(service: IngestService) -> APIGatewayHttpResolver:
 
 
 def _uploads(api: APIGatewayHttpResolver, service: IngestService) -> None:
-    @api.post("/items", summary="Upload a picture", openapi_extensions={"requestBody": _FORM})
+    @api.post(
+        "/items",
+        summary="Upload a picture",
+        openapi_extensions={"requestBody": _FORM},
+        responses=documented(_BAD_UPLOAD, _TOO_LARGE),
+    )
     def post_item(request: Request, caller: CallerDep) -> Item:
         """The new item; it is processed, described and made searchable in the background."""
         return Item.of(uploading.accept_form(service, caller, request.resolved_event.raw_event))
 
-    @api.post("/items/uploads", summary="Ask for a direct upload, for pictures larger than POST /items takes")
+    @api.post(
+        "/items/uploads",
+        summary="Ask for a direct upload, for pictures larger than POST /items takes",
+        responses=documented((HTTPStatus.BAD_REQUEST, "Not a media type that is taken"), _TOO_LARGE),
+    )
     def post_upload(upload: UploadRequest, caller: CallerDep) -> UploadForm:
         """A form to send the picture with; the item appears when the upload ends."""
         item_id, form = uploading.offer_direct_upload(
@@ -103,7 +119,11 @@ def _uploads(api: APIGatewayHttpResolver, service: IngestService) -> None:
 
 
 def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
-    @api.get("/items", summary="List items, newest first")
+    @api.get(
+        "/items",
+        summary="List items, newest first",
+        responses=documented((HTTPStatus.BAD_REQUEST, "The cursor was not issued here, or comes with an offset")),
+    )
     def get_items(
         caller: CallerDep,
         category: Annotated[str | None, Query(max_length=200, pattern=_TEXT), _NFC] = None,
@@ -141,18 +161,24 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
         next_cursor = Cursor(page[-1].created_at, page[-1].id).encode() if len(found) > limit else None
         return ItemPage(items=[Item.of(stored) for stored in page], total=total, next_cursor=next_cursor)
 
-    @api.get("/items/<item_id>", summary="One item")
+    @api.get("/items/<item_id>", summary="One item", responses=documented(_NO_ITEM))
     def get_item(item_id: str, caller: CallerDep) -> Item:
         """The item as far as it has come."""
         return Item.of(_find(service, caller.tenant_id, item_id))
 
-    @api.delete("/items/<item_id>", summary="Delete an item and everything derived from it")
+    @api.delete(
+        "/items/<item_id>", summary="Delete an item and everything derived from it", responses=documented(_NO_ITEM)
+    )
     def delete_item(item_id: str, caller: CallerDep) -> DeletedItem:
         """It is gone from every list and link at once; derived data follows within seconds."""
         deleting.delete_item(service, caller, item_id)
         return DeletedItem(id=item_id)
 
-    @api.get("/items/<item_id>/events", summary="What happened to an item, service by service")
+    @api.get(
+        "/items/<item_id>/events",
+        summary="What happened to an item, service by service",
+        responses=documented(_NO_ITEM),
+    )
     def get_item_events(item_id: str, caller: CallerDep) -> ItemEvents:
         """The events about the item that this service has seen, oldest first."""
         with service.database.transaction() as connection:
@@ -169,10 +195,20 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
     @api.get(
         "/images/<filename>",
         summary="A link to a picture",
-        responses={
-            200: {"description": "The link"},
-            302: {"description": "To the picture itself, for `Accept: image/*`", "content": {}},
-        },
+        responses=documented(
+            (HTTPStatus.NOT_FOUND, "No such picture, or none of this size and none to come"),
+            (HTTPStatus.CONFLICT, "The picture of this size is not made yet"),
+            success={
+                200: {"description": "The link"},
+                302: {
+                    "description": "To the picture itself, where `Accept` prefers `image/*` to JSON",
+                    "headers": {
+                        "Location": {"description": "The link.", "schema": {"type": "string", "format": "uri"}}
+                    },
+                    "content": {"application/json": {"model": ImageLink}},
+                },
+            },
+        ),
     )
     def get_image(
         request: Request,
@@ -225,17 +261,22 @@ def _operations(api: APIGatewayHttpResolver, service: IngestService) -> None:
 
 
 def _documents(api: APIGatewayHttpResolver) -> None:
-    @api.get("/openapi.json", summary="This document")
+    @api.get("/openapi.json", summary="This document", responses=_of_types("application/json", kind="object"))
     def get_openapi() -> Response[str]:
         """OpenAPI 3.1 of all services."""
         return Response(HTTPStatus.OK, "application/json", documents.openapi_document())
 
-    @api.get("/docs", summary="A page to try the API")
+    @api.get("/docs", summary="A page to try the API", responses=_of_types("text/html"))
     def get_docs() -> Response[str]:
         """A page to try the API."""
         return Response(HTTPStatus.OK, "text/html; charset=utf-8", documents.PAGE)
 
-    @api.get("/docs/<asset>", summary="A file of that page", compress=True)
+    @api.get(
+        "/docs/<asset>",
+        summary="A file of that page",
+        compress=True,
+        responses=_of_types("text/javascript", "text/css", problems=((HTTPStatus.NOT_FOUND, "No such file"),)),
+    )
     def get_docs_asset(asset: str) -> Response[str]:
         """A script or style sheet of the page."""
         found = documents.asset(asset)
@@ -244,6 +285,13 @@ def _documents(api: APIGatewayHttpResolver) -> None:
         media_type, text = found
         headers = {"Cache-Control": "public, max-age=86400"}
         return Response(HTTPStatus.OK, f"{media_type}; charset=utf-8", text, headers)
+
+
+def _of_types(
+    *media_types: str, kind: Literal["string", "object"] = "string", problems: Sequence[tuple[HTTPStatus, str]] = ()
+) -> dict[int, OpenAPIResponse]:
+    content: Any = {media_type: {"schema": {"type": kind}} for media_type in media_types}
+    return documented(*problems, success={200: {"description": "OK", "content": content}})
 
 
 def _find(service: IngestService, tenant_id: str, item_id: str) -> StoredItem:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from chassis.errors import ConfigurationError, TransientError
-from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
 from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Hit, SearchMode
@@ -29,8 +29,17 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api()
 
-    @api.post("/search", tags=["search"], summary="Search the caller's collection")
+    @api.post(
+        "/search",
+        tags=["search"],
+        summary="Search the caller's collection",
+        responses=documented(
+            (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is malformed, or the model unknown"),
+            (HTTPStatus.BAD_GATEWAY, "The embedding model rejects the query"),
+        ),
+    )
     def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
+        """Results, and an answer made of them. Where no answer can be made, `answer_error` says why."""
         if body.answer_model is not None:
             require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
         try:
@@ -50,6 +59,7 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
 
     @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
     def config(who: CallerDep) -> SearchConfig:
+        """Algorithm, models, weights and limits."""
         settings, ranking = service.settings, service.searcher.ranking
         return SearchConfig(
             algorithm="reciprocal rank fusion of BM25 and cosine similarity",

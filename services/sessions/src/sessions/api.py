@@ -6,12 +6,14 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, not_found
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented, not_found
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
 from sessions.cursors import MAX_CHARACTERS, Cursor
 from sessions.errors import MalformedCursorError
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
+
+_NO_SESSION = (HTTPStatus.NOT_FOUND, "The caller has no such conversation")
 
 
 def http(service: SessionsService) -> HttpEntry:
@@ -39,7 +41,9 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-cursor", str(error)) from error
         return queries.list_sessions(service, caller.tenant_id, limit, after)
 
-    @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
+    @api.get(
+        "/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"], responses=documented(_NO_SESSION)
+    )
     def history(session_id: str, caller: CallerDep) -> SessionHistory:
         """All messages, oldest first; of a very long conversation the newest, as many as find room."""
         found = queries.history(service, caller.tenant_id, session_id)
@@ -47,12 +51,14 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
             raise not_found("session", session_id)
         return found
 
-    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"], responses=documented(_NO_SESSION))
     def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
         """The messages, and what the agent remembers of them."""
         return _delete(service, caller, session_id)
 
-    @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    @api.delete(
+        "/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"], responses=documented(_NO_SESSION)
+    )
     def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
         """The same under the list's path."""
         return _delete(service, caller, session_id)

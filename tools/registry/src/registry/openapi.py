@@ -12,6 +12,7 @@ OpenapiError: the services' documents do not fit the manifests, or each other
 import argparse
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -29,6 +30,7 @@ Json = dict[str, Any]
 
 TARGET = Path("services/ingest/src/ingest/openapi.json")
 _SCHEMAS = "#/components/schemas/"
+_RESPONSES = "#/components/responses/"
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 # The resolver's error responses are not ours: see `_PROBLEM`.
 _RESOLVER_FAULT = "422"
@@ -45,9 +47,63 @@ _PROBLEM: Json = {
     },
     "additionalProperties": True,
 }
-_FAULT: Json = {
-    "description": "A problem",
-    "content": {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}},
+_MESSAGE: Json = {
+    "title": "Message",
+    "description": "What the gateway answers itself, before or instead of a service.",
+    "type": "object",
+    "required": ["message"],
+    "properties": {"message": {"type": "string"}},
+    "additionalProperties": True,
+}
+_BY_SERVICE: Json = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}}
+_BY_GATEWAY: Json = {"application/json": {"schema": {"$ref": f"{_SCHEMAS}Message"}}}
+_RETRY_AFTER: Json = {
+    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}}
+}
+_FAULT: Json = {"description": "A problem", "content": _BY_SERVICE}
+#: What routes answer beside what they declare: name -> status, and the response.
+_COMMON: Mapping[str, tuple[str, Json]] = {
+    "BadRequest": ("400", {"description": "The request cannot be read", "content": _BY_SERVICE}),
+    "Unauthorized": (
+        "401",
+        {"description": "No valid token; mostly answered by the gateway", "content": _BY_GATEWAY | _BY_SERVICE},
+    ),
+    "Forbidden": ("403", {"description": "Answered by the gateway: the token may not do this", "content": _BY_GATEWAY}),
+    "TooLarge": ("413", {"description": "The body is too large", "content": _BY_GATEWAY | _BY_SERVICE}),
+    "UnsupportedMediaType": ("415", {"description": "The body is of another media type", "content": _BY_SERVICE}),
+    "InvalidRequest": (
+        "422",
+        {
+            "description": "A parameter or the body is not as described; `errors` names the places",
+            "content": _BY_SERVICE,
+        },
+    ),
+    "TooManyRequests": (
+        "429",
+        {"description": "Answered by the gateway: slow down", "content": _BY_GATEWAY},
+    ),
+    "Fault": ("500", {"description": "A defect; it has been logged", "content": _BY_GATEWAY | _BY_SERVICE}),
+    "Unavailable": (
+        "503",
+        {
+            "description": "A dependency, or the service itself, does not answer; try again",
+            "headers": _RETRY_AFTER,
+            "content": _BY_GATEWAY | _BY_SERVICE,
+        },
+    ),
+}
+#: Descriptions and examples of parameters in paths.
+_PATH_PARAMETERS: Mapping[str, Json] = {
+    "id": {"description": "The id that an earlier answer gave.", "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10"},
+    "session_id": {
+        "description": "The client's own id of the conversation.",
+        "example": "6f1d2c1e-4a54-4d5b-8c1c-0d8f0a3f7e21",
+    },
+    "filename": {
+        "description": "`filename` of an item.",
+        "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10.png",
+    },
+    "asset": {"description": "A name in the page.", "example": "swagger-ui.css"},
 }
 
 
@@ -93,13 +149,14 @@ def merge(parts: Sequence[Part]) -> Json:
         OpenapiError: routes of a part are not its manifest's, or two operations have one id.
     """
     paths: dict[str, Json] = {}
-    schemas: Json = {"Problem": _PROBLEM}
+    schemas: Json = {"Problem": _PROBLEM, "Message": _MESSAGE}
     for part in sorted(parts, key=lambda part: part.service):
         document = _renamed(part, schemas)
         for path, method, operation in _operations(part, document):
             paths.setdefault(path, {})[method] = operation
         schemas |= document.get("components", {}).get("schemas", {})
     _check_operation_ids(paths)
+    responses = {name: response for name, (_, response) in _COMMON.items()}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Collections", "version": "1", "description": "Keep pictures, find them, talk about them."},
@@ -110,7 +167,8 @@ def merge(parts: Sequence[Part]) -> Json:
         ],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": _used(schemas, paths),
+            "schemas": _used(schemas, {**paths, "": responses}),
+            "responses": responses,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -134,7 +192,17 @@ def _document_of(ref: FunctionRef, allow_missing: bool) -> Json | None:
     if len(resolvers) != 1:
         raise OpenapiError(f"{ref.function.handler} has {len(resolvers)} resolvers, not one")
     document: Json = json.loads(resolvers[0].get_openapi_json_schema())
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            operation["description"] = _described(resolvers[0], method, path)
     return document
+
+
+def _described(resolver: Any, method: str, path: str) -> str:  # noqa: ANN401  # of powertools, not imported here
+    """What the route's function says of itself."""
+    routes = resolver._static_routes + resolver._dynamic_routes
+    (route,) = (r for r in routes if (r.method.lower(), r.openapi_path) == (method, path))
+    return inspect.getdoc(route.func) or ""
 
 
 @contextmanager
@@ -203,7 +271,14 @@ def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
 
 def _finished(service: str, route: Route, operation: Json, names: Mapping[str, str]) -> Json:
     parameters = [_parameter(parameter, names) for parameter in operation.get("parameters", [])]
-    responses = {status: response for status, response in operation["responses"].items() if status != _RESOLVER_FAULT}
+    responses = {
+        status: _with_headers(status, response)
+        for status, response in operation["responses"].items()
+        if status != _RESOLVER_FAULT or response.get("content") == _BY_SERVICE
+    }
+    for name in _common(route, operation):
+        # A route's own meaning of a status goes before the common one.
+        responses.setdefault(_COMMON[name][0], {"$ref": f"{_RESPONSES}{name}"})
     return {
         **operation,
         **({"parameters": parameters} if parameters else {}),
@@ -213,12 +288,34 @@ def _finished(service: str, route: Route, operation: Json, names: Mapping[str, s
     }
 
 
+def _common(route: Route, operation: Json) -> Iterator[str]:
+    """Names of what routes of its kind answer."""
+    yield from ("Fault", "TooManyRequests", "Unavailable")
+    if route.auth is not RouteAuth.NONE:
+        yield from ("Unauthorized", "Forbidden")
+    body = operation.get("requestBody")
+    if body or any(parameter["in"] != "path" for parameter in operation.get("parameters", [])):
+        yield "InvalidRequest"
+    if body:
+        yield from ("BadRequest", "TooLarge", "UnsupportedMediaType")
+
+
+def _with_headers(status: str, response: Json) -> Json:
+    """The response with the header that its status always has."""
+    return {**response, "headers": _RETRY_AFTER | response.get("headers", {})} if status in {"409", "503"} else response
+
+
 def _parameter(parameter: Json, names: Mapping[str, str]) -> Json:
     """The parameter; one of the path under the manifest's name."""
     if parameter["in"] != "path":
         return parameter
     name = names[parameter["name"]]
-    return parameter | {"name": name, "schema": parameter["schema"] | {"title": name}}
+    return {
+        **parameter,
+        **_PATH_PARAMETERS.get(name, {}),
+        "name": name,
+        "schema": parameter["schema"] | {"title": name},
+    }
 
 
 def _shape(path: str) -> str:

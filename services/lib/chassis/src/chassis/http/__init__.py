@@ -5,7 +5,7 @@ from aws_lambda_powertools.event_handler import Response
 from chassis.errors import ProblemError
 from chassis.http.caller import Caller, CallerDep
 from chassis.http.entry import HttpEntry, create_api
-from chassis.http.problems import PROBLEM_JSON, not_found, problem
+from chassis.http.problems import PROBLEM_JSON, documented, not_found, problem
 
 __all__ = [
     "PROBLEM_JSON",
@@ -15,6 +15,7 @@ __all__ = [
     "ProblemError",
     "Response",
     "create_api",
+    "documented",
     "not_found",
     "problem",
 ]
