@@ -114,6 +114,7 @@ def test_an_answer_that_the_document_does_not_declare_fails_the_test_that_gets_i
     for status, headers, text, reason in [
         (418, typed, problem, "declares 200"),
         (404, {"Content-Type": "text/html"}, problem, "text/html is not among"),
+        (200, {"Content-Type": "application/json"}, "{}", "ETag"),
         (404, typed, "{}", "'type' is a required property"),
         (503, typed, problem, "Retry-After"),
     ]:
@@ -165,10 +166,10 @@ def test_paths_and_authorization_come_from_the_manifest() -> None:
     )
     assert list(document["paths"]) == ["/open", "/things/{id}"]
     thing = document["paths"]["/things/{id}"]["get"]
-    assert [parameter["name"] for parameter in thing["parameters"]] == ["id"]
+    assert [parameter["name"] for parameter in thing["parameters"]] == ["id", "If-None-Match"]
     assert thing["security"] == [{"bearer": []}]
-    assert list(thing["responses"]) == ["200", "401", "403", "429", "500", "503", "default"]
-    assert list(document["paths"]["/open"]["get"]["responses"]) == ["200", "429", "500", "503", "default"]
+    assert list(thing["responses"]) == ["200", "304", "401", "403", "429", "500", "503", "default"]
+    assert list(document["paths"]["/open"]["get"]["responses"]) == ["200", "304", "429", "500", "503", "default"]
     assert document["paths"]["/open"]["get"]["security"] == []
     assert list(document["components"]["schemas"]) == ["Message", "Problem"]
 

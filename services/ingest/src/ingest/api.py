@@ -59,6 +59,9 @@ _BAD_UPLOAD = (HTTPStatus.BAD_REQUEST, "Not a form with one picture of a type th
 _TOO_LARGE = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "More bytes than this route takes; `max_bytes` says how many")
 
 
+_NOT_STORED: dict[str, Any] = {"Cache-Control": {"description": "Not to be stored.", "schema": {"type": "string"}}}
+
+
 class ImageSize(StrEnum):
     """Which picture of an item."""
 
@@ -199,7 +202,7 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
             (HTTPStatus.NOT_FOUND, "No such picture, or none of this size and none to come"),
             (HTTPStatus.CONFLICT, "The picture of this size is not made yet"),
             success={
-                200: {"description": "The link"},
+                200: {"description": "The link", "headers": _NOT_STORED},
                 302: {
                     "description": "To the picture itself, where `Accept` prefers `image/*` to JSON",
                     "headers": {
@@ -237,15 +240,20 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
 
 
 def _operations(api: APIGatewayHttpResolver, service: IngestService) -> None:
-    @api.get("/health", summary="Whether the service and what it depends on answer")
-    def get_health() -> Health:
+    @api.get(
+        "/health",
+        summary="Whether the service and what it depends on answer",
+        responses=documented(success={200: {"description": "Everything answers", "headers": _NOT_STORED}}),
+    )
+    def get_health() -> Response[Health]:
         """503 where something does not."""
         faults = health.broken(service)
         if faults:
             detail = f"no answer from: {', '.join(sorted(faults))}"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "unhealthy", detail, checks=faults)
         settings = service.settings
-        return Health(timestamp=datetime.now(UTC), environment=settings.environment, git_sha=settings.git_sha)
+        found = Health(timestamp=datetime.now(UTC), environment=settings.environment, git_sha=settings.git_sha)
+        return Response(HTTPStatus.OK, "application/json", found, {"Cache-Control": "no-store"})
 
     @api.get("/version", summary="Which build runs")
     def get_version() -> Version:

@@ -61,8 +61,17 @@ _RETRY_AFTER: Json = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}}
 }
 _FAULT: Json = {"description": "A problem", "content": _BY_SERVICE}
+_ETAG: Json = {"ETag": {"description": "Tag of exactly this answer.", "schema": {"type": "string"}}}
+_IF_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "Tags of answers that the caller has; 304 where one of them is still right.",
+    "schema": {"type": "string"},
+}
 #: What routes answer beside what they declare: name -> status, and the response.
 _COMMON: Mapping[str, tuple[str, Json]] = {
+    "NotModified": ("304", {"description": "What the caller has is still right", "headers": _ETAG}),
     "BadRequest": ("400", {"description": "The request cannot be read", "content": _BY_SERVICE}),
     "Unauthorized": (
         "401",
@@ -276,6 +285,10 @@ def _finished(service: str, route: Route, operation: Json, names: Mapping[str, s
         for status, response in operation["responses"].items()
         if status != _RESOLVER_FAULT or response.get("content") == _BY_SERVICE
     }
+    if route.method.value == "GET" and "Cache-Control" not in responses["200"].get("headers", {}):
+        responses["200"] = {**responses["200"], "headers": _ETAG | responses["200"].get("headers", {})}
+        responses["304"] = {"$ref": f"{_RESPONSES}NotModified"}
+        parameters.append(_IF_NONE_MATCH)
     for name in _common(route, operation):
         # A route's own meaning of a status goes before the common one.
         responses.setdefault(_COMMON[name][0], {"$ref": f"{_RESPONSES}{name}"})

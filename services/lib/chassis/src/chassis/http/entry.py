@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from chassis.http.problems import ANSWERS
+from chassis.http.validators import conditional
 from chassis.observability import MetricUnit, logger, metrics
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class HttpEntry:
         """Answer one request."""
         started = time.perf_counter()
         logger.clear_state()
-        answer = self.api.resolve(event, context)
+        answer = conditional(event, self.api.resolve(event, context))
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         logger.info(
             "request",
