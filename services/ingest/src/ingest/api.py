@@ -47,7 +47,13 @@ _FORM = {
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary"}},
+                "properties": {
+                    "file": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "One PNG, JPEG, WebP, GIF, HEIC, AVIF or TIFF; its file name is kept for display.",
+                    }
+                },
             }
         }
     },

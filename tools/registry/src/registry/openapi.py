@@ -47,6 +47,16 @@ _PROBLEM: Json = {
     },
     "additionalProperties": True,
 }
+_DESCRIPTION = """Keep pictures, find them, talk about them.
+
+Routes with `bearer` security want the access token of a signed-in user and show that user's data alone; what is
+another user's is answered like what does not exist, with 404. Errors are problem details (RFC 9457): decide by the
+end of `type`, which is stable, and show `detail`. The gateway in front answers `{"message": …}` itself: 401 and 403
+without a valid token, 404 for a path or method that is not here, 413, 429, 500 and 503. After 409, 429 and 503 try
+again, not before `Retry-After` where there is one. Fields of a request that are not described are ignored; answers
+may have more fields than described. Times are ISO 8601 in UTC. A request's `x-correlation-id` (8 to 64 of `A-Z a-z
+0-9 . _ -`) is kept in everything that follows.
+"""
 _MESSAGE: Json = {
     "title": "Message",
     "description": "What the gateway answers itself, before or instead of a service.",
@@ -168,7 +178,7 @@ def merge(parts: Sequence[Part]) -> Json:
     responses = {name: response for name, (_, response) in _COMMON.items()}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Collections", "version": "1", "description": "Keep pictures, find them, talk about them."},
+        "info": {"title": "Collections", "version": "1", "description": _DESCRIPTION},
         # Relative to this document: the API may live below a path of its host.
         "servers": [{"url": "./"}],
         "tags": [

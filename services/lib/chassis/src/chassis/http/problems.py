@@ -36,7 +36,7 @@ def documented(
     responses: dict[int, OpenAPIResponse] = dict(success or {200: {"description": "OK"}})
     for status, meaning in problems:
         schema = {"$ref": "#/components/schemas/Problem"}
-        responses[status.value] = {"description": meaning, "content": {PROBLEM_JSON: {"schema": schema}}}  # type: ignore[dict-item]
+        responses[status.value] = {"description": meaning, "content": {PROBLEM_JSON: {"schema": schema}}}
     return responses
 
 
