@@ -51,7 +51,7 @@ _FORM = {
                     "file": {
                         "type": "string",
                         "format": "binary",
-                        "description": "One PNG, JPEG, WebP, GIF, HEIC, AVIF or TIFF; its file name is kept for display.",
+                        "description": "A PNG, JPEG, WebP, GIF, HEIC, AVIF or TIFF; its file name is kept.",
                     }
                 },
             }
