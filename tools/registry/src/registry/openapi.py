@@ -221,7 +221,7 @@ def _described(resolver: Any, method: str, path: str) -> str:  # noqa: ANN401  #
     """What the route's function says of itself."""
     routes = resolver._static_routes + resolver._dynamic_routes
     (route,) = (r for r in routes if (r.method.lower(), r.openapi_path) == (method, path))
-    return inspect.getdoc(route.func) or ""
+    return inspect.getdoc(route.func) or route.summary or ""
 
 
 @contextmanager
