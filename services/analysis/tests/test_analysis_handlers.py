@@ -6,9 +6,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from anthropic.types.model import Model as AnthropicModel
+from openai.types.shared import ChatModel
 
 from analysis.bootstrap import AnalysisService, bootstrap
 from analysis.describe import Result
@@ -20,7 +22,7 @@ from analysis.errors import (
     RefusedError,
 )
 from analysis.handler import ENTRY_POINTS
-from analysis.models import Provider
+from analysis.models import Provider, facts
 from analysis.output import ImageDetailsAnswer, MediaMetadataAnswer, PictureDescription
 from analysis.prompts import packaged
 from analysis.providers import Choice
@@ -638,6 +640,46 @@ def test_a_body_can_take_back_what_the_query_forces(unit: Analysis) -> None:
     first = unit.analyze().body
     assert unit.analyze(body={"force_reanalyze": False}, force_reanalyze=True).body == first
     assert unit.analyze(body={"force_reanalyze": True}).body["version"] == 2
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"model": "claude-opus-99"},
+        {"model": "gpt-99"},
+        {"model": "claude-opus-5-20991231"},
+        {"model": GPT, "provider": "anthropic"},
+        {"model": CLAUDE, "provider": "openai"},
+    ],
+)
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+@pytest.mark.parametrize("force", [True, False])
+def test_an_unknown_model_is_refused_before_anything_is_asked_or_stored(
+    unit: Analysis, query: dict[str, Any], prefer: str, force: bool
+) -> None:
+    unit.show()
+    answer = unit.analyze(prefer=prefer, force_reanalyze=force, **query)
+    assert problem(answer) == (422, "unknown-model")
+    allowed = answer.body["allowed"]
+    provider = query.get("provider")
+    assert (CLAUDE in allowed, GPT in allowed) == (provider != "openai", provider != "anthropic")
+    assert allowed[0] in answer.body["detail"]
+    assert (unit.claude.asked, unit.gpt.asked, unit.fakes.recorded, unit.leases.rows) == ([], [], [], {})
+
+
+def test_an_operator_adds_models(fakes: Fakes) -> None:
+    settings = AnalysisSettings(**SETTINGS, openai_models="gpt-99, our-own", anthropic_model="mine")
+    providers = bootstrap(settings, fakes.aws).providers
+    assert providers.offered["openai"] == {"gpt-99", "our-own", settings.openai_model}
+    assert "mine" in providers.offered["anthropic"]
+    assert providers.choose(model="our-own").provider == "openai"
+
+
+def test_the_offered_models_are_known_to_the_sdks_and_have_prices() -> None:
+    names = {"anthropic": set(get_args(get_args(AnthropicModel)[0])), "openai": set(get_args(ChatModel))}
+    for provider, offered in bootstrap(AnalysisSettings()).providers.offered.items():
+        assert set(offered) <= names[provider]
+        assert {known.provider if (known := facts(model)) else None for model in offered} == {provider}
 
 
 @pytest.mark.parametrize("query", [{"provider": "mistral"}, {"model": "no such model!"}, {"force_reanalyze": "maybe"}])

@@ -46,8 +46,15 @@ def test_the_boundary_is_found_however_it_is_written(content_type: str) -> None:
 
 def test_other_fields_and_a_preamble_are_passed_over() -> None:
     note = ('Content-Disposition: form-data; name="note"', b"file")
-    body = b"preamble\r\n" + form(note, (FILE, b"abc"), (FILE, b"second"))
+    body = b"preamble\r\n" + form(note, (FILE, b"abc"))
     assert file_part("multipart/form-data; boundary=frontier", body).content == b"abc"
+
+
+def test_two_files_are_refused_wherever_they_stand() -> None:
+    note = ('Content-Disposition: form-data; name="note"', b"file")
+    for parts in ([(FILE, b"abc"), (FILE, b"second")], [(FILE, b"abc"), note, (FILE, b"abc")], [(FILE, b"")] * 3):
+        with pytest.raises(MalformedUploadError, match=r"has [23] files in the field 'file'; send one"):
+            file_part("multipart/form-data; boundary=frontier", form(*parts))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +68,13 @@ def test_other_fields_and_a_preamble_are_passed_over() -> None:
         ("form-data; name=file; filename=plain.png", "plain.png"),
         ('form-data; filename="first.png"; name="file"', "first.png"),
         ('form-data; name="file"', None),
+        ("form-data; name=\"file\"; filename*=UTF-8''na%C3%AFve%20%E6%97%A5.png", "naïve 日.png"),
+        ('form-data; name="file"; filename="plain.png"; filename*=utf-8\'en\'%F0%9F%98%80.png', "😀.png"),
+        ('form-data; name="file"; filename*=UTF-8\'\'first%22.png; filename="plain.png"', 'first".png'),
+        ("form-data; name=\"file\"; FILENAME*=iso-8859-1''na%EFve.png", "naïve.png"),
+        ("form-data; name=\"file\"; filename*=UTF-8''na%EFve.png", "na\ufffdve.png"),
+        ('form-data; name="file"; filename="plain.png"; filename*=klingon\'\'x.png', "plain.png"),
+        ('form-data; name="file"; filename="plain.png"; filename*=x.png', "plain.png"),
     ],
 )
 def test_names_are_read_as_browsers_and_curl_write_them(disposition: str, filename: str | None) -> None:
@@ -134,6 +148,22 @@ def test_headers_have_a_limit() -> None:
         ("IMAGE/PNG", True),
         ("application/json", False),
         ("application/json, image/*", False),
+        ("image/*;q=0.9", True),
+        ("image/*;q=0.9, application/json", False),
+        ("image/*, application/json;q=0.9", True),
+        ("application/json; q=0.2, image/png; Q=0.3", True),
+        ("image/*;q=0", False),
+        ("image/*;q=0, */*", False),
+        ("image/*;q=0.5, */*;q=0.8", False),
+        ("image/*;q=0.001, application/json;q=0, */*;q=0.8", True),
+        ("image/webp;q=0.4, application/*;q=0.5", False),
+        ("image/png;q=0.1, image/webp, application/json;q=0.5", True),
+        ("image/*;q=NaN", False),
+        ("image/*;q=-1, text/html", False),
+        ("image/*;q=2", False),
+        ("image/*;level=1;q=1.000", True),
+        ("text/html", False),
+        (";q=1,,", False),
         ("*/*", False),
         ("", False),
     ],

@@ -16,11 +16,12 @@ from chassis.http import HttpEntry
 from chassis.queue import EventConsumer, MessageConsumer
 from contracts import Contract, Event
 from contracts.analysis import ItemAnalyzed
-from contracts.imaging import ImageProcessed
+from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
 from ingest.bootstrap import IngestService, bootstrap
 from ingest.cursors import Cursor
 from ingest.direct_uploads import Arrival
+from ingest.filenames import content_disposition
 from ingest.handler import ENTRY_POINTS
 from ingest.item_state import CONTRACTS, ItemState
 from ingest.item_status import Status
@@ -32,6 +33,7 @@ from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
+from testkit.invoking import CONTEXT, http_event
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -413,7 +415,22 @@ def test_filters_are_passed_on(unit: Ingest) -> None:
         "total": 0,
         "next_cursor": None,
     }
-    assert unit.items.asked == [Filters("Food", Status.SEARCHABLE, "ramen")]
+    assert unit.items.asked == [Filters("Food", (Status.SEARCHABLE,), "ramen")]
+
+
+def test_texts_are_looked_for_composed(unit: Ingest) -> None:
+    unit.get("/items", q="cafe\u0301", category="Cafe\u0301")
+    assert unit.items.asked == [Filters(category="Café", text="café")]
+
+
+@pytest.mark.parametrize(
+    "query", ["status=failed&status=rejected", "status=failed,rejected", "status=failed%2Crejected"]
+)
+def test_several_statuses_may_be_asked_for(unit: Ingest, query: str) -> None:
+    event = http_event("GET", "/items", ALICE)
+    event |= {"rawQueryString": query, "queryStringParameters": {"status": "failed,rejected"}}
+    assert unit.http(event, CONTEXT)["statusCode"] == 200
+    assert unit.items.asked == [Filters(statuses=(Status.FAILED, Status.REJECTED))]
 
 
 @pytest.mark.parametrize(
@@ -425,6 +442,9 @@ def test_filters_are_passed_on(unit: Ingest) -> None:
         ({"limit": 101}, 422, "invalid-request"),
         ({"offset": -1}, 422, "invalid-request"),
         ({"status": "lost"}, 422, "invalid-request"),
+        ({"status": "failed,lost"}, 422, "invalid-request"),
+        ({"status": ""}, 422, "invalid-request"),
+        ({"status": "failed,"}, 422, "invalid-request"),
         ({"q": "a\0b"}, 422, "invalid-request"),
     ],
 )
@@ -512,16 +532,57 @@ def test_a_link_to_a_picture(unit: Ingest, size: str) -> None:
     key = {"original": original.data.key, "large": model.key, "thumbnail": thumbnail.key}[size]
     answer = unit.get(f"/images/{original.data.filename}", size=size)
     url = f"https://images.invalid/{key}?operation=get_object&expires=3600"
+    if size == "original":
+        url += f"&disposition={content_disposition(original.data.original_filename)}"
     assert (answer.status, answer.body) == (200, {"url": url, "expires_in": 3600})
     assert (answer.headers["Vary"], answer.headers["Cache-Control"]) == ("Accept", "private, no-store")
     redirected = unit.get(f"/images/{original.data.filename}", size=size, headers={"Accept": "image/avif,image/*"})
     assert (redirected.status, redirected.headers["Location"]) == (302, url)
 
 
-def test_until_renditions_are_made_the_link_is_to_the_original(unit: Ingest) -> None:
-    (original,) = unit.consume(ItemUploaded)
+@pytest.mark.parametrize("size", ["large", "thumbnail"])
+@pytest.mark.parametrize("accept", ["application/json", "image/*"])
+@pytest.mark.parametrize(
+    ("contract", "status", "code", "retry_after"),
+    [(None, 409, "not-processed", "5"), (ImageRejected, 404, "no-rendition", None)],
+)
+def test_what_is_not_made_is_no_link_to_the_original(
+    unit: Ingest,
+    size: str,
+    accept: str,
+    contract: type[Contract] | None,
+    status: int,
+    code: str,
+    retry_after: str | None,
+) -> None:
+    original, *_ = unit.consume(ItemUploaded, *([contract] if contract else []))
     assert isinstance(original.data, ItemUploaded)
-    assert original.data.key in unit.get(f"/images/{original.data.filename}", size="thumbnail").body["url"]
+    answer = unit.get(f"/images/{original.data.filename}", size=size, headers={"Accept": accept})
+    assert (problem(answer), answer.headers.get("Retry-After")) == ((status, code), retry_after)
+    assert original.data.key not in f"{answer.text}{answer.headers}"
+    link = unit.get(f"/images/{original.data.filename}", size="original").body["url"]
+    assert original.data.key in link
+    assert unit.get(f"/items/{ITEM}").body["thumbnail_url"] is None
+
+
+def test_a_processed_picture_without_a_thumbnail_has_no_link_to_one(unit: Ingest) -> None:
+    original, processed = (example(c, subject=ITEM, tenant=ALICE) for c in (ItemUploaded, ImageProcessed))
+    assert isinstance(processed.data, ImageProcessed)
+    large = processed.data.model_copy(update={"renditions": processed.data.renditions[:1]})
+    assert deliver(unit.on_events, original, replace(processed, data=large)) == []
+    filename = unit.get(f"/items/{ITEM}").body["filename"]
+    assert problem(unit.get(f"/images/{filename}", size="thumbnail")) == (404, "no-rendition")
+    assert unit.get(f"/images/{filename}", size="large").status == 200
+
+
+def test_renditions_stay_when_making_them_again_fails(unit: Ingest) -> None:
+    original, _, rejected = (
+        example(c, subject=ITEM, tenant=ALICE) for c in (ItemUploaded, ImageProcessed, ImageRejected)
+    )
+    unit.consume(ItemUploaded, ImageProcessed)
+    assert deliver(unit.on_events, replace(rejected, sequence=9)) == []
+    assert isinstance(original.data, ItemUploaded)
+    assert unit.get(f"/images/{original.data.filename}", size="thumbnail").status == 200
 
 
 # GET /health, /version and the documents, which need no token

@@ -11,6 +11,7 @@ import pytest
 
 from ingest.api import http
 from ingest.bootstrap import bootstrap
+from ingest.filenames import content_disposition
 from testkit import call
 
 pytestmark = pytest.mark.integration
@@ -158,15 +159,16 @@ def test_a_cursor_and_an_offset_are_one_too_many(ingest: Any, tenant: str, png: 
 
 def test_links_open_the_picture_and_pictures_can_be_embedded(ingest: Any, tenant: str, png: Png) -> None:
     content = png()
-    filename = ingest.upload(tenant, content).body["filename"]
+    item = ingest.upload(tenant, content).body
+    filename = item["filename"]
     answer = ingest.call("GET", f"/images/{filename}", tenant=tenant)
     assert (answer.status, answer.body["expires_in"]) == (200, 3600)
     with urllib.request.urlopen(answer.body["url"]) as response:
         assert response.read() == content
         assert response.headers["Content-Type"] == "image/png"
+        assert response.headers["Content-Disposition"] == content_disposition(item["original_filename"])
     for size in ("large", "thumbnail"):
-        link = ingest.call("GET", f"/images/{filename}", tenant=tenant, size=size).body["url"]
-        assert f"/images/{filename}" in link, "the original, until there is something smaller"
+        assert ingest.call("GET", f"/images/{filename}", tenant=tenant, size=size).status == 409, "not made yet"
     shown = ingest.call("GET", f"/images/{filename}", tenant=tenant, headers={"Accept": "image/avif,image/*,*/*;q=0.8"})
     assert shown.status == 302
     with urllib.request.urlopen(shown.headers["Location"]) as response:

@@ -1,9 +1,11 @@
 """Names of users' files, and the places in their lists."""
 
 import base64
+import re
 import unicodedata
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from ingest.cursors import Cursor
 from ingest.errors import MalformedCursorError
-from ingest.filenames import MAX_CHARACTERS, UNNAMED, clean_filename
+from ingest.filenames import MAX_BYTES, MAX_CHARACTERS, UNNAMED, clean_filename, content_disposition
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,45 @@ from ingest.filenames import MAX_CHARACTERS, UNNAMED, clean_filename
 )
 def test_names_are_made_harmless(given_name: str | None, kept: str) -> None:
     assert clean_filename(given_name) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "extended"),
+    [
+        ("photo.jpg", "photo.jpg", "photo.jpg"),
+        ("été à Paris.png", "ete a Paris.png", "%C3%A9t%C3%A9%20%C3%A0%20Paris.png"),
+        ("日 😀.png", "_ _.png", "%E6%97%A5%20%F0%9F%98%80.png"),
+        ('a"; filename="b.exe', "a__ filename=_b.exe".replace("__", "_;"), "a%22%3B%20filename%3D%22b.exe"),
+        ("50%41.png", "50_41.png", "50%2541.png"),
+        ("a\r\nSet-Cookie: x=1.png", "a Set-Cookie_ x=1.png", "a%20Set-Cookie%3A%20x%3D1.png"),
+        ("it's (1)*.png", "it's (1)_.png", "it%27s%20%281%29%2A.png"),
+    ],
+)
+def test_a_download_has_the_users_name(name: str, plain: str, extended: str) -> None:
+    assert content_disposition(name) == f"inline; filename=\"{plain}\"; filename*=UTF-8''{extended}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("日" * 255, "日" * 85),
+        ("日" * 250 + ".png", "日" * 83 + ".png"),
+        ("😀" * 251 + ".png", "😀" * 62 + ".png"),
+        ("a" * 251 + ".png", "a" * 251 + ".png"),
+    ],
+)
+def test_a_downloads_name_is_cut_between_characters_before_its_extension(name: str, sent: str) -> None:
+    assert unquote(content_disposition(name).rpartition("''")[2]) == sent
+
+
+@given(st.text(max_size=600))
+def test_no_name_breaks_the_header(name: str) -> None:
+    header = content_disposition(name)
+    assert header.isascii()
+    assert header.isprintable()
+    parts = re.fullmatch(r"inline; filename=\"([^\"\\]+)\"; filename\*=UTF-8''([A-Za-z0-9._~%-]+)", header)
+    assert parts is not None
+    assert len(unquote(parts[2], errors="strict").encode()) <= MAX_BYTES
 
 
 @given(st.text(max_size=600))

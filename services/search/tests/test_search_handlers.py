@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from anthropic.types.model import Model as AnthropicModel
 from psycopg import Connection
 
 import search.schedule
@@ -368,6 +370,25 @@ def test_a_missing_answer_costs_no_results(unit: Search, fault: Exception, reaso
     assert measured()["AnswersUnavailable"] == ("Count", [1])
 
 
+@pytest.mark.parametrize("throttled", [False, True])
+def test_a_key_that_is_missing_or_cannot_be_read_costs_no_results(unit: Search, throttled: bool) -> None:
+    del unit.fakes.aws.ssm.parameters["/test/anthropic-api-key"]
+    with unit.fakes.aws.ssm.failing("get_parameter") if throttled else nullcontext():
+        answer = unit.ask(search_type="bm25")
+    assert (answer.status, len(answer.body["results"])) == (200, 2)
+    assert (answer.body["answer"], answer.body["answer_error"]) == (None, "the language model is unavailable")
+    assert "anthropic" not in answer.text
+
+
+@pytest.mark.parametrize(("kind", "key"), [("hybrid", "voyage"), ("vector", "voyage"), ("agentic", "anthropic")])
+def test_a_search_without_the_key_it_needs(unit: Search, kind: str, key: str) -> None:
+    del unit.fakes.aws.ssm.parameters[f"/test/{key}-api-key"]
+    answer = unit.ask(search_type=kind)
+    assert (problem(answer), answer.headers["Retry-After"]) == ((503, "provider-not-configured"), "5")
+    assert "bm25" in answer.body["detail"]
+    assert key not in answer.text
+
+
 @pytest.mark.parametrize("kind", ["hybrid", "vector", "agentic"])
 @pytest.mark.parametrize(
     ("fault", "status", "code", "retry_after"),
@@ -402,13 +423,21 @@ def test_a_search_while_the_database_is_silent(unit: Search, transaction: int) -
         {"top_k": 0},
         {"top_k": 51},
         {"min_similarity_score": 1.5},
+        {"min_similarity_score": float("nan")},
+        {"min_relevance_score": float("nan")},
+        {"min_relevance_score": float("-inf")},
         {"category_filter": "a" * 201},
     ],
-    ids=lambda changes: next(iter(changes)),
+    ids=str,
 )
 def test_a_malformed_request_searches_nothing(unit: Search, changes: dict[str, Any]) -> None:
     assert problem(unit.ask(**changes)) == (422, "invalid-request")
     assert unit.retrieval.asked == []
+
+
+def test_a_query_is_composed(unit: Search) -> None:
+    assert unit.ask(query="cafe\u0301s in Paris").body["query"] == "cafés in Paris"
+    assert unit.embedder.asked == [(ALICE, "cafés in Paris", "voyage-3.5-lite")]
 
 
 def test_a_request_at_the_limits_is_searched(unit: Search) -> None:
@@ -416,9 +445,23 @@ def test_a_request_at_the_limits_is_searched(unit: Search) -> None:
     assert unit.ask(query="a" * 2000, top_k=1).status == 200
 
 
-def test_a_model_of_another_provider(unit: Search) -> None:
-    assert problem(unit.ask(answer_model="gpt-5")) == (422, "unsupported-model")
-    assert unit.retrieval.asked == []
+@pytest.mark.parametrize("model", ["gpt-5", "claude-opus-99", "claude", "Claude-Opus-5", " claude-opus-5", ""])
+@pytest.mark.parametrize("kind", ["bm25", "agentic"])
+def test_an_unknown_model_is_refused_before_anything_is_searched(unit: Search, model: str, kind: str) -> None:
+    answer = unit.ask(answer_model=model, search_type=kind)
+    assert problem(answer) == (422, "unsupported-model")
+    assert {"claude-haiku-5-5", "claude-opus-5"} <= set(answer.body["allowed"])
+    assert "claude-opus-5" in answer.body["detail"]
+    assert (unit.retrieval.asked, unit.agent.asked) == ([], [])
+
+
+def test_an_operator_says_which_models_may_answer(fakes: Fakes) -> None:
+    settings = SearchSettings(**SETTINGS, answer_model="own", answer_models=" a-model, b-model ,")
+    assert bootstrap(settings, fakes.aws).answer_models == {"own", "a-model", "b-model"}
+
+
+def test_the_models_that_may_answer_are_those_of_the_sdk() -> None:
+    assert bootstrap(SearchSettings()).answer_models <= set(get_args(get_args(AnthropicModel)[0]))
 
 
 @pytest.mark.usefixtures("ticks")

@@ -111,6 +111,9 @@ def test_the_most_recent_come_first_and_the_limit_holds(running: Any, make_turn:
     listed = running.request("GET", "/chat/sessions", "ann", query={"limit": "3"})
     assert [entry["session_id"] for entry in listed.body["sessions"]] == sessions[:3]
     assert listed.body["stats"]["active_sessions"] == 4
+    rest = running.request("GET", "/chat/sessions", "ann", query={"limit": "3", "cursor": listed.body["next_cursor"]})
+    assert [entry["session_id"] for entry in rest.body["sessions"]] == sessions[3:]
+    assert rest.body["next_cursor"] is None
     for bad in ("0", "101", "x"):
         assert running.request("GET", "/chat/sessions", "ann", query={"limit": bad}).status == 422
 

@@ -3,6 +3,7 @@
 Which conversation turns make is a matter of SQL; here a conversation is what its latest turn says, until its end.
 """
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chassis.database import Connection
 from chassis.errors import TransientError
@@ -21,6 +24,8 @@ from contracts.chat import ChatMessage, TurnCompleted
 from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
+from sessions.cursors import Cursor
+from sessions.errors import MalformedCursorError
 from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
 from sessions.repository import conversations, lag, statistics
@@ -124,14 +129,22 @@ class Table(SessionTable):
         self._asked(active_since)
         return self.histories.get((tenant_id, session_id))
 
-    def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
+    def latest(
+        self, tenant_id: str, *, active_since: datetime, limit: int, after: Cursor | None = None
+    ) -> list[Summary]:
         self._asked(active_since)
-        return [found.summary for (owner, _), found in self.histories.items() if owner == tenant_id][:limit]
+        own = [found.summary for (owner, _), found in self.histories.items() if owner == tenant_id]
+        newest_first = sorted(own, key=_place)
+        return [summary for summary in newest_first if after is None or _place(summary) > _place(after)][:limit]
 
     def _asked(self, since: datetime) -> None:
         if self.is_silent:
             raise TransientError("DynamoDB: ThrottlingException")
         self.since.append(since)
+
+
+def _place(one: Summary | Cursor) -> tuple[float, str]:
+    return -one.last_activity.timestamp(), one.session_id
 
 
 @dataclass
@@ -477,6 +490,57 @@ def test_the_list_of_conversations(unit: Sessions) -> None:
     (cleanup,) = unit.statistics.cleanups
     last = unit.request("GET", "/chat/sessions").body["stats"]["last_cleanup"]
     assert (datetime.fromisoformat(last["finished_at"]), last["expired"]) == (cleanup.finished_at, 1)
+
+
+def test_the_list_goes_on_by_cursor(unit: Sessions) -> None:
+    at = unit.begin()
+    for number in range(5):
+        name, moment = f"session {number} é", at - number * timedelta(minutes=1)
+        unit.table.histories[ALICE, name] = History(Summary(name, at, moment, 2), ())
+    seen: list[str] = []
+    query: dict[str, Any] = {}
+    while True:
+        page = unit.request("GET", "/chat/sessions", limit=2, **query).body
+        seen += [entry["session_id"] for entry in page["sessions"]]
+        if page["next_cursor"] is None:
+            break
+        query = {"cursor": page["next_cursor"]}
+    assert seen == [f"session {number} é" for number in range(5)]
+    assert unit.request("GET", "/chat/sessions", limit=5).body["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "nonsense",
+        "",
+        "a" * 2049,
+        Cursor(datetime.now(UTC), "s").encode(BOB),
+        Cursor(datetime.now(UTC), "s").encode(ALICE) + "=",
+        base64.urlsafe_b64encode(b"[" * 900).decode(),
+        base64.urlsafe_b64encode(b'["x","0001-01-01T00:00:00+14:00","s"]').decode(),
+        base64.urlsafe_b64encode(b'["x","2026-01-01T00:00:00","s"]').decode(),
+        base64.urlsafe_b64encode(b'["x",1,"s"]').decode(),
+        base64.urlsafe_b64encode(b"{}").decode(),
+    ],
+)
+def test_a_cursor_that_was_not_issued_to_the_caller_is_refused(unit: Sessions, cursor: str) -> None:
+    unit.begin("one")
+    answer = unit.request("GET", "/chat/sessions", cursor=cursor)
+    assert (answer.status, answer.body["status"]) == (422, 422)
+    assert unit.table.since == []
+
+
+@given(st.text(min_size=1, max_size=128), st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)))
+def test_a_cursor_comes_back_as_it_was(session: str, moment: datetime) -> None:
+    cursor = Cursor(moment, session)
+    assert Cursor.decode(cursor.encode(ALICE), ALICE) == cursor
+
+
+@pytest.mark.parametrize("session", ["\ud800", 7, None])
+def test_a_cursor_names_a_session_in_text_that_can_be_stored(session: Any) -> None:
+    with pytest.raises(MalformedCursorError):
+        Cursor.decode(Cursor(datetime.now(UTC), session).encode(ALICE), ALICE)
 
 
 @pytest.mark.parametrize("limit", [0, 101, "x"])

@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import openapi_spec_validator
 import pytest
 
 from manifests import Route, load_manifests
 from registry.openapi import TARGET, OpenapiError, Part, merge
+from testkit import documented
 
+PROBLEMS = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 ROOT = Path(__file__).parents[3]
 
 
@@ -64,6 +67,61 @@ def test_the_committed_document_has_no_dangling_reference() -> None:
         assert name.split('"')[0] in names
 
 
+def test_the_committed_document_is_valid_openapi() -> None:
+    openapi_spec_validator.validate(json.loads((ROOT / TARGET).read_text(encoding="utf-8")))
+
+
+def test_every_operation_and_path_parameter_is_described() -> None:
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["summary"], (method, path)
+            assert operation["description"], (method, path)
+            for parameter in operation.get("parameters", []):
+                assert parameter["in"] != "path" or parameter["description"], (method, path, parameter["name"])
+
+
+def test_pages_may_read_every_header_that_answers_have() -> None:
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    responses = [response for operation in operations for response in operation["responses"].values()]
+    responses += document["components"]["responses"].values()
+    sent = {name.lower() for response in responses for name in response.get("headers", {})}
+    assert {"retry-after", "location"} <= sent
+    assert sent - set(load_manifests(ROOT).platform.api.cors_exposed_headers) == set(), (
+        "add them in services/platform.yaml"
+    )
+
+
+def test_routes_declare_what_routes_of_their_kind_answer() -> None:
+    asks = operation("asks") | {"requestBody": {"content": {}}}
+    asks["responses"]["409"] = {"description": "Busy", "content": {}}
+    asks["responses"]["422"] = {"description": "Unknown", "content": PROBLEMS}
+    document = merge([part("a", {"/a": {"post": asks}}, {}, {"method": "POST", "path": "/a"})])
+    responses = document["paths"]["/a"]["post"]["responses"]
+    assert set(responses) == {"200", "400", "401", "403", "409", "413", "415", "422", "429", "500", "503", "default"}
+    assert "Retry-After" in responses["409"]["headers"]
+    assert responses["422"]["description"] == "Unknown", "the route's own meaning goes before the common one"
+    assert responses["415"] == {"$ref": "#/components/responses/UnsupportedMediaType"}
+    assert "Retry-After" in document["components"]["responses"]["Unavailable"]["headers"]
+
+
+def test_an_answer_that_the_document_does_not_declare_fails_the_test_that_gets_it() -> None:
+    problem = json.dumps({"type": "t", "title": "t", "status": 404, "detail": "d"})
+    typed = {"Content-Type": "application/problem+json"}
+    documented.check("GET", "/items/x", 404, typed, problem)
+    documented.check("GET", "/nothing/documented", 418, {}, "")
+    for status, headers, text, reason in [
+        (418, typed, problem, "declares 200"),
+        (404, {"Content-Type": "text/html"}, problem, "text/html is not among"),
+        (200, {"Content-Type": "application/json"}, "{}", "ETag"),
+        (404, typed, "{}", "'type' is a required property"),
+        (503, typed, problem, "Retry-After"),
+    ]:
+        with pytest.raises(AssertionError, match=reason):
+            documented.check("GET", "/items/x", status, headers, text)
+
+
 def test_pages_may_send_every_header_that_routes_take() -> None:
     document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
     operations = [operation for path in document["paths"].values() for operation in path.values()]
@@ -88,7 +146,7 @@ def test_what_refers_to_a_renamed_model_is_another_model_too() -> None:
     document = merge([one_route("a", "/a", schemas("string")), one_route("b", "/b", schemas("integer"))])
     assert answer_of(document, "/b") == "BThing"
     assert document["components"]["schemas"]["BThing"] == {"items": {"$ref": "#/components/schemas/BPiece"}}
-    assert set(document["components"]["schemas"]) == {"Problem", "Thing", "Piece", "BThing", "BPiece"}
+    assert set(document["components"]["schemas"]) == {"Message", "Problem", "Thing", "Piece", "BThing", "BPiece"}
 
 
 def test_paths_and_authorization_come_from_the_manifest() -> None:
@@ -108,11 +166,12 @@ def test_paths_and_authorization_come_from_the_manifest() -> None:
     )
     assert list(document["paths"]) == ["/open", "/things/{id}"]
     thing = document["paths"]["/things/{id}"]["get"]
-    assert [parameter["name"] for parameter in thing["parameters"]] == ["id"]
+    assert [parameter["name"] for parameter in thing["parameters"]] == ["id", "If-None-Match"]
     assert thing["security"] == [{"bearer": []}]
-    assert list(thing["responses"]) == ["200", "default"]
+    assert list(thing["responses"]) == ["200", "304", "401", "403", "429", "500", "503", "default"]
+    assert list(document["paths"]["/open"]["get"]["responses"]) == ["200", "304", "429", "500", "503", "default"]
     assert document["paths"]["/open"]["get"]["security"] == []
-    assert list(document["components"]["schemas"]) == ["Problem"]
+    assert list(document["components"]["schemas"]) == ["Message", "Problem"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
-from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.bootstrap import AnalysisService
@@ -14,7 +13,7 @@ from analysis.models import Provider
 from analysis.repository.analyses import AnalysisRecord
 from analysis.requests import AnalyzeOptions, Requests
 from chassis.database import Connection
-from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, Response, create_api, once
+from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, Response, create_api, documented, once
 from contracts.analysis import Description
 
 _MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"
@@ -71,11 +70,23 @@ class AnalyzeAccepted(BaseModel):
 
 
 _Analyzed = Analysis | AnalyzeAccepted
-
-_ANALYZE_RESPONSES: dict[int, OpenAPIResponse] = {
-    200: {"description": "The description", "content": {"application/json": {"model": Analysis}}},
-    202: {"description": "It will be made", "content": {"application/json": {"model": AnalyzeAccepted}}},
-}
+_NO_ITEM = (HTTPStatus.NOT_FOUND, "The caller has no such item")
+_ANALYZE_RESPONSES = documented(
+    _NO_ITEM,
+    (HTTPStatus.CONFLICT, "The item has no picture for models, or is not processed yet"),
+    (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is malformed, the model unknown, the picture rejected or declined"),
+    (HTTPStatus.BAD_GATEWAY, "The provider rejects the request, or its answer has not the shape that was asked for"),
+    success={
+        200: {"description": "The description", "content": {"application/json": {"model": Analysis}}},
+        202: {
+            "description": "It will be made",
+            "headers": {
+                "Preference-Applied": {"description": "The preference that was met.", "schema": {"type": "string"}}
+            },
+            "content": {"application/json": {"model": AnalyzeAccepted}},
+        },
+    },
+)
 
 
 def http(service: AnalysisService) -> HttpEntry:
@@ -119,12 +130,18 @@ def routes(service: AnalysisService) -> APIGatewayHttpResolver:
             return _answer(HTTPStatus.ACCEPTED, answer, **_APPLIED)
         return _answer(HTTPStatus.OK, answer)
 
-    @api.get("/items/<item_id>/analyses", summary="Every version of an item's description")
+    @api.get(
+        "/items/<item_id>/analyses", summary="Every version of an item's description", responses=documented(_NO_ITEM)
+    )
     def list_analyses(item_id: str, caller: CallerDep) -> list[Analysis]:
         """Newest first."""
         return [Analysis.of(record) for record in requests.versions(caller, item_id)]
 
-    @api.get("/analyses/<analysis_id>", summary="One version of a description")
+    @api.get(
+        "/analyses/<analysis_id>",
+        summary="One version of a description",
+        responses=documented((HTTPStatus.NOT_FOUND, "The caller has no such analysis")),
+    )
     def get_analysis(analysis_id: str, caller: CallerDep) -> Analysis:
         """By its id."""
         return Analysis.of(requests.version(caller, analysis_id))

@@ -11,6 +11,7 @@ from analysis.settings import AnalysisSettings
 from analysis.tracing import LangSmith
 from analysis.vision import VisionModel
 from chassis.aws import Aws
+from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
 
@@ -36,6 +37,10 @@ class AnalysisService(Service[AnalysisSettings]):
             factories={"anthropic": self._claude, "openai": self._gpt},
             keys=lambda provider: self.secrets.find(f"{provider}-api-key"),
             models={"anthropic": settings.anthropic_model, "openai": settings.openai_model},
+            offered={
+                "anthropic": listed(settings.anthropic_models, settings.anthropic_model),
+                "openai": listed(settings.openai_models, settings.openai_model),
+            },
             first=settings.analysis_provider,
             second=settings.analysis_fallback or None,
         )

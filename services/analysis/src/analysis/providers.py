@@ -1,6 +1,6 @@
 """Which model describes: the one asked for, the configured one, or another provider's when the first is unavailable."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from analysis.errors import ProviderNotConfiguredError
@@ -22,20 +22,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class Providers:
-    """The configured providers. `keys` looks a provider's key up: None or empty means not configured."""
+    """The configured providers. `keys` looks a provider's key up: None or empty means not configured.
+
+    `offered` are the models that a caller may ask for.
+    """
 
     factories: Mapping[Provider, Factory]
     keys: Callable[[Provider], str | None]
     models: Mapping[Provider, str]
     first: Provider
     second: Provider | None
+    offered: Mapping[Provider, Collection[str]] = field(default_factory=dict)
     _clients: dict[tuple[Provider, str], VisionModel] = field(default_factory=dict)
 
     def choose(self, provider: Provider | None = None, model: str | None = None) -> Choice:
         """What to use for a request; of a model that is known the provider is known too."""
-        known = facts(model) if model else None
-        chosen = provider or (known.provider if known else self.first)
+        chosen = provider or (self._provider_of(model) if model else None) or self.first
         return Choice(chosen, model or self.models[chosen], asked=bool(provider or model))
+
+    def _provider_of(self, model: str) -> Provider | None:
+        known = facts(model)
+        return known.provider if known else next((name for name, m in self.offered.items() if model in m), None)
 
     def fallback(self, choice: Choice) -> Choice | None:
         """What to use when the choice is unavailable; None when it was asked for or nothing else is configured."""

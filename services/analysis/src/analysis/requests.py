@@ -24,6 +24,7 @@ from chassis import tombstones
 from chassis.database import Connection
 from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
 from chassis.item_ids import issued_recently
+from chassis.model_names import require_listed
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
 
@@ -86,9 +87,10 @@ class Requests:
         `keep` is called with it, in the transaction that records it where it is made now.
 
         Raises:
-            ProblemError: 404, 409 not processed yet, 422 rejected or refused, 502 the provider rejects or answers
-                nonsense, 503 it is unavailable.
+            ProblemError: 404, 409 not processed yet, 422 rejected, refused or an unknown model, 502 the provider
+                rejects or answers nonsense, 503 it is unavailable.
         """
+        self._require_known(options)
         # From when the gateway took it: an answer after its 30 s does not reach the caller.
         deadline = time.monotonic() + self.service.settings.analysis_budget_s - caller.waited_s
         picture = self._find_picture(caller, item_id, deadline)
@@ -119,7 +121,11 @@ class Requests:
         """Have it described behind the answer; the existing version when there is one and it is not forced.
 
         `keep` is called with what is returned, in the transaction that records the request.
+
+        Raises:
+            ProblemError: 404; 409, not processed yet; 422, rejected or an unknown model.
         """
+        self._require_known(options)
         self._find_picture(caller, item_id)
         with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
@@ -140,6 +146,12 @@ class Requests:
                 )
             keep(work.connection, None)
         return None
+
+    def _require_known(self, options: AnalyzeOptions) -> None:
+        if options.model:
+            offered = self.service.providers.offered
+            of = [options.provider] if options.provider else list(offered)
+            require_listed(options.model, {name for provider in of for name in offered[provider]})
 
     def _find_picture(self, caller: Caller, item_id: str, deadline: float = math.inf) -> PictureRecord:
         def look(connection: Connection) -> PictureRecord | None:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chassis.database import Connection
-from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, ProblemError, create_api, once
+from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, ProblemError, create_api, documented, once
 from chassis.observability import logger
 from chat.bootstrap import ChatService
 from chat.errors import (
@@ -28,6 +28,8 @@ from retrieval.results import SearchResult
 @filtered_request
 class ChatRequest(FilteredRequest):
     """A message in a conversation; the client makes the session's id, and goes on by using it again."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
     session_id: str = Field(
@@ -64,7 +66,15 @@ def routes(service: ChatService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api()
 
-    @api.post("/chat", summary="Ask about the collection, turn by turn", tags=["Chat"])
+    @api.post(
+        "/chat",
+        summary="Ask about the collection, turn by turn",
+        tags=["Chat"],
+        responses=documented(
+            (HTTPStatus.CONFLICT, "Another turn of the session is under way, or the session ended meanwhile"),
+            (HTTPStatus.BAD_GATEWAY, "The language model gave no answer to this message"),
+        ),
+    )
     def chat(request: ChatRequest, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> ChatResponse:
         """409 while another turn of the same session is under way; 503 when the model does not answer."""
         question = Question(

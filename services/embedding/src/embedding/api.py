@@ -9,7 +9,8 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import BaseModel, ConfigDict
 
-from chassis.http import CallerDep, HttpEntry, ProblemError, Response, create_api
+from chassis.http import CallerDep, HttpEntry, Response, create_api, documented
+from chassis.model_names import require_listed
 from embedding.bootstrap import EmbeddingService
 from embedding.rebuild_request import request_rebuild
 from embedding.repository import documents, rebuilds
@@ -68,7 +69,14 @@ def routes(service: EmbeddingService) -> APIGatewayHttpResolver:
     api = create_api()
     configured = service.space
 
-    @api.post("/vector-index/rebuild", summary="Embed all items again", responses={202: {"description": "Accepted"}})
+    @api.post(
+        "/vector-index/rebuild",
+        summary="Embed all items again",
+        responses=documented(
+            (HTTPStatus.UNPROCESSABLE_ENTITY, "The model is not one of those offered; `allowed` names them"),
+            success={202: {"description": "Accepted"}},
+        ),
+    )
     def rebuild(
         caller: CallerDep,
         body: Annotated[RebuildRequest | None, Body()] = None,
@@ -76,9 +84,7 @@ def routes(service: EmbeddingService) -> APIGatewayHttpResolver:
     ) -> Response[RebuildAnswer]:
         """Answers at once; the status route shows the progress. The model may come in the query or as JSON."""
         model = (body.model if body else None) or asked_model or configured.model
-        if model not in service.models:
-            known = ", ".join(sorted(service.models))
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unknown-model", f"model is one of: {known}")
+        require_listed(model, service.models)
         asked, accepted = request_rebuild(service.work, caller, model)
         answer = RebuildAnswer(
             status="accepted" if accepted else "running",

@@ -4,6 +4,7 @@ from functools import cached_property
 
 from chassis.aws import Aws
 from chassis.errors import ConfigurationError
+from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
 from embedding.embedder import Embedder, EmbeddingModel
@@ -32,8 +33,7 @@ class EmbeddingService(Service[EmbeddingSettings]):
     @property
     def models(self) -> frozenset[str]:
         """The models that a caller may rebuild with."""
-        names = (name.strip() for name in self.settings.rebuild_models.split(","))
-        return frozenset(name for name in names if name) | {self.settings.embedding_model}
+        return listed(self.settings.rebuild_models, self.settings.embedding_model)
 
     @cached_property
     def embedder(self) -> Embedder:

@@ -1,11 +1,16 @@
-"""The name a user gave to a file, sanitised: kept for display, never used as a path or a key."""
+"""The name a user gave to a file, sanitised: kept for display and downloads, never used as a path or a key."""
 
 import re
 import unicodedata
+from urllib.parse import quote
 
 MAX_CHARACTERS = 255
 _MAX_SUFFIX = 16
+#: UTF-8 bytes of a download's name: what file systems take, and few enough for a link in a header.
+MAX_BYTES = 255
 UNNAMED = "unnamed"
+# What may stand in a quoted string and is no separator or wildcard of any file system.
+_UNSAFE = re.compile(r"[^A-Za-z0-9 !#$&'()+,.;=@^_`{}~-]")
 
 # Joiners are format characters too, but they hold emoji and some scripts together.
 _JOINERS = frozenset("\u200c\u200d")
@@ -25,10 +30,28 @@ def clean_filename(given: str | None) -> str:
         return UNNAMED
     if len(name) <= MAX_CHARACTERS:
         return name
+    stem, suffix = _split(name)
+    return f"{stem[: MAX_CHARACTERS - len(suffix)]}{suffix}"
+
+
+def content_disposition(name: str) -> str:
+    """The header by which a picture that is saved gets that name (RFC 6266), whatever the name holds.
+
+    ASCII alone: `filename*` carries the name, `filename` what programs get that do not know the former.
+    """
+    stem, suffix = _split(clean_filename(name))
+    room = MAX_BYTES - len(suffix.encode())
+    # Cutting may split a character: that one goes.
+    whole = stem.encode()[:room].decode(errors="ignore") + suffix
+    letters = (each for each in unicodedata.normalize("NFKD", whole) if not unicodedata.combining(each))
+    plain = _UNSAFE.sub("_", "".join(letters))
+    return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(whole, safe='')}"
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem and extension, with its dot; what is too long to be one belongs to the stem."""
     stem, dot, suffix = name.rpartition(".")
-    if not dot or len(suffix) > _MAX_SUFFIX:
-        return name[:MAX_CHARACTERS]
-    return f"{stem[: MAX_CHARACTERS - len(suffix) - 1]}.{suffix}"
+    return (stem, f".{suffix}") if dot and len(suffix) <= _MAX_SUFFIX else (name, "")
 
 
 def _is_visible(character: str) -> bool:

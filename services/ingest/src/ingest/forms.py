@@ -2,12 +2,21 @@
 
 import io
 from dataclasses import dataclass
+from email.message import Message
+from email.utils import collapse_rfc2231_value
 
-from multipart import MultipartError, MultipartParser, parse_options_header  # type: ignore[import-untyped]
+from multipart import (  # type: ignore[import-untyped]
+    MultipartError,
+    MultipartParser,
+    MultipartPart,
+    parse_options_header,
+)
 
 from ingest.errors import MalformedUploadError
 
 _MAX_HEADER_BYTES = 8192
+# RFC 8187 asks for the first; the second is what its predecessor, RFC 5987, asked for beside it.
+_EXTENDED_CHARSETS = ("utf-8", "iso-8859-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +28,10 @@ class FilePart:
 
 
 def file_part(content_type: str, body: bytes, field: str = "file") -> FilePart:
-    """The first file in that field.
+    """The file in that field.
 
     Raises:
-        MalformedUploadError: the body is no form, is cut off, or has no such file.
+        MalformedUploadError: the body is no form, is cut off, or has no such file, or several.
     """
     media_type, options = parse_options_header(content_type)
     if media_type != "multipart/form-data":
@@ -41,13 +50,25 @@ def file_part(content_type: str, body: bytes, field: str = "file") -> FilePart:
     )
     try:
         # All of them: the last boundary shows whether the form is whole.
-        parts = parser.parts()
+        parts = [part for part in parser.parts() if _decoded(part.name) == field]
     except MultipartError as error:
         raise MalformedUploadError(f"the form cannot be read: {error}") from error
-    for part in parts:
-        if _decoded(part.name) == field:
-            return FilePart(None if part.filename is None else _decoded(part.filename), part.raw)
-    raise MalformedUploadError(f"the form has no file in the field {field!r}")
+    if not parts:
+        raise MalformedUploadError(f"the form has no file in the field {field!r}")
+    if len(parts) > 1:
+        raise MalformedUploadError(f"the form has {len(parts)} files in the field {field!r}; send one a request")
+    return FilePart(_filename(parts[0]), parts[0].raw)
+
+
+def _filename(part: MultipartPart) -> str | None:
+    """The sender's name for the file: `filename*` before `filename` (RFC 6266), as some HTTP libraries send both."""
+    header = Message()
+    header["Content-Disposition"] = part.disposition
+    for name, value in header.get_params(header="Content-Disposition") or []:
+        # A triple of charset, language and text is what `filename*` is read as.
+        if name.lower() == "filename" and isinstance(value, tuple) and str(value[0]).lower() in _EXTENDED_CHARSETS:
+            return collapse_rfc2231_value(value)
+    return None if part.filename is None else _decoded(part.filename)
 
 
 def _decoded(name: str) -> str:

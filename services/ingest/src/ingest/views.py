@@ -12,6 +12,9 @@ from ingest.repository.history import Entry
 from ingest.repository.items import StoredItem
 
 MediaTypeText = Annotated[str, StringConstraints(max_length=100, to_lower=True, strip_whitespace=True)]
+ItemId = Annotated[
+    str, Field(json_schema_extra={"format": "uuid", "examples": ["0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10"]})
+]
 Sha256Text = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
 
 
@@ -55,7 +58,7 @@ class Analysis(View):
 class Item(View):
     """A picture of the caller's, and how far it has come."""
 
-    id: str
+    id: ItemId
     filename: str = Field(description="The stored name; `GET /images/{filename}` links to the picture.")
     original_filename: str = Field(description="The name the user gave.")
     file_size: int = Field(description="Bytes.")
@@ -120,23 +123,23 @@ class DeletedItem(View):
 class ImageLink(View):
     """Where the picture can be fetched, for a while, without a token."""
 
-    url: str
+    url: str = Field(json_schema_extra={"format": "uri"})
     expires_in: int = Field(description="Seconds.")
 
 
 class UploadRequest(View):
     """A direct upload that is about to be made."""
 
-    filename: str = Field(min_length=1, max_length=1024)
-    media_type: MediaTypeText
-    bytes: int = Field(gt=0)
+    filename: str = Field(min_length=1, max_length=1024, examples=["holiday.heic"])
+    media_type: MediaTypeText = Field(description="What the picture is.", examples=["image/heic"])
+    bytes: int = Field(gt=0, description="Exactly as many will be sent.", examples=[12345678])
     sha256: Sha256Text | None = Field(default=None, description="If given, what arrives must have it.")
 
 
 class UploadForm(View):
     """Send `fields`, then the file as `file`, as multipart/form-data to `url`. Then the item appears under its id."""
 
-    item_id: str
+    item_id: ItemId
     method: Literal["POST"] = "POST"
     url: str
     fields: dict[str, str]

@@ -258,8 +258,14 @@ def test_an_object_that_the_bucket_keeps_is_a_transient_fault(offline_aws: Aws) 
         ImageStore("the-bucket", offline_aws).delete("t/1", "t/2", "t/3")
 
 
+def test_the_name_of_a_download_is_signed(offline_aws: Aws) -> None:
+    disposition = "inline; filename=\"a b.png\"; filename*=UTF-8''%C3%A9.png"
+    link = urlsplit(ImageStore("the-bucket", offline_aws).link("t/k.png", content_disposition=disposition))
+    assert parse_qs(link.query)["response-content-disposition"] == [disposition]
+
+
 @pytest.mark.parametrize(("given", "expires_s"), [({}, "3600"), ({"expires_in": 60}, "60")])
-def test_a_link_reads_one_object_for_a_while(given: dict[str, int], expires_s: str, offline_aws: Aws) -> None:
+def test_a_link_reads_one_object_for_a_while(given: dict[str, Any], expires_s: str, offline_aws: Aws) -> None:
     assert LINK_LIFETIME_S == 3600
     link = urlsplit(ImageStore("the-bucket", offline_aws).link("t/k.png", **given))
     assert (link.netloc, link.path) == ("offline.invalid", "/the-bucket/t/k.png")

@@ -82,6 +82,50 @@ def test_how_long_the_gateway_has_been_waiting(
     assert [caller.waited_s for caller in callers] == [pytest.approx(waited_s, abs=0.9)]
 
 
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', 'W/"other",{}', "*", " * "])
+def test_who_has_the_answer_already_gets_none(form: str, api: APIGatewayHttpResolver) -> None:
+    first = call(HttpEntry(api), "GET", "/caller", "tenant-a")
+    tag = first.headers["ETag"]
+    assert (first.status, first.body) == (200, {})
+    again = call(HttpEntry(api), "GET", "/caller", "tenant-a", headers={"If-None-Match": form.format(tag)})
+    assert (again.status, again.text, again.headers) == (304, "", {"ETag": tag})
+
+
+@pytest.mark.parametrize("form", ["", '"other"', "{}x", '"{}', "**"])
+def test_who_has_another_answer_gets_this_one(form: str, api: APIGatewayHttpResolver) -> None:
+    tag = call(HttpEntry(api), "GET", "/caller", "tenant-a").headers["ETag"].strip('"')
+    answer = call(HttpEntry(api), "GET", "/caller", "tenant-a", headers={"If-None-Match": form.format(tag)})
+    assert (answer.status, answer.headers["ETag"]) == (200, f'"{tag}"')
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "headers"),
+    [("GET", 404, {}), ("POST", 200, {}), ("GET", 200, {"Cache-Control": "private, no-store"})],
+)
+def test_only_what_may_be_stored_has_a_tag(method: str, status: int, headers: dict[str, str]) -> None:
+    api = create_api()
+
+    @api.route("/route", method=method)
+    def route() -> Response[str]:
+        return Response(status, "application/json", "{}", headers)
+
+    answer = call(HttpEntry(api), method, "/route", headers={"if-none-match": "*"})
+    assert (answer.status, "ETag" in answer.headers) == (status, False)
+
+
+def test_another_answer_has_another_tag_and_304_keeps_what_caches_need() -> None:
+    api, bodies = create_api(), iter(['{"a":1}', '{"a":2}', '{"a":2}'])
+
+    @api.get("/route")
+    def route() -> Response[str]:
+        return Response(200, "application/json", next(bodies), {"Vary": "Accept", "Cache-Control": "max-age=9"})
+
+    first, second = (call(HttpEntry(api), "GET", "/route").headers["ETag"] for _ in range(2))
+    assert first != second
+    again = call(HttpEntry(api), "GET", "/route", headers={"if-none-match": second})
+    assert again.headers == {"ETag": second, "Vary": "Accept", "Cache-Control": "max-age=9"}
+
+
 def test_the_tenant_is_the_subject_of_the_token(api: APIGatewayHttpResolver, callers: list[Caller]) -> None:
     assert call(HttpEntry(api), "GET", "/caller", "tenant-a", headers={"sub": "tenant-b"}).status == 200
     assert [caller.tenant_id for caller in callers] == ["tenant-a"]

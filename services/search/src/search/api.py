@@ -5,8 +5,9 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from chassis.errors import TransientError
-from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api
+from chassis.errors import ConfigurationError, TransientError
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented
+from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
 from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Hit, SearchMode
 from retrieval.results import as_result
@@ -28,11 +29,19 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api()
 
-    @api.post("/search", tags=["search"], summary="Search the caller's collection")
+    @api.post(
+        "/search",
+        tags=["search"],
+        summary="Search the caller's collection",
+        responses=documented(
+            (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is malformed, or the model unknown"),
+            (HTTPStatus.BAD_GATEWAY, "The embedding model rejects the query"),
+        ),
+    )
     def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
-        if body.answer_model is not None and not body.answer_model.startswith("claude"):
-            detail = f"answer_model {body.answer_model!r} is not a Claude model"
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unsupported-model", detail)
+        """Results, and an answer made of them. Where no answer can be made, `answer_error` says why."""
+        if body.answer_model is not None:
+            require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
         try:
             if body.search_type is SearchType.AGENTIC:
                 return _agentic(service, who, body)
@@ -40,12 +49,17 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         except EmbeddingUnavailableError as error:
             detail = "the embedding model is unavailable; try again, or search with bm25"
             raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
+        except ConfigurationError as error:
+            logger.error("not configured", extra={"error": str(error)})
+            detail = "a provider that this search needs is not configured; search with bm25"
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", detail) from error
         except EmbeddingRejectedError as error:
             detail = "the embedding model rejected this query; search with bm25"
             raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
 
     @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
     def config(who: CallerDep) -> SearchConfig:
+        """Algorithm, models, weights and limits."""
         settings, ranking = service.settings, service.searcher.ranking
         return SearchConfig(
             algorithm="reciprocal rank fusion of BM25 and cosine similarity",
@@ -97,8 +111,9 @@ def _with_answer(
     started = time.perf_counter()
     try:
         answer = service.answerer.answer(body.query, hits, deadline, body.answer_model)
-    except (AnswerUnavailableError, TransientError) as error:
-        # The results are returned without an answer; `answer_error` and the log give the reason.
+    except (AnswerUnavailableError, ConfigurationError, TransientError) as error:
+        # The results are returned without an answer, whatever keeps the model from it: its key too may be missing or
+        # unreadable. `answer_error` and the log give the reason.
         logger.warning("no answer", extra={"error": str(error)})
         metrics.add_metric("AnswersUnavailable", MetricUnit.Count, 1)
         reason = str(error) if isinstance(error, AnswerUnavailableError) else "the language model is unavailable"

@@ -5,6 +5,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from chassis.aws import Aws
+from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
 from retrieval import EmbedderConfig, QueryEmbedder, Ranking
@@ -39,6 +40,11 @@ class SearchService(Service[SearchSettings]):
             fetch_multiplier=settings.fetch_multiplier,
         )
         return Searcher(self.database.transaction, lambda: self.embedder, ranking)
+
+    @property
+    def answer_models(self) -> frozenset[str]:
+        """The models that a caller may ask to answer."""
+        return listed(self.settings.answer_models, self.settings.answer_model)
 
     @property
     def embedder(self) -> QueryEmbedder:

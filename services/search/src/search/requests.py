@@ -1,9 +1,10 @@
 """The request and response of `POST /search`."""
 
+import unicodedata
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
@@ -21,6 +22,11 @@ class SearchType(StrEnum):
     AGENTIC = "agentic"
 
 
+def _composed(text: object) -> object:
+    """In NFC: what looks the same is the same question, to embedding models too."""
+    return unicodedata.normalize("NFC", text) if isinstance(text, str) else text
+
+
 @filtered_request
 class SearchRequest(FilteredRequest):
     """A question about the caller's collection.
@@ -28,7 +34,13 @@ class SearchRequest(FilteredRequest):
     `min_relevance_score` applies to `bm25` searches, `min_similarity_score` wherever vectors are compared.
     """
 
-    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=2000)]
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    query: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=3, max_length=2000),
+        BeforeValidator(_composed),
+    ]
     search_type: SearchType = SearchType.HYBRID
     top_k: int = Field(default=10, ge=1, le=50)
     min_relevance_score: float = Field(

@@ -27,6 +27,12 @@ class SearchSettings(Settings):
 
     #: Model of answers from results.
     answer_model: str = "claude-haiku-5-5"
+    #: Claude models that a caller may ask for beside it, separated by commas.
+    answer_models: str = (
+        "claude-fable-5-2,claude-fable-5-1,claude-fable-5,claude-opus-5-5,claude-opus-5,claude-opus-4-8,claude-opus-4-7,"
+        "claude-opus-4-6,claude-opus-4-5,claude-opus-4-5-20251101,claude-sonnet-5-5,claude-sonnet-5,claude-sonnet-4-6,"
+        "claude-sonnet-4-5,claude-sonnet-4-5-20250929,claude-haiku-5-5,claude-haiku-4-5,claude-haiku-4-5-20251001"
+    )
     #: Timeout of one call of a language model, in seconds.
     answer_timeout_s: float = 12
     #: Model of agentic searches.

@@ -6,11 +6,15 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, not_found, wait_for
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented, not_found, wait_for
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
+from sessions.cursors import MAX_CHARACTERS, Cursor
+from sessions.errors import MalformedCursorError
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
 from sessions.repository import lag
+
+_NO_SESSION = (HTTPStatus.NOT_FOUND, "The caller has no such conversation")
 
 
 def http(service: SessionsService) -> HttpEntry:
@@ -23,11 +27,24 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
     api = create_api(with_slashes=frozenset({"session_id"}))
 
     @api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
-    def list_sessions(caller: CallerDep, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> SessionList:
-        """Conversations that have not expired."""
-        return queries.list_sessions(service, caller.tenant_id, limit)
+    def list_sessions(
+        caller: CallerDep,
+        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        cursor: Annotated[
+            str | None,
+            Query(min_length=1, max_length=MAX_CHARACTERS, description="`next_cursor` of the page before."),
+        ] = None,
+    ) -> SessionList:
+        """Conversations that have not expired. One that goes on while pages are read moves to the first."""
+        try:
+            after = Cursor.decode(cursor, caller.tenant_id) if cursor is not None else None
+        except MalformedCursorError as error:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-cursor", str(error)) from error
+        return queries.list_sessions(service, caller.tenant_id, limit, after)
 
-    @api.get("/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"])
+    @api.get(
+        "/chat/<session_id>/history", summary="Read a conversation", tags=["Chat"], responses=documented(_NO_SESSION)
+    )
     def history(session_id: str, caller: CallerDep) -> SessionHistory:
         """All messages, oldest first; of a very long conversation the newest, as many as find room."""
         found = wait_for(lambda: queries.history(service, caller.tenant_id, session_id), service.settings.turn_wait_s)
@@ -35,12 +52,14 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
             raise _unknown(service, session_id)
         return found
 
-    @api.delete("/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    @api.delete(
+        "/chat/sessions/<session_id>", summary="Delete a conversation", tags=["Chat"], responses=documented(_NO_SESSION)
+    )
     def delete_session(session_id: str, caller: CallerDep) -> SessionDeletion:
         """The messages, and what the agent remembers of them."""
         return _delete(service, caller, session_id)
 
-    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"])
+    @api.delete("/chat/<session_id>", summary="Delete a conversation", tags=["Chat"], responses=documented(_NO_SESSION))
     def delete_conversation(session_id: str, caller: CallerDep) -> SessionDeletion:
         """The same under the chat's path."""
         return _delete(service, caller, session_id)

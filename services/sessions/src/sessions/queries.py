@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.chat import ChatMessage
 from sessions.bootstrap import SessionsService
+from sessions.cursors import Cursor
 from sessions.repository import statistics
 from sessions.table import Summary
 
@@ -50,6 +51,7 @@ class SessionList(_Answer):
     """The most recent conversations first."""
 
     sessions: list[SessionSummary]
+    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last.")
     stats: SessionStats
 
 
@@ -68,16 +70,20 @@ def history(service: SessionsService, tenant_id: str, session_id: str) -> Sessio
     return SessionHistory(**_summary(found.summary).model_dump(), messages=list(found.messages))
 
 
-def list_sessions(service: SessionsService, tenant_id: str, limit: int) -> SessionList:
-    """The latest conversations, and figures over all of them. Raises `TransientError` when a store is silent."""
+def list_sessions(service: SessionsService, tenant_id: str, limit: int, after: Cursor | None) -> SessionList:
+    """A page of conversations, and figures over all of them. Raises `TransientError` when a store is silent."""
     settings = service.settings
     since = settings.active_since()
     with service.database.transaction() as connection:
         totals = statistics.totals(connection, tenant_id, since=since)
         cleanup = statistics.last_cleanup(connection, tenant_id)
-    latest = service.table.latest(tenant_id, active_since=since, limit=limit)
+    # One more than asked for shows whether a next page exists.
+    latest = service.table.latest(tenant_id, active_since=since, limit=limit + 1, after=after)
+    page = latest[:limit]
+    last = Cursor(page[-1].last_activity, page[-1].session_id) if len(latest) > limit else None
     return SessionList(
-        sessions=[_summary(summary) for summary in latest],
+        sessions=[_summary(summary) for summary in page],
+        next_cursor=last.encode(tenant_id) if last else None,
         stats=SessionStats(
             active_sessions=totals.sessions,
             total_messages=totals.messages,

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import TransientError
 from contracts.chat import ChatMessage, TurnCompleted
+from sessions.cursors import Cursor
 from sessions.errors import MalformedItemError
 from sessions.repository.conversations import Conversation
 from sessions.room import as_many_as_fit
@@ -100,8 +101,20 @@ class SessionTable:
         texts = (_attribute(turn, part) for turn in turns for part in ("answer", "question"))
         return History(summary, as_many_as_fit(map(ChatMessage.model_validate_json, texts)))
 
-    def latest(self, tenant_id: str, *, active_since: datetime, limit: int) -> list[Summary]:
-        """The tenant's conversations with activity after `active_since`, most recent first."""
+    def latest(
+        self, tenant_id: str, *, active_since: datetime, limit: int, after: Cursor | None = None
+    ) -> list[Summary]:
+        """The tenant's conversations with activity after `active_since`, most recent first; those beyond `after`."""
+        request: dict[str, Any] = {}
+        if after is not None:
+            if after.last_activity <= active_since:
+                return []  # DynamoDB takes no start outside of the key condition.
+            request["ExclusiveStartKey"] = {
+                "pk": {"S": _partition(tenant_id, after.session_id)},
+                "sk": {"S": "session"},
+                "user_id": {"S": tenant_id},
+                "last_activity": {"S": _text(after.last_activity)},
+            }
         with _answering():
             answer = self._client.query(
                 TableName=self._name,
@@ -110,6 +123,7 @@ class SessionTable:
                 ExpressionAttributeValues={":tenant": {"S": tenant_id}, ":since": {"S": _text(active_since)}},
                 ScanIndexForward=False,
                 Limit=limit,
+                **request,
             )
         return [_summary(item) for item in answer["Items"]]
 

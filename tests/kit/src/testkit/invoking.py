@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from chassis.queue import DeadLetter
 from chassis.queue.entry import QueueEntry
 from contracts import Contract, Event
+from testkit import documented
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -53,9 +54,12 @@ def call(
     body: object = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Call an HTTP entry point with a tenant's verified token, or without one."""
+    """Call an HTTP entry point with a tenant's verified token, or without one; what it answers is documented."""
     answer = entry(http_event(method, path, tenant, query=query, body=body, headers=headers), CONTEXT)
-    return Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
+    answered = Answer(answer["statusCode"], answer.get("headers", {}), answer.get("body") or "")
+    if not answer.get("isBase64Encoded"):
+        documented.check(method, path, answered.status, answered.headers, answered.text)
+    return answered
 
 
 def http_event(

@@ -12,6 +12,7 @@ OpenapiError: the services' documents do not fit the manifests, or each other
 import argparse
 import importlib
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -29,6 +30,7 @@ Json = dict[str, Any]
 
 TARGET = Path("services/ingest/src/ingest/openapi.json")
 _SCHEMAS = "#/components/schemas/"
+_RESPONSES = "#/components/responses/"
 _PARAMETER = re.compile(r"\{([^}]+)\}")
 # The resolver's error responses are not ours: see `_PROBLEM`.
 _RESOLVER_FAULT = "422"
@@ -45,9 +47,91 @@ _PROBLEM: Json = {
     },
     "additionalProperties": True,
 }
-_FAULT: Json = {
-    "description": "A problem",
-    "content": {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}},
+_DESCRIPTION = """Keep pictures, find them, talk about them.
+
+Routes with `bearer` security want the access token of a signed-in user and show that user's data alone; what is
+another user's is answered like what does not exist, with 404. Errors are problem details (RFC 9457): decide by the
+end of `type`, which is stable, and show `detail`. The gateway in front answers `{"message": …}` itself: 401 and 403
+without a valid token, 404 for a path or method that is not here, 413, 429, 500 and 503. After 409, 429 and 503 try
+again, not before `Retry-After` where there is one. Fields of a request that are not described are ignored; answers
+may have more fields than described. Times are ISO 8601 in UTC. A request's `x-correlation-id` (8 to 64 of `A-Z a-z
+0-9 . _ -`) is kept in everything that follows.
+"""
+_MESSAGE: Json = {
+    "title": "Message",
+    "description": "What the gateway answers itself, before or instead of a service.",
+    "type": "object",
+    "required": ["message"],
+    "properties": {"message": {"type": "string"}},
+    "additionalProperties": True,
+}
+_BY_SERVICE: Json = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}}
+_BY_GATEWAY: Json = {"application/json": {"schema": {"$ref": f"{_SCHEMAS}Message"}}}
+_RETRY_AFTER: Json = {
+    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}}
+}
+_FAULT: Json = {"description": "A problem", "content": _BY_SERVICE}
+_ETAG: Json = {"ETag": {"description": "Tag of exactly this answer.", "schema": {"type": "string"}}}
+_IF_NONE_MATCH: Json = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "Tags of answers that the caller has; 304 where one of them is still right.",
+    "schema": {"type": "string"},
+}
+#: What routes answer beside what they declare: name -> status, and the response.
+_COMMON: Mapping[str, tuple[str, Json]] = {
+    "NotModified": ("304", {"description": "What the caller has is still right", "headers": _ETAG}),
+    "BadRequest": ("400", {"description": "The request cannot be read", "content": _BY_SERVICE}),
+    "Unauthorized": (
+        "401",
+        {"description": "No valid token; mostly answered by the gateway", "content": _BY_GATEWAY | _BY_SERVICE},
+    ),
+    "Forbidden": ("403", {"description": "Answered by the gateway: the token may not do this", "content": _BY_GATEWAY}),
+    "Conflict": (
+        "409",
+        {
+            "description": "The first request with this Idempotency-Key is still under way",
+            "headers": _RETRY_AFTER,
+            "content": _BY_SERVICE,
+        },
+    ),
+    "Gone": ("410", {"description": "What this Idempotency-Key made is deleted", "content": _BY_SERVICE}),
+    "TooLarge": ("413", {"description": "The body is too large", "content": _BY_GATEWAY | _BY_SERVICE}),
+    "UnsupportedMediaType": ("415", {"description": "The body is of another media type", "content": _BY_SERVICE}),
+    "InvalidRequest": (
+        "422",
+        {
+            "description": "A parameter or the body is not as described; `errors` names the places",
+            "content": _BY_SERVICE,
+        },
+    ),
+    "TooManyRequests": (
+        "429",
+        {"description": "Answered by the gateway: slow down", "content": _BY_GATEWAY},
+    ),
+    "Fault": ("500", {"description": "A defect; it has been logged", "content": _BY_GATEWAY | _BY_SERVICE}),
+    "Unavailable": (
+        "503",
+        {
+            "description": "A dependency, or the service itself, does not answer; try again",
+            "headers": _RETRY_AFTER,
+            "content": _BY_GATEWAY | _BY_SERVICE,
+        },
+    ),
+}
+#: Descriptions and examples of parameters in paths.
+_PATH_PARAMETERS: Mapping[str, Json] = {
+    "id": {"description": "The id that an earlier answer gave.", "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10"},
+    "session_id": {
+        "description": "The client's own id of the conversation.",
+        "example": "6f1d2c1e-4a54-4d5b-8c1c-0d8f0a3f7e21",
+    },
+    "filename": {
+        "description": "`filename` of an item.",
+        "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10.png",
+    },
+    "asset": {"description": "A name in the page.", "example": "swagger-ui.css"},
 }
 
 
@@ -93,21 +177,17 @@ def merge(parts: Sequence[Part]) -> Json:
         OpenapiError: routes of a part are not its manifest's, or two operations have one id.
     """
     paths: dict[str, Json] = {}
-    schemas: Json = {"Problem": _PROBLEM}
+    schemas: Json = {"Problem": _PROBLEM, "Message": _MESSAGE}
     for part in sorted(parts, key=lambda part: part.service):
         document = _renamed(part, schemas)
         for path, method, operation in _operations(part, document):
             paths.setdefault(path, {})[method] = operation
         schemas |= document.get("components", {}).get("schemas", {})
     _check_operation_ids(paths)
+    responses = {name: response for name, (_, response) in _COMMON.items()}
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Collections",
-            "version": "1",
-            "description": "Keep pictures, find them, talk about them."
-            " Fields of a body that a route does not know are ignored.",
-        },
+        "info": {"title": "Collections", "version": "1", "description": _DESCRIPTION},
         # Relative to this document: the API may live below a path of its host.
         "servers": [{"url": "./"}],
         "tags": [
@@ -115,7 +195,8 @@ def merge(parts: Sequence[Part]) -> Json:
         ],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": _used(schemas, paths),
+            "schemas": _used(schemas, {**paths, "": responses}),
+            "responses": responses,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -139,7 +220,17 @@ def _document_of(ref: FunctionRef, allow_missing: bool) -> Json | None:
     if len(resolvers) != 1:
         raise OpenapiError(f"{ref.function.handler} has {len(resolvers)} resolvers, not one")
     document: Json = json.loads(resolvers[0].get_openapi_json_schema())
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            operation["description"] = _described(resolvers[0], method, path)
     return document
+
+
+def _described(resolver: Any, method: str, path: str) -> str:  # noqa: ANN401  # of powertools, not imported here
+    """What the route's function says of itself."""
+    routes = resolver._static_routes + resolver._dynamic_routes
+    (route,) = (r for r in routes if (r.method.lower(), r.openapi_path) == (method, path))
+    return inspect.getdoc(route.func) or route.summary or ""
 
 
 @contextmanager
@@ -208,7 +299,18 @@ def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
 
 def _finished(service: str, route: Route, operation: Json, names: Mapping[str, str]) -> Json:
     parameters = [_parameter(parameter, names) for parameter in operation.get("parameters", [])]
-    responses = {status: response for status, response in operation["responses"].items() if status != _RESOLVER_FAULT}
+    responses = {
+        status: _with_headers(status, response)
+        for status, response in operation["responses"].items()
+        if status != _RESOLVER_FAULT or response.get("content") == _BY_SERVICE
+    }
+    if route.method.value == "GET" and "Cache-Control" not in responses["200"].get("headers", {}):
+        responses["200"] = {**responses["200"], "headers": _ETAG | responses["200"].get("headers", {})}
+        responses["304"] = {"$ref": f"{_RESPONSES}NotModified"}
+        parameters.append(_IF_NONE_MATCH)
+    for name in _common(route, operation):
+        # A route's own meaning of a status goes before the common one.
+        responses.setdefault(_COMMON[name][0], {"$ref": f"{_RESPONSES}{name}"})
     return {
         **operation,
         **({"parameters": parameters} if parameters else {}),
@@ -218,12 +320,34 @@ def _finished(service: str, route: Route, operation: Json, names: Mapping[str, s
     }
 
 
+def _common(route: Route, operation: Json) -> Iterator[str]:
+    """Names of what routes of its kind answer."""
+    # Of every route: text that no store can hold may stand in any path and any query.
+    yield from ("Fault", "InvalidRequest", "TooManyRequests", "Unavailable")
+    if route.auth is not RouteAuth.NONE:
+        yield from ("Unauthorized", "Forbidden")
+    if any(parameter["name"].lower() == "idempotency-key" for parameter in operation.get("parameters", [])):
+        yield from ("Conflict", "Gone")
+    if operation.get("requestBody"):
+        yield from ("BadRequest", "TooLarge", "UnsupportedMediaType")
+
+
+def _with_headers(status: str, response: Json) -> Json:
+    """The response with the header that its status always has."""
+    return {**response, "headers": _RETRY_AFTER | response.get("headers", {})} if status in {"409", "503"} else response
+
+
 def _parameter(parameter: Json, names: Mapping[str, str]) -> Json:
     """The parameter; one of the path under the manifest's name."""
     if parameter["in"] != "path":
         return parameter
     name = names[parameter["name"]]
-    return parameter | {"name": name, "schema": parameter["schema"] | {"title": name}}
+    return {
+        **parameter,
+        **_PATH_PARAMETERS.get(name, {}),
+        "name": name,
+        "schema": parameter["schema"] | {"title": name},
+    }
 
 
 def _shape(path: str) -> str:

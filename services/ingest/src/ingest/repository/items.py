@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 from psycopg.types.json import Jsonb
 
@@ -25,7 +26,7 @@ _SELECT = """
 _COUNT = "SELECT count(*) AS total FROM items WHERE tenant_id = %(tenant_id)s AND created_at IS NOT NULL"
 _FILTERS = """
     AND (%(category)s::text IS NULL OR lower(category) = lower(%(category)s::text))
-    AND (%(status)s::text IS NULL OR status = %(status)s::text)
+    AND (%(statuses)s::text[] IS NULL OR status = ANY(%(statuses)s::text[]))
     AND (%(pattern)s::text IS NULL OR searchable_text ILIKE %(pattern)s::text ESCAPE '\\')
 """
 _AFTER = " AND (created_at, id) < (%(after_time)s, %(after_id)s)"
@@ -44,10 +45,10 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which items of the tenant; None filters nothing. `text` is looked for in names, headlines and summaries."""
+    """Which items of the tenant; nothing given filters nothing. `text` is in a name, headline or summary."""
 
     category: str | None = None
-    status: Status | None = None
+    statuses: tuple[Status, ...] = ()
     text: str | None = None
 
 
@@ -87,7 +88,7 @@ def page(
     parameters: dict[str, Any] = {
         "tenant_id": tenant_id,
         "category": filters.category,
-        "status": filters.status.value if filters.status else None,
+        "statuses": [status.value for status in filters.statuses] or None,
         "pattern": None if filters.text is None else _contains(filters.text),
         "limit": limit,
         "offset": offset,
@@ -130,9 +131,9 @@ def save(connection: Connection, tenant_id: str, item_id: str, state: ItemState)
             "created_at": begun.time if begun else None,
             "filename": original.filename if original else None,
             "sha256": original.sha256 if original else None,
-            "category": description.category if description else None,
+            "category": normalize("NFC", description.category) if description else None,
             "status": status.value,
-            "searchable_text": "\n".join(texts),
+            "searchable_text": normalize("NFC", "\n".join(texts)),
             "state": Jsonb(state.model_dump(mode="json", exclude_none=True)),
         },
     )

@@ -121,10 +121,14 @@ class ImageStore:
             if answer.get("Errors"):
                 raise TransientError(f"S3 kept {len(answer['Errors'])} objects: {answer['Errors'][0].get('Code')}")
 
-    def link(self, key: str, *, expires_in: int = LINK_LIFETIME_S) -> str:
-        """A pre-signed link to read the object, valid for `expires_in` seconds. Makes no call."""
+    def link(self, key: str, *, expires_in: int = LINK_LIFETIME_S, content_disposition: str | None = None) -> str:
+        """A pre-signed link to read the object, valid for `expires_in` seconds. Makes no call.
+
+        The object is sent with that `Content-Disposition`; it is part of what is signed.
+        """
+        disposition = {"ResponseContentDisposition": content_disposition} if content_disposition else {}
         return self._aws.s3.generate_presigned_url(
-            "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=expires_in
+            "get_object", Params={"Bucket": self._bucket, "Key": key, **disposition}, ExpiresIn=expires_in
         )
 
     def upload_form(self, key: str, *, media_type: str, max_bytes: int, expires_in: int) -> PresignedPost:

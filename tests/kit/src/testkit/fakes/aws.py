@@ -91,7 +91,8 @@ class FakeS3(FakeClient):
         return {}
 
     def generate_presigned_url(self, operation: str, *, Params: Mapping[str, str], ExpiresIn: int) -> str:  # noqa: N803
-        return f"{_FORM_URL}{Params['Key']}?operation={operation}&expires={ExpiresIn}"
+        disposition = f"&disposition={text}" if (text := Params.get("ResponseContentDisposition")) else ""
+        return f"{_FORM_URL}{Params['Key']}?operation={operation}&expires={ExpiresIn}{disposition}"
 
     def generate_presigned_post(
         self,

@@ -40,7 +40,11 @@ class {model}(BaseModel):
 {declarations}
 '''
 _HANDLER = """
-    @api.{method}("{path}", summary="{summary}", responses={{501: {{"description": "It does nothing yet"}}}})
+    @api.{method}(
+        "{path}",
+        summary="{summary}",
+        responses=documented((HTTPStatus.NOT_IMPLEMENTED, "It does nothing yet")),
+    )
     def {handler}({parameters}) -> None:
         raise ProblemError(HTTPStatus.NOT_IMPLEMENTED, "not-implemented", "this route does nothing yet")
 """
@@ -187,7 +191,7 @@ def _with_handler(source: str, spec: RouteSpec) -> str:
     if taken:
         raise ScaffoldError(f"api.py has {', '.join(sorted(taken))} already")
     arguments = [f"{name}: str" for name in spec.parameters.values()]
-    imports = [("http", "HTTPStatus"), ("chassis.http", "ProblemError")]
+    imports = [("http", "HTTPStatus"), ("chassis.http", "ProblemError"), ("chassis.http", "documented")]
     if spec.fields:
         declarations = "\n".join(f"    {field.declaration()}" for field in spec.fields)
         request = _REQUEST.format(model=spec.model, key=spec.route.key, declarations=declarations, example=spec.example)

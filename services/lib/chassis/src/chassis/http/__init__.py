@@ -7,7 +7,7 @@ from chassis.http.bodies import header, raw_body
 from chassis.http.caller import Caller, CallerDep
 from chassis.http.entry import HttpEntry, create_api
 from chassis.http.once import IdempotencyKey, Keep, once
-from chassis.http.problems import PROBLEM_JSON, not_found, not_yet, problem
+from chassis.http.problems import PROBLEM_JSON, documented, not_found, not_yet, problem
 from chassis.http.waiting import no_such_item, wait_for
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "ProblemError",
     "Response",
     "create_api",
+    "documented",
     "header",
     "no_such_item",
     "not_found",

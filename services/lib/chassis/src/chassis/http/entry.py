@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import O
 
 from chassis.http.bodies import json_object, refuse_unstorable
 from chassis.http.problems import ANSWERS
+from chassis.http.validators import conditional
 from chassis.observability import MetricUnit, logger, metrics
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class HttpEntry:
         """Answer one request."""
         started = time.perf_counter()
         logger.clear_state()
-        answer = self.api.resolve(event, context)
+        answer = conditional(event, self.api.resolve(event, context))
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         logger.info(
             "request",

@@ -1,9 +1,9 @@
 """Every error as problem details (RFC 9457) that also carry `detail` as text."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
@@ -12,7 +12,10 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from chassis.errors import ConcurrencyError, ProblemError, TransientError
 from chassis.observability import MetricUnit, logger, metrics
 
-__all__ = ["ANSWERS", "PROBLEM_JSON", "not_found", "not_yet", "problem"]
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+
+__all__ = ["ANSWERS", "PROBLEM_JSON", "documented", "not_found", "not_yet", "problem"]
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -28,6 +31,21 @@ def not_found(what: str, name: str) -> ProblemError:
 def not_yet(what: str, name: str) -> ProblemError:
     """409: it exists as far as can be told, but its events are still on their way to this service."""
     return ProblemError(HTTPStatus.CONFLICT, "not-processed-yet", f"{what} {name} is not processed yet; try again")
+
+
+def documented(
+    *problems: tuple[HTTPStatus, str], success: "Mapping[int, OpenAPIResponse] | None" = None
+) -> "dict[int, OpenAPIResponse]":
+    """The `responses` of a route: what it answers on success, and its own problems with their meanings.
+
+    What every route of its kind may answer (no token, a malformed request, a silent dependency) is added to the
+    merged document by `registry.openapi`.
+    """
+    responses: dict[int, OpenAPIResponse] = dict(success or {200: {"description": "OK"}})
+    for status, meaning in problems:
+        schema = {"$ref": "#/components/schemas/Problem"}
+        responses[status.value] = {"description": meaning, "content": {PROBLEM_JSON: {"schema": schema}}}
+    return responses
 
 
 def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) -> Response[str]:

@@ -1,0 +1,72 @@
+"""Answers that tests get are those that the OpenAPI document declares: status, media type, headers and shape."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from workspace import REPOSITORY
+
+DOCUMENT = REPOSITORY / "services/ingest/src/ingest/openapi.json"
+
+
+def check(method: str, path: str, status: int, headers: Mapping[str, str], text: str) -> None:
+    """Compare an answer with the document; a route that it does not have is a test's own.
+
+    Raises:
+        AssertionError: the answer is not one of those that the document declares.
+    """
+    route = _route(method, path)
+    if route is None:
+        return
+    place = f"{method} {route} -> {status}"
+    responses = _document()["paths"][route][method.lower()]["responses"]
+    assert str(status) in responses, f"{place}: the OpenAPI document declares {', '.join(responses)}"
+    response = _resolved(responses[str(status)])
+    given = {name.lower(): value for name, value in headers.items()}
+    missing = [name for name in response.get("headers", {}) if name.lower() not in given]
+    assert not missing, f"{place}: without the declared headers {missing}"
+    if not text:
+        return
+    media_type = given.get("content-type", "").partition(";")[0]
+    assert media_type in response["content"], f"{place}: {media_type} is not among {list(response['content'])}"
+    if media_type.endswith("json"):
+        error = next(_validator(route, method.lower(), status, media_type).iter_errors(json.loads(text)), None)
+        assert error is None, f"{place}: {error.json_path if error else ''}: {error.message if error else ''}"
+
+
+@cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    return document
+
+
+@cache
+def _route(method: str, path: str) -> str | None:
+    """The path of the document, of which one without parameters goes first."""
+    fitting = (
+        template
+        for template in sorted(_document()["paths"], key=lambda template: template.count("{"))
+        if re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template)), path)
+    )
+    return next((template for template in fitting if method.lower() in _document()["paths"][template]), None)
+
+
+def _resolved(response: dict[str, Any]) -> dict[str, Any]:
+    reference = response.get("$ref")
+    found: dict[str, Any] = (
+        _document()["components"]["responses"][reference.rpartition("/")[2]] if reference else response
+    )
+    return found
+
+
+@cache
+def _validator(route: str, method: str, status: int, media_type: str) -> Draft202012Validator:
+    response = _resolved(_document()["paths"][route][method]["responses"][str(status)])
+    schema = response["content"][media_type].get("schema", {})
+    return Draft202012Validator({**schema, "components": _document()["components"]})
