@@ -15,14 +15,22 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chassis import inbox, outbox, store, tombstones
+from chassis import inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.service import Service
 from contracts import Contract, Event, new_event
 from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes.aws import FakeAws, FakeObject
-from testkit.fakes.schema import FakeConnection, FakeDatabase, FakeInbox, FakeOutbox, FakeStore, FakeTombstones
+from testkit.fakes.schema import (
+    FakeConnection,
+    FakeDatabase,
+    FakeInbox,
+    FakeOutbox,
+    FakeRetention,
+    FakeStore,
+    FakeTombstones,
+)
 from testkit.invoking import dead_letters
 from workspace import REPOSITORY
 
@@ -124,6 +132,7 @@ class Fakes:
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     inbox: FakeInbox = field(default_factory=FakeInbox)
     tombstones: FakeTombstones = field(default_factory=FakeTombstones)
+    retention: FakeRetention = field(default_factory=FakeRetention)
 
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
@@ -133,6 +142,7 @@ class Fakes:
             (inbox, self.inbox),
             (outbox, self.outbox),
             (tombstones, self.tombstones),
+            (retention, self.retention),
         ):
             self.stand_in(module, fake)
 
