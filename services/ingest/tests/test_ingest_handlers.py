@@ -26,9 +26,10 @@ from ingest.handler import ENTRY_POINTS
 from ingest.item_state import CONTRACTS, ItemState
 from ingest.item_status import Status
 from ingest.media_type import ACCEPTED_TYPES
-from ingest.repository import history, items, probe, uploads
+from ingest.repository import history, items, pending, probe, uploads
 from ingest.repository.history import Entry
 from ingest.repository.items import Filters, StoredItem
+from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
 from testkit import Answer, Fakes, call, deliver, envelope
@@ -109,6 +110,7 @@ class Uploads:
     """Of `ingest.repository.uploads`."""
 
     rows: dict[tuple[str, str], Upload] = field(default_factory=dict)
+    swept: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, connection: Connection, upload: Upload) -> None:
         self.rows[upload.tenant_id, upload.item_id] = upload
@@ -119,8 +121,39 @@ class Uploads:
     def end(self, connection: Connection, tenant_id: str, item_id: str) -> None:
         self.rows[tenant_id, item_id] = replace(self.rows[tenant_id, item_id], ended_at=datetime.now(UTC))
 
+    def unseen(self, connection: Connection, grace: timedelta, *, limit: int) -> list[Upload]:
+        open_rows = [upload for key, upload in self.rows.items() if not upload.ended_at and key not in self.swept]
+        return open_rows[:limit]
+
+    def mark_swept(self, connection: Connection, tenant_id: str, item_id: str) -> None:
+        self.swept.add((tenant_id, item_id))
+
     def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
         self.rows.pop((tenant_id, item_id), None)
+
+
+@dataclass
+class PendingOriginals:
+    """Of `ingest.repository.pending`. Everything is old enough to be swept."""
+
+    rows: dict[Pending, bool] = field(default_factory=dict)
+
+    def remember(self, connection: Connection, pending: Pending) -> bool:
+        return not self.rows.setdefault(pending, False)
+
+    def strike(self, connection: Connection, pending: Pending) -> bool:
+        return self.rows.get(pending) is False and not self.rows.pop(pending)
+
+    def older_than(self, connection: Connection, age: timedelta, *, limit: int) -> list[Pending]:
+        return list(self.rows)[:limit]
+
+    def mark_swept(self, connection: Connection, pending: Pending, age: timedelta) -> bool:
+        if pending in self.rows:
+            self.rows[pending] = True
+        return pending in self.rows
+
+    def delete(self, connection: Connection, pending: Pending) -> None:
+        self.rows.pop(pending, None)
 
 
 class Probe:
@@ -142,6 +175,7 @@ class Ingest:
     items: Items
     history: History
     uploads: Uploads
+    pending: PendingOriginals
 
     @property
     def objects(self) -> dict[str, FakeObject]:
@@ -211,6 +245,7 @@ def unit(fakes: Fakes) -> Ingest:
         fakes.stand_in(items, Items()),
         fakes.stand_in(history, History()),
         fakes.stand_in(uploads, Uploads()),
+        fakes.stand_in(pending, PendingOriginals()),
     )
 
 
@@ -791,4 +826,73 @@ def test_a_key_that_an_emulator_encoded(unit: Ingest) -> None:
     unit.await_upload()
     assert unit.arrive(f"{ALICE}%2Fuploads%2F{ITEM}") == 0
     assert [event.subject for event in unit.fakes.store.events] == [ITEM]
+    assert unit.objects == {ORIGINAL: CONTENT}
+
+
+# The sweep
+
+
+def sweep(unit: Ingest) -> Any:
+    return ENTRY_POINTS.build("sweep", unit.service)({}, None)
+
+
+def test_an_upload_that_ended_is_not_swept(unit: Ingest) -> None:
+    unit.upload()
+    unit.await_upload()
+    unit.arrive()
+    before = dict(unit.objects)
+    assert unit.pending.rows == {}
+    assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert unit.objects == before
+
+
+def test_what_was_stored_and_never_recorded_is_swept(unit: Ingest) -> None:
+    unit.fakes.database.fail(after=1)
+    assert problem(unit.upload()) == (503, "unavailable")
+    assert len(unit.objects) == 1
+    with unit.fakes.aws.s3.failing("delete_objects"), pytest.raises(TransientError):
+        sweep(unit)
+    assert sweep(unit) == {"accepted": 0, "deleted": 1}
+    assert (unit.objects, unit.pending.rows) == ({}, {})
+
+
+def test_an_object_whose_item_exists_is_never_swept(unit: Ingest) -> None:
+    """A second arrival of the same form remembered it again and died."""
+    item = unit.upload().body["id"]
+    unit.pending.rows[Pending(ALICE, item, f"{ALICE}/images/{item}.png")] = False
+    assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert (len(unit.objects), unit.pending.rows) == (1, {})
+
+
+def test_what_arrived_unseen_is_taken_in(unit: Ingest) -> None:
+    unit.await_upload()
+    assert sweep(unit) == {"accepted": 1, "deleted": 0}
+    assert unit.fakes.recorded == [requested(uploaded(name="big.png"), ALICE, ITEM)]
+    assert unit.objects == {ORIGINAL: CONTENT}
+    assert unit.arrive() == 0, "S3's event comes after all"
+    assert len(unit.fakes.recorded) == 1
+
+
+def test_a_form_that_was_never_sent_is_looked_at_once(unit: Ingest) -> None:
+    unit.await_upload()
+    unit.objects.clear()
+    assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert unit.uploads.swept == {(ALICE, ITEM)}
+    assert unit.fakes.recorded == []
+
+
+def test_a_silent_bucket_leaves_uploads_to_the_next_sweep(unit: Ingest) -> None:
+    unit.await_upload()
+    with unit.fakes.aws.s3.failing("head_object", "SlowDown"):
+        assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert sweep(unit) == {"accepted": 1, "deleted": 0}
+
+
+def test_what_the_sweep_has_taken_becomes_no_item(unit: Ingest) -> None:
+    unit.await_upload()
+    unit.pending.rows[Pending(ALICE, ITEM, ORIGINAL)] = True
+    assert unit.arrive() == 1
+    assert unit.fakes.recorded == []
+    unit.pending.rows.clear()
+    assert unit.arrive() == 0
     assert unit.objects == {ORIGINAL: CONTENT}

@@ -16,6 +16,7 @@ from chassis.errors import (
     ConcurrencyError,
     TransientError,
 )
+from chassis.outbox import Failure
 from chassis.projections import Projections
 from chassis.queue import DeadLetter
 from chassis.queue.dead_letters import send_dead_letter
@@ -104,10 +105,16 @@ def relays(service: Service[Any]) -> Iterator[object]:
         appended = [store.append(connection, [upload(f"item-{number}")]) for number in range(3)]
     documents = [event.to_wire() for ((_, event),) in appended]
     with service.database.transaction() as connection:
-        rows = outbox.waiting(connection, grace_s=0, limit=2)
-        yield [document for _, document in rows] == documents[:2]
-        outbox.delete(connection, [rows[0][0]])
-        yield len(outbox.waiting(connection, grace_s=0, limit=10))
+        rows = outbox.claim(connection, grace_s=0, limit=2)
+        yield [(row.document, row.attempts) for row in rows] == [(document, 0) for document in documents[:2]]
+        outbox.delete(connection, [rows[0].position])
+        outbox.release(connection, [rows[1].position])
+        yield len(outbox.claim(connection, grace_s=0, limit=10))
+        yield len(outbox.fail(connection, {rows[1].position: Failure("refused", 2)}))
+        (parked,) = outbox.fail(connection, {rows[1].position: Failure("refused", 2)})
+        yield parked == outbox.parked(connection)[0], parked.attempts, parked.reason, parked.type
+    with service.database.transaction() as connection:
+        outbox.release(connection, [parked.position + 1])
     yield outbox.relay(service.database, service.bus, grace_s=0)
     yield outbox.relay(service.database, service.bus, grace_s=0)
 

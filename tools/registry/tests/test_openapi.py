@@ -168,8 +168,8 @@ def test_paths_and_authorization_come_from_the_manifest() -> None:
     thing = document["paths"]["/things/{id}"]["get"]
     assert [parameter["name"] for parameter in thing["parameters"]] == ["id", "If-None-Match"]
     assert thing["security"] == [{"bearer": []}]
-    assert list(thing["responses"]) == ["200", "304", "401", "403", "429", "500", "503", "default"]
-    assert list(document["paths"]["/open"]["get"]["responses"]) == ["200", "304", "429", "500", "503", "default"]
+    assert list(thing["responses"]) == ["200", "304", "401", "403", "422", "429", "500", "503", "default"]
+    assert list(document["paths"]["/open"]["get"]["responses"]) == ["200", "304", "422", "429", "500", "503", "default"]
     assert document["paths"]["/open"]["get"]["security"] == []
     assert list(document["components"]["schemas"]) == ["Message", "Problem"]
 

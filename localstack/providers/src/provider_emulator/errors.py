@@ -5,6 +5,7 @@ EmulatorError
 ├── NotReadyError       the models are not loaded, or could not be
 └── RequestError        the caller's error, reported in the provider's own format
     ├── BadRequestError     the body is not what the provider accepts (400)
+    ├── TooLargeError       the body is larger than any provider accepts (413)
     └── UnauthorizedError   no API key (401)
 """
 
@@ -34,6 +35,12 @@ class RequestError(EmulatorError):
 
 class BadRequestError(RequestError):
     """The body is not what the provider accepts."""
+
+
+class TooLargeError(RequestError):
+    """The body is larger than any provider accepts."""
+
+    status = 413
 
 
 class UnauthorizedError(RequestError):

@@ -12,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from provider_emulator.engine import Engine
-from provider_emulator.errors import BadRequestError, NotReadyError, RequestError, UnauthorizedError
+from provider_emulator.errors import BadRequestError, NotReadyError, RequestError, TooLargeError, UnauthorizedError
 from provider_emulator.faults import Fault, FaultBook, Provider
 from provider_emulator.prompt import JsonObject, Kind
-from provider_emulator.request_log import RequestLog, digest, loggable_headers
+from provider_emulator.request_log import RequestLog, loggable_body, loggable_headers
 
 _TIMEOUT_S = 600.0
+_LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit
 _SLOW_S = 2.0
 _LOOK_S = 0.05
 
@@ -75,11 +76,15 @@ class Exchange:
 
         async def serve(request: Request) -> Response:
             started, begun = time.perf_counter(), self.log.begin()
-            raw, record = await request.body(), _Record()
+            raw, record = b"", _Record()
             try:
+                raw = await _body(request)
                 response = await self._answer(request, raw, dialect, work, record)
                 record.status = response.status_code
                 return response
+            except TooLargeError as error:
+                record.status = error.status
+                return _json(error.status, dialect.error(error.status, error.message, None))
             finally:
                 self.log.add(
                     begun,
@@ -90,7 +95,7 @@ class Exchange:
                     model=_text(record.body, "model"),
                     authentication=_authentication(request),
                     headers=loggable_headers(request.headers),
-                    body=digest(record.body),
+                    body=loggable_body(record.body),
                     body_sha256=hashlib.sha256(raw).hexdigest(),
                     status=record.status,
                     duration_ms=round(1000 * (time.perf_counter() - started), 2),
@@ -129,12 +134,22 @@ def _authentication(request: Request) -> str | None:
     return "x-api-key" if request.headers.get("x-api-key", "").strip() else None
 
 
+async def _body(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _LARGEST_BODY:
+            raise TooLargeError(f"Request exceeds the maximum size of {_LARGEST_BODY} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
 def _parsed(raw: bytes) -> JsonObject:
     if not raw:
         return {}
     try:
         body = json.loads(raw)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRequestError(f"the request body is not valid JSON: {error}") from error
     if not isinstance(body, dict):
         raise BadRequestError("the request body must be a JSON object")

@@ -12,6 +12,7 @@ from provider_emulator.weights import OCR_DETECTION, OCR_ORIENTATION, OCR_RECOGN
 
 _THREADS = 1  # two read a page little sooner and, on a busy machine, spin away a third more CPU
 _LONGEST_EDGE = 1600  # larger pictures cost time and read no better
+_LARGEST_RATIO = 4  # of the edges: the detector enlarges the shorter one to some hundred pixels, and the longer with it
 _LEAST_SCORE = 0.8
 _LEAST_CHARACTERS = 3  # textures read as "AAA" or a lone letter
 
@@ -55,7 +56,7 @@ class TextReader:
         if max(image.size) > _LONGEST_EDGE:
             small = image.copy()
             small.thumbnail((_LONGEST_EDGE, _LONGEST_EDGE), Image.Resampling.BICUBIC)
-        result = self._engine(np.ascontiguousarray(np.asarray(small)[:, :, ::-1]))  # the engine expects BGR
+        result = self._engine(np.ascontiguousarray(np.asarray(_padded(small))[:, :, ::-1]))  # the engine expects BGR
         boxes, texts, scores = result.boxes, result.txts, result.scores  # type: ignore[union-attr]  # a full run gives RapidOCROutput
         if boxes is None or texts is None or scores is None:
             return ()
@@ -77,6 +78,16 @@ class TextReader:
                 )
             )
         return _in_reading_order(lines)
+
+
+def _padded(image: Image.Image) -> Image.Image:
+    """The image with white to its right or below it, so that no edge is longer than four times the other."""
+    least = -(-max(image.size) // _LARGEST_RATIO)
+    if min(image.size) >= least:
+        return image
+    wide = Image.new("RGB", (max(image.width, least), max(image.height, least)), "white")
+    wide.paste(image, (0, 0))
+    return wide
 
 
 def _in_reading_order(lines: list[TextLine]) -> tuple[TextLine, ...]:

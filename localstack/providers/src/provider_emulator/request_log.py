@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import json
 import re
 import threading
 from collections import deque
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 _KEPT = 2000
 _LONGEST_TEXT = 4000
 _LONGEST_BASE64 = 512
+_LARGEST_BODY = 64 * 1024  # bytes of JSON; 2,000 entries then take 128 MB at the most
 _DATA_URL = re.compile(r"^data:([\w/+.-]+);base64,(.*)$", re.S)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/\s]+={0,2}\s*$")
 _HEADERS = (
@@ -86,6 +88,16 @@ class RequestLog:
 def loggable_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that matter to a reader; never one that holds a secret."""
     return {name: headers[name] for name in _HEADERS if name in headers}
+
+
+def loggable_body(body: Any) -> Any:  # noqa: ANN401 # any JSON value
+    """`digest` of the body; of one that is still large or nested too deeply, only that it is."""
+    try:
+        short = digest(body)
+    except RecursionError:
+        return {"left_out": "nested too deeply"}
+    size = len(json.dumps(short))
+    return short if size <= _LARGEST_BODY else {"left_out": f"{size} bytes"}
 
 
 def digest(value: Any) -> Any:  # noqa: ANN401 # any JSON value

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Protocol
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from provider_emulator.classifier import Classifier
 from provider_emulator.colours import colours_of
@@ -19,6 +19,10 @@ from provider_emulator.sight import Sight
 
 _REMEMBERED = 512
 _LARGEST_EDGE = 8000  # pixels; the providers refuse more
+_SEEN_EDGE = 2048  # pixels; what is larger is made smaller before anything else, so that only its decoding costs memory
+_ON_ITS_SIDE = {5, 6, 7, 8}  # values of Exif's orientation
+#: What Pillow raises for bytes that are no picture, or one that would take too much memory.
+_UNREADABLE = (UnidentifiedImageError, OSError, Image.DecompressionBombError, ValueError, SyntaxError)
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 
 
@@ -33,7 +37,7 @@ def size_of(data: bytes, media_type: str | None) -> tuple[int, int]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             actual, size = _FORMATS.get(image.format or ""), image.size
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+    except _UNREADABLE as error:
         raise BadRequestError("Could not process image") from error
     if actual is None:
         raise BadRequestError("Could not process image")
@@ -57,17 +61,22 @@ class Eye:
 
     def look(self, data: bytes) -> Sight:
         """Everything the models recognise in the picture. Raises BadRequestError when it cannot be decoded."""
+        width, height = size_of(data, None)
         try:
             with Image.open(io.BytesIO(data)) as image:
+                if image.getexif().get(ExifTags.Base.Orientation) in _ON_ITS_SIDE:
+                    width, height = height, width
+                if max(image.size) > _SEEN_EDGE:
+                    image.thumbnail((_SEEN_EDGE, _SEEN_EDGE), Image.Resampling.BOX)
                 upright = ImageOps.exif_transpose(image).convert("RGBA")
-        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        except _UNREADABLE as error:
             raise BadRequestError("Could not process image") from error
         flat = Image.new("RGBA", upright.size, "white")
         flat.alpha_composite(upright)
         picture = flat.convert("RGB")
         return Sight(
-            width=picture.width,
-            height=picture.height,
+            width=width,
+            height=height,
             lines=self._reader.read(picture),
             labels=self._classifier.classify(picture),
             colours=colours_of(picture),

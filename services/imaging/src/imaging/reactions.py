@@ -1,7 +1,8 @@
 """What follows from an upload and from a deletion.
 
 Originals are read and decoded and renditions stored before the transaction: keys are deterministic, so doing it again
-is harmless. Deletion and processing of one item may overlap; whichever comes last removes the renditions.
+is harmless, and what a failed commit left is overwritten by the next attempt or deleted with its item. Deletion and
+processing of one item may overlap; whichever comes last removes the renditions.
 """
 
 from chassis.errors import ObjectMissingError

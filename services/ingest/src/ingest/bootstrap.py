@@ -1,7 +1,11 @@
 """The service's real dependencies."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 from chassis.aws import Aws
 from chassis.projections import Projections
+from chassis.retention import Rule
 from chassis.service import Service
 from ingest.projections import PROJECTIONS
 from ingest.settings import IngestSettings
@@ -9,6 +13,11 @@ from ingest.settings import IngestSettings
 
 class IngestService(Service[IngestSettings]):
     """The dependencies of the entry points."""
+
+    @property
+    def retention(self) -> Sequence[Rule]:
+        """Uploads too: S3's event can come out of a queue (4 days), its dead letters (14), and both after a redrive."""
+        return (*super().retention, Rule("uploads", "expires_at", timedelta(days=60)))
 
     @property
     def projections(self) -> Projections:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from chassis.errors import ObjectMissingError, PermanentError, PoisonError
+from chassis.errors import ObjectMissingError, PermanentError, PoisonError, TransientError
 from chassis.objects import original_key, upload_key
 from chassis.observability import event_context, hash_tenant, logger
 from contracts import Contract, new_event
@@ -18,7 +18,8 @@ from contracts.ingest import ItemUploaded, UploadRejected, UploadRejection
 from ingest.bootstrap import IngestService
 from ingest.errors import UnacceptableError
 from ingest.media_type import accepted_type
-from ingest.repository import originals, uploads
+from ingest.repository import originals, pending, uploads
+from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 
 _LANDING_KEY = re.compile(r"(?P<tenant_id>[^/]+)/uploads/(?P<item_id>[^/]+)")
@@ -103,6 +104,9 @@ def _examine(service: IngestService, upload: Upload, landing: str) -> ItemUpload
         )
     filename = f"{upload.item_id}.{file_type.extension}"
     key = original_key(upload.tenant_id, filename)
+    with service.database.transaction() as connection:
+        if not pending.remember(connection, Pending(upload.tenant_id, upload.item_id, key)):
+            raise TransientError("what an earlier attempt stored is being swept")
     if not service.images.put_new(key, content, file_type.media_type):
         # Stored by an attempt that ended before its transaction, or the form is being sent twice at this moment: an
         # original never changes, so the first is the one that counts.
@@ -122,6 +126,10 @@ def _record(service: IngestService, upload: Upload, outcome: Contract) -> None:
         known = uploads.find(work.connection, upload.tenant_id, upload.item_id)
         deleted = work.is_deleted()
         if not deleted and known is not None and known.ended_at is None:
+            if isinstance(outcome, ItemUploaded) and not pending.strike(
+                work.connection, Pending(upload.tenant_id, upload.item_id, outcome.key)
+            ):
+                raise TransientError("the original was swept before it was recorded")
             work.record(
                 new_event(
                     outcome,

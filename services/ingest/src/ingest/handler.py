@@ -8,5 +8,6 @@ ENTRY_POINTS = EntryPoints(
     on_events="ingest.consumers:on_events",
     on_uploads="ingest.consumers:on_uploads",
     relay="ingest.schedule:relay",
+    sweep="ingest.schedule:sweep",
 )
 __getattr__ = ENTRY_POINTS

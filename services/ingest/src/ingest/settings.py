@@ -18,3 +18,5 @@ class IngestSettings(Settings):
     link_lifetime_s: int = Field(default=3600, gt=0)
     #: Seconds for which a form for a direct upload works.
     upload_lifetime_s: int = Field(default=3600, gt=0)
+    #: Seconds after which a stored original that became no item's is deleted.
+    pending_lifetime_s: int = Field(default=24 * 3600, ge=300)

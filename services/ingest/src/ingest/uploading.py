@@ -1,7 +1,7 @@
 """Taking pictures in: through the API, or straight to the bucket by a form that is handed out here.
 
-The original is stored before the transaction that makes it an item: consumers of the event find its picture. A
-crash in between leaves an object that no item refers to, and no item without its object.
+The original is stored before the transaction that makes it an item: consumers of the event find its picture. It is
+remembered before it is stored, and struck off in that transaction: the sweep deletes what a crash left in between.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chassis.database import Connection
+from chassis.errors import TransientError
 from chassis.http import Caller, ProblemError, header, raw_body
 from chassis.item_ids import new_item_id
 from chassis.objects import PresignedPost, original_key, upload_key
@@ -22,8 +23,9 @@ from ingest.errors import MalformedUploadError, UnacceptableError
 from ingest.filenames import clean_filename
 from ingest.forms import FilePart, file_part
 from ingest.media_type import ACCEPTED_TYPES, accepted_type
-from ingest.repository import items, uploads
+from ingest.repository import items, pending, uploads
 from ingest.repository.items import StoredItem
+from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 
 
@@ -64,8 +66,13 @@ def accept(
         size=len(part.content),
         sha256=hashlib.sha256(part.content).hexdigest(),
     )
+    stored_original = Pending(caller.tenant_id, item_id, uploaded.key)
+    with service.database.transaction() as connection:
+        pending.remember(connection, stored_original)
     service.images.put(uploaded.key, part.content, file_type.media_type)
     with service.work.on(caller.tenant_id, item_id) as work:
+        if not pending.strike(work.connection, stored_original):
+            raise TransientError("the original was swept before it was recorded")
         work.record(
             new_event(
                 uploaded,

@@ -12,7 +12,7 @@ from botocore.exceptions import ConnectTimeoutError
 from botocore.response import StreamingBody
 
 from chassis.aws import Aws, Credentials
-from chassis.bus import MAX_BYTES, MAX_ENTRIES, Bus, check_size, entry_size
+from chassis.bus import MAX_BYTES, MAX_ENTRIES, Bus, Refusal, check_size, entry_size
 from chassis.errors import EventTooLargeError, ObjectMissingError, TransientError
 from chassis.objects import (
     LINK_LIFETIME_S,
@@ -92,7 +92,7 @@ def of_size(size: int) -> dict[str, Any]:
 def test_an_entry_says_on_the_envelope_what_the_event_says(offline_aws: Aws) -> None:
     event = document(subject="Käse", nested={"a": [1]})
     with AwsCalls(offline_aws.events, PutEvents=accepts_events()) as calls:
-        assert Bus("the-bus", offline_aws).publish([event]) == [True]
+        assert list(Bus("the-bus", offline_aws).put([event])) == [None]
     ((entry,),) = [call["Entries"] for call in calls.of("PutEvents")]
     detail = entry.pop("Detail")
     assert json.loads(detail) == event
@@ -106,7 +106,7 @@ def test_an_entry_says_on_the_envelope_what_the_event_says(offline_aws: Aws) -> 
 
 def test_nothing_to_publish_calls_nobody(offline_aws: Aws) -> None:
     with AwsCalls(offline_aws.events) as calls:
-        assert Bus("the-bus", offline_aws).publish([]) == []
+        assert list(Bus("the-bus", offline_aws).put([])) == []
     assert calls.made == []
 
 
@@ -142,7 +142,7 @@ def test_the_largest_event_is_taken_and_one_byte_more_is_not() -> None:
 def test_as_few_calls_as_the_limits_allow(sizes: list[int], calls: list[int], offline_aws: Aws) -> None:
     assert MAX_ENTRIES == 10
     with AwsCalls(offline_aws.events, PutEvents=accepts_events()) as made:
-        assert Bus("the-bus", offline_aws).publish([of_size(size) for size in sizes]) == [True] * len(sizes)
+        assert list(Bus("the-bus", offline_aws).put([of_size(size) for size in sizes])) == [None] * len(sizes)
     assert [len(call["Entries"]) for call in made.of("PutEvents")] == calls
     sent = [entry["Detail"] for call in made.of("PutEvents") for entry in call["Entries"]]
     assert [json.loads(detail) for detail in sent] == [of_size(size) for size in sizes], "in order, each once"
@@ -152,8 +152,25 @@ def test_each_event_has_its_own_outcome_over_several_calls(offline_aws: Aws) -> 
     events = [document(number=number) for number in range(12)]
     refuses = accepts_events(but=lambda entry: json.loads(entry["Detail"])["number"] in {1, 11})
     with AwsCalls(offline_aws.events, PutEvents=refuses):
-        accepted = Bus("the-bus", offline_aws).publish(events)
-    assert [number for number, taken in enumerate(accepted) if not taken] == [1, 11]
+        refusals = list(Bus("the-bus", offline_aws).put(events))
+    assert {number: refusal for number, refusal in enumerate(refusals) if refusal} == dict.fromkeys(
+        (1, 11), Refusal("ThrottlingException: on purpose", for_good=False)
+    )
+
+
+def test_one_document_that_fails_its_call_takes_no_other_with_it(offline_aws: Aws) -> None:
+    """EventBridge validates a call as a whole."""
+    accepts = accepts_events()
+
+    def validates(call: dict[str, Any]) -> Any:
+        bad = any(json.loads(entry["Detail"])["number"] == 3 for entry in call["Entries"])
+        return fails("ValidationException")(call) if bad else accepts(call)
+
+    with AwsCalls(offline_aws.events, PutEvents=validates):
+        refusals = list(Bus("the-bus", offline_aws).put([document(number=number) for number in range(12)]))
+    assert {number: refusal for number, refusal in enumerate(refusals) if refusal} == {
+        3: Refusal("ValidationException: on purpose", for_good=True)
+    }
 
 
 @pytest.mark.parametrize("fault", [fails("ThrottlingException"), raises(AWAY)])
@@ -162,7 +179,7 @@ def test_a_bus_that_does_not_answer_is_a_transient_fault(fault: Any, offline_aws
         AwsCalls(offline_aws.events, PutEvents=fault),
         pytest.raises(TransientError, match=r"^EventBridge: .*(ThrottlingException|nowhere)"),
     ):
-        Bus("the-bus", offline_aws).publish([document()])
+        list(Bus("the-bus", offline_aws).put([document()]))
 
 
 def test_keys_begin_with_the_tenant_and_say_what_they_hold() -> None:

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, ServiceError
 from pydantic import BaseModel
 
-from chassis.errors import ChassisError, ConcurrencyError, PermanentError, TransientError
+from chassis.errors import ChassisError, CommitUnknownError, ConcurrencyError, PermanentError, TransientError
 from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, Response, create_api, not_found, problem
 from chassis.observability import hash_tenant, logger
 from testkit import Answer, call
@@ -268,6 +268,13 @@ class OwnError(ConcurrencyError):
         (ConcurrencyError("stream x"), 409, "conflict", "it was changed meanwhile; read it again"),
         (OwnError("stream x"), 409, "conflict", "it was changed meanwhile; read it again"),
         (TransientError("db"), 503, "unavailable", "a dependency does not answer; try again"),
+        (
+            CommitUnknownError("db"),
+            503,
+            "outcome-unknown",
+            "the connection to the database was lost while the request was being stored: it may have taken effect or"
+            " not; look before you send it again",
+        ),
         (BadRequestError("no such thing"), 400, "bad-request", "no such thing"),
         (ServiceError(413, "too much"), 413, HTTPStatus(413).phrase.lower().replace(" ", "-"), "too much"),
         (PermanentError("code", "secret"), 500, "internal", "an unexpected error; it has been logged"),

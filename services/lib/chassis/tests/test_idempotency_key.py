@@ -14,6 +14,7 @@ from chassis.errors import ProblemError, TransientError
 from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, create_api, once
 from chassis.idempotency import KEPT_S, Kept, RequestKey
 from chassis.projections import Projections
+from chassis.retention import delete_old
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import new_event
@@ -206,8 +207,8 @@ def test_the_table_lets_go(connection: Connection) -> None:
     assert idempotency.complete(connection, REQUEST, claim="three", subject="s", answer="3")
     connection.execute("UPDATE idempotent_requests SET claimed_until = now() - interval '1 hour'")
     assert claimed(connection, "four") == Kept("f", is_answered=True, answer="3")
-    assert idempotency.prune(connection) == 0
+    assert delete_old(connection, idempotency.RETENTION, limit=9) == 0
     connection.execute("UPDATE idempotent_requests SET claimed_at = now() - make_interval(secs => %s)", (KEPT_S + 1,))
     assert claimed(connection, "four") is None, "it was kept for long enough"
     connection.execute("UPDATE idempotent_requests SET claimed_at = now() - make_interval(secs => %s)", (KEPT_S + 1,))
-    assert idempotency.prune(connection) == 1
+    assert delete_old(connection, idempotency.RETENTION, limit=9) == 1

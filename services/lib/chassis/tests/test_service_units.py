@@ -83,7 +83,7 @@ def test_dependencies_are_those_of_the_settings_and_created_once(offline_aws: Aw
     assert service.work.database is service.database
     event = {"source": "s", "type": "t"}
     with AwsCalls(offline_aws.events, PutEvents=accepts_events()) as bus:
-        service.bus.publish([event])
+        list(service.bus.put([event]))
     assert bus.of("PutEvents")[0]["Entries"][0]["EventBusName"] == "the-bus"
     with AwsCalls(offline_aws.s3, HeadObject=answers(ContentLength=1)) as bucket:
         service.images.size("k")

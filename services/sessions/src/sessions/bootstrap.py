@@ -1,9 +1,12 @@
 """The service's real dependencies."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 
 from chassis.aws import Aws
 from chassis.projections import Projections
+from chassis.retention import Rule
 from chassis.service import Service
 from sessions.projections import projections
 from sessions.settings import SessionsSettings
@@ -12,6 +15,11 @@ from sessions.table import SessionTable
 
 class SessionsService(Service[SessionsSettings]):
     """The dependencies of the entry points."""
+
+    @property
+    def retention(self) -> Sequence[Rule]:
+        """Clean-ups too: one row an hour, of which the latest is shown."""
+        return (*super().retention, Rule("cleanups", "started_at", timedelta(days=90)))
 
     @cached_property
     def table(self) -> SessionTable:

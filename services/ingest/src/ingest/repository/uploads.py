@@ -71,6 +71,27 @@ def end(connection: Connection, tenant_id: str, item_id: str) -> None:
     )
 
 
+def unseen(connection: Connection, grace: timedelta, *, limit: int) -> list[Upload]:
+    """Uploads whose form expired so long ago, and whose object nobody has heard of or looked for; oldest first."""
+    rows = connection.execute(
+        """
+        SELECT tenant_id, item_id, original_filename, media_type, bytes, sha256, correlation_id, traceparent,
+               expires_at, ended_at
+        FROM uploads WHERE ended_at IS NULL AND swept_at IS NULL AND expires_at < now() - %s
+        ORDER BY expires_at LIMIT %s
+        """,
+        (grace, limit),
+    )
+    return [Upload(**row) for row in rows]
+
+
+def mark_swept(connection: Connection, tenant_id: str, item_id: str) -> None:
+    """Its object was looked for after the form had expired, and is not there."""
+    connection.execute(
+        "UPDATE uploads SET swept_at = now() WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id)
+    )
+
+
 def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
     """Delete the upload of an item."""
     connection.execute("DELETE FROM uploads WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))

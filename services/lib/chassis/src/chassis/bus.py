@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +18,7 @@ __all__ = [
     "MAX_BYTES",
     "MAX_ENTRIES",
     "Bus",
+    "Refusal",
     "check_size",
     "entry_size",
 ]
@@ -24,6 +26,21 @@ __all__ = [
 #: Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
 MAX_ENTRIES = 10
 MAX_BYTES = 256 * 1024
+# What says that the entry itself is at fault: it would be refused for ever.
+_FOR_GOOD = frozenset({"InvalidArgument", "MalformedDetail", "ValidationError", "ValidationException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the bus did not take a document; `for_good` where another attempt would end alike."""
+
+    reason: str
+    for_good: bool
+
+    @classmethod
+    def of(cls, code: str, message: str) -> "Refusal":
+        """That of an error code and message of EventBridge."""
+        return cls(f"{code}: {message}"[:500], code in _FOR_GOOD)
 
 
 def entry_size(document: Mapping[str, Any]) -> int:
@@ -50,20 +67,34 @@ class Bus:
         self._name = name
         self._aws = aws  # its client is made for the first event: many functions publish none
 
-    def publish(self, documents: Sequence[Mapping[str, Any]]) -> list[bool]:
-        """Put the documents on the bus; returns for each whether the bus accepted it.
+    def put(self, documents: Sequence[Mapping[str, Any]]) -> Iterator[Refusal | None]:
+        """Put the documents on the bus; yields for each in turn why the bus refused it, None where it took it.
 
         Raises:
-            TransientError: a call failed as a whole; documents of earlier calls may be on the bus already.
+            TransientError: a call failed as a whole. What was yielded before stands; the next `MAX_ENTRIES` or fewer
+                documents may be on the bus all the same.
         """
-        accepted: list[bool] = []
         for entries in _batches([self._entry(document) for document in documents]):
-            try:
-                answer = self._aws.events.put_events(Entries=entries)
-            except (ClientError, BotoCoreError) as error:
+            yield from self._call(entries)
+
+    def _call(self, entries: "list[PutEventsRequestEntryTypeDef]") -> Iterator[Refusal | None]:
+        try:
+            answer = self._aws.events.put_events(Entries=entries)
+        except ClientError as error:
+            refusal = Refusal.of(error.response["Error"]["Code"], error.response["Error"].get("Message", ""))
+            if not refusal.for_good:
                 raise TransientError(f"EventBridge: {error}") from error
-            accepted += ["EventId" in result for result in answer["Entries"]]
-        return accepted
+            if len(entries) == 1:
+                yield refusal
+                return
+            for entry in entries:  # one of them is at fault, and must not take the others with it
+                yield from self._call([entry])
+        except BotoCoreError as error:
+            raise TransientError(f"EventBridge: {error}") from error
+        else:
+            for result in answer["Entries"]:
+                taken = "EventId" in result
+                yield None if taken else Refusal.of(result.get("ErrorCode", ""), result.get("ErrorMessage", ""))
 
     def _entry(self, document: Mapping[str, Any]) -> "PutEventsRequestEntryTypeDef":
         return {

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import dict_row
 
-from chassis.errors import TransientError
+from chassis.errors import CommitUnknownError, TransientError
 from chassis.settings import Settings
 
 __all__ = [
@@ -32,6 +32,9 @@ _PASSING = (
     psycopg.OperationalError,
     *(errors.TransactionTimeout, errors.IdleInTransactionSessionTimeout, errors.ReadOnlySqlTransaction),
 )
+
+# Class of the SQLSTATEs of a lost connection; that of a server that goes away is 57. Others say that nothing is stored.
+_LOST = "08"
 
 
 class Database:
@@ -69,15 +72,20 @@ class Database:
         """One transaction: commits at the end of the block, rolls back when it raises.
 
         Raises:
-            TransientError: the server cannot be reached, or went away meanwhile; nothing is committed unless the
-                connection broke during COMMIT itself, which the inbox makes harmless.
+            TransientError: the server cannot be reached, or went away meanwhile; nothing is committed.
+            CommitUnknownError: it went away during COMMIT itself, whose outcome nobody knows: all of it is committed or
+                nothing. A consumer's inbox tells a second delivery which; a caller over HTTP must look.
         """
         connection = self._begin()
+        committing = False
         try:
             yield connection
+            committing = True
             connection.execute("COMMIT")
         except _PASSING as error:
             self.close()
+            if committing and (error.sqlstate or _LOST)[:2] in {_LOST, "57"}:
+                raise CommitUnknownError(f"database: {type(error).__name__} during COMMIT") from error
             raise TransientError(f"database: {type(error).__name__}") from error
         except BaseException:
             if not connection.closed:

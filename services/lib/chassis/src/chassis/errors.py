@@ -3,6 +3,7 @@
 ChassisError
 ├── ConfigurationError        a setting or secret is missing or wrong
 ├── TransientError            trying again later may help (the queue retries with back-off)
+│   └── CommitUnknownError    the connection was lost during COMMIT: all of it is stored, or nothing
 ├── PermanentError            trying again as before will not help (straight to the dead-letter queue)
 ├── ConcurrencyError          another process appended to the stream first
 ├── EventTooLargeError        an event exceeds what the bus carries
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlreadyAppliedError",
     "ChassisError",
+    "CommitUnknownError",
     "ConcurrencyError",
     "ConfigurationError",
     "EventTooLargeError",
@@ -51,6 +53,10 @@ class TransientError(ChassisError):
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class CommitUnknownError(TransientError):
+    """The connection was lost during COMMIT: everything is stored, or nothing; only looking tells which."""
 
 
 class PermanentError(ChassisError):

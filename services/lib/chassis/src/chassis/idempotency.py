@@ -5,13 +5,16 @@ idempotency utility keeps its records in DynamoDB, outside of that transaction: 
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from chassis.database import Connection
+from chassis.retention import Rule
 
-__all__ = ["KEPT_S", "Kept", "RequestKey", "claim", "complete", "forget", "prune", "release"]
+__all__ = ["KEPT_S", "RETENTION", "Kept", "RequestKey", "claim", "complete", "forget", "release"]
 
 #: Seconds for which an answer is kept.
 KEPT_S = 24 * 3600
+RETENTION = Rule("idempotent_requests", "claimed_at", timedelta(seconds=KEPT_S))
 #: Seconds after which an attempt has died: functions behind the API run for 29.
 _CLAIM_S = 40
 
@@ -98,10 +101,3 @@ def forget(connection: Connection, tenant_id: str, subject: str) -> None:
     connection.execute(
         "UPDATE idempotent_requests SET answer = NULL WHERE tenant_id = %s AND subject = %s", (tenant_id, subject)
     )
-
-
-def prune(connection: Connection) -> int:
-    """Delete what is kept no longer; returns how many requests."""
-    return connection.execute(
-        "DELETE FROM idempotent_requests WHERE claimed_at < now() - make_interval(secs => %s)", (KEPT_S,)
-    ).rowcount

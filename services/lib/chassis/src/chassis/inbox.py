@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from chassis.database import Connection
 from contracts import Contract, Event
 
-__all__ = ["add", "applied"]
+__all__ = ["APPLIED", "add", "applied", "asked"]
+
+#: OFFSET 0 keeps the planner from joining by the source alone: each key is one descent of the primary key, however many
+#: deliveries the inbox holds.
+APPLIED = """
+    SELECT event_id, replay_id FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (source, event_id, replay_id)
+    WHERE EXISTS (
+        SELECT FROM inbox
+        WHERE inbox.source = asked.source AND inbox.event_id = asked.event_id AND inbox.replay_id = asked.replay_id
+        OFFSET 0
+    )
+"""
 
 
 def add(connection: Connection, event: Event[Contract]) -> bool:
@@ -22,16 +33,14 @@ def add(connection: Connection, event: Event[Contract]) -> bool:
 
 def applied(connection: Connection, events: Sequence[Event[Contract]]) -> set[tuple[str, str]]:
     """Which of these deliveries are there, as (event id, replay id): one query for a whole batch."""
-    rows = connection.execute(
-        """
-        SELECT event_id, replay_id FROM inbox
-        JOIN unnest(%s::text[], %s::text[], %s::text[]) AS asked (source, event_id, replay_id)
-        USING (source, event_id, replay_id)
-        """,
-        (
-            [event.source for event in events],
-            [event.id for event in events],
-            [event.replay_id or "" for event in events],
-        ),
-    )
+    rows = connection.execute(APPLIED, asked(events))
     return {(row["event_id"], row["replay_id"]) for row in rows}
+
+
+def asked(events: Sequence[Event[Contract]]) -> tuple[list[str], list[str], list[str]]:
+    """The parameters of `APPLIED`: the keys of these deliveries."""
+    return (
+        [event.source for event in events],
+        [event.id for event in events],
+        [event.replay_id or "" for event in events],
+    )

@@ -1,24 +1,80 @@
-"""The transactional outbox: what a transaction recorded goes to the bus after it, at least once."""
+"""The transactional outbox: what a transaction recorded goes to the bus after it, at least once.
 
-from collections.abc import Sequence
+Claim, publish, strike: rows are claimed in a short transaction, published outside of any, and struck off in another, so
+no lock is held while the bus is asked, and no horizon is held back. A new row is claimed by the process that
+recorded it, for `GRACE_S`; the relay claims what is left, for `CLAIM_S`. What a crash leaves claimed is due again when
+the claim ends.
+
+A failed attempt is counted and the row waits twice as long for each. A row that the bus refuses for good, or
+`MAX_ATTEMPTS` times, is parked with its reason: it stays, nobody tries it again until `retry_parked`, and it stops none
+of those behind it. A bus that does not answer at all parks nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
-from chassis.bus import Bus
+from chassis.bus import MAX_ENTRIES, Bus, Refusal
 from chassis.database import Connection, Database
 from chassis.errors import TransientError
-from chassis.observability import logger
+from chassis.observability import MetricUnit, logger, metrics
 
 __all__ = [
+    "CLAIM_S",
     "GRACE_S",
+    "MAX_ATTEMPTS",
+    "Failure",
+    "Parked",
+    "Waiting",
+    "claim",
     "delete",
+    "fail",
+    "parked",
     "publish",
     "relay",
-    "waiting",
+    "release",
+    "retry_parked",
 ]
 
 #: The relay leaves younger rows to the process that recorded them and is about to publish them.
 GRACE_S = 10
+#: For how long a relay has its rows for itself: longer than its function may run (50 s).
+CLAIM_S = 60
+#: A row refused so often is parked. Each attempt waits until the row is twice as old: the last is after about a day.
+MAX_ATTEMPTS = 15
 _PAGE = 100
+# From then on a row is published alone: if it is what makes calls fail, it takes no other with it.
+_SUSPECT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A claimed row: the place of its event, the event as it goes to the bus, and how often that failed."""
+
+    position: int
+    document: dict[str, Any]
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed; the row is parked once it has `park_at` attempts, never where that is None."""
+
+    reason: str
+    park_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event that the bus refuses, since when nobody tries it, and why."""
+
+    position: int
+    event_id: str
+    type: str
+    attempts: int
+    reason: str
+    parked_at: datetime
 
 
 def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str, Any]]]) -> None:
@@ -29,9 +85,7 @@ def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str
     if not recorded:
         return
     try:
-        accepted = bus.publish([document for _, document in recorded])
-        with database.transaction() as connection:
-            delete(connection, [position for (position, _), taken in zip(recorded, accepted, strict=True) if taken])
+        _send(database, bus, [Waiting(position, document) for position, document in recorded])
     except TransientError as error:
         logger.warning("left to the relay", extra={"events": len(recorded), "error": str(error)})
 
@@ -40,35 +94,156 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
     """Publish what a crash or a failing bus left behind, oldest first; returns how many.
 
     Raises:
-        TransientError: the bus or the database fails; the next run goes on.
+        TransientError: the bus or the database fails, or the bus refused some of it; the next run goes on.
     """
-    published = 0
+    published = refused = 0
+    tried: list[int] = []
     while True:
         with database.transaction() as connection:
-            rows = waiting(connection, grace_s=grace_s, limit=_PAGE)
-            accepted = bus.publish([document for _, document in rows])
-            taken = [position for (position, _), ok in zip(rows, accepted, strict=True) if ok]
-            delete(connection, taken)
-        published += len(taken)
-        if len(taken) < len(rows):
-            raise TransientError(f"the bus refused {len(rows) - len(taken)} events")
+            rows = claim(connection, grace_s=grace_s, limit=_PAGE, but=tried)
+        tried += [row.position for row in rows]
+        alone = [[row] for row in rows if row.attempts >= _SUSPECT]
+        together = [row for row in rows if row.attempts < _SUSPECT]
+        groups = [together, *alone] if together else alone
+        for place, group in enumerate(groups):
+            try:
+                failures = _send(database, bus, group)
+            except TransientError:
+                with database.transaction() as connection:
+                    release(connection, [row.position for rest in groups[place + 1 :] for row in rest])
+                raise
+            published += len(group) - len(failures)
+            refused += sum(failure.park_at != 1 for failure in failures)
         if len(rows) < _PAGE:
-            return published
+            break
+    with database.transaction() as connection:
+        _remind(parked(connection))
+    if refused:
+        raise TransientError(f"the bus refused {refused} events")
+    return published
 
 
-def waiting(connection: Connection, *, grace_s: float, limit: int) -> list[tuple[int, dict[str, Any]]]:
-    """Position and document of what has waited for `grace_s` seconds, oldest first, locked for the transaction."""
+def _send(database: Database, bus: Bus, rows: Sequence[Waiting]) -> list[Failure]:
+    """Publish claimed rows, strike off what the bus took, count what failed; returns what the bus refused.
+
+    Raises:
+        TransientError: the bus does not answer (what it took before is struck off), or the database does not.
+    """
+    outcomes: list[Refusal | None] = []
+    away: TransientError | None = None
+    try:
+        for outcome in bus.put([row.document for row in rows]):
+            outcomes.append(outcome)  # what was answered before a call fails counts
+    except TransientError as error:
+        away = error
+    taken = [row.position for row, outcome in zip(rows, outcomes, strict=False) if outcome is None]
+    refused = {
+        row.position: Failure(outcome.reason, 1 if outcome.for_good else MAX_ATTEMPTS)
+        for row, outcome in zip(rows, outcomes, strict=False)
+        if outcome is not None
+    }
+    failed = dict(refused)
+    untried = rows[len(outcomes) :]
+    if away is not None:
+        failed |= {row.position: Failure(str(away)[:500]) for row in untried[:MAX_ENTRIES]}
+        untried = untried[MAX_ENTRIES:]
+    with database.transaction() as connection:
+        if taken:
+            delete(connection, taken)
+        if failed:
+            _report(fail(connection, failed))
+        if untried:
+            release(connection, [row.position for row in untried])
+    if away is not None:
+        raise away
+    return list(refused.values())
+
+
+def _remind(events: Sequence[Parked]) -> None:
+    if events:
+        logger.error("parked events wait", extra={"events": [_described(each) for each in events]})
+        metrics.add_metric("OutboxParked", MetricUnit.Count, len(events))
+
+
+def _report(events: Sequence[Parked]) -> None:
+    for each in events:
+        logger.error("event parked: the bus refuses it", extra={"events": [_described(each)]})
+    if events:
+        metrics.add_metric("EventsParked", MetricUnit.Count, len(events))
+
+
+def _described(event: Parked) -> dict[str, Any]:
+    return asdict(event) | {"parked_at": event.parked_at.isoformat()}
+
+
+def claim(connection: Connection, *, grace_s: float, limit: int, but: Sequence[int] = ()) -> list[Waiting]:
+    """Claim what is due: rows older than `grace_s`, doubled for each attempt after the first, that nobody has claimed.
+
+    Oldest first; behind them what failed more than once. They are the caller's for `CLAIM_S` once it has committed.
+    """
     rows = connection.execute(
         """
-        SELECT position, event FROM outbox JOIN events USING (position)
-        WHERE outbox.recorded_at < now() - make_interval(secs => %s)
-        ORDER BY position LIMIT %s FOR UPDATE OF outbox SKIP LOCKED
+        WITH due AS (
+            SELECT position FROM outbox
+            WHERE parked_at IS NULL AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+              AND recorded_at < clock_timestamp() - make_interval(secs => %s * 2 ^ greatest(attempts - 1, 0))
+              AND position <> ALL(%s)
+            ORDER BY greatest(attempts, 1), position LIMIT %s FOR UPDATE SKIP LOCKED
+        ), claimed AS (
+            UPDATE outbox SET claimed_until = clock_timestamp() + make_interval(secs => %s)
+            FROM due WHERE outbox.position = due.position
+            RETURNING outbox.position, outbox.attempts
+        )
+        SELECT position, event, attempts FROM claimed JOIN events USING (position)
+        ORDER BY greatest(attempts, 1), position
         """,
-        (grace_s, limit),
+        (grace_s, list(but), limit, CLAIM_S),
     )
-    return [(row["position"], row["event"]) for row in rows]
+    return [Waiting(row["position"], row["event"], row["attempts"]) for row in rows]
 
 
 def delete(connection: Connection, positions: Sequence[int]) -> None:
     """Delete what the bus has accepted."""
     connection.execute("DELETE FROM outbox WHERE position = ANY(%s)", (list(positions),))
+
+
+def release(connection: Connection, positions: Sequence[int]) -> None:
+    """Give back what was claimed and not tried."""
+    connection.execute("UPDATE outbox SET claimed_until = NULL WHERE position = ANY(%s)", (list(positions),))
+
+
+def fail(connection: Connection, failures: Mapping[int, Failure]) -> list[Parked]:
+    """Count a failed attempt of each row and give it back, or park it; returns what was parked."""
+    rows = connection.execute(
+        """
+        UPDATE outbox
+        SET attempts = attempts + 1, claimed_until = NULL, reason = failed.reason,
+            parked_at = CASE WHEN attempts + 1 >= failed.park_at THEN clock_timestamp() END
+        FROM unnest(%s::bigint[], %s::text[], %s::int[]) AS failed (position, reason, park_at), events
+        WHERE outbox.position = failed.position AND events.position = outbox.position
+        RETURNING outbox.position, event_id, type, attempts, outbox.reason, parked_at
+        """,
+        (
+            list(failures),
+            [failure.reason for failure in failures.values()],
+            [failure.park_at for failure in failures.values()],
+        ),
+    )
+    return [Parked(**row) for row in rows if row["parked_at"] is not None]
+
+
+def parked(connection: Connection, *, limit: int = 100) -> list[Parked]:
+    """What is parked, oldest first."""
+    rows = connection.execute(
+        """
+        SELECT position, event_id, type, attempts, reason, parked_at FROM outbox JOIN events USING (position)
+        WHERE parked_at IS NOT NULL ORDER BY parked_at, position LIMIT %s
+        """,
+        (limit,),
+    )
+    return [Parked(**row) for row in rows]
+
+
+def retry_parked(connection: Connection) -> int:
+    """Let the relay try everything that is parked as if it were new; returns how many."""
+    return connection.execute("UPDATE outbox SET parked_at = NULL, attempts = 0 WHERE parked_at IS NOT NULL").rowcount

@@ -28,11 +28,5 @@ def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
 
 
 def relay(service: Service[Any]) -> Entry:
-    """The entry point of a service's outbox relay, which also prunes the service's bookkeeping."""
-
-    def job() -> dict[str, Any]:
-        published = service.relay()
-        service.prune()
-        return {"published": published}
-
-    return scheduled("relay", job)
+    """The entry point of a service's outbox relay."""
+    return scheduled("relay", lambda: {"published": service.relay()})

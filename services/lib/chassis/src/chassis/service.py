@@ -1,5 +1,6 @@
 """One service in one process: its settings, its database, its bus. Connects when first used."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
@@ -9,8 +10,10 @@ from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Database
 from chassis.objects import ImageStore
+from chassis.observability import logger
 from chassis.outbox import relay
 from chassis.projections import Projections
+from chassis.retention import INBOX, Rule, prune
 from chassis.secrets import Secrets
 from chassis.settings import Settings
 from chassis.work import UnitsOfWork
@@ -33,6 +36,11 @@ class Service(Generic[S_co]):
     def projections(self) -> Projections:
         """How events become the service's tables; a service without tables of its own has none."""
         return Projections()
+
+    @property
+    def retention(self) -> Sequence[Rule]:
+        """How long which rows are kept; a service with more such tables adds its own rules."""
+        return (INBOX, idempotency.RETENTION)
 
     @cached_property
     def database(self) -> Database:
@@ -60,13 +68,18 @@ class Service(Generic[S_co]):
         return ImageStore(self.settings.images_bucket, self.aws)
 
     def relay(self) -> int:
-        """Publish what a crash left in the outbox; returns how many events."""
-        return relay(self.database, self.bus)
+        """Publish what a crash left in the outbox; returns how many events. Then prune."""
+        try:
+            return relay(self.database, self.bus)
+        finally:
+            self.prune()
 
-    def prune(self) -> int:
-        """Delete bookkeeping that is of no use any more; returns how many rows."""
-        with self.database.transaction() as connection:
-            return idempotency.prune(connection)
+    def prune(self) -> dict[str, int]:
+        """Delete a batch of what is past its retention; returns how many rows of which table."""
+        deleted = prune(self.database, self.retention)
+        if deleted:
+            logger.info("pruned", extra={"rows": deleted})
+        return deleted
 
     def _database_password(self) -> str:
         settings = self.settings

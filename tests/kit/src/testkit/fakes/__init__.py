@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chassis import idempotency, inbox, outbox, store, tombstones
+from chassis import idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.service import Service
@@ -28,6 +28,7 @@ from testkit.fakes.schema import (
     FakeIdempotency,
     FakeInbox,
     FakeOutbox,
+    FakeRetention,
     FakeStore,
     FakeTombstones,
 )
@@ -133,6 +134,7 @@ class Fakes:
     inbox: FakeInbox = field(default_factory=FakeInbox)
     tombstones: FakeTombstones = field(default_factory=FakeTombstones)
     idempotency: FakeIdempotency = field(default_factory=FakeIdempotency)
+    retention: FakeRetention = field(default_factory=FakeRetention)
 
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
@@ -143,6 +145,7 @@ class Fakes:
             (outbox, self.outbox),
             (tombstones, self.tombstones),
             (idempotency, self.idempotency),
+            (retention, self.retention),
         ):
             self.stand_in(module, fake)
 

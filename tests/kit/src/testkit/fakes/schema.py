@@ -6,10 +6,10 @@ The chassis' tables are here. What a service keeps beside them, its tests give b
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn, cast
 
 import pytest
@@ -17,6 +17,8 @@ import pytest
 from chassis.database import Connection, Database
 from chassis.errors import ConcurrencyError, TransientError
 from chassis.idempotency import Kept, RequestKey
+from chassis.outbox import Failure, Parked, Waiting
+from chassis.retention import Rule
 from contracts import Contract, Event
 
 Key = tuple[str, str]
@@ -80,16 +82,51 @@ def _contents(table: object) -> dict[str, Any]:
 
 @dataclass
 class FakeOutbox:
-    """Of `chassis.outbox`. Everything has waited long enough."""
+    """Of `chassis.outbox`. Everything has waited long enough, and is claimed by nobody else."""
 
     documents: dict[int, dict[str, Any]] = field(default_factory=dict)
+    attempts: dict[int, int] = field(default_factory=dict)
+    parked_rows: dict[int, Parked] = field(default_factory=dict)
 
-    def waiting(self, connection: Connection, *, grace_s: float, limit: int) -> list[tuple[int, dict[str, Any]]]:
-        return sorted(self.documents.items())[:limit]
+    def claim(self, connection: Connection, *, grace_s: float, limit: int, but: Sequence[int] = ()) -> list[Waiting]:
+        rows = [
+            Waiting(position, document, self.attempts.get(position, 0))
+            for position, document in self.documents.items()
+            if position not in but and position not in self.parked_rows
+        ]
+        return sorted(rows, key=lambda row: (max(row.attempts, 1), row.position))[:limit]
 
     def delete(self, connection: Connection, positions: Sequence[int]) -> None:
         for position in positions:
             self.documents.pop(position, None)
+
+    def release(self, connection: Connection, positions: Sequence[int]) -> None:
+        """Nothing is held."""
+
+    def fail(self, connection: Connection, failures: Mapping[int, Failure]) -> list[Parked]:
+        parked = []
+        for position, failure in failures.items():
+            self.attempts[position] = attempts = self.attempts.get(position, 0) + 1
+            if failure.park_at is not None and attempts >= failure.park_at:
+                document = self.documents[position]
+                row = Parked(position, document["id"], document["type"], attempts, failure.reason, datetime.now(UTC))
+                self.parked_rows[position] = row
+                parked.append(row)
+        return parked
+
+    def parked(self, connection: Connection, *, limit: int = 100) -> list[Parked]:
+        return list(self.parked_rows.values())[:limit]
+
+
+@dataclass
+class FakeRetention:
+    """Of `chassis.retention`: nothing is old."""
+
+    asked: list[Rule] = field(default_factory=list)
+
+    def delete_old(self, connection: Connection, rule: Rule, *, limit: int) -> int:
+        self.asked = [*self.asked, rule]
+        return 0
 
 
 @dataclass
@@ -164,9 +201,6 @@ class FakeIdempotency:
         for request, (owner, claim, about, kept) in list(self.rows.items()):
             if (owner, about) == (tenant_id, subject):
                 self.rows[request] = owner, claim, about, replace(kept, answer=None)
-
-    def prune(self, connection: Connection) -> int:
-        return 0
 
 
 @dataclass

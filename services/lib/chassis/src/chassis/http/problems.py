@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from chassis.errors import ConcurrencyError, ProblemError, TransientError
+from chassis.errors import CommitUnknownError, ConcurrencyError, ProblemError, TransientError
 from chassis.observability import MetricUnit, logger, metrics
 
 if TYPE_CHECKING:
@@ -76,6 +76,15 @@ def _unavailable(error: TransientError) -> Response[str]:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "a dependency does not answer; try again")
 
 
+def _outcome_unknown(error: CommitUnknownError) -> Response[str]:
+    logger.error("outcome of a commit unknown", extra={"error": str(error)})
+    detail = (
+        "the connection to the database was lost while the request was being stored: it may have taken effect or not;"
+        " look before you send it again"
+    )
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", detail)
+
+
 def _service_error(error: ServiceError) -> Response[str]:
     status = HTTPStatus(error.status_code)
     return problem(status, status.phrase.lower().replace(" ", "-"), str(error.msg))
@@ -96,6 +105,7 @@ ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
     (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
     (RequestValidationError, _invalid),
     (ConcurrencyError, _conflict),
+    (CommitUnknownError, _outcome_unknown),
     (TransientError, _unavailable),
     (NotFoundError, _no_route),
     (ServiceError, _service_error),
