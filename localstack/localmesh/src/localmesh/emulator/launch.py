@@ -28,7 +28,8 @@ _direct = build_opener(ProxyHandler({}))
 class EmulatorOptions:
     """One emulator: where it listens, where it keeps its state, whether it enforces IAM policies.
 
-    `outward` lets functions use this shell's HTTPS proxy; after a crash at most `snapshot_s` seconds are lost.
+    `outward` lets functions use this shell's HTTPS proxy; after a crash what came in the
+    last `snapshot_s` seconds is replayed from a journal.
     """
 
     port: int
