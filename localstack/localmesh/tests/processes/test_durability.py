@@ -85,7 +85,7 @@ def test_a_failed_append_leaves_nothing_and_the_next_one_works(tmp_path: Path, m
 
     with monkeypatch.context() as broken, pytest.raises(OSError, match="No space left"):
         broken.setattr("os.fdatasync", full)
-        journal.append([{"n": 2}])
+        journal.append([{"n": 2}, {"n": 2}])
     assert disk.fault() == f"{tmp_path} cannot be written: No space left on device"
     journal.append([{"n": 3}])
     assert [line["n"] for line in journal.lines()] == [1, 3]
@@ -178,12 +178,16 @@ def test_a_clean_stop_gives_messages_in_flight_back_at_once(tmp_path: Path) -> N
 
 
 @pytest.mark.integration
-def test_an_object_that_cannot_be_written_is_refused_and_the_disk_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("versions", [["Enabled"], []])
+def test_an_object_that_cannot_be_written_is_refused_and_the_disk_is_named(
+    tmp_path: Path, versions: list[str]
+) -> None:
     server = Emulator(tmp_path)
     with server:
         s3 = client(server, "s3")
         s3.create_bucket(Bucket="full")
-        s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
+        for status in versions:
+            s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": status})
         s3.put_object(Bucket="full", Key="old", Body=b"before")
         process = next(one for one in psutil.process_iter() if str(server.options.port) in one.cmdline()[4:8])
         process.rlimit(psutil.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
