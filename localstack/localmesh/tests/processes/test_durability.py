@@ -189,7 +189,7 @@ def test_an_object_that_cannot_be_written_is_refused_and_the_disk_is_named(
         for status in versions:
             s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": status})
         s3.put_object(Bucket="full", Key="old", Body=b"before")
-        process = next(one for one in psutil.process_iter() if str(server.options.port) in one.cmdline()[4:8])
+        process = psutil.Process(server.pid)
         process.rlimit(psutil.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
         for key in ("new", "old"):
             with pytest.raises(ClientError) as refused:
