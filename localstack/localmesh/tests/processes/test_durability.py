@@ -9,6 +9,7 @@ import secrets
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -18,7 +19,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localmesh.emulator import Emulator
+from localmesh.emulator import Emulator, queues
 from localmesh.emulator.disk import Disk
 from localmesh.emulator.durability import give_back
 from localmesh.emulator.journal import Journal
@@ -213,6 +214,23 @@ def test_an_object_that_cannot_be_written_is_refused_and_the_disk_is_named(
     with server:
         assert [found["Key"] for found in s3.list_objects_v2(Bucket="full")["Contents"]] == ["new", "old"]
         assert len(s3.list_object_versions(Bucket="full")["Versions"]) == 2
+
+
+def test_messages_wait_until_what_functions_need_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    listening: set[int] = set()
+    monkeypatch.setattr(queues, "is_listening", lambda _, port: port in listening)
+    service = SimpleNamespace(_poll_sqs=lambda: True, _execute_function=None, _run_sqs_batch=None)
+    sqs = SimpleNamespace(_HANDLERS={}, _receive_messages_for_esm=len)
+    for name in ("_expire_retained", "_dlq_sweep", "_collect_msgs"):
+        setattr(sqs, name, len)
+    queues.correct(sqs, SimpleNamespace(_dispatch_to_sqs=len), service, (1, 2))
+    assert not service._poll_sqs()
+    listening.add(1)
+    assert not service._poll_sqs()
+    listening.add(2)
+    assert service._poll_sqs()
+    listening.clear()
+    assert service._poll_sqs()
 
 
 @pytest.mark.integration

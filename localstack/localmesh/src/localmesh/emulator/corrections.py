@@ -30,7 +30,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "ministack.services.lambda_svc": (
         "acquire_worker", "release_worker", "_execute_function_dispatch", "_emit_lambda_metrics",
-        "_execute_function", "_run_sqs_batch", "lambda_execute_result_to_api_proxy_response",
+        "_execute_function", "_run_sqs_batch", "_poll_sqs", "lambda_execute_result_to_api_proxy_response",
     ),
     "ministack.services.apigateway": ("_invoke_lambda_proxy",),
     "ministack.services.dynamodb": ("_tables", "_set_item", "_remove_item"),
@@ -66,6 +66,7 @@ def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack
         modules["ministack.services.sqs"],
         modules["ministack.services.eventbridge"],
         modules["ministack.services.lambda_svc"],
+        options.needs,
     )
     gateway.correct(modules["ministack.services.lambda_svc"], modules["ministack.services.apigateway"])
     app, disk = modules["ministack.app"], Disk(options.state_dir)

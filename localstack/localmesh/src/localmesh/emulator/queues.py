@@ -13,12 +13,19 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from localmesh.processes import is_listening
+
 _ALONE: Final = "deliver_alone"
 _FIRST_RETRY_S: Final = 3.0
 
 
-def correct(sqs: Any, eventbridge: Any, service: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
-    """Lock the queues wherever messages come and go, and deliver again one by one after a crash."""
+def correct(sqs: Any, eventbridge: Any, service: Any, needs: tuple[int, ...]) -> None:  # noqa: ANN401 - untyped
+    """Lock the queues wherever messages come and go, and deliver again one by one after a crash.
+
+    Nothing is delivered before something listens on the ports that functions need: what waits in the queues of a mesh
+    that starts would fail, and be delayed.
+    """
+    service._poll_sqs = _waiting_for(needs, service._poll_sqs)
     sqs._queues_lock = threading.RLock()
     locked = functools.partial(_locked, sqs._queues_lock)
     for name in ("_expire_retained", "_dlq_sweep", "_collect_msgs"):
@@ -31,6 +38,18 @@ def correct(sqs: Any, eventbridge: Any, service: Any) -> None:  # noqa: ANN401 -
     outcome = threading.local()
     service._execute_function = _remembering(service._execute_function, outcome)
     service._run_sqs_batch = _giving_back(service._run_sqs_batch, outcome, sqs)
+
+
+def _waiting_for(needs: tuple[int, ...], poll: Callable[[], bool]) -> Callable[[], bool]:
+    missing = set(needs)
+
+    def poll_sqs() -> bool:
+        for port in list(missing):
+            if is_listening("127.0.0.1", port):
+                missing.discard(port)
+        return not missing and poll()
+
+    return poll_sqs
 
 
 def _locked(lock: threading.RLock, original: Callable[..., Any]) -> Callable[..., Any]:
