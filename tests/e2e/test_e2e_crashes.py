@@ -94,17 +94,19 @@ def test_no_kill_loses_what_was_accepted(victim: str, mesh: RunningMesh, picture
     check(victim, 60, mesh, picture, lambda: start(mesh))
 
 
+@pytest.mark.scheduled
 def test_a_dead_server_comes_back_by_itself_with_what_it_had(mesh: RunningMesh, picture: Draw) -> None:
     check("emulator", 6, mesh, picture, lambda: eventually(lambda: mesh_answers(mesh)))
 
 
+@pytest.mark.scheduled
 def test_a_stop_in_the_middle_of_work_delays_nothing(mesh: RunningMesh, picture: Draw) -> None:
     with mesh.new_user() as api:
         items = [api.upload(picture(f"picture {number}"))["id"] for number in range(6)]
         down(mesh.settings, report=lambda line: None)
         start(mesh)
         mesh.providers.mode("instant")
-        final = api.follow(items, timeout_s=30)
+        final = api.follow(items, timeout_s=120)  # cold starts; every visibility time-out is longer
     assert {item["status"] for item in final.values()} == {"searchable"}
 
 
