@@ -16,11 +16,12 @@ from typer.testing import CliRunner
 from localmesh.config import MeshSettings
 from localmesh.inventory import function_error, process_errors
 from localmesh.logs import LogLine, process_lines
+from localmesh.status import MeshStatus, ProcessDeath, ProcessStatus
 from mesh.cli import app
 from mesh.environments import OutputsMalformedError, load_outputs
 from mesh.logs import parse_duration, render
 from mesh.run import guarded
-from mesh.status import duration
+from mesh.status import advice, duration
 from workspace import OperatorError
 
 
@@ -205,3 +206,38 @@ def test_errors_of_processes_count_from_when_they_were_ready(tmp_path: Path) -> 
     )
     assert [error.message for error in process_errors("postgres", log, "2026-01-01T10:00:05Z")] == ["no such table"]
     assert len(list(process_errors("postgres", log))) == 2
+
+
+def test_a_session_that_was_idle_is_no_error(tmp_path: Path) -> None:
+    log = tmp_path / "postgres.log"
+    log.write_text(
+        "2026-01-01 10:00:00.000 UTC [9] a@b FATAL:  terminating connection due to idle-session timeout\n"
+        "2026-01-01 10:00:09.000 UTC [9] a@b FATAL:  sorry, too many clients already\n"
+    )
+    assert [error.message for error in process_errors("postgres", log)] == ["sorry, too many clients already"]
+
+
+def dead(name: str, state: str, delay_s: float | None) -> MeshStatus:
+    death = ProcessDeath(
+        name=name, time="2026-01-02T03:04:05Z", reason="ended with exit code 3", lived_s=61, delay_s=delay_s,
+        log_file="/m/logs/x.log", log=("no space",),
+    )  # fmt: skip
+    process = ProcessStatus(name=name, state=state, port=1)
+    return MeshStatus(state_dir="/m", api_url="http://x", processes=(process,), deaths=(death,))
+
+
+def test_the_status_names_what_died_when_why_and_what_to_do() -> None:
+    died = "2026-01-02T03:04:05Z emulator died after 1 min: ended with exit code 3; "
+    assert list(advice(dead("emulator", "running", 0.5))) == [f"{died}started again after 0.5 s"]
+    assert list(advice(dead("emulator", "stopped", None))) == [
+        f"{died}not started again, because it died too often",
+        "the end of /m/logs/x.log:",
+        "  no space",
+        "emulator does not run: `make up` starts it",
+    ]
+
+
+def test_a_mesh_that_cannot_store_anything_is_not_up() -> None:
+    status = dead("emulator", "running", 0.5)
+    assert status.is_up
+    assert not status.model_copy(update={"storage_fault": "the disk is full"}).is_up

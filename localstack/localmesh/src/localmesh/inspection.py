@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import psutil
 
 from localmesh.config import MeshSettings
-from localmesh.members import Member, members_of
-from localmesh.records import Records
-from localmesh.status import MeshStatus, ProcessStatus
+from localmesh.emulator.disk import Disk
+from localmesh.members import NAMES, Member, members_of
+from localmesh.records import Deaths, Records
+from localmesh.status import MeshStatus, ProcessDeath, ProcessStatus
 
 _STOPPED: Final = "stopped"
+_WINDOW: Final = timedelta(hours=1)
 
 
 def read_status(settings: MeshSettings) -> MeshStatus:
     """The status of everything that answers now."""
     processes = tuple(_process(settings, member) for member in members_of(settings))
     answers = {process.name for process in processes if process.state == "running"}
-    base = MeshStatus(state_dir=str(settings.state_dir), api_url=settings.api_url, processes=processes)
+    base = MeshStatus(
+        state_dir=str(settings.state_dir),
+        api_url=settings.api_url,
+        processes=processes,
+        deaths=read_deaths(settings),
+        storage_fault=Disk(settings.state_dir).fault() if settings.state_dir.is_dir() else None,
+    )
     if "emulator" not in answers:
         return base
     from localmesh import inventory  # boto3 takes a while, and is not needed for a mesh that is down
@@ -31,15 +41,29 @@ def read_status(settings: MeshSettings) -> MeshStatus:
             "functions": inventory.read_functions(clients, settings),
             "queues": inventory.read_queues(clients, settings),
             "errors": inventory.read_errors(clients, settings),
+            "storage_fault": base.storage_fault or inventory.read_storage_fault(clients, settings),
         }
     )
+
+
+def read_deaths(settings: MeshSettings) -> tuple[ProcessDeath, ...]:
+    """Processes that died in the last hour, oldest first."""
+    since = (datetime.now(UTC) - _WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
+    found = [
+        ProcessDeath(**asdict(death), log_file=str(settings.paths.log(name)))
+        for name in NAMES
+        for death in Deaths(settings.paths.run).of(name)
+        if death.time >= since
+    ]
+    return tuple(sorted(found, key=lambda death: death.time))
 
 
 def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
     record = Records(settings.paths.run).read(member.name)
     process = record.ref.find() if record is not None else None
     if process is None:
-        return ProcessStatus(name=member.name, state=_STOPPED, port=member.port)
+        kept = record is not None and record.keeper is not None and record.keeper.find() is not None
+        return ProcessStatus(name=member.name, state="restarting" if kept else _STOPPED, port=member.port)
     children = process.children(recursive=True)
     return ProcessStatus(
         name=member.name,

@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from localmesh.config import MeshSettings
 from localmesh.members import NAMES
 from localmesh.processes import tail
 from localmesh.status import ErrorLine, FunctionStatus, QueueStatus
+from manifests import Names
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
 WINDOW: Final = timedelta(hours=1)
@@ -39,6 +42,7 @@ class Clients:
     """The clients that the inventory needs."""
 
     lambdas: LambdaClient
+    s3: S3Client
     sqs: SQSClient
     logs: CloudWatchLogsClient
     cloudwatch: Any  # the development stubs leave CloudWatch out
@@ -56,6 +60,7 @@ def clients_of(settings: MeshSettings) -> Clients:
     session = boto3.Session()
     return Clients(
         session.client("lambda", **common),
+        session.client("s3", **common),
         session.client("sqs", **common),
         session.client("logs", **common),
         session.client("cloudwatch", **common),
@@ -157,6 +162,16 @@ def _depth(clients: Clients, url: str) -> tuple[int, int, int]:
     )
 
 
+def read_storage_fault(clients: Clients, settings: MeshSettings) -> str | None:
+    """Why S3 stores nothing; it says so about an object that does not exist."""
+    bucket = Names(settings.environment, settings.region, settings.account).images_bucket
+    try:
+        clients.s3.get_object(Bucket=bucket, Key="health/images/none")
+    except ClientError as error:
+        return error.response["Error"]["Message"] if error.response["Error"]["Code"] == "ServiceUnavailable" else None
+    return None
+
+
 def read_errors(clients: Clients, settings: MeshSettings) -> tuple[ErrorLine, ...]:
     """The most recent errors: of functions in the last hour, of processes since they were ready; newest last."""
     ready = settings.paths.ready
@@ -203,6 +218,10 @@ def function_error(group: str, message: str) -> ErrorLine | None:
     )
 
 
+# What a server logs as fatal though nothing failed.
+_USUAL: Final = ("terminating connection due to idle-session timeout",)
+
+
 def process_errors(name: str, log: Path, since: str = "") -> list[ErrorLine]:
     """Errors among the last lines of a process' log, from `since` (UTC, `_TIME`) on; lines without a time count."""
     return [line for line in _matching(name, tail(log, 400).splitlines()) if line.time >= since or not line.time][
@@ -215,5 +234,5 @@ def _matching(name: str, lines: Iterable[str]) -> Iterator[ErrorLine]:
     for line in lines:
         if (found := re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", line)) is not None:
             last = found[0].replace(" ", "T") + "Z"
-        if match := _LOG_LINE.match(line):
+        if (match := _LOG_LINE.match(line)) and not match["message"].startswith(_USUAL):
             yield ErrorLine(time=last, source=name, message=match["message"][:300])

@@ -47,7 +47,8 @@ def members_of(settings: MeshSettings, *, all_of_them: bool = False) -> tuple[Me
     """The processes that these settings ask for; the provider emulator only while some provider is emulated."""
     emulated = any(provider.environment for provider in settings.providers)
     providers = (_providers(settings),) if emulated or all_of_them else ()
-    return (_postgres(settings), _emulator(settings), *providers)
+    needs = (settings.postgres_port, *((settings.providers_port,) if emulated else ()))
+    return (_postgres(settings), _emulator(settings, needs), *providers)
 
 
 def _postgres(settings: MeshSettings) -> Member:
@@ -67,7 +68,7 @@ def _postgres(settings: MeshSettings) -> Member:
     )
 
 
-def _emulator(settings: MeshSettings) -> Member:
+def _emulator(settings: MeshSettings, needs: tuple[int, ...]) -> Member:
     paths = settings.paths
     options = emulator.EmulatorOptions(
         port=settings.emulator_port,
@@ -78,6 +79,7 @@ def _emulator(settings: MeshSettings) -> Member:
         region=settings.region,
         iam=settings.iam,
         outward=any(provider.real for provider in settings.providers),
+        needs=needs,
     )
 
     return Member(

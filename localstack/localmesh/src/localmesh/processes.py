@@ -33,6 +33,11 @@ class ProcessRef:
         """Record a process that runs now; `psutil.NoSuchProcess` if it does not."""
         return cls(pid, psutil.Process(pid).create_time())
 
+    @classmethod
+    def current(cls) -> ProcessRef:
+        """This process."""
+        return cls.of(os.getpid())
+
     def is_recycled(self) -> bool:
         """Whether the id belongs to another process by now."""
         try:

@@ -1,8 +1,9 @@
-"""Records of running processes, kept between commands: one small file each in `.mesh/run/`."""
+"""What commands and keepers note about processes in `.mesh/run/`: those that run, and those that died."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ class Record:
     pid: int
     started: float
     command: tuple[str, ...]
+    keeper: ProcessRef | None = None  # its parent, which starts it again when it dies
 
     @property
     def ref(self) -> ProcessRef:
@@ -33,7 +35,8 @@ class Records:
         """The record of a process; None if there is none, or if what is there cannot be read as one."""
         try:
             fields = json.loads(self._file(name).read_text(encoding="utf-8"))
-            return Record(name, int(fields["pid"]), float(fields["started"]), tuple(fields["command"]))
+            keeper = fields.get("keeper") and ProcessRef(**fields["keeper"])
+            return Record(name, int(fields["pid"]), float(fields["started"]), tuple(fields["command"]), keeper)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
@@ -47,3 +50,43 @@ class Records:
 
     def _file(self, name: str) -> Path:
         return self._folder / f"{name}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A process that ended without being told to: `delay_s` until it was started again, None when it was not."""
+
+    name: str
+    time: str
+    reason: str
+    lived_s: float
+    delay_s: float | None
+    log: tuple[str, ...]  # its last lines
+
+
+class Deaths:
+    """The last deaths of the processes of one mesh: one file for each."""
+
+    _KEPT = 20
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def add(self, death: Death) -> None:
+        kept = [*self.of(death.name), death][-self._KEPT :]
+        fresh = self._file(death.name).with_suffix(".new")
+        fresh.write_text("".join(json.dumps(asdict(one)) + "\n" for one in kept), encoding="utf-8")
+        fresh.replace(self._file(death.name))
+
+    def of(self, name: str) -> list[Death]:
+        """Oldest first; what cannot be read is left out."""
+        found: list[Death] = []
+        with suppress(FileNotFoundError):
+            for line in self._file(name).read_text(encoding="utf-8").splitlines():
+                with suppress(ValueError, TypeError, KeyError):
+                    fields = json.loads(line)
+                    found.append(Death(**{**fields, "log": tuple(fields["log"])}))
+        return found
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}.deaths"

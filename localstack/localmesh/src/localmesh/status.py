@@ -11,7 +11,7 @@ class ProcessStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    state: str  # running, silent (alive but not answering), stopped
+    state: str  # running, silent (alive but not answering), restarting (its keeper is about to), stopped
     port: int
     pid: int | None = None
     uptime_s: float | None = None
@@ -55,6 +55,20 @@ class ErrorLine(BaseModel):
     message: str
 
 
+class ProcessDeath(BaseModel):
+    """A process that ended without being told to; `delay_s` until it was started again, None when it was not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    time: str
+    reason: str
+    lived_s: float
+    delay_s: float | None
+    log_file: str
+    log: tuple[str, ...]
+
+
 class MeshStatus(BaseModel):
     """Everything at one moment; functions and queues are None when the emulator does not answer."""
 
@@ -66,7 +80,9 @@ class MeshStatus(BaseModel):
     functions: tuple[FunctionStatus, ...] | None = None
     queues: tuple[QueueStatus, ...] | None = None
     errors: tuple[ErrorLine, ...] = ()
+    deaths: tuple[ProcessDeath, ...] = ()  # of the last hour
+    storage_fault: str | None = None  # why nothing can be stored
 
     @property
     def is_up(self) -> bool:
-        return all(process.state == "running" for process in self.processes)
+        return self.storage_fault is None and all(process.state == "running" for process in self.processes)

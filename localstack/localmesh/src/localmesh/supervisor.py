@@ -1,12 +1,15 @@
 """Starting and ending the processes of a mesh, which live on after the command that started them.
 
+Each has a keeper (`localmesh.keeper`), its parent, which starts it again when it dies.
 Each is the leader of a session and process group of its own, so that Ctrl-C at the keyboard does not reach it and
 nothing of it is left when it is ended.
 """
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,18 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from localmesh.errors import LocalMeshError, ProcessStartError
 from localmesh.members import Member
 from localmesh.paths import StatePaths
 from localmesh.preflight import check_port
-from localmesh.processes import ProcessRef, end_group, tail
+from localmesh.processes import end_group, tail, wait_gone
 from localmesh.records import Record, Records
 
 Report = Callable[[str], None]
 KEPT_LOGS: Final = 3
 _POLL_S: Final = 0.03
+_KEEPER_GRACE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,19 +95,22 @@ class Supervisor:
                 self._report(f"{member.name} is already running (port {member.port}, process {record.pid})")
                 return Started(member, record, None)
             if running:
-                self._report(f"{member.name} is restarted, because its settings changed or it does not answer")
+                self._report(
+                    f"{member.name} is restarted: its settings changed, it does not answer, or its keeper is gone"
+                )
             self._end([member])
         check_port(member.name, member.host, member.port, member.port_setting)
         self._report(f"{member.name} is starting on port {member.port}")
         record = self._spawn(member)
         self._wait_ready(member, record)
+        self._keep(record)
         seconds = time.monotonic() - begun
         self._report(f"{member.name} is ready after {seconds:.1f} s (port {member.port}, process {record.pid})")
         return Started(member, record, seconds)
 
     def _is_as_wanted(self, member: Member, record: Record) -> bool:
-        """Whether a living process was started with today's settings and answers within a few seconds."""
-        if record.command != tuple(member.command()):
+        """Whether a living process was started with today's settings, has its keeper, and answers within seconds."""
+        if record.command != tuple(member.command()) or record.keeper is None or record.keeper.find() is None:
             return False
         deadline = time.monotonic() + 10.0
         while not member.is_ready():
@@ -118,9 +123,11 @@ class Supervisor:
         member.prepare()
         command = member.command()
         rotate(self._paths.log(member.name))
-        with self._paths.log(member.name).open("ab") as log:
-            process = subprocess.Popen(
-                command,
+        self._records.remove(member.name)
+        log_file = self._paths.log(member.name)
+        with log_file.open("ab") as log:
+            keeper = subprocess.Popen(
+                [sys.executable, "-m", "localmesh.keeper", member.name, self._paths.run, log_file, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -128,11 +135,10 @@ class Supervisor:
                 cwd="/",
                 start_new_session=True,
             )
-        try:
-            record = Record(member.name, process.pid, ProcessRef.of(process.pid).started, tuple(command))
-        except psutil.NoSuchProcess as error:
-            raise self._died(member) from error
-        self._records.write(record)
+        while (record := self._records.read(member.name)) is None:
+            if keeper.poll() is not None:
+                raise self._died(member)
+            time.sleep(_POLL_S)
         return record
 
     def _wait_ready(self, member: Member, record: Record) -> None:
@@ -149,6 +155,11 @@ class Supervisor:
                 )
             time.sleep(_POLL_S)
 
+    def _keep(self, record: Record) -> None:
+        """From now on it is started again when it dies."""
+        if record.keeper is not None and (keeper := record.keeper.find()) is not None:
+            keeper.send_signal(signal.SIGUSR1)
+
     def _died(self, member: Member) -> LocalMeshError:
         log = self._paths.log(member.name)
         return ProcessStartError(f"{member.name} ended while it was starting; the end of its log ({log}):\n{tail(log)}")
@@ -163,6 +174,11 @@ class Supervisor:
         record = self._records.read(member.name)
         if record is None:
             return False
+        if record.keeper is not None and (keeper := record.keeper.find()) is not None:
+            keeper.terminate()
+            if not wait_gone(record.keeper, _KEEPER_GRACE_S):
+                keeper.kill()
+            record = self._records.read(member.name) or record  # it may have started it again just before
         ran = record.ref.find() is not None
         begun = time.monotonic()
         forced = end_group(record.ref, first=member.stop_signal, grace_s=member.stop_grace_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,21 +18,16 @@ from localmesh.emulator.workers import DEFAULT_WORKERS, HTTP_WORKERS, worker_lim
 from localmesh.errors import EmulatorVersionError
 
 
-def test_another_version_is_refused_before_anything_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_is_refused_before_anything_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "1.6.0")
     with pytest.raises(EmulatorVersionError, match=r"1\.6\.0 is installed"):
-        load_corrected()
+        load_corrected(EmulatorOptions(port=1, state_dir=tmp_path, objects_dir=tmp_path, temporary_dir=tmp_path))
 
 
 def test_a_missing_private_name_is_refused() -> None:
-    modules = {
-        "ministack.app": SimpleNamespace(main=1),
-        "ministack.core.persistence": SimpleNamespace(),
-        "ministack.core.iam_actions": SimpleNamespace(),
-        "ministack.core.lambda_runtime": SimpleNamespace(),
-        "ministack.services.lambda_svc": SimpleNamespace(),
-        "ministack.services.eventbridge": SimpleNamespace(),
-    }
+    modules = defaultdict(SimpleNamespace, {"ministack.app": SimpleNamespace(main=1)})
     with pytest.raises(EmulatorVersionError, match=r"ministack\.services\.eventbridge\._put_events"):
         check_names(modules)
 

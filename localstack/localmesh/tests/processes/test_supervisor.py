@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from localmesh.errors import MeshBusyError, PortInUseError, ProcessStartError
+from localmesh.keeper import FIRST_DELAY_S, LIMIT, delay_s
 from localmesh.lock import mesh_lock
 from localmesh.members import Member
 from localmesh.paths import StatePaths
 from localmesh.processes import free_port, group_members, is_listening, wait_gone
-from localmesh.records import Record, Records
+from localmesh.records import Deaths, Record, Records
 from localmesh.supervisor import Supervisor, rotate
 from testkit import eventually
 
@@ -110,6 +112,49 @@ def test_a_killed_process_is_started_again_and_its_workers_ended(bench: Bench) -
     second = bench.supervisor.start([one])[0]
     assert second.seconds is not None
     assert group_members(first) == []
+
+
+def test_a_server_that_dies_is_started_again_and_its_death_is_noted(bench: Bench) -> None:
+    one = member("one")
+    first = bench.supervisor.start([one])[0].record
+    os.kill(first.pid, signal.SIGKILL)
+    eventually(lambda: bench.record(one).pid != first.pid and is_listening("127.0.0.1", one.port), timeout_s=20)
+    assert group_members(first.pid) == []
+    death = Deaths(bench.paths.run).of("one")[0]
+    assert death.reason.startswith("killed by SIGKILL")
+    assert death.delay_s == FIRST_DELAY_S
+    assert bench.supervisor.start([one])[0].seconds is None
+    bench.supervisor.stop([one])
+    time.sleep(2 * FIRST_DELAY_S)
+    assert not is_listening("127.0.0.1", one.port)
+    assert len(Deaths(bench.paths.run).of("one")) == 1
+
+
+def test_a_server_that_keeps_dying_is_given_up(bench: Bench, tmp_path: Path) -> None:
+    """Its second start and all later ones fail."""
+    failing = f"import pathlib, sys\nif pathlib.Path({str(tmp_path / 'dead')!r}).exists(): sys.exit(3)\n"
+    one = member("one", failing + SERVER)
+    record = bench.supervisor.start([one])[0].record
+    (tmp_path / "dead").touch()
+    os.kill(record.pid, signal.SIGKILL)
+    deaths = Deaths(bench.paths.run)
+    eventually(lambda: len(deaths.of("one")) > 2, timeout_s=30)
+    assert [death.delay_s for death in deaths.of("one")[:3]] == [0.5, 1.0, 2.0]
+    assert deaths.of("one")[1].reason == "ended with exit code 3"
+    bench.supervisor.stop([one])
+
+
+def test_the_waiting_doubles_and_has_an_end() -> None:
+    assert [delay_s(deaths) for deaths in range(1, LIMIT + 2)] == [0.5, 1, 2, 4, 8, 16, None]
+
+
+def test_a_server_without_its_keeper_is_restarted_by_the_next_start(bench: Bench) -> None:
+    one = member("one")
+    first = bench.supervisor.start([one])[0].record
+    assert first.keeper is not None
+    os.kill(first.keeper.pid, signal.SIGKILL)
+    assert wait_gone(first.keeper, 5)
+    assert bench.supervisor.start([one])[0].record.pid != first.pid
 
 
 def test_a_port_in_use_is_named_with_its_process_and_the_setting(bench: Bench) -> None:

@@ -181,9 +181,7 @@ def test_a_scheduled_job_that_fails_is_the_functions_error(log_lines: LogLines, 
 
 
 def test_the_relay_says_how_many_it_published(log_lines: LogLines) -> None:
-    pruned: list[bool] = []
-    service: Any = SimpleNamespace(relay=lambda: 7, prune=lambda: pruned.append(True))
+    service: Any = SimpleNamespace(relay=lambda: 7)
     assert relay(service)({}, CONTEXT) == {"published": 7}
-    assert pruned == [True]
     (line,) = log_lines()
     assert (line["message"], line["published"]) == ("relay", 7)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -28,7 +30,11 @@ def show(*, as_json: bool) -> None:
 
 def _print(status: MeshStatus, console: Console) -> None:
     console.print(f"Mesh in {status.state_dir}: {status.api_url}", markup=False, soft_wrap=True)
+    if status.storage_fault:
+        console.print(f"nothing can be stored: {status.storage_fault}; make room, it goes on by itself", style="red")
     console.print(_processes(status))
+    for text in advice(status):
+        console.print(text, style="red", markup=False, soft_wrap=True)
     if status.functions is not None:
         console.print(_functions(status))
     if status.queues is not None:
@@ -37,6 +43,26 @@ def _print(status: MeshStatus, console: Console) -> None:
         console.print("no errors in the logs of the last hour")
     for line in status.errors:
         console.print(f"{line.time} {line.source}: {line.message}", style="red", markup=False, soft_wrap=True)
+
+
+def advice(status: MeshStatus) -> Iterator[str]:
+    """What died in the last hour, when, why, and what to do about what does not run."""
+    for death in status.deaths:
+        then = (
+            f"started again after {death.delay_s:g} s"
+            if death.delay_s is not None
+            else "not started again, because it died too often"
+        )
+        yield f"{death.time} {death.name} died after {duration(death.lived_s)}: {death.reason}; {then}"
+    last = {death.name: death for death in status.deaths}
+    for process in status.processes:
+        if process.state == "stopped" and process.name in last:
+            yield f"the end of {last[process.name].log_file}:"
+            yield from (f"  {line}" for line in last[process.name].log)
+        if process.state == "stopped":
+            yield f"{process.name} does not run: `make up` starts it"
+        elif process.state == "silent":
+            yield f"{process.name} runs and does not answer: if it stays so, `make up` starts it again"
 
 
 def _processes(status: MeshStatus) -> Table:

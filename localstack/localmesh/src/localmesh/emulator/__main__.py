@@ -26,13 +26,11 @@ def main() -> None:
     os.environ.update(clean)
 
     from localmesh.emulator.corrections import load_corrected
-    from localmesh.emulator.snapshots import keep_snapshots
 
     try:
-        app = load_corrected()
+        app = load_corrected(options)
     except LocalMeshError as error:
         raise SystemExit(str(error)) from error
-    keep_snapshots(app, options.snapshot_s)
     sys.argv = ["ministack"]
     app.main()
 
@@ -46,13 +44,15 @@ def _read_arguments() -> tuple[EmulatorOptions, bool]:
     parser.add_argument("--state-dir", type=Path, default=state / "ministack")
     parser.add_argument("--objects-dir", type=Path, default=state / "s3")
     parser.add_argument("--temporary-dir", type=Path, default=state / "tmp")
-    parser.add_argument("--snapshot-s", type=float, default=15.0, help="seconds between snapshots of the state")
+    parser.add_argument("--snapshot-s", type=float, default=15.0, help="seconds between compactions of the journal")
+    parser.add_argument("--needs", type=int, action="append", default=[], help="a port without which functions fail")
     parser.add_argument("--iam", action="store_true", help="enforce the policies of the functions' roles")
     parser.add_argument("--outward", action="store_true", help="let functions use this shell's HTTPS proxy")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the starting process does (Linux)")
     given = vars(parser.parse_args())
     die_with_parent = bool(given.pop("die_with_parent"))
-    return EmulatorOptions(**given), die_with_parent
+    needs = tuple(given.pop("needs"))
+    return EmulatorOptions(**given, needs=needs), die_with_parent
 
 
 if __name__ == "__main__":

@@ -11,29 +11,46 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localmesh.emulator import events, metrics, workers
+from localmesh.emulator import durability, events, gateway, metrics, objects, queues, workers
+from localmesh.emulator.disk import Disk
+from localmesh.emulator.launch import EmulatorOptions
 from localmesh.errors import EmulatorVersionError
 
 VERSION: Final = "1.5.33"
 
 _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
-    "ministack.app": ("main", "save_all", "_build_persistence_save_dict"),
-    "ministack.core.persistence": ("STATE_DIR", "_json_default", "_state_format_version"),
+    "ministack.app": (
+        "main", "save_all", "_build_persistence_save_dict", "_load_persisted_state",
+        "SERVICE_REGISTRY", "SERVICE_HANDLERS",
+    ),
+    "ministack.core.persistence": ("STATE_DIR", "_json_default", "_json_object_hook", "_state_format_version"),
     "ministack.core.iam_actions": ("request_tag_context",),
     "ministack.core.lambda_runtime": (
         "_PYTHON_WORKER_SCRIPT", "acquire_worker", "release_worker", "Worker", "zipfile", "_lock",
     ),
     "ministack.services.lambda_svc": (
         "acquire_worker", "release_worker", "_execute_function_dispatch", "_emit_lambda_metrics",
+        "_execute_function", "_run_sqs_batch", "_poll_sqs", "lambda_execute_result_to_api_proxy_response",
+    ),
+    "ministack.services.apigateway": ("_invoke_lambda_proxy",),
+    "ministack.services.dynamodb": ("_tables", "_set_item", "_remove_item"),
+    "ministack.services.s3": (
+        "_atomic_write", "_record_object_version", "_persist_object", "_fire_s3_event_async", "_fire_s3_event",
+        "_next_event_sequencer", "_object_disk_path", "_remove_key_files", "_object_versions", "_buckets",
+        "_bucket_notifications", "_error",
+    ),
+    "ministack.services.sqs": (
+        "_queues", "_queues_lock", "_HANDLERS", "_expire_retained", "_dlq_sweep", "_collect_msgs",
+        "_receive_messages_for_esm",
     ),
     "ministack.services.eventbridge": (
         "_put_events", "_dispatch_event", "_replays", "_rules", "_targets", "_invoke_target",
-        "_pattern_event_view", "_matches_pattern_view", "error_response_json",
+        "_pattern_event_view", "_matches_pattern_view", "error_response_json", "_dispatch_to_sqs",
     ),
 }  # fmt: skip
 
 
-def load_corrected() -> Any:  # noqa: ANN401 - MiniStack is untyped
+def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack is untyped
     """Import MiniStack, correct it, and return its application module."""
     installed = importlib.metadata.version("ministack")
     if installed != VERSION:
@@ -45,7 +62,17 @@ def load_corrected() -> Any:  # noqa: ANN401 - MiniStack is untyped
     events.correct(modules["ministack.services.eventbridge"], modules["ministack.core.iam_actions"])
     workers.correct(modules["ministack.core.lambda_runtime"], modules["ministack.services.lambda_svc"])
     metrics.correct(modules["ministack.services.lambda_svc"])
-    return modules["ministack.app"]
+    queues.correct(
+        modules["ministack.services.sqs"],
+        modules["ministack.services.eventbridge"],
+        modules["ministack.services.lambda_svc"],
+        options.needs,
+    )
+    gateway.correct(modules["ministack.services.lambda_svc"], modules["ministack.services.apigateway"])
+    app, disk = modules["ministack.app"], Disk(options.state_dir)
+    objects.correct(app, modules["ministack.services.s3"], disk)
+    durability.keep(app, modules, disk, options.snapshot_s)
+    return app
 
 
 def check_names(modules: Mapping[str, Any]) -> None:

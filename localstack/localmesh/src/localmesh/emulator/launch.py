@@ -28,7 +28,8 @@ _direct = build_opener(ProxyHandler({}))
 class EmulatorOptions:
     """One emulator: where it listens, where it keeps its state, whether it enforces IAM policies.
 
-    `outward` lets functions use this shell's HTTPS proxy; after a crash at most `snapshot_s` seconds are lost.
+    `outward` lets functions use this shell's HTTPS proxy; after a crash what came in the
+    last `snapshot_s` seconds is replayed from a journal. Messages wait until something listens on the ports `needs`.
     """
 
     port: int
@@ -40,6 +41,7 @@ class EmulatorOptions:
     iam: bool = False
     outward: bool = False
     snapshot_s: float = 15.0
+    needs: tuple[int, ...] = ()
 
     @property
     def url(self) -> str:
@@ -53,6 +55,7 @@ def command(options: EmulatorOptions) -> list[str]:
         "--host", options.host, "--port", str(options.port), "--region", options.region,
         "--state-dir", str(options.state_dir), "--objects-dir", str(options.objects_dir),
         "--temporary-dir", str(options.temporary_dir), "--snapshot-s", str(options.snapshot_s),
+        *(f"--needs={port}" for port in options.needs),
         *(("--iam",) if options.iam else ()), *(("--outward",) if options.outward else ()),
     ]  # fmt: skip
 

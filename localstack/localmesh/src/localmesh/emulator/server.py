@@ -38,6 +38,11 @@ class Emulator:
         return self.options.url
 
     @property
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        return self._process.pid if self._process else None
+
+    @property
     def client_settings(self) -> dict[str, Any]:
         """Keyword arguments for `boto3.client`: endpoint, region and the emulator's root credentials."""
         return {

@@ -60,11 +60,12 @@ def provision(settings: MeshSettings, report: Report, root: Path = REPOSITORY) -
     )
     functions.provision_functions(context, results.packages)
     identity = results.identity or provision_identity(context)
-    # No event may reach a function before it is ready: mappings and rules are created last and removed first.
+    # No event may reach a function before it is ready: mappings and rules are created last and removed first. What a
+    # function publishes needs the rules: queues may be full when the mesh starts after a crash.
     mappings.remove_mappings(context)
+    bus.provision_rules(context)
     all_at_once(
         lambda: mappings.provision_mappings(context),
-        lambda: bus.provision_rules(context),
         lambda: provision_api(context, identity),
     )
     all_at_once(

@@ -1,0 +1,115 @@
+"""Keeps one server of the mesh running: its parent, which notes why it died and starts it again.
+
+`python -m localmesh.keeper NAME RUN_FOLDER LOG COMMAND…`. SIGUSR1 says that the server has become ready: only then is
+it started again when it dies. SIGTERM ends the keeper alone, so that others can end the server.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from localmesh.processes import ProcessRef, kill_group, tail
+from localmesh.records import Death, Deaths, Record, Records
+
+LIMIT: Final = 6
+FIRST_DELAY_S: Final = 0.5
+LONGEST_DELAY_S: Final = 30.0
+#: A server that lived so long had recovered from its last death.
+RECOVERED_S: Final = 60.0
+_LOG_LINES: Final = 5
+
+
+def delay_s(deaths: int) -> float | None:
+    """How long to wait after so many deaths in a row; None to give up."""
+    return None if deaths > LIMIT else min(FIRST_DELAY_S * 2 ** (deaths - 1), LONGEST_DELAY_S)
+
+
+def reason_of(code: int) -> str:
+    """Why a process ended, from `Popen.returncode`."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    name = signal.Signals(-code).name
+    kernel = ", by somebody or by the kernel for want of memory" if name == "SIGKILL" else ""
+    return f"killed by {name}{kernel}"
+
+
+class Keeper:
+    """One server and the signals that concern it."""
+
+    def __init__(self, name: str, run: Path, log: Path, command: list[str]) -> None:
+        self._name, self._log, self._command = name, log, command
+        self._records, self._deaths = Records(run), Deaths(run)
+        self._woken = threading.Event()
+        self._received: set[int] = set()
+        for number in (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    def keep(self) -> None:
+        """Until told to end, or until the server has died too often."""
+        deaths = 0
+        while True:
+            begun = time.monotonic()
+            child = self._start()
+            code = self._wait(child)
+            if code is None:
+                return
+            kill_group(child.pid)  # workers outlive it
+            lived = time.monotonic() - begun
+            deaths = 1 if lived >= RECOVERED_S else deaths + 1
+            ready = signal.SIGUSR1 in self._received
+            delay = delay_s(deaths) if ready else None
+            if ready:
+                self._note(code, lived, delay)
+            if delay is None or self._told_to_end(delay):
+                return
+
+    def _receive(self, number: int, _: object) -> None:
+        self._received.add(number)
+        self._woken.set()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as log:
+            child = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
+            )
+        started = ProcessRef.of(child.pid).started
+        self._records.write(Record(self._name, child.pid, started, tuple(self._command), ProcessRef.current()))
+        return child
+
+    def _wait(self, child: subprocess.Popen[bytes]) -> int | None:
+        """The server's exit code; None when the keeper shall end."""
+        while (code := child.poll()) is None:
+            if signal.SIGTERM in self._received:
+                return None
+            self._woken.wait()
+            self._woken.clear()
+        return None if signal.SIGTERM in self._received else code
+
+    def _told_to_end(self, within_s: float) -> bool:
+        deadline = time.monotonic() + within_s
+        while signal.SIGTERM not in self._received and (left := deadline - time.monotonic()) > 0:
+            self._woken.wait(left)
+            self._woken.clear()
+        return signal.SIGTERM in self._received
+
+    def _note(self, code: int, lived_s: float, delay: float | None) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        last = tuple(line[:300] for line in tail(self._log, _LOG_LINES).splitlines())
+        self._deaths.add(Death(self._name, now, reason_of(code), round(lived_s, 1), delay, last))
+
+
+def main() -> None:
+    """Keep what the arguments name."""
+    name, run, log, *command = sys.argv[1:]
+    Keeper(name, Path(run), Path(log), command).keep()
+
+
+if __name__ == "__main__":
+    main()
