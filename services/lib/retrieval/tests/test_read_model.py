@@ -182,6 +182,15 @@ def wait_until_a_transaction_waits_for_a_lock(conn: Connection[Any]) -> None:
         assert datetime.now(UTC) < deadline, "no transaction waits"
 
 
+def test_each_item_of_each_tenant_has_a_lock_of_its_own(conn: Connection[Any]) -> None:
+    held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()"
+    with conn.transaction():
+        for tenant, item in (("alice", "i1"), ("alice", "i2"), ("bob", "i1"), ("alicei", "1"), ("alice", "i1")):
+            project_deletion(conn, tenant, item, NOW)
+        assert conn.execute(held).fetchone() == (4,)
+    assert conn.execute(held).fetchone() == (0,)
+
+
 def test_text_that_postgres_cannot_hold(conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector) -> None:
     apply(conn, ("analysis", "alice", "i1", 1, 0, "nul\x00 lone\ud83d end"), make_item, make_vector)
     (hit,) = search(conn, SearchQuery("alice", "lone", SearchMode.BM25))
