@@ -145,7 +145,7 @@ def test_results_survive_a_file(tmp_path: Path) -> None:
     assert [mutant.line for mutant in made.survivors] == [5, 9]
     (tmp_path / "chat.json").write_text(report.dump([made]), encoding="utf-8")
     assert report.read([tmp_path / "chat.json"]) == [made]
-    assert report.table([made]).splitlines()[-1] == "| chat | 3 | 1 | 0 | 1 | 1 | 4 | 33.3 % |"
+    assert report.table([made]).splitlines()[-1] == "| chat | 3 | 1 | 0 | 0 | 1 | 1 | 4 | 33.3 % |"
     assert report.survivors([made]).startswith(
         "services/chat/src/chat/turn.py:5  m2\n    - a < b\n    + a <= b\nservices/chat/src/chat/turn.py:9  m1\n"
     )

@@ -148,10 +148,10 @@ def test_quantities_can_be_followed(inventory: Inventory) -> None:
     usage = load_usage()
     small = meter(inventory, usage, usage.profiles["small"])
     large = meter(inventory, usage, usage.profiles["large"])
-    # Six relays a minute, three jobs an hour, and what uploads and messages cause.
+    # Six relays a minute, four jobs an hour, and what uploads and messages cause.
     by_upload = sum(use.upload for use in usage.functions.values())
     by_message = sum(use.message for use in usage.functions.values())
-    assert small["function_runs"] == pytest.approx(6 * 60 * 730 + 3 * 730 + 1000 * (by_upload + by_message))
+    assert small["function_runs"] == pytest.approx(6 * 60 * 730 + 4 * 730 + 1000 * (by_upload + by_message))
     # Nine queues, five polls of 20 s each; three requests a message.
     queues = [use for use in usage.functions.values() if use.trigger == "queue"]
     messages = 1000 * sum(use.upload + use.message for use in queues)

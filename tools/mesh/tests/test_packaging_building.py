@@ -85,7 +85,7 @@ def test_functions_with_the_same_needs_share_a_package(manifests: Manifests) -> 
     assert found == {
         "chat": ("chat.events", "chat.relay", "chat.maintenance"),
         "chat-agent": ("chat.http",),
-        "ingest": ("ingest.http", "ingest.events", "ingest.uploads", "ingest.relay"),
+        "ingest": ("ingest.http", "ingest.events", "ingest.uploads", "ingest.sweep", "ingest.relay"),
     }
     everything = [key for package in plan_packages(manifests) for key in package.keys]
     assert sorted(everything) == sorted(f"{ref.service.service}.{ref.name}" for ref in manifests.functions)

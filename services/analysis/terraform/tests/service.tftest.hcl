@@ -35,12 +35,13 @@ run "analysis" {
     condition = jsondecode(output.service.rules["collections-test-analysis-events"].pattern) == {
       detail-type = [
         "collections.imaging.image-processed.v1",
+        "collections.imaging.image-rejected.v1",
         "collections.ingest.item-deleted.v1",
         "collections.analysis.analysis-requested.v1",
       ]
       detail = { replayfor = [{ exists = false }, "analysis"] }
     }
-    error_message = "It consumes pictures, deletions and its own requests."
+    error_message = "It consumes pictures, rejections, deletions and its own requests."
   }
 
   assert {

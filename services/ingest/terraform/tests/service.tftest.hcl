@@ -18,6 +18,7 @@ run "ingest" {
       events  = "queue"
       http    = "routes"
       uploads = "queue"
+      sweep   = "schedule"
       relay   = "schedule"
     }
     error_message = "Uploads have a queue of their own."
