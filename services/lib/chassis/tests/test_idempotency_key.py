@@ -154,7 +154,9 @@ def test_what_was_made_and_deleted_is_not_made_again(things: Things) -> None:
     assert things.made == [made]
 
 
-@pytest.mark.parametrize("key", ["", "x" * 256, "ü", "a\x00b", "a\nb"], ids=ascii)
+@pytest.mark.parametrize(
+    "key", ["", "x" * 256, "ü", "a\x00b", "a\nb"], ids=["empty", "long", "not ascii", "nul", "line break"]
+)
 def test_a_malformed_key_is_refused(things: Things, key: str) -> None:
     assert problem(things.make(key)) == (422, "invalid-request")
     assert things.made == []

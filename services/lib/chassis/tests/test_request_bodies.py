@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from itertools import count
 from typing import Any
 
 import pytest
@@ -118,7 +119,7 @@ def answer(api: APIGatewayHttpResolver, event: dict[str, Any]) -> tuple[int, Any
         b'{"name": "\xed\xa0\x80"}',
         b"\x1f\x8b\x08",
     ],
-    ids=lambda body: repr(body[:24]),
+    ids=count(),  # their text names no test to a program that selects tests
 )
 @pytest.mark.parametrize("path", ["/wanted", "/optional"])
 def test_what_is_no_json_object_is_refused(
@@ -245,7 +246,7 @@ def test_names_of_headers_have_no_case() -> None:
         ('/names/#?"\\`\n\t;=&+/end', '#?"\\`\n\t;=&+'),
         ("/names/a\n/end", "a\n"),
     ],
-    ids=str,
+    ids=count(),
 )
 def test_a_name_in_a_path_is_any_text(path: str, name: str, api: APIGatewayHttpResolver, seen: list[Any]) -> None:
     """As the gateway hands it over: decoded, all but %25."""
