@@ -2,9 +2,11 @@
 
 import time
 import uuid
+from http import HTTPStatus
 
 import pytest
 
+from chassis.http import no_such_item
 from chassis.item_ids import RECENT_S, issued_recently, new_item_id
 
 
@@ -34,6 +36,21 @@ def test_an_id_is_recent_for_a_day(age_s: float, recent: bool, monkeypatch: pyte
     issued = new_item_id("ann")
     monkeypatch.setattr("time.time", lambda: now)
     assert issued_recently("ann", issued) is recent
+
+
+def test_what_is_said_of_an_item_that_was_not_heard_of() -> None:
+    issued = new_item_id("ann")
+    own, foreign = no_such_item("ann", issued), no_such_item("bob", issued)
+    assert (own.status, own.code, own.detail) == (
+        HTTPStatus.CONFLICT,
+        "not-processed-yet",
+        f"item {issued} is not processed yet; try again",
+    )
+    assert (foreign.status, foreign.code, foreign.detail) == (
+        HTTPStatus.NOT_FOUND,
+        "not-found",
+        f"item {issued} not found",
+    )
 
 
 def test_what_is_no_such_id() -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import psycopg
@@ -341,8 +342,13 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     assert queued(worker) == ["bad/1"], "it is kept"
     (event,) = parked(worker.database.connection())
     assert (event.type, event.reason) == ("collections.imaging.image-rejected.v1", "MalformedDetail: on purpose")
-    lines = [(line["level"], line["message"], len(line["events"])) for line in log_lines()[log_lines_before:]]
-    assert lines == [("ERROR", "event parked: the bus refuses it", 1), ("ERROR", "parked events wait", 1)]
+    lines = log_lines()[log_lines_before:]
+    assert [(line["level"], line["message"]) for line in lines] == [
+        ("ERROR", "event parked: the bus refuses it"),
+        ("ERROR", "parked events wait"),
+    ]
+    described = asdict(event) | {"parked_at": event.parked_at.isoformat()}
+    assert [line["events"] for line in lines] == [[described], [described]]
     bus_calls.made.clear()
     assert worker.relay() == 0
     assert sent(bus_calls) == [], "nobody tries it again"
