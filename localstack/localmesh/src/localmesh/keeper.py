@@ -6,11 +6,13 @@ it started again when it dies. SIGTERM ends the keeper alone, so that others can
 
 from __future__ import annotations
 
+import select
 import signal
+import socket
 import subprocess
 import sys
-import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -46,8 +48,13 @@ class Keeper:
     def __init__(self, name: str, run: Path, log: Path, command: list[str]) -> None:
         self._name, self._log, self._command = name, log, command
         self._records, self._deaths = Records(run), Deaths(run)
-        self._woken = threading.Event()
         self._received: set[int] = set()
+        # Not an Event: setting one in a handler that interrupts its own `wait` may wait for ever.
+        self._woken, wakes = socket.socketpair()
+        self._wakes = wakes  # kept open
+        for end in (self._woken, wakes):
+            end.setblocking(False)
+        signal.set_wakeup_fd(wakes.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGUSR1, signal.SIGTERM):
             signal.signal(number, self._receive)
 
@@ -72,7 +79,12 @@ class Keeper:
 
     def _receive(self, number: int, _: object) -> None:
         self._received.add(number)
-        self._woken.set()
+
+    def _pause(self, seconds: float | None = None) -> None:
+        """Until a signal comes, or came since the last pause."""
+        if select.select([self._woken], [], [], seconds)[0]:
+            with suppress(BlockingIOError):
+                self._woken.recv(4096)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
@@ -88,15 +100,13 @@ class Keeper:
         while (code := child.poll()) is None:
             if signal.SIGTERM in self._received:
                 return None
-            self._woken.wait()
-            self._woken.clear()
+            self._pause()
         return None if signal.SIGTERM in self._received else code
 
     def _told_to_end(self, within_s: float) -> bool:
         deadline = time.monotonic() + within_s
         while signal.SIGTERM not in self._received and (left := deadline - time.monotonic()) > 0:
-            self._woken.wait(left)
-            self._woken.clear()
+            self._pause(left)
         return signal.SIGTERM in self._received
 
     def _note(self, code: int, lived_s: float, delay: float | None) -> None:

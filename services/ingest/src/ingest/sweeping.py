@@ -42,7 +42,9 @@ def accept_unseen(service: IngestService) -> int:
             service.images.size(upload_key(upload.tenant_id, upload.item_id))
             accept_arrival(service, arrival)
             accepted += 1
-        except (ObjectMissingError, PermanentError):
+        except (ObjectMissingError, PermanentError) as error:
+            if not isinstance(error, ObjectMissingError):  # whose form was not used
+                logger.warning("unseen upload cannot be accepted", extra={"error": str(error)})
             with service.database.transaction() as connection:
                 uploads.mark_swept(connection, upload.tenant_id, upload.item_id)
         except TransientError as error:

@@ -140,6 +140,9 @@ class Durability:
                     compacted = time.monotonic()
             except OSError as error:
                 _log.error("%s cannot be written: %s", self._folder, error)
+            except Exception:
+                # Without this thread the journal would grow for ever; answers go on being written by `commit`.
+                _log.exception("what is kept in %s was not compacted", self._folder)
 
     def restore(self) -> None:
         """Replay the journal, and give back at once the messages whose receivers ended with the last emulator."""

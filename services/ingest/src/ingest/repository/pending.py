@@ -50,7 +50,7 @@ def older_than(connection: Connection, age: timedelta, *, limit: int) -> list[Pe
 
 
 def mark_swept(connection: Connection, pending: Pending, age: timedelta) -> bool:
-    """From this transaction on nobody makes an item of it; False where somebody has, or has stored it anew."""
+    """From this transaction on nobody makes an item of it; False where somebody has, or has stored it again."""
     row = connection.execute(
         """
         UPDATE pending_originals SET swept_at = now()

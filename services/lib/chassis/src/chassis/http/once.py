@@ -78,7 +78,8 @@ def once(
     try:
         return act(keep)
     except BaseException:
-        # There was no effect. A claim that cannot be released runs out.
+        # Releases nothing where there was an effect after all (a COMMIT without an answer): its answer is kept with it.
+        # A claim that cannot be released runs out.
         with suppress(TransientError), database.transaction() as connection:
             idempotency.release(connection, request, claim=claim)
         raise
