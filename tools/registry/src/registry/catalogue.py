@@ -14,7 +14,6 @@ from typing import Any
 
 from contracts.contract import TYPE_PATTERN
 from contracts.schemas import closed
-from manifests import Manifests
 from registry.errors import NoRegistryError, UnknownTypeError, UnknownVersionError, UnusableFileError
 
 Json = dict[str, Any]
@@ -112,31 +111,6 @@ class Catalogue:
         """Versions of all majors of a fact, oldest first."""
         found = [version for versions in self.versions.values() for version in versions if version.fact == fact]
         return tuple(sorted(found, key=lambda version: version.order))
-
-
-@dataclass(frozen=True, slots=True)
-class Participants:
-    """Producers and consumers of a fact, by name of the service."""
-
-    producers: tuple[str, ...]
-    consumers: tuple[str, ...]
-
-
-def participants(manifests: Manifests, event_type: str, *, all_majors: bool = True) -> Participants:
-    """Producers and consumers of a type; by default of all majors, because older ones are upcast for consumers."""
-
-    def matches(other: str) -> bool:
-        return fact_of(other) == fact_of(event_type) if all_majors else other == event_type
-
-    services = manifests.services.values()
-    return Participants(
-        tuple(service.service for service in services if any(map(matches, service.publishes))),
-        tuple(
-            service.service
-            for service in services
-            if any(item.event and matches(item.event) for item in service.consumes)
-        ),
-    )
 
 
 def fact_of(event_type: str) -> str:

@@ -71,14 +71,20 @@ def check(
             envvar="CONTRACTS_BASE", help="The git revision to compare with; default: what main has published."
         ),
     ] = None,
+    no_base: Annotated[
+        bool, typer.Option("--no-base", help="Compare published versions with each other, with no revision.")
+    ] = False,
     output: Annotated[Output, typer.Option(help="Output format.")] = Output.TEXT,
     root: Root = HERE,
 ) -> None:
     """Would the working tree break a producer or consumer? Compares every changed contract with all published
-    versions."""
+    versions, and the models with what they published. Exit code 0 nothing breaks, 1 something does, 2 nothing can be
+    said."""
     from registry.verdicts import check
 
-    guarded(lambda: check(root, base, output.value))
+    if base and no_base:
+        raise typer.BadParameter("--base and --no-base exclude each other")
+    guarded(lambda: check(root, base, output.value, no_base=no_base))
 
 
 @app.command()

@@ -8,12 +8,10 @@ from typing import Any
 
 import typer
 
-from manifests import load_manifests
 from registry.catalogue import (
     Catalogue,
     Version,
     find_root,
-    participants,
     read_bytes,
     read_catalogue,
     read_json,
@@ -22,15 +20,16 @@ from registry.catalogue import (
 from registry.changes import change_line, changes, history
 from registry.fields import Field, Json, fields_of
 from registry.masking import masked_document, personal_paths
+from registry.topology import read_topology, tree_manifests
 
 
 def list_contracts(root: Path, *, as_json: bool) -> None:
     """One line per contract."""
     folder = find_root(root)
-    catalogue, manifests = read_catalogue(tree_files(folder)), load_manifests(folder)
+    catalogue, topology = read_catalogue(tree_files(folder)), read_topology(tree_manifests(folder))
     rows = []
     for event_type, versions in catalogue.versions.items():
-        who = participants(manifests, event_type, all_majors=False)
+        who = topology.of_type(event_type)
         fields = [path for path in fields_of(versions[-1].consumer) if "." not in path]
         rows.append((event_type, versions[-1].number, len(fields), who.producers, who.consumers))
     if as_json:
@@ -44,10 +43,10 @@ def list_contracts(root: Path, *, as_json: bool) -> None:
 def show_contract(root: Path, name: str, *, as_json: bool) -> None:
     """One contract with everything known about it."""
     folder = find_root(root)
-    catalogue, manifests = read_catalogue(tree_files(folder)), load_manifests(folder)
+    catalogue, topology = read_catalogue(tree_files(folder)), read_topology(tree_manifests(folder))
     version = catalogue.find_version(name)
     versions = catalogue.of_fact(version.fact)
-    who = participants(manifests, version.event_type, all_majors=False)
+    who = topology.of_type(version.event_type)
     fields = fields_of(version.consumer)
     personal = personal_paths(versions)
     examples = {example.name: masked_document(example, personal) for example in version.examples}
