@@ -1,5 +1,6 @@
 """What a README repeats of manifest and migrations."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,16 @@ def test_a_readme_says_what_the_service_does_and_keeps(root: Path) -> None:
     ]
     consumed = "| **Consumes** | `talker.thing-added.v1`, `Object Created` of `aws.s3` (`*/images/*`) |"
     assert consumed in described(manifests, manifests.services["listener"])
+
+
+def test_a_readme_says_whose_the_service_is(root: Path, change: Callable[[str, str, object], None]) -> None:
+    teams = [{"team": "first", "contact": "#first"}, {"team": "second", "contact": "second@collections.example"}]
+    change("talker", "owners", teams)
+    migrate(root, **MIGRATIONS)
+    manifests = load_manifests(root)
+    lines = described(manifests, manifests.services["talker"]).splitlines()
+    assert lines[2] == "| **Owners** | first (#first), second (second@collections.example) |"
+    assert lines[3].startswith("| **Consumes** |")
 
 
 def test_a_table_without_a_comment_is_an_error(root: Path) -> None:

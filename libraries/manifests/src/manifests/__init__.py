@@ -7,7 +7,7 @@ variables, event patterns and IAM policies. Nothing here calls AWS.
 from manifests.catalogue import FunctionRef, Manifests
 from manifests.environment import Build, DatabaseAddress, Deployment, function_environment, queue_visibility_s
 from manifests.errors import ManifestsError, ManifestsInvalidError, NameTooLongError, Problem
-from manifests.model import Function, Route, RouteAuth, Service, Table, TableKind, Trigger
+from manifests.model import Function, Owner, Route, RouteAuth, Service, Table, TableKind, Trigger
 from manifests.naming import APPLICATION, Names
 from manifests.patterns import archive_pattern, aws_pattern, bus_pattern, schedule_input
 from manifests.platform import Platform
@@ -26,6 +26,7 @@ __all__ = [
     "ManifestsInvalidError",
     "NameTooLongError",
     "Names",
+    "Owner",
     "Platform",
     "Problem",
     "Route",

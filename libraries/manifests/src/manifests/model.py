@@ -189,11 +189,19 @@ class Table(Model):
     indexes: dict[Annotated[str, StringConstraints(pattern=r"^[a-z_]{3,64}$")], Index] = {}
 
 
+class Owner(Model):
+    """A team that answers for a service and the contracts that it publishes, and where to reach it."""
+
+    team: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    contact: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
 class Service(Model):
     """The manifest of one service."""
 
     service: Annotated[str, StringConstraints(pattern=r"^[a-z]+$", max_length=16)]
     summary: str
+    owners: tuple[Owner, ...] = ()
     database: bool = False
     retrieval: bool = False
     publishes: tuple[EventType, ...] = ()

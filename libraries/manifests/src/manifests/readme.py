@@ -1,8 +1,9 @@
 """What READMEs repeat of manifests and migrations: `python -m manifests.readme` rewrites it everywhere.
 
-Between the markers of a service's README stand what the service consumes, publishes and serves, from service.yaml, and
-its tables beside those of the chassis, from the comments of its migrations. Its first diagram is drawn by hand; events
-of the manifest that it lacks are added at its end. The repository's README has the picture of the mesh.
+Between the markers of a service's README stand whose the service is and what it consumes, publishes and serves, from
+service.yaml, and its tables beside those of the chassis, from the comments of its migrations. Its first diagram is
+drawn by hand; events of the manifest that it lacks are added at its end. The repository's README has the picture of the
+mesh.
 """
 
 import re
@@ -24,8 +25,9 @@ _TABLE = re.compile(r"^(?P<verb>CREATE|DROP) TABLE (?:IF (?:NOT )?EXISTS )?(?P<t
 
 
 def described(manifests: Manifests, service: Service) -> str:
-    """Two tables in Markdown: what the service does with events and requests, and what it keeps."""
+    """Two tables in Markdown: whose the service is and what it does with events and requests, and what it keeps."""
     facts = {
+        **({"Owners": [f"{owner.team} ({owner.contact})" for owner in service.owners]} if service.owners else {}),
         "Consumes": [_event(entry.event or "", entry.aws_event) for entry in service.consumes],
         "Publishes": [_event(event) for event in service.publishes],
         "Routes": [f"`{route.key}`" for function in service.functions.values() for route in function.routes],
