@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,43 @@ def test_personal_fields_are_masked_even_in_examples_older_than_the_mark(
     assert data == {"quantity": 2, "customer": "***", "lines": [{"article": "a1", "note": "***"}]}
 
 
+def test_a_contract_has_a_status_and_owners(grown: Registry, order_schema: Json) -> None:
+    manifest = grown.root / "services/shop/service.yaml"
+    manifest.write_text(manifest.read_text() + "owners: [{team: sales, contact: '#sales'}]\n")
+    second = ORDER.replace("v1", "v2")
+
+    def shown(event_type: str) -> tuple[str, str | None, list[Json]]:
+        found = json.loads(grown.run("show", event_type, "--json").stdout)
+        return found["status"], found["replaced_by"], found["owners"]
+
+    sales = [{"team": "sales", "contact": "#sales"}]
+    assert shown(ORDER) == ("superseded", second, sales)
+    assert shown(second) == ("retired", None, sales)
+    manifest.write_text(manifest.read_text().replace(ORDER, second))
+    assert shown(ORDER) == ("retired", second, sales)
+    assert shown(second) == ("current", None, sales)
+    assert "owned by      sales (#sales)" in grown.run("show", second).stdout
+    grown.schema("2.1", {**order_schema, "deprecated": True, "x-replaced-by": "shop.sale"}, second)
+    assert shown(second) == ("deprecated", "shop.sale", sales)
+    assert "status        deprecated, replaced by shop.sale\n" in grown.run("show", second).stdout
+
+
+def test_without_manifests_nothing_is_known_of_producers(registry: Registry) -> None:
+    shutil.rmtree(registry.root / "services")
+    [found] = json.loads(registry.run("list", "--json").stdout)
+    assert (found["producers"], found["consumers"]) == ([], [])
+    assert json.loads(registry.run("show", ORDER, "--json").stdout)["status"] == "current"
+
+
+def test_publishes_and_consumes_are_enough_of_a_manifest(registry: Registry) -> None:
+    (registry.root / "services/platform.yaml").unlink()
+    (registry.root / "services/shop/service.yaml").write_text(f"publishes: [{ORDER}]\n")
+    (registry.root / "services/billing/service.yaml").write_text(f"consumes: [{{event: {ORDER}}}]\n")
+    [found] = json.loads(registry.run("list", "--json").stdout)
+    assert (found["producers"], found["consumers"]) == (["shop"], ["billing"])
+    assert "owned by      none" in registry.run("show", ORDER).stdout
+
+
 def test_an_unknown_type_names_near_ones(registry: Registry) -> None:
     assert f"did you mean {ORDER}?" in registry.run("show", "order-plased", exit_code=2).stderr
     assert "mesh contracts list" in registry.run("show", "zzz", exit_code=2).stderr
@@ -129,12 +167,156 @@ def test_an_exploding_schema_is_cut() -> None:
     assert len(fields_of({"$ref": "#/$defs/L0", "$defs": levels})) == MAX_FIELDS
 
 
-def test_a_field_that_an_alternative_lacks_is_optional() -> None:
-    one: Json = {"properties": {"kind": {"const": "a"}, "size": {"type": "integer"}}, "required": ["kind", "size"]}
-    two: Json = {"properties": {"kind": {"const": "b"}}, "required": ["kind"]}
-    found = fields_of({"properties": {"cause": {"oneOf": [one, two, {"type": "null"}]}}})
-    assert (found["cause.kind"].type, found["cause.kind"].required) == ('"a" or "b"', True)
-    assert not found["cause.size"].required
+SMALL: Json = {
+    "title": "Small",
+    "description": "Not much.",
+    "properties": {"kind": {"const": "small"}, "size": {"type": "integer"}},
+    "required": ["kind", "size"],
+}
+LARGE: Json = {
+    "title": "Large",
+    "properties": {"kind": {"enum": ["large"]}, "size": {"type": "string"}},
+    "required": ["kind"],
+}
+UNNAMED: Json = {"properties": {"size": {"type": "integer"}}, "required": ["size"]}
+REFERENCE: Json = {"$ref": "#/$defs/Small"}
+
+
+def needs(schema: Json) -> dict[str, str]:
+    """Name -> need of every field."""
+    return {name: field.need for name, field in fields_of(schema).items()}
+
+
+def test_alternatives_have_their_own_fields_required_in_them_or_not() -> None:
+    found = fields_of({"properties": {"cause": {"oneOf": [SMALL, LARGE, {"type": "null"}]}}})
+    assert {name: (field.path, field.parent, field.type, field.need) for name, field in found.items()} == {
+        "cause": ("cause", "", "object or null", "optional"),
+        "cause<small>": ("cause", "cause", "object", "alternative"),
+        "cause<small>.kind": ("cause.kind", "cause<small>", '"small"', "required"),
+        "cause<small>.size": ("cause.size", "cause<small>", "integer", "required"),
+        "cause<large>": ("cause", "cause", "object", "alternative"),
+        "cause<large>.kind": ("cause.kind", "cause<large>", '"large"', "required"),
+        "cause<large>.size": ("cause.size", "cause<large>", "string", "optional"),
+    }
+    assert found["cause<small>"].description == "Not much."
+    assert found["cause<small>"].as_json()["alternative"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        pytest.param(
+            {"properties": {"a": {"anyOf": [SMALL, {"type": "null"}]}}},
+            {"a": "optional", "a.kind": "required", "a.size": "required"},
+            id="one with fields is no choice",
+        ),
+        pytest.param(
+            {"properties": {"a": {"anyOf": [{"oneOf": [SMALL, LARGE]}, {"type": "null"}]}}},
+            {
+                "a": "optional", "a<small>": "alternative", "a<small>.kind": "required", "a<small>.size": "required",
+                "a<large>": "alternative", "a<large>.kind": "required", "a<large>.size": "optional",
+            },
+            id="an optional union",
+        ),
+        pytest.param(
+            {"properties": {"a": {"items": {"anyOf": [REFERENCE, UNNAMED]}}}, "$defs": {"Small": SMALL}},
+            {
+                "a": "optional", "a[]<Small>": "alternative", "a[]<Small>.kind": "required",
+                "a[]<Small>.size": "required", "a[]<object>": "alternative", "a[]<object>.size": "required",
+            },
+            id="named by type where no field tells them apart",
+        ),
+        pytest.param(
+            {"oneOf": [UNNAMED, {"properties": {"weight": {}}}]},
+            {
+                "<object 1>": "alternative", "<object 1>.size": "required",
+                "<object 2>": "alternative", "<object 2>.weight": "optional",
+            },
+            id="the payload itself, numbered where types have no names",
+        ),
+        pytest.param(
+            {"properties": {"a": {}, "b": {}, "c": {}}, "required": ["c"],
+             "anyOf": [{"required": ["a"]}, {"required": ["b"]}]},
+            {
+                "a": "optional", "b": "optional", "c": "required",
+                "<object 1>": "alternative", "<object 1>.a": "required",
+                "<object 2>": "alternative", "<object 2>.b": "required",
+            },
+            id="alternatives that only require",
+        ),
+        pytest.param(
+            {"required": ["size"], "oneOf": [LARGE, SMALL]},
+            {
+                "<large>": "alternative", "<large>.kind": "required", "<large>.size": "required",
+                "<small>": "alternative", "<small>.kind": "required", "<small>.size": "required",
+            },
+            id="required around the alternatives",
+        ),
+        pytest.param(
+            {"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}, {"required": ["a"]}], "required": ["b"]},
+            {"a": "required", "b": "required"},
+            id="required by another part",
+        ),
+        pytest.param(
+            {"$ref": "#/$defs/Small", "properties": {"extra": {}}, "required": ["extra"], "$defs": {"Small": SMALL}},
+            {"kind": "required", "size": "required", "extra": "required"},
+            id="fields beside a reference",
+        ),
+        pytest.param(
+            {"$ref": "#/$defs/Node", "$defs": {"Node": {"properties": {"next": {"oneOf": [
+                {"$ref": "#/$defs/Node"}, SMALL]}}}}},
+            {
+                "next": "optional", "next<Node>": "alternative", "next<Small>": "alternative",
+                "next<Small>.kind": "required", "next<Small>.size": "required",
+            },
+            id="recursive alternatives",
+        ),
+    ],
+)  # fmt: skip
+def test_which_alternative_requires_what(schema: Json, expected: dict[str, str]) -> None:
+    assert needs(schema) == expected
+
+
+def test_alternatives_without_end_are_cut() -> None:
+    levels: Json = {f"L{n}": {"oneOf": [{"$ref": f"#/$defs/L{n + 1}"}] * 9} for n in range(40)}
+    assert fields_of({"$ref": "#/$defs/L0", "$defs": levels}) == {}
+    wide: Json = {"oneOf": [{"properties": {str(n): {}, "k": {"const": n}}, "required": ["k"]} for n in range(900)]}
+    assert len(fields_of(wide)) == MAX_FIELDS
+
+
+@pytest.mark.parametrize("place", ["itself", "target", "item", "alternative", "part"])
+def test_a_personal_mark_counts_wherever_it_stands(place: str) -> None:
+    marked: Json = {"$ref": "#/$defs/Name"}
+    schema = {
+        "itself": {"type": "string", "x-personal": True},
+        "target": marked,
+        "item": {"items": marked},
+        "alternative": {"anyOf": [marked, {"type": "null"}]},
+        "part": {"allOf": [marked]},
+    }[place]
+    names: Json = {"Name": {"type": "string", "x-personal": True}}
+    assert fields_of({"properties": {"who": schema}, "$defs": names})["who"].personal
+
+
+def test_a_deprecated_field_says_what_replaces_it(registry: Registry, order_schema: Json) -> None:
+    order_schema["properties"]["amount"] = {"type": "integer"}
+    registry.schema("1.1", order_schema)
+    order_schema["properties"]["quantity"] |= {"deprecated": True, "x-replaced-by": "amount"}
+    order_schema["$defs"]["Line"]["properties"]["note"]["deprecated"] = True
+    registry.schema("1.2", order_schema)
+    assert registry.run("diff", ORDER).stdout.splitlines()[1:] == [
+        "~ quantity  now deprecated for amount",
+        "~ lines[].note  now deprecated",
+    ]
+    registry.schema("1.3", json.loads((registry.root / "contracts/schemas" / ORDER / "1.1.json").read_text()))
+    assert registry.run("diff", ORDER).stdout.splitlines()[1:] == [
+        "~ quantity  no longer deprecated",
+        "~ lines[].note  no longer deprecated",
+    ]
+    assert "deprecated for amount" in registry.run("show", f"{ORDER}@1.2").stdout
+    shown = json.loads(registry.run("show", f"{ORDER}@1.2", "--json").stdout)
+    [quantity] = [field for field in shown["fields"] if field["name"] == "quantity"]
+    assert (quantity["deprecated"], quantity["replaced_by"]) == (True, "amount")
 
 
 @pytest.mark.parametrize(

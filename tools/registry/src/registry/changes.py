@@ -18,15 +18,17 @@ class What(StrEnum):
     LIMITS = "limits"
     DEFAULT = "default"
     PERSONAL = "personal"
+    DEPRECATED = "deprecated"
     DESCRIPTION = "description"
 
 
 _MARKS = {What.ADDED: "+", What.REMOVED: "-"}
+_STATES = frozenset({What.PERSONAL, What.DEPRECATED})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference of one field; `before` and `after` in words, empty where there is nothing."""
+    """One difference of one field, named with the alternatives that it is in; empty words where there is nothing."""
 
     path: str
     what: What
@@ -38,28 +40,27 @@ def changes(old: Json, new: Json) -> tuple[Change, ...]:
     """Every difference, in the order of the newer schema, removed fields last."""
     before, after = fields_of(old), fields_of(new)
     found: list[Change] = []
-    for path, field in after.items():
-        if path not in before:
-            found.append(Change(path, What.ADDED, "", in_words(field)))
+    for name, field in after.items():
+        if name not in before:
+            found.append(Change(name, What.ADDED, "", in_words(field)))
         else:
-            found += _differences(before[path], field)
-    found += [Change(path, What.REMOVED, in_words(field), "") for path, field in before.items() if path not in after]
+            found += _differences(before[name], field)
+    found += [Change(name, What.REMOVED, in_words(field), "") for name, field in before.items() if name not in after]
     return tuple(found)
 
 
 def in_words(field: Field) -> str:
     """`integer, required, > 0`."""
     default = (f"default {field.default}",) if field.default is not None else ()
-    personal = ("personal",) if field.personal else ()
-    return ", ".join((field.type, _need(field), *field.limits, *default, *personal))
+    return ", ".join((field.type, field.need, *field.limits, *default, *field.marks))
 
 
 def change_line(change: Change) -> str:
     """`+ exif.lens  string, optional` or `~ width  limits: > 0 → ≥ 100`."""
     if change.what in _MARKS:
         return f"{_MARKS[change.what]} {change.path}  {change.before or change.after}"
-    if change.what is What.PERSONAL:
-        return f"~ {change.path}  {'now' if change.after else 'no longer'} personal"
+    if change.what in _STATES:
+        return f"~ {change.path}  {f'now {change.after}' if change.after else f'no longer {change.what}'}"
     label = "" if change.what is What.REQUIRED else f"{change.what}: "
     return f"~ {change.path}  {label}{change.before or 'none'} → {change.after or 'none'}"
 
@@ -67,17 +68,14 @@ def change_line(change: Change) -> str:
 def _differences(before: Field, after: Field) -> list[Change]:
     pairs = (
         (What.TYPE, before.type, after.type),
-        (What.REQUIRED, _need(before), _need(after)),
+        (What.REQUIRED, before.need, after.need),
         (What.LIMITS, ", ".join(before.limits), ", ".join(after.limits)),
         (What.DEFAULT, before.default or "", after.default or ""),
         (What.PERSONAL, "personal" if before.personal else "", "personal" if after.personal else ""),
+        (What.DEPRECATED, before.deprecation, after.deprecation),
         (What.DESCRIPTION, before.description, after.description),
     )
-    return [Change(after.path, what, was, now) for what, was, now in pairs if was != now]
-
-
-def _need(field: Field) -> str:
-    return "required" if field.required else "optional"
+    return [Change(after.name, what, was, now) for what, was, now in pairs if was != now]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +87,11 @@ class Event:
 
 
 def history(versions: Sequence[Version]) -> dict[str, tuple[Event, ...]]:
-    """Path -> what happened to the field, oldest first; its first event is its addition, in the first version too."""
+    """Name -> what happened to the field, oldest first; its first event is its addition, in the first version too."""
     events: dict[str, list[Event]] = {}
     previous: Json = {}
     for version in versions:
         for change in changes(previous, version.consumer):
             events.setdefault(change.path, []).append(Event(version.number, change))
         previous = version.consumer
-    return {path: tuple(found) for path, found in events.items()}
+    return {name: tuple(found) for name, found in events.items()}

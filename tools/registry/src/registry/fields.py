@@ -1,44 +1,58 @@
-"""A JSON Schema as a flat list of fields, for display: `renditions[].width`, integer, > 0, required."""
+"""A JSON Schema as a flat list of fields, for display: `renditions[].width`, integer, > 0, required.
+
+Where a schema has alternatives, each has fields of its own, required in it or not: `cause<idle>.after_s`.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-Json = dict[str, Any]
+from registry.field_types import MAX_DEPTH, Json, as_list, description_of, limits_of, lookup, reference, type_of
+from registry.unions import IN_PLACE, alternatives, resolved
 
-# Enough for any payload; a recursive or exploding schema is cut here.
-_MAX_DEPTH = 12
+__all__ = ["MAX_FIELDS", "Field", "Json", "fields_of"]
+
+# An exploding schema is cut here.
 MAX_FIELDS = 2_000
-_ALTERNATIVES = ("anyOf", "oneOf", "allOf")
-_BOUNDS = {
-    "minimum": "≥ {}",
-    "exclusiveMinimum": "> {}",
-    "maximum": "≤ {}",
-    "exclusiveMaximum": "< {}",
-    "multipleOf": "multiple of {}",
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "pattern": "matches {}",
-    "minItems": "at least {} items",
-    "maxItems": "at most {} items",
-    "uniqueItems": "no item twice",
-    "minProperties": "at least {} keys",
-    "maxProperties": "at most {} keys",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field; `path` is dotted, `[]` stands for every item of a list, `{}` for every key of a map."""
+    """One field, or one of several alternatives of a field, which is neither required nor optional.
 
+    `path` is dotted, `[]` stands for every item of a list, `{}` for every key of a map. `name` is the path with the
+    alternatives that lead to it, `cause<idle>.after_s`; outside of alternatives both are the same. `parent` is the name
+    of what it belongs to, such as `renditions[]`.
+    """
+
+    name: str
     path: str
+    parent: str
     type: str
     required: bool
     limits: tuple[str, ...] = ()
     default: str | None = None
     description: str = ""
     personal: bool = False
+    deprecated: bool = False
+    replaced_by: str | None = None
+    alternative: bool = False
+
+    @property
+    def need(self) -> str:
+        """`required`, `optional` or `alternative`."""
+        return "alternative" if self.alternative else "required" if self.required else "optional"
+
+    @property
+    def deprecation(self) -> str:
+        """`deprecated`, and for what; empty where it is not."""
+        return "" if not self.deprecated else f"deprecated for {self.replaced_by}" if self.replaced_by else "deprecated"
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What to know before the field is used."""
+        return tuple(filter(None, ("personal" if self.personal else "", self.deprecation)))
 
     def as_json(self) -> Json:
         """For `--json`."""
@@ -46,162 +60,116 @@ class Field:
 
 
 def fields_of(schema: Json) -> dict[str, Field]:
-    """Path -> field, parents before their children, at most `MAX_FIELDS`."""
+    """Name -> field, parents before their children, at most `MAX_FIELDS`."""
     found: dict[str, Field] = {}
-    for field in _properties(schema, schema, "", ()):
+    for field in _properties(schema, schema, _Place()):
         if len(found) >= MAX_FIELDS:
             break
-        found.setdefault(field.path, field)
+        found.setdefault(field.name, field)
     return found
 
 
-def _properties(root: Json, schema: object, prefix: str, seen: tuple[str, ...]) -> Iterator[Field]:
-    """Fields of an object, or of objects below lists, maps and alternatives."""
-    if not isinstance(schema, Mapping) or len(seen) > _MAX_DEPTH:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the payload, and the references and levels of the schema on the way there."""
+
+    name: str = ""
+    path: str = ""
+    parent: str = ""
+    references: frozenset[str] = frozenset()
+    depth: int = 0
+
+    def field(self, step: str) -> "_Place":
+        """A field of the object there."""
+        name, path = (f"{where}.{step}" if where else step for where in (self.name, self.path))
+        return replace(self, name=name, path=path, parent=self.name, depth=self.depth + 1)
+
+    def every(self, mark: str) -> "_Place":
+        """Every item or key of what is there."""
+        return replace(self, name=self.name + mark, path=self.path + mark, depth=self.depth + 1)
+
+    def alternative(self, label: str) -> "_Place":
+        """One of several schemas of what is there."""
+        name, parent = (f"{self.name}<{label}>", self.name) if label else (self.name, self.parent)
+        return replace(self, name=name, parent=parent, depth=self.depth + 1)
+
+    def behind(self, pointer: str) -> "_Place":
+        """The same place, described elsewhere in the schema."""
+        return replace(self, references=self.references | {pointer}, depth=self.depth + 1)
+
+
+def _properties(
+    root: Json,
+    schema: object,
+    at: _Place,
+    required: frozenset[str] = frozenset(),
+    outer: Mapping[str, Any] | None = None,
+) -> Iterator[Field]:
+    """Fields of an object, or of objects below lists, maps and alternatives.
+
+    Of a schema around this one for the same object, `required` are the names that it requires, `outer` its properties.
+    """
+    if not isinstance(schema, Mapping) or at.depth > MAX_DEPTH:
         return
-    target, seen = _resolved(root, schema, seen)
-    if target is None:
-        return
-    required = target.get("required", ())
-    properties = target.get("properties")
-    for name, inner in properties.items() if isinstance(properties, Mapping) else ():
-        path = f"{prefix}.{name}" if prefix else str(name)
-        yield _field(root, path, inner, isinstance(required, list) and name in required)
-        yield from _properties(root, inner, path, (*seen, ""))
-    yield from _properties(root, target.get("items"), f"{prefix}[]", (*seen, ""))
-    yield from _properties(root, target.get("additionalProperties"), f"{prefix}{{}}", (*seen, ""))
-    for part in _as_list(target.get("allOf")):
-        yield from _properties(root, part, prefix, (*seen, ""))
-    for keyword in ("anyOf", "oneOf"):
-        options = [list(_properties(root, option, prefix, (*seen, ""))) for option in _as_list(target.get(keyword))]
-        yield from _merged([{field.path: field for field in found} for found in options if found])
+    here = _required(root, schema, 0)
+    required |= here
+    properties = schema.get("properties")
+    own: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
+    # An alternative may require a field that is declared around it.
+    shown = {**{name: inner for name, inner in (outer or {}).items() if name in here}, **own}
+    pointer = reference(schema)
+    if pointer is not None and pointer not in at.references:
+        yield from _properties(root, lookup(root, pointer), at.behind(pointer), required, outer)
+    for name, inner in shown.items():
+        yield _field(root, at.field(name), inner, required=name in required)
+        yield from _properties(root, inner, at.field(name))
+    yield from _properties(root, schema.get("items"), at.every("[]"))
+    yield from _properties(root, schema.get("additionalProperties"), at.every("{}"))
+    for part in as_list(schema.get("allOf")):
+        yield from _properties(root, part, at.alternative(""), required, outer)
+    for keyword in IN_PLACE:
+        for label, option in alternatives(root, schema.get(keyword)):
+            place = at.alternative(label)
+            if label:
+                yield replace(_field(root, place, option, required=False), alternative=True)
+            yield from _properties(root, option, place, required, {**(outer or {}), **own})
 
 
-def _merged(options: list[dict[str, Field]]) -> Iterator[Field]:
-    """Fields of alternatives as one list: a field that one of them may lack is optional, and its types add up."""
-    for path in dict.fromkeys(path for option in options for path in option):
-        known = [option[path] for option in options if path in option]
-        yield replace(
-            known[0],
-            type=" or ".join(dict.fromkeys(field.type for field in known)),
-            required=len(known) == len(options) and all(field.required for field in known),
-            limits=tuple(dict.fromkeys(limit for field in known for limit in field.limits)),
-            personal=any(field.personal for field in known),
-        )
+def _required(root: Json, schema: Mapping[str, Any], depth: int) -> frozenset[str]:
+    """Names that the schema requires, also through references and in every part of `allOf`."""
+    target = resolved(root, schema)
+    if depth > MAX_DEPTH:
+        return frozenset()
+    names = frozenset(str(name) for name in (*as_list(schema.get("required")), *as_list(target.get("required"))))
+    parts = [part for part in as_list(target.get("allOf")) if isinstance(part, Mapping)]
+    return names.union(*(_required(root, part, depth + 1) for part in parts))
 
 
-def _field(root: Json, path: str, schema: object, required: bool) -> Field:
+def _field(root: Json, at: _Place, schema: object, *, required: bool) -> Field:
     if not isinstance(schema, Mapping):
-        return Field(path, "anything" if schema is not False else "nothing", required)
+        return Field(at.name, at.path, at.parent, "anything" if schema is not False else "nothing", required)
     # A description beside a `$ref` is about this use of it; otherwise the target's own applies.
+    annotations = {**resolved(root, schema), **schema}
+    replacement = annotations.get("x-replaced-by")
     return Field(
-        path,
+        at.name,
+        at.path,
+        at.parent,
         type_of(root, schema),
         required,
-        tuple(_limits(root, schema)),
+        tuple(dict.fromkeys(limits_of(root, schema))),
         json.dumps(schema["default"], ensure_ascii=False) if "default" in schema else None,
-        _words(root, schema),
+        description_of(root, schema),
         _is_personal(root, schema),
+        annotations.get("deprecated") is True,
+        replacement if isinstance(replacement, str) else None,
     )
 
 
-def type_of(root: Json, schema: object, depth: int = 0) -> str:
-    """The type in words: `integer`, `list of Rendition`, `date-time or null`, `"model" or "thumbnail"`."""
-    if not isinstance(schema, Mapping):
-        return "nothing" if schema is False else "anything"
-    if depth > _MAX_DEPTH:
-        return "…"
-    name = _reference(schema)
-    target = _lookup(root, name) if name else schema
-    if target is None:
-        return f"{name} (not found)"
-    if "const" in target:
-        return json.dumps(target["const"], ensure_ascii=False)
-    if isinstance(target.get("enum"), list):
-        return " or ".join(json.dumps(value, ensure_ascii=False) for value in target["enum"])
-    if name and "properties" in target:
-        return str(target.get("title") or name.rsplit("/", 1)[-1])
-    options = [option for keyword in ("anyOf", "oneOf") for option in _as_list(target.get(keyword))]
-    if options:
-        return " or ".join(dict.fromkeys(type_of(root, option, depth + 1) for option in options))
-    kinds = [str(kind) for kind in _as_list(target.get("type"))]
-    return " or ".join(_kind(root, target, kind, depth) for kind in kinds) if kinds else _untyped(root, target, depth)
-
-
-def _kind(root: Json, schema: Mapping[str, Any], kind: str, depth: int) -> str:
-    if kind == "array":
-        return f"list of {type_of(root, schema['items'], depth + 1)}" if "items" in schema else "list"
-    if kind == "object" and "properties" not in schema and isinstance(schema.get("additionalProperties"), Mapping):
-        return f"map of {type_of(root, schema['additionalProperties'], depth + 1)}"
-    if kind == "string" and isinstance(schema.get("format"), str):
-        return str(schema["format"])
-    return kind
-
-
-def _untyped(root: Json, schema: Mapping[str, Any], depth: int) -> str:
-    parts = [type_of(root, part, depth + 1) for part in _as_list(schema.get("allOf"))]
-    return " and ".join(dict.fromkeys(parts)) if parts else "anything"
-
-
-def _limits(root: Json, schema: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
-        return
-    name = _reference(schema)
-    target = (_lookup(root, name) or {}) if name else schema
-    for keyword, words in _BOUNDS.items():
-        # Draft 4 has booleans here, which change the meaning of their neighbour; they are shown as they are written.
-        if keyword in target and target[keyword] is not False:
-            plain = keyword in ("minLength", "minItems", "minProperties") and target[keyword] == 1
-            yield "not empty" if plain else words.format(target[keyword])
-    for option in (*_as_list(target.get("anyOf")), *_as_list(target.get("oneOf"))):
-        if isinstance(option, Mapping):
-            yield from _limits(root, option, depth + 1)
-    if isinstance(target.get("items"), Mapping):
-        yield from (f"each {limit}" for limit in _limits(root, target["items"], depth + 1))
-
-
-def _words(root: Json, schema: Mapping[str, Any]) -> str:
-    if isinstance(schema.get("description"), str):
-        return str(schema["description"])
-    target = _lookup(root, name) if (name := _reference(schema)) else None
-    # An object type's description is shown with its first use; an enumeration's explains its values.
-    return str(target.get("description", "")) if target else ""
-
-
 def _is_personal(root: Json, schema: Mapping[str, Any]) -> bool:
-    if schema.get("x-personal") is True:
-        return True
-    options = [option for keyword in _ALTERNATIVES for option in _as_list(schema.get(keyword))] + [schema.get("items")]
-    return any(isinstance(option, Mapping) and option.get("x-personal") is True for option in options)
-
-
-def _resolved(
-    root: Json, schema: Mapping[str, Any], seen: tuple[str, ...]
-) -> tuple[Mapping[str, Any] | None, tuple[str, ...]]:
-    """The target of a `$ref`; None where it is unknown or recursive."""
-    name = _reference(schema)
-    if name is None:
-        return schema, seen
-    return (None, seen) if name in seen else (_lookup(root, name), (*seen, name))
-
-
-def _reference(schema: Mapping[str, Any]) -> str | None:
-    name = schema.get("$ref")
-    return name if isinstance(name, str) else None
-
-
-def _lookup(root: Json, reference: str) -> Mapping[str, Any] | None:
-    """The subschema of a local reference; others are not followed."""
-    if not reference.startswith("#"):
-        return None
-    found: Any = root
-    for step in reference.removeprefix("#").split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else None
-
-
-def _as_list(value: object) -> list[Any]:
-    if isinstance(value, list):
-        return value
-    return [] if value is None else [value]
+    target = resolved(root, schema)
+    parts = [part for keyword in ("allOf", *IN_PLACE) for part in as_list(target.get(keyword))] + [target.get("items")]
+    return any(
+        isinstance(part, Mapping) and {**resolved(root, part), **part}.get("x-personal") is True
+        for part in (schema, *parts)
+    )

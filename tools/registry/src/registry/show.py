@@ -19,6 +19,7 @@ from registry.catalogue import (
 )
 from registry.changes import change_line, changes, history
 from registry.fields import Field, Json, fields_of
+from registry.lifecycle import standing
 from registry.masking import masked_document, personal_paths
 from registry.topology import read_topology, tree_manifests
 
@@ -30,7 +31,8 @@ def list_contracts(root: Path, *, as_json: bool) -> None:
     rows = []
     for event_type, versions in catalogue.versions.items():
         who = topology.of_type(event_type)
-        fields = [path for path in fields_of(versions[-1].consumer) if "." not in path]
+        known = fields_of(versions[-1].consumer).values()
+        fields = {field.path for field in known if "." not in field.path and not field.alternative}
         rows.append((event_type, versions[-1].number, len(fields), who.producers, who.consumers))
     if as_json:
         keys = ("type", "version", "fields", "producers", "consumers")
@@ -49,6 +51,7 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
     who = topology.of_type(version.event_type)
     fields = fields_of(version.consumer)
     personal = personal_paths(versions)
+    status, owners = standing(catalogue, topology, version.event_type), topology.owners(version.event_type)
     examples = {example.name: masked_document(example, personal) for example in version.examples}
     if as_json:
         _print_json(
@@ -56,6 +59,9 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
                 "type": version.event_type,
                 "version": version.number,
                 "description": _words(version),
+                "status": status.stage.value,
+                "replaced_by": status.replaced_by,
+                "owners": [owner.model_dump() for owner in owners],
                 "versions": [known.number for known in versions],
                 "producers": who.producers,
                 "consumers": who.consumers,
@@ -67,11 +73,12 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
     typer.echo(f"{version.event_type} {version.number}")
     if _words(version):
         typer.echo(_words(version))
-    typer.echo(f"\nversions      {', '.join(known.number for known in versions)}")
-    typer.echo(f"published by  {_names(who.producers)}\nconsumed by   {_names(who.consumers)}\n")
-    since = {path: events[0].version for path, events in history(versions).items()}
+    typer.echo(f"\nstatus        {status}\nversions      {', '.join(known.number for known in versions)}")
+    typer.echo(f"published by  {_names(who.producers)}\nconsumed by   {_names(who.consumers)}")
+    typer.echo(f"owned by      {_names(map(str, owners))}\n")
+    since = {name: events[0].version for name, events in history(versions).items()}
     if fields:
-        lines = [(f.path, _type(f), _need(f), since.get(f.path, ""), f.description) for f in fields.values()]
+        lines = [(f.name, _type(f), f.need, since.get(f.name, ""), f.description) for f in fields.values()]
         _print_table([("FIELD", "TYPE", "", "SINCE", ""), *lines])
     else:
         typer.echo("no fields besides the envelope's")
@@ -125,11 +132,7 @@ def _is_file(name: str) -> bool:
 
 
 def _type(field: Field) -> str:
-    return ", ".join((field.type, *field.limits, *(("personal",) if field.personal else ())))
-
-
-def _need(field: Field) -> str:
-    return "required" if field.required else "optional"
+    return ", ".join((field.type, *field.limits, *field.marks))
 
 
 def _words(version: Version) -> str:

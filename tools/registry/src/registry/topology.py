@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from registry.catalogue import fact_of, read_bytes
 from registry.errors import UnusableFileError
@@ -15,13 +15,42 @@ MANIFESTS = "services"
 _FILE = "service.yaml"
 
 
-class _Consumed(BaseModel):
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Owner(_Model):
+    """A team, and where to reach it: an address, a link, a channel."""
+
+    team: str
+    contact: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.team} ({self.contact})" if self.contact else self.team
+
+
+class AwsEvent(_Model):
+    """An event that AWS itself puts on the bus."""
+
+    source: str
+    detail_type: str
+
+
+class Consumption(_Model):
+    """An event of ours or of AWS, and the function that consumes it."""
+
     event: str | None = None
+    aws_event: AwsEvent | None = None
+    function: str | None = None
 
 
-class _Manifest(BaseModel):
-    publishes: list[str] = []
-    consumes: list[_Consumed] = []
+class Member(_Model):
+    """What is read of a service's manifest: what it publishes and consumes, and for people what it is and whose."""
+
+    summary: str = ""
+    owners: tuple[Owner, ...] = ()
+    publishes: tuple[str, ...] = ()
+    consumes: tuple[Consumption, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +63,9 @@ class Participants:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Service -> event types that it publishes, and that it consumes."""
+    """The services by name."""
 
-    publishes: Mapping[str, frozenset[str]]
-    consumes: Mapping[str, frozenset[str]]
+    services: Mapping[str, Member]
 
     def of_type(self, event_type: str) -> Participants:
         """Who names exactly that type."""
@@ -47,10 +75,18 @@ class Topology:
         """Who names any major of the type's fact: older ones are upcast for consumers."""
         return self._matching(lambda other: fact_of(other) == fact_of(event_type))
 
+    def owners(self, event_type: str) -> tuple[Owner, ...]:
+        """Whose a contract is: the owners of its producers, of a retired one those of the service in its name."""
+        producers = self.of_type(event_type).producers or (fact_of(event_type).split(".")[0],)
+        return tuple(
+            dict.fromkeys(o for name in producers if name in self.services for o in self.services[name].owners)
+        )
+
     def _matching(self, fits: Callable[[str], bool]) -> Participants:
+        members = self.services.items()
         return Participants(
-            tuple(service for service, types in self.publishes.items() if any(map(fits, types))),
-            tuple(service for service, types in self.consumes.items() if any(map(fits, types))),
+            tuple(name for name, member in members if any(map(fits, member.publishes))),
+            tuple(name for name, member in members if any(item.event and fits(item.event) for item in member.consumes)),
         )
 
 
@@ -65,23 +101,21 @@ def read_topology(files: Mapping[str, bytes]) -> Topology:
     """From files of the working tree or of a revision; others than manifests are passed over.
 
     Raises:
-        UnusableFileError: a manifest is not YAML, or these keys of it are not lists.
+        UnusableFileError: a manifest is not YAML, or one of these keys has another form.
     """
-    found = {
-        path.split("/")[-2]: _read(path, raw)
-        for path, raw in sorted(files.items())
-        if path.startswith(f"{MANIFESTS}/") and path.count("/") == 2 and path.endswith(f"/{_FILE}")
-    }
     return Topology(
-        {service: frozenset(manifest.publishes) for service, manifest in found.items()},
-        {service: frozenset(c.event for c in manifest.consumes if c.event) for service, manifest in found.items()},
+        {
+            path.split("/")[-2]: _read(path, raw)
+            for path, raw in sorted(files.items())
+            if path.startswith(f"{MANIFESTS}/") and path.count("/") == 2 and path.endswith(f"/{_FILE}")
+        }
     )
 
 
-def _read(path: str, raw: bytes) -> _Manifest:
+def _read(path: str, raw: bytes) -> Member:
     try:
         document: Any = yaml.safe_load(raw)
-        return _Manifest.model_validate(document)
+        return Member.model_validate(document)
     except yaml.YAMLError as error:
         raise UnusableFileError(f"{path}: not YAML: {error}") from error
     except ValidationError as error:
