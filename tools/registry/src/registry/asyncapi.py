@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from typing import Any
 
-from manifests import Manifests, Service
 from registry.catalogue import Catalogue, Version
 from registry.envelope import envelope_schema
 from registry.masking import masked_document, personal_paths
+from registry.topology import Member, Topology
 
 Json = dict[str, Any]
 
 
-def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
+def asyncapi(catalogue: Catalogue, topology: Topology) -> Json:
     """Channels are event types; every service sends what it publishes and receives what it consumes.
 
     The payload of a message is the newest minor of its type, as a consumer reads it.
@@ -35,14 +35,14 @@ def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
             "version": package_version("collections-contracts"),
             "description": "Events that the services of Collections exchange on one event bus.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-            "tags": [{"name": service.service, "description": service.summary} for service in _services(manifests)],
+            "tags": [{"name": name, "description": service.summary} for name, service in topology.services.items()],
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {short_name(version.event_type): _channel(version) for version in newest},
         "operations": {
-            name: operation
-            for service in _services(manifests)
-            for name, operation in _operations(service, catalogue).items()
+            operation: body
+            for name, service in topology.services.items()
+            for operation, body in _operations(name, service, catalogue).items()
         },
         "components": {"messages": messages, "schemas": schemas},
     }
@@ -51,10 +51,6 @@ def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
 def short_name(event_type: str) -> str:
     """`imaging.image-processed.v1`: the short name of a type, for keys."""
     return event_type.removeprefix("collections.")
-
-
-def _services(manifests: Manifests) -> tuple[Service, ...]:
-    return tuple(manifests.services.values())
 
 
 def _channel(version: Version) -> Json:
@@ -84,19 +80,17 @@ def _message(version: Version, catalogue: Catalogue) -> Json:
     }
 
 
-def _operations(service: Service, catalogue: Catalogue) -> Json:
-    sent = {f"{service.service}.send.{short_name(event)}": ("send", event) for event in service.publishes}
+def _operations(service: str, member: Member, catalogue: Catalogue) -> Json:
+    sent = {f"{service}.send.{short_name(event)}": ("send", event) for event in member.publishes}
     received = {
-        f"{service.service}.receive.{short_name(item.event)}": ("receive", item.event)
-        for item in service.consumes
-        if item.event
+        f"{service}.receive.{short_name(item.event)}": ("receive", item.event) for item in member.consumes if item.event
     }
     return {
         name: {
             "action": action,
             "channel": {"$ref": f"#/channels/{short_name(event)}"},
             "messages": [{"$ref": f"#/channels/{short_name(event)}/messages/{short_name(event)}"}],
-            "tags": [{"name": service.service}],
+            "tags": [{"name": service}],
         }
         for name, (action, event) in (sent | received).items()
         if event in catalogue.versions

@@ -191,12 +191,13 @@ def docs(
     directory: Annotated[
         Path, typer.Argument(metavar="DIR", help="The target folder; existing files are overwritten.")
     ],
+    folder: Folder = None,
     root: Root = HERE,
 ) -> None:
     """Write the catalogue as a web site that needs no server: open DIR/index.html."""
     from registry.site import docs
 
-    guarded(lambda: docs(root, directory))
+    guarded(lambda: docs(root, directory, folder=folder))
 
 
 @app.command("record-deployment")

@@ -13,10 +13,10 @@ import typer
 
 from contracts import REGISTRY
 from contracts.eventbridge import eventbridge_schema
-from manifests import load_manifests
 from registry.asyncapi import asyncapi
 from registry.catalogue import Catalogue, Json, find_root, read_catalogue, tree_files
 from registry.errors import UnusableFileError
+from registry.topology import read_topology, tree_manifests
 
 
 def export(root: Path, directory: Path) -> None:
@@ -24,7 +24,7 @@ def export(root: Path, directory: Path) -> None:
     folder = find_root(root)
     catalogue = read_catalogue(tree_files(folder))
     files = schema_files(catalogue)
-    files["asyncapi.json"] = as_text(asyncapi(catalogue, load_manifests(folder)))
+    files["asyncapi.json"] = as_text(asyncapi(catalogue, read_topology(tree_manifests(folder))))
     # Retired majors too: archives and dead-letter queues hold them.
     for contract in (*REGISTRY, *REGISTRY.retired()):
         files[f"eventbridge/{contract.event_type}.json"] = as_text(eventbridge_schema(contract))

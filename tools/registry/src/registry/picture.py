@@ -3,11 +3,12 @@
 Colours come from the page (`--hue` of each service, light or dark), so that one picture serves both.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from urllib.parse import quote
 
-from manifests import Manifests
+from registry.topology import Topology
 
 WIDTH = 1080
 _PRODUCER_W, _EVENT_X, _EVENT_W, _CONSUMER_W = 150, 196, 270, 150
@@ -38,16 +39,15 @@ class _Consumer:
     ports: Mapping[str, float]
 
 
-def facts(manifests: Manifests) -> tuple[Fact, ...]:
-    """Every published event type, in the order of the services along the flow."""
-    services = manifests.services.values()
-    consumed: dict[str, list[str]] = {}
-    for service in services:
-        for item in service.consumes:
-            if item.event:
-                consumed.setdefault(item.event, []).append(service.service)
-    found = [Fact(event, s.service, tuple(consumed.get(event, ()))) for s in services for event in s.publishes]
-    place = {name: position for position, name in enumerate(flow(manifests.services, found))}
+def facts(topology: Topology, known: Container[str]) -> tuple[Fact, ...]:
+    """Every known event type that is published, in the order of the services along the flow."""
+    producers: dict[str, str] = {}
+    for name, service in topology.services.items():
+        for event in service.publishes:
+            if event in known:
+                producers.setdefault(event, name)
+    found = [Fact(event, name, topology.of_type(event).consumers) for event, name in producers.items()]
+    place = {name: position for position, name in enumerate(flow(topology.services, found))}
     in_order = [replace(fact, consumers=tuple(sorted(fact.consumers, key=place.__getitem__))) for fact in found]
     return tuple(sorted(in_order, key=lambda fact: place[fact.producer]))
 
@@ -92,10 +92,10 @@ def draw(shown: Sequence[Fact], hues: Mapping[str, int], *, base: str = "") -> s
     ]
     box = f"{-_MARGIN} {-_MARGIN} {WIDTH + 2 * _MARGIN} {height + 2 * _MARGIN:g}"
     rules = "".join(
-        f".mesh:has(.consumer.{name}:hover) .line:not(.to-{name}),"
-        f".mesh:has(.producer.{name}:hover) .event:not(.of-{name})"
+        f".mesh:has(.consumer.s{number}:hover) .line:not(.to-s{number}),"
+        f".mesh:has(.producer.s{number}:hover) .event:not(.of-s{number})"
         "{opacity:var(--dim)}"
-        for name in hues
+        for number in range(len(hues))
     )
     title = "Which service publishes which event, and which services consume it"
     head = f'<svg class="mesh" viewBox="{box}" role="group" aria-label="{title}"><style>{rules}</style>'
@@ -144,9 +144,9 @@ def _event(fact: Fact, top: float, consumers: Mapping[str, _Consumer], hues: Map
     for consumer in fact.consumers:
         port = consumers[consumer].ports[fact.event_type]
         curve = f"M{start} {middle:g}C{start + bend:g} {middle:g} {end - bend:g} {port:g} {end} {port:g}"
-        lines.append(f'<path class="line to-{consumer}" d="{curve}"/>')
+        lines.append(f'<path class="line to-s{_number(consumer, hues)}" d="{curve}"/>')
     return (
-        f'<g class="event of-{fact.producer}" style="--hue:{hues[fact.producer]}">{"".join(lines)}'
+        f'<g class="event of-s{_number(fact.producer, hues)}" style="--hue:{hues[fact.producer]}">{"".join(lines)}'
         f'<a href="{base}events/{fact.event_type}.html"><rect class="pill" x="{_EVENT_X}" y="{top:g}" '
         f'width="{_EVENT_W}" height="{_PILL}" rx="{_PILL / 2:g}"/>'
         f'<text class="fact" x="{_EVENT_X + _EVENT_W / 2:g}" y="{middle + 5:g}">{escape(fact.label)}</text></a></g>'
@@ -157,7 +157,13 @@ def _service(
     name: str, left: int, top: float, height: float, width: int, hues: Mapping[str, int], base: str, role: str
 ) -> str:
     return (
-        f'<a class="service {role} {name}" style="--hue:{hues[name]}" href="{base}services/{name}.html">'
+        f'<a class="service {role} s{_number(name, hues)}" style="--hue:{hues[name]}" '
+        f'href="{base}services/{quote(name)}.html">'
         f'<rect x="{left}" y="{top:g}" width="{width}" height="{height:g}" rx="8"/>'
         f'<text x="{left + width / 2:g}" y="{top + height / 2 + 5:g}">{escape(name)}</text></a>'
     )
+
+
+def _number(name: str, hues: Mapping[str, int]) -> int:
+    """What stands for a service in selectors: its name is that of a folder, with any characters."""
+    return list(hues).index(name)

@@ -8,13 +8,12 @@ from pathlib import Path
 import typer
 
 from registry.catalogue import find_root
-from registry.deployment_records import record
+from registry.deployment_records import FOLDER, record, short_commit
 from registry.deployment_records.deciding import Answer, decide
 from registry.deployment_records.record import Release
 from registry.deployment_records.release import release_at, release_here
 
 NOT_NOW = 1
-FOLDER = "deployments"
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 
@@ -29,7 +28,7 @@ def record_deployment(
         document = {"environment": environment, "recorded_at": after.services[service].recorded_at.isoformat()}
         typer.echo(json.dumps(document | _brief(release), indent=2, ensure_ascii=False))
         return
-    typer.echo(f"{service} at {_short(release.git_sha)} runs in {environment}")
+    typer.echo(f"{service} at {short_commit(release.git_sha)} runs in {environment}")
     for verb, versions in (("publishes", release.publishes), ("understands", release.understands)):
         for version in versions:
             typer.echo(f"  {verb} {version}")
@@ -65,7 +64,7 @@ def _print_answer(answer: Answer, *, others: int) -> None:
         typer.echo(f"note: {note}")
     verdict = "may be deployed" if answer.may_go_out else "may not be deployed"
     typer.echo(
-        f"{answer.service} at {_short(answer.git_sha)} {verdict} to {answer.environment}: "
+        f"{answer.service} at {short_commit(answer.git_sha)} {verdict} to {answer.environment}: "
         f"{len(answer.pairs)} pairs of producer and consumer compared, {others} other services there"
     )
 
@@ -78,12 +77,6 @@ def _checked(environment: str) -> str:
     if not _ENVIRONMENT.fullmatch(environment):
         raise typer.BadParameter(f"{environment!r} is not a valid environment name: a-z, 0-9 and dashes, at most 16")
     return environment
-
-
-def _short(git_sha: str) -> str:
-    """A short commit hash, with any suffix for uncommitted changes."""
-    commit, dash, rest = git_sha.partition("-")
-    return commit[:12] + dash + rest
 
 
 def _brief(release: Release) -> dict[str, object]:

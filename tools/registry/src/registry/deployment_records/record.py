@@ -86,6 +86,11 @@ def read(folder: Path, environment: str) -> Environment:
     return found
 
 
+def read_all(folder: Path) -> tuple[Environment, ...]:
+    """Every environment's record, by name; none where the folder is missing. Raises RecordUnusableError."""
+    return tuple(read(folder, file.stem) for file in sorted(folder.glob("*.json")))
+
+
 def note(folder: Path, environment: str, release: Release, *, at: datetime) -> Environment:
     """Replace a service's release; returns what is deployed now. Raises RecordUnusableError."""
     folder.mkdir(parents=True, exist_ok=True)
