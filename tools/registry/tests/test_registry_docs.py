@@ -359,6 +359,11 @@ def test_what_runs_where_is_on_every_page_it_concerns(registry: Registry, order_
     page = text(event_page(registry, tmp_path))
     assert "prod shop 1.0 billing 1.0 staging shop 1.0 by none" in page
     assert "older" not in page
+    record = registry.root / "deployments/prod.json"
+    others = json.loads(record.read_text()) | {"environment": "test", "services": {}}
+    record.with_name("test.json").write_text(json.dumps(others))
+    assert "test" not in text(event_page(registry, tmp_path)).split("Where it runs")[2].split("Examples")[0]
+    assert "test" in text((tmp_path / "deployments.html").read_text())
     registry.schema("1.1", order_schema)
     page = text(event_page(registry, tmp_path))
     assert "prod shop 1.0 older billing 1.0 older staging shop 1.0 older by none" in page

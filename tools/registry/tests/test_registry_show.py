@@ -219,6 +219,34 @@ def test_alternatives_have_their_own_fields_required_in_them_or_not() -> None:
             id="an optional union",
         ),
         pytest.param(
+            {"anyOf": [{"oneOf": [SMALL, LARGE]}, {**SMALL, "properties": {"kind": {"const": "tiny"}}}]},
+            {
+                "<small>": "alternative", "<small>.kind": "required", "<small>.size": "required",
+                "<large>": "alternative", "<large>.kind": "required", "<large>.size": "optional",
+                "<tiny>": "alternative", "<tiny>.kind": "required",
+            },
+            id="alternatives of alternatives",
+        ),
+        pytest.param(
+            {"anyOf": [{"required": ["size"], "oneOf": [LARGE, UNNAMED]}, {"properties": {"weight": {}}}]},
+            {
+                "<object 1>": "alternative",
+                "<object 1><Large>": "alternative", "<object 1><Large>.kind": "required",
+                "<object 1><Large>.size": "required",
+                "<object 1><object>": "alternative", "<object 1><object>.size": "required",
+                "<object 2>": "alternative", "<object 2>.weight": "optional",
+            },
+            id="alternatives of an alternative that requires something itself",
+        ),
+        pytest.param(
+            {"oneOf": [{"properties": {"k": {"const": 1}, "a": {}}}, {"properties": {"k": {"const": 2}}}]},
+            {
+                "<object 1>": "alternative", "<object 1>.k": "optional", "<object 1>.a": "optional",
+                "<object 2>": "alternative", "<object 2>.k": "optional",
+            },
+            id="what may be missing tells nothing apart",
+        ),
+        pytest.param(
             {"properties": {"a": {"items": {"anyOf": [REFERENCE, UNNAMED]}}}, "$defs": {"Small": SMALL}},
             {
                 "a": "optional", "a[]<Small>": "alternative", "a[]<Small>.kind": "required",

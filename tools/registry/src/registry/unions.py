@@ -9,6 +9,8 @@ from registry.field_types import MAX_DEPTH, Json, as_list, lookup, reference, ty
 Schema = Mapping[str, Any]
 IN_PLACE = ("anyOf", "oneOf")
 _BELOW = ("items", "additionalProperties")
+#: With these, a schema says something of its fields beside its own alternatives.
+_OWN = frozenset({"properties", "required", "allOf", *_BELOW})
 
 
 def alternatives(root: Json, options: object) -> list[tuple[str, Schema]]:
@@ -42,7 +44,7 @@ def _flat(root: Json, options: object, seen: set[int]) -> Iterator[Schema]:
             continue
         seen.add(id(target))
         inner = [part for keyword in IN_PLACE for part in as_list(target.get(keyword))]
-        if inner and "properties" not in target:
+        if inner and not target.keys() & _OWN:
             yield from _flat(root, inner, seen)
         else:
             yield option
