@@ -485,6 +485,18 @@ def test_without_any_manifest_the_contracts_are_shown(registry: Registry, tmp_pa
     assert "No manifest names a producer or consumer." in text((tmp_path / "index.html").read_text())
 
 
+def test_what_a_manifest_names_without_a_contract_is_passed_over(registry: Registry, tmp_path: Path) -> None:
+    manifest = registry.root / "services/shop/service.yaml"
+    manifest.write_text(
+        f"publishes: [{ORDER}, {ORDER}x, no-type]\nconsumes: [{{event: no-type}}, {{event: a.b.c.v1}}]\n"
+    )
+    page = event_page(registry, tmp_path)
+    assert "Published by shop" in text(page)
+    index = (tmp_path / "index.html").read_text()
+    assert index.count('class="pill"') == 1
+    assert "no-type" not in text((tmp_path / "services/shop.html").read_text())
+
+
 def test_a_type_of_two_producers_is_drawn_once_and_names_both(registry: Registry, tmp_path: Path) -> None:
     (registry.root / "services/billing/service.yaml").write_text(f"publishes: [{ORDER}]\n")
     page = event_page(registry, tmp_path)

@@ -80,6 +80,12 @@ def test_personal_fields_are_masked_even_in_examples_older_than_the_mark(
     assert data == {"quantity": 2, "customer": "***", "lines": [{"article": "a1", "note": "***"}]}
 
 
+def test_fields_of_alternatives_are_counted_once(registry: Registry, order_schema: Json) -> None:
+    registry.schema("1.1", {"$id": order_schema["$id"], "oneOf": [SMALL, LARGE]})
+    [found] = json.loads(registry.run("list", "--json").stdout)
+    assert found["fields"] == 2
+
+
 def test_a_contract_has_a_status_and_owners(grown: Registry, order_schema: Json) -> None:
     manifest = grown.root / "services/shop/service.yaml"
     manifest.write_text(manifest.read_text() + "owners: [{team: sales, contact: '#sales'}]\n")
