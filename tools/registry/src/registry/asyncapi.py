@@ -8,7 +8,7 @@ from importlib.metadata import version as package_version
 from typing import Any
 
 from manifests import Manifests, Service
-from registry.catalogue import Catalogue, Version
+from registry.catalogue import Catalogue, Version, short_name
 from registry.envelope import envelope_schema
 from registry.masking import masked_document, personal_paths
 
@@ -46,11 +46,6 @@ def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
         },
         "components": {"messages": messages, "schemas": schemas},
     }
-
-
-def short_name(event_type: str) -> str:
-    """`imaging.image-processed.v1`: the short name of a type, for keys."""
-    return event_type.removeprefix("collections.")
 
 
 def _services(manifests: Manifests) -> tuple[Service, ...]:

@@ -15,16 +15,17 @@ from contracts import REGISTRY
 from contracts.eventbridge import eventbridge_schema
 from manifests import load_manifests
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, Json, find_root, read_catalogue, tree_files
+from registry.catalogue import Catalogue, Json, read_catalogue, tree_files
 from registry.errors import UnusableFileError
+from registry.layout import find_layout
 
 
 def export(root: Path, directory: Path) -> None:
     """Write everything."""
-    folder = find_root(root)
-    catalogue = read_catalogue(tree_files(folder))
+    layout = find_layout(root)
+    catalogue = read_catalogue(tree_files(layout), layout)
     files = schema_files(catalogue)
-    files["asyncapi.json"] = as_text(asyncapi(catalogue, load_manifests(folder)))
+    files["asyncapi.json"] = as_text(asyncapi(catalogue, load_manifests(layout.root)))
     # Retired majors too: archives and dead-letter queues hold them.
     for contract in (*REGISTRY, *REGISTRY.retired()):
         files[f"eventbridge/{contract.event_type}.json"] = as_text(eventbridge_schema(contract))

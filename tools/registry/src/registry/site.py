@@ -17,10 +17,11 @@ from markupsafe import Markup, escape
 from contracts.personal import MASK
 from manifests import Manifests, Service, load_manifests
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, Json, Version, find_root, read_catalogue, tree_files
+from registry.catalogue import Catalogue, Json, Version, read_catalogue, tree_files
 from registry.changes import Event, change_line, history
 from registry.export import as_text, schema_files, write
 from registry.fields import fields_of
+from registry.layout import find_layout
 from registry.masking import masked_document, personal_paths
 from registry.picture import Fact, draw, facts, flow
 
@@ -32,8 +33,8 @@ _CODE = re.compile(r"`([^`]+)`")
 
 def docs(root: Path, directory: Path) -> None:
     """Write the site."""
-    folder = find_root(root)
-    files = pages(read_catalogue(tree_files(folder)), load_manifests(folder))
+    layout = find_layout(root)
+    files = pages(read_catalogue(tree_files(layout), layout), load_manifests(layout.root))
     write(directory, files)
     typer.echo(f"wrote {len(files)} files; open {directory / 'index.html'}")
 

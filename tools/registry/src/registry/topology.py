@@ -2,24 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, model_validator
 
 from registry.catalogue import fact_of, read_bytes
 from registry.errors import UnusableFileError
-
-MANIFESTS = "services"
-_FILE = "service.yaml"
+from registry.layout import Layout
 
 
 class _Consumed(BaseModel):
     event: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        """A consumed event may be given by its type alone."""
+        return {"event": given} if isinstance(given, str) else given
+
 
 class _Manifest(BaseModel):
+    service: str | None = None
     publishes: list[str] = []
     consumes: list[_Consumed] = []
 
@@ -36,8 +39,8 @@ class Participants:
 class Topology:
     """Service -> event types that it publishes, and that it consumes."""
 
-    publishes: Mapping[str, frozenset[str]]
-    consumes: Mapping[str, frozenset[str]]
+    publishes: Mapping[str, tuple[str, ...]]
+    consumes: Mapping[str, tuple[str, ...]]
 
     def of_type(self, event_type: str) -> Participants:
         """Who names exactly that type."""
@@ -54,34 +57,34 @@ class Topology:
         )
 
 
-def tree_manifests(root: Path) -> dict[str, bytes]:
+def tree_manifests(layout: Layout) -> dict[str, bytes]:
     """Path -> contents of the working tree's manifests."""
-    return {
-        path.relative_to(root).as_posix(): read_bytes(path) for path in sorted((root / MANIFESTS).glob(f"*/{_FILE}"))
-    }
+    found = sorted(layout.root.glob(layout.manifests))
+    return {path.relative_to(layout.root).as_posix(): read_bytes(path) for path in found}
 
 
-def read_topology(files: Mapping[str, bytes]) -> Topology:
+def read_topology(files: Mapping[str, bytes], layout: Layout) -> Topology:
     """From files of the working tree or of a revision; others than manifests are passed over.
+
+    A service is called as its manifest says, or else as the first `*` of the setting.
 
     Raises:
         UnusableFileError: a manifest is not YAML, or these keys of it are not lists.
     """
-    found = {
-        path.split("/")[-2]: _read(path, raw)
-        for path, raw in sorted(files.items())
-        if path.startswith(f"{MANIFESTS}/") and path.count("/") == 2 and path.endswith(f"/{_FILE}")
-    }
+    found: dict[str, _Manifest] = {}
+    for path, raw in sorted(files.items()):
+        if place := layout.manifest_pattern.fullmatch(path):
+            manifest = _read(path, raw)
+            found[manifest.service or (place[1] if place.groups() else path)] = manifest
     return Topology(
-        {service: frozenset(manifest.publishes) for service, manifest in found.items()},
-        {service: frozenset(c.event for c in manifest.consumes if c.event) for service, manifest in found.items()},
+        {service: tuple(manifest.publishes) for service, manifest in found.items()},
+        {service: tuple(c.event for c in manifest.consumes if c.event) for service, manifest in found.items()},
     )
 
 
 def _read(path: str, raw: bytes) -> _Manifest:
     try:
-        document: Any = yaml.safe_load(raw)
-        return _Manifest.model_validate(document)
+        return _Manifest.model_validate(yaml.safe_load(raw))
     except yaml.YAMLError as error:
         raise UnusableFileError(f"{path}: not YAML: {error}") from error
     except ValidationError as error:

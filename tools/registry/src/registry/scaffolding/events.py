@@ -13,8 +13,9 @@ from pathlib import Path
 
 from contracts.contract import TYPE_PATTERN, Contract
 from manifests import Manifests, load_manifests
-from registry.catalogue import EXAMPLES, Json, find_root, tree_files
+from registry.catalogue import Json, tree_files
 from registry.errors import ScaffoldError
+from registry.layout import Layout, find_layout
 from registry.scaffolding.consumers import add_consumer
 from registry.scaffolding.draft import Draft, drafted
 from registry.scaffolding.event_code import EventSpec, recording, recording_test, with_contract
@@ -40,38 +41,39 @@ def new_event(
     as_json: bool,
 ) -> None:
     """Add the event and print what was written."""
-    folder = find_root(root)
+    layout = find_layout(root)
+    folder = layout.root
     sentence = _sentence(
         summary or f"TODO: describe in one sentence what has happened when {service} publishes {event}", event
     )
     spec = EventSpec(service, event, sentence, fields_of(fields, Contract, _RESERVED))
     manifests = load_manifests(folder)
-    _check_names(folder, spec, consumers, manifests)
+    _check_names(layout, spec, consumers, manifests)
     following = f"call record_{spec.snake} where it happens"
     if consumers:
         following += f"; so far count_{spec.snake} is all that follows from it in {', '.join(consumers)}"
     with drafted(folder, dry_run=dry_run, as_json=as_json, following=following) as draft:
-        _add_producer(draft, spec)
+        _add_producer(draft, layout, spec)
         for name in consumers:
             add_consumer(draft, spec, manifests.services[name])
         draft.describe()
         draft.run("the schema cannot be generated", "contracts.export", "contracts/schemas")
 
 
-def _add_producer(draft: Draft, spec: EventSpec) -> None:
+def _add_producer(draft: Draft, layout: Layout, spec: EventSpec) -> None:
     contract, registry = f"{_PACKAGE}/{spec.service}.py", f"{_PACKAGE}/registry.py"
     home = f"services/{spec.service}"
     draft.write(contract, with_contract(draft.read(contract) if draft.exists(contract) else None, spec))
     draft.write(registry, _with_registration(draft.read(registry), spec.service, spec.class_name))
     example = json.dumps(_example(spec), indent=2, ensure_ascii=False) + "\n"
-    draft.create(f"{EXAMPLES}/{spec.event_type}/1.0/{spec.event}.json", example)
+    draft.create(f"{layout.examples}/{spec.event_type}/1.0/{spec.event}.json", example)
     manifest = f"{home}/service.yaml"
     draft.write(manifest, with_publication(draft.read(manifest), spec.event_type))
     draft.create(f"{home}/src/{spec.service}/{spec.snake}.py", recording(spec))
     draft.create(f"{home}/tests/test_{spec.service}_{spec.snake}.py", recording_test(spec))
 
 
-def _check_names(folder: Path, spec: EventSpec, consumers: Sequence[str], manifests: Manifests) -> None:
+def _check_names(layout: Layout, spec: EventSpec, consumers: Sequence[str], manifests: Manifests) -> None:
     known, service, event_type = manifests.services, spec.service, spec.event_type
     for name in (service, *consumers):
         if name not in known:
@@ -82,7 +84,7 @@ def _check_names(folder: Path, spec: EventSpec, consumers: Sequence[str], manife
         raise ScaffoldError(
             f"{spec.event!r} is not a valid event name: lower-case words joined by dashes, in the past tense"
         )
-    if any(f"/{event_type}/" in path for path in tree_files(folder)):
+    if any(f"/{event_type}/" in path for path in tree_files(layout)):
         hint = "add an optional field to its class and raise schema_version instead"
         raise ScaffoldError(f"{event_type} exists; {hint}")
     if not any(function.publish for function in known[service].functions.values()):
