@@ -2,6 +2,7 @@
 
 ```toml
 [tool.contracts]                       # all of it is optional; these are the defaults
+title = "Collections"                  # what readers call it
 prefix = "collections"                 # of event types: <prefix>.<service>.<fact>.v<major>
 schemas = "contracts/schemas"
 examples = "contracts/examples"
@@ -35,6 +36,7 @@ class Layout(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     root: Path
+    title: str = Field(default="Collections", min_length=1)
     prefix: str = Field(default="collections", pattern=rf"^{_NAME}(\.{_NAME})*$")
     schemas: Folder = "contracts/schemas"
     examples: Folder = "contracts/examples"

@@ -23,6 +23,7 @@ class _Consumed(BaseModel):
 
 class _Manifest(BaseModel):
     service: str | None = None
+    summary: str = ""
     publishes: list[str] = []
     consumes: list[_Consumed] = []
 
@@ -37,8 +38,10 @@ class Participants:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Service -> event types that it publishes, and that it consumes."""
+    """Service -> its manifest's path and summary, event types that it publishes, and that it consumes."""
 
+    files: Mapping[str, str]
+    summaries: Mapping[str, str]
     publishes: Mapping[str, tuple[str, ...]]
     consumes: Mapping[str, tuple[str, ...]]
 
@@ -72,11 +75,15 @@ def read_topology(files: Mapping[str, bytes], layout: Layout) -> Topology:
         UnusableFileError: a manifest is not YAML, or these keys of it are not lists.
     """
     found: dict[str, _Manifest] = {}
+    paths: dict[str, str] = {}
     for path, raw in sorted(files.items()):
         if place := layout.manifest_pattern.fullmatch(path):
             manifest = _read(path, raw)
-            found[manifest.service or (place[1] if place.groups() else path)] = manifest
+            service = manifest.service or (place[1] if place.groups() else path)
+            found[service], paths[service] = manifest, path
     return Topology(
+        paths,
+        {service: manifest.summary for service, manifest in found.items()},
         {service: tuple(manifest.publishes) for service, manifest in found.items()},
         {service: tuple(c.event for c in manifest.consumes if c.event) for service, manifest in found.items()},
     )
