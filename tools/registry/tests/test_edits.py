@@ -17,6 +17,7 @@ from contracts.schemas import closed
 from registry import report
 from registry.base import compare
 from registry.commands import app
+from registry.layout import find_layout
 from registry.review import review
 
 Json = dict[str, Any]
@@ -128,8 +129,9 @@ def breaks(contract: Json) -> set[str]:
 def test_an_edit_of_a_contract(edit: Json, edited: Path) -> None:
     apply(edited, edit)
     expected = set(edit.get("breaks", ()))
-    comparison = compare(edited, "HEAD")
-    reviews = review(edited, comparison)
+    layout = find_layout(edited)
+    comparison = compare(layout, "HEAD")
+    reviews = review(layout, comparison)
     verdict = report.as_json(comparison.base, reviews)
     [contract] = verdict["contracts"]
     assert contract["type"] == edit.get("reported", edit["type"])

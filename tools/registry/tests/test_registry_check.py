@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 Json = dict[str, Any]
 ORDER = "collections.shop.order-placed.v1"
+MANIFEST_OF_LETTERS = "service: letters\nconsumes: [collections.shop.order-placed.v2]\n"
 # The class is in conftest.py, which is no module to import from.
 Registry = Any
 
@@ -184,7 +185,7 @@ def test_a_removed_event_names_the_services_that_had_it(
     shop, billing = (registry.root / f"services/{name}/service.yaml" for name in ("shop", "billing"))
     shop.write_text(shop.read_text().replace(ORDER, second))
     (registry.root / "services/letters").mkdir()
-    (registry.root / "services/letters/service.yaml").write_text(billing.read_text().replace(ORDER, second))
+    (registry.root / "services/letters/service.yaml").write_text(MANIFEST_OF_LETTERS)
     shutil.rmtree(billing.parent)
     first, new = registry.check(exit_code=1)["contracts"]
     assert (first["status"], first["producers"], first["consumers"]) == ("deleted", ["shop"], ["billing"])

@@ -21,6 +21,7 @@ from contracts import REGISTRY
 from contracts.personal import MASK
 from registry.catalogue import read_catalogue, tree_files
 from registry.commands import app
+from registry.layout import find_layout
 from registry.picture import Fact, draw, facts, flow
 from registry.reasons import reasons, tree_reasons
 from registry.site.markup import contact_link
@@ -30,8 +31,9 @@ Json = dict[str, Any]
 Registry = Any
 ROOT = Path(__file__).parents[3]
 ORDER = "collections.shop.order-placed.v1"
-TOPOLOGY = read_topology(tree_manifests(ROOT))
-CATALOGUE = read_catalogue(tree_files(ROOT))
+LAYOUT = find_layout(ROOT)
+TOPOLOGY = read_topology(tree_manifests(LAYOUT), LAYOUT)
+CATALOGUE = read_catalogue(tree_files(LAYOUT), LAYOUT)
 _VOID = {"meta", "link", "br", "hr", "img", "input"}
 _ALLOWED_ELSEWHERE = ("data:,",)
 
@@ -343,7 +345,7 @@ def test_the_changelog_gives_the_reason_of_a_version(registry: Registry, order_s
 
 def test_every_reason_is_of_a_version_and_every_new_major_has_one() -> None:
     published = {(v.fact, v.number) for versions in CATALOGUE.versions.values() for v in versions}
-    given = tree_reasons(ROOT)
+    given = tree_reasons(LAYOUT)
     assert given.keys() <= published
     assert {(fact, number) for fact, number in published if int(number.partition(".")[0]) > 1} <= given.keys()
 
@@ -476,6 +478,41 @@ def test_a_manifest_of_publishes_and_consumes_is_enough(registry: Registry, tmp_
     assert json.loads((tmp_path / "asyncapi.json").read_text())["operations"].keys() == {
         "shop.send.shop.order-placed.v1", "billing.receive.shop.order-placed.v1"
     }  # fmt: skip
+
+
+def test_another_repository_has_its_own_names_and_folders(
+    registry: Registry, order_schema: Json, tmp_path: Path
+) -> None:
+    event_type = "acme.web.shop.order-placed.v1"
+    shutil.rmtree(registry.root / "services")
+    shutil.rmtree(registry.root / "contracts")
+    (registry.root / "pyproject.toml").write_text(
+        '[tool.contracts]\ntitle = "Acme <3"\nprefix = "acme.web"\nschemas = "events/schemas"\n'
+        'examples = "events/examples"\nmanifests = "manifest.yaml"\ndeployments = "records"\n'
+    )
+    folder = registry.root / "events/schemas" / event_type
+    folder.mkdir(parents=True)
+    (folder / "1.0.json").write_text(json.dumps(order_schema))
+    (registry.root / "events/CHANGELOG.md").write_text("## shop.order-placed\n\n**1.0** because.\n")
+    (registry.root / "manifest.yaml").write_text(f"publishes: [{event_type}]\nowners: [{{team: sales}}]\n")
+    (registry.root / "records").mkdir()
+    (registry.root / "records/prod.json").write_text('{"environment": "prod"}')
+    page = event_page(registry, tmp_path, event_type)
+    shown = text(page)
+    assert "order-placed 1.0 A customer ordered something." in shown
+    assert "Published by manifest.yaml Consumed by none Owned by sales" in shown
+    assert "1.0 because." in shown
+    assert "No recorded release publishes or understands it." in shown
+    assert "<title>order-placed · Acme &lt;3</title>" in page
+    assert "Collections" not in page
+    assert (tmp_path / "services/manifest.yaml.html").is_file()
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "a/b", "a\\\\b"])
+def test_a_service_name_is_no_path(registry: Registry, tmp_path: Path, name: str) -> None:
+    manifest = registry.root / "services/shop/service.yaml"
+    manifest.write_text(f'service: "{name}"\n')
+    assert "services/shop/service.yaml: service:" in registry.run("docs", str(tmp_path), exit_code=2).stderr
 
 
 def test_without_any_manifest_the_contracts_are_shown(registry: Registry, tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from typing import Any
 
-from registry.catalogue import Catalogue, Version
+from registry.catalogue import Catalogue, Version, fact_of, short_name
 from registry.envelope import envelope_schema
+from registry.layout import Layout
 from registry.masking import masked_document, personal_paths
 from registry.topology import Member, Topology
 
 Json = dict[str, Any]
 
 
-def asyncapi(catalogue: Catalogue, topology: Topology) -> Json:
+def asyncapi(catalogue: Catalogue, topology: Topology, layout: Layout) -> Json:
     """Channels are event types; every service sends what it publishes and receives what it consumes.
 
     The payload of a message is the newest minor of its type, as a consumer reads it.
@@ -29,12 +30,11 @@ def asyncapi(catalogue: Catalogue, topology: Topology) -> Json:
         messages[short_name(version.event_type)] = _message(version, catalogue)
     return {
         "asyncapi": "3.0.0",
-        "id": "urn:collections:mesh",
+        "id": f"urn:{layout.prefix}:mesh",
         "info": {
-            "title": "Collections",
+            "title": layout.title,
             "version": package_version("collections-contracts"),
-            "description": "Events that the services of Collections exchange on one event bus.",
-            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+            "description": f"Events that the services of {layout.title} exchange on one event bus.",
             "tags": [{"name": name, "description": service.summary} for name, service in topology.services.items()],
         },
         "defaultContentType": "application/cloudevents+json",
@@ -48,11 +48,6 @@ def asyncapi(catalogue: Catalogue, topology: Topology) -> Json:
     }
 
 
-def short_name(event_type: str) -> str:
-    """`imaging.image-processed.v1`: the short name of a type, for keys."""
-    return event_type.removeprefix("collections.")
-
-
 def _channel(version: Version) -> Json:
     name = short_name(version.event_type)
     return {
@@ -60,7 +55,7 @@ def _channel(version: Version) -> Json:
         "title": str(version.consumer.get("title", name)),
         "description": str(version.consumer.get("description", "")),
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
-        "tags": [{"name": version.event_type.split(".")[1]}],
+        "tags": [{"name": fact_of(version.event_type).split(".")[0]}],
     }
 
 
@@ -82,9 +77,7 @@ def _message(version: Version, catalogue: Catalogue) -> Json:
 
 def _operations(service: str, member: Member, catalogue: Catalogue) -> Json:
     sent = {f"{service}.send.{short_name(event)}": ("send", event) for event in member.publishes}
-    received = {
-        f"{service}.receive.{short_name(item.event)}": ("receive", item.event) for item in member.consumes if item.event
-    }
+    received = {f"{service}.receive.{short_name(event)}": ("receive", event) for event in member.heard}
     return {
         name: {
             "action": action,

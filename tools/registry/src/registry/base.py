@@ -8,13 +8,13 @@ unless it is said that versions are to be compared with each other only.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from registry.catalogue import EXAMPLES, SCHEMAS, Catalogue, read_bytes, read_catalogue, tree_files
+from registry.catalogue import Catalogue, read_catalogue, tree_files
 from registry.errors import NoBaseError
 from registry.git import Repository
-from registry.meaning import ACKNOWLEDGED, Acknowledgement, read_acknowledged
-from registry.topology import MANIFESTS, Topology, read_topology, tree_manifests
+from registry.layout import Layout
+from registry.meaning import Acknowledgement, read_acknowledged
+from registry.topology import Topology, read_topology, tree_manifests
 
 #: Names of the published branch, the remote's first: local commits on main are not published yet.
 _MAIN = ("origin/main", "main")
@@ -32,7 +32,7 @@ class Comparison:
     acknowledged: Sequence[Acknowledgement] = ()
 
 
-def compare(root: Path, revision: str | None, *, no_base: bool = False) -> Comparison:
+def compare(layout: Layout, revision: str | None, *, no_base: bool = False) -> Comparison:
     """The working tree against a revision; by default against what is published.
 
     Raises:
@@ -41,23 +41,21 @@ def compare(root: Path, revision: str | None, *, no_base: bool = False) -> Compa
         NoBaseError: what is published is not in this clone.
         UnusableFileError: a schema or example is not JSON; a manifest or the acknowledgements are not YAML.
     """
-    now, topology = read_catalogue(tree_files(root)), read_topology(tree_manifests(root))
-    file = root / ACKNOWLEDGED
-    acknowledged = read_acknowledged(read_bytes(file) if file.exists() else None)
+    now, topology = read_catalogue(tree_files(layout), layout), read_topology(tree_manifests(layout), layout)
+    acknowledged = read_acknowledged(layout)
     alone = Comparison(None, Catalogue({}), now, topology, topology, acknowledged)
     if no_base:
         return alone
-    repository = Repository(root)
-    commit = repository.commit(revision) if revision else published(repository)
+    repository = Repository(layout.root)
+    commit = repository.commit(revision) if revision else published(repository, layout)
     if commit is None:
         return alone
-    files = repository.files(commit, SCHEMAS, EXAMPLES, MANIFESTS)
-    contracts = {path: raw for path, raw in files.items() if not path.startswith(f"{MANIFESTS}/")}
-    before = read_topology(files)
-    return Comparison(repository.describe(commit), read_catalogue(contracts), now, before, topology, acknowledged)
+    files = repository.files(commit, *layout.folders)
+    before, topology_before = read_catalogue(files, layout), read_topology(files, layout)
+    return Comparison(repository.describe(commit), before, now, topology_before, topology, acknowledged)
 
 
-def published(repository: Repository) -> str | None:
+def published(repository: Repository, layout: Layout) -> str | None:
     """The commit of the published contracts; None where nothing was published before.
 
     Raises:
@@ -75,7 +73,7 @@ def published(repository: Repository) -> str | None:
     base = repository.merge_base(head, main)
     if base is None:
         raise NoBaseError("HEAD and main have no common commit in this clone", shallow=repository.is_shallow())
-    if base != head or repository.is_dirty(SCHEMAS, EXAMPLES):
+    if base != head or repository.is_dirty(layout.schemas, layout.examples):
         return base
     parent = repository.find("HEAD^")
     if parent is None and repository.is_shallow():

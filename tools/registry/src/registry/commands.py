@@ -149,13 +149,17 @@ def new(
         list[str] | None,
         typer.Option(help="A service that consumes it, repeatable: manifest entry, subscription, reaction, test."),
     ] = None,
+    major: Annotated[
+        bool,
+        typer.Option("--major", help="The next major of a published event, with its upcaster."),
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
     """Add an event: contract, registry entry, schema, example, manifest entry, the code that records it, its consumers.
 
-    Either everything is written or nothing.
+    Where a repository has schemas alone: schema, example and manifest entries. Either everything is written or nothing.
     """
     from registry.scaffolding import new_event
 
@@ -167,6 +171,7 @@ def new(
             summary=summary,
             fields=fields or [],
             consumers=consumer or [],
+            major=major,
             dry_run=dry_run,
             as_json=as_json,
         )

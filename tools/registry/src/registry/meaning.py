@@ -11,10 +11,9 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from registry.catalogue import Json, Version
+from registry.catalogue import Json, Version, read_bytes
 from registry.errors import UnusableFileError
-
-ACKNOWLEDGED: Final = "contracts/acknowledged.yaml"
+from registry.layout import Layout
 
 #: Annotations: keywords that a validator ignores.
 _WORDS: Final = frozenset(
@@ -108,7 +107,7 @@ def _with_target(root: Json, schema: Json) -> Json:
 
 
 class Acknowledgement(BaseModel):
-    """An entry of `contracts/acknowledged.yaml`: somebody says that a silent change is meant, and why."""
+    """An entry of the acknowledgements: somebody says that a silent change is meant, and why."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -126,19 +125,22 @@ class Acknowledgement(BaseModel):
         return ours == (event_type, version, change.field, change.keyword, change.before, change.after)
 
 
-def read_acknowledged(raw: bytes | None) -> Sequence[Acknowledgement]:
-    """The entries of the file's contents; none where there is no file.
+def read_acknowledged(layout: Layout) -> Sequence[Acknowledgement]:
+    """The entries of the working tree's file; none where there is no file.
 
     Raises:
         UnusableFileError: it is not a list of them.
     """
+    file = layout.root / layout.acknowledged
+    if not file.exists():
+        return ()
     try:
-        return TypeAdapter(list[Acknowledgement]).validate_python(yaml.safe_load(raw or b"") or [])
+        return TypeAdapter(list[Acknowledgement]).validate_python(yaml.safe_load(read_bytes(file)) or [])
     except yaml.YAMLError as error:
-        raise UnusableFileError(f"{ACKNOWLEDGED}: not YAML: {error}") from error
+        raise UnusableFileError(f"{layout.acknowledged}: not YAML: {error}") from error
     except ValidationError as error:
         [first, *_] = error.errors(include_url=False)
-        raise UnusableFileError(f"{ACKNOWLEDGED}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise UnusableFileError(f"{layout.acknowledged}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def to_acknowledge(event_type: str, version: str, change: Silent) -> str:

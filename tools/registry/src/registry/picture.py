@@ -26,7 +26,7 @@ class Fact:
     @property
     def label(self) -> str:
         """`image-processed`, with its major where that is not the first."""
-        _, _, fact, major = self.event_type.split(".")
+        _, fact, major = self.event_type.rsplit(".", 2)
         return fact if major == "v1" else f"{fact} {major}"
 
 

@@ -7,12 +7,11 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from registry.catalogue import read_bytes
+from registry.layout import Layout
 
-CHANGELOG = "contracts/CHANGELOG.md"
-
+_FILE = "CHANGELOG.md"
 _FACT = re.compile(r"^## +(?P<fact>\S+) *$", re.MULTILINE)
 _VERSION = re.compile(r"^\*\*(?P<version>[0-9]+\.[0-9]+)\*\*", re.MULTILINE)
 
@@ -20,9 +19,9 @@ _VERSION = re.compile(r"^\*\*(?P<version>[0-9]+\.[0-9]+)\*\*", re.MULTILINE)
 Reasons = Mapping[tuple[str, str], tuple[str, ...]]
 
 
-def tree_reasons(root: Path) -> Reasons:
-    """The reasons in the working tree; none without the file."""
-    file = root / CHANGELOG
+def tree_reasons(layout: Layout) -> Reasons:
+    """The reasons in the working tree, beside the schemas' folder; none without the file."""
+    file = (layout.root / layout.schemas).with_name(_FILE)
     return reasons(read_bytes(file).decode("utf-8", errors="replace")) if file.exists() else {}
 
 

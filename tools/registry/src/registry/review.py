@@ -9,16 +9,16 @@ ignore what they do not know).
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
 from compatibility import Direction, UnusableSchemaError, compare, read_schema
 from contracts.errors import NoUpcasterError
 from contracts.upcasting import chain
 from registry.base import Comparison
-from registry.catalogue import EXAMPLES, Version
+from registry.catalogue import Version
 from registry.changes import Change, changes
 from registry.golden import problems_of_examples
-from registry.meaning import ACKNOWLEDGED, Acknowledgement, same_meaning, silent_changes, to_acknowledge
+from registry.layout import Layout
+from registry.meaning import Acknowledgement, same_meaning, silent_changes, to_acknowledge
 from registry.models import is_own, problems_of_models
 from registry.problems import Break, Problem
 from registry.topology import Participants
@@ -46,11 +46,11 @@ class Review:
     notes: tuple[str, ...] = ()
 
 
-def review(root: Path, comparison: Comparison) -> tuple[Review, ...]:
+def review(layout: Layout, comparison: Comparison) -> tuple[Review, ...]:
     """A verdict on every contract that differs, and on every one that is wrong by itself; on every one with several
     versions where there is no base."""
     before, now = comparison.before.versions, comparison.now.versions
-    of_models = problems_of_models(root, comparison.now)
+    of_models = problems_of_models(layout, comparison.now)
     reviews: list[Review] = []
     for event_type in sorted({*before, *now, *of_models}):
         old, new = before.get(event_type, ()), now.get(event_type, ())
@@ -58,8 +58,8 @@ def review(root: Path, comparison: Comparison) -> tuple[Review, ...]:
         wrong = [*of_models.get(event_type, ()), *(fault for version in new for fault in problems_of_examples(version))]
         if not subjects and not wrong and (comparison.base is None or _same(old, new)):
             continue
-        judged = _judge(event_type, old, new, subjects, comparison)
-        if not old and new and is_own(root):
+        judged = _judge(layout, event_type, old, new, subjects, comparison)
+        if not old and new and is_own(layout):
             older = [version for version in comparison.now.of_fact(new[0].fact) if version.order < new[0].order]
             judged = _with_upcasters(judged, new[0], older)
         reviews.append(replace(judged, problems=_each_once([*judged.problems, *wrong])))
@@ -91,6 +91,7 @@ def _with_upcasters(judged: Review, new: Version, older: Iterable[Version]) -> R
 
 
 def _judge(
+    layout: Layout,
     event_type: str,
     old: tuple[Version, ...],
     new: tuple[Version, ...],
@@ -98,7 +99,7 @@ def _judge(
     comparison: Comparison,
 ) -> Review:
     published = {version.number: version for version in old}
-    problems = [*_lost(old, new), *_order(subjects, old), *_without_examples(subjects)]
+    problems = [*_lost(old, new), *_order(subjects, old), *_without_examples(layout, subjects)]
     notes: list[str] = []
     compared: list[str] = []
     for version in subjects:
@@ -115,7 +116,7 @@ def _judge(
         rivals += [earlier[number] for number in sorted(earlier, key=lambda number: earlier[number].order)]
         compared += [rival.number for rival in rivals]
         for known in [was] if was is not None else rivals[-1:]:
-            silent, acknowledged = _silent(known, version, comparison.acknowledged)
+            silent, acknowledged = _silent(layout, known, version, comparison.acknowledged)
             problems += silent
             notes += acknowledged
         for rival in rivals:
@@ -136,7 +137,7 @@ def _judge(
 
 
 def _silent(
-    known: Version, version: Version, acknowledged: Sequence[Acknowledgement]
+    layout: Layout, known: Version, version: Version, acknowledged: Sequence[Acknowledgement]
 ) -> tuple[list[Problem], list[str]]:
     """Changes of meaning between two versions that no schema shows: those that are not acknowledged, and the others."""
     problems, notes = [], []
@@ -147,7 +148,9 @@ def _silent(
             notes.append(f"{version.number}: {change}, acknowledged: {reason}")
         else:
             entry = to_acknowledge(version.event_type, version.number, change)
-            text = f"{version.number}: {change}; if that is meant, add to {ACKNOWLEDGED} with a reason: - {entry}"
+            text = (
+                f"{version.number}: {change}; if that is meant, add to {layout.acknowledged} with a reason: - {entry}"
+            )
             problems.append(Problem(Break.NOT_ACKNOWLEDGED, version.path, text, against=known.number))
     return problems, notes
 
@@ -179,10 +182,10 @@ def _order(subjects: Iterable[Version], old: tuple[Version, ...]) -> Iterator[Pr
             yield Problem(Break.VERSION_ORDER, version.path, text)
 
 
-def _without_examples(subjects: Iterable[Version]) -> Iterator[Problem]:
+def _without_examples(layout: Layout, subjects: Iterable[Version]) -> Iterator[Problem]:
     for version in subjects:
         if not version.examples:
-            folder = f"{EXAMPLES}/{version.event_type}/{version.number}"
+            folder = f"{layout.examples}/{version.event_type}/{version.number}"
             text = f"{version.number} has no golden example; put one into {folder}/"
             yield Problem(Break.EXAMPLE_MISSING, version.path, text)
 

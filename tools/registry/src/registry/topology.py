@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from registry.catalogue import fact_of, read_bytes
 from registry.errors import UnusableFileError
-
-MANIFESTS = "services"
-_FILE = "service.yaml"
+from registry.layout import Layout
 
 
 class _Model(BaseModel):
@@ -43,14 +40,26 @@ class Consumption(_Model):
     aws_event: AwsEvent | None = None
     function: str | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: object) -> object:
+        """A consumed event may be given by its type alone."""
+        return {"event": given} if isinstance(given, str) else given
+
 
 class Member(_Model):
     """What is read of a service's manifest: what it publishes and consumes, and for people what it is and whose."""
 
+    service: Annotated[str, StringConstraints(pattern=r"^[^/\\]+$")] | None = None
     summary: str = ""
     owners: tuple[Owner, ...] = ()
     publishes: tuple[str, ...] = ()
     consumes: tuple[Consumption, ...] = ()
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The types of our own events among those that it consumes."""
+        return tuple(item.event for item in self.consumes if item.event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,10 @@ class Participants:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The services by name."""
+    """The services by name, and the paths of their manifests."""
 
     services: Mapping[str, Member]
+    files: Mapping[str, str]
 
     def of_type(self, event_type: str) -> Participants:
         """Who names exactly that type."""
@@ -86,36 +96,38 @@ class Topology:
         members = self.services.items()
         return Participants(
             tuple(name for name, member in members if any(map(fits, member.publishes))),
-            tuple(name for name, member in members if any(item.event and fits(item.event) for item in member.consumes)),
+            tuple(name for name, member in members if any(map(fits, member.heard))),
         )
 
 
-def tree_manifests(root: Path) -> dict[str, bytes]:
+def tree_manifests(layout: Layout) -> dict[str, bytes]:
     """Path -> contents of the working tree's manifests."""
-    return {
-        path.relative_to(root).as_posix(): read_bytes(path) for path in sorted((root / MANIFESTS).glob(f"*/{_FILE}"))
-    }
+    found = sorted(layout.root.glob(layout.manifests))
+    return {path.relative_to(layout.root).as_posix(): read_bytes(path) for path in found}
 
 
-def read_topology(files: Mapping[str, bytes]) -> Topology:
+def read_topology(files: Mapping[str, bytes], layout: Layout) -> Topology:
     """From files of the working tree or of a revision; others than manifests are passed over.
+
+    A service is called as its manifest says, or else as the first `*` of the setting.
 
     Raises:
         UnusableFileError: a manifest is not YAML, or one of these keys has another form.
     """
-    return Topology(
-        {
-            path.split("/")[-2]: _read(path, raw)
-            for path, raw in sorted(files.items())
-            if path.startswith(f"{MANIFESTS}/") and path.count("/") == 2 and path.endswith(f"/{_FILE}")
-        }
-    )
+    services: dict[str, Member] = {}
+    paths: dict[str, str] = {}
+    for path, raw in sorted(files.items()):
+        if place := layout.manifest_pattern.fullmatch(path):
+            member = _read(path, raw)
+            # Without a `*` there is one manifest, at a path: a name has no slash.
+            name = member.service or (place[1] if place.groups() else path.replace("/", "-"))
+            services[name], paths[name] = member, path
+    return Topology(services, paths)
 
 
 def _read(path: str, raw: bytes) -> Member:
     try:
-        document: Any = yaml.safe_load(raw)
-        return Member.model_validate(document)
+        return Member.model_validate(yaml.safe_load(raw))
     except yaml.YAMLError as error:
         raise UnusableFileError(f"{path}: not YAML: {error}") from error
     except ValidationError as error:

@@ -4,11 +4,6 @@
 each environment, `deciding` compares. `commands` is what `mesh contracts record-deployment` and `can-deploy` do.
 """
 
-from typing import Final
-
-#: The folder of the records in a repository.
-FOLDER: Final = "deployments"
-
 
 def short_commit(git_sha: str) -> str:
     """A short commit hash, with any suffix for uncommitted changes."""

@@ -11,9 +11,10 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, find_root, read_catalogue, tree_files
-from registry.deployment_records import FOLDER, record
+from registry.catalogue import Catalogue, read_catalogue, tree_files
+from registry.deployment_records import record
 from registry.export import as_text, schema_files, write
+from registry.layout import Layout, find_layout
 from registry.reasons import Reasons, tree_reasons
 from registry.site import contract, index, markup, service
 from registry.site.sources import Site, sources
@@ -25,30 +26,35 @@ _FILES = ("style.css", "search.js")
 
 def docs(root: Path, directory: Path, *, folder: Path | None = None) -> None:
     """Write the site; `folder` has the deployment records."""
-    where = find_root(root)
+    layout = find_layout(root)
     files = pages(
-        read_catalogue(tree_files(where)),
-        read_topology(tree_manifests(where)),
-        tree_reasons(where),
-        record.read_all(where / FOLDER if folder is None else folder),
+        layout,
+        read_catalogue(tree_files(layout), layout),
+        read_topology(tree_manifests(layout), layout),
+        tree_reasons(layout),
+        record.read_all(layout.root / layout.deployments if folder is None else folder),
     )
     write(directory, files)
     typer.echo(f"wrote {len(files)} files; open {directory / 'index.html'}")
 
 
 def pages(
-    catalogue: Catalogue, topology: Topology, reasons: Reasons, environments: Sequence[record.Environment]
+    layout: Layout,
+    catalogue: Catalogue,
+    topology: Topology,
+    reasons: Reasons,
+    environments: Sequence[record.Environment],
 ) -> dict[str, str]:
     """Path -> text of every file of the site."""
     site = sources(catalogue, topology, reasons, environments)
-    environment = _environment(site)
+    environment = _environment(site, layout)
 
     def page(template: str, base: str, **values: object) -> str:
         return environment.get_template(f"{template}.html.j2").render(base=base, **values)
 
     files = {name: (_TEMPLATES / name).read_text(encoding="utf-8") for name in _FILES}
     files |= {
-        "asyncapi.json": as_text(asyncapi(catalogue, topology)),
+        "asyncapi.json": as_text(asyncapi(catalogue, topology, layout)),
         **schema_files(catalogue),
         "index.html": page("index", "", **index.overview(site)),
         "search.html": page("search", "", **index.everything(site)),
@@ -61,7 +67,7 @@ def pages(
     return files
 
 
-def _environment(site: Site) -> Environment:
+def _environment(site: Site, layout: Layout) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -71,5 +77,5 @@ def _environment(site: Site) -> Environment:
     )
     environment.filters |= markup.FILTERS
     environment.tests["behind"] = site.is_behind
-    environment.globals |= {"hues": site.hues, "known": site.catalogue.versions}
+    environment.globals |= {"hues": site.hues, "known": site.catalogue.versions, "title_of_all": layout.title}
     return environment

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup, escape
 
 from contracts.personal import MASK
+from registry.catalogue import short_name
 from registry.deployment_records import short_commit
 
 # A JSON text as `json.dumps` writes it: a key, a text, or a number or word.
@@ -74,4 +75,5 @@ FILTERS: dict[str, Callable[..., str]] = {
     "contact_link": contact_link,
     "commit": short_commit,
     "moment": moment,
+    "short": short_name,
 }

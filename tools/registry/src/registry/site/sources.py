@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from registry.catalogue import Catalogue, Json
+from registry.catalogue import Catalogue, Json, fact_of
 from registry.deployment_records.record import ContractVersion, Environment
 from registry.fields import fields_of
 from registry.lifecycle import Standing, standing
@@ -31,7 +31,9 @@ class Site:
         if event_type in known:
             return known[event_type]
         consumers = self.topology.of_type(event_type).consumers
-        return Fact(event_type, event_type.split(".")[1], tuple(name for name in self.hues if name in consumers))
+        return Fact(
+            event_type, fact_of(event_type).split(".")[0], tuple(name for name in self.hues if name in consumers)
+        )
 
     def standing(self, event_type: str) -> Standing:
         """Whether the type is still to be used."""
