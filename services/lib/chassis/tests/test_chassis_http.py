@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, ServiceError
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel
 
 from chassis.errors import ChassisError, CommitUnknownError, ConcurrencyError, PermanentError, TransientError
@@ -223,7 +224,7 @@ def test_a_route_declares_what_it_answers() -> None:
     problem_schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     gone = {410: {"description": "It was deleted.", "content": problem_schema}}
     assert documented((HTTPStatus.GONE, "It was deleted.")) == {200: {"description": "OK"}, **gone}
-    created = {201: {"description": "Made."}}
+    created: dict[int, OpenAPIResponse] = {201: {"description": "Made."}}
     assert documented((HTTPStatus.GONE, "It was deleted."), success=created) == created | gone
 
 
