@@ -78,6 +78,7 @@ def things(fakes: Fakes) -> Things:
 
 def problem(answer: Answer) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.body["detail"]
     return answer.status, answer.body["type"].rpartition(":")[2]
 
 
