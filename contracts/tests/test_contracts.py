@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 
 from contracts import (
     REGISTRY,
+    BrokenRegistryError,
     Contract,
     InvalidEventError,
-    NoUpcasterError,
     Registry,
     UnknownEventError,
     new_event,
@@ -161,8 +161,8 @@ def test_the_naming_law_is_enforced(event_type: str, version: str) -> None:
         pass
 
     Outlaw.event_type, Outlaw.schema_version = event_type, version
-    with pytest.raises(ValueError, match=r"naming rules|version"):
-        Registry([Outlaw])
+    with pytest.raises(BrokenRegistryError, match=r"naming rules|version"):
+        Registry([Outlaw]).proven()
 
 
 def test_a_type_is_declared_once() -> None:
@@ -170,8 +170,10 @@ def test_a_type_is_declared_once() -> None:
         event_type: ClassVar[str] = ItemDeleted.event_type
         schema_version: ClassVar[str] = "1.1"
 
-    with pytest.raises(ValueError, match="twice"):
-        Registry([ItemDeleted, Twin])
+    registry = Registry([ItemDeleted, Twin])
+    with pytest.raises(BrokenRegistryError, match="twice"):
+        registry.proven()
+    assert registry.contract(ItemDeleted.event_type) is ItemDeleted
 
 
 def test_a_fact_has_one_living_major() -> None:
@@ -179,11 +181,29 @@ def test_a_fact_has_one_living_major() -> None:
         event_type: ClassVar[str] = "collections.ingest.item-deleted.v2"
         schema_version: ClassVar[str] = "2.0"
 
-    with pytest.raises(ValueError, match="two living majors"):
-        Registry([ItemDeleted, Next])
-    with pytest.raises(NoUpcasterError):
-        Registry([Next], [ItemDeleted])
-    assert Registry([Next], [ItemDeleted], {ItemDeleted.event_type: dict}).newest(ItemDeleted.event_type) is Next
+    with pytest.raises(BrokenRegistryError, match="two living majors"):
+        Registry([ItemDeleted, Next]).proven()
+    with pytest.raises(BrokenRegistryError, match="no chain of upcasters"):
+        Registry([Next], [ItemDeleted]).proven()
+    with pytest.raises(BrokenRegistryError, match="no major of its fact is living"):
+        Registry([ItemUploaded], [ItemDeleted]).proven()
+    proven = Registry([Next], [ItemDeleted], {ItemDeleted.event_type: dict}).proven()
+    assert proven.newest(ItemDeleted.event_type) is Next
+
+
+def test_every_fault_of_a_registry_is_told() -> None:
+    class Next(Contract):
+        event_type: ClassVar[str] = "collections.ingest.item-deleted.v2"
+        schema_version: ClassVar[str] = "1.0"
+
+    registry = Registry([Next], [ItemDeleted])
+    assert [(fault.event_type, fault.upcaster_missing) for fault in registry.faults] == [
+        (Next.event_type, False),
+        (ItemDeleted.event_type, True),
+    ]
+    with pytest.raises(BrokenRegistryError, match=r"(?s)version 1\.0 is not of 2\.x.*\n.*no chain"):
+        registry.proven()
+    assert not REGISTRY.faults
 
 
 def test_payloads_are_frozen() -> None:

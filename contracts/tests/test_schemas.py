@@ -3,12 +3,12 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from jsonschema import Draft4Validator, Draft202012Validator
 
-from contracts import REGISTRY, Contract
+from contracts import REGISTRY, Contract, Registry
 from contracts.envelope import EXTENSIONS
 from contracts.errors import SchemaFileError
 from contracts.eventbridge import draft4, eventbridge_schema
@@ -278,3 +278,16 @@ def test_an_optional_field_is_safe_in_both_directions() -> None:
     assert Draft202012Validator(new).is_valid(payload)
     assert Draft202012Validator(old_tolerant).is_valid(payload)
     assert not Draft202012Validator(old_closed).is_valid(payload)
+
+
+def test_a_registry_with_faults_exports_nothing(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Lost(Contract):
+        event_type: ClassVar[str] = "collections.ingest.item-lost.v1"
+        schema_version: ClassVar[str] = "2.0"
+
+    monkeypatch.setattr("contracts.export.REGISTRY", Registry([*REGISTRY, Lost], REGISTRY.retired()))
+    assert main([str(directory)]) == 1
+    assert capsys.readouterr().err == "Lost: version 2.0 is not of 1.x\n"
+    assert not (directory / Lost.event_type).exists()

@@ -277,10 +277,10 @@ def test_what_is_recorded_is_the_commit_and_not_the_working_tree(deployed: Repos
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("can-deploy", "gamma", "--env", "production"), "services/gamma/service.yaml does not exist"),
+        (("can-deploy", "gamma", "--env", "production"), "no services/*/service.yaml is of 'gamma'"),
         (("can-deploy", "alpha", "--env", "Production"), "is not a valid environment name"),
         (("can-deploy", "alpha", "--env", "production", "--git-sha", "nonsense"), "no revision 'nonsense'"),
-        (("record-deployment", "../alpha", "--env", "production"), "services/../alpha/service.yaml does not exist"),
+        (("record-deployment", "../alpha", "--env", "production"), "no services/*/service.yaml is of '../alpha'"),
     ],
 )
 def test_unusable_questions_end_with_2(deployed: Repository, arguments: tuple[str, ...], message: str) -> None:
@@ -293,7 +293,7 @@ def test_a_contract_that_the_registry_does_not_hold_ends_with_2(deployed: Reposi
     deployed.declare("alpha", publishes=["v3"])
     code, output = deployed.run("can-deploy", "alpha", "--env", "production")
     assert code == 2
-    assert f"alpha names {FACT}.v3, but contracts/schemas has no version of it" in output
+    assert f"alpha names {FACT}.v3, but no version of it is published" in output
 
 
 def test_records_may_lie_elsewhere(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> None:

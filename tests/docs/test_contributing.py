@@ -10,7 +10,7 @@ from workspace import REPOSITORY
 
 _TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 _PAGE = _TEXT.partition("\n## Adding …\n")[2].partition("\n## ")[0]
-_KINDS = ("An event", "A field", "A route", "A filter", "A consumer", "A table")
+_KINDS = ("An event", "A field", "A major of an event", "A route", "A filter", "A consumer", "A table")
 _SERVICES = sorted(load_manifests(REPOSITORY).services)
 #: A path of the repository, of a test perhaps with the name of one.
 _NAMED = re.compile(r"`((?:[\w.<>-]+/)+[\w.<>-]*|README\.md)(?:::(\w+))?`")

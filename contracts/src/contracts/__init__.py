@@ -7,6 +7,7 @@ documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
 from contracts.contract import Contract, Part
 from contracts.envelope import Cause, Event, ReplayKind, new_event, replayed
 from contracts.errors import (
+    BrokenRegistryError,
     ContractError,
     InvalidEventError,
     NotLivingError,
@@ -20,6 +21,7 @@ from contracts.text import is_storable, storable
 
 __all__ = [
     "REGISTRY",
+    "BrokenRegistryError",
     "Cause",
     "Contract",
     "ContractError",

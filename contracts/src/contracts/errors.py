@@ -5,11 +5,13 @@ ContractError
 ├── NotLivingError       the payload to be published is not of a living contract
 ├── InvalidEventError    the document does not satisfy the envelope or its contract
 ├── NoUpcasterError      no chain of upcasters leads from a version to the requested one
+├── BrokenRegistryError  contracts are declared that break the naming rules or lack an upcaster
 └── SchemaFileError      a committed schema is missing, misplaced or unreadable
 
 No message quotes a value of a payload: payloads are personal.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,23 @@ class NoUpcasterError(ContractError):
         super().__init__(f"no chain of upcasters leads from {event_type} to {to}")
         self.event_type = event_type
         self.to = to
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryFault:
+    """One declaration that cannot stand, in a sentence."""
+
+    event_type: str
+    message: str
+    upcaster_missing: bool = False
+
+
+class BrokenRegistryError(ContractError):
+    """The registry's declarations have faults; the message has one line for each."""
+
+    def __init__(self, faults: Iterable[RegistryFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(fault.message for fault in self.faults))
 
 
 class SchemaFileError(ContractError):

@@ -5,7 +5,7 @@ Flavour `json-schema` (2020-12): for each contract `<type>/<version>.json`, tole
 Flavour `eventbridge`: `<type>/<version>.json`, draft 4, the whole message as EventBridge Schemas keeps it.
 
 With `--check` nothing is written; exit code 1 says that the directory and the models differ, or that a version that
-was published is missing or corrupt.
+was published is missing or corrupt. From a registry with faults nothing is written either.
 """
 
 import argparse
@@ -73,6 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     parser.add_argument("--flavour", choices=sorted(FLAVOURS), default="json-schema")
     options = parser.parse_args(arguments)
+    if REGISTRY.faults:
+        sys.stderr.writelines(f"{fault.message}\n" for fault in REGISTRY.faults)
+        return 1
     differing = [
         (path, text)
         for path, text in schema_files(options.directory, options.flavour).items()

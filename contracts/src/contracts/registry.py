@@ -7,7 +7,15 @@ from typing import Any, TypeVar
 from contracts import analysis, chat, embedding, imaging, ingest, retired, sessions
 from contracts.contract import TYPE_PATTERN, Contract, fact_of
 from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
-from contracts.errors import InvalidEventError, NotLivingError, UnknownEventError, Violation
+from contracts.errors import (
+    BrokenRegistryError,
+    InvalidEventError,
+    NotLivingError,
+    NoUpcasterError,
+    RegistryFault,
+    UnknownEventError,
+    Violation,
+)
 from contracts.upcasters import UPCASTERS
 from contracts.upcasting import Upcaster, chain, upcast
 from contracts.validation import validate
@@ -18,8 +26,8 @@ T = TypeVar("T", bound=Contract)
 class Registry:
     """Contracts by event type: living ones, which are published, and retired ones, which are only read.
 
-    Building one proves the naming rules, that a fact has one living major, and that a chain of upcasters leads from
-    every retired major to it.
+    Building one examines the naming rules, that a fact has one living major, and that a chain of upcasters leads from
+    every retired major to it. `faults` holds what does not: tools report all of it, services start only when `proven`.
     """
 
     def __init__(
@@ -31,25 +39,54 @@ class Registry:
         self._contracts: dict[str, type[Contract]] = {}
         self._newest: dict[str, type[Contract]] = {}
         self._upcasters = upcasters
+        self._faults: list[RegistryFault] = []
         for contract in contracts:
-            self._add(contract)
-            if contract.fact() in self._newest:
-                raise ValueError(f"{contract.fact()} has two living majors")
-            self._newest[contract.fact()] = contract
+            if self._add(contract) and self._newest.setdefault(contract.fact(), contract) is not contract:
+                self._fault(contract, f"{contract.fact()} has two living majors")
         self._living = tuple(self._contracts.values())
         for contract in retired:
-            self._add(contract)
-            chain(contract.event_type, self.newest(contract.event_type).event_type, upcasters)
+            if self._add(contract):
+                self._check_way(contract)
 
-    def _add(self, contract: type[Contract]) -> None:
+    def _add(self, contract: type[Contract]) -> bool:
+        """Whether it can be looked up by its type."""
         name = TYPE_PATTERN.match(contract.event_type)
         if name is None:
-            raise ValueError(f"{contract.__name__}: {contract.event_type!r} breaks the naming rules")
+            self._fault(contract, f"{contract.__name__}: {contract.event_type!r} breaks the naming rules")
+            return False
         if contract.schema_version.split(".")[0] != name["major"]:
-            raise ValueError(f"{contract.__name__}: version {contract.schema_version} is not of {name['major']}.x")
+            self._fault(contract, f"{contract.__name__}: version {contract.schema_version} is not of {name['major']}.x")
         if contract.event_type in self._contracts:
-            raise ValueError(f"{contract.event_type} is declared twice")
+            self._fault(contract, f"{contract.event_type} is declared twice")
+            return False
         self._contracts[contract.event_type] = contract
+        return True
+
+    def _check_way(self, retired: type[Contract]) -> None:
+        try:
+            chain(retired.event_type, self.newest(retired.event_type).event_type, self._upcasters)
+        except UnknownEventError:
+            self._fault(retired, f"{retired.event_type} is retired, and no major of its fact is living")
+        except NoUpcasterError as error:
+            self._faults.append(RegistryFault(retired.event_type, str(error), upcaster_missing=True))
+
+    def _fault(self, contract: type[Contract], message: str) -> None:
+        self._faults.append(RegistryFault(contract.event_type, message))
+
+    @property
+    def faults(self) -> tuple[RegistryFault, ...]:
+        """What is wrong with the declarations; none, if the registry is proven."""
+        return tuple(self._faults)
+
+    def proven(self) -> "Registry":
+        """The registry itself.
+
+        Raises:
+            BrokenRegistryError: it has faults.
+        """
+        if self._faults:
+            raise BrokenRegistryError(self._faults)
+        return self
 
     def __iter__(self) -> Iterator[type[Contract]]:
         """The living contracts."""

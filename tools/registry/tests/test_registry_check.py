@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 Json = dict[str, Any]
 ORDER = "collections.shop.order-placed.v1"
+MANIFEST_OF_LETTERS = "service: letters\nconsumes: [collections.shop.order-placed.v2]\n"
 # The class is in conftest.py, which is no module to import from.
 Registry = Any
 
@@ -101,7 +104,7 @@ def test_a_producer_schema_alone_counts_too(registry: Registry) -> None:
     schema = json.loads(path.read_text())
     del schema["properties"]["lines"]
     path.write_text(json.dumps(schema))
-    assert problems(registry.check(exit_code=1)) == ["changed-without-version"]
+    assert problems(registry.check(exit_code=1)) == ["changed-without-version", "example-invalid"]
 
 
 def _delete_version(registry: Registry) -> None:
@@ -141,10 +144,65 @@ def test_what_is_published_stays(registry: Registry, change: Callable[[Registry]
     assert problems(registry.check(exit_code=1)) == [rule]
 
 
-def test_a_new_contract_is_compatible(registry: Registry, order_schema: Json) -> None:
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({}, "is empty"),
+        ({"type": "collections.shop.order-paid.v1", "data": {"customer": "Ada"}}, f"is not of type {ORDER}"),
+        ({"type": ORDER}, "has no data"),
+        ({"type": ORDER, "data": {}}, "breaks required of its schema at data"),
+        ({"type": ORDER, "data": {"customer": "Ada", "quantity": 0}},
+         "breaks exclusiveMinimum of its schema at data.quantity"),
+        ({"type": ORDER, "data": {"customer": "Ada", "colour": "red"}},
+         "breaks additionalProperties of its schema at data"),
+    ],
+    ids=["empty", "another type", "no data", "a field is missing", "a value is wrong", "not declared"],
+)  # fmt: skip
+def test_an_example_that_is_none(registry: Registry, document: Json, reason: str) -> None:
+    path = registry.example("1.0", {}, name="another")
+    path.write_text(json.dumps(document))
+    [contract] = registry.check(exit_code=1)["contracts"]
+    [problem] = contract["problems"]
+    assert (problem["rule"], problem["file"]) == ("example-invalid", path.relative_to(registry.root).as_posix())
+    assert problem["message"].endswith(reason)
+    assert "Ada" not in registry.run("check", exit_code=1).stdout
+
+
+def test_an_example_without_a_byte_cannot_be_read(registry: Registry) -> None:
+    registry.example("1.0", {}, name="another").write_text("")
+    assert "another.json: not JSON" in registry.run("check", exit_code=2).stderr
+
+
+def test_a_removed_event_names_the_services_that_had_it(
+    registry: Registry, order_schema: Json, order_data: Json
+) -> None:
+    """Those of its own major, as the manifests were; the next major has others."""
+    second = "collections.shop.order-placed.v2"
+    order_schema["$id"] = "urn:collections:contract:shop.order-placed:2.0"
+    registry.schema("2.0", order_schema, second)
+    registry.example("2.0", order_data, event_type=second)
+    shutil.rmtree(registry.root / f"contracts/schemas/{ORDER}")
+    shop, billing = (registry.root / f"services/{name}/service.yaml" for name in ("shop", "billing"))
+    shop.write_text(shop.read_text().replace(ORDER, second))
+    (registry.root / "services/letters").mkdir()
+    (registry.root / "services/letters/service.yaml").write_text(MANIFEST_OF_LETTERS)
+    shutil.rmtree(billing.parent)
+    first, new = registry.check(exit_code=1)["contracts"]
+    assert (first["status"], first["producers"], first["consumers"]) == ("deleted", ["shop"], ["billing"])
+    assert (new["status"], new["producers"], new["consumers"]) == ("new", ["shop"], ["letters"])
+    assert f"{ORDER} (deleted)\n  published by shop; consumed by billing" in registry.run("check", exit_code=1).stdout
+
+
+@pytest.mark.parametrize("text", ["consumes: [", "consumes: [{event: [1]}]", "publishes: everything"])
+def test_a_broken_manifest_is_reported(registry: Registry, text: str) -> None:
+    (registry.root / "services/billing/service.yaml").write_text(text)
+    assert "services/billing/service.yaml: " in registry.run("check", exit_code=2).stderr
+
+
+def test_a_new_contract_is_compatible(registry: Registry, order_schema: Json, order_data: Json) -> None:
     order_schema["$id"] = "urn:collections:contract:shop.order-paid:1.0"
     registry.schema("1.0", order_schema, "collections.shop.order-paid.v1")
-    registry.example("1.0", {}, event_type="collections.shop.order-paid.v1")
+    registry.example("1.0", order_data, event_type="collections.shop.order-paid.v1")
     [contract] = registry.check()["contracts"]
     assert (contract["status"], contract["producers"], contract["problems"]) == ("new", [], [])
 
@@ -189,19 +247,64 @@ def test_published_is_what_the_remote_main_has(registry: Registry, tmp_path: Pat
     assert verdict["base"].endswith("Orders")
 
 
-def test_a_shallow_clone_without_main_compares_its_versions_with_each_other(
-    registry: Registry, order_schema: Json, order_data: Json, tmp_path: Path
-) -> None:
+def _topic_that_breaks(registry: Registry, order_schema: Json, order_data: Json) -> None:
     registry.git("checkout", "-q", "-b", "topic")
     order_schema["required"].append("lines")
     registry.schema("1.1", order_schema)
     registry.example("1.1", order_data)
-    registry.commit()
+    registry.commit("Lines")
+
+
+def test_without_main_nothing_can_be_said(
+    registry: Registry, order_schema: Json, order_data: Json, tmp_path: Path
+) -> None:
+    _topic_that_breaks(registry, order_schema, order_data)
     clone = _clone(registry, tmp_path / "clone", "--depth=1", "--branch=topic")
-    result = clone.run("check", exit_code=1)
+    result = clone.run("check", exit_code=2)
+    assert "compatible" not in result.stdout
+    assert "origin/main is not in this clone: git fetch --unshallow origin main:" in result.stderr
+    [fetch] = re.findall("git (fetch .*?),", result.stderr)
+    clone.git(*fetch.split())
+    assert problems(clone.check(exit_code=1)) == ["incompatible"]
+
+
+def test_on_request_versions_are_compared_with_each_other(
+    registry: Registry, order_schema: Json, order_data: Json, tmp_path: Path
+) -> None:
+    _topic_that_breaks(registry, order_schema, order_data)
+    (registry.root / ".git").rename(tmp_path / "elsewhere")
+    result = registry.run("check", "--no-base", exit_code=1)
     assert "no published revision" in result.stdout
-    assert "main is not in this clone" in result.stderr
     assert "required-property-added" in result.stdout
+    assert "exclude each other" in registry.run("check", "--no-base", "--base=main", exit_code=2).stderr
+
+
+def test_main_in_a_shallow_clone_has_no_commit_before(registry: Registry, tmp_path: Path) -> None:
+    _delete_example(registry)
+    registry.commit("Careless")
+    clone = _clone(registry, tmp_path / "clone", "--depth=1")
+    assert "the commit before main's last is not in this clone" in clone.run("check", exit_code=2).stderr
+
+
+def test_histories_without_a_common_commit(registry: Registry) -> None:
+    registry.git("checkout", "-q", "--orphan", "topic")
+    registry.commit("Begun anew")
+    assert "no common commit" in registry.run("check", exit_code=2).stderr
+
+
+def test_before_the_first_commit_of_main_nothing_was_published(registry: Registry) -> None:
+    assert "no published revision to compare with" in registry.run("check").stdout
+    _delete_example(registry)
+    assert problems(registry.check(exit_code=1)) == ["example-deleted"]
+
+
+def test_a_base_without_contracts_is_told(registry: Registry) -> None:
+    registry.git("rm", "-rq", "--cached", "contracts")
+    registry.git("commit", "-q", "-m", "None yet")
+    base = registry.git("rev-parse", "HEAD")
+    result = registry.run("check", "--base", base)
+    assert "has no contracts: all are new" in result.stderr
+    assert f"{ORDER} 1.0 (new)" in result.stdout
 
 
 def _clone(registry: Registry, path: Path, *options: str) -> Registry:

@@ -101,6 +101,58 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
     check_code(checkout)
 
 
+REJECTED = "collections.imaging.image-rejected"
+
+
+def test_the_next_major_retires_the_one_before(checkout: Path) -> None:
+    before = contents(checkout)
+    result = add(checkout, "imaging", "image-rejected", "--major", "--field", "at:datetime", "--field", "note:str?")
+    assert result.exit_code == 0, result.output
+    assert "say what old events meant in image_rejected_v1" in result.output
+    assert changed(checkout, before) == {
+        f"contracts/examples/{REJECTED}.v2/2.0/image-rejected.json",
+        f"contracts/schemas/{REJECTED}.v2/2.0.json",
+        f"contracts/schemas/{REJECTED}.v2/2.0.producer.json",
+        "contracts/src/contracts/imaging.py",
+        "contracts/src/contracts/retired.py",
+        "contracts/src/contracts/upcasters/__init__.py",
+        "contracts/src/contracts/upcasters/imaging.py",
+        *(f"services/{name}/README.md" for name in ("analysis", "imaging", "ingest")),
+        *(f"services/{name}/service.yaml" for name in ("analysis", "imaging", "ingest")),
+        *(f"services/{name}/terraform/tests/service.tftest.hcl" for name in ("analysis", "ingest")),
+    }  # fmt: skip
+    assert f"  - {REJECTED}.v2\n" in (checkout / "services/imaging/service.yaml").read_text()
+    assert f"{REJECTED}.v1" not in (checkout / "services/imaging/service.yaml").read_text()
+    consumed = [f"  - {{event: {REJECTED}.v{major}, function: events}}\n" for major in (1, 2)]
+    assert "".join(consumed) in (checkout / "services/ingest/service.yaml").read_text()
+    read_old = (
+        "import json, pathlib; from contracts import REGISTRY; from contracts.imaging import ImageRejected\n"
+        f"old = json.loads(pathlib.Path('contracts/examples/{REJECTED}.v1/1.0/truncated.json').read_text())\n"
+        "event = REGISTRY.proven().read(old)\n"
+        "assert type(event.data) is ImageRejected, event.data\n"
+        "assert (event.data.at.year, event.data.note, event.data.detail) == (2026, None, old['data']['detail'])\n"
+    )
+    run_there(checkout, "-c", read_old)
+    run_there(checkout, "-m", "contracts.export", "contracts/schemas", "--check")
+    check_code(checkout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["imaging", "image-lost", "--major"], "imaging.image-lost is not published"),
+        (["imaging", "image-rejected", "--major", "--field", "reason:str"], "has a field reason already"),
+        (["imaging", "image-rejected"], "exists; add an optional field"),
+    ],
+    ids=["unknown", "taken", "no major"],
+)
+def test_a_major_that_cannot_be(checkout: Path, arguments: list[str], reason: str) -> None:
+    before = contents(checkout)
+    result = add(checkout, *arguments)
+    assert (result.exit_code, reason in result.stderr) == (2, True), result.output
+    assert changed(checkout, before) == set()
+
+
 def test_the_schema_has_the_requested_fields(checkout: Path) -> None:
     add(
         checkout, "imaging", "image-tagged", "--summary", 'Found "a tag"', "--field", "tag:str", "--field", "score:int?"

@@ -15,6 +15,8 @@ from chassis.projections import Projections
 from chassis.schedule import relay, scheduled
 from chassis.service import Service
 from chassis.settings import Settings
+from contracts import BrokenRegistryError, Registry
+from contracts.ingest import ItemUploaded
 from testkit.faults import AwsCalls, accepts_events, answers
 from testkit.invoking import CONTEXT
 
@@ -51,6 +53,12 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setenv(name.upper(), str(value))
     monkeypatch.setenv("SOMETHING_ELSE", "is ignored")
     assert Settings().model_dump() == given
+
+
+def test_a_service_does_not_start_on_a_broken_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chassis.service.REGISTRY", Registry([ItemUploaded, ItemUploaded]))
+    with pytest.raises(BrokenRegistryError, match="declared twice"):
+        Service(Settings(service="imaging"))
 
 
 def test_what_is_not_set_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:

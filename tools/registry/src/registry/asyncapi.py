@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from importlib.metadata import version as package_version
 from typing import Any
 
-from manifests import Manifests, Service
-from registry.catalogue import Catalogue, Version
+from registry.catalogue import Catalogue, Version, fact_of, short_name
 from registry.envelope import envelope_schema
+from registry.layout import Layout
 from registry.masking import masked_document, personal_paths
+from registry.topology import Topology
 
 Json = dict[str, Any]
 
 
-def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
+def asyncapi(catalogue: Catalogue, topology: Topology, layout: Layout) -> Json:
     """Channels are event types; every service sends what it publishes and receives what it consumes.
 
     The payload of a message is the newest minor of its type, as a consumer reads it.
@@ -29,32 +30,22 @@ def asyncapi(catalogue: Catalogue, manifests: Manifests) -> Json:
         messages[short_name(version.event_type)] = _message(version, catalogue)
     return {
         "asyncapi": "3.0.0",
-        "id": "urn:collections:mesh",
+        "id": f"urn:{layout.prefix}:mesh",
         "info": {
-            "title": "Collections",
+            "title": layout.title,
             "version": package_version("collections-contracts"),
-            "description": "Events that the services of Collections exchange on one event bus.",
-            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-            "tags": [{"name": service.service, "description": service.summary} for service in _services(manifests)],
+            "description": f"Events that the services of {layout.title} exchange on one event bus.",
+            "tags": [{"name": service, "description": topology.summaries[service]} for service in topology.files],
         },
         "defaultContentType": "application/cloudevents+json",
         "channels": {short_name(version.event_type): _channel(version) for version in newest},
         "operations": {
             name: operation
-            for service in _services(manifests)
-            for name, operation in _operations(service, catalogue).items()
+            for service in topology.files
+            for name, operation in _operations(service, topology, catalogue).items()
         },
         "components": {"messages": messages, "schemas": schemas},
     }
-
-
-def short_name(event_type: str) -> str:
-    """`imaging.image-processed.v1`: the short name of a type, for keys."""
-    return event_type.removeprefix("collections.")
-
-
-def _services(manifests: Manifests) -> tuple[Service, ...]:
-    return tuple(manifests.services.values())
 
 
 def _channel(version: Version) -> Json:
@@ -64,7 +55,7 @@ def _channel(version: Version) -> Json:
         "title": str(version.consumer.get("title", name)),
         "description": str(version.consumer.get("description", "")),
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
-        "tags": [{"name": version.event_type.split(".")[1]}],
+        "tags": [{"name": fact_of(version.event_type).split(".")[0]}],
     }
 
 
@@ -84,19 +75,15 @@ def _message(version: Version, catalogue: Catalogue) -> Json:
     }
 
 
-def _operations(service: Service, catalogue: Catalogue) -> Json:
-    sent = {f"{service.service}.send.{short_name(event)}": ("send", event) for event in service.publishes}
-    received = {
-        f"{service.service}.receive.{short_name(item.event)}": ("receive", item.event)
-        for item in service.consumes
-        if item.event
-    }
+def _operations(service: str, topology: Topology, catalogue: Catalogue) -> Json:
+    sent = {f"{service}.send.{short_name(event)}": ("send", event) for event in topology.publishes[service]}
+    received = {f"{service}.receive.{short_name(event)}": ("receive", event) for event in topology.consumes[service]}
     return {
         name: {
             "action": action,
             "channel": {"$ref": f"#/channels/{short_name(event)}"},
             "messages": [{"$ref": f"#/channels/{short_name(event)}/messages/{short_name(event)}"}],
-            "tags": [{"name": service.service}],
+            "tags": [{"name": service}],
         }
         for name, (action, event) in (sent | received).items()
         if event in catalogue.versions

@@ -1,16 +1,20 @@
 """The base of a comparison with the working tree.
 
 The published contracts are those of the main branch. On a branch that is the merge base with main; on a clean main
-it is the parent commit, so that a push is still checked. A clone that is too shallow for either is not compared with
-another revision: its versions are compared with each other.
+it is the parent commit, so that a push is still checked. A clone that has neither proves nothing, which is an error,
+unless it is said that versions are to be compared with each other only.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from registry.catalogue import EXAMPLES, SCHEMAS, Catalogue, read_catalogue, tree_files
+from registry.catalogue import Catalogue, read_catalogue, tree_files
+from registry.errors import NoBaseError
 from registry.git import Repository
+from registry.layout import Layout
+from registry.meaning import Acknowledgement, read_acknowledged
+from registry.topology import Topology, read_topology, tree_manifests
 
 #: Names of the published branch, the remote's first: local commits on main are not published yet.
 _MAIN = ("origin/main", "main")
@@ -18,40 +22,60 @@ _MAIN = ("origin/main", "main")
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The contracts before and now; `base` is None where there is nothing to compare with."""
+    """Contracts and services before and now; `base` is None where versions are compared with each other only."""
 
     base: str | None
     before: Catalogue
     now: Catalogue
+    topology_before: Topology
+    topology: Topology
+    acknowledged: Sequence[Acknowledgement] = ()
 
 
-def compare(root: Path, revision: str | None) -> Comparison:
+def compare(layout: Layout, revision: str | None, *, no_base: bool = False) -> Comparison:
     """The working tree against a revision; by default against what is published.
 
     Raises:
         GitError: git is missing, or this is not a checkout.
         UnknownRevisionError: there is no such revision.
-        UnusableFileError: a schema or example is not JSON.
+        NoBaseError: what is published is not in this clone.
+        UnusableFileError: a schema or example is not JSON; a manifest or the acknowledgements are not YAML.
     """
-    repository = Repository(root)
-    now = read_catalogue(tree_files(root))
-    commit = repository.commit(revision) if revision else published(repository)
+    now, topology = read_catalogue(tree_files(layout), layout), read_topology(tree_manifests(layout), layout)
+    acknowledged = read_acknowledged(layout)
+    alone = Comparison(None, Catalogue({}), now, topology, topology, acknowledged)
+    if no_base:
+        return alone
+    repository = Repository(layout.root)
+    commit = repository.commit(revision) if revision else published(repository, layout)
     if commit is None:
-        return Comparison(None, Catalogue({}), now)
-    before = read_catalogue(repository.files(commit, SCHEMAS, EXAMPLES))
-    return Comparison(repository.describe(commit), before, now)
+        return alone
+    files = repository.files(commit, *layout.folders)
+    before, topology_before = read_catalogue(files, layout), read_topology(files, layout)
+    return Comparison(repository.describe(commit), before, now, topology_before, topology, acknowledged)
 
 
-def published(repository: Repository) -> str | None:
-    """The commit of the published contracts; None where the clone does not have it."""
+def published(repository: Repository, layout: Layout) -> str | None:
+    """The commit of the published contracts; None where nothing was published before.
+
+    Raises:
+        NoBaseError: it is not in this clone.
+    """
     # A pull request's target on GitHub may be another branch than main.
     target = os.environ.get("GITHUB_BASE_REF")
     names = (f"origin/{target}", *_MAIN) if target else _MAIN
     head = repository.find("HEAD")
-    main = next((commit for name in names if (commit := repository.find(name))), None)
-    if head is None or main is None:
+    if head is None:
         return None
+    main = next((commit for name in names if (commit := repository.find(name))), None)
+    if main is None:
+        raise NoBaseError(f"{names[0]} is not in this clone", shallow=repository.is_shallow())
     base = repository.merge_base(head, main)
-    if base == head and not repository.is_dirty(SCHEMAS, EXAMPLES):
-        return repository.find("HEAD^")
-    return base
+    if base is None:
+        raise NoBaseError("HEAD and main have no common commit in this clone", shallow=repository.is_shallow())
+    if base != head or repository.is_dirty(layout.schemas, layout.examples):
+        return base
+    parent = repository.find("HEAD^")
+    if parent is None and repository.is_shallow():
+        raise NoBaseError("the commit before main's last is not in this clone", shallow=True)
+    return parent

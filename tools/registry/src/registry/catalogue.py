@@ -1,6 +1,5 @@
-"""Every published version of every contract with its examples, producers and consumers.
+"""Every published version of every contract with its examples.
 
-NoRegistryError: no repository with contracts was found
 UnusableFileError: a schema or example is not JSON, or is too large
 """
 
@@ -12,19 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contracts.contract import TYPE_PATTERN
 from contracts.schemas import closed
-from manifests import Manifests
-from registry.errors import NoRegistryError, UnknownTypeError, UnknownVersionError, UnusableFileError
+from registry.errors import UnknownTypeError, UnknownVersionError, UnusableFileError
+from registry.layout import Layout
 
 Json = dict[str, Any]
 
-SCHEMAS, EXAMPLES = "contracts/schemas", "contracts/examples"
 MAX_BYTES = 10_000_000
 
 _VERSION = r"(?P<version>[0-9]+\.[0-9]+)"
-_SCHEMA = re.compile(rf"^{SCHEMAS}/(?P<type>[^/]+)/{_VERSION}(?P<producer>\.producer)?\.json$")
-_EXAMPLE = re.compile(rf"^{EXAMPLES}/(?P<type>[^/]+)/{_VERSION}/(?P<name>[^/]+)\.json$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +69,18 @@ class Catalogue:
     versions: Mapping[str, tuple[Version, ...]]
 
     def find(self, name: str) -> tuple[Version, ...]:
-        """The versions of a type, named in full, without `collections.`, or by its fact alone (its newest major).
+        """The versions of a type, named in full, without its prefix, or by its fact alone (its newest major).
 
         Raises:
             UnknownTypeError: none, or several.
         """
         if name in self.versions:
             return self.versions[name]
-        bare = name.removeprefix("collections.")
         fits = [
             event_type
             for event_type in self.versions
-            if bare in (event_type.removeprefix("collections."), fact_of(event_type), fact_of(event_type).split(".")[1])
+            if name in (short_name(event_type), fact_of(event_type), fact_of(event_type).split(".")[1])
+            or event_type.rpartition(".")[0] == name
         ]
         if len({fact_of(event_type) for event_type in fits}) != 1:
             raise UnknownTypeError(name, fits or self.versions)
@@ -114,52 +109,21 @@ class Catalogue:
         return tuple(sorted(found, key=lambda version: version.order))
 
 
-@dataclass(frozen=True, slots=True)
-class Participants:
-    """Producers and consumers of a fact, by name of the service."""
-
-    producers: tuple[str, ...]
-    consumers: tuple[str, ...]
-
-
-def participants(manifests: Manifests, event_type: str, *, all_majors: bool = True) -> Participants:
-    """Producers and consumers of a type; by default of all majors, because older ones are upcast for consumers."""
-
-    def matches(other: str) -> bool:
-        return fact_of(other) == fact_of(event_type) if all_majors else other == event_type
-
-    services = manifests.services.values()
-    return Participants(
-        tuple(service.service for service in services if any(map(matches, service.publishes))),
-        tuple(
-            service.service
-            for service in services
-            if any(item.event and matches(item.event) for item in service.consumes)
-        ),
-    )
+def short_name(event_type: str) -> str:
+    """`imaging.image-processed.v1` of `collections.imaging.image-processed.v1`."""
+    return ".".join(event_type.rsplit(".", 3)[-3:])
 
 
 def fact_of(event_type: str) -> str:
     """`imaging.image-processed` of `collections.imaging.image-processed.v1`."""
-    return event_type.removeprefix("collections.").rsplit(".", 1)[0]
+    return short_name(event_type).rpartition(".")[0]
 
 
-def find_root(start: Path) -> Path:
-    """The repository with the contracts, from a folder in it.
-
-    Raises:
-        NoRegistryError: there is none.
-    """
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / SCHEMAS).is_dir():
-            return folder
-    raise NoRegistryError(f"no {SCHEMAS} in {start.resolve()} or above it")
-
-
-def tree_files(root: Path) -> dict[str, bytes]:
+def tree_files(layout: Layout) -> dict[str, bytes]:
     """Path -> contents of the working tree's schemas and examples."""
-    found = sorted(path for folder in (SCHEMAS, EXAMPLES) for path in (root / folder).glob("**/*.json"))
-    return {path.relative_to(root).as_posix(): read_bytes(path) for path in found}
+    folders = (layout.root / folder for folder in (layout.schemas, layout.examples))
+    found = sorted(path for folder in folders for path in folder.glob("**/*.json"))
+    return {path.relative_to(layout.root).as_posix(): read_bytes(path) for path in found}
 
 
 def read_bytes(path: Path) -> bytes:
@@ -192,28 +156,30 @@ def read_json(name: str, raw: bytes) -> Json:
     return document
 
 
-def read_catalogue(files: Mapping[str, bytes]) -> Catalogue:
-    """The catalogue from files of the working tree or of a revision.
+def read_catalogue(files: Mapping[str, bytes], layout: Layout) -> Catalogue:
+    """The catalogue from files of the working tree or of a revision; others are passed over.
 
     Raises:
-        UnusableFileError: one of them is not JSON.
+        UnusableFileError: one of them is not JSON, or not where the naming rules put it.
     """
+    is_schema = re.compile(rf"^{re.escape(layout.schemas)}/(?P<type>[^/]+)/{_VERSION}(?P<producer>\.producer)?\.json$")
+    is_example = re.compile(rf"^{re.escape(layout.examples)}/(?P<type>[^/]+)/{_VERSION}/(?P<name>[^/]+)\.json$")
     producers: dict[tuple[str, str], Json] = {}
     consumers: dict[tuple[str, str], tuple[str, Json]] = {}
     examples: dict[tuple[str, str], list[Example]] = defaultdict(list)
     for path, raw in sorted(files.items()):
-        if schema := _SCHEMA.match(path):
+        if schema := is_schema.match(path):
             key = schema["type"], schema["version"]
             if schema["producer"]:
                 producers[key] = read_json(path, raw)
             else:
                 consumers[key] = path, read_json(path, raw)
-        elif example := _EXAMPLE.match(path):
+        elif example := is_example.match(path):
             examples[example["type"], example["version"]].append(Example(example["name"], path, read_json(path, raw)))
     versions: dict[str, list[Version]] = defaultdict(list)
     for (event_type, number), (path, consumer) in consumers.items():
-        if TYPE_PATTERN.match(event_type) is None:
-            raise UnusableFileError(f"{path}: {event_type!r} is not an event type")
+        if layout.type_pattern.match(event_type) is None:
+            raise UnusableFileError(f"{path}: {event_type!r} is no {layout.prefix}.<service>.<fact>.v<major>")
         key = event_type, number
         found = Version(event_type, number, path, consumer, producers.get(key), tuple(examples[key]))
         versions[event_type].append(found)

@@ -71,14 +71,20 @@ def check(
             envvar="CONTRACTS_BASE", help="The git revision to compare with; default: what main has published."
         ),
     ] = None,
+    no_base: Annotated[
+        bool, typer.Option("--no-base", help="Compare published versions with each other, with no revision.")
+    ] = False,
     output: Annotated[Output, typer.Option(help="Output format.")] = Output.TEXT,
     root: Root = HERE,
 ) -> None:
     """Would the working tree break a producer or consumer? Compares every changed contract with all published
-    versions."""
+    versions, and the models with what they published. Exit code 0 nothing breaks, 1 something does, 2 nothing can be
+    said."""
     from registry.verdicts import check
 
-    guarded(lambda: check(root, base, output.value))
+    if base and no_base:
+        raise typer.BadParameter("--base and --no-base exclude each other")
+    guarded(lambda: check(root, base, output.value, no_base=no_base))
 
 
 @app.command()
@@ -143,13 +149,17 @@ def new(
         list[str] | None,
         typer.Option(help="A service that consumes it, repeatable: manifest entry, subscription, reaction, test."),
     ] = None,
+    major: Annotated[
+        bool,
+        typer.Option("--major", help="The next major of a published event, with its upcaster."),
+    ] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     root: Root = HERE,
 ) -> None:
     """Add an event: contract, registry entry, schema, example, manifest entry, the code that records it, its consumers.
 
-    Either everything is written or nothing.
+    Where a repository has schemas alone: schema, example and manifest entries. Either everything is written or nothing.
     """
     from registry.scaffolding import new_event
 
@@ -161,6 +171,7 @@ def new(
             summary=summary,
             fields=fields or [],
             consumers=consumer or [],
+            major=major,
             dry_run=dry_run,
             as_json=as_json,
         )

@@ -5,6 +5,7 @@ RegistryError (an OperatorError)   exit code 2
     UnknownTypeError          no contract of that type; similar ones are named
     UnknownVersionError       the type has no such version
     UnknownRevisionError      git has no such revision
+    NoBaseError               what is published is not in this clone, so that nothing can be said
     GitError                  git is missing, failed, or this is not a checkout
     UnusableFileError         a file cannot be read, is too large or is malformed
     ScaffoldError             the event or route cannot be added; nothing has been written
@@ -43,6 +44,17 @@ class UnknownVersionError(RegistryError):
 
 class UnknownRevisionError(RegistryError):
     """Git has no such revision."""
+
+
+class NoBaseError(RegistryError):
+    """What is published is not in this clone, so that nothing can be said of changes."""
+
+    def __init__(self, reason: str, *, shallow: bool) -> None:
+        deeper = "--unshallow " if shallow else ""
+        fetch = f"git fetch {deeper}origin main:refs/remotes/origin/main"
+        super().__init__(
+            f"{reason}: {fetch}, or name a revision with --base; --no-base compares versions with each other only"
+        )
 
 
 class GitError(RegistryError):

@@ -13,20 +13,22 @@ import typer
 
 from contracts import REGISTRY
 from contracts.eventbridge import eventbridge_schema
-from manifests import load_manifests
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, Json, find_root, read_catalogue, tree_files
+from registry.catalogue import Catalogue, Json, read_catalogue, tree_files
 from registry.errors import UnusableFileError
+from registry.layout import find_layout
+from registry.models import is_own
+from registry.topology import read_topology, tree_manifests
 
 
 def export(root: Path, directory: Path) -> None:
     """Write everything."""
-    folder = find_root(root)
-    catalogue = read_catalogue(tree_files(folder))
+    layout = find_layout(root)
+    catalogue = read_catalogue(tree_files(layout), layout)
     files = schema_files(catalogue)
-    files["asyncapi.json"] = as_text(asyncapi(catalogue, load_manifests(folder)))
-    # Retired majors too: archives and dead-letter queues hold them.
-    for contract in (*REGISTRY, *REGISTRY.retired()):
+    files["asyncapi.json"] = as_text(asyncapi(catalogue, read_topology(tree_manifests(layout), layout), layout))
+    # Retired majors too: archives and dead-letter queues hold them. EventBridge's form is made from the models.
+    for contract in (*REGISTRY, *REGISTRY.retired()) if is_own(layout) else ():
         files[f"eventbridge/{contract.event_type}.json"] = as_text(eventbridge_schema(contract))
     write(directory, files)
     typer.echo(f"wrote {len(files)} files to {directory}")

@@ -6,7 +6,8 @@ from typing import Any
 
 from compatibility import Finding
 from registry.changes import change_line
-from registry.review import Problem, Review
+from registry.problems import Problem
+from registry.review import Review
 
 Json = dict[str, Any]
 _WITNESS_CHARACTERS = 400

@@ -6,34 +6,22 @@ version (FULL_TRANSITIVE), where producers are read closed (they emit what they 
 ignore what they do not know).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
-import contracts
-from compatibility import Direction, Finding, UnusableSchemaError, compare, read_schema
+from compatibility import Direction, UnusableSchemaError, compare, read_schema
 from contracts.errors import NoUpcasterError
 from contracts.upcasting import chain
-from manifests import Manifests
 from registry.base import Comparison
-from registry.catalogue import EXAMPLES, Participants, Version, participants
+from registry.catalogue import Version
 from registry.changes import Change, changes
-
-
-class Break(StrEnum):
-    """Why a change is refused."""
-
-    INCOMPATIBLE = "incompatible"
-    UNDECIDED = "undecided"
-    VERSION_DELETED = "version-deleted"
-    CHANGED_WITHOUT_VERSION = "changed-without-version"
-    EXAMPLE_DELETED = "example-deleted"
-    EXAMPLE_CHANGED = "example-changed"
-    EXAMPLE_MISSING = "example-missing"
-    VERSION_ORDER = "version-order"
-    UNUSABLE_SCHEMA = "unusable-schema"
-    UPCASTER_MISSING = "upcaster-missing"
+from registry.golden import problems_of_examples
+from registry.layout import Layout
+from registry.meaning import Acknowledgement, same_meaning, silent_changes, to_acknowledge
+from registry.models import is_own, problems_of_models
+from registry.problems import Break, Problem
+from registry.topology import Participants
 
 
 class Status(StrEnum):
@@ -42,17 +30,6 @@ class Status(StrEnum):
     NEW = "new"
     CHANGED = "changed"
     DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One reason for a refusal; `finding` holds the proof where schemas are incompatible."""
-
-    rule: Break
-    path: str
-    message: str
-    finding: Finding | None = None
-    against: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +46,39 @@ class Review:
     notes: tuple[str, ...] = ()
 
 
-def review(comparison: Comparison, manifests: Manifests) -> tuple[Review, ...]:
-    """A verdict on every contract that differs; on every one with several versions where there is no base."""
+def review(layout: Layout, comparison: Comparison) -> tuple[Review, ...]:
+    """A verdict on every contract that differs, and on every one that is wrong by itself; on every one with several
+    versions where there is no base."""
     before, now = comparison.before.versions, comparison.now.versions
+    of_models = problems_of_models(layout, comparison.now)
     reviews: list[Review] = []
-    for event_type in sorted({*before, *now}):
+    for event_type in sorted({*before, *now, *of_models}):
         old, new = before.get(event_type, ()), now.get(event_type, ())
-        if comparison.base is None:
-            subjects = new[1:]
-            if not subjects:
-                continue
-        else:
-            subjects = tuple(version for version in new if not _is_published(version, old))
-            if not subjects and _same(old, new):
-                continue
-        judged = _judge(event_type, old, new, subjects, manifests)
-        if not old and new:
+        subjects = new[1:] if comparison.base is None else tuple(v for v in new if not _is_published(v, old))
+        wrong = [*of_models.get(event_type, ()), *(fault for version in new for fault in problems_of_examples(version))]
+        if not subjects and not wrong and (comparison.base is None or _same(old, new)):
+            continue
+        judged = _judge(layout, event_type, old, new, subjects, comparison)
+        if not old and new and is_own(layout):
             older = [version for version in comparison.now.of_fact(new[0].fact) if version.order < new[0].order]
-            judged = _with_upcasters(judged, new[0], older, manifests)
-        reviews.append(judged)
+            judged = _with_upcasters(judged, new[0], older)
+        reviews.append(replace(judged, problems=_each_once([*judged.problems, *wrong])))
     return tuple(reviews)
 
 
-def _with_upcasters(judged: Review, new: Version, older: Iterable[Version], manifests: Manifests) -> Review:
-    """Check that a new major has upcasters from every older one; only for the repository of the installed contracts."""
-    if not Path(contracts.__file__).is_relative_to(manifests.root.resolve()):
-        return judged
+def _each_once(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The first of those at one place for one reason: the schema and the model may both refuse an example."""
+    kept: list[Problem] = []
+    for problem in problems:
+        if problem.rule is not Break.EXAMPLE_INVALID or problem.path not in {
+            other.path for other in kept if other.rule is problem.rule
+        }:
+            kept.append(problem)
+    return tuple(kept)
+
+
+def _with_upcasters(judged: Review, new: Version, older: Iterable[Version]) -> Review:
+    """Check that a new major has upcasters from every older one."""
     problems, notes = list(judged.problems), list(judged.notes)
     for event_type in dict.fromkeys(version.event_type for version in older):
         try:
@@ -107,15 +91,15 @@ def _with_upcasters(judged: Review, new: Version, older: Iterable[Version], mani
 
 
 def _judge(
+    layout: Layout,
     event_type: str,
     old: tuple[Version, ...],
     new: tuple[Version, ...],
-    subjects: Iterable[Version],
-    manifests: Manifests,
+    subjects: tuple[Version, ...],
+    comparison: Comparison,
 ) -> Review:
-    subjects = tuple(subjects)
     published = {version.number: version for version in old}
-    problems = [*_lost(old, new), *_order(subjects, old), *_without_examples(subjects)]
+    problems = [*_lost(old, new), *_order(subjects, old), *_without_examples(layout, subjects)]
     notes: list[str] = []
     compared: list[str] = []
     for version in subjects:
@@ -131,6 +115,10 @@ def _judge(
         rivals = [was] if was is not None and not same_meaning(was, version) else []
         rivals += [earlier[number] for number in sorted(earlier, key=lambda number: earlier[number].order)]
         compared += [rival.number for rival in rivals]
+        for known in [was] if was is not None else rivals[-1:]:
+            silent, acknowledged = _silent(layout, known, version, comparison.acknowledged)
+            problems += silent
+            notes += acknowledged
         for rival in rivals:
             problems += _incompatibilities(rival, version)
     status = Status.NEW if not old else Status.CHANGED if new else Status.DELETED
@@ -140,11 +128,31 @@ def _judge(
         status if old or not compared else Status.CHANGED,
         tuple(version.number for version in subjects),
         tuple(dict.fromkeys(compared)),
-        participants(manifests, event_type),
+        # A removed event has its services in the manifests from which it was removed, too; other majors have their own.
+        comparison.topology.of_fact(event_type) if new else comparison.topology_before.of_type(event_type),
         changes(old[-1].consumer, latest) if old else (),
         tuple(problems),
         tuple(notes),
     )
+
+
+def _silent(
+    layout: Layout, known: Version, version: Version, acknowledged: Sequence[Acknowledgement]
+) -> tuple[list[Problem], list[str]]:
+    """Changes of meaning between two versions that no schema shows: those that are not acknowledged, and the others."""
+    problems, notes = [], []
+    for change in silent_changes(known.consumer, version.consumer):
+        if reason := next(
+            (entry.reason for entry in acknowledged if entry.covers(version.event_type, version.number, change)), None
+        ):
+            notes.append(f"{version.number}: {change}, acknowledged: {reason}")
+        else:
+            entry = to_acknowledge(version.event_type, version.number, change)
+            text = (
+                f"{version.number}: {change}; if that is meant, add to {layout.acknowledged} with a reason: - {entry}"
+            )
+            problems.append(Problem(Break.NOT_ACKNOWLEDGED, version.path, text, against=known.number))
+    return problems, notes
 
 
 def _lost(old: tuple[Version, ...], new: tuple[Version, ...]) -> Iterator[Problem]:
@@ -174,10 +182,10 @@ def _order(subjects: Iterable[Version], old: tuple[Version, ...]) -> Iterator[Pr
             yield Problem(Break.VERSION_ORDER, version.path, text)
 
 
-def _without_examples(subjects: Iterable[Version]) -> Iterator[Problem]:
+def _without_examples(layout: Layout, subjects: Iterable[Version]) -> Iterator[Problem]:
     for version in subjects:
         if not version.examples:
-            folder = f"{EXAMPLES}/{version.event_type}/{version.number}"
+            folder = f"{layout.examples}/{version.event_type}/{version.number}"
             text = f"{version.number} has no golden example; put one into {folder}/"
             yield Problem(Break.EXAMPLE_MISSING, version.path, text)
 
@@ -216,29 +224,3 @@ def _is_published(version: Version, old: tuple[Version, ...]) -> bool:
 
 def _same(old: tuple[Version, ...], new: tuple[Version, ...]) -> bool:
     return next(_lost(old, new), None) is None
-
-
-#: Annotations: keywords that a validator ignores.
-_WORDS = frozenset(
-    {"title", "description", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly", "$id"}
-)
-_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
-_VERBATIM = frozenset({"const", "enum", "required"})
-
-
-def same_meaning(one: Version, other: Version) -> bool:
-    """Whether both versions differ in annotations only."""
-    return meaning(one.consumer) == meaning(other.consumer) and meaning(one.closed) == meaning(other.closed)
-
-
-def meaning(schema: object, *, names: bool = False) -> object:
-    """A schema without annotations. With `names` the keys are names of fields, not keywords."""
-    if isinstance(schema, list):
-        return [meaning(entry) for entry in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: value if key in _VERBATIM and not names else meaning(value, names=key in _BY_NAME and not names)
-        for key, value in schema.items()
-        if names or not (key in _WORDS or key.startswith("x-"))
-    }

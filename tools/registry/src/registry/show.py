@@ -8,12 +8,9 @@ from typing import Any
 
 import typer
 
-from manifests import load_manifests
 from registry.catalogue import (
     Catalogue,
     Version,
-    find_root,
-    participants,
     read_bytes,
     read_catalogue,
     read_json,
@@ -21,16 +18,17 @@ from registry.catalogue import (
 )
 from registry.changes import change_line, changes, history
 from registry.fields import Field, Json, fields_of
+from registry.layout import find_layout
 from registry.masking import masked_document, personal_paths
+from registry.topology import Topology, read_topology, tree_manifests
 
 
 def list_contracts(root: Path, *, as_json: bool) -> None:
     """One line per contract."""
-    folder = find_root(root)
-    catalogue, manifests = read_catalogue(tree_files(folder)), load_manifests(folder)
+    catalogue, topology = _read(root)
     rows = []
     for event_type, versions in catalogue.versions.items():
-        who = participants(manifests, event_type, all_majors=False)
+        who = topology.of_type(event_type)
         fields = [path for path in fields_of(versions[-1].consumer) if "." not in path]
         rows.append((event_type, versions[-1].number, len(fields), who.producers, who.consumers))
     if as_json:
@@ -43,11 +41,10 @@ def list_contracts(root: Path, *, as_json: bool) -> None:
 
 def show_contract(root: Path, name: str, *, as_json: bool) -> None:
     """One contract with everything known about it."""
-    folder = find_root(root)
-    catalogue, manifests = read_catalogue(tree_files(folder)), load_manifests(folder)
+    catalogue, topology = _read(root)
     version = catalogue.find_version(name)
     versions = catalogue.of_fact(version.fact)
-    who = participants(manifests, version.event_type, all_majors=False)
+    who = topology.of_type(version.event_type)
     fields = fields_of(version.consumer)
     personal = personal_paths(versions)
     examples = {example.name: masked_document(example, personal) for example in version.examples}
@@ -82,7 +79,7 @@ def show_contract(root: Path, name: str, *, as_json: bool) -> None:
 
 def diff(root: Path, which: Sequence[str], *, as_json: bool) -> None:
     """Two versions or files, or a type against its version before."""
-    catalogue = None if all(map(_is_file, which)) and len(which) > 1 else read_catalogue(tree_files(find_root(root)))
+    catalogue = None if all(map(_is_file, which)) and len(which) > 1 else _read(root)[0]
     if len(which) == 1 and catalogue is not None:
         new = catalogue.find_version(which[0])
         versions = catalogue.of_fact(new.fact)
@@ -107,6 +104,11 @@ def diff(root: Path, which: Sequence[str], *, as_json: bool) -> None:
         typer.echo(change_line(change))
     if not found:
         typer.echo("no field differs")
+
+
+def _read(root: Path) -> tuple[Catalogue, Topology]:
+    layout = find_layout(root)
+    return read_catalogue(tree_files(layout), layout), read_topology(tree_manifests(layout), layout)
 
 
 def _side(catalogue: Catalogue | None, name: str) -> tuple[str, Json]:

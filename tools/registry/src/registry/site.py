@@ -17,12 +17,14 @@ from markupsafe import Markup, escape
 from contracts.personal import MASK
 from manifests import Manifests, Service, load_manifests
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, Json, Version, find_root, read_catalogue, tree_files
+from registry.catalogue import Catalogue, Json, Version, read_catalogue, tree_files
 from registry.changes import Event, change_line, history
 from registry.export import as_text, schema_files, write
 from registry.fields import fields_of
+from registry.layout import Layout, find_layout
 from registry.masking import masked_document, personal_paths
 from registry.picture import Fact, draw, facts, flow
+from registry.topology import read_topology, tree_manifests
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # A JSON text as `json.dumps` writes it: a key, a text, or a number or word.
@@ -32,8 +34,8 @@ _CODE = re.compile(r"`([^`]+)`")
 
 def docs(root: Path, directory: Path) -> None:
     """Write the site."""
-    folder = find_root(root)
-    files = pages(read_catalogue(tree_files(folder)), load_manifests(folder))
+    layout = find_layout(root)
+    files = pages(layout, read_catalogue(tree_files(layout), layout), load_manifests(layout.root))
     write(directory, files)
     typer.echo(f"wrote {len(files)} files; open {directory / 'index.html'}")
 
@@ -57,7 +59,7 @@ class _Site:
         return Fact(event_type, event_type.split(".")[1], tuple(consumers))
 
 
-def pages(catalogue: Catalogue, manifests: Manifests) -> dict[str, str]:
+def pages(layout: Layout, catalogue: Catalogue, manifests: Manifests) -> dict[str, str]:
     """Path -> text of every file of the site."""
     published = facts(manifests)
     order = flow(manifests.services, published)
@@ -67,7 +69,7 @@ def pages(catalogue: Catalogue, manifests: Manifests) -> dict[str, str]:
     environment = _environment(hues)
     files = {
         "style.css": (_TEMPLATES / "style.css").read_text(encoding="utf-8"),
-        "asyncapi.json": as_text(asyncapi(catalogue, manifests)),
+        "asyncapi.json": as_text(asyncapi(catalogue, read_topology(tree_manifests(layout), layout), layout)),
         **schema_files(catalogue),
         "index.html": environment.get_template("index.html.j2").render(base="", **_index(site)),
     }

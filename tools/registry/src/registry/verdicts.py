@@ -8,12 +8,12 @@ import typer
 
 from compatibility import Mode, Outcome, Schema, UnusableSchemaError, read_schema
 from compatibility import check as check_schemas
-from manifests import load_manifests
 from registry import report
 from registry.base import compare
-from registry.catalogue import find_root, read_bytes
+from registry.catalogue import read_bytes
 from registry.errors import UnusableFileError
 from registry.exit_codes import BROKEN
+from registry.layout import find_layout
 from registry.review import review
 
 WORDS = {
@@ -23,14 +23,13 @@ WORDS = {
 }
 
 
-def check(root: Path, base: str | None, output: str) -> None:
+def check(root: Path, base: str | None, output: str, *, no_base: bool = False) -> None:
     """The working tree against a revision. Raises `typer.Exit` with code 1 when something cannot be released."""
-    folder = find_root(root)
-    comparison = compare(folder, base)
-    if comparison.base is None:
-        note = "main is not in this clone (fetch it, or name a revision with --base)"
-        typer.echo(f"mesh contracts: {note}; published versions are compared with each other only", err=True)
-    reviews = review(comparison, load_manifests(folder))
+    layout = find_layout(root)
+    comparison = compare(layout, base, no_base=no_base)
+    if comparison.base is not None and not comparison.before.versions:
+        typer.echo(f"mesh contracts: {comparison.base} has no contracts: all are new", err=True)
+    reviews = review(layout, comparison)
     if output == "json":
         typer.echo(json.dumps(report.as_json(comparison.base, reviews), indent=2, ensure_ascii=False))
     elif output == "github":

@@ -17,6 +17,7 @@ from chassis.retention import INBOX, Rule, prune
 from chassis.secrets import Secrets
 from chassis.settings import Settings
 from chassis.work import UnitsOfWork
+from contracts import REGISTRY
 
 __all__ = [
     "Service",
@@ -27,10 +28,17 @@ S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
 @dataclass(frozen=True)
 class Service(Generic[S_co]):
-    """The dependencies of an entry point; a service's `bootstrap` builds it, extended by its own."""
+    """The dependencies of an entry point; a service's `bootstrap` builds it, extended by its own.
+
+    Raises:
+        BrokenRegistryError: the contracts are declared wrongly; nothing is to be read or published under them.
+    """
 
     settings: S_co
     aws: Aws = field(default_factory=Aws)
+
+    def __post_init__(self) -> None:
+        REGISTRY.proven()
 
     @property
     def projections(self) -> Projections:

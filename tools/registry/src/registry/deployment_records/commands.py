@@ -7,14 +7,13 @@ from pathlib import Path
 
 import typer
 
-from registry.catalogue import find_root
 from registry.deployment_records import record
 from registry.deployment_records.deciding import Answer, decide
 from registry.deployment_records.record import Release
 from registry.deployment_records.release import release_at, release_here
+from registry.layout import Layout, find_layout
 
 NOT_NOW = 1
-FOLDER = "deployments"
 _ENVIRONMENT = re.compile(r"[a-z][a-z0-9-]{0,15}")
 
 
@@ -22,9 +21,9 @@ def record_deployment(
     root: Path, service: str, environment: str, git_sha: str, *, folder: Path | None, as_json: bool
 ) -> None:
     """Record that the service at that commit runs in the environment now."""
-    where = find_root(root)
-    release = release_at(where, service, git_sha)
-    after = record.note(_folder(where, folder), _checked(environment), release, at=datetime.now(UTC))
+    layout = find_layout(root)
+    release = release_at(layout, service, git_sha)
+    after = record.note(_folder(layout, folder), _checked(environment), release, at=datetime.now(UTC))
     if as_json:
         document = {"environment": environment, "recorded_at": after.services[service].recorded_at.isoformat()}
         typer.echo(json.dumps(document | _brief(release), indent=2, ensure_ascii=False))
@@ -40,12 +39,12 @@ def can_deploy(
 ) -> None:
     """May the service at that commit (default: the working tree) be deployed? Raises `typer.Exit` with code 1 when
     not."""
-    where = find_root(root)
-    release = release_at(where, service, git_sha) if git_sha else release_here(where, service)
+    layout = find_layout(root)
+    release = release_at(layout, service, git_sha) if git_sha else release_here(layout, service)
     deployed = (
         record.Environment(environment=_checked(environment))
         if first
-        else record.read(_folder(where, folder), _checked(environment))
+        else record.read(_folder(layout, folder), _checked(environment))
     )
     answer = decide(release, deployed)
     if as_json:
@@ -70,8 +69,8 @@ def _print_answer(answer: Answer, *, others: int) -> None:
     )
 
 
-def _folder(root: Path, folder: Path | None) -> Path:
-    return root / FOLDER if folder is None else folder
+def _folder(layout: Layout, folder: Path | None) -> Path:
+    return layout.root / layout.deployments if folder is None else folder
 
 
 def _checked(environment: str) -> str:

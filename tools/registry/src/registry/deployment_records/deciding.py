@@ -125,6 +125,6 @@ def _unpublished(candidate: Release, others: list[Release]) -> Iterator[str]:
     published = {version.fact for release in (candidate, *others) for version in release.publishes}
     for consumer in (candidate, *others):
         for fact in sorted({version.fact for version in consumer.understands} - published):
-            own = fact.startswith(f"collections.{candidate.service}.")
+            own = fact.rsplit(".", 2)[-2] == candidate.service
             if consumer is candidate or own:
                 yield f"{consumer.service} consumes {fact}, which no service there publishes"

@@ -7,38 +7,33 @@ A service publishes the newest version of a type, and understands every version 
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-from pydantic import ValidationError
-
 from contracts.schemas import closed
-from manifests import Service
-from registry.catalogue import EXAMPLES, SCHEMAS, Catalogue, Version, read_catalogue, tree_files
+from registry.catalogue import Catalogue, Version, read_catalogue, tree_files
 from registry.deployment_records.errors import ContractMissingError, UnknownServiceError
 from registry.deployment_records.record import ContractVersion, Release
 from registry.errors import GitError
 from registry.git import Repository
+from registry.layout import Layout
+from registry.topology import read_topology, tree_manifests
 
 WORKING_TREE = "working tree"
 
 
-def release_at(root: Path, service: str, revision: str) -> Release:
+def release_at(layout: Layout, service: str, revision: str) -> Release:
     """The service at a revision, named by its commit.
 
     Raises:
         UnknownServiceError, ContractMissingError: not at that commit.
         registry.errors.RegistryError: git or a file fails.
     """
-    repository = Repository(root)
+    repository = Repository(layout.root)
     commit = repository.commit(revision)
-    manifest = f"services/{service}/service.yaml"
-    files = repository.files(commit, SCHEMAS, EXAMPLES, manifest)
-    return _release(service, commit, files.get(manifest), files)
+    return _release(layout, service, commit, repository.files(commit, *layout.folders))
 
 
-def release_here(root: Path, service: str) -> Release:
+def release_here(layout: Layout, service: str) -> Release:
     """The service in the working tree. Raises like `release_at`."""
-    manifest = root / "services" / service / "service.yaml"
-    return _release(service, _head(root), manifest.read_bytes() if manifest.is_file() else None, tree_files(root))
+    return _release(layout, service, _head(layout.root), tree_files(layout) | tree_manifests(layout))
 
 
 def _head(root: Path) -> str:
@@ -50,16 +45,13 @@ def _head(root: Path) -> str:
         return WORKING_TREE
 
 
-def _release(service: str, commit: str, manifest: bytes | None, files: Mapping[str, bytes]) -> Release:
-    if manifest is None:
-        raise UnknownServiceError(f"services/{service}/service.yaml does not exist at {commit}")
-    try:
-        declared = Service.model_validate(yaml.safe_load(manifest))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UnknownServiceError(f"services/{service}/service.yaml at {commit} cannot be read: {error}") from error
-    catalogue = read_catalogue({path: raw for path, raw in files.items() if path.startswith((SCHEMAS, EXAMPLES))})
-    published = [_newest(catalogue, event, service) for event in declared.publishes]
-    consumed = [_newest(catalogue, item.event, service) for item in declared.consumes if item.event]
+def _release(layout: Layout, service: str, commit: str, files: Mapping[str, bytes]) -> Release:
+    topology = read_topology(files, layout)
+    if service not in topology.publishes:
+        raise UnknownServiceError(f"no {layout.manifests} is of {service!r} at {commit}")
+    catalogue = read_catalogue(files, layout)
+    published = [_newest(catalogue, event, service) for event in topology.publishes[service]]
+    consumed = [_newest(catalogue, event, service) for event in topology.consumes[service]]
     return Release(
         service=service,
         git_sha=commit,
@@ -72,7 +64,7 @@ def _release(service: str, commit: str, manifest: bytes | None, files: Mapping[s
 def _newest(catalogue: Catalogue, event: str, service: str) -> Version:
     versions = catalogue.versions.get(event)
     if not versions:
-        raise ContractMissingError(f"{service} names {event}, but {SCHEMAS} has no version of it")
+        raise ContractMissingError(f"{service} names {event}, but no version of it is published")
     return versions[-1]
 
 

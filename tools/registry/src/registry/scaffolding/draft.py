@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ import typer
 from manifests import Manifests, ManifestsInvalidError, load_manifests, readme
 from registry.errors import ScaffoldError, UnusableFileError
 
-_COPIED = ("contracts", "services", "README.md", "pyproject.toml")
+COPIED = ("contracts", "services", "README.md", "pyproject.toml")
 _IGNORED = shutil.ignore_patterns("__pycache__", ".*_cache", ".terraform", "*.pyc")
 _QUIETLY = ("--no-cache", "--quiet")
 _TIMEOUT_S = 120
@@ -26,12 +26,13 @@ _TIMEOUT_S = 120
 class Draft:
     """A copy of what scaffolds read and change; paths are relative to the repository's root."""
 
-    def __init__(self, root: Path, copy: Path) -> None:
+    def __init__(self, root: Path, copy: Path, copied: Sequence[str]) -> None:
         self._root, self._copy = root, copy
-        for name in _COPIED:
+        for name in copied:
             if (root / name).is_dir():
                 shutil.copytree(root / name, copy / name, ignore=_IGNORED)
             elif (root / name).exists():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(root / name, copy / name)
 
     def read(self, path: str) -> str:
@@ -44,6 +45,11 @@ class Draft:
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         return (self._copy / path).exists()
+
+    def files(self, *patterns: str) -> list[str]:
+        """Paths of the files that match one of the patterns."""
+        found = {path for pattern in patterns for path in self._copy.glob(pattern)}
+        return sorted(path.relative_to(self._copy).as_posix() for path in found)
 
     def write(self, path: str, text: str) -> None:
         """Write a file, new or not."""
@@ -116,13 +122,15 @@ class Draft:
 
 
 @contextmanager
-def drafted(root: Path, *, dry_run: bool, as_json: bool, following: str) -> Iterator[Draft]:
+def drafted(
+    root: Path, *, dry_run: bool, as_json: bool, following: str, copied: Sequence[str] = COPIED
+) -> Iterator[Draft]:
     """A draft of which the block makes the change; afterwards it is formatted, written (unless `dry_run`) and listed.
 
-    `following` is the line about what is left to do.
+    `following` is the line about what is left to do; `copied` are the files and folders that the draft begins with.
     """
     with TemporaryDirectory(prefix="scaffold-") as folder:
-        draft = Draft(root, Path(folder))
+        draft = Draft(root, Path(folder), copied)
         yield draft
         draft.format()
         paths = list(draft.changes())

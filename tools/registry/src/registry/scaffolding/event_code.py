@@ -104,11 +104,18 @@ class EventSpec:
     event: str
     sentence: str
     fields: tuple[FieldSpec, ...]
+    prefix: str = "collections"
+    major: int = 1
 
     @property
     def event_type(self) -> str:
-        """Its first major."""
-        return f"collections.{self.service}.{self.event}.v1"
+        """The type to add."""
+        return f"{self.prefix}.{self.service}.{self.event}.v{self.major}"
+
+    @property
+    def version(self) -> str:
+        """Its first schema version."""
+        return f"{self.major}.0"
 
     @property
     def class_name(self) -> str:

@@ -11,16 +11,19 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from contracts.contract import TYPE_PATTERN, Contract
-from manifests import Manifests, load_manifests
-from registry.catalogue import EXAMPLES, Json, find_root, tree_files
+from contracts.contract import Contract
+from registry.catalogue import Version, read_catalogue, tree_files
 from registry.errors import ScaffoldError
+from registry.layout import Layout, find_layout
 from registry.scaffolding.consumers import add_consumer
 from registry.scaffolding.draft import Draft, drafted
 from registry.scaffolding.event_code import EventSpec, recording, recording_test, with_contract
-from registry.scaffolding.field_specs import TYPES, fields_of
-from registry.scaffolding.manifest_text import with_publication
+from registry.scaffolding.field_specs import fields_of
+from registry.scaffolding.majors import retire
+from registry.scaffolding.manifest_text import with_next_major, with_publication
 from registry.scaffolding.python_source import with_import
+from registry.scaffolding.schema_first import data_of, example_of, new_schema
+from registry.topology import Topology, read_topology, tree_manifests
 
 _PACKAGE = "contracts/src/contracts"
 #: Names in the generated code.
@@ -36,57 +39,86 @@ def new_event(
     summary: str,
     fields: Sequence[str],
     consumers: Sequence[str],
+    major: bool = False,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Add the event and print what was written."""
-    folder = find_root(root)
+    """Add the event, or its next major, and print what was written."""
+    layout = find_layout(root)
+    before = _newest(layout, service, event) if major else None
     sentence = _sentence(
         summary or f"TODO: describe in one sentence what has happened when {service} publishes {event}", event
     )
-    spec = EventSpec(service, event, sentence, fields_of(fields, Contract, _RESERVED))
-    manifests = load_manifests(folder)
-    _check_names(folder, spec, consumers, manifests)
+    number = before.order[0] + 1 if before else 1
+    spec = EventSpec(service, event, sentence, fields_of(fields, Contract, _RESERVED), layout.prefix, number)
+    topology = read_topology(tree_manifests(layout), layout)
+    _check_names(layout, spec, consumers, topology)
+    if not (layout.root / _PACKAGE / "registry.py").exists():
+        new_schema(layout, topology, spec, consumers, before, dry_run=dry_run, as_json=as_json)
+        return
+    with drafted(layout.root, dry_run=dry_run, as_json=as_json, following=_following(spec, consumers, before)) as draft:
+        if before is None:
+            _add_producer(draft, layout, spec)
+        else:
+            retire(draft, spec, before)
+            _move_on(draft, spec, before)
+        draft.create(f"{layout.examples}/{spec.event_type}/{spec.version}/{spec.event}.json", _example(spec, before))
+        for name in consumers:
+            add_consumer(draft, spec, draft.manifests().services[name])
+        draft.describe()
+        draft.run("the schema cannot be generated", "contracts.export", layout.schemas)
+
+
+def _following(spec: EventSpec, consumers: Sequence[str], before: Version | None) -> str:
+    if before is not None:
+        upcaster = f"{spec.snake}_v{spec.major - 1}"
+        return f"say what old events meant in {upcaster}, and why in contracts/CHANGELOG.md; deploy consumers first"
     following = f"call record_{spec.snake} where it happens"
     if consumers:
         following += f"; so far count_{spec.snake} is all that follows from it in {', '.join(consumers)}"
-    with drafted(folder, dry_run=dry_run, as_json=as_json, following=following) as draft:
-        _add_producer(draft, spec)
-        for name in consumers:
-            add_consumer(draft, spec, manifests.services[name])
-        draft.describe()
-        draft.run("the schema cannot be generated", "contracts.export", "contracts/schemas")
+    return following
 
 
-def _add_producer(draft: Draft, spec: EventSpec) -> None:
+def _newest(layout: Layout, service: str, event: str) -> Version:
+    versions = read_catalogue(tree_files(layout), layout).of_fact(f"{service}.{event}")
+    if not versions:
+        raise ScaffoldError(f"{layout.prefix}.{service}.{event} is not published; without --major it is made")
+    return versions[-1]
+
+
+def _move_on(draft: Draft, spec: EventSpec, before: Version) -> None:
+    """The producer's manifest publishes the new major; consumers and what is checked of their plans know both."""
+    for path in draft.files("services/*/service.yaml", "services/*/terraform/tests/*.hcl"):
+        draft.write(path, with_next_major(draft.read(path), before.event_type, spec.event_type))
+
+
+def _add_producer(draft: Draft, layout: Layout, spec: EventSpec) -> None:
     contract, registry = f"{_PACKAGE}/{spec.service}.py", f"{_PACKAGE}/registry.py"
     home = f"services/{spec.service}"
+    if not any(function.publish for function in draft.manifests().services[spec.service].functions.values()):
+        raise ScaffoldError(f"no function of {spec.service} has `publish: true` in {home}/service.yaml")
     draft.write(contract, with_contract(draft.read(contract) if draft.exists(contract) else None, spec))
     draft.write(registry, _with_registration(draft.read(registry), spec.service, spec.class_name))
-    example = json.dumps(_example(spec), indent=2, ensure_ascii=False) + "\n"
-    draft.create(f"{EXAMPLES}/{spec.event_type}/1.0/{spec.event}.json", example)
     manifest = f"{home}/service.yaml"
     draft.write(manifest, with_publication(draft.read(manifest), spec.event_type))
     draft.create(f"{home}/src/{spec.service}/{spec.snake}.py", recording(spec))
     draft.create(f"{home}/tests/test_{spec.service}_{spec.snake}.py", recording_test(spec))
 
 
-def _check_names(folder: Path, spec: EventSpec, consumers: Sequence[str], manifests: Manifests) -> None:
-    known, service, event_type = manifests.services, spec.service, spec.event_type
+def _check_names(layout: Layout, spec: EventSpec, consumers: Sequence[str], topology: Topology) -> None:
+    service, event_type = spec.service, spec.event_type
     for name in (service, *consumers):
-        if name not in known:
-            raise ScaffoldError(f"there is no service {name!r}: {', '.join(known)}")
+        if name not in topology.files:
+            raise ScaffoldError(f"there is no service {name!r}: {', '.join(topology.files)}")
     if repeated := sorted({name for name in consumers if consumers.count(name) > 1}):
         raise ScaffoldError(f"consumers are named once: {', '.join(repeated)}")
-    if TYPE_PATTERN.match(event_type) is None:
+    if layout.type_pattern.match(event_type) is None:
         raise ScaffoldError(
             f"{spec.event!r} is not a valid event name: lower-case words joined by dashes, in the past tense"
         )
-    if any(f"/{event_type}/" in path for path in tree_files(folder)):
-        hint = "add an optional field to its class and raise schema_version instead"
+    if any(f"/{event_type}/" in path for path in tree_files(layout)):
+        hint = "add an optional field and raise the minor version instead, or give --major"
         raise ScaffoldError(f"{event_type} exists; {hint}")
-    if not any(function.publish for function in known[service].functions.values()):
-        raise ScaffoldError(f"no function of {service} has `publish: true` in services/{service}/service.yaml")
 
 
 def _with_registration(source: str, service: str, class_name: str) -> str:
@@ -103,24 +135,9 @@ def _with_registration(source: str, service: str, class_name: str) -> str:
     return source if own else with_import(source, "contracts", service)
 
 
-def _example(spec: EventSpec) -> Json:
+def _example(spec: EventSpec, before: Version | None) -> str:
     """A complete event that round-trips through `to_wire`."""
-    return {
-        "specversion": "1.0",
-        "id": "7b1d0e6a-52c4-4f7e-9d3a-000000000001",
-        "source": f"collections.{spec.service}",
-        "type": spec.event_type,
-        "subject": "0c5a8e8e-4a0e-4a4e-9c1b-2f6f6a0d9c01",
-        "time": "2026-11-22T09:30:00.125000Z",
-        "datacontenttype": "application/json",
-        "dataschema": f"urn:collections:contract:{spec.service}.{spec.event}:1.0",
-        "tenantid": "6f1c2a52-3f0e-4a6b-9a45-0d7f6a3f1b11",
-        "correlationid": "req-7f3a9c21",
-        "causationid": "7b1d0e6a-52c4-4f7e-9d3a-000000000099",
-        "sequence": "1",
-        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        "data": {field.name: TYPES[field.type][1] for field in spec.fields},
-    }
+    return json.dumps(example_of(spec, data_of(spec, before)), indent=2, ensure_ascii=False) + "\n"
 
 
 def _sentence(text: str, event: str) -> str:

@@ -12,14 +12,39 @@ def with_publication(text: str, event_type: str) -> str:
     lines = text.splitlines(keepends=True)
     if _heading(lines, "publishes") is not None:
         return _with_entry(lines, "publishes", f"  - {event_type}\n")
-    head = max(place for place, line in enumerate(lines) if re.match(r"^(service|summary|database|retrieval):", line))
-    return "".join([*lines[: head + 1], f"publishes:\n  - {event_type}\n", *lines[head + 1 :]])
+    heads = [place for place, line in enumerate(lines) if re.match(r"^(service|summary|database|retrieval):", line)]
+    head = heads[-1] + 1 if heads else 0
+    return "".join([*lines[:head], f"publishes:\n  - {event_type}\n", *lines[head:]])
 
 
-def with_consumption(text: str, event_type: str, function: str) -> str:
-    """The manifest with the type at the end of `consumes`. Raises ScaffoldError."""
-    entry = f"  - {{event: {event_type}, function: {function}}}\n"
-    return _with_entry(text.splitlines(keepends=True), "consumes", entry)
+def with_consumption(text: str, event_type: str, function: str | None) -> str:
+    """The manifest with the type at the end of `consumes`, for a function where it has some. Raises ScaffoldError."""
+    entry = f"  - {{event: {event_type}, function: {function}}}\n" if function else f"  - {{event: {event_type}}}\n"
+    lines = text.splitlines(keepends=True)
+    if _heading(lines, "consumes") is None and not function:
+        return "".join([*lines, "" if not lines or lines[-1].endswith("\n") else "\n", "consumes:\n", entry])
+    return _with_entry(lines, "consumes", entry)
+
+
+def with_next_major(text: str, before: str, after: str) -> str:
+    """Text in which the type `after` is published instead of `before`, and consumed beside it.
+
+    Raises:
+        ScaffoldError: what is consumed is not a list of lines.
+    """
+    lines: list[str] = []
+    key = ""
+    for line in text.splitlines(keepends=True):
+        key = line.partition(":")[0] if re.match(r"[a-z]", line) else key
+        if re.search(rf"{re.escape(before)}(?![\w.-])", line) is None:
+            lines.append(line)
+        elif key == "publishes":
+            lines.append(line.replace(before, after))
+        elif line.startswith(f"{key}:") and key:
+            raise ScaffoldError(f"`{key}` is not a list of lines; add {after} by hand")
+        else:
+            lines += [line, line.replace(before, after)]
+    return "".join(lines)
 
 
 def with_route(text: str, function: str, entry: str) -> str:

@@ -15,8 +15,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from manifests import Route, RouteAuth, Service
-from registry.catalogue import find_root
 from registry.errors import ScaffoldError
+from registry.layout import find_layout
 from registry.scaffolding.draft import Draft, drafted
 from registry.scaffolding.field_specs import TYPES, FieldSpec, fields_of, has_times
 from registry.scaffolding.manifest_text import with_route
@@ -137,7 +137,7 @@ def new_route(
     as_json: bool,
 ) -> None:
     """Add the route and print what was written."""
-    folder = find_root(root)
+    folder = find_layout(root).root
     route = _route(method, path, public=public)
     if fields and route.method not in _WITH_BODY:
         raise ScaffoldError(f"requests with {route.method} have no body, and so no fields")

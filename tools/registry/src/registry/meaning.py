@@ -1,0 +1,157 @@
+"""What a schema means beside what it lets pass: annotations, and which of them nobody may change in passing.
+
+A validator ignores annotations, but programs do not: a default stands in for what is missing, and `x-personal` decides
+what is masked and erased. Where one of those changes, the repository says that it was meant to.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from registry.catalogue import Json, Version, read_bytes
+from registry.errors import UnusableFileError
+from registry.layout import Layout
+
+#: Annotations: keywords that a validator ignores.
+_WORDS: Final = frozenset(
+    {"title", "description", "$comment", "examples", "default", "deprecated", "readOnly", "writeOnly", "$id"}
+)
+#: Those among them that programs go by; and every `x-` keyword.
+_TELLING: Final = frozenset({"default", "readOnly", "writeOnly"})
+_BY_NAME: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_VERBATIM: Final = frozenset({"const", "enum", "required"})
+_IN_PLACE: Final = ("allOf", "anyOf", "oneOf")
+
+
+def same_meaning(one: Version, other: Version) -> bool:
+    """Whether both versions differ in annotations only."""
+    return meaning(one.consumer) == meaning(other.consumer) and meaning(one.closed) == meaning(other.closed)
+
+
+def meaning(schema: object, *, names: bool = False) -> object:
+    """A schema without annotations. With `names` the keys are names of fields, not keywords."""
+    if isinstance(schema, list):
+        return [meaning(entry) for entry in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: value if key in _VERBATIM and not names else meaning(value, names=key in _BY_NAME and not names)
+        for key, value in schema.items()
+        if names or not (key in _WORDS or key.startswith("x-"))
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A telling annotation of one place that differs; None where it is not there."""
+
+    field: str
+    keyword: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        return f"{self.keyword} of {self.field or 'the payload'} changes from {self.before!r} to {self.after!r}"
+
+
+def silent_changes(old: Json, new: Json) -> Iterator[Silent]:
+    """Telling annotations that changed at places which both schemas have; a mark that is new takes nothing away."""
+    for path, before, after in _places((old, new), (old, new), "", frozenset()):
+        for keyword in dict.fromkeys((*before, *after)):
+            marks = keyword.startswith("x-")
+            if not (marks or keyword in _TELLING) or (marks and keyword not in before):
+                continue
+            was, now = before.get(keyword), after.get(keyword)
+            if (keyword in before, was) != (keyword in after, now):
+                yield Silent(path, keyword, was, now)
+
+
+Pair = tuple[Any, Any]
+
+
+def _places(roots: Pair, pair: Pair, path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, Json, Json]]:
+    """Every place of both schemas; what a reference leads to belongs to the place that refers to it."""
+    key = (id(pair[0]), id(pair[1]))
+    if not (isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping)) or key in above:
+        return
+    above |= {key}
+    old, new = (_with_target(root, schema) for root, schema in zip(roots, pair, strict=True))
+    yield path, old, new
+    for keyword in ("properties", "patternProperties"):
+        one, other = (schema.get(keyword) for schema in (old, new))
+        if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+            continue
+        for name in (name for name in one if name in other):
+            yield from _places(roots, (one[name], other[name]), f"{path}.{name}" if path else name, above)
+    for keyword, mark in (("items", "[]"), ("additionalProperties", "{}")):
+        yield from _places(roots, (old.get(keyword), new.get(keyword)), f"{path}{mark}", above)
+    for keyword in ("prefixItems", *_IN_PLACE):
+        branches = (schema[keyword] if isinstance(schema.get(keyword), list) else () for schema in (old, new))
+        for number, options in enumerate(zip(*branches, strict=False)):
+            yield from _places(roots, options, path if keyword in _IN_PLACE else f"{path}[{number}]", above)
+
+
+def _with_target(root: Json, schema: Json) -> Json:
+    """The schema, completed by what its local references lead to; its own keywords win."""
+    merged, seen = dict(schema), set()
+    while isinstance(name := merged.pop("$ref", None), str) and name.startswith("#/") and name not in seen:
+        seen.add(name)
+        target: Any = root
+        for step in name.removeprefix("#/").split("/"):
+            target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
+        merged = {**target, **merged} if isinstance(target, Mapping) else merged
+    return merged
+
+
+class Acknowledgement(BaseModel):
+    """An entry of the acknowledgements: somebody says that a silent change is meant, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+    version: str
+    field: str
+    keyword: str
+    before: Any = None
+    after: Any = None
+    reason: str = Field(min_length=10)
+
+    def covers(self, event_type: str, version: str, change: Silent) -> bool:
+        """Whether it is about this change of this version."""
+        ours = (self.type, self.version, self.field, self.keyword, self.before, self.after)
+        return ours == (event_type, version, change.field, change.keyword, change.before, change.after)
+
+
+def read_acknowledged(layout: Layout) -> Sequence[Acknowledgement]:
+    """The entries of the working tree's file; none where there is no file.
+
+    Raises:
+        UnusableFileError: it is not a list of them.
+    """
+    file = layout.root / layout.acknowledged
+    if not file.exists():
+        return ()
+    try:
+        return TypeAdapter(list[Acknowledgement]).validate_python(yaml.safe_load(read_bytes(file)) or [])
+    except yaml.YAMLError as error:
+        raise UnusableFileError(f"{layout.acknowledged}: not YAML: {error}") from error
+    except ValidationError as error:
+        [first, *_] = error.errors(include_url=False)
+        raise UnusableFileError(f"{layout.acknowledged}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def to_acknowledge(event_type: str, version: str, change: Silent) -> str:
+    """The entry that acknowledges a change, but for its reason, as YAML on one line."""
+    entry = {
+        "type": event_type,
+        "version": version,
+        "field": change.field,
+        "keyword": change.keyword,
+        "before": change.before,
+        "after": change.after,
+        "reason": "",
+    }
+    return str(yaml.safe_dump(entry, default_flow_style=True, sort_keys=False, width=10_000)).strip()

@@ -1,0 +1,62 @@
+"""Do the published schemas say what the models say? Only for the repository of the installed contracts."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+import contracts
+from contracts import REGISTRY, ContractError
+from contracts.export import schema_files
+from registry.catalogue import Catalogue
+from registry.layout import Layout
+from registry.problems import Break, Problem
+
+
+def is_own(layout: Layout) -> bool:
+    """Whether the installed contracts are those of that repository."""
+    return Path(contracts.__file__).is_relative_to(layout.root.resolve())
+
+
+def problems_of_models(layout: Layout, catalogue: Catalogue) -> Mapping[str, list[Problem]]:
+    """Event type -> what the models, their registry, the exported schemas and the examples disagree about."""
+    found: dict[str, list[Problem]] = defaultdict(list)
+    if is_own(layout):
+        of_all = (_registry(layout), _lagging(layout), _orphans(catalogue), _unreadable(catalogue))
+        for event_type, problem in chain.from_iterable(of_all):
+            found[event_type].append(problem)
+    return found
+
+
+def _registry(layout: Layout) -> Iterator[tuple[str, Problem]]:
+    for fault in REGISTRY.faults:
+        rule = Break.UPCASTER_MISSING if fault.upcaster_missing else Break.BROKEN_REGISTRY
+        yield fault.event_type, Problem(rule, f"{layout.schemas}/{fault.event_type}", fault.message)
+
+
+def _lagging(layout: Layout) -> Iterator[tuple[str, Problem]]:
+    for path, text in schema_files(layout.root / layout.schemas).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            name = path.relative_to(layout.root).as_posix()
+            what = "does not match its model" if path.exists() else "of its model is missing"
+            yield path.parent.name, Problem(Break.SCHEMA_OUTDATED, name, f"{name} {what}; `make contracts-export`")
+
+
+def _orphans(catalogue: Catalogue) -> Iterator[tuple[str, Problem]]:
+    known = {contract.event_type for contract in (*REGISTRY, *REGISTRY.retired())}
+    for event_type, versions in catalogue.versions.items():
+        if event_type not in known:
+            text = f"{event_type} is published and has no model; retire it instead: its events are stored"
+            yield event_type, Problem(Break.MODEL_MISSING, versions[-1].path, text)
+
+
+def _unreadable(catalogue: Catalogue) -> Iterator[tuple[str, Problem]]:
+    """What the schema lets pass, the models may refuse: the envelope, formats."""
+    known = {contract.event_type for contract in (*REGISTRY, *REGISTRY.retired())}
+    for event_type in catalogue.versions.keys() & known:
+        for version in catalogue.versions[event_type]:
+            for example in version.examples:
+                try:
+                    REGISTRY.read_as(example.document, REGISTRY.contract(event_type))
+                except ContractError as error:
+                    yield event_type, Problem(Break.EXAMPLE_INVALID, example.path, f"{example.path}: {error}")

@@ -1,0 +1,126 @@
+"""Changes of meaning that schemas do not show need a word in the repository."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from registry.meaning import Silent, silent_changes
+
+Json = dict[str, Any]
+ORDER = "collections.shop.order-placed.v1"
+# The class is in conftest.py, which is no module to import from.
+Registry = Any
+FILE = "contracts/acknowledged.yaml"
+A = {"$ref": "#/$defs/A"}
+
+
+def of_customer(schema: Json, **keywords: Any) -> None:
+    schema["properties"]["customer"] = {"type": "string"} | keywords
+
+
+def problem_of(registry: Registry, **expected: Any) -> Json:
+    [contract] = registry.check(exit_code=1)["contracts"]
+    [problem] = contract["problems"]
+    assert problem["rule"] == "not-acknowledged"
+    result: Json = problem
+    return result
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize(
+    ("keywords", "change"),
+    [
+        ({}, "x-personal of customer changes from True to None"),
+        ({"x-personal": False}, "x-personal of customer changes from True to False"),
+        ({"x-personal": True, "default": "nobody"}, "default of customer changes from None to 'nobody'"),
+        ({"x-personal": True, "readOnly": True}, "readOnly of customer changes from None to True"),
+    ],
+    ids=["mark dropped", "mark taken back", "default", "read only"],
+)
+def test_a_silent_change_is_refused_until_it_is_acknowledged(
+    registry: Registry, order_schema: Json, order_data: Json, version: str, keywords: Json, change: str
+) -> None:
+    of_customer(order_schema, **keywords)
+    registry.schema(version, order_schema)
+    registry.example(version, order_data)
+    problem = problem_of(registry)
+    assert problem["file"] == f"contracts/schemas/{ORDER}/{version}.json"
+    said, _, entry = problem["message"].partition(
+        "; if that is meant, add to contracts/acknowledged.yaml with a reason: "
+    )
+    assert said == f"{version}: {change}"
+    file = registry.root / FILE
+    file.write_text(entry)
+    assert f"{FILE}: 0.reason" in registry.run("check", exit_code=2).stderr
+    file.write_text(entry.replace("reason: ''", "reason: Names of companies only"))
+    [contract] = registry.check()["contracts"]
+    assert f"{version}: {change}, acknowledged: Names of companies only" in contract["notes"]
+    file.write_text(file.read_text().replace(f"version: '{version}'", "version: '0.9'"))
+    problem_of(registry)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("- [", "not YAML"),
+        ("everything: true", "valid list"),
+        ("- {type: a, version: '1.0', field: b, keyword: default, reason: long enough, who: me}", "0.who"),
+    ],
+)
+def test_a_malformed_acknowledgement_is_reported(registry: Registry, text: str, reason: str) -> None:
+    (registry.root / FILE).write_text(text)
+    error = registry.run("check", exit_code=2).stderr
+    assert FILE in error
+    assert reason in error
+
+
+def found(old: Json, new: Json) -> list[Silent]:
+    return list(silent_changes(old, new))
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        (lambda inner: {"properties": {"a": inner}}, "a"),
+        (lambda inner: {"properties": {"a": {"properties": {"b": inner}}}}, "a.b"),
+        (lambda inner: {"patternProperties": {"^a": inner}}, "^a"),
+        (lambda inner: {"items": {"properties": {"a": inner}}}, "[].a"),
+        (lambda inner: {"prefixItems": [{}, inner]}, "[1]"),
+        (lambda inner: {"additionalProperties": inner}, "{}"),
+        (lambda inner: {"anyOf": [{"type": "null"}, {"properties": {"a": inner}}]}, "a"),
+        (lambda inner: {"oneOf": [inner]}, ""),
+        (lambda inner: {"allOf": [inner]}, ""),
+        (lambda inner: {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": inner}}, "a"),
+        (lambda inner: {"$ref": "#/$defs/A", "$defs": {"A": {"$ref": "#/$defs/B~1"}, "B/": inner}}, ""),
+        (lambda inner: {"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"x": inner, "n": A}}}}, "x"),
+    ],
+)  # fmt: skip
+def test_a_default_is_watched_wherever_it_stands(place: Any, field: str) -> None:
+    assert Silent(field, "default", 1, 2) in found(place({"default": 1}), place({"default": 2}))
+    assert found(place({"default": 1}), place({"default": 1})) == []
+
+
+def test_a_definition_may_be_renamed() -> None:
+    old = {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"x-personal": True}}}
+    new = {"properties": {"a": {"$ref": "#/$defs/B"}}, "$defs": {"B": {}}}
+    assert found(old, new) == [Silent("a", "x-personal", True, None)]
+    assert found(old, {**new, "$defs": {"B": {"x-personal": True}}}) == []
+
+
+def test_words_and_new_marks_and_new_fields_are_free() -> None:
+    old = {"title": "A", "properties": {"a": {"description": "x", "examples": [1]}}}
+    new = {
+        "title": "B",
+        "x-note": 1,
+        "properties": {"a": {"description": "y", "deprecated": True}, "b": {"default": 1}},
+    }
+    assert found(old, new) == []
+
+
+@pytest.mark.parametrize(
+    "broken", [{"properties": []}, {"anyOf": {}}, {"$ref": "#/$defs/A"}, {"$ref": 1}, {"items": 1}]
+)
+def test_a_schema_that_is_none_has_no_places(broken: Json) -> None:
+    assert found(broken, broken) == []

@@ -1,0 +1,184 @@
+"""The registry serves a repository that has only schemas and small manifests, under its own prefix and folders."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from typer.testing import CliRunner, Result
+
+from registry.commands import app
+
+Json = dict[str, Any]
+FILES = {
+    "pyproject.toml": """\
+        [project]
+        name = "bookshop"
+
+        [tool.contracts]
+        title = "Bookshop"
+        prefix = "org.example.books"
+        schemas = "events/schemas"
+        examples = "events/examples"
+        manifests = "apps/*/events.yaml"
+        acknowledged = "events/acknowledged.yaml"
+        deployments = "ops/deployed"
+        """,
+    "apps/till/events.yaml": "summary: Sells books.\n",
+    "apps/letters/events.yaml": "consumes:\n  - org.example.books.till.book-sold.v1\n",
+    "events/schemas/.keep": "",
+}
+SOLD = "org.example.books.till.book-sold.v1"
+
+
+class Bookshop:
+    """A repository outside of this one."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name, text in FILES.items():
+            self.write(name, "\n".join(line.removeprefix("        ") for line in text.split("\n")))
+        self.git("init", "-q", "-b", "main")
+        self.commit()
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / name).write_text(text)
+
+    def read(self, name: str) -> Json:
+        document: Json = json.loads((self.root / name).read_text())
+        return document
+
+    def git(self, *arguments: str) -> None:
+        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *identity, *arguments], cwd=self.root, check=True, capture_output=True)
+
+    def commit(self) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "a change")
+
+    def run(self, *arguments: str, exit_code: int = 0) -> Result:
+        result = CliRunner().invoke(app, [*arguments, f"--root={self.root}"], catch_exceptions=False)
+        assert result.exit_code == exit_code, result.output
+        return result
+
+
+@pytest.fixture
+def bookshop(tmp_path: Path) -> Bookshop:
+    return Bookshop(tmp_path / "bookshop")
+
+
+@pytest.fixture
+def selling(bookshop: Bookshop) -> Bookshop:
+    """With an event that is published."""
+    fields = ["--field=title:str", "--field=price:float", "--field=at:datetime", "--field=tags:list?"]
+    bookshop.run("new", "till", "book-sold", "--summary=A book was sold", *fields)
+    bookshop.commit()
+    return bookshop
+
+
+def test_a_new_event_is_schemas_an_example_and_a_manifest_entry(bookshop: Bookshop) -> None:
+    fields = ["--field=title:str", "--field=copies:int?"]
+    result = bookshop.run("new", "till", "book-sold", "--summary=A book was sold", "--consumer=letters", *fields)
+    assert result.stdout.splitlines()[:-1] == [
+        "wrote apps/letters/events.yaml",
+        "wrote apps/till/events.yaml",
+        f"wrote events/examples/{SOLD}/1.0/book-sold.json",
+        f"wrote events/schemas/{SOLD}/1.0.json",
+        f"wrote events/schemas/{SOLD}/1.0.producer.json",
+    ]
+    schema = bookshop.read(f"events/schemas/{SOLD}/1.0.json")
+    assert (schema["$id"], schema["title"]) == ("urn:org.example.books:contract:till.book-sold:1.0", "BookSold")
+    assert schema["required"] == ["title"]
+    example = bookshop.read(f"events/examples/{SOLD}/1.0/book-sold.json")
+    assert (example["source"], example["data"]) == ("org.example.books.till", {"title": "text", "copies": 1})
+    Draft202012Validator(bookshop.read(f"events/schemas/{SOLD}/1.0.producer.json")).validate(example["data"])
+    assert f"{SOLD} 1.0 (new)\n  published by till; consumed by letters" in bookshop.run("check").stdout
+
+
+def test_nothing_is_written_in_a_dry_run_nor_where_something_is_wrong(selling: Bookshop) -> None:
+    assert "would write" in selling.run("new", "till", "book-returned", "--dry-run").stdout
+    for arguments, reason in {
+        ("till", "book-sold"): "exists; add an optional field",
+        ("cellar", "book-sold"): "there is no service 'cellar': letters, till",
+        ("till", "BookSold"): "not a valid event name",
+        ("till", "book-lost", "--major"): "org.example.books.till.book-lost is not published",
+        ("till", "book-sold", "--major", "--field=title:int"): "has a field title already",
+    }.items():
+        assert reason in selling.run("new", *arguments, exit_code=2).stderr
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=selling.root, capture_output=True).stdout == b""
+
+
+def test_events_are_listed_shown_and_compared(selling: Bookshop) -> None:
+    assert json.loads(selling.run("list", "--json").stdout) == [
+        {"type": SOLD, "version": "1.0", "fields": 4, "producers": ["till"], "consumers": ["letters"]}
+    ]
+    for name in (SOLD, "till.book-sold", "book-sold"):
+        assert f"{SOLD} 1.0\nA book was sold." in selling.run("show", name).stdout
+    assert "is the first version" in selling.run("diff", "book-sold").stdout
+
+
+def test_the_gate_stands_there_too(selling: Bookshop) -> None:
+    path = f"events/schemas/{SOLD}/1.0.json"
+    schema = selling.read(path)
+    del schema["properties"]["title"]
+    selling.write(path, json.dumps(schema))
+    text = selling.run("check", "--base=HEAD", exit_code=1).stdout
+    assert "BREAK [changed-without-version]" in text
+    assert "consumed by letters" in text
+    selling.write(path, "{}")
+    selling.write("events/schemas/collections.till.book-sold.v1/1.0.json", "{}")
+    assert "is no org.example.books.<service>" in selling.run("check", "--base=HEAD", exit_code=2).stderr
+
+
+def test_the_next_major_begins_as_the_one_before(selling: Bookshop) -> None:
+    second = SOLD.replace(".v1", ".v2")
+    result = selling.run("new", "till", "book-sold", "--major", "--summary=A book was sold", "--field=till:int")
+    assert f"next: write the upcaster from {SOLD}" in result.stdout
+    schema = selling.read(f"events/schemas/{second}/2.0.json")
+    assert (schema["$id"], schema["required"]) == (
+        "urn:org.example.books:contract:till.book-sold:2.0",
+        ["title", "price", "at", "till"],
+    )
+    assert selling.read(f"events/examples/{second}/2.0/book-sold.json")["data"]["till"] == 1
+    [row, new] = json.loads(selling.run("list", "--json").stdout)
+    assert (row["producers"], row["consumers"]) == ([], ["letters"])
+    assert (new["producers"], new["consumers"]) == (["till"], ["letters"])
+    selling.run("check", "--base=HEAD")
+
+
+def test_it_is_exported_without_models(selling: Bookshop, tmp_path: Path) -> None:
+    selling.run("export", str(tmp_path / "out"))
+    document = json.loads((tmp_path / "out/asyncapi.json").read_text())
+    assert (document["info"]["title"], document["id"]) == ("Bookshop", "urn:org.example.books:mesh")
+    assert {tag["name"]: tag["description"] for tag in document["info"]["tags"]} == {
+        "letters": "",
+        "till": "Sells books.",
+    }
+    assert sorted(document["operations"]) == ["letters.receive.till.book-sold.v1", "till.send.till.book-sold.v1"]
+    assert not (tmp_path / "out/eventbridge").exists()
+
+
+def test_deployments_are_recorded_and_asked(selling: Bookshop) -> None:
+    selling.run("record-deployment", "letters", "--env=prod")
+    assert (selling.root / "ops/deployed/prod.json").exists() or list((selling.root / "ops/deployed").iterdir())
+    assert "may be deployed" in selling.run("can-deploy", "till", "--env=prod").stdout
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ('prefix = "Books!"', "tool.contracts.prefix"),
+        ('schemas = "../elsewhere"', "tool.contracts.schemas"),
+        ('manifests = "apps/*"', "tool.contracts.manifests"),
+        ("prefixes = 1", "tool.contracts.prefixes"),
+        ("prefix =", "pyproject.toml: "),
+    ],
+)
+def test_malformed_settings_are_reported(selling: Bookshop, settings: str, place: str) -> None:
+    selling.write("pyproject.toml", f"[tool.contracts]\n{settings}\n")
+    assert place in selling.run("list", exit_code=2).stderr
