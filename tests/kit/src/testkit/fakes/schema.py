@@ -114,8 +114,18 @@ class FakeOutbox:
                 parked.append(row)
         return parked
 
-    def parked(self, connection: Connection, *, limit: int = 100) -> list[Parked]:
-        return list(self.parked_rows.values())[:limit]
+    def parked(self, connection: Connection, *, after: int = 0, limit: int = 100) -> list[Parked]:
+        return [row for position, row in sorted(self.parked_rows.items()) if position > after][:limit]
+
+    def count_parked(self, connection: Connection) -> int:
+        return len(self.parked_rows)
+
+    def retry_parked(self, connection: Connection, event_ids: Sequence[str]) -> int:
+        positions = [position for position, row in self.parked_rows.items() if row.event_id in event_ids]
+        for position in positions:
+            del self.parked_rows[position]
+            self.attempts[position] = 0
+        return len(positions)
 
 
 @dataclass
