@@ -188,12 +188,14 @@ class FakeIdempotency:
     """Of `chassis.idempotency`. Nothing is old."""
 
     rows: dict[RequestKey, tuple[str, str, str | None, Kept]] = field(default_factory=dict)
+    claimed_at: dict[RequestKey, datetime] = field(default_factory=dict)
 
     def claim(self, connection: Connection, request: RequestKey, *, fingerprint: str, claim: str) -> Kept | None:
         if request in self.rows:
             return self.rows[request][3]
         begun = Kept(fingerprint, is_answered=False, answer=None)
         self.rows[request] = request.tenant_id, claim, None, begun
+        self.claimed_at[request] = datetime.now(UTC)
         return None
 
     def complete(self, connection: Connection, request: RequestKey, *, claim: str, subject: str, answer: str) -> bool:
@@ -207,9 +209,9 @@ class FakeIdempotency:
         if request in self.rows and self.rows[request][1] == claim and not self.rows[request][3].is_answered:
             del self.rows[request]
 
-    def forget(self, connection: Connection, tenant_id: str, subject: str) -> None:
+    def forget(self, connection: Connection, tenant_id: str, subject: str, *, until: datetime | None = None) -> None:
         for request, (owner, claim, about, kept) in list(self.rows.items()):
-            if (owner, about) == (tenant_id, subject):
+            if (owner, about) == (tenant_id, subject) and (until is None or self.claimed_at[request] <= until):
                 self.rows[request] = owner, claim, about, replace(kept, answer=None)
 
 
