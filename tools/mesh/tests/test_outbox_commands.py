@@ -139,12 +139,12 @@ def test_nothing_is_parked(outbox: dict[int, Parked], client: Lambda) -> None:
 def test_all_that_is_parked_is_tried_again_once_confirmed(outbox: dict[int, Parked], client: Lambda) -> None:
     park(outbox, *range(1, 231))
     refused = run("retry", exit_code=1, given="n\n")
-    assert "Try 230 parked events again in dev?" in refused.stderr
+    assert "Try these again in dev (230)?" in refused.stderr
     assert "nothing was changed" in refused.stderr
     assert "event-230" in refused.stdout
     assert "without a terminal: --yes" in run("retry", "--json", exit_code=1).stderr
     assert (len(outbox), client.retried()) == (230, [])
-    assert "230 events are tried again" in run("retry", given="y\n").stdout
+    assert "tried again within a minute: 230;" in run("retry", given="y\n").stdout
     assert (len(outbox), client.retried()) == (0, [("dev-ingest-relay", n) for n in (100, 100, 30)])
 
 

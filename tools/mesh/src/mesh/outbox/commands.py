@@ -81,12 +81,12 @@ def _retry(env: str, only: str | None, event_ids: frozenset[str], *, yes: bool, 
     if wanted:
         if not as_json:
             _print(wanted)
-        confirm(f"Try {sum(len(each.events) for each in wanted)} parked events again in {env}?", yes=yes)
+        confirm(f"Try these again in {env} ({sum(len(each.events) for each in wanted)})?", yes=yes)
     retried = {each.service: relays.retry(each.service, each.event_ids) for each in wanted}
     if as_json:
         typer.echo(json.dumps({"environment": env, "retried": retried}, indent=2))
     elif wanted:
-        typer.echo(f"{sum(retried.values())} events are tried again within a minute; `mesh outbox list` shows the rest")
+        typer.echo(f"tried again within a minute: {sum(retried.values())}; `mesh outbox list` shows the rest")
     else:
         typer.echo(f"nothing is parked in {env}")
 
