@@ -344,6 +344,9 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     assert queued(worker) == ["bad/1"], "it is kept"
     (event,) = parked(worker.database.connection())
     assert (event.type, event.reason) == ("collections.imaging.image-rejected.v1", "MalformedDetail: on purpose")
+    bus_calls.made.clear()
+    assert worker.relay() == 0
+    assert sent(bus_calls) == [], "nobody tries it again"
     lines = log_lines()[log_lines_before:]
     assert [(line["level"], line["message"]) for line in lines] == [
         ("ERROR", "event parked: the bus refuses it"),
@@ -352,9 +355,6 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     described = asdict(event) | {"parked_at": event.parked_at.isoformat()}
     assert [line["events"] for line in lines] == [[described], [described]]
     assert lines[1]["count"] == 1
-    bus_calls.made.clear()
-    assert worker.relay() == 0
-    assert sent(bus_calls) == [], "nobody tries it again"
     assert retry_parked(worker.database.connection(), [event.event_id]) == 1
     bus_calls.rules["PutEvents"] = accepts_events()
     assert worker.relay() == 1
@@ -373,13 +373,17 @@ def test_parked_events_are_counted_listed_by_pages_and_tried_again_one_by_one(
     assert (len(first), len(rest), count_parked(connection)) == (100, 1, 101)
     assert [event.position for event in first + rest] == sorted(event.position for event in first + rest)
     assert parked(connection, after=first[0].position, limit=1) == [first[1]]
+    leave_behind("good", 1)
+    bus_calls.rules["PutEvents"] = fails()
+    with pytest.raises(TransientError):
+        worker.relay()
     metrics.flush_metrics()
-    assert measured()["OutboxParked"] == ("Count", [101])
+    assert measured()["OutboxParked"] == ("Count", [101]), "also while the bus is away"
     assert retry_parked(connection, [first[3].event_id, rest[0].event_id, "no-such-event"]) == 2
     assert count_parked(connection) == 99
     assert retry_parked(connection, [first[3].event_id]) == 0, "it is not parked any more"
     bus_calls.rules["PutEvents"] = accepts_events()
-    assert worker.relay() == 2
+    assert worker.relay() == 3
 
 
 def test_what_the_bus_refuses_again_and_again_is_parked(

@@ -101,6 +101,8 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
     Raises:
         TransientError: the bus or the database fails, or the bus refused some of it; the next run goes on.
     """
+    with database.transaction() as connection:
+        _remind(parked(connection), count_parked(connection))  # first: whether the bus answers or not
     published = refused = 0
     tried: list[int] = []
     while True:
@@ -121,8 +123,6 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
             refused += sum(failure.park_at != 1 for failure in failures)
         if len(rows) < _PAGE:
             break
-    with database.transaction() as connection:
-        _remind(parked(connection), count_parked(connection))
     if refused:
         raise TransientError(f"the bus refused {refused} events")
     return published
