@@ -27,7 +27,7 @@ def validate(contract: type[T], data: object) -> T:
     """Read a payload under its contract, as a consumer: unknown fields are ignored.
 
     Raises:
-        InvalidEventError: the payload does not satisfy it.
+        InvalidEventError: the payload does not satisfy it, or has text that no store can hold.
     """
     try:
         text = to_json(data)
@@ -35,6 +35,9 @@ def validate(contract: type[T], data: object) -> T:
         # Lone surrogates, or nesting beyond any payload of ours.
         broken = Violation("json", "/data", "data cannot be written as JSON")
         raise InvalidEventError(contract.event_type, (broken,)) from error
+    if _ESCAPED_NUL.search(text):
+        # Nobody of ours writes it: refused here, it does not fail in a store again and again.
+        raise InvalidEventError(contract.event_type, (_UNSTORABLE,))
     try:
         return contract.model_validate_json(text, strict=True)
     except ValidationError as error:

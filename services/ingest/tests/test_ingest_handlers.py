@@ -802,6 +802,8 @@ def test_an_arrival_while_the_database_is_silent_comes_back_and_is_dead_lettered
         (arrival().replace("aws.s3", "collections.ingest"), "not-an-object-event"),
         (arrival(f"{ALICE}/images/{ITEM}.png"), "foreign-key"),
         (arrival(f"{ALICE}/uploads/a/b"), "foreign-key"),
+        (arrival(f"{ALICE}/uploads/a%00b"), "foreign-key"),
+        (arrival(f"{ALICE}/uploads/\ud800"), "foreign-key"),
         (arrival(bucket="other"), "foreign-bucket"),
         (arrival(f"{BOB}/uploads/{ITEM}"), "unknown-upload"),
     ],

@@ -79,6 +79,7 @@ class MeshStatus(BaseModel):
     processes: tuple[ProcessStatus, ...]
     functions: tuple[FunctionStatus, ...] | None = None
     queues: tuple[QueueStatus, ...] | None = None
+    parked: dict[str, int] | None = None  # events that the bus has refused, by service; None: unknown
     errors: tuple[ErrorLine, ...] = ()
     deaths: tuple[ProcessDeath, ...] = ()  # of the last hour
     storage_fault: str | None = None  # why nothing can be stored

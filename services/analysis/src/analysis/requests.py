@@ -97,8 +97,11 @@ class Requests:
         if not options.force:
             existing = self._existing_or_lease(caller, item_id, deadline)
             if existing is not None:
-                with self.service.database.transaction() as connection:
-                    keep(connection, existing)
+                # Under the item's lock: no answer about it is kept after its deletion has erased them.
+                with self.service.work.on(caller.tenant_id, item_id) as work:
+                    if work.is_deleted():
+                        raise not_found("item", item_id)
+                    keep(work.connection, existing)
                 return existing
         plan = self.service.analyst.plan(options.provider, options.model)
         budget_s = deadline - time.monotonic()

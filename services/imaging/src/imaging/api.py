@@ -25,7 +25,7 @@ def routes(service: ImagingService) -> APIGatewayHttpResolver:
         responses=documented(
             (HTTPStatus.NOT_FOUND, "The caller has no such item"),
             (HTTPStatus.CONFLICT, "The item is not processed yet"),
-            (HTTPStatus.UNPROCESSABLE_ENTITY, "The picture cannot be read; `type` says why"),
+            (HTTPStatus.UNPROCESSABLE_ENTITY, "The picture was refused, or cannot be read; `type` says why"),
         ),
     )
     def resize_only(item_id: str, caller: CallerDep) -> dict[str, Any]:

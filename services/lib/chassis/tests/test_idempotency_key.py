@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -212,6 +213,19 @@ def test_the_table_keeps_one_answer(connection: Connection) -> None:
     idempotency.forget(connection, "bob", "s")
     idempotency.forget(connection, "ann", "other")
     assert claimed(connection) == Kept("f", is_answered=True, answer="1")
+    claimed_at = connection.execute("SELECT claimed_at FROM idempotent_requests WHERE subject = 's'")
+    at: Any = next(claimed_at)["claimed_at"]
+    idempotency.forget(connection, "ann", "s", until=at - timedelta(microseconds=1))
+    assert claimed(connection) == Kept("f", is_answered=True, answer="1"), "it is about a later subject"
+    idempotency.forget(connection, "ann", "s", until=at)
+    assert claimed(connection) == Kept("f", is_answered=True, answer=None)
+    assert idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="2") is False
+
+
+@pytest.mark.integration
+def test_the_table_forgets_all_of_a_subject_that_is_deleted_for_good(connection: Connection) -> None:
+    claimed(connection)
+    assert idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="1")
     idempotency.forget(connection, "ann", "s")
     assert claimed(connection) == Kept("f", is_answered=True, answer=None)
 

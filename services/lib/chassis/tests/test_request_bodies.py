@@ -157,7 +157,11 @@ def test_unstorable_text_is_told_where(api: APIGatewayHttpResolver) -> None:
         ";",
         "application/json; charset=utf-16",
         "application/json; charset=ISO-8859-1",
+        f"application/json; charset*{'9' * 5000}=utf-8",
+        "application/json; charset=\ud800",
+        "\ud800",
     ],
+    ids=lambda content_type: ascii(content_type[:40]),
 )
 def test_what_is_declared_as_something_else_is_refused(
     content_type: str, api: APIGatewayHttpResolver, seen: list[Any]

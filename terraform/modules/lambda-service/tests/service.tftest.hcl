@@ -181,7 +181,7 @@ run "one_of_everything" {
   assert {
     condition = toset(output.alarm_names) == toset([for name in [
       "events-age", "events-dead-letters", "events-duration", "events-errors", "events-throttles",
-      "http-duration", "http-errors", "http-throttles", "projection-lag",
+      "http-duration", "http-errors", "http-throttles", "outbox-parked", "projection-lag",
       "relay-duration", "relay-errors", "relay-throttles",
     ] : "collections-test-talker-${name}"])
     error_message = "Every function and queue has its alarms: ${join(", ", output.alarm_names)}"
@@ -194,6 +194,14 @@ run "one_of_everything" {
       && aws_cloudwatch_metric_alarm.main["events-dead-letters"].dimensions.QueueName == "collections-test-talker-events-dlq"
     )
     error_message = "Thresholds follow the function's time-out."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.main["outbox-parked"].threshold == 0
+      && aws_cloudwatch_metric_alarm.main["outbox-parked"].metric_name == "OutboxParked"
+      && aws_cloudwatch_metric_alarm.main["outbox-parked"].dimensions == tomap({ environment = "test", service = "talker" })
+    )
+    error_message = "The first parked event sets off an alarm."
   }
 }
 

@@ -50,12 +50,10 @@ def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
         ProblemError: see `raw_body`; 415, its media type is not JSON, or its charset is not UTF-8.
         RequestValidationError: it is no JSON (RFC 8259), no object, or has text that no store of ours can hold.
     """
-    message = Message()
-    message["content-type"] = header(event, "content-type").strip() or "application/json"
-    subtype = message.get_content_subtype()
-    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+    main_type, _, subtype, charset = _media_type(header(event, "content-type").strip() or "application/json")
+    if main_type != "application" or not (subtype == "json" or subtype.endswith("+json")):
         raise _unsupported(JSON_ONLY)
-    if str(message.get_param("charset", "utf-8")).lower() not in _UTF_8:
+    if charset not in _UTF_8:
         raise _unsupported(f"{JSON_ONLY} in UTF-8")
     raw = raw_body(event).removeprefix(b"\xef\xbb\xbf")
     if not raw:
@@ -69,6 +67,15 @@ def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
         raise _invalid("dict_type", "Input should be an object", "body")
     refuse_unstorable(document, "body")
     return document
+
+
+def _media_type(text: str) -> tuple[str, str, str, str]:
+    message = Message()
+    message["content-type"] = text
+    try:
+        return *message.get_content_type().partition("/"), str(message.get_param("charset", "utf-8")).lower()
+    except ValueError as error:  # of a parameter's number with thousands of digits, or of a lone surrogate
+        raise _unsupported(JSON_ONLY) from error
 
 
 def refuse_unstorable(value: object, *place: str | int) -> None:
