@@ -39,7 +39,7 @@ from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, replayed
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
-from contracts.ingest import ItemDeleted
+from contracts.ingest import ItemDeleted, UploadRejected
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 from testkit.invoking import CONTEXT, http_event
@@ -97,7 +97,7 @@ class Rejections:
 
     rows: dict[Key, Rejection] = field(default_factory=dict)
 
-    def save(self, connection: Connection, event: Event[ImageRejected]) -> None:
+    def save(self, connection: Connection, event: Event[ImageRejected] | Event[UploadRejected]) -> None:
         self.rows[event.tenant_id, event.subject] = Rejection(event.data.reason.value, event.data.detail)
 
     def find(self, connection: Connection, tenant_id: str, item_id: str) -> Rejection | None:
@@ -828,9 +828,12 @@ def test_an_item_that_was_not_heard_of_yet_is_not_missing(unit: Analysis, prefer
     assert problem(unit.analyze(item, prefer=prefer)) == (404, "not-found")
 
 
+@pytest.mark.parametrize("fact", [ImageRejected, UploadRejected])
 @pytest.mark.parametrize("prefer", ["", "respond-async"])
-def test_of_a_rejected_item_the_reason_is_told(unit: Analysis, prefer: str) -> None:
-    rejection = example(ImageRejected, subject=ITEM, tenant=ALICE)
+def test_of_a_rejected_item_the_reason_is_told(
+    unit: Analysis, prefer: str, fact: type[ImageRejected] | type[UploadRejected]
+) -> None:
+    rejection = example(fact, subject=ITEM, tenant=ALICE)
     assert deliver(unit.on_events, rejection, rejection) == []
     answer = unit.analyze(prefer=prefer)
     assert problem(answer) == (422, f"image-{rejection.data.reason}")

@@ -16,17 +16,17 @@ from chassis.item_ids import new_item_id
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition, RenditionKind
-from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected
 from imaging import isolation, renditions, repository
 from imaging.bootstrap import ImagingService, bootstrap
 from imaging.errors import DecoderLostError, RejectedImageError
 from imaging.handler import ENTRY_POINTS
 from imaging.limits import DEFAULT_LIMITS, Limits
 from imaging.processing import ProcessedImage
-from imaging.repository import Original
+from imaging.repository import Original, Rejection
 from imaging.settings import ImagingSettings
 from testkit import Answer, Fakes, call, deliver, envelope
-from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, requested
+from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 MODEL_KEY, THUMBNAIL_KEY = "alice/renditions/item-1.png", "alice/thumbnails/item-1.webp"
@@ -47,6 +47,7 @@ class Originals:
     """Of `imaging.repository`."""
 
     rows: dict[tuple[str, str], Original] = field(default_factory=dict)
+    rejections: dict[tuple[str, str], Rejection] = field(default_factory=dict)
 
     def save(self, connection: Connection, original: Original) -> None:
         self.rows[original.tenant_id, original.item_id] = original
@@ -54,8 +55,15 @@ class Originals:
     def find(self, connection: Connection, tenant_id: str, item_id: str) -> Original | None:
         return self.rows.get((tenant_id, item_id))
 
+    def reject(self, connection: Connection, event: Event[UploadRejected]) -> None:
+        self.rejections[event.tenant_id, event.subject] = Rejection(event.data.reason.value, event.data.detail)
+
+    def find_rejection(self, connection: Connection, tenant_id: str, item_id: str) -> Rejection | None:
+        return self.rejections.get((tenant_id, item_id))
+
     def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
         self.rows.pop((tenant_id, item_id), None)
+        self.rejections.pop((tenant_id, item_id), None)
 
 
 @dataclass
@@ -424,6 +432,18 @@ def test_resize_only_of_an_upload_that_is_on_its_way(imaging: Imaging, monkeypat
     assert imaging.resize(item).status == 200
     imaging.fakes.tombstones.deleted[ALICE, item] = datetime.now(UTC)
     assert imaging.resize(item).status == 404
+
+
+def test_resize_only_of_an_upload_that_was_rejected_tells_why(imaging: Imaging) -> None:
+    rejection = example(UploadRejected, subject=ITEM, tenant=ALICE)
+    assert deliver(imaging.on_events, rejection, rejection) == []
+    answer = imaging.resize()
+    assert (answer.status, answer.body["type"]) == (422, f"urn:collections:problem:image-{rejection.data.reason}")
+    assert answer.body["detail"] == rejection.data.detail
+    assert imaging.resize(tenant=BOB).status == 404
+    assert deliver(imaging.on_events, deletion()) == []
+    assert imaging.originals.rejections == {}
+    assert imaging.resize().status == 404
 
 
 def test_resize_only_needs_a_token(imaging: Imaging) -> None:

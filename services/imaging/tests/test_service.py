@@ -13,7 +13,7 @@ from PIL import Image
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer
 from contracts import Contract, Event, ReplayKind, new_event, replayed
-from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
 from imaging import isolation
 from imaging.api import http
 from imaging.bootstrap import ImagingService, bootstrap
@@ -214,6 +214,20 @@ def test_resize_only_of_a_rejected_item_answers_with_the_reason(imaging: Imaging
     answer = imaging.post("item-1")
     assert (answer.status, answer.body["type"]) == (422, "urn:collections:problem:image-not-an-image")
     assert answer.body["detail"]
+
+
+def test_resize_only_of_an_upload_that_was_rejected_answers_with_the_reason(imaging: Imaging) -> None:
+    fact = UploadRejected(original_filename="a.png", size=4, reason=UploadRejection.EMPTY, detail="There is nothing.")
+    events = [new_event(fact, subject="item-1", tenant_id=ALICE) for _ in range(2)]
+    imaging.deliver(*events)
+    answer = imaging.post("item-1")
+    assert (answer.status, answer.body["type"]) == (422, "urn:collections:problem:image-empty")
+    assert answer.body["detail"] == "There is nothing."
+    assert imaging.post("item-1", BOB).status == 404
+    assert_refolds(imaging.service, events)
+    imaging.deliver(new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE))
+    assert imaging.post("item-1").status == 404
+    assert imaging.service.database.connection().execute("SELECT * FROM rejections").fetchall() == []
 
 
 def test_a_decoder_that_is_lost_every_time_ends_in_a_rejection(

@@ -37,6 +37,7 @@ run "analysis" {
         "collections.imaging.image-processed.v1",
         "collections.imaging.image-rejected.v1",
         "collections.ingest.item-deleted.v1",
+        "collections.ingest.upload-rejected.v1",
         "collections.analysis.analysis-requested.v1",
       ]
       detail = { replayfor = [{ exists = false }, "analysis"] }

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from chassis import tombstones
 from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
-from chassis.item_ids import issued_recently
+from chassis.item_ids import is_issued
 from contracts import new_event
 from contracts.imaging import ImageProcessed
 from imaging import repository
@@ -22,7 +22,7 @@ def reprocess(service: ImagingService, caller: Caller, item_id: str) -> ImagePro
 
     Raises:
         ProblemError: 404, there is no such item of the caller's; 409, its upload is not processed yet; 422, its
-            original is not an image; 503, its decoder did not finish.
+            upload was rejected or its original is not an image; 503, its decoder did not finish.
         TransientError: the bucket or the database does not answer.
     """
     original = _find(service, caller.tenant_id, item_id)
@@ -58,9 +58,12 @@ def _find(service: ImagingService, tenant_id: str, item_id: str) -> Original:
         with service.database.transaction() as connection:
             if tombstones.is_deleted(connection, tenant_id, item_id):
                 raise not_found("item", item_id)
+            rejection = repository.find_rejection(connection, tenant_id, item_id)
+            if rejection is not None:
+                raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"image-{rejection.reason}", rejection.detail)
             return repository.find(connection, tenant_id, item_id)
 
-    original = wait_for(look, WAIT_S if issued_recently(tenant_id, item_id) else 0)
+    original = wait_for(look, WAIT_S if is_issued(tenant_id, item_id) else 0)
     if original is None:
         raise no_such_item(tenant_id, item_id)
     return original

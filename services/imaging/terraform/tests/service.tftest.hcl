@@ -36,10 +36,11 @@ run "imaging" {
       detail-type = [
         "collections.ingest.item-uploaded.v1",
         "collections.ingest.item-deleted.v1",
+        "collections.ingest.upload-rejected.v1",
       ]
       detail = { replayfor = [{ exists = false }, "imaging"] }
     }
-    error_message = "It consumes uploads and deletions of originals."
+    error_message = "It consumes uploads, rejections and deletions of originals."
   }
 
   assert {

@@ -1,0 +1,1 @@
+COMMENT ON TABLE rejections IS 'projection: why an item has no picture, from image-rejected and upload-rejected';
