@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from chassis.database import Connection
-from chassis.errors import TransientError
+from chassis.errors import PermanentError, TransientError
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer, MessageConsumer
 from contracts import Contract, Event
 from contracts.analysis import ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
+from ingest import sweeping
 from ingest.bootstrap import IngestService, bootstrap
 from ingest.cursors import Cursor
 from ingest.direct_uploads import Arrival
@@ -32,7 +33,7 @@ from ingest.repository.items import Filters, StoredItem
 from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, call, deliver, envelope
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
 from testkit.invoking import CONTEXT, http_event
 
@@ -875,18 +876,40 @@ def test_what_arrived_unseen_is_taken_in(unit: Ingest) -> None:
     assert len(unit.fakes.recorded) == 1
 
 
-def test_a_form_that_was_never_sent_is_looked_at_once(unit: Ingest) -> None:
+def warnings(log_lines: LogLines) -> list[tuple[str, str]]:
+    return [(line["message"], line["error"]) for line in log_lines() if line["level"] == "WARNING"]
+
+
+def test_a_form_that_was_never_sent_is_looked_at_once(unit: Ingest, log_lines: LogLines) -> None:
     unit.await_upload()
     unit.objects.clear()
     assert sweep(unit) == {"accepted": 0, "deleted": 0}
     assert unit.uploads.swept == {(ALICE, ITEM)}
     assert unit.fakes.recorded == []
+    assert warnings(log_lines) == [], "most forms that expire were never used"
 
 
-def test_a_silent_bucket_leaves_uploads_to_the_next_sweep(unit: Ingest) -> None:
+def test_what_the_sweep_cannot_accept_is_reported_once_and_stops_no_other(
+    unit: Ingest, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    unit.await_upload()
+
+    def refuse(*_: Any) -> None:
+        raise PermanentError("unknown-upload", "no form was handed out")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(sweeping, "accept_arrival", refuse)
+        assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert unit.uploads.swept == {(ALICE, ITEM)}
+    assert warnings(log_lines) == [("unseen upload cannot be accepted", "no form was handed out")]
+
+
+def test_a_silent_bucket_leaves_uploads_to_the_next_sweep(unit: Ingest, log_lines: LogLines) -> None:
     unit.await_upload()
     with unit.fakes.aws.s3.failing("head_object", "SlowDown"):
         assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert unit.uploads.swept == set()
+    assert [message for message, _ in warnings(log_lines)] == ["upload left to the next sweep"]
     assert sweep(unit) == {"accepted": 1, "deleted": 0}
 
 

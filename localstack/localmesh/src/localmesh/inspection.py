@@ -92,8 +92,8 @@ def _database() -> str:
 def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
     record = Records(settings.paths.run).read(member.name)
     process = record.ref.find() if record is not None else None
+    kept = record is not None and record.keeper is not None and record.keeper.find() is not None
     if process is None:
-        kept = record is not None and record.keeper is not None and record.keeper.find() is not None
         return ProcessStatus(name=member.name, state="restarting" if kept else _STOPPED, port=member.port)
     children = process.children(recursive=True)
     return ProcessStatus(
@@ -104,6 +104,7 @@ def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
         uptime_s=round(time.time() - process.create_time(), 1),
         memory_bytes=sum(map(_resident, [process, *children])),
         children=len(children),
+        is_watched=kept,
     )
 
 

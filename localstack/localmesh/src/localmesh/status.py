@@ -17,6 +17,7 @@ class ProcessStatus(BaseModel):
     uptime_s: float | None = None
     memory_bytes: int | None = None
     children: int = 0
+    is_watched: bool = True  # whether anything starts it again when it dies
 
 
 class FunctionStatus(BaseModel):

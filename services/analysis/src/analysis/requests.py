@@ -23,7 +23,7 @@ from analysis.repository.pictures import PictureRecord
 from chassis import tombstones
 from chassis.database import Connection
 from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
-from chassis.item_ids import issued_recently
+from chassis.item_ids import is_issued
 from chassis.model_names import require_listed
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
@@ -67,7 +67,7 @@ class Requests:
                 bool(found)
                 or pictures.find(connection, tenant_id, item_id) is not None
                 or rejections.find(connection, tenant_id, item_id) is not None
-                or (issued_recently(tenant_id, item_id) and not tombstones.is_deleted(connection, tenant_id, item_id))
+                or (is_issued(tenant_id, item_id) and not tombstones.is_deleted(connection, tenant_id, item_id))
             )
         if not is_known:
             raise not_found("item", item_id)

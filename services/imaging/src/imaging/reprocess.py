@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from chassis import tombstones
 from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
-from chassis.item_ids import issued_recently
+from chassis.item_ids import is_issued
 from contracts import new_event
 from contracts.imaging import ImageProcessed
 from imaging import repository
@@ -66,7 +66,7 @@ def _find(service: ImagingService, tenant_id: str, item_id: str) -> Original:
             raise _unusable(rejection.reason, rejection.detail)
         return original
 
-    original = wait_for(look, WAIT_S if issued_recently(tenant_id, item_id) else 0)
+    original = wait_for(look, WAIT_S if is_issued(tenant_id, item_id) else 0)
     if original is None:
         raise no_such_item(tenant_id, item_id)
     return original

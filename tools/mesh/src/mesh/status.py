@@ -65,6 +65,11 @@ def advice(status: MeshStatus) -> Iterator[str]:
             yield f"{process.name} does not run: `make up` starts it"
         elif process.state == "silent":
             yield f"{process.name} runs and does not answer: if it stays so, `make up` starts it again"
+        elif process.state == "running" and not process.is_watched:
+            yield (
+                f"nothing watches {process.name}, whose keeper was killed: if it dies, it stays dead; if this line"
+                " stays, `make up` puts it right (and starts it again)"
+            )
 
 
 def parked(status: MeshStatus) -> str:
