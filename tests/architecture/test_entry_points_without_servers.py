@@ -21,7 +21,7 @@ CLOSED_ROUTES = [
     (name, route)
     for name, service in MANIFESTS.services.items()
     for function in service.functions.values()
-    for route in function.routes
+    for route in function.gateway_routes
     if route.auth is RouteAuth.JWT and not route.is_greedy
 ]
 
@@ -67,7 +67,8 @@ def body_of(route: Route) -> object:
     if route.key in BODIES:
         return BODIES[route.key]
     document = json.loads((REPOSITORY / TARGET).read_text(encoding="utf-8"))
-    contents = document["paths"][route.path][route.method.lower()].get("requestBody", {}).get("content", {})
+    operation = document["paths"][route.path].get(route.method.lower(), {})
+    contents = operation.get("requestBody", {}).get("content", {})
     reference = contents.get("application/json", {}).get("schema", {}).get("$ref", "")
     model = document["components"]["schemas"].get(reference.rpartition("/")[2], {})
     return next(iter(model.get("examples", [])), None)

@@ -722,6 +722,42 @@ def test_a_failed_request_leaves_no_lease(unit: Analysis) -> None:
     assert unit.leases.rows == {(ALICE, ITEM): 1}, "a forced request has none of its own"
 
 
+@pytest.mark.parametrize(
+    ("keys", "query", "refused"),
+    [
+        ((), {}, "anthropic"),
+        (("anthropic",), {"provider": "openai"}, "openai"),
+        (("anthropic",), {"model": GPT}, "openai"),
+        (("openai",), {"provider": "anthropic"}, "anthropic"),
+        (("openai",), {"model": CLAUDE}, "anthropic"),
+        (("openai",), {}, None),
+        (("anthropic",), {}, None),
+        (("anthropic",), {"provider": "anthropic"}, None),
+    ],
+)
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+@pytest.mark.parametrize("force", [True, False])
+def test_what_no_provider_with_a_key_can_answer_is_not_accepted(
+    fakes: Fakes, keys: tuple[str, ...], query: dict[str, Any], refused: str | None, prefer: str, force: bool
+) -> None:
+    unit = build(fakes, keys=keys)
+    unit.show()
+    answer = unit.analyze(prefer=prefer, force_reanalyze=force, **query)
+    if refused is None:
+        assert (answer.status, len(fakes.recorded)) == (202 if prefer else 200, 1)
+        return
+    assert (problem(answer), answer.headers["Retry-After"]) == ((503, "provider-not-configured"), "5")
+    assert answer.body["detail"] == f"there is no working key for {refused}"
+    assert (fakes.recorded, unit.leases.rows) == ([], {})
+
+
+def test_what_is_described_is_answered_whoever_has_a_key(fakes: Fakes) -> None:
+    unit = build(fakes, keys=("anthropic",))
+    unit.show()
+    first = unit.analyze()
+    assert unit.analyze(prefer="respond-async", provider="openai").body == first.body
+
+
 def test_bad_output_and_a_missing_rendition(unit: Analysis) -> None:
     unit.show()
     unit.claude.outcomes = [InvalidOutputError("cut off"), InvalidOutputError("cut off")]

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.database import Connection
-from chassis.errors import TransientError
+from chassis.errors import MalformedCursorError, TransientError
 from chassis.http import HttpEntry
 from chassis.projections import Projections
 from chassis.queue import EventConsumer
@@ -25,7 +25,6 @@ from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
 from sessions.cursors import Cursor
-from sessions.errors import MalformedCursorError
 from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
 from sessions.repository import conversations, lag, statistics
@@ -527,7 +526,8 @@ def test_the_list_goes_on_by_cursor(unit: Sessions) -> None:
 def test_a_cursor_that_was_not_issued_to_the_caller_is_refused(unit: Sessions, cursor: str) -> None:
     unit.begin("one")
     answer = unit.request("GET", "/chat/sessions", cursor=cursor)
-    assert (answer.status, answer.body["status"]) == (422, 422)
+    assert (answer.status, answer.body["status"]) == (400, 400)
+    assert answer.body["type"].endswith(":malformed-cursor")
     assert unit.table.since == []
 
 

@@ -1,5 +1,6 @@
 """`Idempotency-Key`: one effect, and the first answer, however often a request is sent."""
 
+import gzip
 import uuid
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -95,6 +96,19 @@ def test_without_a_key_every_request_counts(things: Things) -> None:
 def test_a_key_is_its_tenants_and_another_is_another(things: Things) -> None:
     answers = [things.make(), things.make(tenant="bob"), things.make(key="key-2")]
     assert len({answer.body["id"] for answer in answers}) == len(things.made) == 3
+
+
+def test_a_request_is_the_same_however_it_is_compressed(things: Things) -> None:
+    def send(body: bytes, **headers: str) -> Answer:
+        given = {"idempotency-key": KEY, "content-type": "application/json", **headers}
+        return call(things.http, "POST", "/things", "ann", body=body, headers=given)
+
+    text = b'{"number": 1}'
+    ways = [gzip.compress(text, level, mtime=level) for level in (1, 9)]
+    answers = [send(text), *(send(way, **{"content-encoding": "gzip"}) for way in ways)]
+    assert [answer.body for answer in answers] == [answers[0].body] * 3
+    assert problem(send(gzip.compress(b'{"number": 2}'), **{"content-encoding": "gzip"}))[0] == 422
+    assert problem(send(b"damaged", **{"content-encoding": "gzip"})) == (400, "damaged-body")
 
 
 def test_a_key_of_another_request_is_refused(things: Things) -> None:

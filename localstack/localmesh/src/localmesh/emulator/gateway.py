@@ -1,4 +1,8 @@
-"""The HTTP API as AWS has it: a function that fails is `500 {"message": "Internal Server Error"}`, and no reason."""
+"""The HTTP API as AWS has it: a function that fails is `500 {"message": "Internal Server Error"}`, and no reason.
+
+In one thing it is kinder: what the gateway answers itself (401, 404) has CORS headers too, so that pages can read it.
+AWS gives them to answers of functions alone, and HTTP APIs have no setting for it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,12 @@ _FAILURE: Final = {"statusCode": 500, "headers": {"Content-Type": "application/j
 
 
 def correct(service: Any, apigateway: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
-    """Hide what went wrong inside a function, or that there is none."""
+    """Hide what went wrong inside a function, or that there is none; let pages read every answer."""
     service.lambda_execute_result_to_api_proxy_response = _hiding(service.lambda_execute_result_to_api_proxy_response)
     apigateway._invoke_lambda_proxy = _without_names(apigateway._invoke_lambda_proxy)
+    cors = _keeping_vary(apigateway._cors_response_headers)
+    apigateway._cors_response_headers = cors
+    apigateway._handle_execute_in_scope = _readable(apigateway._handle_execute_in_scope, apigateway, cors)
 
 
 def _hiding(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,3 +39,24 @@ def _without_names(original: Callable[..., Any]) -> Callable[..., Any]:
         return (500, {"Content-Type": "application/json"}, _BODY.encode()) if missing else (status, headers, body)
 
     return invoke
+
+
+def _keeping_vary(original: Callable[..., dict[str, str]]) -> Callable[..., dict[str, str]]:
+    def headers(settings: dict[str, Any], origin: str) -> dict[str, str]:
+        found = original(settings, origin)
+        if found.get("Access-Control-Allow-Origin") == "*":
+            # The same for all origins; and it would take the place of what the function answers with.
+            found.pop("Vary", None)
+        return found
+
+    return headers
+
+
+def _readable(original: Callable[..., Any], apigateway: Any, cors: Callable[..., dict[str, str]]) -> Callable[..., Any]:  # noqa: ANN401 - untyped
+    async def execute(api_id: str, stage: str, path: str, method: str, headers: Any, *args: Any) -> Any:  # noqa: ANN401 - untyped
+        status, answered, body = await original(api_id, stage, path, method, headers, *args)
+        settings = (apigateway._apis.get(api_id) or {}).get("corsConfiguration") or {}
+        origin = next((value for name, value in headers.items() if name.lower() == "origin"), "")
+        return status, {**cors(settings, origin), **answered}, body
+
+    return execute
