@@ -40,7 +40,7 @@ from contracts import Event, ReplayKind, replayed
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
 from contracts.ingest import ItemDeleted
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 from testkit.invoking import CONTEXT, http_event
 
@@ -969,7 +969,8 @@ def test_versions_are_listed_newest_first_and_shown_one_by_one(unit: Analysis) -
     first = unit.analyze().body
     second = unit.analyze(force_reanalyze=True).body
     assert unit.get(f"/items/{ITEM}/analyses").body == [second, first]
-    assert unit.get(f"/analyses/{first['id']}").body == first
+    assert read(unit.http, f"/analyses/{first['id']}", ALICE).body == first
+    assert first in read(unit.http, f"/items/{ITEM}/analyses", ALICE).body
     for path in (f"/items/{ITEM}/analyses", f"/analyses/{first['id']}"):
         assert problem(unit.get(path, BOB)) == (404, "not-found")
     assert problem(unit.get("/analyses/unknown")) == (404, "not-found")

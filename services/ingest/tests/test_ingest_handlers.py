@@ -32,7 +32,7 @@ from ingest.repository.items import Filters, StoredItem
 from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
 from testkit.invoking import CONTEXT, http_event
 
@@ -637,8 +637,14 @@ def test_health_asks_database_and_bucket(unit: Ingest) -> None:
 
 
 def test_the_version(unit: Ingest) -> None:
-    body = unit.get("/version", None).body
+    body = read(unit.http, "/version").body
     assert (body["git_sha"], body["git_tag"], body["environment"]) == ("abc", "v1", "local")
+
+
+def test_what_is_read_again_is_not_sent_again(unit: Ingest) -> None:
+    item = unit.upload().body["id"]
+    assert read(unit.http, f"/items/{item}", ALICE).body == read(unit.http, "/items", ALICE).body["items"][0]
+    assert read(unit.http, f"/items/{item}/events", ALICE).body["item_id"] == item
 
 
 @pytest.mark.parametrize(
@@ -650,7 +656,7 @@ def test_the_version(unit: Ingest) -> None:
     ],
 )
 def test_the_documents(unit: Ingest, path: str, media_type: str, content: str) -> None:
-    answer = unit.get(path, None)
+    answer = read(unit.http, path)
     assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
     assert content in answer.text
     assert problem(unit.get("/docs/handler.py", None)) == (404, "not-found")

@@ -32,7 +32,7 @@ from sessions.repository.conversations import Conversation
 from sessions.repository.statistics import LastCleanup, Totals
 from sessions.settings import SessionsSettings
 from sessions.table import History, SessionTable, Summary
-from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
 
 ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
@@ -430,7 +430,8 @@ def test_the_history_of_a_conversation(unit: Sessions) -> None:
     at = datetime(2026, 11, 1, tzinfo=UTC)
     message = ChatMessage(role="user", content="Where did I eat ramen?", timestamp=at)
     unit.table.histories[ALICE, SESSION] = History(Summary(SESSION, at, at + HOUR, 1), (message,))
-    answer = unit.request("GET", f"/chat/{SESSION}/history")
+    answer = read(unit.http, f"/chat/{SESSION}/history", ALICE)
+    assert read(unit.http, "/chat/sessions", ALICE).body["sessions"][0]["session_id"] == SESSION
     shown = message.model_dump(mode="json")
     times = {"created_at": "2026-11-01T00:00:00Z", "last_activity": "2026-11-01T01:00:00Z"}
     expected = {"session_id": SESSION, **times, "message_count": 1, "messages": [shown]}

@@ -12,6 +12,9 @@ from jsonschema import Draft202012Validator
 
 from workspace import REPOSITORY
 
+#: What was answered: operation as `GET /items/{id}`, and status. `contract_tests.emissions` collects it.
+seen: set[tuple[str, str]] = set()
+
 DOCUMENT = REPOSITORY / "services/ingest/src/ingest/openapi.json"
 
 
@@ -24,6 +27,7 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], text:
     route = _route(method, path)
     if route is None:
         return
+    seen.add((f"{method} {route}", str(status)))
     place = f"{method} {route} -> {status}"
     responses = _operation(method, route)["responses"]
     assert str(status) in responses, f"{place}: the OpenAPI document declares {', '.join(responses)}"

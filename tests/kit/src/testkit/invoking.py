@@ -62,6 +62,16 @@ def call(
     return answered
 
 
+def read(entry: EntryPoint, path: str, tenant: str | None = None) -> Answer:
+    """What GET answers; HEAD answers the same without its body, and who has it already gets 304."""
+    answer = call(entry, "GET", path, tenant)
+    head = call(entry, "HEAD", path, tenant)
+    assert (head.status, head.headers["ETag"], head.text) == (answer.status, answer.headers["ETag"], "")
+    again = call(entry, "GET", path, tenant, headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.text) == (304, "")
+    return answer
+
+
 def _text(answer: Mapping[str, Any]) -> str:
     """The body as a client shows it."""
     body: str = answer.get("body") or ""
