@@ -1,4 +1,4 @@
-"""What every route may answer: malformed requests, compressed bodies, keys of other requests, faults of ours.
+"""What every route may answer: nobody unknown, malformed requests, compressed bodies, keys of others, faults of ours.
 
 Each answer is compared with the OpenAPI document, as everything that `testkit.call` gets; a new route is tried without
 being listed here.
@@ -17,11 +17,12 @@ from chassis.http import HttpEntry
 from chassis.http.codings import MAX_DECODED_BYTES
 from chassis.idempotency import Kept
 from chassis.settings import Settings
-from manifests import Route, load_manifests
+from manifests import Route, RouteAuth, load_manifests
 from manifests.model import Method
 from registry.openapi import TARGET
 from testkit import Answer, Fakes, call
 from testkit.fakes import SETTINGS
+from testkit.operator.routes import example_body
 from workspace import REPOSITORY
 
 ROUTES = [
@@ -47,6 +48,7 @@ def names(routes: list[tuple[str, Route]]) -> list[str]:
     return [route.key for _, route in routes]
 
 
+CLOSED = [(service, route) for service, route in ROUTES if route.auth is RouteAuth.JWT]
 WITH_BODY = [(service, route) for service, route in ROUTES if "requestBody" in operation_of(route)]
 WITH_KEY = [
     (service, route)
@@ -67,25 +69,28 @@ def entry(fakes: Fakes, request: pytest.FixtureRequest) -> HttpEntry:
     return http
 
 
-def ask(entry: HttpEntry, route: Route, **request: Any) -> Answer:
+def ask(entry: HttpEntry, route: Route, tenant: str | None = "alice", **request: Any) -> Answer:
     """A request to the route; what names something in the path is `x`."""
     path = "/".join("x" if part.startswith("{") else part for part in route.path.split("/"))
-    return call(entry, route.method, path, "alice", **request)
+    return call(entry, route.method, path, tenant, **request)
 
 
 def valid(route: Route, **headers: str) -> dict[str, Any]:
     """A request that is accepted, as arguments of `call`: of the examples of the fields that are required."""
-    content = operation_of(route)["requestBody"]["content"]
-    if "application/json" not in content:
+    if "multipart/form-data" in operation_of(route)["requestBody"]["content"]:
         return {"body": PICTURE, "headers": headers | FORM}
-    reference = content["application/json"]["schema"].get("$ref", "").rpartition("/")[2]
-    model = DOCUMENT["components"]["schemas"].get(reference, {})
-    body = {name: model["properties"][name]["examples"][0] for name in model.get("required", [])}
-    return {"body": body, "headers": headers}
+    return {"body": example_body(route) or {}, "headers": headers}
 
 
 def problem(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.body["type"].rpartition(":")[2] if answer.text else ""
+
+
+@pytest.mark.parametrize("case", CLOSED, ids=names(CLOSED))
+def test_a_route_answers_nobody_without_a_token(case: tuple[str, Route], entry: HttpEntry, fakes: Fakes) -> None:
+    """Behind the gateway, which checks tokens first: a route that was opened by mistake answers nobody either."""
+    assert ask(entry, case[1], None, body=example_body(case[1])).status == 401
+    assert fakes.store.locks == []
 
 
 @pytest.mark.parametrize("case", ROUTES, ids=names(ROUTES))

@@ -228,7 +228,8 @@ DOCUMENT = {
                     "429": {"$ref": "#/components/responses/Slow"},
                     "default": {},
                 },
-            }
+            },
+            "post": {"tags": ["alpha"], "responses": {"200": {}, "501": {}}},
         }
     },
     "components": {"responses": {"Missing": {}, "Slow": {"x-answered-by": "gateway"}}},

@@ -46,6 +46,13 @@ def needs_declaration(route: Route) -> bool:
     return bool(required) or bool(operation.get("requestBody", {}).get("required"))
 
 
+def example_body(route: Route) -> dict[str, Any] | None:
+    """A body of the examples of the fields that it must have; None where the route takes no JSON, or may do without."""
+    content = _operation(route).get("requestBody", {}).get("content", {}).get("application/json", {"schema": {}})
+    model = _document()["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2])
+    return {name: model["properties"][name]["examples"][0] for name in model.get("required", [])} if model else None
+
+
 def does_nothing_yet(route: Route) -> bool:
     """Whether the route is documented to answer 501: it was scaffolded, and its handler refuses every request."""
     return "501" in _operation(route)["responses"]
