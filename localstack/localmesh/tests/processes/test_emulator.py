@@ -230,6 +230,8 @@ def test_every_invocation_is_counted_once_whatever_caused_it(emulator: Emulator)
 
 ANSWERS = """
 def handler(event, context):
+    if event["requestContext"]["http"]["method"] == "POST":
+        return {"statusCode": 200, "body": str(event["isBase64Encoded"]) + " " + event["body"]}
     body = "" if event["requestContext"]["http"]["method"] == "HEAD" else "é" * 9
     headers = {"Vary": "Accept-Encoding", "Content-Length": "18", "X-Correlation-Id": "12345678"}
     return {"statusCode": 200, "headers": headers, "body": body}
@@ -264,6 +266,7 @@ def api_url(emulator: Emulator) -> str:
         gateway.create_route(
             ApiId=api, RouteKey=f"{method} /closed", Target=target, AuthorizationType="JWT", AuthorizerId=authorizer
         )
+    gateway.create_route(ApiId=api, RouteKey="POST /bodies", Target=target)
     gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
     return f"{emulator.url}/_aws/execute-api/{api}"
 
@@ -298,3 +301,9 @@ def test_head_has_the_headers_of_get_and_no_body(path: str, status: int, api_url
     assert {n: v for n, v in head.headers.items() if n not in differing} == {
         n: v for n, v in get.headers.items() if n not in differing
     }
+
+
+@pytest.mark.parametrize(("coding", "handed_over"), [({}, "False {}"), ({"Content-Encoding": "gzip"}, "True e30=")])
+def test_compressed_bodies_are_handed_over_as_they_are(coding: dict[str, str], handed_over: str, api_url: str) -> None:
+    headers = {"Content-Type": "application/json", **coding}
+    assert httpx.post(f"{api_url}/bodies", content=b"{}", headers=headers, timeout=30).text == handed_over

@@ -184,11 +184,12 @@ def test_a_well_formed_correlation_id_of_the_caller_is_kept(
     assert (line["correlation_id"], line["tenant"]) == (given, hash_tenant("tenant-a"))
 
 
+@pytest.mark.parametrize("header", ["x-correlation-id", "X-Correlation-Id"])
 @pytest.mark.parametrize("given", [None, "", "1234567", "a" * 65, "with blank", "12345678\n", "ünïcödes", "12345678;"])
 def test_any_other_is_replaced_by_the_requests_own_id(
-    given: str | None, api: APIGatewayHttpResolver, callers: list[Caller]
+    given: str | None, header: str, api: APIGatewayHttpResolver, callers: list[Caller]
 ) -> None:
-    event = http_event("GET", "/caller", "tenant-a", headers={} if given is None else {"x-correlation-id": given})
+    event = http_event("GET", "/caller", "tenant-a", headers={} if given is None else {header: given})
     answer = HttpEntry(api)(event, CONTEXT)
     own = event["requestContext"]["requestId"]
     assert [caller.correlation_id for caller in callers] == [answer["headers"]["X-Correlation-Id"]] == [own]
@@ -203,6 +204,12 @@ def test_a_request_without_any_id_gets_one(api: APIGatewayHttpResolver, callers:
     first, second = (uuid.UUID(caller.correlation_id) for caller in callers)
     assert first != second
     assert answered == [str(first), str(second)]
+
+
+def test_a_request_may_have_no_headers(api: APIGatewayHttpResolver, callers: list[Caller]) -> None:
+    event = http_event("GET", "/caller", "tenant-a") | {"headers": None}
+    assert HttpEntry(api)(event, CONTEXT)["statusCode"] == 200
+    assert [caller.correlation_id for caller in callers] == [event["requestContext"]["requestId"]]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,9 @@ def test_a_request_is_the_same_however_it_is_compressed(things: Things) -> None:
 def test_a_key_of_another_request_is_refused(things: Things) -> None:
     things.make(number=1)
     assert problem(things.make(number=2)) == (422, "idempotency-key-reused")
+    headers = {"Idempotency-Key": KEY}
+    asked = call(things.http, "POST", "/things", "ann", query={"a": 1}, body={"number": 1}, headers=headers)
+    assert problem(asked) == (422, "idempotency-key-reused")
     assert len(things.made) == 1
 
 

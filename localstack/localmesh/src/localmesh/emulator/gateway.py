@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Final
 
 _BODY: Final = json.dumps({"message": "Internal Server Error"})
+_IS_CODED: Final = ContextVar("whether the request has a Content-Encoding", default=False)
 _FAILURE: Final = {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": _BODY}
 
 
 def correct(service: Any, apigateway: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
-    """Hide what went wrong inside a function, or that there is none; let pages read every answer."""
+    """Hide what went wrong inside a function, or that there is none; let pages read every answer, and leave compressed
+    bodies as they are."""
     service.lambda_execute_result_to_api_proxy_response = _hiding(service.lambda_execute_result_to_api_proxy_response)
     apigateway._invoke_lambda_proxy = _without_names(apigateway._invoke_lambda_proxy)
+    apigateway._v2_request_body_is_text = _unless_coded(apigateway._v2_request_body_is_text)
     cors = _keeping_vary(apigateway._cors_response_headers)
     apigateway._cors_response_headers = cors
     apigateway._handle_execute_in_scope = _readable(apigateway._handle_execute_in_scope, apigateway, cors)
@@ -33,12 +37,27 @@ def _hiding(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _without_names(original: Callable[..., Any]) -> Callable[..., Any]:
-    async def invoke(integration: dict[str, Any], *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - untyped
-        status, headers, body = await original(integration, *args, **kwargs)
+    async def invoke(
+        integration: Any,  # noqa: ANN401 - untyped
+        api_id: str,
+        stage: str,
+        path: str,
+        method: str,
+        headers: dict[str, str],
+        *args: Any,  # noqa: ANN401 - untyped
+        **kwargs: Any,  # noqa: ANN401 - untyped
+    ) -> Any:  # noqa: ANN401 - untyped
+        _IS_CODED.set("content-encoding" in headers)
+        status, answered, body = await original(integration, api_id, stage, path, method, headers, *args, **kwargs)
         missing = status == 502 and b"Lambda function" in body and b"not found" in body
-        return (500, {"Content-Type": "application/json"}, _BODY.encode()) if missing else (status, headers, body)
+        return (500, {"Content-Type": "application/json"}, _BODY.encode()) if missing else (status, answered, body)
 
     return invoke
+
+
+def _unless_coded(original: Callable[[str | None], bool]) -> Callable[[str | None], bool]:
+    """What is compressed is binary, whatever it is when it is not."""
+    return lambda content_type: not _IS_CODED.get() and original(content_type)
 
 
 def _keeping_vary(original: Callable[..., dict[str, str]]) -> Callable[..., dict[str, str]]:
