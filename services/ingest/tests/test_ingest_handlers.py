@@ -1,5 +1,6 @@
 """Every entry point of ingest in memory: which request, event or arrival leads to which fact, object and answer."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -311,6 +312,13 @@ def test_an_unacceptable_upload_leaves_nothing(
 ) -> None:
     assert problem(unit.upload(content, field=field)) == (status, code)
     assert (unit.fakes.recorded, unit.objects) == ([], {})
+
+
+def test_a_form_may_be_compressed(unit: Ingest) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n--b--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=b", "content-encoding": "gzip"}
+    answer = call(unit.http, "POST", "/items", ALICE, body=gzip.compress(form), headers=headers)
+    assert (answer.status, answer.body["original_filename"], answer.body["file_size"]) == (200, "a.png", len(PNG))
 
 
 def test_an_upload_of_exactly_the_largest_size_is_accepted(unit: Ingest) -> None:

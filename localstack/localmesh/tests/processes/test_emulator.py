@@ -287,6 +287,7 @@ def test_pages_may_read_what_the_gateway_answers(
     assert answer.status_code == status
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-expose-headers"] == "etag,x-correlation-id"
+    assert answer.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
     if message is None:
         assert (answer.text, answer.headers["vary"]) == ("é" * 9, "Accept-Encoding")
     else:
@@ -307,3 +308,12 @@ def test_head_has_the_headers_of_get_and_no_body(path: str, status: int, api_url
 def test_compressed_bodies_are_handed_over_as_they_are(coding: dict[str, str], handed_over: str, api_url: str) -> None:
     headers = {"Content-Type": "application/json", **coding}
     assert httpx.post(f"{api_url}/bodies", content=b"{}", headers=headers, timeout=30).text == handed_over
+
+
+def test_a_request_that_is_too_large_for_a_gateway_is_refused_by_it(api_url: str) -> None:
+    for size, status in ((10 * 1024 * 1024 + 1, 413), (9, 200)):
+        answer = httpx.post(
+            f"{api_url}/bodies", content=b"x" * size, headers={"Content-Type": "text/plain"}, timeout=30
+        )
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "*"

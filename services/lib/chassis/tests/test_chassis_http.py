@@ -163,6 +163,7 @@ def test_without_a_verified_subject_nobody_calls(
     event["requestContext"] |= context
     answer = HttpEntry(api)(event, CONTEXT)
     assert answer["statusCode"] == 401
+    assert answer["headers"]["WWW-Authenticate"] == "Bearer"
     assert answer["headers"]["Content-Type"] == "application/problem+json"
     assert json.loads(answer["body"]) == {
         "type": "urn:collections:problem:unauthorized",

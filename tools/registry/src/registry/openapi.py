@@ -105,6 +105,11 @@ _HEADERS: Mapping[str, Json] = {
         "required": True,
         "schema": {"type": "string", "examples": ['"9f86d081884c7d659a2feaa0c55ad015"']},
     },
+    "WWW-Authenticate": {
+        "description": "How to authenticate.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["Bearer"]},
+    },
     "Accept-Encoding": {
         "description": "The codings that are taken, where it is the body's coding that is not.",
         "schema": {"type": "string", "examples": ["gzip, identity"]},
@@ -131,7 +136,11 @@ _COMMON: Mapping[str, tuple[str, Json]] = {
     "BadRequest": ("400", {"description": "The request cannot be read", "content": _BY_SERVICE}),
     "Unauthorized": (
         "401",
-        {"description": "No valid token; mostly answered by the gateway", "content": _BY_GATEWAY | _BY_SERVICE},
+        {
+            "description": "No valid token; mostly answered by the gateway",
+            "headers": _headers("WWW-Authenticate"),
+            "content": _BY_GATEWAY | _BY_SERVICE,
+        },
     ),
     "Forbidden": ("403", {"description": "The token may not do this", "content": _BY_GATEWAY}),
     "Conflict": (

@@ -13,18 +13,21 @@ from typing import Any, Final
 
 _BODY: Final = json.dumps({"message": "Internal Server Error"})
 _IS_CODED: Final = ContextVar("whether the request has a Content-Encoding", default=False)
+_TOO_LARGE: Final = json.dumps({"message": "Request Entity Too Large"})
+#: The largest request that an HTTP API takes.
+_MAX_BYTES: Final = 10 * 1024 * 1024
 _FAILURE: Final = {"statusCode": 500, "headers": {"Content-Type": "application/json"}, "body": _BODY}
 
 
 def correct(service: Any, apigateway: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
-    """Hide what went wrong inside a function, or that there is none; let pages read every answer, and leave compressed
-    bodies as they are."""
+    """Hide what went wrong inside a function, or that there is none; leave compressed bodies as they are; answer as the
+    gateway of AWS does where it answers itself."""
     service.lambda_execute_result_to_api_proxy_response = _hiding(service.lambda_execute_result_to_api_proxy_response)
     apigateway._invoke_lambda_proxy = _without_names(apigateway._invoke_lambda_proxy)
     apigateway._v2_request_body_is_text = _unless_coded(apigateway._v2_request_body_is_text)
     cors = _keeping_vary(apigateway._cors_response_headers)
     apigateway._cors_response_headers = cors
-    apigateway._handle_execute_in_scope = _readable(apigateway._handle_execute_in_scope, apigateway, cors)
+    apigateway._handle_execute_in_scope = _answering(apigateway._handle_execute_in_scope, apigateway, cors)
 
 
 def _hiding(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,11 +74,30 @@ def _keeping_vary(original: Callable[..., dict[str, str]]) -> Callable[..., dict
     return headers
 
 
-def _readable(original: Callable[..., Any], apigateway: Any, cors: Callable[..., dict[str, str]]) -> Callable[..., Any]:  # noqa: ANN401 - untyped
-    async def execute(api_id: str, stage: str, path: str, method: str, headers: Any, *args: Any) -> Any:  # noqa: ANN401 - untyped
-        status, answered, body = await original(api_id, stage, path, method, headers, *args)
+def _answering(
+    original: Callable[..., Any],
+    apigateway: Any,  # noqa: ANN401 - untyped
+    cors: Callable[..., dict[str, str]],
+) -> Callable[..., Any]:
+    """What the gateway answers itself as AWS does, and with CORS headers."""
+
+    async def execute(
+        api_id: str,
+        stage: str,
+        path: str,
+        method: str,
+        headers: dict[str, str],
+        sent: bytes,
+        *args: Any,  # noqa: ANN401 - untyped
+    ) -> Any:  # noqa: ANN401 - untyped
+        if len(sent or b"") > _MAX_BYTES:
+            status, answered, body = 413, {"Content-Type": "application/json"}, _TOO_LARGE.encode()
+        else:
+            status, answered, body = await original(api_id, stage, path, method, headers, sent, *args)
         settings = (apigateway._apis.get(api_id) or {}).get("corsConfiguration") or {}
         origin = next((value for name, value in headers.items() if name.lower() == "origin"), "")
-        return status, {**cors(settings, origin), **answered}, body
+        added = cors(settings, origin) | ({"WWW-Authenticate": "Bearer"} if status == 401 else {})
+        given = {name.lower() for name in answered}
+        return status, answered | {name: value for name, value in added.items() if name.lower() not in given}, body
 
     return execute

@@ -49,7 +49,8 @@ def caller(request: Request) -> Caller:
     context = event.get("requestContext", {})
     tenant_id = context.get("authorizer", {}).get("jwt", {}).get("claims", {}).get("sub")
     if not tenant_id:
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid token is required")
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid token is required", headers=headers)
     correlation_id = header(event, CORRELATION_ID.lower())
     logger.append_keys(tenant=hash_tenant(tenant_id))
     annotate(correlation_id=correlation_id)
