@@ -1,5 +1,6 @@
 """Every entry point of ingest in memory: which request, event or arrival leads to which fact, object and answer."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -33,7 +34,7 @@ from ingest.repository.items import Filters, StoredItem
 from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
-from testkit import Answer, Fakes, LogLines, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, call, deliver, envelope, read
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
 from testkit.invoking import CONTEXT, http_event
 
@@ -312,6 +313,13 @@ def test_an_unacceptable_upload_leaves_nothing(
 ) -> None:
     assert problem(unit.upload(content, field=field)) == (status, code)
     assert (unit.fakes.recorded, unit.objects) == ([], {})
+
+
+def test_a_form_may_be_compressed(unit: Ingest) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n--b--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=b", "content-encoding": "gzip"}
+    answer = call(unit.http, "POST", "/items", ALICE, body=gzip.compress(form), headers=headers)
+    assert (answer.status, answer.body["original_filename"], answer.body["file_size"]) == (200, "a.png", len(PNG))
 
 
 def test_an_upload_of_exactly_the_largest_size_is_accepted(unit: Ingest) -> None:
@@ -638,8 +646,14 @@ def test_health_asks_database_and_bucket(unit: Ingest) -> None:
 
 
 def test_the_version(unit: Ingest) -> None:
-    body = unit.get("/version", None).body
+    body = read(unit.http, "/version").body
     assert (body["git_sha"], body["git_tag"], body["environment"]) == ("abc", "v1", "local")
+
+
+def test_what_is_read_again_is_not_sent_again(unit: Ingest) -> None:
+    item = unit.upload().body["id"]
+    assert read(unit.http, f"/items/{item}", ALICE).body == read(unit.http, "/items", ALICE).body["items"][0]
+    assert read(unit.http, f"/items/{item}/events", ALICE).body["item_id"] == item
 
 
 @pytest.mark.parametrize(
@@ -651,7 +665,7 @@ def test_the_version(unit: Ingest) -> None:
     ],
 )
 def test_the_documents(unit: Ingest, path: str, media_type: str, content: str) -> None:
-    answer = unit.get(path, None)
+    answer = read(unit.http, path)
     assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
     assert content in answer.text
     assert problem(unit.get("/docs/handler.py", None)) == (404, "not-found")

@@ -1,5 +1,6 @@
 """`Idempotency-Key`: one effect, and the first answer, however often a request is sent."""
 
+import gzip
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -100,9 +101,25 @@ def test_a_key_is_its_tenants_and_another_is_another(things: Things) -> None:
     assert len({answer.body["id"] for answer in answers}) == len(things.made) == 3
 
 
+def test_a_request_is_the_same_however_it_is_compressed(things: Things) -> None:
+    def send(body: bytes, **headers: str) -> Answer:
+        given = {"idempotency-key": KEY, "content-type": "application/json", **headers}
+        return call(things.http, "POST", "/things", "ann", body=body, headers=given)
+
+    text = b'{"number": 1}'
+    ways = [gzip.compress(text, level, mtime=level) for level in (1, 9)]
+    answers = [send(text), *(send(way, **{"content-encoding": "gzip"}) for way in ways)]
+    assert [answer.body for answer in answers] == [answers[0].body] * 3
+    assert problem(send(gzip.compress(b'{"number": 2}'), **{"content-encoding": "gzip"}))[0] == 422
+    assert problem(send(b"damaged", **{"content-encoding": "gzip"})) == (400, "damaged-body")
+
+
 def test_a_key_of_another_request_is_refused(things: Things) -> None:
     things.make(number=1)
     assert problem(things.make(number=2)) == (422, "idempotency-key-reused")
+    headers = {"Idempotency-Key": KEY}
+    asked = call(things.http, "POST", "/things", "ann", query={"a": 1}, body={"number": 1}, headers=headers)
+    assert problem(asked) == (422, "idempotency-key-reused")
     assert len(things.made) == 1
 
 

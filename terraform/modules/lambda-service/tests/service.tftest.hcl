@@ -172,6 +172,7 @@ run "one_of_everything" {
       for key, route in aws_apigatewayv2_route.main : key => "${route.authorization_type} ${coalesce(route.authorizer_id, "-")}"
       } == {
       "GET /open"         = "NONE -"
+      "HEAD /open"        = "NONE -"
       "POST /things/{id}" = "JWT authorizer1"
     }
     error_message = "A route needs a token unless the manifest declares otherwise."

@@ -11,34 +11,28 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic_core import from_json
 
 from chassis.errors import ProblemError
+from chassis.http.codings import decoded
+from chassis.http.headers import header
 from contracts import is_storable
 
-__all__ = ["JSON_ONLY", "header", "json_object", "raw_body", "refuse_unstorable"]
+__all__ = ["JSON_ONLY", "json_object", "raw_body", "refuse_unstorable"]
 
 JSON_ONLY = "the body must be application/json"
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
-def header(event: Mapping[str, Any], name: str) -> str:
-    """A header's value, whatever the case of its name; empty where it is missing."""
-    headers: Mapping[str, str] = event.get("headers") or {}
-    return next((value for given, value in headers.items() if given.lower() == name), "")
-
-
 def raw_body(event: Mapping[str, Any]) -> bytes:
-    """The body as it was sent, of an API Gateway event.
+    """The body of an API Gateway event, decompressed.
 
     Raises:
-        ProblemError: 400, the gateway marks it as base64, and it is not; 415, it is compressed.
+        ProblemError: 400, the gateway marks it as base64, and it is not; see `codings.decoded`.
     """
-    coding = header(event, "content-encoding").strip().lower()
-    if coding not in ("", "identity"):
-        raise _unsupported(f"the body must not be encoded with {coding}", accept_encoding="identity")
     text: str = event.get("body") or ""
     try:
-        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+        sent = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
     except ValueError as error:  # binascii.Error and UnicodeEncodeError are ones
         raise ProblemError(HTTPStatus.BAD_REQUEST, "damaged-body", "the request body is damaged") from error
+    return decoded(sent, header(event, "content-encoding"))
 
 
 def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -107,5 +101,5 @@ def _invalid(fault: str, message: str, *place: str | int) -> RequestValidationEr
     return RequestValidationError([{"type": fault, "loc": place, "msg": message}])
 
 
-def _unsupported(detail: str, **extensions: object) -> ProblemError:
-    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail, **extensions)
+def _unsupported(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)
