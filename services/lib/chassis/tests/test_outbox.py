@@ -334,7 +334,7 @@ def test_each_failure_doubles_the_wait(worker: Worker, bus_calls: AwsCalls, leav
 
 
 def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
-    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, log_lines: LogLines
+    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, log_lines: LogLines, measured: Measured
 ) -> None:
     leave_behind("bad", 1)
     leave_behind("good", 120)
@@ -355,6 +355,9 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     described = asdict(event) | {"parked_at": event.parked_at.isoformat()}
     assert [line["events"] for line in lines] == [[described], [described]]
     assert lines[1]["count"] == 1
+    metrics.flush_metrics()
+    counted = {name: values for name, values in measured().items() if "Parked" in name}
+    assert counted == {"EventsParked": ("Count", [1]), "OutboxParked": ("Count", [1])}
     assert retry_parked(worker.database.connection(), [event.event_id]) == 1
     bus_calls.rules["PutEvents"] = accepts_events()
     assert worker.relay() == 1

@@ -172,7 +172,7 @@ def test_an_answer_does_not_grow_with_the_names_in_a_body(
         "application/json; charset=\ud800",
         "\ud800",
     ],
-    ids=lambda content_type: ascii(content_type[:40]),
+    ids=count(),  # some are long, or have characters that a program which selects tests does not find again
 )
 def test_what_is_declared_as_something_else_is_refused(
     content_type: str, api: APIGatewayHttpResolver, seen: list[Any]

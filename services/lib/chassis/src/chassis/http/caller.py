@@ -67,7 +67,7 @@ def caller(request: Request) -> Caller:
 
 
 def _fingerprint(event: Mapping[str, Any]) -> str:
-    sent = [event.get("rawPath", ""), event.get("rawQueryString", ""), event.get("body") or ""]
+    sent = [event["rawPath"], event["rawQueryString"], event.get("body") or ""]
     return hashlib.sha256("\0".join(sent).encode(errors="surrogatepass")).hexdigest()
 
 
