@@ -822,6 +822,7 @@ def test_an_arrival_while_the_database_is_silent_comes_back_and_is_dead_lettered
         (arrival(bucket="other"), "foreign-bucket"),
         (arrival(f"{BOB}/uploads/{ITEM}"), "unknown-upload"),
     ],
+    ids=["text", "list", "no-key", "source", "original", "deeper", "nul", "half", "bucket", "tenant"],
 )
 def test_an_arrival_that_is_none_of_ours_is_dead_lettered_at_once(unit: Ingest, body: str, reason: str) -> None:
     unit.await_upload()

@@ -18,6 +18,7 @@ from contracts import is_storable
 __all__ = ["JSON_ONLY", "json_object", "raw_body", "refuse_unstorable"]
 
 JSON_ONLY = "the body must be application/json"
+_LONGEST_NAME = 100
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
@@ -98,7 +99,9 @@ def _unstorable(value: object, place: tuple[str | int, ...]) -> Iterator[tuple[s
 
 
 def _invalid(fault: str, message: str, *place: str | int) -> RequestValidationError:
-    return RequestValidationError([{"type": fault, "loc": place, "msg": message}])
+    # A name may be as long as the body is, and an answer has its limit.
+    shown = tuple(step if isinstance(step, int) else step[:_LONGEST_NAME] for step in place)
+    return RequestValidationError([{"type": fault, "loc": shown, "msg": message}])
 
 
 def _unsupported(detail: str) -> ProblemError:
