@@ -132,7 +132,7 @@ async def test_answers_that_change_something_wait_for_the_disk(
     committed: str | None,
 ) -> None:
     commits: list[str] = []
-    answered = (200, {}, b"done")
+    answered: tuple[int, dict[str, str], bytes] = (200, {}, b"done")
 
     async def handler(*_: Any) -> Any:
         return answered
