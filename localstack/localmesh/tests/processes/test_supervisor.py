@@ -149,6 +149,27 @@ def test_a_server_that_keeps_dying_is_given_up(bench: Bench, tmp_path: Path) -> 
     bench.supervisor.stop([one])
 
 
+def keep_impatiently(bench: Bench, one: Member) -> None:
+    """Run a keeper until it ends, which is after the second death at the latest."""
+    impatient = "from localmesh import keeper; keeper.LIMIT, keeper.FIRST_DELAY_S = 1, 0.01; keeper.main()"
+    arguments = [one.name, bench.paths.run, bench.paths.log(one.name), *one.command()]
+    subprocess.run([sys.executable, "-c", impatient, *map(str, arguments)], check=True, timeout=20, cwd="/")
+
+
+def test_a_keeper_that_has_given_up_says_so(bench: Bench) -> None:
+    """Else the keepers of others would take it for killed, and begin again."""
+    one = member("one", BROKEN)
+    Records(bench.paths.run).write(Record("one", 1, 0.0, tuple(one.command()), None))
+    keep_impatiently(bench, one)
+    assert bench.record(one).keeper is None
+    assert [death.delay_s for death in Deaths(bench.paths.run).of("one")] == [0.01, None]
+
+
+def test_a_server_that_has_never_been_ready_is_left_to_whoever_starts_it(bench: Bench) -> None:
+    keep_impatiently(bench, member("one", BROKEN))
+    assert Deaths(bench.paths.run).of("one") == []
+
+
 def test_the_waiting_doubles_and_has_an_end() -> None:
     assert [delay_s(deaths) for deaths in range(1, LIMIT + 2)] == [0.5, 1, 2, 4, 8, 16, None]
 
