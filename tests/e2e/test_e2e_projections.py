@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -30,9 +31,8 @@ SERVICES = sorted(MANIFESTS.services)
 def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
     """Everything that all services have recorded once two users have used the whole mesh."""
     mesh.providers.mode("instant")
-    for _ in range(2):
-        with mesh.new_user() as api:
-            _use(api, draw, mesh)
+    with mesh.new_user() as one, mesh.new_user() as other, ThreadPoolExecutor(2) as both:
+        list(both.map(lambda api: _use(api, draw, mesh), (one, other)))
     mesh.providers.mode("models")
     events = [event for service in SERVICES for event in _recorded(mesh, service)]
     published = {event for service in MANIFESTS.services.values() for event in service.publishes}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError, ServiceError
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel
 
 from chassis.errors import (
@@ -20,7 +21,17 @@ from chassis.errors import (
     PermanentError,
     TransientError,
 )
-from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, Response, create_api, not_found, problem
+from chassis.http import (
+    Caller,
+    CallerDep,
+    HttpEntry,
+    ProblemError,
+    Response,
+    create_api,
+    documented,
+    not_found,
+    problem,
+)
 from chassis.observability import hash_tenant, logger
 from testkit import Answer, call
 from testkit.invoking import CONTEXT, http_event
@@ -258,6 +269,14 @@ def test_traces_can_be_found_by_the_correlation_id(
     assert annotations
 
 
+def test_a_route_declares_what_it_answers() -> None:
+    problem_schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    gone = {410: {"description": "It was deleted.", "content": problem_schema}}
+    assert documented((HTTPStatus.GONE, "It was deleted.")) == {200: {"description": "OK"}, **gone}
+    created: dict[int, OpenAPIResponse] = {201: {"description": "Made."}}
+    assert documented((HTTPStatus.GONE, "It was deleted."), success=created) == created | gone
+
+
 def test_one_line_and_one_duration_a_request(
     api: APIGatewayHttpResolver, log_lines: LogLines, measured: Measured
 ) -> None:
@@ -271,6 +290,14 @@ def test_one_line_and_one_duration_a_request(
     (unit, (duration_ms,)) = measured()["RequestDuration"]
     assert unit == "Milliseconds"
     assert 0 < duration_ms == line["duration_ms"] < 60_000
+
+
+def test_a_duration_is_the_time_between_to_a_tenth_of_a_millisecond(
+    api: APIGatewayHttpResolver, measured: Measured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.http.entry.time.perf_counter", iter([1.0, 1.0123456]).__next__)
+    call(HttpEntry(api), "POST", "/number", body={"number": 1})
+    assert measured()["RequestDuration"] == ("Milliseconds", [12.3])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import gzip
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel
 from chassis import idempotency
 from chassis.database import Connection
 from chassis.errors import ProblemError, TransientError
-from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, create_api, once
+from chassis.http import Caller, CallerDep, HttpEntry, IdempotencyKey, Keep, create_api, once
 from chassis.idempotency import KEPT_S, Kept, RequestKey
 from chassis.projections import Projections
 from chassis.retention import delete_old
@@ -78,6 +79,7 @@ def things(fakes: Fakes) -> Things:
 
 def problem(answer: Answer) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.body["detail"]
     return answer.status, answer.body["type"].rpartition(":")[2]
 
 
@@ -118,6 +120,23 @@ def test_a_key_of_another_request_is_refused(things: Things) -> None:
     asked = call(things.http, "POST", "/things", "ann", query={"a": 1}, body={"number": 1}, headers=headers)
     assert problem(asked) == (422, "idempotency-key-reused")
     assert len(things.made) == 1
+
+
+def test_where_bytes_differ_by_chance_a_fingerprint_tells_requests_apart(things: Things) -> None:
+    caller = Caller("ann", "c", "00-0-0-01", idempotency_key=KEY, route="POST /things", fingerprint="by chance")
+
+    def make(fingerprint: bytes, by: Caller) -> Thing:
+        def act(keep: Keep) -> Thing:
+            with things.service.database.transaction() as connection:
+                keep(connection, thing := Thing(id=str(uuid.uuid4()), number=1), subject=thing.id)
+            return thing
+
+        return once(things.service.database, by, Thing, act, fingerprint=fingerprint)
+
+    first = make(b"one", caller)
+    assert make(b"one", replace(caller, fingerprint="another")) == first
+    with pytest.raises(ProblemError, match="another request"):
+        make(b"two", caller)
 
 
 def test_a_request_under_way_is_not_begun_again(things: Things) -> None:

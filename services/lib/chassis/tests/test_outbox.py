@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from chassis.errors import CommitUnknownError, TransientError
+from chassis.observability import metrics
 from chassis.outbox import CLAIM_S, GRACE_S, MAX_ATTEMPTS, claim, parked, publish, relay, retry_parked
 from chassis.service import Service
 from chassis.settings import Settings
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.integration
 
 Worker = Service[Settings]
 LogLines = Callable[[], list[dict[str, Any]]]
+Measured = Callable[[], dict[str, tuple[str, list[float]]]]
 
 
 def rejected(item: str = "item-1") -> Event[ImageRejected]:
@@ -332,7 +334,7 @@ def test_each_failure_doubles_the_wait(worker: Worker, bus_calls: AwsCalls, leav
 
 
 def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
-    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, log_lines: LogLines
+    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, log_lines: LogLines, measured: Measured
 ) -> None:
     leave_behind("bad", 1)
     leave_behind("good", 120)
@@ -349,6 +351,9 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     ]
     described = asdict(event) | {"parked_at": event.parked_at.isoformat()}
     assert [line["events"] for line in lines] == [[described], [described]]
+    metrics.flush_metrics()
+    counted = {name: values for name, values in measured().items() if "Parked" in name}
+    assert counted == {"EventsParked": ("Count", [1]), "OutboxParked": ("Count", [1])}
     bus_calls.made.clear()
     assert worker.relay() == 0
     assert sent(bus_calls) == [], "nobody tries it again"

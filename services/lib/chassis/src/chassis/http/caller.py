@@ -68,7 +68,7 @@ def caller(request: Request) -> Caller:
 
 def _fingerprint(event: Mapping[str, Any]) -> str:
     """Of what was said: compression writes the same in many ways."""
-    asked = f"{event.get('rawPath', '')}\0{event.get('rawQueryString', '')}\0"
+    asked = f"{event['rawPath']}\0{event['rawQueryString']}\0"
     return hashlib.sha256(asked.encode(errors="surrogatepass") + raw_body(event)).hexdigest()
 
 

@@ -44,7 +44,7 @@ class _Resolver(APIGatewayHttpResolver):
         super().__init__(enable_validation=True)
         self._request_validation_middleware = _RequestValidation()  # type: ignore[no-untyped-call]
 
-    def _compile_regex(self, rule: str, base_regex: str = "") -> re.Pattern[str]:  # type: ignore[override]
+    def _compile_regex(self, rule: str, *_: object) -> re.Pattern[str]:  # type: ignore[override]
         def parameter(found: re.Match[str]) -> str:
             return f"(?P<{found[1]}>{'.+' if found[1] in self._with_slashes else '[^/]+'})"
 
@@ -62,7 +62,8 @@ class _RequestValidation(OpenAPIRequestValidationMiddleware):
         for name, value in app.context["_route_args"].items():
             refuse_unstorable(value, "path", name)
         for name, values in app.current_event.resolved_query_string_parameters.items():
-            refuse_unstorable("".join([name, *values]), "query", name)
+            for text in (name, *values):
+                refuse_unstorable(text, "query", name)
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: Any) -> dict[str, Any] | None:  # type: ignore[override]  # noqa: ANN401
