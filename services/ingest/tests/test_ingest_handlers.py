@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import MethodType
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -917,6 +917,47 @@ def test_what_the_sweep_cannot_accept_is_reported_once_and_stops_no_other(
         assert sweep(unit) == {"accepted": 0, "deleted": 0}
     assert unit.uploads.swept == {(ALICE, ITEM)}
     assert warnings(log_lines) == [("unseen upload cannot be accepted", "no form was handed out")]
+
+
+def unused_forms(unit: Ingest, number: int) -> None:
+    unit.await_upload()
+    form = unit.uploads.rows.pop((ALICE, ITEM))
+    unit.objects.clear()
+    unit.uploads.rows |= {(ALICE, f"item-{n}"): replace(form, item_id=f"item-{n}") for n in range(number)}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_a_sweep_takes_all_pages(unit: Ingest, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    unused_forms(unit, number)
+    for n in range(number):
+        pending = Pending(ALICE, f"stored-{n}", f"{ALICE}/images/stored-{n}.png")
+        unit.pending.rows[pending] = False
+        unit.objects[pending.key] = FakeObject(PNG, "image/png")
+    assert sweep(unit) == {"accepted": 0, "deleted": number}
+    assert len(unit.uploads.swept) == number
+    assert (unit.pending.rows, unit.objects) == ({}, {})
+
+
+def test_a_sweep_ends_in_time_and_the_next_goes_on(unit: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    unused_forms(unit, 5)
+    budget_s = unit.service.settings.sweep_budget_s
+    now = iter([0, budget_s - 1, budget_s, budget_s])
+    with monkeypatch.context() as late:
+        late.setattr(sweeping, "time", SimpleNamespace(monotonic=now.__next__))
+        sweep(unit)
+    assert len(unit.uploads.swept) == 2
+    sweep(unit)
+    assert len(unit.uploads.swept) == 5
+
+
+def test_a_page_that_failed_is_not_looked_at_again_at_once(unit: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 1)
+    unused_forms(unit, 3)
+    with unit.fakes.aws.s3.failing("head_object", "SlowDown"):
+        sweep(unit)
+    assert unit.uploads.swept == set()
 
 
 def test_a_silent_bucket_leaves_uploads_to_the_next_sweep(unit: Ingest, log_lines: LogLines) -> None:
