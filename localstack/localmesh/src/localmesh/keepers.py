@@ -56,8 +56,9 @@ class Neighbours:
             try:
                 if (keeper := record.keeper.find()) is None:
                     self._replace(record, record.keeper)
-                elif record.keeper not in self._environments:
-                    self._environments[record.keeper] = keeper.environ()
+                elif record.keeper not in self._environments and (environment := keeper.environ()):
+                    # A process that has only begun to be a program has an empty one.
+                    self._environments[record.keeper] = environment
             except MeshBusyError:
                 continue
             except (OSError, psutil.Error):

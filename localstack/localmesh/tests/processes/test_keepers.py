@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from localmesh import inspection, keepers
@@ -17,6 +18,7 @@ from localmesh.keepers import Neighbours
 from localmesh.lock import mesh_lock
 from localmesh.processes import ProcessRef
 from localmesh.records import Record, Records
+from testkit import eventually
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -34,6 +36,7 @@ class Bench:
     def keeper(self, name: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(SLEEP, env={"OF": name})
         self.processes.append(process)
+        eventually(psutil.Process(process.pid).environ)
         self.records.write(Record(name, 1, 2.0, ("serve", name), ProcessRef.of(process.pid)))
         return process
 
@@ -71,6 +74,17 @@ def test_a_killed_keeper_is_replaced_with_its_command_and_environment(bench: Ben
     end(bench.processes[-1])
     bench.neighbours.look_after()
     assert len(bench.started) == 2, "also a second time, though nobody has looked at it in between"
+
+
+def test_an_environment_is_not_taken_before_it_is_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = bench.keeper("other")
+    with monkeypatch.context() as beginning:
+        beginning.setattr(psutil.Process, "environ", lambda _: {})
+        bench.neighbours.look_after()
+    bench.neighbours.look_after()
+    end(first)
+    bench.neighbours.look_after()
+    assert [each[4]["OF"] for each in bench.started] == ["other"]
 
 
 def test_nothing_is_replaced_that_nobody_saw_alive_or_that_gave_up_or_that_is_me(bench: Bench) -> None:
