@@ -29,6 +29,7 @@ def deep(levels: int) -> str:
         ('{"type": "string", "type": "integer"}', Unusable.DUPLICATE_KEY),
         ('{"title": "' + "x" * 10_000_000 + '"}', Unusable.TOO_LARGE),
         (deep(5000), Unusable.TOO_DEEP),
+        ('{"minimum": 1e999}', Unusable.NOT_JSON),
         ({"type": "text"}, Unusable.NOT_A_SCHEMA),
         ({"minLength": -1}, Unusable.NOT_A_SCHEMA),
         ({"$schema": "http://json-schema.org/draft-03/schema#"}, Unusable.UNKNOWN_DIALECT),

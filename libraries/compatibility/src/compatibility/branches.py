@@ -52,15 +52,19 @@ class Branch:
         )
 
 
-def few_of_each(results: Iterator[Result]) -> list[Result]:
-    """A parent may reject one value and take another, so a few are kept for each place."""
+def few_of_each(results: Iterator[Result], most: int) -> tuple[list[Result], bool]:
+    """A parent may reject one value and take another, so a few are kept for each place.
+
+    Ends early, with False, where a place comes up again and again or where there are very many.
+    """
     kept: list[Result] = []
     counts: dict[Blame | None, int] = {}
     for blame, value in results:
         counts[blame] = counts.get(blame, 0) + 1
-        if counts[blame] <= _KEPT_OF_EACH:
-            kept.append((blame, value))
-    return kept
+        if counts[blame] > _KEPT_OF_EACH * most:
+            return kept, False
+        kept.append((blame, value))
+    return kept, True
 
 
 def string_demand(leaves: list[Leaf], given: StringDemand | None) -> StringDemand:

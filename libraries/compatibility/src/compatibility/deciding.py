@@ -19,6 +19,8 @@ def decide(
 
     A document that the search builds but the validator does not confirm counts as an open question, never as a finding.
     """
+    if writer.obstacles and writer.bare == reader.bare:
+        return Coverage()
     names = ("old", "new") if direction is Direction.BACKWARD else ("new", "old")
     findings: list[Finding] = []
     reasons = [*writer.obstacles, *reader.obstacles]

@@ -40,7 +40,8 @@ LIMITS: dict[Kind, tuple[str, ...]] = {
 
 
 Relevant = Callable[[Term], bool]
-"""Whether a subschema could be satisfied at all in this branch of the search; one that cannot needs no violation."""
+"""Whether a subschema could be satisfied (or violated) at all in this branch of the search; one that cannot be
+satisfied needs no violation, and one that cannot be violated allows none."""
 
 Apart = Callable[[Term, Term], bool]
 """Whether it is proven that no value satisfies both subschemas."""
@@ -252,7 +253,7 @@ def _combinators(
         possible = [found for found in terms if relevant(found)]
         if len(possible) == 1:
             yield Option((Goal(possible[0].negated(), goal.aimed),))
-        else:
+        elif all(relevant(found.negated()) for found in possible):
             yield Option(tuple(Goal(found.negated()) for found in possible), blame(keyword))
         if keyword == "oneOf":
             for position, one in enumerate(possible):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from compatibility.dialects import Dialect
 from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.identity import frozen
 from compatibility.model import JsonValue
 from compatibility.pointers import as_reference, child, from_reference, tokens
 from compatibility.references import Index, index
@@ -11,6 +14,7 @@ from compatibility.schema import Schema
 from compatibility.walking import IN_PLACE, Tokens, subschemas
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_NAMES = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$defs", "definitions"})
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 
 
@@ -31,7 +35,29 @@ def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
         if isinstance(place.schema, dict) and "dependencies" in place.schema and dialect.draft <= 7:
             origins[child(place.normal, "dependentRequired")] = child(pointer, "dependencies")
     _refuse_circles(nodes)
-    return Schema(name, source, dialect.validator_class, document, nodes, origins, tuple(obstacles))
+    return Schema(
+        name,
+        source,
+        dialect.validator_class,
+        document,
+        nodes,
+        origins,
+        tuple(obstacles),
+        frozen(_bare(source, dialect)) if obstacles else None,
+    )
+
+
+def _bare(schema: JsonValue, dialect: Dialect) -> JsonValue:
+    """The schema as written, without annotations."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: copy(value) for key, value in schema.items() if key in dialect.keywords or key in _NAMES}
+    for (*way, last), _, part in subschemas(schema, dialect):
+        holder: JsonValue = result
+        for token in way:
+            holder = holder[token]
+        holder[last] = _bare(part, dialect)
+    return result
 
 
 def _at(document: JsonValue, pointer: str) -> JsonValue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isinf
 from pathlib import Path
 from typing import NoReturn
 
@@ -67,7 +68,7 @@ def _parse(text: str) -> JsonValue:
         raise UnusableSchemaError(Unusable.TOO_LARGE, f"the schema has more than {MAX_BYTES} characters")
     _check_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except ValueError as error:
         raise UnusableSchemaError(Unusable.NOT_JSON, str(error)) from error
 
@@ -103,6 +104,13 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
 
 def _no_constant(constant: str) -> NoReturn:
     raise UnusableSchemaError(Unusable.NOT_JSON, f"{constant} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise UnusableSchemaError(Unusable.NOT_JSON, f"{digits:.40} is beyond the numbers that are read")
+    return number
 
 
 def _check_form(document: JsonValue, dialect: Dialect) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,7 +24,8 @@ class Schema:
     ``source`` is the document as written and ``validator_class`` that of its dialect (formats are annotations: never
     asserted). ``document`` is the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
-    reading can settle; a pair with obstacles can be refuted by a witness but never proven compatible.
+    reading can settle; a pair with obstacles can be refuted by a witness but not proven compatible, unless both were
+    written alike (``bare``, the source without annotations where there are obstacles).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Schema:
     nodes: Mapping[str, JsonValue]
     origins: Mapping[str, str] = field(default_factory=dict)
     obstacles: tuple[str, ...] = ()
+    bare: Hashable = None
 
     @cached_property
     def validator(self) -> Validator:
