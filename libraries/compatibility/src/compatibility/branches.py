@@ -72,14 +72,18 @@ def string_demand(leaves: list[Leaf], given: StringDemand | None) -> StringDeman
     demand = given or StringDemand()
     shortest, longest = demand.shortest, demand.longest
     matching, failing, excluded = set(demand.matching), set(demand.failing), set(demand.excluded)
+    formats, other_formats = set(demand.formats), set(demand.other_formats)
     for leaf in leaves:
         if isinstance(leaf, Values):
             excluded |= set(leaf.values)
         elif isinstance(leaf, Limit) and leaf.keyword == "pattern":
             (matching if leaf.positive else failing).add(leaf.value)
+        elif isinstance(leaf, Limit) and leaf.keyword == "format":
+            (formats if leaf.positive else other_formats).add(leaf.value)
         elif isinstance(leaf, Limit) and (leaf.keyword == "minLength") is leaf.positive:
             shortest = max(shortest, int(leaf.value) + (0 if leaf.positive else 1))
         elif isinstance(leaf, Limit):
             bound = int(leaf.value) - (0 if leaf.positive else 1)
             longest = bound if longest is None else min(longest, bound)
-    return StringDemand(shortest, longest, frozenset(matching), frozenset(failing), frozenset(excluded))
+    sets = (frozenset(found) for found in (matching, failing, excluded, formats, other_formats))
+    return StringDemand(shortest, longest, *sets)

@@ -30,7 +30,12 @@ def decide(
         for blame, witness in questions.drain(solver.violations()):
             if blame is None or blame in solver.blamed:
                 continue
-            if not writer.accepts(witness) or reader.accepts(witness):
+            try:
+                confirmed = writer.accepts(witness) and not reader.accepts(witness)
+            except OpenQuestionError as error:
+                questions.reasons.append(str(error))
+                continue
+            if not confirmed:
                 questions.reasons.append(f"a document against {blame.pointer} was not confirmed: {witness!r:.200}")
                 continue
             solver.blamed.add(blame)

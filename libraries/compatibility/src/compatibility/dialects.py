@@ -18,7 +18,7 @@ from compatibility.schema import ValidatorClass
 
 _DRAFT_4 = frozenset(
     """
-    type enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items
+    type format enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items
     additionalItems minItems maxItems uniqueItems properties patternProperties additionalProperties required
     minProperties maxProperties dependencies allOf anyOf oneOf not definitions $ref
     """.split()  # noqa: SIM905 - a list of forty literals does not read better

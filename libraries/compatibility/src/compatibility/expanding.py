@@ -32,7 +32,7 @@ from compatibility.terms import (
 
 LIMITS: dict[Kind, tuple[str, ...]] = {
     Kind.NUMBER: ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    Kind.STRING: ("minLength", "maxLength", "pattern"),
+    Kind.STRING: ("minLength", "maxLength", "pattern", "format"),
     Kind.ARRAY: ("minItems", "maxItems", "uniqueItems"),
     Kind.OBJECT: ("minProperties", "maxProperties"),
 }

@@ -6,6 +6,7 @@ from copy import copy
 
 from compatibility.dialects import Dialect
 from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.formats import FORMATS
 from compatibility.identity import frozen
 from compatibility.model import JsonValue
 from compatibility.pointers import as_reference, child, from_reference, tokens
@@ -92,6 +93,8 @@ def _assertions(schema: dict[str, JsonValue], owned: set[str], dialect: Dialect)
         for key, value in schema.items()
         if key in dialect.keywords and key not in owned and key not in _REFERENCES and key != "dependencies"
     }
+    if plain.get("format") not in FORMATS:
+        plain.pop("format", None)
     dependencies = schema.get("dependencies", {}) if "dependencies" in dialect.keywords else {}
     required = {name: value for name, value in dependencies.items() if isinstance(value, list)}
     if required:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from referencing import Registry
 
+from compatibility.formats import FORMAT_CHECKER
 from compatibility.model import JsonValue
 
 ValidatorClass = type[Any]
@@ -21,7 +22,7 @@ ValidatorClass = type[Any]
 class Schema:
     """A usable schema.
 
-    ``source`` is the document as written and ``validator_class`` that of its dialect (formats are annotations: never
+    ``source`` is the document as written and ``validator_class`` that of its dialect (known formats are
     asserted). ``document`` is the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
     reading can settle; a pair with obstacles can be refuted by a witness but not proven compatible, unless both were
@@ -40,16 +41,19 @@ class Schema:
     @cached_property
     def validator(self) -> Validator:
         """The validator of the schema as written."""
-        built: Validator = self.validator_class(self.source, registry=Registry())
+        built: Validator = self.validator_class(self.source, registry=Registry(), format_checker=FORMAT_CHECKER)
         return built
 
     @cached_property
     def normal_validator(self) -> Validator:
         """The validator of the normalised schema, for questions about its parts."""
-        return Draft202012Validator(self.document, registry=Registry())
+        return Draft202012Validator(self.document, registry=Registry(), format_checker=FORMAT_CHECKER)
 
     def accepts(self, instance: JsonValue) -> bool:
-        """The validator's verdict on ``instance`` under the schema as written."""
+        """The validator's verdict on ``instance`` under the schema as written.
+
+        ``OpenQuestionError`` where validators disagree about a format.
+        """
         return bool(self.validator.is_valid(instance))
 
     def origin(self, pointer: str) -> str:

@@ -331,21 +331,26 @@ class Solver:
     def _listed(self, branch: Branch, task: Task) -> Iterator[Result]:
         """The branch is down to listed values: each is simply tried."""
         lists = [leaf.values for leaf in branch.leaves if isinstance(leaf, Values) and leaf.positive]
+        questions = Questions()
         for value in min(lists, key=len):
             self.step()
-            if not all(self.holds(term, value) for term in task.terms):
-                continue
-            if task.demand is not None and not meets(task.demand, value):
-                continue
-            if task.aimed is None:
-                yield None, value
-            elif self.holds(task.aimed, value):
-                if branch.blame is not None:
-                    yield branch.blame, value
-                    continue
-                reader = self._schemas[Side.READER]
-                for blame in blames(reader, self._validator(task.aimed), task.aimed.pointer, value):
-                    yield blame, value
+            yield from questions.drain(self._tried(branch, task, value))
+        questions.settle()
+
+    def _tried(self, branch: Branch, task: Task, value: JsonValue) -> Iterator[Result]:
+        if not all(self.holds(term, value) for term in task.terms):
+            return
+        if task.demand is not None and not meets(task.demand, value):
+            return
+        if task.aimed is None:
+            yield None, value
+        elif self.holds(task.aimed, value):
+            if branch.blame is not None:
+                yield branch.blame, value
+                return
+            reader = self._schemas[Side.READER]
+            for blame in blames(reader, self._validator(task.aimed), task.aimed.pointer, value):
+                yield blame, value
 
     def _solved(self, branch: Branch, task: Task) -> Iterator[Result]:
         match branch.kind:
