@@ -81,9 +81,9 @@ def string_demand(leaves: list[Leaf], given: StringDemand | None) -> StringDeman
         elif isinstance(leaf, Limit) and leaf.keyword == "format":
             (formats if leaf.positive else other_formats).add(leaf.value)
         elif isinstance(leaf, Limit) and (leaf.keyword == "minLength") is leaf.positive:
-            shortest = max(shortest, int(leaf.value) + (0 if leaf.positive else 1))
+            shortest = max(shortest, leaf.value + (0 if leaf.positive else 1))
         elif isinstance(leaf, Limit):
-            bound = int(leaf.value) - (0 if leaf.positive else 1)
+            bound = leaf.value - (0 if leaf.positive else 1)
             longest = bound if longest is None else min(longest, bound)
     sets = (frozenset(found) for found in (matching, failing, excluded, formats, other_formats))
     return StringDemand(shortest, longest, *sets)

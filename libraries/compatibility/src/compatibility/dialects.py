@@ -14,7 +14,7 @@ from jsonschema import (
 
 from compatibility.errors import Unusable, UnusableSchemaError
 from compatibility.model import JsonValue
-from compatibility.schema import ValidatorClass
+from compatibility.validators import ValidatorClass, careful
 
 _DRAFT_4 = frozenset(
     """
@@ -53,12 +53,16 @@ class Dialect:
         return self.draft <= 7
 
 
+def _dialect(draft: int, validator_class: ValidatorClass, keywords: frozenset[str], id_keyword: str = "$id") -> Dialect:
+    return Dialect(draft, careful(validator_class), keywords, id_keyword)
+
+
 _DIALECTS = {
-    "http://json-schema.org/draft-04/schema": Dialect(4, Draft4Validator, _DRAFT_4, "id"),
-    "http://json-schema.org/draft-06/schema": Dialect(6, Draft6Validator, _DRAFT_6),
-    "http://json-schema.org/draft-07/schema": Dialect(7, Draft7Validator, _DRAFT_7),
-    "https://json-schema.org/draft/2019-09/schema": Dialect(2019, Draft201909Validator, _DRAFT_2019),
-    "https://json-schema.org/draft/2020-12/schema": Dialect(2020, Draft202012Validator, _DRAFT_2020),
+    "http://json-schema.org/draft-04/schema": _dialect(4, Draft4Validator, _DRAFT_4, "id"),
+    "http://json-schema.org/draft-06/schema": _dialect(6, Draft6Validator, _DRAFT_6),
+    "http://json-schema.org/draft-07/schema": _dialect(7, Draft7Validator, _DRAFT_7),
+    "https://json-schema.org/draft/2019-09/schema": _dialect(2019, Draft201909Validator, _DRAFT_2019),
+    "https://json-schema.org/draft/2020-12/schema": _dialect(2020, Draft202012Validator, _DRAFT_2020),
 }
 DEFAULT = _DIALECTS["https://json-schema.org/draft/2020-12/schema"]
 

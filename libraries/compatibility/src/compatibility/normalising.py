@@ -16,6 +16,9 @@ from compatibility.walking import IN_PLACE, Tokens, subschemas
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMES = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$defs", "definitions"})
+_COUNTS = frozenset(
+    f"{bound}{counted}" for bound in ("min", "max") for counted in ("Length", "Items", "Properties", "Contains")
+)
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 
 
@@ -36,6 +39,9 @@ def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
         if isinstance(place.schema, dict) and "dependencies" in place.schema and dialect.draft <= 7:
             origins[child(place.normal, "dependentRequired")] = child(pointer, "dependencies")
     _refuse_circles(nodes)
+    used = {keyword for node in nodes.values() if isinstance(node, dict) for keyword in node}
+    if dialect.draft == 2019 and {"contains", "unevaluatedItems"} <= used:
+        obstacles.append("whether contains evaluates items is not the same to all validators of 2019-09")
     return Schema(
         name,
         source,
@@ -93,6 +99,8 @@ def _assertions(schema: dict[str, JsonValue], owned: set[str], dialect: Dialect)
         for key, value in schema.items()
         if key in dialect.keywords and key not in owned and key not in _REFERENCES and key != "dependencies"
     }
+    for keyword in _COUNTS & plain.keys():
+        plain[keyword] = int(plain[keyword])
     if plain.get("format") not in FORMATS:
         plain.pop("format", None)
     dependencies = schema.get("dependencies", {}) if "dependencies" in dialect.keywords else {}

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from referencing import Registry
 
 from compatibility.formats import FORMAT_CHECKER
 from compatibility.model import JsonValue
-
-ValidatorClass = type[Any]
-"""A validator class of jsonschema; ``Any`` because its ``create`` builds them at run time."""
+from compatibility.validators import VALIDATOR, ValidatorClass
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +43,8 @@ class Schema:
     @cached_property
     def normal_validator(self) -> Validator:
         """The validator of the normalised schema, for questions about its parts."""
-        return Draft202012Validator(self.document, registry=Registry(), format_checker=FORMAT_CHECKER)
+        built: Validator = VALIDATOR(self.document, registry=Registry(), format_checker=FORMAT_CHECKER)
+        return built
 
     def accepts(self, instance: JsonValue) -> bool:
         """The validator's verdict on ``instance`` under the schema as written.

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from itertools import combinations
 
-from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
 from compatibility.arrays import arrays
@@ -44,6 +43,7 @@ from compatibility.terms import (
     Term,
     Values,
 )
+from compatibility.validators import VALIDATOR
 from compatibility.violations import blames
 from compatibility.walking import subschemas
 
@@ -57,7 +57,7 @@ class Solver:
 
     def __init__(self, writer: Schema, reader: Schema, budget: Budget) -> None:
         self._schemas = {Side.WRITER: writer, Side.READER: reader}
-        self._built: dict[str, JsonValue] = {}
+        self._built: dict[tuple[Side, str], JsonValue] = {}
         self._validators: dict[tuple[Side, str], Validator] = {}
         self._usual_place = representatives({side: schema.nodes for side, schema in self._schemas.items()})
         self._summaries: dict[tuple[Side, str], Summary] = {}
@@ -74,16 +74,17 @@ class Solver:
 
     def node(self, side: Side, pointer: str) -> JsonValue:
         """The subschema at a pointer."""
-        return self._built[pointer] if side is Side.BUILT else self._schemas[side].nodes[pointer]
+        built = self._built.get((side, pointer))
+        return self._schemas[side].nodes[pointer] if built is None else built
 
-    def define(self, schema: JsonValue) -> str:
-        """The pointer of a subschema that is in neither document."""
+    def define(self, schema: JsonValue, side: Side = Side.BUILT) -> str:
+        """The pointer of a subschema that is in neither document; its references lead into that of its side."""
         root = "built:" + json.dumps(schema, sort_keys=True).replace("~", "~0").replace("/", "~1")
-        if root not in self._built:
+        if (side, root) not in self._built:
             pending = [(root, schema)]
             while pending:
                 pointer, part = pending.pop()
-                self._built[pointer] = part
+                self._built[side, pointer] = part
                 pending += [(child(pointer, *place), inner) for _, place, inner in subschemas(part, DEFAULT)]
         return root
 
@@ -104,7 +105,7 @@ class Solver:
         if place not in self._validators:
             node = self.node(*place)
             self._validators[place] = (
-                Draft202012Validator(node)
+                VALIDATOR(node)
                 if term.side is Side.BUILT
                 else self._schemas[term.side].normal_validator.evolve(schema=node)
             )
