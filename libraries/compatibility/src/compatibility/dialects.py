@@ -38,6 +38,14 @@ _DRAFT_2019 = (_DRAFT_7 - {"dependencies"}) | {
 _DRAFT_2020 = (_DRAFT_2019 - {"additionalItems", "$recursiveRef"}) | {"prefixItems", "$dynamicRef"}
 
 
+_ANNOTATIONS = frozenset(
+    """
+    $schema $id id $anchor $dynamicAnchor $recursiveAnchor $vocabulary $comment $defs definitions title description
+    default examples deprecated readOnly writeOnly contentEncoding contentMediaType contentSchema
+    """.split()  # noqa: SIM905
+)
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One draft: its number, its validator, the keywords that it gives a meaning to, and its keyword for ids."""
@@ -46,6 +54,10 @@ class Dialect:
     validator_class: ValidatorClass
     keywords: frozenset[str]
     id_keyword: str = "$id"
+
+    def knows(self, keyword: str) -> bool:
+        """Whether it has a meaning, be it for readers only; extensions that begin with ``x-`` are anyone's."""
+        return keyword in self.keywords or keyword in _ANNOTATIONS or keyword.startswith("x-")
 
     @property
     def reference_hides_siblings(self) -> bool:

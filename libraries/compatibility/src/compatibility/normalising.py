@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 
 from compatibility.dialects import Dialect
@@ -51,7 +52,20 @@ def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
         origins,
         tuple(obstacles),
         frozen(_bare(source, dialect)) if obstacles else None,
+        tuple(_remarks(index_)),
     )
+
+
+def _remarks(index_: Index) -> Iterator[str]:
+    if isinstance(root := index_.places[""].schema, dict) and "$schema" not in root:
+        yield "$schema is missing"
+    for pointer, place in sorted(index_.places.items()):
+        if isinstance(place.schema, dict):
+            for keyword, value in place.schema.items():
+                if not index_.dialect.knows(keyword):
+                    yield f"{child(pointer, keyword)} is an unknown keyword"
+                elif keyword == "format" and value not in FORMATS:
+                    yield f"{child(pointer, keyword)} is the unknown format {value!r}"
 
 
 def _bare(schema: JsonValue, dialect: Dialect) -> JsonValue:

@@ -24,10 +24,13 @@ MAX_DEPTH = 96
 """Deepest nesting of objects and arrays in a schema text."""
 
 
-def read_schema(source: str | Path | Mapping[str, JsonValue] | bool, *, name: str | None = None) -> Schema:
+def read_schema(
+    source: str | Path | Mapping[str, JsonValue] | bool, *, name: str | None = None, strict: bool = False
+) -> Schema:
     """Read a schema from JSON text, a file or a parsed document.
 
-    ``name`` is what findings call it (default: the file's path, else its id). Raises ``UnusableSchemaError``.
+    ``name`` is what findings call it (default: the file's path, else its id). ``strict`` refuses what means nothing:
+    unknown keywords and formats, and a missing ``$schema``. Raises ``UnusableSchemaError``.
     """
     if isinstance(source, Path):
         document, default = _parse(_load(source)), str(source)
@@ -42,6 +45,8 @@ def read_schema(source: str | Path | Mapping[str, JsonValue] | bool, *, name: st
     identifier = document.get(dialect.id_keyword) if isinstance(document, dict) else None
     schema = normalise(name or default or identifier or "schema", document, dialect)
     _check_patterns(schema)
+    if strict and schema.remarks:
+        raise UnusableSchemaError(Unusable.NOT_STRICT, "; ".join(schema.remarks))
     return schema
 
 

@@ -22,7 +22,8 @@ class Schema:
     asserted). ``document`` is the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
     reading can settle; a pair with obstacles can be refuted by a witness but not proven compatible, unless both were
-    written alike (``bare``, the source without annotations where there are obstacles).
+    written alike (``bare``, the source without annotations where there are obstacles). ``remarks`` name what means
+    nothing here and may be a mistake: unknown keywords and formats, and that no dialect is named.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Schema:
     origins: Mapping[str, str] = field(default_factory=dict)
     obstacles: tuple[str, ...] = ()
     bare: Hashable = None
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def validator(self) -> Validator:
