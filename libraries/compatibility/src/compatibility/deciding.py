@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compatibility.model import Coverage, Direction, Finding, JsonValue, Undecided
+from compatibility.model import Coverage, Direction, Finding, JsonValue, Rule, Undecided
 from compatibility.pointers import resolve
 from compatibility.questions import Budget, OpenQuestionError
 from compatibility.rules import wording
@@ -55,7 +55,8 @@ def _finding(
     reader: Schema, blame: Blame, direction: Direction, witness: JsonValue, names: tuple[str, str], against: str
 ) -> Finding:
     path = reader.origin(blame.pointer)
-    value = resolve(reader.document, blame.pointer)
+    by_pattern = blame.rule is Rule.PATTERN_NARROWED
+    value = resolve(reader.source, path) if by_pattern else resolve(reader.document, blame.pointer)
     phrase = wording(blame.rule, path, value)
     return Finding(
         rule=blame.rule,

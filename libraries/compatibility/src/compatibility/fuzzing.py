@@ -10,7 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from compatibility.expressions import Anchor, Chars, Choice, OpaqueExpressionError, Repeat, Sequence, Tree, parse
+from compatibility.expressions import (
+    Chars,
+    Choice,
+    OpaqueExpressionError,
+    Repeat,
+    Sequence,
+    Tree,
+    parse,
+    regular,
+)
 from compatibility.formats import FORMATS
 from compatibility.model import JsonValue
 from compatibility.pointers import child, from_reference
@@ -110,7 +119,7 @@ class _Generator:
     def text(self, pattern: str) -> str:
         """A string that probably matches a pattern."""
         try:
-            return self._spelled(parse(pattern))
+            return self._spelled(regular(parse(pattern)))
         except OpaqueExpressionError:
             return ""
 
@@ -129,7 +138,7 @@ class _Generator:
             case Repeat(part, low, high):
                 most = low + 3 if high is None else min(high, low + 40)
                 return "".join(self._spelled(part) for _ in range(self.random.randint(low, most)))
-            case Anchor():
+            case _:
                 return ""
 
     def value(self, pointers: list[str], depth: int) -> JsonValue:

@@ -7,6 +7,7 @@ from copy import copy
 
 from compatibility.dialects import Dialect
 from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.expressions import portable
 from compatibility.formats import FORMATS
 from compatibility.identity import frozen
 from compatibility.model import JsonValue
@@ -53,7 +54,38 @@ def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
         tuple(obstacles),
         frozen(_bare(source, dialect)) if obstacles else None,
         tuple(_remarks(index_)),
+        None if _refers_by_pattern(index_) else _runnable(source, dialect),
     )
+
+
+def _refers_by_pattern(index_: Index) -> bool:
+    """Whether a reference passes a pattern, whose spelling may change."""
+    return any(
+        "/patternProperties/" in str(place.schema.get(keyword))
+        for place in index_.places.values()
+        if isinstance(place.schema, dict)
+        for keyword in _REFERENCES
+    )
+
+
+def _runnable(schema: JsonValue, dialect: Dialect) -> JsonValue:
+    """The schema as written, with patterns spelled for Python."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: copy(value) for key, value in schema.items()}
+    if isinstance(schema.get("pattern"), str):
+        result["pattern"] = portable(schema["pattern"])
+    if "patternProperties" in dialect.keywords & schema.keys():
+        result["patternProperties"] = {}
+    for (keyword, *way), (*_, new_name), part in subschemas(schema, dialect):
+        if keyword == "patternProperties":
+            way = [new_name]
+        (*above, last) = (keyword, *way)
+        holder: JsonValue = result
+        for token in above:
+            holder = holder[token]
+        holder[last] = _runnable(part, dialect)
+    return result
 
 
 def _remarks(index_: Index) -> Iterator[str]:
@@ -113,6 +145,8 @@ def _assertions(schema: dict[str, JsonValue], owned: set[str], dialect: Dialect)
         for key, value in schema.items()
         if key in dialect.keywords and key not in owned and key not in _REFERENCES and key != "dependencies"
     }
+    if "pattern" in plain:
+        plain["pattern"] = portable(plain["pattern"])
     for keyword in _COUNTS & plain.keys():
         plain[keyword] = int(plain[keyword])
     if plain.get("format") not in FORMATS:

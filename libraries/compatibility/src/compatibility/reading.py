@@ -16,6 +16,7 @@ from compatibility.dialects import Dialect, dialect_of
 from compatibility.errors import Unusable, UnusableSchemaError
 from compatibility.model import JsonValue
 from compatibility.normalising import normalise
+from compatibility.pointers import resolve
 from compatibility.schema import Schema
 
 MAX_BYTES = 512 * 1024
@@ -133,8 +134,9 @@ def _check_patterns(schema: Schema) -> None:
     for pointer, node in schema.nodes.items():
         if not isinstance(node, dict):
             continue
-        patterns = [node["pattern"]] if "pattern" in node else []
-        for pattern in [*patterns, *node.get("patternProperties", {})]:
+        written = resolve(schema.source, schema.origin(pointer))
+        patterns = [written["pattern"]] if "pattern" in node else []
+        for pattern in [*patterns, *(written["patternProperties"] if "patternProperties" in node else ())]:
             try:
                 refuse_unsafe(pattern)
             except UnsafeExpressionError as error:

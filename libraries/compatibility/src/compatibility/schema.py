@@ -23,7 +23,8 @@ class Schema:
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
     reading can settle; a pair with obstacles can be refuted by a witness but not proven compatible, unless both were
     written alike (``bare``, the source without annotations where there are obstacles). ``remarks`` name what means
-    nothing here and may be a mistake: unknown keywords and formats, and that no dialect is named.
+    nothing here and may be a mistake: unknown keywords and formats, and that no dialect is named. ``runnable`` is the
+    source with patterns spelled for Python; None where that breaks its references.
     """
 
     name: str
@@ -35,11 +36,14 @@ class Schema:
     obstacles: tuple[str, ...] = ()
     bare: Hashable = None
     remarks: tuple[str, ...] = ()
+    runnable: JsonValue = None
 
     @cached_property
     def validator(self) -> Validator:
         """The validator of the schema as written."""
-        built: Validator = self.validator_class(self.source, registry=Registry(), format_checker=FORMAT_CHECKER)
+        if self.runnable is None:
+            return self.normal_validator
+        built: Validator = self.validator_class(self.runnable, registry=Registry(), format_checker=FORMAT_CHECKER)
         return built
 
     @cached_property

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from compatibility.automata import Machine, literal_machine, machine
-from compatibility.characters import classes
+from compatibility.characters import classes, indexes
 from compatibility.expressions import OpaqueExpressionError
 from compatibility.formats import FORMATS
 from compatibility.questions import OpenQuestionError
@@ -92,13 +92,12 @@ class _Table:
 
     def __init__(self, automaton: Machine, letters: list[str]) -> None:
         self.final = automaton.final
-        self.moves = [
-            [
-                frozenset(target for ranges, target in moves if any(low <= ord(c) <= high for low, high in ranges))
-                for c in letters
-            ]
-            for moves in automaton.moves
-        ]
+        sets = {ranges: indexes(ranges, letters) for moves in automaton.moves for ranges, _ in moves}
+        self.moves: list[list[set[int]]] = [[set() for _ in letters] for _ in automaton.moves]
+        for here, moves in zip(self.moves, automaton.moves, strict=True):
+            for ranges, target in moves:
+                for letter in sets[ranges]:
+                    here[letter].add(target)
         self.known: dict[tuple[frozenset[int], int], frozenset[int]] = {}
 
     def step(self, states: frozenset[int], letter: int) -> frozenset[int]:
