@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from compatibility import Direction, Outcome, read_schema
 from compatibility.deciding import decide
@@ -14,6 +16,7 @@ from compatibility.identity import representatives
 from compatibility.questions import Budget
 from compatibility.terms import Side
 
+CORPUS = Path(__file__).parent / "corpus"
 AT_ONCE = Budget(steps=100, seconds=20)
 SOON = Budget(steps=30_000, seconds=20)
 DYNAMIC: dict[str, Any] = {
@@ -102,6 +105,14 @@ def test_equal_schemas_are_compatible_at_once(name: str) -> None:
     one, other = read_schema(schema), read_schema(written_otherwise(schema))
     for writer, reader in ((one, one), (one, other), (other, one)):
         assert decide(writer, reader, Direction.BACKWARD, "old", AT_ONCE).outcome is Outcome.COMPATIBLE
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CORPUS.glob("*.yaml")))
+def test_every_schema_of_the_corpus_is_compatible_with_itself_at_once(name: str) -> None:
+    for case in yaml.safe_load((CORPUS / f"{name}.yaml").read_text("utf-8")):
+        for schema in (case["writer"], case["reader"]):
+            read = read_schema(schema)
+            assert decide(read, read, Direction.BACKWARD, "old", AT_ONCE).outcome is Outcome.COMPATIBLE, case["why"]
 
 
 def test_where_dynamic_references_lead_is_not_known_but_the_same_schema_says_the_same() -> None:
