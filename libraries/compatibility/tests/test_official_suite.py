@@ -74,5 +74,5 @@ def test_every_schema_is_compatible_with_itself_at_once_and_means_what_the_suite
             assert read.accepts(test["data"]) is test["valid"], (name, test["description"])
             counts["documents"] += 1
     assert counts["schemas"] > 1200
-    assert counts["documents"] > 5000
+    assert counts["documents"] > 4000
     assert counts["not read"] < 100
