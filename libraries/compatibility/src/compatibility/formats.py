@@ -69,6 +69,7 @@ _WRITTEN_IPV6 = "[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*"
 _ANY_IPV6 = "[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(?:%[^/]*)?"
 _POINTER = "(?:/(?:[^~/]|~[01])*)*"
 _URI = "https?://[a-z]{1,16}\\.(?:com|org)(?:/[a-z0-9]{1,16}){0,2}"
+_SCHEME = "[A-Za-z][A-Za-z0-9+.-]*"
 _EMAIL = "[a-z0-9]{1,16}@[a-z]{1,16}\\.(?:com|org)"
 _HOST = "[a-z][a-z0-9]{0,15}(?:\\.[a-z][a-z0-9]{0,15}){0,2}"
 
@@ -98,8 +99,8 @@ FORMATS: dict[str, Format] = {
     "idn-email": _format(_EMAIL, "[^@]*@[\\s\\S]*"),
     "hostname": _format(_HOST, "[^\\s/:@?#]+", within=("idn-hostname",)),
     "idn-hostname": _format(_HOST, "[^\\s/:@?#]+"),
-    "uri": _format(_URI, "[^:]*:[\\s\\S]*", within=("uri-reference", "iri", "iri-reference")),
-    "iri": _format(_URI, "[^:]*:[\\s\\S]*", within=("iri-reference",)),
+    "uri": _format(_URI, f"{_SCHEME}:[\\s\\S]*", within=("uri-reference", "iri", "iri-reference")),
+    "iri": _format(_URI, f"{_SCHEME}:[\\s\\S]*", within=("iri-reference",)),
     "uri-reference": _format(f"{_URI}|/[a-z0-9]{{1,16}}", "[^ \\\\<>]*", within=("iri-reference",)),
     "iri-reference": _format(f"{_URI}|/[a-z0-9]{{1,16}}", "[^ \\\\<>]*"),
     "uri-template": _format("/[a-z0-9]{1,16}(?:/\\{[a-z]{1,16}\\})?", "[^{]*(?:\\{[^{}]+\\}[^{]*)*"),
