@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -203,12 +204,12 @@ DIFFERENT: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), SAME, ids=str)
+@pytest.mark.parametrize(("one", "other"), SAME, ids=count())
 def test_schemas_that_say_the_same_are_known_as_one(one: Any, other: Any) -> None:
     assert said(one, other)
 
 
-@pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=str)
+@pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=count())
 def test_schemas_that_say_something_else_are_not(one: Any, other: Any) -> None:
     assert not said(one, other)
 

@@ -97,6 +97,7 @@ def test_a_search_that_would_take_too_long_ends_undecided() -> None:
         ({"$schema": DRAFT_4, "items": {"minLenght": 1}, "required": ["a"]}, "/items/minLenght is an unknown keyword"),
         ({"$schema": DRAFT_4, "format": "mail"}, "/format is the unknown format 'mail'"),
     ],
+    ids=["no dialect", "a later keyword", "a slip", "an unknown format"],
 )
 def test_what_means_nothing_is_refused_where_strictness_is_asked_for(schema: Any, named: str) -> None:
     read_schema(schema)
