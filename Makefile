@@ -39,7 +39,7 @@ up: setup ## Start the mesh; IAM=0 leaves IAM policies unenforced
 down: setup ## Stop the mesh; its state stays
 	@$(MESH) down
 
-status: setup ## Processes, functions, queues, dead letters, last errors
+status: setup ## Processes, functions, queues, dead letters, parked events, last errors
 	@$(MESH) status
 
 logs: setup ## Logs of SERVICE=imaging; FOLLOW=1 follows, SINCE=1h goes further back

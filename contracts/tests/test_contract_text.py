@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts import InvalidEventError, is_storable, new_event, storable
+from contracts import REGISTRY, InvalidEventError, is_storable, new_event, storable
 from contracts.chat import ChatMessage, TurnCompleted
 from contracts.envelope import Event
 
@@ -25,7 +25,7 @@ def event(data: TurnCompleted, session_id: str = "s") -> Event[TurnCompleted]:
     return Event(id="e", subject=session_id, time=data.answer.timestamp, tenant_id="t", correlation_id="c", data=data)
 
 
-@pytest.mark.parametrize("odd", ["\x00", "\ud800", "\udc00\ud800"], ids=ascii)
+@pytest.mark.parametrize("odd", ["\x00", "\ud800", "\udc00\ud800"], ids=["nul", "half", "halves"])
 def test_a_new_event_has_storable_text_only(odd: str) -> None:
     replaced = "\ufffd" * len(odd)
     uses = [{"name": f"a{odd}", f"k{odd}": [odd, 1, None, {"deep": odd}]}]
@@ -37,7 +37,7 @@ def test_a_new_event_has_storable_text_only(odd: str) -> None:
     made.to_wire()
 
 
-@pytest.mark.parametrize("odd", ["\x00", "\\\x00", "\ud800"], ids=ascii)
+@pytest.mark.parametrize("odd", ["\x00", "\\\x00", "\ud800"], ids=["nul", "backslash", "half"])
 def test_no_other_is_written(odd: str) -> None:
     for broken in (event(turn(odd)), event(turn("x", tools_used=[{"a": [odd]}])), event(turn("x"), session_id=odd)):
         with pytest.raises(InvalidEventError) as refused:
@@ -45,9 +45,30 @@ def test_no_other_is_written(odd: str) -> None:
         assert {violation.rule for violation in refused.value.violations} == {"storable-text"}
 
 
-@pytest.mark.parametrize("text", ["", "\\u0000", "\\\\u0000", "🍣\t\n\x01\x7f\uffff", "\ufffd"], ids=ascii)
+@pytest.mark.parametrize("odd", ["\x00", "\\\x00", "\ud800"], ids=["nul", "escaped-nul", "half"])
+@pytest.mark.parametrize("place", ["known", "unknown"])
+def test_no_other_is_read(odd: str, place: str) -> None:
+    document = event(turn("x")).to_wire()
+    if place == "known":
+        document["data"]["answer"]["content"] = odd
+    else:
+        document["data"]["unknown"] = [{odd: 1}]
+    with pytest.raises(InvalidEventError) as refused:
+        REGISTRY.read(document)
+    assert {violation.rule for violation in refused.value.violations} <= {"storable-text", "json"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\\u0000", "\\\\u0000", "🍣\t\n\x01\x7f\uffff", "\ufffd"],
+    ids=["none", "escape", "escaped", "edges", "mark"],
+)
 def test_all_other_text_stays_as_it_is(text: str) -> None:
     data = turn(text, tools_used=[{text: [text]}], search_results=[{"a": (1,)}])
     assert is_storable(text)
     assert storable(data) is data
-    assert event(data).to_wire()["data"]["answer"]["content"] == text
+    document = event(data).to_wire()
+    assert document["data"]["answer"]["content"] == text
+    read = REGISTRY.read(document).data
+    assert isinstance(read, TurnCompleted)
+    assert read.answer.content == text

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from contracts import REGISTRY, Contract, InvalidEventError, NotLivingError, new_event
 from contracts.analysis import Description
 from contracts.contract import Part
+from contracts.imaging import ImageProcessed
 from contracts.ingest import ItemDeleted, ItemUploaded
 from contracts.schemas import consumer_schema, examples, producer_schema
 from contracts.sessions import Idle, SessionExpired
@@ -25,7 +26,25 @@ ROOT = Path(__file__).parents[1]
 FORMATS = FormatChecker(formats=())
 Place = tuple[str | int, ...]
 ODD: list[Any] = [
-    *(None, True, 0, -1, 1.5, 10**30, "", "x", "2026-11-22", "2026-11-22 09:30:00Z", "1732267800"),
+    *(
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        10**30,
+        1.0,
+        2.0,
+        -0.0,
+        1e22,
+        "1",
+        "1.0",
+        "",
+        "x",
+        "2026-11-22",
+        "2026-11-22 09:30:00Z",
+        "1732267800",
+    ),
     *("2026-11-22T09:30:00", "2026-02-30T09:30:00Z", [], ["x"], [None], {}, {"x": 1}),
 ]
 
@@ -114,6 +133,88 @@ def test_our_verdict_is_the_published_schemas_verdict(name: str) -> None:
 
     check()
     assert verdicts[False] > 0
+
+
+@pytest.mark.parametrize("number", [3.0, 1e22])
+def test_a_whole_number_is_an_integer_however_it_is_written(number: float) -> None:
+    _, payload = PAYLOADS["collections.ingest.item-uploaded.v1/photo"]
+    document = {**payload, "size": number}
+    read = validate(ItemUploaded, document)
+    written = validate_written(ItemUploaded, json.dumps(document).encode())
+    assert type(read.size) is type(written.size) is int
+    assert read.size == written.size == number
+
+
+@pytest.mark.parametrize("odd", [3.5, "3", "3.0", True, None, [3.0]])
+def test_nothing_else_becomes_an_integer(odd: object) -> None:
+    _, payload = PAYLOADS["collections.ingest.item-uploaded.v1/photo"]
+    # A whole number elsewhere in the document does not help.
+    for document in ({**payload, "size": odd}, {**payload, "size": odd, "unknown": 4.0}):
+        with pytest.raises(InvalidEventError) as refused:
+            validate(ItemUploaded, document)
+        assert [violation.path for violation in refused.value.violations] == ["/data/size"]
+
+
+def test_what_is_no_json_is_refused_as_before() -> None:
+    with pytest.raises(InvalidEventError) as refused:
+        validate_written(ItemUploaded, b'{"size": 3.0')
+    assert [violation.rule for violation in refused.value.violations] == ["json_invalid"]
+
+
+def test_whole_numbers_are_read_wherever_they_are() -> None:
+    _, payload = PAYLOADS["collections.sessions.session-expired.v3/idle"]
+    (kind,) = {kind for kind in ("after_s", "allowed") if kind in payload["cause"]}
+    document = {**payload, "cause": {**payload["cause"], kind: 60.0}}
+    assert getattr(validate(SessionExpired, document).cause, kind) == 60
+    _, payload = PAYLOADS["collections.imaging.image-processed.v1/photo-with-exif"]
+    document = {**payload, "renditions": [{**rendition, "width": 8.0} for rendition in payload["renditions"]]}
+    read = validate(ImageProcessed, document)
+    assert [rendition.width for rendition in read.renditions] == [8] * len(payload["renditions"])
+    with pytest.raises(InvalidEventError):
+        validate_written(ImageProcessed, json.dumps({**document, "unknown": 1}).encode())
+
+
+#: What no JSON Schema can say: that one field is as long as another says.
+ONLY_IN_MODELS = {("ItemEmbedded", "_vector_has_its_dimensions")}
+
+
+def models(base: type[Part] = Part) -> Iterator[type[Part]]:
+    """Every model of a payload or of a part of one."""
+    for model in base.__subclasses__():
+        if model.__module__.startswith("contracts."):
+            yield model
+        yield from models(model)
+
+
+def test_models_have_no_rules_that_their_schemas_lack() -> None:
+    rules = {
+        (model.__name__, name)
+        for model in models()
+        for kind in ("validators", "field_validators", "root_validators", "model_validators")
+        for name in getattr(model.__pydantic_decorators__, kind)
+    }
+    assert rules == ONLY_IN_MODELS
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Every pattern in a schema."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for part in schema.values():
+            yield from patterns(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from patterns(part)
+
+
+def test_patterns_mean_the_same_to_every_engine() -> None:
+    """ECMA-262 takes ASCII digits for a class of digits, Rust all of Unicode: contracts spell their characters out."""
+    found = {pattern for contract in REGISTRY for pattern in patterns(consumer_schema(contract))}
+    assert found
+    for pattern in found:
+        plain = re.sub(r"\\\.|\[[^]\\]+\]", "", pattern)
+        assert re.fullmatch(r"\^[^\\.$^]*\$", plain), pattern
 
 
 def test_unknown_fields_are_consumed_but_never_emitted() -> None:

@@ -1,29 +1,15 @@
-"""What every service has without servers: unit tests of each entry point, and routes that answer nobody unknown."""
+"""What every service has without servers: unit tests of each entry point."""
 
 import ast
-import importlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chassis.settings import Settings
-from manifests import Route, RouteAuth, load_manifests
-from registry.openapi import TARGET
-from testkit import Fakes, call
-from testkit.fakes import SETTINGS
+from manifests import load_manifests
 from workspace import REPOSITORY
 
 MANIFESTS = load_manifests(REPOSITORY)
-CLOSED_ROUTES = [
-    (name, route)
-    for name, service in MANIFESTS.services.items()
-    for function in service.functions.values()
-    for route in function.routes
-    if route.auth is RouteAuth.JWT and not route.is_greedy
-]
 
 
 def entry_points_built(source: str) -> set[str]:
@@ -52,35 +38,3 @@ def test_unit_tests_build_every_entry_point(service: str) -> None:
 def test_only_calls_with_a_name_count() -> None:
     source = "ENTRY_POINTS.build('http', service)\nENTRY_POINTS.names\nOTHER.build('relay', service)\n"
     assert entry_points_built(source) == {"http"}
-
-
-#: Of routes that look at the body before they look at the token: one that they accept, where the model has no example.
-BODIES: dict[str, dict[str, Any]] = {
-    "POST /items/uploads": {"filename": "a.png", "media_type": "image/png", "bytes": 1},
-    "POST /chat": {"message": "Hello", "session_id": "00000000-0000-0000-0000-000000000001"},
-    "POST /search": {"query": "ramen"},
-}
-
-
-def body_of(route: Route) -> object:
-    """A valid body: the one above, or the first example of its model in the OpenAPI document."""
-    if route.key in BODIES:
-        return BODIES[route.key]
-    document = json.loads((REPOSITORY / TARGET).read_text(encoding="utf-8"))
-    contents = document["paths"][route.path][route.method.lower()].get("requestBody", {}).get("content", {})
-    reference = contents.get("application/json", {}).get("schema", {}).get("$ref", "")
-    model = document["components"]["schemas"].get(reference.rpartition("/")[2], {})
-    return next(iter(model.get("examples", [])), None)
-
-
-@pytest.mark.parametrize(("service", "route"), CLOSED_ROUTES, ids=[route.key for _, route in CLOSED_ROUTES])
-def test_a_route_answers_nobody_without_a_token(service: str, route: Route, fakes: Fakes) -> None:
-    """Behind the gateway, which checks tokens first: a route that was opened by mistake answers nobody either."""
-    kinds = [each for each in vars(importlib.import_module(f"{service}.settings")).values() if isinstance(each, type)]
-    (settings,) = [each for each in kinds if issubclass(each, Settings) and each is not Settings]
-    bootstrap = importlib.import_module(f"{service}.bootstrap").bootstrap
-    entry_points = importlib.import_module(f"{service}.handler").ENTRY_POINTS
-    entry = entry_points.build("http", fakes.under(bootstrap(settings(**SETTINGS), fakes.aws)))
-    path = route.path.replace("{", "").replace("}", "")
-    assert call(entry, route.method, path, body=body_of(route)).status == 401
-    assert fakes.store.locks == []

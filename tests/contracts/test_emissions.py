@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from testkit import documented
 from workspace import REPOSITORY
 
 pytest_plugins = ["pytester"]
@@ -213,3 +214,55 @@ def test_manifests_that_cannot_be_read_fail(repository: pytest.Pytester) -> None
     result = run(repository)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["FAILED the manifests cannot be read: *"])
+
+
+COMMON = "tests/architecture/test_common_answers.py"
+DOCUMENT = {
+    "paths": {
+        "/a": {
+            "get": {
+                "tags": ["alpha"],
+                "responses": {
+                    "200": {},
+                    "404": {"$ref": "#/components/responses/Missing"},
+                    "429": {"$ref": "#/components/responses/Slow"},
+                    "default": {},
+                },
+            },
+            "post": {"tags": ["alpha"], "responses": {"200": {}, "501": {}}},
+        }
+    },
+    "components": {"responses": {"Missing": {}, "Slow": {"x-answered-by": "gateway"}}},
+}
+GOT = "from testkit import documented; documented.seen.add(('GET /a', '{}'))"
+
+
+@pytest.fixture
+def answering(repository: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A repository whose service alpha emits all that it publishes, and declares the answers of one route."""
+    monkeypatch.setattr(documented, "seen", set())
+    write_text(repository, "services/ingest/src/ingest/openapi.json", json.dumps(DOCUMENT))
+    write(repository, "services/alpha/tests/test_them.py", *EMIT_BOTH, GOT.format(200))
+    return repository
+
+
+def test_answers_that_a_route_declares_and_tests_get_pass(answering: pytest.Pytester) -> None:
+    """In whichever test; what the gateway alone answers cannot be got from a handler."""
+    write(answering, COMMON, GOT.format(404))
+    assert run(answering).ret == pytest.ExitCode.OK
+
+
+def test_an_answer_that_no_test_gets_fails_a_run_of_all_tests(answering: pytest.Pytester) -> None:
+    write(answering, COMMON, "pass")
+    result = run(answering, "-n", "2")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["FAILED alpha declares GET /a -> 404, and no test gets it", "*: 1 faults*"])
+
+
+def test_a_partial_run_says_that_answers_are_missing(answering: pytest.Pytester) -> None:
+    result = run(answering)
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines([f"NOT CHECKED alpha: {COMMON} was left out; 1 declared answers not seen"])
+    write(answering, COMMON, "pass")
+    result = run(answering, "-k", "test_0")
+    result.stdout.fnmatch_lines(["NOT CHECKED alpha: only some of its tests were selected; * declared answers not*"])

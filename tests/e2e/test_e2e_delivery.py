@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from chassis.tables import TableKind
+from localmesh.inspection import read_status
 from manifests import load_manifests
+from mesh.cli import app
 from mesh.client import Api
+from mesh.environments.opening import local_environment
+from mesh.functions import Functions
 from testkit import eventually
 from testkit.operator import RunningMesh
 from workspace import REPOSITORY
@@ -174,3 +179,33 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing
         assert "tenantid" in letter.detail
     eventually(mesh.is_idle)
     assert mesh.dead_letters() == {}, "no other consumer received it"
+
+
+def test_an_operator_sees_what_is_parked_and_has_it_tried_again(
+    alice: Api, picture: Draw, mesh: RunningMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a password of the database; what is published twice has no second effect."""
+    item = alice.upload(picture("parked"))
+    alice.follow([item["id"]])
+    (parked,) = mesh.rows(
+        "INSERT INTO ingest.outbox (position, attempts, reason, parked_at)"
+        " SELECT position, 1, 'MalformedDetail: on purpose', now() FROM ingest.events WHERE stream_id = %s"
+        " RETURNING (SELECT event FROM ingest.events WHERE events.position = outbox.position)",
+        item["id"],
+    )
+    environment = local_environment(mesh.settings)
+    monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
+    assert read_status(mesh.settings).parked == {"ingest": 1}
+    listed = CliRunner().invoke(app, ["outbox", "list", "--json"])
+    assert listed.exit_code == 0, listed.output
+    found = {each["service"]: each["events"] for each in json.loads(listed.stdout)["services"]}
+    assert found.keys() == {name for name, service in load_manifests(REPOSITORY).services.items() if service.publishes}
+    assert [event["event_id"] for event in found["ingest"]] == [parked["event"]["id"]]
+    assert parked["event"]["tenantid"] not in listed.output
+    retried = CliRunner().invoke(app, ["outbox", "retry", "--yes"])
+    assert retried.exit_code == 0, retried.output
+    assert read_status(mesh.settings).parked == {}
+    Functions(environment).invoke("ingest.relay", {})
+    eventually(lambda: not mesh.rows("SELECT 1 FROM ingest.outbox"))
+    eventually(mesh.is_idle)
+    assert alice.item(item["id"])["status"] == "searchable"

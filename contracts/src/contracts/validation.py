@@ -1,14 +1,15 @@
-"""Validation of payloads as JSON Schema means it: strict types, RFC 3339 times, no coercion.
+"""Validation of payloads as JSON Schema means it: strict types, RFC 3339 times, no coercion; 1.0 is an integer.
 
 pydantic's strict JSON mode is the fast way to the verdict of the published schemas; the tests compare both.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from operator import is_
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from contracts.contract import Contract
 from contracts.errors import InvalidEventError, Violation
@@ -27,7 +28,7 @@ def validate(contract: type[T], data: object) -> T:
     """Read a payload under its contract, as a consumer: unknown fields are ignored.
 
     Raises:
-        InvalidEventError: the payload does not satisfy it.
+        InvalidEventError: the payload does not satisfy it, or has text that no store can hold.
     """
     try:
         text = to_json(data)
@@ -35,8 +36,11 @@ def validate(contract: type[T], data: object) -> T:
         # Lone surrogates, or nesting beyond any payload of ours.
         broken = Violation("json", "/data", "data cannot be written as JSON")
         raise InvalidEventError(contract.event_type, (broken,)) from error
+    if _ESCAPED_NUL.search(text):
+        # Nobody of ours writes it: refused here, it does not fail in a store again and again.
+        raise InvalidEventError(contract.event_type, (_UNSTORABLE,))
     try:
-        return contract.model_validate_json(text, strict=True)
+        return _read(contract, text)
     except ValidationError as error:
         raise _invalid(contract, error, data) from None
 
@@ -65,9 +69,39 @@ def validate_written(contract: type[T], text: bytes) -> T:
         InvalidEventError: the payload does not satisfy the closed contract.
     """
     try:
-        return contract.model_validate_json(text, strict=True, extra="forbid")
+        return _read(contract, text, extra="forbid")
     except ValidationError as error:
         raise _invalid(contract, error, None) from None
+
+
+def _read(contract: type[T], text: bytes, extra: Literal["forbid"] | None = None) -> T:
+    try:
+        return contract.model_validate_json(text, strict=True, extra=extra)
+    except ValidationError:
+        # To pydantic 1.0 is no strict integer, to JSON Schema it is one. Few writers send it, so it is tried last.
+        try:
+            document = from_json(text)
+        except ValueError:
+            document = None
+        whole = _whole_numbers(document)
+        if whole is document:
+            raise
+        return contract.model_validate_json(to_json(whole), strict=True, extra=extra)
+
+
+def _whole_numbers(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    """The value with integers for floats that are whole; itself if it has none."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            entries = [_whole_numbers(entry) for entry in value]
+            return value if all(map(is_, entries, value)) else entries
+        case dict():
+            pairs = {name: _whole_numbers(entry) for name, entry in value.items()}
+            return value if all(map(is_, pairs.values(), value.values())) else pairs
+        case _:
+            return value
 
 
 def _invalid(contract: type[Contract], error: ValidationError, data: object) -> InvalidEventError:

@@ -87,3 +87,18 @@ def test_the_command_line(
     assert main([*arguments, "--json"]) == status
     assert json.loads(capsys.readouterr().out)["outcome"] == outcome
     assert main(arguments) == status
+
+
+def test_a_multiple_on_which_doubles_and_decimals_disagree_is_not_claimed() -> None:
+    tenths = read_schema({"multipleOf": 0.1})
+    with pytest.raises(UndecidedError, match=r"whether 0\.3 is a multiple of 0\.1"):
+        covers(read_schema({"enum": [0.3]}), tenths)
+    assert [finding.witness for finding in covers(read_schema({"enum": [0.3, 0.25, 0.2]}), tenths)] == [0.25]
+
+
+def test_validators_of_2019_09_disagree_on_what_contains_evaluates() -> None:
+    dialect = "https://json-schema.org/draft/2019-09/schema"
+    schema = {"$schema": dialect, "type": "array", "contains": {"type": "string"}, "unevaluatedItems": False}
+    assert covers(read_schema(schema), read_schema({**schema, "title": "Texts"})) == []
+    with pytest.raises(UndecidedError, match="2019-09"):
+        covers(read_schema(schema), read_schema({"type": "array"}))

@@ -53,7 +53,7 @@ def array(source: random.Random, depth: int) -> dict[str, Any]:
     if source.random() < 0.25:
         keywords["contains"] = schema(source, depth + 1)
         keywords["minContains"] = source.randint(0, 2)
-    elif source.random() < 0.15:
+    if source.random() < 0.15:
         keywords["unevaluatedItems"] = schema(source, depth + 1)
     return keywords
 

@@ -29,6 +29,7 @@ def deep(levels: int) -> str:
         ('{"type": "string", "type": "integer"}', Unusable.DUPLICATE_KEY),
         ('{"title": "' + "x" * 10_000_000 + '"}', Unusable.TOO_LARGE),
         (deep(5000), Unusable.TOO_DEEP),
+        ('{"minimum": 1e999}', Unusable.NOT_JSON),
         ({"type": "text"}, Unusable.NOT_A_SCHEMA),
         ({"minLength": -1}, Unusable.NOT_A_SCHEMA),
         ({"$schema": "http://json-schema.org/draft-03/schema#"}, Unusable.UNKNOWN_DIALECT),
@@ -86,3 +87,25 @@ def test_a_search_that_would_take_too_long_ends_undecided() -> None:
     assert time.monotonic() - started < SECONDS
     assert coverage.outcome is Outcome.UNDECIDED
     assert "budget" in coverage.undecided[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({}, "$schema is missing"),
+        ({"$schema": DRAFT_4, "properties": {"a": {"const": 1}}}, "/properties/a/const is an unknown keyword"),
+        ({"$schema": DRAFT_4, "items": {"minLenght": 1}, "required": ["a"]}, "/items/minLenght is an unknown keyword"),
+        ({"$schema": DRAFT_4, "format": "mail"}, "/format is the unknown format 'mail'"),
+    ],
+    ids=["no dialect", "a later keyword", "a slip", "an unknown format"],
+)
+def test_what_means_nothing_is_refused_where_strictness_is_asked_for(schema: Any, named: str) -> None:
+    read_schema(schema)
+    with pytest.raises(UnusableSchemaError) as caught:
+        read_schema(schema, strict=True)
+    assert (caught.value.code, caught.value.detail) == (Unusable.NOT_STRICT, named)
+
+
+def test_annotations_and_extensions_are_known() -> None:
+    known = {"$schema": DRAFT_4, "id": "urn:x", "title": "", "x-mine": 1, "default": {"requird": 1}, "definitions": {}}
+    read_schema({**known, "enum": [{"requird": 1}], "format": "date"}, strict=True)

@@ -49,6 +49,7 @@ def test_each_function_has_what_its_trigger_needs(topology: Topology) -> None:
     assert {route.name: route.authorizer for route in topology.of(ApiRoute)} == {
         "POST /things/{id}": "users",
         "GET /open": None,
+        "HEAD /open": None,
     }
     assert topology.only(QueueMapping).name == "collections-test-listener-events"
     assert {queue.name for queue in topology.of(Queue)} == {
@@ -108,7 +109,7 @@ def test_only_its_trigger_may_invoke_a_function(topology: Topology) -> None:
 
 def test_browsers_may_use_the_methods_that_routes_have(topology: Topology) -> None:
     cors = topology.only(HttpApi).cors
-    assert cors.methods == ("GET", "OPTIONS", "POST")
+    assert cors.methods == ("GET", "HEAD", "OPTIONS", "POST")
     assert (cors.headers, cors.exposed) == (("authorization",), ("location",))
 
 

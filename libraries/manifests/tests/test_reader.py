@@ -37,6 +37,7 @@ SHAPES = [
     ("talker", "functions.relay.queue", QUEUE, "functions.relay", "exactly one of"),
     ("talker", f"{HTTP}.routes", [], "functions.http", "exactly one of"),
     ("talker", f"{HTTP}.routes.0.method", "FETCH", "functions.http.routes.0.method", "Input should be"),
+    ("talker", f"{HTTP}.routes.0.method", "HEAD", "functions.http", "wherever GET is"),
     ("talker", f"{HTTP}.routes.0.path", "things", "functions.http.routes.0.path", "pattern"),
     ("talker", f"{HTTP}.routes.0.path", "/things/{id+}/end", "functions.http.routes.0.path", "pattern"),
     ("talker", f"{HTTP}.tables", {"notes": ["drop"]}, "functions.http.tables.notes.0", "Input should be"),

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from provider_emulator.faults import Fault, FaultBook
-from provider_emulator.request_log import digest
+from provider_emulator.request_log import digest, loggable_body
 
 
 def test_a_counted_fault_wears_out_and_is_still_listed() -> None:
@@ -36,6 +36,13 @@ def test_a_refusal_strikes_models_only() -> None:
     assert book.take("openai", b"") is not None
     with pytest.raises(ValidationError):
         Fault(provider="tavily", kind="refusal")
+
+
+def test_the_log_copies_no_body_of_very_many_values() -> None:
+    assert loggable_body({"many": [0] * 19_998})["many"][-1] == 0
+    left_out = {"left_out": "more than 20000 values"}
+    assert loggable_body({"many": [0] * 19_999}) == left_out
+    assert loggable_body([{"a": [[]]}] * 7000) == left_out
 
 
 def test_the_log_keeps_no_image_and_no_key() -> None:

@@ -1,15 +1,25 @@
 """Pictures of extreme shapes and bodies of extreme sizes, under a memory limit: answered or refused, never outgrown."""
 
+import asyncio
+import base64
+import io
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psutil
 import pytest
 from PIL import Image
 
+from localmesh.processes import free_port, is_listening
+from provider_emulator.capacity import Capacity
+from provider_emulator.exchange import LARGEST_BODY
 from provider_emulator.ocr import _padded
+from testkit import eventually
 
 _LIMIT_BYTES = 4_000_000_000  # of addresses; the models and their libraries take 2 GB of these before any picture
 _LOOK = """
@@ -116,6 +126,112 @@ def test_bodies_are_limited_in_the_providers_own_format(providers: Any) -> None:
     assert answer.json()["error"]["type"] == "request_too_large"
     answer = providers.client.post("/v1/messages", content=b"[" * 200_000, headers=key)
     assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+async def call(app: Any, *headers: tuple[bytes, bytes], path: str = "/v1/messages") -> Any:
+    """What the application sends as an answer."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app({"type": "http", "path": path, "headers": headers}, None, send)
+    return sent
+
+
+class Held:
+    """An application that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.inside = self.most = 0
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await self.go_on.wait()
+        self.inside -= 1
+        if scope["path"] == "/broken":
+            raise OSError
+        await send("done")
+
+
+def length(size: int) -> tuple[bytes, bytes]:
+    return (b"content-length", b"%d" % size)
+
+
+@pytest.mark.parametrize(
+    ("header", "at_once"),
+    [
+        (length(1), 64),
+        (length(1024 * 1024), 64),
+        (length(1024 * 1024 + 1), 63),
+        (length(LARGEST_BODY), 2),
+        (length(10**12), 2),
+        ((b"transfer-encoding", b"chunked"), 2),
+        (length(0), 100),
+        ((b"accept", b"*/*"), 100),
+    ],
+    ids=["least", "1 MB", "more", "largest", "too large", "unknown", "empty", "none"],
+)
+async def test_so_many_are_worked_on_at_once_and_the_others_wait(header: tuple[bytes, bytes], at_once: int) -> None:
+    app = Held()
+    capacity = Capacity(app)
+    calls = [asyncio.ensure_future(call(capacity, header)) for _ in range(100)]
+    await asyncio.sleep(0.01)
+    assert app.inside == at_once
+    app.go_on.set()
+    assert await asyncio.gather(*calls) == [["done"]] * 100
+    assert app.most == at_once
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/messages", 529), ("/openai/v1/responses", 503)])
+async def test_who_waits_too_long_is_told_to_come_again(path: str, status: int) -> None:
+    app = Held()
+    capacity = Capacity(app, limit=2 * LARGEST_BODY - 1, wait_s=0.01)
+    first = asyncio.ensure_future(call(capacity, length(LARGEST_BODY), path="/broken"))
+    await asyncio.sleep(0)
+    start, body = await call(capacity, length(LARGEST_BODY), path=path)
+    assert start["status"] == status
+    assert (b"retry-after", b"1") in start["headers"]
+    assert json.loads(body["body"])["error"]["type"] == "overloaded_error"
+    app.go_on.set()
+    with pytest.raises(OSError):  # noqa: PT011
+        await first
+    assert await call(capacity, length(LARGEST_BODY)) == ["done"], "the room of a broken request is free again"
+
+
+@pytest.mark.scheduled
+@pytest.mark.integration
+def test_many_large_bodies_at_once_are_answered_in_bounded_memory(tmp_path: Path) -> None:
+    """The worst that can be parsed (nothing but empty lists), and pictures: sixteen of each at the same time."""
+    port = free_port()
+    limited = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv.pop(1)),) * 2); "
+    server = subprocess.Popen(
+        [sys.executable, "-c", limited + "runpy.run_module('provider_emulator', run_name='__main__')",
+         str(_LIMIT_BYTES), "--port", str(port), "--models-dir", str(tmp_path), "--mode", "instant"],
+    )  # fmt: skip
+    try:
+        eventually(lambda: is_listening("127.0.0.1", port), timeout_s=30)
+        dense = b'{"model": "m", "input": ["a"], "deep": [' + b"[]," * 5_000_000 + b"[]]}"
+        strip = io.BytesIO()
+        Image.new("L", (1, 7999)).save(strip, "PNG")
+        data = base64.b64encode(strip.getvalue() + bytes(10_000_000)).decode()
+        picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
+        seen = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": [picture]}]}
+
+        def send(number: int) -> int:
+            path, content = [("/voyage/v1/embeddings", dense), ("/v1/messages", json.dumps(seen).encode())][number % 2]
+            url = f"http://127.0.0.1:{port}{path}"
+            return httpx.post(url, content=content, headers={"x-api-key": "k"}, timeout=120).status_code
+
+        with ThreadPoolExecutor(32) as pool:
+            assert set(pool.map(send, range(32))) <= {200, 503, 529}
+        assert send(1) == 200
+        assert psutil.Process(server.pid).memory_info().rss < 3_000_000_000
+    finally:
+        server.kill()
+        server.wait()
 
 
 @pytest.mark.integration

@@ -104,3 +104,16 @@ def test_schemas_that_openai_refuses(analysis_schema: dict[str, Any]) -> None:
         check_for_openai("x", {"type": "object", "properties": {}})
     with pytest.raises(BadRequestError, match="Missing 'a'"):
         check_for_openai("x", {"type": "object", "properties": {"a": {}}, "additionalProperties": False})
+
+
+def test_a_schema_cannot_ask_for_more_than_there_is_memory() -> None:
+    itself_twice = {"type": "object", "properties": {name: {"$ref": "#"} for name in "abcdefghij"}}
+    for schema in (
+        {"type": "array", "items": {"type": "boolean"}, "minItems": 10**9},
+        {"type": "array", "items": {"type": "string", "minLength": 100_000}, "minItems": 10},
+        {"type": "string", "minLength": 10**10},
+        itself_twice,
+    ):
+        with pytest.raises(BadRequestError, match="too large a value"):
+            fill(schema, {})
+    assert len(fill({"type": "array", "items": {"type": "string", "minLength": 1000}, "minItems": 100}, {})) == 100

@@ -39,8 +39,8 @@ from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, replayed
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
-from contracts.ingest import ItemDeleted
-from testkit import Answer, Fakes, call, deliver, envelope
+from contracts.ingest import ItemDeleted, UploadRejected
+from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 from testkit.invoking import CONTEXT, http_event
 
@@ -97,7 +97,7 @@ class Rejections:
 
     rows: dict[Key, Rejection] = field(default_factory=dict)
 
-    def save(self, connection: Connection, event: Event[ImageRejected]) -> None:
+    def save(self, connection: Connection, event: Event[ImageRejected] | Event[UploadRejected]) -> None:
         self.rows[event.tenant_id, event.subject] = Rejection(event.data.reason.value, event.data.detail)
 
     def find(self, connection: Connection, tenant_id: str, item_id: str) -> Rejection | None:
@@ -722,6 +722,42 @@ def test_a_failed_request_leaves_no_lease(unit: Analysis) -> None:
     assert unit.leases.rows == {(ALICE, ITEM): 1}, "a forced request has none of its own"
 
 
+@pytest.mark.parametrize(
+    ("keys", "query", "refused"),
+    [
+        ((), {}, "anthropic"),
+        (("anthropic",), {"provider": "openai"}, "openai"),
+        (("anthropic",), {"model": GPT}, "openai"),
+        (("openai",), {"provider": "anthropic"}, "anthropic"),
+        (("openai",), {"model": CLAUDE}, "anthropic"),
+        (("openai",), {}, None),
+        (("anthropic",), {}, None),
+        (("anthropic",), {"provider": "anthropic"}, None),
+    ],
+)
+@pytest.mark.parametrize("prefer", ["", "respond-async"])
+@pytest.mark.parametrize("force", [True, False])
+def test_what_no_provider_with_a_key_can_answer_is_not_accepted(
+    fakes: Fakes, keys: tuple[str, ...], query: dict[str, Any], refused: str | None, prefer: str, force: bool
+) -> None:
+    unit = build(fakes, keys=keys)
+    unit.show()
+    answer = unit.analyze(prefer=prefer, force_reanalyze=force, **query)
+    if refused is None:
+        assert (answer.status, len(fakes.recorded)) == (202 if prefer else 200, 1)
+        return
+    assert (problem(answer), answer.headers["Retry-After"]) == ((503, "provider-not-configured"), "5")
+    assert answer.body["detail"] == f"there is no working key for {refused}"
+    assert (fakes.recorded, unit.leases.rows) == ([], {})
+
+
+def test_what_is_described_is_answered_whoever_has_a_key(fakes: Fakes) -> None:
+    unit = build(fakes, keys=("anthropic",))
+    unit.show()
+    first = unit.analyze()
+    assert unit.analyze(prefer="respond-async", provider="openai").body == first.body
+
+
 def test_bad_output_and_a_missing_rendition(unit: Analysis) -> None:
     unit.show()
     unit.claude.outcomes = [InvalidOutputError("cut off"), InvalidOutputError("cut off")]
@@ -814,6 +850,25 @@ def test_the_first_answer_stays_when_there_is_a_newer_version(unit: Analysis) ->
     assert versions == [1, 1, 2, 1]
 
 
+def test_no_answer_is_kept_about_an_item_that_is_deleted_meanwhile(
+    unit: Analysis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its deletion has erased what was kept before."""
+    unit.show()
+    assert unit.analyze().status == 200
+    find = analyses.find_latest
+
+    def deleted_meanwhile(*arguments: Any) -> Any:
+        found = find(*arguments)
+        unit.delete()
+        return found
+
+    monkeypatch.setattr(analyses, "find_latest", deleted_meanwhile)
+    answer = call(unit.http, "POST", f"/items/{ITEM}/analyze", ALICE, headers={"idempotency-key": "key"})
+    assert problem(answer) == (404, "not-found")
+    assert unit.fakes.idempotency.rows == {}
+
+
 @pytest.mark.parametrize("prefer", ["", "respond-async"])
 def test_an_item_that_was_not_heard_of_yet_is_not_missing(unit: Analysis, prefer: str) -> None:
     """Its id tells when and for whom it was issued; another tenant's is missing like any other."""
@@ -828,9 +883,12 @@ def test_an_item_that_was_not_heard_of_yet_is_not_missing(unit: Analysis, prefer
     assert problem(unit.analyze(item, prefer=prefer)) == (404, "not-found")
 
 
+@pytest.mark.parametrize("rejected", [ImageRejected, UploadRejected])
 @pytest.mark.parametrize("prefer", ["", "respond-async"])
-def test_of_a_rejected_item_the_reason_is_told(unit: Analysis, prefer: str) -> None:
-    rejection = example(ImageRejected, subject=ITEM, tenant=ALICE)
+def test_of_a_rejected_item_the_reason_is_told(
+    unit: Analysis, prefer: str, rejected: type[ImageRejected] | type[UploadRejected]
+) -> None:
+    rejection = example(rejected, subject=ITEM, tenant=ALICE)
     assert deliver(unit.on_events, rejection, rejection) == []
     answer = unit.analyze(prefer=prefer)
     assert problem(answer) == (422, f"image-{rejection.data.reason}")
@@ -933,7 +991,8 @@ def test_versions_are_listed_newest_first_and_shown_one_by_one(unit: Analysis) -
     first = unit.analyze().body
     second = unit.analyze(force_reanalyze=True).body
     assert unit.get(f"/items/{ITEM}/analyses").body == [second, first]
-    assert unit.get(f"/analyses/{first['id']}").body == first
+    assert read(unit.http, f"/analyses/{first['id']}", ALICE).body == first
+    assert first in read(unit.http, f"/items/{ITEM}/analyses", ALICE).body
     for path in (f"/items/{ITEM}/analyses", f"/analyses/{first['id']}"):
         assert problem(unit.get(path, BOB)) == (404, "not-found")
     assert problem(unit.get("/analyses/unknown")) == (404, "not-found")

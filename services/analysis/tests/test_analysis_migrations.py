@@ -49,7 +49,7 @@ def test_descriptions_are_what_their_events_say_and_leases_hold(
         for version in (1, 2):
             _keep_analysis(connection, described, fact.data, version)
         tombstones.mark_deleted(connection, deletion)
-    name, _ = migrate(deployment.schema.dsn, deployment.schema.role, migrations_of("analysis"))
+    name, *_ = migrate(deployment.schema.dsn, deployment.schema.role, migrations_of("analysis"))
     assert name == "analysis/0002_projections.sql"
     with service.database.transaction() as connection:
         assert leases.is_held(connection, "alice", under_way.subject)

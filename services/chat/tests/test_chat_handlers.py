@@ -634,6 +634,20 @@ def test_an_end_deletes_the_memory_of_that_conversation_alone(unit: Chat, end: i
 
 
 @pytest.mark.parametrize("end", [0, 1], ids=["deleted", "expired"])
+def test_an_end_erases_the_answers_of_its_conversation_and_none_of_the_next(unit: Chat, end: int) -> None:
+    def send(key: str) -> Answer:
+        body = {"message": "Where did I eat ramen?", "session_id": SESSION}
+        return call(unit.http, "POST", "/chat", ALICE, body=body, headers={"idempotency-key": key})
+
+    first = send("one").body
+    event = replace(ends()[end], time=datetime.now(UTC))
+    second = send("two").body
+    assert deliver(unit.on_events, event) == []
+    assert (send("one").status, send("two").body) == (410, second)
+    assert first["session_id"] == second["session_id"]
+
+
+@pytest.mark.parametrize("end", [0, 1], ids=["deleted", "expired"])
 def test_an_end_of_which_nothing_is_remembered(unit: Chat, end: int) -> None:
     assert deliver(unit.on_events, ends()[end]) == []
     assert unit.checkpoints.deleted == []

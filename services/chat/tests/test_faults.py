@@ -164,6 +164,32 @@ def test_a_turn_that_died_blocks_only_its_conversation_and_only_until_its_lease_
     assert running.chat("ann", session, "hello").status == 200
 
 
+def test_memory_that_nobody_uses_is_pruned_and_that_of_conversations_is_not(running: Any, providers: Any) -> None:
+    """Of a first turn that failed or died there is no conversation, whose end would delete it."""
+    connection = running.service.database.connection()
+    assert running.chat("ann", "goes-on", "hello").status == 200
+    assert running.chat("ann", "long-ago", "hello").status == 200
+    providers.fault(provider="anthropic", kind="status", status=400, count=1)
+    assert running.chat("ann", "failed", "hello").status == 502
+    connection.execute(
+        "INSERT INTO agent_memory (tenant_id, session_id, lease, lease_until) VALUES ('ann', 'died', 'dead', now())"
+    )
+
+    def age(hours: int) -> None:
+        connection.execute(
+            "UPDATE agent_memory SET lease_until = lease_until - make_interval(hours => %s)"
+            " WHERE session_id <> 'goes-on'",
+            (hours,),
+        )
+
+    age(28 - 1)
+    assert running.service.prune() == {}, "memory lives for four hours, and is kept for a day longer"
+    age(2)
+    assert running.service.prune() == {"agent_memory": 3}
+    assert connection.execute("SELECT session_id FROM agent_memory").fetchall() == [{"session_id": "goes-on"}]
+    assert running.chat("ann", "goes-on", "hello").body["conversation_turn"] == 2
+
+
 def test_an_unavailable_table_is_a_503(running: Any, session: str) -> None:
     assert running.chat("ann", session, "hello").status == 200
     running.dynamodb.delete_table(TableName=running.table)

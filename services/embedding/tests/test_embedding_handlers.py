@@ -25,7 +25,7 @@ from embedding.repository.documents import Counts, Document
 from embedding.repository.rebuilds import Rebuild, RebuildStatus
 from embedding.repository.vectors import Space, StoredVector
 from embedding.settings import EmbeddingSettings
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
 
 ALICE, BOB, ITEM, REBUILD = "alice", "bob", "item-1", "rebuild-1"
@@ -573,7 +573,7 @@ def test_a_rebuild_is_accepted_recorded_and_shown(unit: Embedding) -> None:
     assert unit.fakes.store.locks == [(ALICE, "vector-index")], "two at once begin one"
     row = unit.rebuilds.rows[ALICE, rebuild_id]
     assert (row.model, row.total, row.created_at) == ("voyage-4", 2, unit.fakes.store.events[0].time)
-    shown = call(unit.http, "GET", "/vector-index/status", ALICE).body
+    shown = read(unit.http, "/vector-index/status", ALICE).body
     assert (shown["model"], shown["dimensions"], shown["analysed"]) == (MODEL, DIMENSIONS, 2)
     assert (shown["rebuild"]["rebuild_id"], shown["rebuild"]["status"]) == (rebuild_id, "running")
     assert call(unit.http, "GET", "/vector-index/status", BOB).body["rebuild"] is None

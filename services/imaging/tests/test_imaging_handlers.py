@@ -16,17 +16,17 @@ from chassis.item_ids import new_item_id
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition, RenditionKind
-from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected
 from imaging import isolation, renditions, repository
 from imaging.bootstrap import ImagingService, bootstrap
 from imaging.errors import DecoderLostError, RejectedImageError
 from imaging.handler import ENTRY_POINTS
 from imaging.limits import DEFAULT_LIMITS, Limits
 from imaging.processing import ProcessedImage
-from imaging.repository import Original
+from imaging.repository import Original, Rejection
 from imaging.settings import ImagingSettings
 from testkit import Answer, Fakes, call, deliver, envelope
-from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, requested
+from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 MODEL_KEY, THUMBNAIL_KEY = "alice/renditions/item-1.png", "alice/thumbnails/item-1.webp"
@@ -47,6 +47,7 @@ class Originals:
     """Of `imaging.repository`."""
 
     rows: dict[tuple[str, str], Original] = field(default_factory=dict)
+    rejections: dict[tuple[str, str], Rejection] = field(default_factory=dict)
 
     def save(self, connection: Connection, original: Original) -> None:
         self.rows[original.tenant_id, original.item_id] = original
@@ -54,8 +55,16 @@ class Originals:
     def find(self, connection: Connection, tenant_id: str, item_id: str) -> Original | None:
         return self.rows.get((tenant_id, item_id))
 
+    def reject(self, connection: Connection, event: Event[UploadRejected]) -> None:
+        rejection = Rejection(event.data.reason.value, event.data.detail)
+        self.rejections.setdefault((event.tenant_id, event.subject), rejection)
+
+    def find_rejection(self, connection: Connection, tenant_id: str, item_id: str) -> Rejection | None:
+        return self.rejections.get((tenant_id, item_id))
+
     def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
         self.rows.pop((tenant_id, item_id), None)
+        self.rejections.pop((tenant_id, item_id), None)
 
 
 @dataclass
@@ -423,6 +432,21 @@ def test_resize_only_of_an_upload_that_is_on_its_way(imaging: Imaging, monkeypat
     monkeypatch.setattr("time.sleep", lambda seconds: deliver(imaging.on_events, imaging.upload(item=item)))
     assert imaging.resize(item).status == 200
     imaging.fakes.tombstones.deleted[ALICE, item] = datetime.now(UTC)
+    assert imaging.resize(item).status == 404
+
+
+def test_resize_only_of_an_upload_that_was_refused(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("there is nothing to wait for"))
+    item = new_item_id(ALICE)
+    refused = example(UploadRejected, subject=item, tenant=ALICE)
+    assert deliver(imaging.on_events, refused, refused) == []
+    answer = imaging.resize(item)
+    assert (answer.status, answer.body["type"]) == (422, f"urn:collections:problem:image-{refused.data.reason}")
+    assert answer.body["detail"] == refused.data.detail
+    assert imaging.decoder.decoded == []
+    assert imaging.resize(item, BOB).status == 404
+    deliver(imaging.on_events, deletion(item))
+    assert imaging.originals.rejections == {}
     assert imaging.resize(item).status == 404
 
 

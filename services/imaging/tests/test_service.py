@@ -13,7 +13,7 @@ from PIL import Image
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer
 from contracts import Contract, Event, ReplayKind, new_event, replayed
-from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
 from imaging import isolation
 from imaging.api import http
 from imaging.bootstrap import ImagingService, bootstrap
@@ -122,6 +122,20 @@ def test_a_duplicate_has_one_effect_and_reprocessing_a_new_one(imaging: Imaging,
     first, second = imaging.recorded()
     assert first["data"] == second["data"]
     assert (first["sequence"], second["sequence"]) == ("1", "2")
+
+
+def test_requests_about_an_upload_that_was_refused_are_told_why(imaging: Imaging) -> None:
+    data = UploadRejected(original_filename="a.txt", size=5, reason=UploadRejection.EMPTY, detail="the file is empty")
+    refused = new_event(data, subject="item-1", tenant_id=ALICE)
+    again = replayed(refused, replay_id="replay-1", replay_for="imaging")
+    assert imaging.deliver(refused, again) == []
+    answer = imaging.post("item-1")
+    assert (answer.status, answer.body["detail"]) == (422, "the file is empty")
+    assert imaging.post("item-1", BOB).status == 404
+    imaging.deliver(new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE), refused)
+    assert imaging.post("item-1").status == 404
+    with imaging.service.database.transaction() as connection:
+        assert connection.execute("SELECT * FROM rejected_uploads").fetchall() == []
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,13 @@ def test_nothing_crashes_it(body: bytes, boundary: str) -> None:
         ("multipart/form-data; boundary=frontier", form((FILE, b"abc"))[:-6], "the form cannot be read: "),
         ("multipart/form-data; boundary=frontier", form(), "the form has no file in the field 'file'"),
         ("multipart/form-data; boundary=frontier", b"", "the form cannot be read: "),
+        (
+            "multipart/form-data; boundary=frontier",
+            form((FILE.replace("; name", f"; filename*{'9' * 5000}=a; name"), b"abc")),
+            "the name of the file cannot be read",
+        ),
     ],
+    ids=["json", "no-type", "no-boundary", "cut-off", "no-file", "empty", "number-of-a-part"],
 )
 def test_a_refusal_says_what_is_wrong(content_type: str, data: bytes, reason: str) -> None:
     with pytest.raises(MalformedUploadError) as refused:

@@ -1,23 +1,25 @@
 """Every entry point of ingest in memory: which request, event or arrival leads to which fact, object and answer."""
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from types import MethodType
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from chassis.database import Connection
-from chassis.errors import TransientError
+from chassis.errors import PermanentError, TransientError
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer, MessageConsumer
 from contracts import Contract, Event
 from contracts.analysis import ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
+from ingest import sweeping
 from ingest.bootstrap import IngestService, bootstrap
 from ingest.cursors import Cursor
 from ingest.direct_uploads import Arrival
@@ -32,7 +34,7 @@ from ingest.repository.items import Filters, StoredItem
 from ingest.repository.pending import Pending
 from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
-from testkit import Answer, Fakes, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, call, deliver, envelope, read
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
 from testkit.invoking import CONTEXT, http_event
 
@@ -311,6 +313,13 @@ def test_an_unacceptable_upload_leaves_nothing(
 ) -> None:
     assert problem(unit.upload(content, field=field)) == (status, code)
     assert (unit.fakes.recorded, unit.objects) == ([], {})
+
+
+def test_a_form_may_be_compressed(unit: Ingest) -> None:
+    form = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n' + PNG + b"\r\n--b--\r\n"
+    headers = {"content-type": "multipart/form-data; boundary=b", "content-encoding": "gzip"}
+    answer = call(unit.http, "POST", "/items", ALICE, body=gzip.compress(form), headers=headers)
+    assert (answer.status, answer.body["original_filename"], answer.body["file_size"]) == (200, "a.png", len(PNG))
 
 
 def test_an_upload_of_exactly_the_largest_size_is_accepted(unit: Ingest) -> None:
@@ -637,8 +646,14 @@ def test_health_asks_database_and_bucket(unit: Ingest) -> None:
 
 
 def test_the_version(unit: Ingest) -> None:
-    body = unit.get("/version", None).body
+    body = read(unit.http, "/version").body
     assert (body["git_sha"], body["git_tag"], body["environment"]) == ("abc", "v1", "local")
+
+
+def test_what_is_read_again_is_not_sent_again(unit: Ingest) -> None:
+    item = unit.upload().body["id"]
+    assert read(unit.http, f"/items/{item}", ALICE).body == read(unit.http, "/items", ALICE).body["items"][0]
+    assert read(unit.http, f"/items/{item}/events", ALICE).body["item_id"] == item
 
 
 @pytest.mark.parametrize(
@@ -650,7 +665,7 @@ def test_the_version(unit: Ingest) -> None:
     ],
 )
 def test_the_documents(unit: Ingest, path: str, media_type: str, content: str) -> None:
-    answer = unit.get(path, None)
+    answer = read(unit.http, path)
     assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
     assert content in answer.text
     assert problem(unit.get("/docs/handler.py", None)) == (404, "not-found")
@@ -802,9 +817,12 @@ def test_an_arrival_while_the_database_is_silent_comes_back_and_is_dead_lettered
         (arrival().replace("aws.s3", "collections.ingest"), "not-an-object-event"),
         (arrival(f"{ALICE}/images/{ITEM}.png"), "foreign-key"),
         (arrival(f"{ALICE}/uploads/a/b"), "foreign-key"),
+        (arrival(f"{ALICE}/uploads/a%00b"), "foreign-key"),
+        (arrival(f"{ALICE}/uploads/\ud800"), "foreign-key"),
         (arrival(bucket="other"), "foreign-bucket"),
         (arrival(f"{BOB}/uploads/{ITEM}"), "unknown-upload"),
     ],
+    ids=["text", "list", "no-key", "source", "original", "deeper", "nul", "half", "bucket", "tenant"],
 )
 def test_an_arrival_that_is_none_of_ours_is_dead_lettered_at_once(unit: Ingest, body: str, reason: str) -> None:
     unit.await_upload()
@@ -873,18 +891,81 @@ def test_what_arrived_unseen_is_taken_in(unit: Ingest) -> None:
     assert len(unit.fakes.recorded) == 1
 
 
-def test_a_form_that_was_never_sent_is_looked_at_once(unit: Ingest) -> None:
+def warnings(log_lines: LogLines) -> list[tuple[str, str]]:
+    return [(line["message"], line["error"]) for line in log_lines() if line["level"] == "WARNING"]
+
+
+def test_a_form_that_was_never_sent_is_looked_at_once(unit: Ingest, log_lines: LogLines) -> None:
     unit.await_upload()
     unit.objects.clear()
     assert sweep(unit) == {"accepted": 0, "deleted": 0}
     assert unit.uploads.swept == {(ALICE, ITEM)}
     assert unit.fakes.recorded == []
+    assert warnings(log_lines) == [], "most forms that expire were never used"
 
 
-def test_a_silent_bucket_leaves_uploads_to_the_next_sweep(unit: Ingest) -> None:
+def test_what_the_sweep_cannot_accept_is_reported_once_and_stops_no_other(
+    unit: Ingest, monkeypatch: pytest.MonkeyPatch, log_lines: LogLines
+) -> None:
+    unit.await_upload()
+
+    def refuse(*_: Any) -> None:
+        raise PermanentError("unknown-upload", "no form was handed out")
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(sweeping, "accept_arrival", refuse)
+        assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert unit.uploads.swept == {(ALICE, ITEM)}
+    assert warnings(log_lines) == [("unseen upload cannot be accepted", "no form was handed out")]
+
+
+def unused_forms(unit: Ingest, number: int) -> None:
+    unit.await_upload()
+    form = unit.uploads.rows.pop((ALICE, ITEM))
+    unit.objects.clear()
+    unit.uploads.rows |= {(ALICE, f"item-{n}"): replace(form, item_id=f"item-{n}") for n in range(number)}
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_a_sweep_takes_all_pages(unit: Ingest, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    unused_forms(unit, number)
+    for n in range(number):
+        pending = Pending(ALICE, f"stored-{n}", f"{ALICE}/images/stored-{n}.png")
+        unit.pending.rows[pending] = False
+        unit.objects[pending.key] = FakeObject(PNG, "image/png")
+    assert sweep(unit) == {"accepted": 0, "deleted": number}
+    assert len(unit.uploads.swept) == number
+    assert (unit.pending.rows, unit.objects) == ({}, {})
+
+
+def test_a_sweep_ends_in_time_and_the_next_goes_on(unit: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 2)
+    unused_forms(unit, 5)
+    budget_s = unit.service.settings.sweep_budget_s
+    now = iter([0, budget_s - 1, budget_s, budget_s])
+    with monkeypatch.context() as late:
+        late.setattr(sweeping, "time", SimpleNamespace(monotonic=now.__next__))
+        sweep(unit)
+    assert len(unit.uploads.swept) == 2
+    sweep(unit)
+    assert len(unit.uploads.swept) == 5
+
+
+def test_a_page_that_failed_is_not_looked_at_again_at_once(unit: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "_BATCH", 1)
+    unused_forms(unit, 3)
+    with unit.fakes.aws.s3.failing("head_object", "SlowDown"):
+        sweep(unit)
+    assert unit.uploads.swept == set()
+
+
+def test_a_silent_bucket_leaves_uploads_to_the_next_sweep(unit: Ingest, log_lines: LogLines) -> None:
     unit.await_upload()
     with unit.fakes.aws.s3.failing("head_object", "SlowDown"):
         assert sweep(unit) == {"accepted": 0, "deleted": 0}
+    assert unit.uploads.swept == set()
+    assert [message for message, _ in warnings(log_lines)] == ["upload left to the next sweep"]
     assert sweep(unit) == {"accepted": 1, "deleted": 0}
 
 

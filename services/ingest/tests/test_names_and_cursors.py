@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.errors import MalformedCursorError
 from ingest.cursors import Cursor
-from ingest.errors import MalformedCursorError
 from ingest.filenames import MAX_BYTES, MAX_CHARACTERS, UNNAMED, clean_filename, content_disposition
 
 

@@ -31,9 +31,9 @@ def test_a_crash_between_the_object_and_its_item_leaves_nothing_for_ever(ingest:
         assert ingest.upload(tenant, png()).status == 503
     kept = ingest.upload(tenant, png()).body
     assert len(ingest.objects(tenant)) == 2
-    assert sweeping.delete_ownerless(ingest.service) == 0, "it may be on its way"
+    assert sweeping.delete_ownerless(ingest.service) == (0, False), "it may be on its way"
     age(ingest, 25)
-    assert sweeping.delete_ownerless(ingest.service) == 1
+    assert sweeping.delete_ownerless(ingest.service) == (1, False)
     assert ingest.objects(tenant) == [f"{tenant}/images/{kept['filename']}"]
     assert ingest.rows("SELECT 1 FROM pending_originals") == []
 
@@ -53,7 +53,7 @@ def test_an_upload_that_is_being_recorded_is_not_swept(
     monkeypatch.setattr(pending_originals, "strike", meanwhile)
     monkeypatch.setattr(ingest.service.images, "put", _then(ingest.service.images.put, lambda: age(ingest, 25)))
     item = ingest.upload(tenant, png()).body
-    assert sweeps[0].result(10) == 0
+    assert sweeps[0].result(10) == (0, False)
     assert ingest.objects(tenant) == [f"{tenant}/images/{item['filename']}"]
 
 
@@ -62,7 +62,7 @@ def test_an_upload_that_was_swept_meanwhile_is_refused(
 ) -> None:
     def swept() -> None:
         age(ingest, 25)
-        assert sweeping.delete_ownerless(other) == 1
+        assert sweeping.delete_ownerless(other) == (1, False)
 
     monkeypatch.setattr(ingest.service.images, "put", _then(ingest.service.images.put, swept))
     assert ingest.upload(tenant, png()).status == 503

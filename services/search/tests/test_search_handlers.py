@@ -48,7 +48,7 @@ from search.errors import AnswerUnavailableError
 from search.handler import ENTRY_POINTS
 from search.searching import Question
 from search.settings import SearchSettings
-from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, example
 from testkit.invoking import CONTEXT, http_event
 
@@ -512,7 +512,7 @@ def test_the_tenant_is_the_callers(unit: Search, kind: str) -> None:
 
 def test_the_configuration_as_it_runs(unit: Search) -> None:
     assert call(unit.http, "GET", "/search/config").status == 401
-    answer = call(unit.http, "GET", "/search/config", ALICE)
+    answer = read(unit.http, "/search/config", ALICE)
     assert (answer.status, answer.body) == (
         200,
         {

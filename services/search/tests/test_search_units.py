@@ -118,6 +118,11 @@ def test_the_caller_may_choose_the_model() -> None:
     assert client.asked["model"] == "another"
 
 
+def test_an_answer_has_no_text_that_json_cannot_hold() -> None:
+    text = json.dumps({"answer": "Ra\x00men.", "confidence": 1, "citations": []})
+    assert ask(FakeClient(message(text))).answer == "Ra\ufffdmen."
+
+
 @pytest.mark.parametrize(("stated", "shown"), [(-0.5, 0.0), (0.0, 0.0), (1.0, 1.0), (1.5, 1.0), (90, 1.0)])
 def test_confidence_lies_between_none_and_full(stated: float, shown: float) -> None:
     assert ask(FakeClient(message(given(stated)))).confidence == shown
@@ -157,6 +162,8 @@ UNAVAILABLE: dict[str, tuple[Any, float, str]] = {
     "the model declines": (message(given(), stop_reason="refusal"), 60, "declined"),
     "the answer is no JSON": (message("Ramen."), 60, "unexpected format"),
     "the answer lacks a field": (message('{"answer": "Ramen."}'), 60, "unexpected format"),
+    "its confidence is no number": (message(given(float("nan"))), 60, "unexpected format"),
+    "its confidence is infinite": (message(given(float("inf"))), 60, "unexpected format"),
 }
 
 
@@ -274,6 +281,18 @@ def test_what_the_agent_is_shown_and_reports() -> None:
         answer="See [c], not [z] or [b].",
     )
     assert found.citations() == ["c", "b"]
+
+
+def test_half_a_character_of_the_model_is_neither_searched_for_nor_sent_or_shown() -> None:
+    """A model that is cut off may end in half an emoji, which UTF-8 has no bytes for."""
+    searches = Searches([hit("a")])
+    says = [calling(1, "So \ud83d", query="ramen \ud83d", category="Food\x00"), AIMessage("[a] \ud83c")]
+    found, model = run(searches, *says)
+    assert searches.asked[0][1] == replace(QUESTION, text="ramen \ufffd", filters=Filters(category="Food\ufffd"))
+    for message in model.shown[1]:
+        json.dumps(message.model_dump(), ensure_ascii=False).encode()
+    assert (found.reasoning, found.answer) == (["So \ufffd"], "[a] \ufffd")
+    assert found.tools_used[0]["input"]["query"] == "ramen \ufffd"
 
 
 def test_the_callers_filters_and_a_known_kind_of_search_prevail() -> None:

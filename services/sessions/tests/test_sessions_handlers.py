@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.database import Connection
-from chassis.errors import TransientError
+from chassis.errors import MalformedCursorError, TransientError
 from chassis.http import HttpEntry
 from chassis.projections import Projections
 from chassis.queue import EventConsumer
@@ -25,7 +25,6 @@ from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
 from sessions.cursors import Cursor
-from sessions.errors import MalformedCursorError
 from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
 from sessions.repository import conversations, lag, statistics
@@ -33,7 +32,7 @@ from sessions.repository.conversations import Conversation
 from sessions.repository.statistics import LastCleanup, Totals
 from sessions.settings import SessionsSettings
 from sessions.table import History, SessionTable, Summary
-from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
+from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
 
 ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
@@ -431,7 +430,8 @@ def test_the_history_of_a_conversation(unit: Sessions) -> None:
     at = datetime(2026, 11, 1, tzinfo=UTC)
     message = ChatMessage(role="user", content="Where did I eat ramen?", timestamp=at)
     unit.table.histories[ALICE, SESSION] = History(Summary(SESSION, at, at + HOUR, 1), (message,))
-    answer = unit.request("GET", f"/chat/{SESSION}/history")
+    answer = read(unit.http, f"/chat/{SESSION}/history", ALICE)
+    assert read(unit.http, "/chat/sessions", ALICE).body["sessions"][0]["session_id"] == SESSION
     shown = message.model_dump(mode="json")
     times = {"created_at": "2026-11-01T00:00:00Z", "last_activity": "2026-11-01T01:00:00Z"}
     expected = {"session_id": SESSION, **times, "message_count": 1, "messages": [shown]}
@@ -527,7 +527,8 @@ def test_the_list_goes_on_by_cursor(unit: Sessions) -> None:
 def test_a_cursor_that_was_not_issued_to_the_caller_is_refused(unit: Sessions, cursor: str) -> None:
     unit.begin("one")
     answer = unit.request("GET", "/chat/sessions", cursor=cursor)
-    assert (answer.status, answer.body["status"]) == (422, 422)
+    assert (answer.status, answer.body["status"]) == (400, 400)
+    assert answer.body["type"].endswith(":malformed-cursor")
     assert unit.table.since == []
 
 

@@ -11,10 +11,11 @@ locals {
     for file in fileset("${local.repository}/services", "*/service.yaml") :
     dirname(file) => yamldecode(file("${local.repository}/services/${file}"))
   }
-  # A page in a browser may call every route, so it may use the routes' methods.
-  methods = distinct(flatten([
+  # A page in a browser may call every route, so it may use the routes' methods, and HEAD wherever it may GET.
+  declared_methods = distinct(flatten([
     for manifest in local.manifests : [for function in manifest.functions : try(function.routes[*].method, [])]
   ]))
+  methods = concat(local.declared_methods, contains(local.declared_methods, "GET") ? ["HEAD"] : [])
   secrets = toset(flatten([
     for manifest in local.manifests : [for function in manifest.functions : try(function.secrets, [])]
   ]))

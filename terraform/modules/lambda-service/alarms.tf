@@ -58,16 +58,28 @@ locals {
     }
   }]...)
 
-  service_alarms = { for name in length(local.queues) > 0 ? ["projection-lag"] : [] : name => {
-    description = "Events reach ${local.service} more than 5 minutes after they happened."
-    namespace   = "Collections"
-    metric      = "ProjectionLag"
-    dimensions  = { environment = var.context.environment, service = local.service }
-    statistic   = "Maximum"
-    threshold   = 5 * 60 * 1000
-    period_s    = 300
-    periods     = 1
-  } }
+  service_alarms = merge(
+    { for name in length(local.queues) > 0 ? ["projection-lag"] : [] : name => {
+      description = "Events reach ${local.service} more than 5 minutes after they happened."
+      namespace   = "Collections"
+      metric      = "ProjectionLag"
+      dimensions  = { environment = var.context.environment, service = local.service }
+      statistic   = "Maximum"
+      threshold   = 5 * 60 * 1000
+      period_s    = 300
+      periods     = 1
+    } },
+    { for name in length(try(var.manifest.publishes, [])) > 0 ? ["outbox-parked"] : [] : name => {
+      description = "The bus has refused events of ${local.service}: `mesh outbox list --env ${var.context.environment}` says why."
+      namespace   = "Collections"
+      metric      = "OutboxParked"
+      dimensions  = { environment = var.context.environment, service = local.service }
+      statistic   = "Maximum"
+      threshold   = 0
+      period_s    = 300
+      periods     = 1
+    } },
+  )
 }
 
 resource "aws_cloudwatch_metric_alarm" "main" {

@@ -44,12 +44,15 @@ locals {
     var.manifest.functions[name].schedule if function.trigger == "schedule"
   }
 
-  routes = merge([for name, function in local.functions : {
-    for route in var.manifest.functions[name].routes : "${route.method} ${route.path}" => {
-      function = name
-      auth     = try(route.auth, "jwt")
+  # HEAD is answered wherever GET is (RFC 9110, 9.3.2).
+  routes = merge(flatten([for name, function in local.functions : [
+    for route in var.manifest.functions[name].routes : {
+      for method in distinct([route.method, route.method == "GET" ? "HEAD" : route.method]) : "${method} ${route.path}" => {
+        function = name
+        auth     = try(route.auth, "jwt")
+      }
     }
-  } if function.trigger == "routes"]...)
+  ] if function.trigger == "routes"])...)
 }
 
 module "tables" {

@@ -113,6 +113,11 @@ def relays(service: Service[Any]) -> Iterator[object]:
         yield len(outbox.fail(connection, {rows[1].position: Failure("refused", 2)}))
         (parked,) = outbox.fail(connection, {rows[1].position: Failure("refused", 2)})
         yield parked == outbox.parked(connection)[0], parked.attempts, parked.reason, parked.type
+        yield outbox.count_parked(connection), outbox.parked(connection, after=parked.position)
+        yield outbox.retry_parked(connection, []), outbox.retry_parked(connection, [parked.event_id, "none"])
+        yield outbox.count_parked(connection), outbox.retry_parked(connection, [parked.event_id])
+        (parked,) = outbox.fail(connection, {parked.position: Failure("refused for good", 1)})
+        yield parked.attempts, parked.reason
     with service.database.transaction() as connection:
         outbox.release(connection, [parked.position + 1])
     yield outbox.relay(service.database, service.bus, grace_s=0)

@@ -1,6 +1,12 @@
 """Which tests a run leaves out, which stay together, and that parallel workers share the run's servers."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]
+
+from testkit import parallel
 
 pytest_plugins = ["pytester"]
 
@@ -80,13 +86,69 @@ def test_what_uses_terraform_is_marked(inner: pytest.Pytester) -> None:
     run(inner, "-m", "not terraform").assert_outcomes(passed=1, deselected=1)
 
 
+class Worker:
+    """As xdist's scheduler sees one: what it was asked to run, and whether nothing more will come."""
+
+    def __init__(self) -> None:
+        self.gateway = SimpleNamespace(id="gw")
+        self.asked: list[int] = []
+        self.shutting_down = False
+
+    def send_runtest_some(self, indexes: list[int]) -> None:
+        self.asked += indexes
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+    @property
+    def runs(self) -> bool:
+        """It runs a test when it knows the next one, or that there is none."""
+        return len(self.asked) > (0 if self.shutting_down else 1)
+
+
+@pytest.mark.parametrize("names", ["a", "ab", "abc"])
+def test_workers_that_crash_at_once_are_replaced_one_after_the_other(names: str) -> None:
+    """The first replacement collects while the second has not: nothing is asked of that one yet, and nothing lost."""
+    config: Any = SimpleNamespace(option=SimpleNamespace(), getvalue=lambda _: ["popen"] * 2)
+    scheduler = parallel.pytest_xdist_make_scheduler(config, Producer("test", enabled=False))
+    collected = [f"test_{file}.py::test_{name}" for file in range(5) for name in names]
+    ran: list[str] = []
+
+    def join(worker: Worker) -> None:
+        scheduler.add_node_collection(worker, collected)
+        if scheduler.collection_is_completed:
+            scheduler.schedule()
+
+    first, second, third, fourth = workers = [Worker() for _ in range(4)]
+    for worker in (first, second):
+        scheduler.add_node(worker)
+    for worker in (first, second):
+        join(worker)
+    for crashed, replacement in ((first, third), (second, fourth)):
+        ran.append(collected[crashed.asked[0]])
+        assert scheduler.remove_node(crashed) == ran[-1]
+        scheduler.add_node(replacement)
+    join(third)
+    assert (bool(third.asked), fourth.asked) == (True, [])
+    join(fourth)
+    while running := [worker for worker in workers[2:] if worker.runs]:
+        for worker in running:
+            ran.append(collected[worker.asked[0]])
+            scheduler.mark_test_complete(worker, worker.asked.pop(0))
+    assert sorted(ran) == collected, "each once, the two that crashed included"
+    assert scheduler.tests_finished
+
+
 @pytest.mark.integration
-def test_tests_that_crash_their_worker_fail_once_and_cost_no_other(inner: pytest.Pytester) -> None:
-    for n in range(4):
-        crash = "os._exit(1)" if n < 2 else "pass"
+def test_tests_that_crash_their_worker_fail_once_and_cost_no_other(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # four processes load them
+    for n in range(3):
+        crash = "os._exit(1)" if n < 1 else "pass"
         inner.makepyfile(**{f"test_{n}": f"import os\ndef test_a():\n    {crash}\ndef test_b():\n    pass\n"})
-    result = inner.runpytest_subprocess("-p", "testkit", "-p", "testkit.parallel", "-n", "2", timeout=200)
-    result.assert_outcomes(passed=6, failed=2)
+    result = inner.runpytest_subprocess("-p", "xdist", "-p", "testkit.parallel", "-n", "2", timeout=200)
+    result.assert_outcomes(passed=5, failed=1)
 
 
 WORKER = """

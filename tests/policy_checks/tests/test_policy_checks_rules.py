@@ -86,6 +86,13 @@ VALID: dict[str, dict[str, Any]] = {
         for service in HEARING
     },
     **{
+        f"aws_cloudwatch_metric_alarm.{service.service}-parked": alarm(
+            "Collections", "OutboxParked", 0, environment="prod", service=service.service
+        )
+        for service in MANIFESTS.services.values()
+        if service.publishes
+    },
+    **{
         f"aws_cloudwatch_dashboard.{name}": {"dashboard_name": f"collections-prod-{name}"}
         for name in ("pipeline", *MANIFESTS.services)
     },
@@ -275,6 +282,16 @@ VIOLATIONS: list[tuple[str, str, Change]] = [
         "every_consuming_service_has_an_alarm_on_its_lag",
         "chat",
         having("aws_cloudwatch_metric_alarm.chat", comparison_operator="LessThanThreshold"),
+    ),
+    (
+        "every_publishing_service_has_an_alarm_on_parked_events",
+        "chat",
+        without("aws_cloudwatch_metric_alarm.chat-parked"),
+    ),
+    (
+        "every_publishing_service_has_an_alarm_on_parked_events",
+        "chat",
+        having("aws_cloudwatch_metric_alarm.chat-parked", threshold=1),
     ),
     ("the_database_has_alarms", "aws_db_instance.db", without("aws_cloudwatch_metric_alarm.storage")),
     (

@@ -237,6 +237,17 @@ def test_the_status_names_what_died_when_why_and_what_to_do() -> None:
     ]
 
 
+def test_a_server_that_nothing_watches_is_named_with_what_to_do() -> None:
+    process = ProcessStatus(name="emulator", state="running", port=1, is_watched=False)
+    status = MeshStatus(state_dir="/m", api_url="http://x", processes=(process,))
+    assert status.is_up
+    assert list(advice(status)) == [
+        "nothing watches emulator, whose keeper was killed: if it dies, it stays dead; if this line stays,"
+        " `make up` puts it right (and starts it again)"
+    ]
+    assert list(advice(dead("emulator", "running", 0.5)))[1:] == []
+
+
 def test_a_mesh_that_cannot_store_anything_is_not_up() -> None:
     status = dead("emulator", "running", 0.5)
     assert status.is_up

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import openapi_spec_validator
 import pytest
+from jsonschema import Draft202012Validator
 
 from manifests import Route, load_manifests
 from registry.openapi import TARGET, OpenapiError, Part, merge
@@ -81,6 +83,97 @@ def test_every_operation_and_path_parameter_is_described() -> None:
                 assert parameter["in"] != "path" or parameter["description"], (method, path, parameter["name"])
 
 
+def fields(schema: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The properties in a schema, and in those inside it, by their places."""
+    for value in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from fields(value, place)
+    if isinstance(schema, dict) and isinstance(schema.get("properties"), dict):
+        for name, field in schema["properties"].items():
+            yield f"{place}.{name}", field
+
+
+def options(field: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ways in which a field may be given, null apart; limits may stand beside them."""
+    ways = [way for way in field.get("anyOf", [field]) if way.get("type") != "null"]
+    beside = {name: value for name, value in field.items() if name != "anyOf"}
+    return [beside | way for way in ways]
+
+
+def test_every_field_is_described_and_shown() -> None:
+    """Objects and lists are shown by what is in them."""
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    found = list(fields(document["paths"], "paths"))
+    for name, model in document["components"]["schemas"].items():
+        found += fields(model, name)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for entry in operation.get("parameters", []):
+                shown = {"description": entry.get("description"), "examples": entry.get("example")}
+                found.append((f"{method} {path} {entry['name']}", {**shown, **entry["schema"]}))
+    for name, header in document["components"]["headers"].items():
+        found.append((name, {"description": header["description"], **header["schema"]}))
+    assert len(found) > 200
+    shows = ("examples", "enum", "const", "default", "$ref")
+    for place, field in found:
+        assert field.get("description"), f"{place} has no description"
+        if field.get("format") != "binary" and all(
+            way.get("type") not in ("array", "object") for way in options(field)
+        ):
+            assert any(way.get(key) is not None for way in options(field) for key in shows), f"{place} has no example"
+
+
+def test_examples_are_valid() -> None:
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    checked = 0
+    for name, model in document["components"]["schemas"].items():
+        for place, field in fields(model, name):
+            validator = Draft202012Validator(
+                {**field, "components": document["components"]}, format_checker=Draft202012Validator.FORMAT_CHECKER
+            )
+            for example in field.get("examples", []):
+                checked += 1
+                assert validator.is_valid(example), f"{place}: {example}"
+    assert checked > 80
+
+
+def test_what_may_be_sent_has_limits() -> None:
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    models = document["components"]["schemas"]
+    sent: dict[str, dict[str, Any]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            sent |= {
+                f"{method} {path} {entry['name']}": entry["schema"]
+                for entry in operation.get("parameters", [])
+                if entry["in"] == "query"
+            }
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                for way in options(content["schema"]):
+                    model = models[way["$ref"].rpartition("/")[2]] if "$ref" in way else way
+                    sent |= dict(fields(model, f"{method} {path}"))
+    assert len(sent) > 20
+    limits = {
+        "string": ({"maxLength"}, {"pattern"}, {"enum"}, {"const"}, {"format"}),
+        "integer": ({"minimum", "maximum"}, {"exclusiveMinimum"}),
+        "number": ({"minimum", "maximum"},),
+        "array": ({"maxItems"},),
+    }
+    for place, field in sent.items():
+        for way in options(field):
+            bounded = any(limit <= way.keys() for limit in limits.get(way.get("type", ""), [set()]))
+            assert bounded or place == "post /search.min_relevance_score", f"{place} has no limit: {way}"
+
+
+def test_what_only_the_gateway_answers_is_marked() -> None:
+    document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
+    responses = document["components"]["responses"]
+    marked = {name for name, response in responses.items() if response.get("x-answered-by") == "gateway"}
+    assert marked == {"Forbidden", "TooManyRequests"}
+    for name, response in responses.items():
+        is_services = "X-Correlation-Id" in response.get("headers", {})
+        assert is_services == (name not in marked), "what a service answers has the correlation id"
+
+
 def test_pages_may_read_every_header_that_answers_have() -> None:
     document = json.loads((ROOT / TARGET).read_text(encoding="utf-8"))
     operations = [operation for path in document["paths"].values() for operation in path.values()]
@@ -108,18 +201,22 @@ def test_routes_declare_what_routes_of_their_kind_answer() -> None:
 
 def test_an_answer_that_the_document_does_not_declare_fails_the_test_that_gets_it() -> None:
     problem = json.dumps({"type": "t", "title": "t", "status": 404, "detail": "d"})
-    typed = {"Content-Type": "application/problem+json"}
+    identified = {"x-correlation-id": "12345678"}
+    typed = {"Content-Type": "application/problem+json", **identified}
     documented.check("GET", "/items/x", 404, typed, problem)
+    documented.check("HEAD", "/items/x", 404, typed, "")
     documented.check("GET", "/nothing/documented", 418, {}, "")
-    for status, headers, text, reason in [
-        (418, typed, problem, "declares 200"),
-        (404, {"Content-Type": "text/html"}, problem, "text/html is not among"),
-        (200, {"Content-Type": "application/json"}, "{}", "ETag"),
-        (404, typed, "{}", "'type' is a required property"),
-        (503, typed, problem, "Retry-After"),
+    for method, status, headers, text, reason in [
+        ("GET", 418, typed, problem, "declares 200"),
+        ("GET", 404, {"Content-Type": "text/html", **identified}, problem, "text/html is not among"),
+        ("GET", 404, {"Content-Type": "application/problem+json"}, problem, "X-Correlation-Id"),
+        ("GET", 200, {"Content-Type": "application/json", **identified}, "{}", "ETag"),
+        ("GET", 404, typed, "{}", "'type' is a required property"),
+        ("GET", 503, typed, problem, "Retry-After"),
+        ("HEAD", 404, typed, problem, "with a body"),
     ]:
         with pytest.raises(AssertionError, match=reason):
-            documented.check("GET", "/items/x", status, headers, text)
+            documented.check(method, "/items/x", status, headers, text)
 
 
 def test_pages_may_send_every_header_that_routes_take() -> None:

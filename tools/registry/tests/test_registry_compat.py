@@ -85,3 +85,19 @@ def test_a_folder_is_not_a_schema(registry: Registry, files: Path) -> None:
 
 def test_one_file_is_not_enough(registry: Registry, files: Path) -> None:
     assert "at least two files" in registry.run("compat", str(files / "text.json"), exit_code=2).stderr
+
+
+def test_strict_names_what_means_nothing(registry: Registry, tmp_path: Path) -> None:
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    known = {"$schema": dialect, "type": "object", "title": "A", "x-owner": "us", "properties": {"requird": {}}}
+    odd = {**known, "requird": ["a"], "properties": {"a": {"format": "dat-time"}, "b": {"format": "date-time"}}}
+    paths = [str(tmp_path / f"{name}.json") for name in ("known", "odd", "nameless")]
+    for path, schema in zip(paths, (known, odd, {"type": "object"}), strict=True):
+        Path(path).write_text(json.dumps(schema), "utf-8")
+    registry.run("compat", "--strict", paths[0], paths[0])
+    registry.run("compat", paths[0], paths[2])
+    named = registry.run("compat", "--strict", paths[0], paths[1], exit_code=2).stderr
+    assert "/requird is an unknown keyword; /properties/a/format is the unknown format 'dat-time'" in named
+    assert named.count(" is ") == 2
+    assert "$schema is missing" in registry.run("compat", "--strict", paths[2], paths[0], exit_code=2).stderr
+    assert "--strict" in registry.run("compat", "--help").stdout

@@ -1,4 +1,4 @@
-"""``python -m compatibility --mode FULL OLD.json NEW.json [--json]``
+"""``python -m compatibility --mode FULL OLD.json NEW.json [--json] [--strict]``
 
 Exit status: 0 compatible, 1 incompatible or undecided, 2 unusable input.
 """
@@ -24,11 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m compatibility", description="Are two JSON Schemas compatible?")
     parser.add_argument("--mode", type=Mode, choices=list(Mode), default=Mode.FULL, metavar="MODE")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
+    parser.add_argument(
+        "--strict", action="store_true", help="unknown keywords and formats and a missing $schema are unusable input"
+    )
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
     given = parser.parse_args(arguments)
     try:
-        verdict = check(read_schema(given.new), [read_schema(given.old)], given.mode)
+        old, new = read_schema(given.old, strict=given.strict), read_schema(given.new, strict=given.strict)
+        verdict = check(new, [old], given.mode)
     except UnusableSchemaError as error:
         if given.json:
             _print(json.dumps({"outcome": "unusable", "code": error.code.value, "detail": error.detail}))

@@ -40,13 +40,13 @@ class _Demand:
             case Limit("uniqueItems", _, positive):
                 self.unique, self.repeated = self.unique or positive, self.repeated or not positive
             case Limit("minItems", value, True):
-                self.shortest = max(self.shortest, int(value))
+                self.shortest = max(self.shortest, value)
             case Limit("maxItems", value, False):
-                self.shortest = max(self.shortest, int(value) + 1)
+                self.shortest = max(self.shortest, value + 1)
             case Limit("maxItems", value, True):
-                self.limit(int(value))
+                self.limit(value)
             case Limit("minItems", value, False):
-                self.limit(int(value) - 1)
+                self.limit(value - 1)
 
     def limit(self, value: int) -> None:
         self.longest = value if self.longest is None else min(self.longest, value)
@@ -118,11 +118,12 @@ def _held(
         if slots[index] in tried and not (aimed and aimed[0] == index):
             continue
         tried.add(slots[index])
+        changed = [*slots]
+        changed[index] = slots[index] | holder.besides
         if holder.goal.aimed:
-            yield from _held(search, rest, slots, (index, holder.goal))
+            yield from _held(search, rest, changed, (index, holder.goal))
         else:
-            changed = [*slots]
-            changed[index] = slots[index] | {holder.goal.term}
+            changed[index] |= {holder.goal.term}
             yield from _held(search, rest, changed, aimed)
 
 

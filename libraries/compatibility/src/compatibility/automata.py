@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from compatibility.characters import ALL, Ranges, overlap
-from compatibility.expressions import Anchor, Chars, Choice, OpaqueExpressionError, Repeat, Sequence, Tree, parse
+from compatibility.expressions import (
+    Anchor,
+    Chars,
+    Choice,
+    Group,
+    Opaque,
+    OpaqueExpressionError,
+    Repeat,
+    Sequence,
+    Tree,
+    parse,
+    portable,
+    regular,
+)
 
 _MAX_POSITIONS = 3000
 _MAX_POSITIONS_SHOWN_SAFE = 160
@@ -73,6 +86,10 @@ class _Glushkov:
                 return self.repeat(part, low, high)
             case Anchor():
                 raise OpaqueExpressionError("an anchor inside the pattern")
+            case Group(part, _):
+                return self.build(part)
+            case Opaque(what, text):
+                raise OpaqueExpressionError(f"{what} ({text})")
 
     def join(self, one: _Part, other: _Part) -> _Part:
         for position in one.last:
@@ -116,7 +133,7 @@ def machine(pattern: str) -> Machine:
     automaton = Machine([], frozenset(), frozenset())
     starts: set[int] = set()
     finals: set[int] = set()
-    for at_start, tree, at_end in _alternatives(parse(pattern)):
+    for at_start, tree, at_end in _alternatives(regular(parse(pattern))):
         built = _Glushkov()
         part = built.build(tree)
         offset = len(automaton.moves)
@@ -172,11 +189,11 @@ def literal_machine(words: frozenset[str]) -> Machine:
 def refuse_unsafe(pattern: str) -> None:
     """Refuse a pattern that the validator's engine cannot compile or on which its backtracking may explode."""
     try:
-        re.compile(pattern)
+        re.compile(portable(pattern))
     except (re.error, OverflowError, RecursionError) as error:
         raise UnsafeExpressionError(f"{pattern!r} is not a valid pattern: {error}", catastrophic=False) from error
     try:
-        tree = parse(pattern)
+        tree = regular(parse(pattern))
     except OpaqueExpressionError as error:
         if re.search(r"[*+}]\??\)+[*+{]", pattern):
             raise UnsafeExpressionError(f"{pattern!r} repeats a repetition", catastrophic=True) from error
@@ -200,7 +217,7 @@ def _without_anchors(tree: Tree) -> Tree:
             return Repeat(_without_anchors(part), low, high)
         case Anchor():
             return Sequence(())
-        case Chars():
+        case _:
             return tree
 
 

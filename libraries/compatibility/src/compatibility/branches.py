@@ -52,15 +52,19 @@ class Branch:
         )
 
 
-def few_of_each(results: Iterator[Result]) -> list[Result]:
-    """A parent may reject one value and take another, so a few are kept for each place."""
+def few_of_each(results: Iterator[Result], most: int) -> tuple[list[Result], bool]:
+    """A parent may reject one value and take another, so a few are kept for each place.
+
+    Ends early, with False, where a place comes up again and again or where there are very many.
+    """
     kept: list[Result] = []
     counts: dict[Blame | None, int] = {}
     for blame, value in results:
         counts[blame] = counts.get(blame, 0) + 1
-        if counts[blame] <= _KEPT_OF_EACH:
-            kept.append((blame, value))
-    return kept
+        if counts[blame] > _KEPT_OF_EACH * most:
+            return kept, False
+        kept.append((blame, value))
+    return kept, True
 
 
 def string_demand(leaves: list[Leaf], given: StringDemand | None) -> StringDemand:
@@ -68,14 +72,18 @@ def string_demand(leaves: list[Leaf], given: StringDemand | None) -> StringDeman
     demand = given or StringDemand()
     shortest, longest = demand.shortest, demand.longest
     matching, failing, excluded = set(demand.matching), set(demand.failing), set(demand.excluded)
+    formats, other_formats = set(demand.formats), set(demand.other_formats)
     for leaf in leaves:
         if isinstance(leaf, Values):
             excluded |= set(leaf.values)
         elif isinstance(leaf, Limit) and leaf.keyword == "pattern":
             (matching if leaf.positive else failing).add(leaf.value)
+        elif isinstance(leaf, Limit) and leaf.keyword == "format":
+            (formats if leaf.positive else other_formats).add(leaf.value)
         elif isinstance(leaf, Limit) and (leaf.keyword == "minLength") is leaf.positive:
-            shortest = max(shortest, int(leaf.value) + (0 if leaf.positive else 1))
+            shortest = max(shortest, leaf.value + (0 if leaf.positive else 1))
         elif isinstance(leaf, Limit):
-            bound = int(leaf.value) - (0 if leaf.positive else 1)
+            bound = leaf.value - (0 if leaf.positive else 1)
             longest = bound if longest is None else min(longest, bound)
-    return StringDemand(shortest, longest, frozenset(matching), frozenset(failing), frozenset(excluded))
+    sets = (frozenset(found) for found in (matching, failing, excluded, formats, other_formats))
+    return StringDemand(shortest, longest, *sets)

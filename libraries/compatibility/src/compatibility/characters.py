@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -54,6 +55,17 @@ def complement(ranges: Ranges) -> Ranges:
 def overlap(one: Ranges, other: Ranges) -> bool:
     """Whether a character is in both."""
     return any(low <= high2 and low2 <= high for low, high in one for low2, high2 in other)
+
+
+def indexes(ranges: Ranges, characters: list[str]) -> list[int]:
+    """Which of the characters are in the ranges, by their indexes."""
+    starts = [low for low, _ in ranges]
+    result = []
+    for index, character in enumerate(characters):
+        nearest = bisect_right(starts, ord(character)) - 1
+        if nearest >= 0 and ord(character) <= ranges[nearest][1]:
+            result.append(index)
+    return result
 
 
 def classes(sets: Iterable[Ranges]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compatibility.model import Coverage, Direction, Finding, JsonValue, Undecided
+from compatibility.model import Coverage, Direction, Finding, JsonValue, Rule, Undecided
 from compatibility.pointers import resolve
 from compatibility.questions import Budget, OpenQuestionError
 from compatibility.rules import wording
@@ -19,6 +19,8 @@ def decide(
 
     A document that the search builds but the validator does not confirm counts as an open question, never as a finding.
     """
+    if writer.obstacles and writer.bare == reader.bare:
+        return Coverage()
     names = ("old", "new") if direction is Direction.BACKWARD else ("new", "old")
     findings: list[Finding] = []
     reasons = [*writer.obstacles, *reader.obstacles]
@@ -28,7 +30,12 @@ def decide(
         for blame, witness in questions.drain(solver.violations()):
             if blame is None or blame in solver.blamed:
                 continue
-            if not writer.accepts(witness) or reader.accepts(witness):
+            try:
+                confirmed = writer.accepts(witness) and not reader.accepts(witness)
+            except OpenQuestionError as error:
+                questions.reasons.append(str(error))
+                continue
+            if not confirmed:
                 questions.reasons.append(f"a document against {blame.pointer} was not confirmed: {witness!r:.200}")
                 continue
             solver.blamed.add(blame)
@@ -48,7 +55,8 @@ def _finding(
     reader: Schema, blame: Blame, direction: Direction, witness: JsonValue, names: tuple[str, str], against: str
 ) -> Finding:
     path = reader.origin(blame.pointer)
-    value = resolve(reader.document, blame.pointer)
+    by_pattern = blame.rule is Rule.PATTERN_NARROWED
+    value = resolve(reader.source, path) if by_pattern else resolve(reader.document, blame.pointer)
     phrase = wording(blame.rule, path, value)
     return Finding(
         rule=blame.rule,

@@ -14,11 +14,11 @@ from jsonschema import (
 
 from compatibility.errors import Unusable, UnusableSchemaError
 from compatibility.model import JsonValue
-from compatibility.schema import ValidatorClass
+from compatibility.validators import ValidatorClass, careful
 
 _DRAFT_4 = frozenset(
     """
-    type enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items
+    type format enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern items
     additionalItems minItems maxItems uniqueItems properties patternProperties additionalProperties required
     minProperties maxProperties dependencies allOf anyOf oneOf not definitions $ref
     """.split()  # noqa: SIM905 - a list of forty literals does not read better
@@ -38,6 +38,14 @@ _DRAFT_2019 = (_DRAFT_7 - {"dependencies"}) | {
 _DRAFT_2020 = (_DRAFT_2019 - {"additionalItems", "$recursiveRef"}) | {"prefixItems", "$dynamicRef"}
 
 
+_ANNOTATIONS = frozenset(
+    """
+    $schema $id id $anchor $dynamicAnchor $recursiveAnchor $vocabulary $comment $defs definitions title description
+    default examples deprecated readOnly writeOnly contentEncoding contentMediaType contentSchema
+    """.split()  # noqa: SIM905
+)
+
+
 @dataclass(frozen=True)
 class Dialect:
     """One draft: its number, its validator, the keywords that it gives a meaning to, and its keyword for ids."""
@@ -47,18 +55,26 @@ class Dialect:
     keywords: frozenset[str]
     id_keyword: str = "$id"
 
+    def knows(self, keyword: str) -> bool:
+        """Whether it has a meaning, be it for readers only; extensions that begin with ``x-`` are anyone's."""
+        return keyword in self.keywords or keyword in _ANNOTATIONS or keyword.startswith("x-")
+
     @property
     def reference_hides_siblings(self) -> bool:
         """Up to draft 7 siblings of ``$ref`` are ignored."""
         return self.draft <= 7
 
 
+def _dialect(draft: int, validator_class: ValidatorClass, keywords: frozenset[str], id_keyword: str = "$id") -> Dialect:
+    return Dialect(draft, careful(validator_class), keywords, id_keyword)
+
+
 _DIALECTS = {
-    "http://json-schema.org/draft-04/schema": Dialect(4, Draft4Validator, _DRAFT_4, "id"),
-    "http://json-schema.org/draft-06/schema": Dialect(6, Draft6Validator, _DRAFT_6),
-    "http://json-schema.org/draft-07/schema": Dialect(7, Draft7Validator, _DRAFT_7),
-    "https://json-schema.org/draft/2019-09/schema": Dialect(2019, Draft201909Validator, _DRAFT_2019),
-    "https://json-schema.org/draft/2020-12/schema": Dialect(2020, Draft202012Validator, _DRAFT_2020),
+    "http://json-schema.org/draft-04/schema": _dialect(4, Draft4Validator, _DRAFT_4, "id"),
+    "http://json-schema.org/draft-06/schema": _dialect(6, Draft6Validator, _DRAFT_6),
+    "http://json-schema.org/draft-07/schema": _dialect(7, Draft7Validator, _DRAFT_7),
+    "https://json-schema.org/draft/2019-09/schema": _dialect(2019, Draft201909Validator, _DRAFT_2019),
+    "https://json-schema.org/draft/2020-12/schema": _dialect(2020, Draft202012Validator, _DRAFT_2020),
 }
 DEFAULT = _DIALECTS["https://json-schema.org/draft/2020-12/schema"]
 

@@ -24,6 +24,7 @@ class Unusable(StrEnum):
     TOO_DEEP = "too-deep"
     NOT_A_SCHEMA = "not-a-schema"
     UNKNOWN_DIALECT = "unknown-dialect"
+    NOT_STRICT = "not-strict"
     MIXED_DIALECTS = "mixed-dialects"
     REMOTE_REFERENCE = "remote-reference"
     UNRESOLVED_REFERENCE = "unresolved-reference"

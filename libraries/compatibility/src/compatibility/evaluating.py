@@ -18,12 +18,16 @@ _MAX_CASES = 256
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What subschemas that hold have evaluated: properties by name and pattern, so many items from the first on."""
+    """What subschemas that hold have evaluated.
+
+    Properties by name and pattern, so many items from the first on, and items that match the schema at a pointer.
+    """
 
     names: frozenset[str] = frozenset()
     patterns: frozenset[str] = frozenset()
     every_property: bool = False
     items: int = 0
+    matching: frozenset[str] = frozenset()
     every_item: bool = False
 
     def __or__(self, other: Evaluated) -> Evaluated:
@@ -32,13 +36,14 @@ class Evaluated:
             self.patterns | other.patterns,
             self.every_property or other.every_property,
             max(self.items, other.items),
+            self.matching | other.matching,
             self.every_item or other.every_item,
         )
 
 
 Case = tuple[tuple[Item, ...], Evaluated]
 _NOTHING: Case = ((), Evaluated())
-_Own = Callable[[JsonValue, bool], Evaluated]
+_Own = Callable[[JsonValue, str, bool], Evaluated]
 
 
 def property_cases(nodes: Nodes, term: Term) -> list[Case]:
@@ -47,29 +52,28 @@ def property_cases(nodes: Nodes, term: Term) -> list[Case]:
 
 
 def item_cases(nodes: Nodes, term: Term) -> list[Case]:
-    """The cases of the schema of ``term`` apart from its own unevaluatedItems; not decided beside ``contains``."""
+    """The cases of the schema of ``term`` apart from its own unevaluatedItems."""
     return _cases(nodes, Term(term.side, term.pointer, positive=True), _own_items, top=True)
 
 
-def _own_properties(schema: JsonValue, top: bool) -> Evaluated:
+def _own_properties(schema: JsonValue, _: str, top: bool) -> Evaluated:
     every = "additionalProperties" in schema or ("unevaluatedProperties" in schema and not top)
     return Evaluated(
         frozenset(schema.get("properties", ())), frozenset(schema.get("patternProperties", ())), every_property=every
     )
 
 
-def _own_items(schema: JsonValue, top: bool) -> Evaluated:
-    if "contains" in schema:
-        raise OpenQuestionError("unevaluatedItems beside contains is not modelled")
+def _own_items(schema: JsonValue, pointer: str, top: bool) -> Evaluated:
     every = "items" in schema or ("unevaluatedItems" in schema and not top)
-    return Evaluated(items=len(schema.get("prefixItems", ())), every_item=every)
+    matching = frozenset({child(pointer, "contains")} if "contains" in schema else ())
+    return Evaluated(items=len(schema.get("prefixItems", ())), matching=matching, every_item=every)
 
 
 def _cases(nodes: Nodes, term: Term, own: _Own, *, top: bool = False) -> list[Case]:
     schema = nodes.node(term.side, term.pointer)
     if isinstance(schema, bool):
         return [_NOTHING]
-    cases: list[Case] = [((), own(schema, top))]
+    cases: list[Case] = [((), own(schema, term.pointer, top))]
     for choices in _choices(nodes, schema, term, own):
         cases = [((*items, *more), one | other) for items, one in cases for more, other in choices]
         if len(cases) > _MAX_CASES:

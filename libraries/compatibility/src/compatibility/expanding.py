@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from compatibility.evaluating import item_cases, property_cases
+from compatibility.evaluating import Evaluated, item_cases, property_cases
 from compatibility.model import JsonValue, Rule
-from compatibility.pointers import child, from_reference
+from compatibility.pointers import as_reference, child, from_reference
 from compatibility.rules import KEYWORD_RULES, closed_rule
 from compatibility.terms import (
     ArrayShape,
@@ -32,7 +32,7 @@ from compatibility.terms import (
 
 LIMITS: dict[Kind, tuple[str, ...]] = {
     Kind.NUMBER: ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    Kind.STRING: ("minLength", "maxLength", "pattern"),
+    Kind.STRING: ("minLength", "maxLength", "pattern", "format"),
     Kind.ARRAY: ("minItems", "maxItems", "uniqueItems"),
     Kind.OBJECT: ("minProperties", "maxProperties"),
 }
@@ -40,7 +40,8 @@ LIMITS: dict[Kind, tuple[str, ...]] = {
 
 
 Relevant = Callable[[Term], bool]
-"""Whether a subschema could be satisfied at all in this branch of the search; one that cannot needs no violation."""
+"""Whether a subschema could be satisfied (or violated) at all in this branch of the search; one that cannot be
+satisfied needs no violation, and one that cannot be violated allows none."""
 
 Apart = Callable[[Term, Term], bool]
 """Whether it is proven that no value satisfies both subschemas."""
@@ -132,17 +133,27 @@ def _of_array(nodes: Nodes, schema: Mapping[str, JsonValue], term: Term) -> Iter
         yield array_shape(schema, term)
     if "contains" in schema:
         low, high = schema.get("minContains", 1), schema.get("maxContains")
-        yield Count(Term(term.side, child(term.pointer, "contains"), positive=True), int(low), high)
+        yield Count(Term(term.side, child(term.pointer, "contains"), positive=True), low, high)
     if "unevaluatedItems" in schema:
         rest = child(term.pointer, "unevaluatedItems")
         yield Split(
             tuple(
-                Option((*items, ArrayShape(term.side, (None,) * evaluated.items, rest)))
+                Option(
+                    (*items, ArrayShape(term.side, (None,) * evaluated.items, _one_of(nodes, term, rest, evaluated)))
+                )
                 if not evaluated.every_item
                 else Option(items)
                 for items, evaluated in item_cases(nodes, term)
             )
         )
+
+
+def _one_of(nodes: Nodes, term: Term, rest: str, evaluated: Evaluated) -> str:
+    """What an item must satisfy that is not evaluated by its position: the rest, or what the array was to contain."""
+    if not evaluated.matching:
+        return rest
+    choices = [{"$ref": as_reference(pointer)} for pointer in (*sorted(evaluated.matching), rest)]
+    return nodes.define({"anyOf": choices}, term.side)
 
 
 def array_shape(schema: Mapping[str, JsonValue], term: Term) -> ArrayShape:
@@ -252,7 +263,7 @@ def _combinators(
         possible = [found for found in terms if relevant(found)]
         if len(possible) == 1:
             yield Option((Goal(possible[0].negated(), goal.aimed),))
-        else:
+        elif all(relevant(found.negated()) for found in possible):
             yield Option(tuple(Goal(found.negated()) for found in possible), blame(keyword))
         if keyword == "oneOf":
             for position, one in enumerate(possible):
@@ -279,16 +290,17 @@ def _array_violated(
         yield Option((ItemHolder(part, prefix, exact=False),))
     if "contains" in schema:
         wanted = Term(term.side, child(term.pointer, "contains"), positive=True)
-        low, high = int(schema.get("minContains", 1)), schema.get("maxContains")
+        low, high = schema.get("minContains", 1), schema.get("maxContains")
         if low > 0:
             yield Option((Count(wanted, 0, low - 1),), blame("minContains" if "minContains" in schema else "contains"))
         if high is not None:
-            yield Option((Count(wanted, int(high) + 1, None),), blame("maxContains"))
+            yield Option((Count(wanted, high + 1, None),), blame("maxContains"))
     if "unevaluatedItems" in schema:
         part = Goal(Term(term.side, child(term.pointer, "unevaluatedItems"), positive=False), goal.aimed)
         for items, evaluated in item_cases(nodes, term):
             if not evaluated.every_item:
-                yield Option((*items, ItemHolder(part, evaluated.items, exact=False)))
+                others = frozenset(Term(term.side, pointer, positive=False) for pointer in evaluated.matching)
+                yield Option((*items, ItemHolder(part, evaluated.items, exact=False, besides=others)))
 
 
 def _object_violated(

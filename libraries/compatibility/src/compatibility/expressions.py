@@ -1,13 +1,18 @@
-"""Parses the regular expressions of ECMA-262, as far as they describe regular languages, into trees.
+"""Parses the regular expressions of ECMA-262 into trees, and spells them so that Python reads them the same way.
 
-Not handled, and reported as ``OpaqueExpressionError``: look-around, back references, word boundaries, Unicode
-properties, flags. Such a pattern is still asserted by the validator; only nothing is proven about it.
+A pattern is read as JSON Schema wants it, with the flag ``u``, and without it only where it is not valid so. What is no
+regular language (look-around, back references), and word boundaries, stays a part of the tree that only the validator
+understands: nothing is proven about it. What is not ECMA-262, such as flags, makes an ``OpaqueExpressionError`` at once
+and is left to the validator as it is.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
+
+from regress import Regex, RegressError
 
 from compatibility.characters import ALL, DIGITS, LINE_ENDS, SPACE, WORD, Ranges, complement, union
 
@@ -53,7 +58,23 @@ class Anchor:
     start: bool
 
 
-Tree = Chars | Sequence | Choice | Repeat | Anchor
+@dataclass(frozen=True)
+class Group:
+    """A part that back references may name or count."""
+
+    part: Tree
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Opaque:
+    """What is not modelled, and how Python spells it."""
+
+    what: str
+    text: str
+
+
+Tree = Chars | Sequence | Choice | Repeat | Anchor | Group | Opaque
 
 _CLASSES: dict[str, Ranges] = {
     "d": DIGITS,
@@ -65,21 +86,120 @@ _CLASSES: dict[str, Ranges] = {
 }
 _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
 _MAX_COUNT = 100_000
+_LOOK_AROUND = {"=": "a look-ahead", "!": "a look-ahead", "<=": "a look-behind", "<!": "a look-behind"}
+_NAME = re.compile(r"P?<([A-Za-z_][A-Za-z0-9_]*)>")
+_REFERENCE = re.compile(r"([1-9][0-9]?)|k<([A-Za-z_][A-Za-z0-9_]*)>")
+_AS_SPELLED = {
+    re.compile(r"\(\?a:\\[bB]\)"): "a word boundary",
+    re.compile(r"\(\?\((\w+)\)(?:\\\1|\(\?P=\1\))\|\)"): "a back reference",
+}
+"""How ``portable`` spells what Python reads in another way."""
+_HEX = "[0-9A-Fa-f]"
+_CODES = {
+    ("x", True): re.compile(f"({_HEX}{{2}})"),
+    ("x", False): re.compile(f"({_HEX}{{2}})"),
+    ("u", True): re.compile(rf"\{{({_HEX}+)\}}|([Dd][89ABab]{_HEX}{{2}})\\u([Dd][C-Fc-f]{_HEX}{{2}})|({_HEX}{{4}})"),
+    ("u", False): re.compile(f"((?![Dd][89A-Fa-f]){_HEX}{{4}})"),
+}
 
 
 @lru_cache(maxsize=2048)
 def parse(pattern: str) -> Tree:
-    """The tree of a pattern; ``OpaqueExpressionError`` where it is more than a tree can hold."""
-    parser = _Parser(pattern)
+    """The tree of a pattern; ``OpaqueExpressionError`` where it is not ECMA-262."""
+    parser = _Parser(pattern, unicode=_is_valid(pattern, "u"))
     tree = parser.choice()
     if parser.rest():
         raise OpaqueExpressionError(f"{pattern!r}: unbalanced")
     return tree
 
 
+def _is_valid(pattern: str, flags: str) -> bool:
+    try:
+        Regex(pattern, flags)
+    except RegressError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=2048)
+def portable(pattern: str) -> str:
+    """The pattern spelled so that Python's engine finds it where ECMA-262's does; itself if it is not ECMA-262."""
+    try:
+        return _spelled(parse(pattern))
+    except OpaqueExpressionError:
+        return pattern
+
+
+def _spelled(tree: Tree, *, as_part: bool = False) -> str:
+    match tree:
+        case Chars(ranges):
+            return _set(ranges)
+        case Sequence(parts):
+            text = "".join(_spelled(part, as_part=isinstance(part, Choice)) for part in parts)
+            return f"(?:{text})" if as_part else text
+        case Choice(options):
+            text = "|".join(map(_spelled, options))
+            return f"(?:{text})" if as_part else text
+        case Repeat(part, low, high):
+            bare = isinstance(part, Chars | Group)
+            return f"{_spelled(part) if bare else f'(?:{_spelled(part)})'}{_times(low, high)}"
+        case Anchor(start):
+            # Python's `$` also matches before a last newline.
+            return "^" if start else r"$(?!\n)"
+        case Group(part, name):
+            return f"(?P<{name}>{_spelled(part)})" if name else f"({_spelled(part)})"
+        case Opaque(_, text):
+            return text
+
+
+def _times(low: int, high: int | None) -> str:
+    return f"{{{low}}}" if low == high else f"{{{low},{'' if high is None else high}}}"
+
+
+def _set(ranges: Ranges) -> str:
+    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
+        return _character(ranges[0][0])
+    if not ranges:
+        return "[^\x00-\U0010ffff]"
+    return "[" + "".join(f"{_character(low)}-{_character(high)}" for low, high in ranges) + "]"
+
+
+def _character(code: int) -> str:
+    character = chr(code)
+    return character if character.isalnum() or code > 0x7E or code < 0x21 else "\\" + character
+
+
+@lru_cache(maxsize=256)
+def _property(expression: str) -> Ranges:
+    """The characters of a Unicode property, such as ``\\p{L}``, as the engine of ECMA-262 has them."""
+    every = "".join(chr(code) for low, high in ALL for code in range(low, high + 1))
+    encoded = every.encode()  # the engine counts bytes
+    runs = [encoded[match.range()].decode() for match in Regex(f"{expression}+", "u").find_iter(every) or ()]
+    return union((ord(run[0]), ord(run[-1])) for run in runs)
+
+
+def regular(tree: Tree) -> Tree:
+    """The tree without groups; ``OpaqueExpressionError`` if it is more than a regular language."""
+    match tree:
+        case Sequence(parts):
+            # Empty parts go: an anchor before one is still at the end.
+            return Sequence(tuple(part for part in map(regular, parts) if part != Sequence(())))
+        case Choice(options):
+            return Choice(tuple(map(regular, options)))
+        case Repeat(part, low, high):
+            return Repeat(regular(part), low, high)
+        case Group(part, _):
+            return regular(part)
+        case Opaque(what, text):
+            raise OpaqueExpressionError(f"{what} ({text})")
+        case _:
+            return tree
+
+
 class _Parser:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, unicode: bool) -> None:
         self.text = text
+        self.unicode = unicode
         self.at = 0
 
     def rest(self) -> str:
@@ -124,7 +244,7 @@ class _Parser:
             low, bound = counted
         self.accept("?")  # a lazy quantifier matches the same strings
         if self.rest()[:1] in ("+", "*"):
-            raise OpaqueExpressionError(f"{self.text!r}: possessive quantifier")
+            raise OpaqueExpressionError(f"{self.text!r}: a possessive quantifier")
         if isinstance(atom, Anchor):
             raise OpaqueExpressionError(f"{self.text!r}: a repeated anchor")
         if low > _MAX_COUNT or (bound or 0) > _MAX_COUNT:
@@ -150,53 +270,85 @@ class _Parser:
         if character == ".":
             return Chars(complement(LINE_ENDS))
         if character in "^$":
+            if character == "$":
+                self.accept(r"(?!\n)")  # as we spell it
             return Anchor(start=character == "^")
         if character == "\\":
-            return Chars(self.escape())
+            return self.escape()
         if character in "*+?":
             raise OpaqueExpressionError(f"{self.text!r}: nothing to repeat")
         return Chars(((ord(character), ord(character)),))
 
     def group(self) -> Tree:
+        for pattern, what in _AS_SPELLED.items():
+            if found := pattern.match(self.text, self.at - 1):
+                self.at = found.end()
+                return Opaque(what, found[0])
+        name, around = "", ""
         if self.accept("?"):
-            if self.accept("P<") or (self.rest()[:1] == "<" and self.rest()[1:2] not in ("=", "!")):
-                self.at = self.text.find(">", self.at) + 1
-            elif not self.accept(":"):
-                raise OpaqueExpressionError(f"{self.text!r}: look-around or flags")
+            if found := _NAME.match(self.text, self.at):
+                name, self.at = found[1], found.end()
+                return Group(self.closed(), name)
+            around = next((sign for sign in _LOOK_AROUND if self.accept(sign)), "")
+            if not around and not self.accept(":"):
+                raise OpaqueExpressionError(f"{self.text!r}: flags")
+            inner = self.closed()
+            return Opaque(_LOOK_AROUND[around], f"(?{around}{_spelled(inner)})") if around else inner
+        return Group(self.closed())
+
+    def closed(self) -> Tree:
         inner = self.choice()
         if not self.accept(")"):
             raise OpaqueExpressionError(f"{self.text!r}: unbalanced")
         return inner
 
-    def escape(self, *, in_brackets: bool = False) -> Ranges:
+    def escape(self) -> Tree:
+        if self.accept("b"):
+            return Opaque("a word boundary", r"(?a:\b)")
+        if self.accept("B"):
+            return Opaque("a word boundary", r"(?a:\B)")
+        if found := _REFERENCE.match(self.text, self.at):
+            self.at = found.end()
+            name = found[1] or found[2]
+            same = f"\\{name}" if found[1] else f"(?P={name})"
+            # A group that took no part matches nothing in Python and the empty string in ECMA-262.
+            return Opaque("a back reference", f"(?({name}){same}|)")
+        return Chars(self.escaped())
+
+    def escaped(self) -> Ranges:
         character = self.take()
         if character in _CLASSES:
             return _CLASSES[character]
         if character in _CONTROLS and not self.rest()[:1].isdecimal():
             return ((_CONTROLS[character],) * 2,)
         if character in "xu":
-            digits = self.rest()[: 2 if character == "x" else 4]
-            try:
-                code = int(digits, 16)
-            except ValueError as error:
-                raise OpaqueExpressionError(f"{self.text!r}: unknown escape") from error
-            self.at += len(digits)
-            return ((code, code),)
-        if character == "b" and in_brackets:
-            return ((8, 8),)
+            return ((self.code(character),) * 2,)
+        if character == "c" and (letter := self.rest()[:1]).isascii() and letter.isalpha():
+            self.at += 1
+            return ((ord(letter) % 32,) * 2,)
+        if character in "pP" and self.unicode:
+            end = self.text.index("}", self.at) + 1
+            expression, self.at = f"\\{character}{self.text[self.at : end]}", end
+            return _property(expression)
         if character.isalnum():
             raise OpaqueExpressionError(f"{self.text!r}: \\{character} is not modelled")
-        return ((ord(character), ord(character)),)
+        return ((ord(character),) * 2,)
+
+    def code(self, kind: str) -> int:
+        found = _CODES[kind, self.unicode].match(self.text, self.at)
+        if found is None:
+            raise OpaqueExpressionError(f"{self.text!r}: unknown escape")
+        self.at = found.end()
+        digits = [digits for digits in found.groups() if digits]
+        if len(digits) == 2:
+            high, low = (int(part, 16) for part in digits)
+            return 0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00
+        return int(digits[0], 16)
 
     def brackets(self) -> Ranges:
         negated = self.accept("^")
         parts: list[tuple[int, int]] = []
-        first = True
-        while first or self.rest()[:1] != "]":
-            # Python reads `[]...]` as a set that holds a bracket, ECMA-262 as the empty set: neither is assumed.
-            if self.rest()[:1] == "]":
-                raise OpaqueExpressionError(f"{self.text!r}: an empty set")
-            first = False
+        while self.rest()[:1] != "]":
             low = self.member()
             if self.rest()[:1] == "-" and self.rest()[1:2] not in ("]", ""):
                 self.at += 1
@@ -211,7 +363,9 @@ class _Parser:
 
     def member(self) -> Ranges:
         character = self.take()
-        return self.escape(in_brackets=True) if character == "\\" else ((ord(character), ord(character)),)
+        if character != "\\":
+            return ((ord(character), ord(character)),)
+        return ((8, 8),) if self.accept("b") else self.escaped()
 
 
 ANY = Chars(ALL)

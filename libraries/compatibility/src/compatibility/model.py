@@ -58,6 +58,7 @@ class Rule(StrEnum):
     MIN_LENGTH_RAISED = "min-length-raised"
     MAX_LENGTH_LOWERED = "max-length-lowered"
     PATTERN_NARROWED = "pattern-narrowed"
+    FORMAT_NARROWED = "format-narrowed"
     MIN_ITEMS_RAISED = "min-items-raised"
     MAX_ITEMS_LOWERED = "max-items-lowered"
     UNIQUE_ITEMS_REQUIRED = "unique-items-required"

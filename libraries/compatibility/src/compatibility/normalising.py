@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import copy
+
 from compatibility.dialects import Dialect
 from compatibility.errors import Unusable, UnusableSchemaError
+from compatibility.expressions import portable
+from compatibility.formats import FORMATS
+from compatibility.identity import frozen
 from compatibility.model import JsonValue
 from compatibility.pointers import as_reference, child, from_reference, tokens
 from compatibility.references import Index, index
@@ -11,6 +17,10 @@ from compatibility.schema import Schema
 from compatibility.walking import IN_PLACE, Tokens, subschemas
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_NAMES = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$defs", "definitions"})
+_COUNTS = frozenset(
+    f"{bound}{counted}" for bound in ("min", "max") for counted in ("Length", "Items", "Properties", "Contains")
+)
 _LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 
 
@@ -31,7 +41,76 @@ def normalise(name: str, source: JsonValue, dialect: Dialect) -> Schema:
         if isinstance(place.schema, dict) and "dependencies" in place.schema and dialect.draft <= 7:
             origins[child(place.normal, "dependentRequired")] = child(pointer, "dependencies")
     _refuse_circles(nodes)
-    return Schema(name, source, dialect.validator_class, document, nodes, origins, tuple(obstacles))
+    used = {keyword for node in nodes.values() if isinstance(node, dict) for keyword in node}
+    if dialect.draft == 2019 and {"contains", "unevaluatedItems"} <= used:
+        obstacles.append("whether contains evaluates items is not the same to all validators of 2019-09")
+    return Schema(
+        name,
+        source,
+        dialect.validator_class,
+        document,
+        nodes,
+        origins,
+        tuple(obstacles),
+        frozen(_bare(source, dialect)) if obstacles else None,
+        tuple(_remarks(index_)),
+        None if _refers_by_pattern(index_) else _runnable(source, dialect),
+    )
+
+
+def _refers_by_pattern(index_: Index) -> bool:
+    """Whether a reference passes a pattern, whose spelling may change."""
+    return any(
+        "/patternProperties/" in str(place.schema.get(keyword))
+        for place in index_.places.values()
+        if isinstance(place.schema, dict)
+        for keyword in _REFERENCES
+    )
+
+
+def _runnable(schema: JsonValue, dialect: Dialect) -> JsonValue:
+    """The schema as written, with patterns spelled for Python."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: copy(value) for key, value in schema.items()}
+    if isinstance(schema.get("pattern"), str):
+        result["pattern"] = portable(schema["pattern"])
+    if "patternProperties" in dialect.keywords & schema.keys():
+        result["patternProperties"] = {}
+    for (keyword, *way), (*_, new_name), part in subschemas(schema, dialect):
+        if keyword == "patternProperties":
+            way = [new_name]
+        (*above, last) = (keyword, *way)
+        holder: JsonValue = result
+        for token in above:
+            holder = holder[token]
+        holder[last] = _runnable(part, dialect)
+    return result
+
+
+def _remarks(index_: Index) -> Iterator[str]:
+    if isinstance(root := index_.places[""].schema, dict) and "$schema" not in root:
+        yield "$schema is missing"
+    for pointer, place in sorted(index_.places.items()):
+        if isinstance(place.schema, dict):
+            for keyword, value in place.schema.items():
+                if not index_.dialect.knows(keyword):
+                    yield f"{child(pointer, keyword)} is an unknown keyword"
+                elif keyword == "format" and value not in FORMATS:
+                    yield f"{child(pointer, keyword)} is the unknown format {value!r}"
+
+
+def _bare(schema: JsonValue, dialect: Dialect) -> JsonValue:
+    """The schema as written, without annotations."""
+    if not isinstance(schema, dict):
+        return schema
+    result = {key: copy(value) for key, value in schema.items() if key in dialect.keywords or key in _NAMES}
+    for (*way, last), _, part in subschemas(schema, dialect):
+        holder: JsonValue = result
+        for token in way:
+            holder = holder[token]
+        holder[last] = _bare(part, dialect)
+    return result
 
 
 def _at(document: JsonValue, pointer: str) -> JsonValue:
@@ -66,6 +145,12 @@ def _assertions(schema: dict[str, JsonValue], owned: set[str], dialect: Dialect)
         for key, value in schema.items()
         if key in dialect.keywords and key not in owned and key not in _REFERENCES and key != "dependencies"
     }
+    if "pattern" in plain:
+        plain["pattern"] = portable(plain["pattern"])
+    for keyword in _COUNTS & plain.keys():
+        plain[keyword] = int(plain[keyword])
+    if plain.get("format") not in FORMATS:
+        plain.pop("format", None)
     dependencies = schema.get("dependencies", {}) if "dependencies" in dialect.keywords else {}
     required = {name: value for name, value in dependencies.items() if isinstance(value, list)}
     if required:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor, gcd, lcm
 
+from jsonschema import Draft202012Validator
+
 from compatibility.model import JsonValue
 from compatibility.questions import OpenQuestionError
 from compatibility.terms import Limit, Values
 
 _MAX_TRIED = 20_000
+_SPARE = 50
 
 
 def exact(number: JsonValue) -> Fraction:
@@ -36,6 +39,7 @@ class _Demand:
     step: Fraction | None = None
     not_steps: list[Fraction] = field(default_factory=list)
     excluded: set[Fraction] = field(default_factory=set)
+    limits: list[Limit] = field(default_factory=list)
 
     def above(self, bound: Fraction, *, strictly: bool) -> None:
         if self.low is None or bound > self.low or (bound == self.low and strictly):
@@ -60,6 +64,17 @@ class _Demand:
             return False
         return all((number / step).denominator != 1 for step in self.not_steps)
 
+    def written(self, number: Fraction) -> int | float | None:
+        """The number as JSON has it; None where validators may take it for another one, or compute another answer."""
+        found = as_json(number)
+        return found if found is not None and all(_holds(limit, found) for limit in self.limits) else None
+
+
+def _holds(limit: Limit, number: float) -> bool:
+    """Whether a validator that computes in doubles agrees."""
+    schema = {"type": "integer"} if limit.keyword == "integer" else {limit.keyword: limit.value}
+    return bool(Draft202012Validator(schema).is_valid(number)) is limit.positive
+
 
 def _common(one: Fraction, other: Fraction) -> Fraction:
     """The smallest number that is a whole multiple of both."""
@@ -74,6 +89,7 @@ def _demand(leaves: Iterable[object]) -> _Demand:
         if isinstance(leaf, Values):
             limits.excluded |= {exact(value) for value in leaf.values}
         elif isinstance(leaf, Limit):
+            limits.limits.append(leaf)
             _add(limits, leaf)
     return limits
 
@@ -106,7 +122,7 @@ def find_number(leaves: Iterable[object]) -> int | float | None:
     inexact = False
     for number in _between(demand):
         if demand.met_by(number):
-            found = as_json(number)
+            found = demand.written(number)
             if found is not None:
                 return found
             inexact = True
@@ -121,7 +137,8 @@ def _on_grid(demand: _Demand, step: Fraction) -> int | float | None:
     period = step
     for other in demand.not_steps:
         period = _common(period, other)
-    enough = int(period / step) * (len(demand.excluded) + 2)
+    # Some more, for a double may miss what is a multiple in decimal notation.
+    enough = int(period / step) * (len(demand.excluded) + 2) + _SPARE
     low = None if demand.low is None else ceil(demand.low / step)
     high = None if demand.high is None else floor(demand.high / step)
     finite = low is not None and high is not None and high - low <= 2 * enough
@@ -139,7 +156,7 @@ def _on_grid(demand: _Demand, step: Fraction) -> int | float | None:
     preferred = [0, 1] if finite or low is None or low <= 1 else []
     for factor in [*preferred, *candidates]:
         if demand.met_by(factor * step):
-            found = as_json(factor * step)
+            found = demand.written(factor * step)
             if found is not None:
                 return found
             inexact = True
@@ -153,8 +170,8 @@ def _between(demand: _Demand) -> Iterator[Fraction]:
     low, high = demand.low, demand.high
     for number in (0, 1, -1):
         yield Fraction(number)
-    start = low if low is not None else (high - 1000 if high is not None else Fraction(0))
-    end = high if high is not None else start + 1000
+    start = low if low is not None else (high - abs(high) - 1000 if high is not None else Fraction(0))
+    end = high if high is not None else start + abs(start) + 1000
     yield from (start, end)
     for offset in (1, 2, Fraction(1, 2), Fraction(1, 10), Fraction(1, 4), Fraction(1, 100)):
         yield Fraction(floor(start)) + offset

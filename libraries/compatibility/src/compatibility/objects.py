@@ -46,13 +46,13 @@ class _Demand:
             case Key(name, False):
                 self.absent.add(name)
             case Limit("minProperties", value, True):
-                self.fewest = max(self.fewest, int(value))
+                self.fewest = max(self.fewest, value)
             case Limit("maxProperties", value, False):
-                self.fewest = max(self.fewest, int(value) + 1)
+                self.fewest = max(self.fewest, value + 1)
             case Limit("maxProperties", value, True):
-                self.limit(int(value))
+                self.limit(value)
             case Limit("minProperties", value, False):
-                self.limit(int(value) - 1)
+                self.limit(value - 1)
 
     def limit(self, value: int) -> None:
         self.most = value if self.most is None else min(self.most, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from math import isinf
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from compatibility.dialects import Dialect, dialect_of
 from compatibility.errors import Unusable, UnusableSchemaError
 from compatibility.model import JsonValue
 from compatibility.normalising import normalise
+from compatibility.pointers import resolve
 from compatibility.schema import Schema
 
 MAX_BYTES = 512 * 1024
@@ -23,10 +25,13 @@ MAX_DEPTH = 96
 """Deepest nesting of objects and arrays in a schema text."""
 
 
-def read_schema(source: str | Path | Mapping[str, JsonValue] | bool, *, name: str | None = None) -> Schema:
+def read_schema(
+    source: str | Path | Mapping[str, JsonValue] | bool, *, name: str | None = None, strict: bool = False
+) -> Schema:
     """Read a schema from JSON text, a file or a parsed document.
 
-    ``name`` is what findings call it (default: the file's path, else its id). Raises ``UnusableSchemaError``.
+    ``name`` is what findings call it (default: the file's path, else its id). ``strict`` refuses what means nothing:
+    unknown keywords and formats, and a missing ``$schema``. Raises ``UnusableSchemaError``.
     """
     if isinstance(source, Path):
         document, default = _parse(_load(source)), str(source)
@@ -41,6 +46,8 @@ def read_schema(source: str | Path | Mapping[str, JsonValue] | bool, *, name: st
     identifier = document.get(dialect.id_keyword) if isinstance(document, dict) else None
     schema = normalise(name or default or identifier or "schema", document, dialect)
     _check_patterns(schema)
+    if strict and schema.remarks:
+        raise UnusableSchemaError(Unusable.NOT_STRICT, "; ".join(schema.remarks))
     return schema
 
 
@@ -67,7 +74,7 @@ def _parse(text: str) -> JsonValue:
         raise UnusableSchemaError(Unusable.TOO_LARGE, f"the schema has more than {MAX_BYTES} characters")
     _check_depth(text)
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except ValueError as error:
         raise UnusableSchemaError(Unusable.NOT_JSON, str(error)) from error
 
@@ -105,6 +112,13 @@ def _no_constant(constant: str) -> NoReturn:
     raise UnusableSchemaError(Unusable.NOT_JSON, f"{constant} is not a JSON number")
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if isinf(number):
+        raise UnusableSchemaError(Unusable.NOT_JSON, f"{digits:.40} is beyond the numbers that are read")
+    return number
+
+
 def _check_form(document: JsonValue, dialect: Dialect) -> None:
     if dialect.draft == 4 and isinstance(document, bool):
         raise UnusableSchemaError(Unusable.NOT_A_SCHEMA, "draft 4 has no boolean schemas")
@@ -120,8 +134,9 @@ def _check_patterns(schema: Schema) -> None:
     for pointer, node in schema.nodes.items():
         if not isinstance(node, dict):
             continue
-        patterns = [node["pattern"]] if "pattern" in node else []
-        for pattern in [*patterns, *node.get("patternProperties", {})]:
+        written = resolve(schema.source, schema.origin(pointer))
+        patterns = [written["pattern"]] if "pattern" in node else []
+        for pattern in [*patterns, *(written["patternProperties"] if "patternProperties" in node else ())]:
             try:
                 refuse_unsafe(pattern)
             except UnsafeExpressionError as error:

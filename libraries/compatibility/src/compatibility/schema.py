@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from referencing import Registry
 
+from compatibility.formats import FORMAT_CHECKER
 from compatibility.model import JsonValue
-
-ValidatorClass = type[Any]
-"""A validator class of jsonschema; ``Any`` because its ``create`` builds them at run time."""
+from compatibility.validators import VALIDATOR, ValidatorClass
 
 
 @dataclass(frozen=True, eq=False)
 class Schema:
     """A usable schema.
 
-    ``source`` is the document as written and ``validator_class`` that of its dialect (formats are annotations: never
+    ``source`` is the document as written and ``validator_class`` that of its dialect (known formats are
     asserted). ``document`` is the same in 2020-12 with every reference a plain pointer, and ``nodes`` are its
     subschemas by pointer. ``origins`` maps its pointers to those of ``source``. ``obstacles`` name what no static
-    reading can settle; a pair with obstacles can be refuted by a witness but never proven compatible.
+    reading can settle; a pair with obstacles can be refuted by a witness but not proven compatible, unless both were
+    written alike (``bare``, the source without annotations where there are obstacles). ``remarks`` name what means
+    nothing here and may be a mistake: unknown keywords and formats, and that no dialect is named. ``runnable`` is the
+    source with patterns spelled for Python; None where that breaks its references.
     """
 
     name: str
@@ -34,20 +34,29 @@ class Schema:
     nodes: Mapping[str, JsonValue]
     origins: Mapping[str, str] = field(default_factory=dict)
     obstacles: tuple[str, ...] = ()
+    bare: Hashable = None
+    remarks: tuple[str, ...] = ()
+    runnable: JsonValue = None
 
     @cached_property
     def validator(self) -> Validator:
         """The validator of the schema as written."""
-        built: Validator = self.validator_class(self.source, registry=Registry())
+        if self.runnable is None:
+            return self.normal_validator
+        built: Validator = self.validator_class(self.runnable, registry=Registry(), format_checker=FORMAT_CHECKER)
         return built
 
     @cached_property
     def normal_validator(self) -> Validator:
         """The validator of the normalised schema, for questions about its parts."""
-        return Draft202012Validator(self.document, registry=Registry())
+        built: Validator = VALIDATOR(self.document, registry=Registry(), format_checker=FORMAT_CHECKER)
+        return built
 
     def accepts(self, instance: JsonValue) -> bool:
-        """The validator's verdict on ``instance`` under the schema as written."""
+        """The validator's verdict on ``instance`` under the schema as written.
+
+        ``OpenQuestionError`` where validators disagree about a format.
+        """
         return bool(self.validator.is_valid(instance))
 
     def origin(self, pointer: str) -> str:

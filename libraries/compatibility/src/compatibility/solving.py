@@ -12,14 +12,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from itertools import combinations
 
-from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
 from compatibility.arrays import arrays
 from compatibility.branches import Branch, Task, Terms, few_of_each, string_demand
 from compatibility.dialects import DEFAULT
 from compatibility.expanding import demands, equal_to, violations
+from compatibility.identity import representatives, standing_for
+from compatibility.induction import Induction
 from compatibility.model import JsonValue
 from compatibility.numbers import find_number
 from compatibility.objects import objects
@@ -28,10 +30,12 @@ from compatibility.questions import Budget, ExhaustedError, OpenQuestionError
 from compatibility.schema import Schema
 from compatibility.search import Found, Questions, Result
 from compatibility.strings import StringDemand, find_string, meets
+from compatibility.summaries import Summary, summary
 from compatibility.terms import (
     Blame,
     Goal,
     Item,
+    Key,
     Kind,
     Option,
     Side,
@@ -39,13 +43,13 @@ from compatibility.terms import (
     Term,
     Values,
 )
+from compatibility.validators import VALIDATOR
 from compatibility.violations import blames
 from compatibility.walking import subschemas
 
 _PLAIN_FIRST = (Kind.STRING, Kind.NUMBER, Kind.BOOLEAN, Kind.NULL, Kind.ARRAY, Kind.OBJECT)
-_MAX_DEPTH = 60
-_UNTAINTED = 1_000_000
 _ROOT = Term(Side.WRITER, "", positive=True)
+_Wanted = tuple[Terms, Kind | None, StringDemand | None]
 
 
 class Solver:
@@ -53,31 +57,34 @@ class Solver:
 
     def __init__(self, writer: Schema, reader: Schema, budget: Budget) -> None:
         self._schemas = {Side.WRITER: writer, Side.READER: reader}
-        self._built: dict[str, JsonValue] = {}
+        self._built: dict[tuple[Side, str], JsonValue] = {}
         self._validators: dict[tuple[Side, str], Validator] = {}
-        self._known: dict[tuple[Terms, Kind | None, StringDemand | None], Found | None] = {}
-        self._above: dict[tuple[Terms, Kind | None, StringDemand | None], int] = {}
-        self._lowest = _UNTAINTED
+        self._usual_place = representatives({side: schema.nodes for side, schema in self._schemas.items()})
+        self._summaries: dict[tuple[Side, str], Summary] = {}
+        self._known_apart: set[tuple[Kind, Term, Term]] = set()
+        self._models: dict[_Wanted, Found] = {}
+        self._without_model = Induction[_Wanted]()
         self._collections: dict[tuple[Terms, Term], tuple[list[Result], Questions]] = {}
-        self._aiming: dict[tuple[Terms, Term], int] = {}
-        self._lowest_aim = _UNTAINTED
-        self._texts: dict[tuple[Side, str], str | None] = {}
+        self._without_result = Induction[tuple[Terms, Term]]()
+        self._most_results = 1
+        self._complete = True
         self._steps = budget.steps
         self._deadline = time.monotonic() + budget.seconds
         self.blamed: set[Blame] = set()
 
     def node(self, side: Side, pointer: str) -> JsonValue:
         """The subschema at a pointer."""
-        return self._built[pointer] if side is Side.BUILT else self._schemas[side].nodes[pointer]
+        built = self._built.get((side, pointer))
+        return self._schemas[side].nodes[pointer] if built is None else built
 
-    def define(self, schema: JsonValue) -> str:
-        """The pointer of a subschema that is in neither document."""
+    def define(self, schema: JsonValue, side: Side = Side.BUILT) -> str:
+        """The pointer of a subschema that is in neither document; its references lead into that of its side."""
         root = "built:" + json.dumps(schema, sort_keys=True).replace("~", "~0").replace("/", "~1")
-        if root not in self._built:
+        if (side, root) not in self._built:
             pending = [(root, schema)]
             while pending:
                 pointer, part = pending.pop()
-                self._built[pointer] = part
+                self._built[side, pointer] = part
                 pending += [(child(pointer, *place), inner) for _, place, inner in subschemas(part, DEFAULT)]
         return root
 
@@ -98,7 +105,7 @@ class Solver:
         if place not in self._validators:
             node = self.node(*place)
             self._validators[place] = (
-                Draft202012Validator(node)
+                VALIDATOR(node)
                 if term.side is Side.BUILT
                 else self._schemas[term.side].normal_validator.evolve(schema=node)
             )
@@ -111,9 +118,20 @@ class Solver:
     def violations(self) -> Iterator[Result]:
         """Documents of the writer that the reader rejects, one for each place of the reader that can be violated.
 
-        ``OpenQuestionError`` at the end: there may be more.
+        What is deep inside comes a few at a time: when those are confirmed (``blamed``), the search goes on behind
+        them, and ends when nothing was left out. ``OpenQuestionError`` at the end: there may be more.
         """
-        return self._explored(frozenset({_ROOT}), Term(Side.READER, "", positive=False))
+        root = Term(Side.READER, standing_for(self._schemas[Side.READER].nodes, ""), positive=False)
+        while True:
+            questions, known = Questions(), len(self.blamed)
+            self._complete = True
+            self._collections.clear()
+            yield from questions.drain(self._explored(frozenset({self._usual(_ROOT)}), root))
+            if self._complete:
+                questions.settle()
+                return
+            if len(self.blamed) == known:
+                self._most_results *= 4
 
     def model(self, terms: Terms) -> Found | None:
         """A value that meets all terms; None is a proof that there is none."""
@@ -127,58 +145,47 @@ class Solver:
         return None if found is None else str(found.value)
 
     def _model(self, terms: Terms, kind: Kind | None, demand: StringDemand | None) -> Found | None:
-        state = terms, kind, demand
-        if state in self._known:
-            return self._known[state]
-        if state in self._above:
-            self._lowest = min(self._lowest, self._above[state])
+        state = frozenset(map(self._usual, terms)), kind, demand
+        if state in self._models:
+            return self._models[state]
+        if self._without_model.empty(state):
             return None
-        depth = len(self._above)
-        if depth > _MAX_DEPTH:
-            raise OpenQuestionError(f"values nested deeper than {_MAX_DEPTH} levels are not built")
-        outer, self._lowest = self._lowest, _UNTAINTED
-        self._above[state] = depth
+        self._without_model.begin(state)
+        empty = False
         try:
             kinds = _PLAIN_FIRST if kind is None else (kind,)
-            result = next(self._of_kinds(kinds, terms, None, demand), None)
+            for _, value in self._of_kinds(kinds, state[0], None, demand):
+                self._models[state] = Found(value)
+                return self._models[state]
+            empty = True
+            return None
         finally:
-            del self._above[state]
-            tainted = self._lowest < depth
-            self._lowest = min(outer, self._lowest if tainted else _UNTAINTED)
-        found = None if result is None else Found(result[1])
-        # "None" that leans on a search still under way further up holds only there.
-        if found is not None or not tainted:
-            self._known[state] = found
-        return found
+            self._without_model.end(state, empty=empty)
 
     def explore(self, terms: Terms, aimed: Term | None) -> Iterator[Result]:
         """Values that meet all terms, up to a few for each way to violate the aimed schema."""
         if aimed is None:
             found = self.model(terms)
             return iter(()) if found is None else iter([(None, found.value)])
-        return self._collected(terms, aimed)
+        place = standing_for(self._schemas[aimed.side].nodes, aimed.pointer)
+        return self._collected(frozenset(map(self._usual, terms)), aimed._replace(pointer=place))
 
     def _collected(self, terms: Terms, aimed: Term) -> Iterator[Result]:
         state = terms, aimed
+        if self._without_result.empty(state):
+            return
         if state not in self._collections:
-            if state in self._aiming:
-                self._lowest_aim = min(self._lowest_aim, self._aiming[state])
-                return
-            if self._same(terms, aimed):
-                return
-            depth = len(self._aiming)
-            if depth > _MAX_DEPTH:
-                raise OpenQuestionError(f"values nested deeper than {_MAX_DEPTH} levels are not built")
-            outer, self._lowest_aim = self._lowest_aim, _UNTAINTED
-            self._aiming[state] = depth
+            self._without_result.begin(state)
+            results: list[Result] = []
             questions = Questions()
+            empty = False
             try:
-                results = few_of_each(questions.drain(self._explored(terms, aimed)))
+                results, complete = few_of_each(questions.drain(self._explored(terms, aimed)), self._most_results)
+                self._complete = self._complete and complete
+                empty = not results and not questions.reasons
             finally:
-                del self._aiming[state]
-                tainted = self._lowest_aim < depth
-                self._lowest_aim = min(outer, self._lowest_aim if tainted else _UNTAINTED)
-            if tainted:
+                certain = self._without_result.end(state, empty=empty)
+            if not certain:
                 yield from results
                 questions.settle()
                 return
@@ -187,19 +194,20 @@ class Solver:
         yield from results
         questions.settle()
 
-    def _same(self, terms: Terms, aimed: Term) -> bool:
-        """Whether the writer has the aimed schema word for word."""
-        wanted = self._text(aimed)
-        return wanted is not None and any(
-            term.side is Side.WRITER and term.positive and self._text(term) == wanted for term in terms
-        )
-
-    def _text(self, term: Term) -> str | None:
+    def _usual(self, term: Term) -> Term:
+        """The one term that stands for all that say the same."""
         place = term.side, term.pointer
-        if place not in self._texts:
-            text = json.dumps(self.node(*place), sort_keys=True)
-            self._texts[place] = None if '"$ref"' in text else text
-        return self._texts[place]
+        return Term(*self._usual_place.get(place, place), term.positive)
+
+    def _clash(self, one: Term, other: Term, kind: Kind) -> bool:
+        """Whether it can be seen at once that no value of a kind satisfies both subschemas."""
+        return self._summary(one).apart_from(self._summary(other), kind)
+
+    def _summary(self, term: Term) -> Summary:
+        place = term.side, term.pointer
+        if place not in self._summaries:
+            self._summaries[place] = summary(self, *place)
+        return self._summaries[place]
 
     def _explored(self, terms: Terms, aimed: Term) -> Iterator[Result]:
         return self._of_kinds(tuple(Kind), terms, aimed, None)
@@ -246,19 +254,24 @@ class Solver:
             return bool(item.options)
         if not isinstance(item, Goal):
             branch.leaves.append(item)
-            return True
+            return not (isinstance(item, Key) and Key(item.name, not item.present) in branch.leaves)
+        term = self._usual(item.term)
+        if term.negated() in branch.seen:
+            return False
         if item.aimed:
             branch.aimed = item.term
             return True
-        if item.term.negated() in branch.seen:
+        if term in branch.seen:
+            return True
+        if branch.aimed is not None and term.negated() == self._usual(branch.aimed):
             return False
-        if item.term in branch.seen:
+        if term.positive and any(self._clash(term, other, branch.kind) for other in branch.seen if other.positive):
+            return False
+        branch.seen.add(term)
+        if not term.positive:
+            branch.denied.append(term)
             return True
-        branch.seen.add(item.term)
-        if not item.term.positive:
-            branch.denied.append(item.term)
-            return True
-        items = demands(self, item.term, branch.kind, lambda one, other: self._apart(branch.kind, one, other))
+        items = demands(self, term, branch.kind, lambda one, other: self._apart(branch.kind, one, other))
         branch.todo += items or ()
         return items is not None
 
@@ -270,23 +283,28 @@ class Solver:
             branch.later.append(Split(options))
 
     def _apart(self, kind: Kind, one: Term, other: Term) -> bool:
-        return not self._possible(frozenset({one, other}), kind)
+        if (kind, one, other) in self._known_apart:
+            return True
+        apart = not self._possible(frozenset({one, other}), kind)
+        if apart:
+            self._known_apart.add((kind, one, other))
+        return apart
 
     def _possible(self, terms: Terms, kind: Kind) -> bool:
         """Whether terms could hold together; only a proof that depends on no other search may deny it."""
-        state = terms, kind, None
-        if state in self._above:
-            return True
-        lowest = self._lowest
-        try:
-            found = self._model(*state)
-        except ExhaustedError:
-            raise
-        except OpenQuestionError:
-            return True
-        finally:
-            self._lowest = lowest
-        return found is not None or state not in self._known
+        terms = frozenset(map(self._usual, terms))
+        if any(
+            self._clash(one, other, kind) for one, other in combinations(terms, 2) if one.positive and other.positive
+        ):
+            return False
+        with self._without_model.aside():
+            try:
+                found = self._model(terms, kind, None)
+            except ExhaustedError:
+                raise
+            except OpenQuestionError:
+                return True
+        return found is not None or not self._without_model.surely_empty((terms, kind, None))
 
     def _split(self, branch: Branch, task: Task) -> Iterator[Result]:
         questions = Questions()
@@ -314,21 +332,26 @@ class Solver:
     def _listed(self, branch: Branch, task: Task) -> Iterator[Result]:
         """The branch is down to listed values: each is simply tried."""
         lists = [leaf.values for leaf in branch.leaves if isinstance(leaf, Values) and leaf.positive]
+        questions = Questions()
         for value in min(lists, key=len):
             self.step()
-            if not all(self.holds(term, value) for term in task.terms):
-                continue
-            if task.demand is not None and not meets(task.demand, value):
-                continue
-            if task.aimed is None:
-                yield None, value
-            elif self.holds(task.aimed, value):
-                if branch.blame is not None:
-                    yield branch.blame, value
-                    continue
-                reader = self._schemas[Side.READER]
-                for blame in blames(reader, self._validator(task.aimed), task.aimed.pointer, value):
-                    yield blame, value
+            yield from questions.drain(self._tried(branch, task, value))
+        questions.settle()
+
+    def _tried(self, branch: Branch, task: Task, value: JsonValue) -> Iterator[Result]:
+        if not all(self.holds(term, value) for term in task.terms):
+            return
+        if task.demand is not None and not meets(task.demand, value):
+            return
+        if task.aimed is None:
+            yield None, value
+        elif self.holds(task.aimed, value):
+            if branch.blame is not None:
+                yield branch.blame, value
+                return
+            reader = self._schemas[Side.READER]
+            for blame in blames(reader, self._validator(task.aimed), task.aimed.pointer, value):
+                yield blame, value
 
     def _solved(self, branch: Branch, task: Task) -> Iterator[Result]:
         match branch.kind:

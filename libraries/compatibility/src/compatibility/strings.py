@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 
 from compatibility.automata import Machine, literal_machine, machine
-from compatibility.characters import classes
+from compatibility.characters import classes, indexes
 from compatibility.expressions import OpaqueExpressionError
+from compatibility.formats import FORMATS
 from compatibility.questions import OpenQuestionError
 
 _MAX_STATES = 30_000
@@ -16,17 +17,46 @@ _MAX_LENGTH = 50_000
 
 @dataclass(frozen=True)
 class StringDemand:
-    """Length in code points between ``shortest`` and ``longest``; patterns to match and to fail; words not to be."""
+    """Length in code points between ``shortest`` and ``longest``; patterns to match and to fail; words not to be.
+
+    Also formats to have and not to have.
+    """
 
     shortest: int = 0
     longest: int | None = None
     matching: frozenset[str] = frozenset()
     failing: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
+    formats: frozenset[str] = frozenset()
+    other_formats: frozenset[str] = frozenset()
 
 
 def find_string(demand: StringDemand) -> str | None:
     """A shortest such string, readable where possible; None is a proof. ``OpenQuestionError``: not decided."""
+    names = demand.formats | demand.other_formats
+    if not names:
+        return _find(demand)
+    within = demand.formats.union(*(FORMATS[name].within for name in demand.formats))
+    if within & demand.other_formats:
+        return None
+    written = {FORMATS[name].written for name in demand.formats}
+    if _find(_with_patterns(demand, written, {FORMATS[name].surely for name in demand.other_formats})) is None:
+        return None
+    surely = {FORMATS[name].surely for name in demand.formats}
+    found = _find(_with_patterns(demand, surely, {FORMATS[name].perhaps for name in demand.other_formats}))
+    if found is None:
+        raise OpenQuestionError(f"it depends on the validator what is a {' or a '.join(sorted(names))}")
+    return found
+
+
+def _with_patterns(demand: StringDemand, matching: set[str], failing: set[str]) -> StringDemand:
+    """The demand with patterns in place of formats."""
+    return StringDemand(
+        demand.shortest, demand.longest, demand.matching | matching, demand.failing | failing, demand.excluded
+    )
+
+
+def _find(demand: StringDemand) -> str | None:
     if demand.longest is not None and demand.shortest > demand.longest:
         return None
     if demand.matching & demand.failing:
@@ -62,13 +92,12 @@ class _Table:
 
     def __init__(self, automaton: Machine, letters: list[str]) -> None:
         self.final = automaton.final
-        self.moves = [
-            [
-                frozenset(target for ranges, target in moves if any(low <= ord(c) <= high for low, high in ranges))
-                for c in letters
-            ]
-            for moves in automaton.moves
-        ]
+        sets = {ranges: indexes(ranges, letters) for moves in automaton.moves for ranges, _ in moves}
+        self.moves: list[list[set[int]]] = [[set() for _ in letters] for _ in automaton.moves]
+        for here, moves in zip(self.moves, automaton.moves, strict=True):
+            for ranges, target in moves:
+                for letter in sets[ranges]:
+                    here[letter].add(target)
         self.known: dict[tuple[frozenset[int], int], frozenset[int]] = {}
 
     def step(self, states: frozenset[int], letter: int) -> frozenset[int]:

@@ -36,8 +36,8 @@ class Nodes(Protocol):
         """The subschema at a pointer."""
         ...
 
-    def define(self, schema: JsonValue) -> str:
-        """The pointer of a subschema that is in neither document."""
+    def define(self, schema: JsonValue, side: Side = Side.BUILT) -> str:
+        """The pointer of a subschema that is in neither document; its references lead into that of its side."""
         ...
 
 
@@ -141,11 +141,12 @@ class ArrayShape:
 
 @dataclass(frozen=True)
 class ItemHolder:
-    """Some item exists at ``start`` or, unless ``exact``, behind it."""
+    """Some item exists at ``start`` or, unless ``exact``, behind it, and also meets the terms ``besides``."""
 
     goal: Goal
     start: int
     exact: bool
+    besides: frozenset[Term] = frozenset()
 
 
 @dataclass(frozen=True)

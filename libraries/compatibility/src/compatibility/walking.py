@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compatibility.dialects import Dialect
+from compatibility.expressions import portable
 from compatibility.model import JsonValue
 
 _SINGLE = frozenset(
@@ -22,7 +23,7 @@ Tokens = tuple[str | int, ...]
 
 
 def subschemas(schema: JsonValue, dialect: Dialect) -> Iterator[tuple[Tokens, Tokens, JsonValue]]:
-    """Each direct subschema: its place as written, its place in 2020-12, and itself."""
+    """Each direct subschema: its place as written, its place in 2020-12 with patterns that Python reads, and itself."""
     if not isinstance(schema, dict):
         return
     hidden = dialect.reference_hides_siblings and "$ref" in schema
@@ -49,6 +50,14 @@ def subschemas(schema: JsonValue, dialect: Dialect) -> Iterator[tuple[Tokens, To
         elif keyword in _LISTS:
             for index, item in enumerate(value):
                 yield (keyword, index), (keyword, index), item
+        elif keyword == "patternProperties":
+            spelled: set[str] = set()
+            for name, item in value.items():
+                new_name = portable(name)
+                while new_name in spelled:  # two spellings of one pattern are two keys
+                    new_name += "(?:)"
+                spelled.add(new_name)
+                yield (keyword, name), (keyword, new_name), item
         elif keyword in _MAPS:
             for name, item in value.items():
                 yield (keyword, name), (keyword, name), item

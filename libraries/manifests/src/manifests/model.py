@@ -37,6 +37,7 @@ class Method(StrEnum):
     """HTTP methods that a route can have."""
 
     GET = "GET"
+    HEAD = "HEAD"
     POST = "POST"
     PUT = "PUT"
     PATCH = "PATCH"
@@ -133,10 +134,18 @@ class Function(Model):
             return Trigger.QUEUE
         return Trigger.ROUTES if self.routes else Trigger.SCHEDULE
 
+    @property
+    def gateway_routes(self) -> tuple[Route, ...]:
+        """The routes at the gateway: those declared, and HEAD beside each GET (RFC 9110, 9.3.2)."""
+        gets = [route for route in self.routes if route.method is Method.GET]
+        return (*self.routes, *(route.model_copy(update={"method": Method.HEAD}) for route in gets))
+
     @model_validator(mode="after")
     def _one_trigger(self) -> Self:
         if sum(map(bool, (self.queue, self.routes, self.schedule))) != 1:
             raise ValueError("a function has exactly one of queue, routes and schedule")
+        if any(route.method is Method.HEAD for route in self.routes):
+            raise ValueError("HEAD is not declared: it is answered wherever GET is")
         if self.routes and self.timeout_s > API_TIMEOUT_S:
             raise ValueError(f"timeout_s of a function with routes is at most {API_TIMEOUT_S}, as API Gateway's own")
         return self

@@ -30,6 +30,7 @@ def described(manifests: Manifests, service: Service) -> str:
         **({"Owners": [f"{owner.team} ({owner.contact})" for owner in service.owners]} if service.owners else {}),
         "Consumes": [_event(entry.event or "", entry.aws_event) for entry in service.consumes],
         "Publishes": [_event(event) for event in service.publishes],
+        # Without HEAD, which is wherever GET is.
         "Routes": [f"`{route.key}`" for function in service.functions.values() for route in function.routes],
         "Scheduled": [
             f"`{name}`: {function.schedule}" for name, function in service.functions.items() if function.schedule

@@ -15,6 +15,8 @@ from localmesh.emulator.disk import Disk
 from localmesh.members import NAMES, Member, members_of
 from localmesh.records import Deaths, Records
 from localmesh.status import MeshStatus, ProcessDeath, ProcessStatus
+from manifests import load_manifests
+from workspace import REPOSITORY
 
 _STOPPED: Final = "stopped"
 _WINDOW: Final = timedelta(hours=1)
@@ -31,6 +33,8 @@ def read_status(settings: MeshSettings) -> MeshStatus:
         deaths=read_deaths(settings),
         storage_fault=Disk(settings.state_dir).fault() if settings.state_dir.is_dir() else None,
     )
+    if "postgres" in answers:
+        base = base.model_copy(update={"parked": read_parked(settings.postgres_dsn(_database()))})
     if "emulator" not in answers:
         return base
     from localmesh import inventory  # boto3 takes a while, and is not needed for a mesh that is down
@@ -58,11 +62,38 @@ def read_deaths(settings: MeshSettings) -> tuple[ProcessDeath, ...]:
     return tuple(sorted(found, key=lambda death: death.time))
 
 
+def read_parked(dsn: str) -> dict[str, int] | None:
+    """How many events each service has parked, of those that have any; None when the database cannot be asked."""
+    import psycopg  # takes a while too
+    from psycopg import sql
+
+    try:
+        with psycopg.connect(dsn, autocommit=True, connect_timeout=3) as connection:
+            schemas = connection.execute(
+                "SELECT table_schema FROM information_schema.columns"
+                " WHERE table_name = 'outbox' AND column_name = 'parked_at' ORDER BY table_schema"
+            ).fetchall()
+            counting = [
+                sql.SQL("SELECT {}, count(*) FROM {} WHERE parked_at IS NOT NULL HAVING count(*) > 0").format(
+                    str(schema), sql.Identifier(str(schema), "outbox")
+                )
+                for (schema,) in schemas
+            ]
+            found = connection.execute(sql.SQL(" UNION ALL ").join(counting)).fetchall() if counting else []
+    except psycopg.OperationalError:
+        return None
+    return dict(found)
+
+
+def _database() -> str:
+    return load_manifests(REPOSITORY).platform.database.name
+
+
 def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
     record = Records(settings.paths.run).read(member.name)
     process = record.ref.find() if record is not None else None
+    kept = record is not None and record.keeper is not None and record.keeper.find() is not None
     if process is None:
-        kept = record is not None and record.keeper is not None and record.keeper.find() is not None
         return ProcessStatus(name=member.name, state="restarting" if kept else _STOPPED, port=member.port)
     children = process.children(recursive=True)
     return ProcessStatus(
@@ -73,6 +104,7 @@ def _process(settings: MeshSettings, member: Member) -> ProcessStatus:
         uptime_s=round(time.time() - process.create_time(), 1),
         memory_bytes=sum(map(_resident, [process, *children])),
         children=len(children),
+        is_watched=kept,
     )
 
 

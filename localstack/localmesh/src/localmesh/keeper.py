@@ -2,6 +2,9 @@
 
 `python -m localmesh.keeper NAME RUN_FOLDER LOG COMMAND…`. SIGUSR1 says that the server has become ready: only then is
 it started again when it dies. SIGTERM ends the keeper alone, so that others can end the server.
+
+Keepers look after one another: one that is killed is replaced by another's, which finds the record of the server and
+takes it over. Only when all are killed at once is nobody left (`make status` says so).
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from localmesh.keepers import Neighbours
 from localmesh.processes import ProcessRef, kill_group, tail
 from localmesh.records import Death, Deaths, Record, Records
 
@@ -26,6 +31,10 @@ LONGEST_DELAY_S: Final = 30.0
 #: A server that lived so long had recovered from its last death.
 RECOVERED_S: Final = 60.0
 _LOG_LINES: Final = 5
+#: How often a keeper looks after itself and others.
+_ROUND_S: Final = 1.0
+#: Exit code of a server that was not the keeper's child; processes end with 255 at most.
+_UNKNOWN: Final = 256
 
 
 def delay_s(deaths: int) -> float | None:
@@ -35,11 +44,23 @@ def delay_s(deaths: int) -> float | None:
 
 def reason_of(code: int) -> str:
     """Why a process ended, from `Popen.returncode`."""
+    if code == _UNKNOWN:
+        return "ended after its keeper had been killed, so that nobody knows how"
     if code >= 0:
         return f"ended with exit code {code}"
     name = signal.Signals(-code).name
     kernel = ", by somebody or by the kernel for want of memory" if name == "SIGKILL" else ""
     return f"killed by {name}{kernel}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Adopted:
+    """A server whose first keeper was killed: somebody else's child."""
+
+    ref: ProcessRef
+
+    def poll(self) -> int | None:
+        return _UNKNOWN if self.ref.find() is None else None
 
 
 class Keeper:
@@ -48,6 +69,7 @@ class Keeper:
     def __init__(self, name: str, run: Path, log: Path, command: list[str]) -> None:
         self._name, self._log, self._command = name, log, command
         self._records, self._deaths = Records(run), Deaths(run)
+        self._neighbours = Neighbours(name, run, log.parent)
         self._received: set[int] = set()
         # Not an Event: setting one in a handler that interrupts its own `wait` may wait for ever.
         self._woken, wakes = socket.socketpair()
@@ -61,30 +83,45 @@ class Keeper:
     def keep(self) -> None:
         """Until told to end, or until the server has died too often."""
         deaths = 0
+        server: subprocess.Popen[bytes] | _Adopted | None = self._adopt()
         while True:
-            begun = time.monotonic()
-            child = self._start()
-            code = self._wait(child)
+            server = server or self._start()
+            code = self._wait(server)
             if code is None:
                 return
-            kill_group(child.pid)  # workers outlive it
-            lived = time.monotonic() - begun
+            record, server = self._record, None
+            if not record.ref.is_recycled():
+                kill_group(record.pid)  # workers outlive it
+            lived = time.time() - record.started
             deaths = 1 if lived >= RECOVERED_S else deaths + 1
-            ready = signal.SIGUSR1 in self._received
-            delay = delay_s(deaths) if ready else None
-            if ready:
-                self._note(code, lived, delay)
-            if delay is None or self._told_to_end(delay):
+            if signal.SIGUSR1 not in self._received:
+                return
+            delay = delay_s(deaths)
+            self._note(code, lived, delay)
+            if delay is None:
+                self._write(replace(record, keeper=None))  # no other keeper shall begin again
+                return
+            if self._told_to_end(delay):
                 return
 
     def _receive(self, number: int, _: object) -> None:
         self._received.add(number)
 
-    def _pause(self, seconds: float | None = None) -> None:
-        """Until a signal comes, or came since the last pause."""
-        if select.select([self._woken], [], [], seconds)[0]:
+    def _pause(self, seconds: float = _ROUND_S) -> None:
+        """Until a signal comes, or came since the last pause; for a round at most."""
+        if select.select([self._woken], [], [], min(seconds, _ROUND_S))[0]:
             with suppress(BlockingIOError):
                 self._woken.recv(4096)
+        if signal.SIGTERM not in self._received:
+            self._neighbours.look_after()
+
+    def _adopt(self) -> _Adopted | None:
+        """The server of a keeper that was killed."""
+        if (record := self._records.read(self._name)) is None:
+            return None
+        self._received.add(signal.SIGUSR1)
+        self._write(replace(record, keeper=ProcessRef.current()))
+        return _Adopted(record.ref)
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
@@ -92,12 +129,16 @@ class Keeper:
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
         started = ProcessRef.of(child.pid).started
-        self._records.write(Record(self._name, child.pid, started, tuple(self._command), ProcessRef.current()))
+        self._write(Record(self._name, child.pid, started, tuple(self._command), ProcessRef.current()))
         return child
 
-    def _wait(self, child: subprocess.Popen[bytes]) -> int | None:
+    def _write(self, record: Record) -> None:
+        self._record = record
+        self._records.write(record)
+
+    def _wait(self, server: subprocess.Popen[bytes] | _Adopted) -> int | None:
         """The server's exit code; None when the keeper shall end."""
-        while (code := child.poll()) is None:
+        while (code := server.poll()) is None:
             if signal.SIGTERM in self._received:
                 return None
             self._pause()

@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,9 @@ from localmesh.errors import PortInUseError, PreflightError
 from localmesh.processes import is_listening
 
 _MIN_FREE_BYTES: Final = 500_000_000
+# A process that was killed is gone for us, and holds its port until the last of its threads has ended.
+_RELEASE_S: Final = 3.0
+_POLL_S: Final = 0.05
 
 
 def check_machine(settings: MeshSettings) -> None:
@@ -39,11 +43,15 @@ def check_machine(settings: MeshSettings) -> None:
 
 def check_port(process: str, host: str, port: int, setting: str) -> None:
     """Raise `PortInUseError` when the port is in use, naming the process if the system reports it."""
-    if not is_listening(host, port) and _can_bind(host, port):
-        return
-    owner = _owner(port)
-    by = f" by {owner}" if owner else " by another process"
-    raise PortInUseError(f"port {port} for {process} is in use{by}: stop that, or set {setting} to another port")
+    deadline = time.monotonic() + _RELEASE_S
+    while is_listening(host, port) or not _can_bind(host, port):
+        owner = _owner(port)
+        if owner or time.monotonic() > deadline:
+            by = f" by {owner}" if owner else " by another process"
+            raise PortInUseError(
+                f"port {port} for {process} is in use{by}: stop that, or set {setting} to another port"
+            )
+        time.sleep(_POLL_S)
 
 
 def _existing(path: Path) -> Path:

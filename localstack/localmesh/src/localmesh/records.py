@@ -18,7 +18,7 @@ class Record:
     pid: int
     started: float
     command: tuple[str, ...]
-    keeper: ProcessRef | None = None  # its parent, which starts it again when it dies
+    keeper: ProcessRef | None = None  # starts it again when it dies; None once it has given up
 
     @property
     def ref(self) -> ProcessRef:
@@ -39,6 +39,11 @@ class Records:
             return Record(name, int(fields["pid"]), float(fields["started"]), tuple(fields["command"]), keeper)
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
+
+    def all(self) -> list[Record]:
+        """Every record that can be read."""
+        names = sorted(file.stem for file in self._folder.glob("*.json"))
+        return [record for name in names if (record := self.read(name)) is not None]
 
     def write(self, record: Record) -> None:
         fresh = self._file(record.name).with_suffix(".new")

@@ -17,6 +17,7 @@ class ProcessStatus(BaseModel):
     uptime_s: float | None = None
     memory_bytes: int | None = None
     children: int = 0
+    is_watched: bool = True  # whether anything starts it again when it dies
 
 
 class FunctionStatus(BaseModel):
@@ -79,6 +80,7 @@ class MeshStatus(BaseModel):
     processes: tuple[ProcessStatus, ...]
     functions: tuple[FunctionStatus, ...] | None = None
     queues: tuple[QueueStatus, ...] | None = None
+    parked: dict[str, int] | None = None  # events that the bus has refused, by service; None: unknown
     errors: tuple[ErrorLine, ...] = ()
     deaths: tuple[ProcessDeath, ...] = ()  # of the last hour
     storage_fault: str | None = None  # why nothing can be stored

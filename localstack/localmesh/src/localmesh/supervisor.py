@@ -8,8 +8,6 @@ nothing of it is left when it is ended.
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from localmesh.errors import LocalMeshError, ProcessStartError
+from localmesh.keepers import start_keeper
 from localmesh.members import Member
 from localmesh.paths import StatePaths
 from localmesh.preflight import check_port
@@ -124,17 +123,8 @@ class Supervisor:
         command = member.command()
         rotate(self._paths.log(member.name))
         self._records.remove(member.name)
-        log_file = self._paths.log(member.name)
-        with log_file.open("ab") as log:
-            keeper = subprocess.Popen(
-                [sys.executable, "-m", "localmesh.keeper", member.name, self._paths.run, log_file, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(member.environment),
-                cwd="/",
-                start_new_session=True,
-            )
+        log = self._paths.log(member.name)
+        keeper = start_keeper(member.name, self._paths.run, log, command, member.environment)
         while (record := self._records.read(member.name)) is None:
             if keeper.poll() is not None:
                 raise self._died(member)

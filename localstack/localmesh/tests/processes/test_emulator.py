@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -225,3 +226,94 @@ def test_every_invocation_is_counted_once_whatever_caused_it(emulator: Emulator)
     eventually(lambda: total("Errors") >= 1 and total("Invocations") >= 3)
     # The failed event is tried again later, as on AWS; the others were counted once.
     assert total("Invocations") - total("Errors") == 2
+
+
+ANSWERS = """
+def handler(event, context):
+    if event["requestContext"]["http"]["method"] == "POST":
+        return {"statusCode": 200, "body": str(event["isBase64Encoded"]) + " " + event["body"]}
+    body = "" if event["requestContext"]["http"]["method"] == "HEAD" else "é" * 9
+    headers = {"Vary": "Accept-Encoding", "Content-Length": "18", "X-Correlation-Id": "12345678"}
+    return {"statusCode": 200, "headers": headers, "body": body}
+"""
+
+
+@pytest.fixture(scope="module")
+def api_url(emulator: Emulator) -> str:
+    """An HTTP API that pages may use: `/open` is for everybody, `/closed` for those with a token."""
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("answers.py", ANSWERS)
+    arn = client(emulator, "lambda").create_function(
+        FunctionName=f"answers-{secrets.token_hex(4)}", Role=ROLE, Runtime="python3.13", Handler="answers.handler",
+        Code={"ZipFile": package.getvalue()}, Environment={"Variables": {"FUNCTION": "http"}},
+    )["FunctionArn"]  # fmt: skip
+    gateway = client(emulator, "apigatewayv2")
+    cors = {"AllowOrigins": ["*"], "AllowMethods": ["GET"], "ExposeHeaders": ["etag", "x-correlation-id"]}
+    api = gateway.create_api(Name=f"api-{secrets.token_hex(4)}", ProtocolType="HTTP", CorsConfiguration=cors)["ApiId"]
+    authorizer = gateway.create_authorizer(
+        ApiId=api, Name="users", AuthorizerType="JWT", IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Audience": ["a"], "Issuer": "https://cognito-idp.us-east-1.amazonaws.com/none"},
+    )["AuthorizerId"]  # fmt: skip
+    target = (
+        "integrations/"
+        + gateway.create_integration(
+            ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+        )["IntegrationId"]
+    )
+    for method in ("GET", "HEAD"):
+        gateway.create_route(ApiId=api, RouteKey=f"{method} /open", Target=target)
+        gateway.create_route(
+            ApiId=api, RouteKey=f"{method} /closed", Target=target, AuthorizationType="JWT", AuthorizerId=authorizer
+        )
+    gateway.create_route(ApiId=api, RouteKey="POST /bodies", Target=target)
+    gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    return f"{emulator.url}/_aws/execute-api/{api}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/open", 200, None),
+        ("GET", "/closed", 401, "Unauthorized"),
+        ("GET", "/nowhere", 404, "Not Found"),
+        ("POST", "/open", 404, "Not Found"),
+    ],
+)
+def test_pages_may_read_what_the_gateway_answers(
+    method: str, path: str, status: int, message: str | None, api_url: str
+) -> None:
+    answer = httpx.request(method, api_url + path, headers={"Origin": "https://example.com"}, timeout=30)
+    assert answer.status_code == status
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-expose-headers"] == "etag,x-correlation-id"
+    assert answer.headers.get("www-authenticate") == ("Bearer" if status == 401 else None)
+    if message is None:
+        assert (answer.text, answer.headers["vary"]) == ("é" * 9, "Accept-Encoding")
+    else:
+        assert (answer.headers["content-type"], answer.json()) == ("application/json", {"message": message})
+
+
+@pytest.mark.parametrize(("path", "status"), [("/open", 200), ("/closed", 401), ("/nowhere", 404)])
+def test_head_has_the_headers_of_get_and_no_body(path: str, status: int, api_url: str) -> None:
+    get, head = (httpx.request(method, api_url + path, timeout=30) for method in ("GET", "HEAD"))
+    assert (get.status_code, head.status_code, head.content) == (status, status, b"")
+    differing = {"date", "apigw-requestid"}
+    assert {n: v for n, v in head.headers.items() if n not in differing} == {
+        n: v for n, v in get.headers.items() if n not in differing
+    }
+
+
+@pytest.mark.parametrize(("coding", "handed_over"), [({}, "False {}"), ({"Content-Encoding": "gzip"}, "True e30=")])
+def test_compressed_bodies_are_handed_over_as_they_are(coding: dict[str, str], handed_over: str, api_url: str) -> None:
+    headers = {"Content-Type": "application/json", **coding}
+    assert httpx.post(f"{api_url}/bodies", content=b"{}", headers=headers, timeout=30).text == handed_over
+
+
+def test_a_request_that_is_too_large_for_a_gateway_is_refused_by_it(api_url: str) -> None:
+    for size, status in ((10 * 1024 * 1024 + 1, 413), (9, 200)):
+        answer = httpx.post(
+            f"{api_url}/bodies", content=b"x" * size, headers={"Content-Type": "text/plain"}, timeout=30
+        )
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "*"

@@ -9,7 +9,9 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg import sql
 
+from localmesh.inspection import read_parked
 from localmesh.postgres import Postgres, PostgresError, account
 from localmesh.postgres.server import binary
 from localmesh.processes import ProcessRef, wait_gone
@@ -103,3 +105,17 @@ def test_root_without_any_usable_account_is_reported(tmp_path: Path, monkeypatch
     monkeypatch.setattr(account, "_candidates", lambda: (account.Account("none", (), None),))
     with pytest.raises(PostgresError, match="as an ordinary user"):
         Postgres(tmp_path / "pg").start()
+
+
+def test_parked_events_are_counted_by_service(fresh_database: FreshDatabase, postgres_server: Postgres) -> None:
+    assert read_parked(fresh_database.dsn) == {}
+    with psycopg.connect(fresh_database.dsn) as connection:
+        for schema, column in [("chat", "parked_at"), ("ingest", "parked_at"), ("odd-one", "parked_at"), ("old", "x")]:
+            table = sql.Identifier(schema, "outbox")
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            connection.execute(sql.SQL("CREATE TABLE {} ({} timestamptz)").format(table, sql.Identifier(column)))
+            connection.execute(sql.SQL("INSERT INTO {} VALUES (NULL)").format(table))
+        connection.execute("INSERT INTO ingest.outbox VALUES (now()), (now())")
+        connection.execute('INSERT INTO "odd-one".outbox VALUES (now())')
+    assert read_parked(fresh_database.dsn) == {"ingest": 2, "odd-one": 1}
+    assert read_parked(postgres_server.dsn("no-such-database")) is None

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import threading
 from collections import namedtuple
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from localmesh import preflight
 from localmesh.config import MeshSettings
-from localmesh.errors import LocalMeshError, PreflightError
+from localmesh.errors import LocalMeshError, PortInUseError, PreflightError
 from localmesh.lifecycle import make_state, reset
-from localmesh.preflight import check_machine
+from localmesh.preflight import check_machine, check_port
 
 
 def settings(root: Path) -> MeshSettings:
@@ -58,3 +62,18 @@ def test_reset_forgets_all_but_the_models(tmp_path: Path) -> None:
     reset(settings(tmp_path), print)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["CACHEDIR.TAG", "models"]
     assert (paths.models / "model.onnx").exists()
+
+
+@pytest.mark.integration
+def test_a_port_that_a_killed_process_still_holds_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens, and the system names nobody: so does a process whose threads are ending."""
+    with closing(socket.socket()) as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        with monkeypatch.context() as hurried, pytest.raises(PortInUseError, match="by another process"):
+            hurried.setattr(preflight, "_RELEASE_S", 0.1)
+            check_port("one", "127.0.0.1", port, "MESH_ONE_PORT")
+        releasing = threading.Timer(0.2, held.close)
+        releasing.start()
+        check_port("one", "127.0.0.1", port, "MESH_ONE_PORT")
+        releasing.join()

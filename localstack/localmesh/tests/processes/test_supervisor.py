@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,10 +17,11 @@ import pytest
 
 from localmesh.errors import MeshBusyError, PortInUseError, ProcessStartError
 from localmesh.keeper import FIRST_DELAY_S, LIMIT, delay_s
+from localmesh.keepers import start_keeper
 from localmesh.lock import mesh_lock
 from localmesh.members import Member
 from localmesh.paths import StatePaths
-from localmesh.processes import free_port, group_members, is_listening, wait_gone
+from localmesh.processes import ProcessRef, free_port, group_members, is_listening, wait_gone
 from localmesh.records import Deaths, Record, Records
 from localmesh.supervisor import Supervisor, rotate
 from testkit import eventually
@@ -34,6 +36,7 @@ print("serving", flush=True)
 while True:
     server.accept()[0].close()
 """
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 BROKEN = "import sys; sys.exit('cannot find my configuration')"
 
 
@@ -73,7 +76,8 @@ class Bench:
 def bench(tmp_path: Path) -> Iterator[Bench]:
     created = Bench(tmp_path)
     yield created
-    created.supervisor.stop([member(file.stem) for file in created.paths.run.glob("*.json")])
+    with mesh_lock(created.paths.run / "lock", print):
+        created.supervisor.stop([member(file.stem) for file in created.paths.run.glob("*.json")])
 
 
 def test_processes_outlive_the_call_and_stop_leaves_none(bench: Bench) -> None:
@@ -139,9 +143,31 @@ def test_a_server_that_keeps_dying_is_given_up(bench: Bench, tmp_path: Path) -> 
     os.kill(record.pid, signal.SIGKILL)
     deaths = Deaths(bench.paths.run)
     eventually(lambda: len(deaths.of("one")) > 2, timeout_s=30)
+    assert bench.record(one).keeper is not None
     assert [death.delay_s for death in deaths.of("one")[:3]] == [0.5, 1.0, 2.0]
     assert deaths.of("one")[1].reason == "ended with exit code 3"
     bench.supervisor.stop([one])
+
+
+def keep_impatiently(bench: Bench, one: Member) -> None:
+    """Run a keeper until it ends, which is after the second death at the latest."""
+    impatient = "from localmesh import keeper; keeper.LIMIT, keeper.FIRST_DELAY_S = 1, 0.01; keeper.main()"
+    arguments = [one.name, bench.paths.run, bench.paths.log(one.name), *one.command()]
+    subprocess.run([sys.executable, "-c", impatient, *map(str, arguments)], check=True, timeout=20, cwd="/")
+
+
+def test_a_keeper_that_has_given_up_says_so(bench: Bench) -> None:
+    """Else the keepers of others would take it for killed, and begin again."""
+    one = member("one", BROKEN)
+    Records(bench.paths.run).write(Record("one", 1, 0.0, tuple(one.command()), None))
+    keep_impatiently(bench, one)
+    assert bench.record(one).keeper is None
+    assert [death.delay_s for death in Deaths(bench.paths.run).of("one")] == [0.01, None]
+
+
+def test_a_server_that_has_never_been_ready_is_left_to_whoever_starts_it(bench: Bench) -> None:
+    keep_impatiently(bench, member("one", BROKEN))
+    assert Deaths(bench.paths.run).of("one") == []
 
 
 def test_the_waiting_doubles_and_has_an_end() -> None:
@@ -155,6 +181,42 @@ def test_a_server_without_its_keeper_is_restarted_by_the_next_start(bench: Bench
     os.kill(first.keeper.pid, signal.SIGKILL)
     assert wait_gone(first.keeper, 5)
     assert bench.supervisor.start([one])[0].record.pid != first.pid
+
+
+def test_killed_keepers_are_replaced_while_one_is_left(bench: Bench) -> None:
+    """The server runs on; and it is started again even if it is killed together with its keeper."""
+    one, two = member("one"), member("two")
+    first = bench.supervisor.start([one])[0].record
+    bench.supervisor.start([two])
+    time.sleep(1)  # the other keeper has looked round
+    assert first.keeper is not None
+    os.kill(first.keeper.pid, signal.SIGKILL)
+    eventually(lambda: (keeper := bench.record(one).keeper) and keeper != first.keeper, timeout_s=20)
+    second = bench.record(one)
+    assert (second.ref, second.command) == (first.ref, first.command)
+    assert second.keeper is not None
+    assert is_listening("127.0.0.1", one.port)
+    os.kill(second.keeper.pid, signal.SIGKILL)
+    os.kill(second.pid, signal.SIGKILL)
+    eventually(lambda: bench.record(one).pid != first.pid and is_listening("127.0.0.1", one.port), timeout_s=20)
+    assert group_members(first.pid) == []
+    (death,) = Deaths(bench.paths.run).of("one")
+    assert death.reason == "ended after its keeper had been killed, so that nobody knows how"
+    assert death.delay_s == FIRST_DELAY_S
+
+
+def test_a_keeper_that_comes_late_harms_nobody_who_has_the_id_of_its_server(bench: Bench) -> None:
+    one = member("one")
+    stranger = subprocess.Popen(SLEEP, start_new_session=True)
+    try:
+        gone = ProcessRef(stranger.pid, 0.0)
+        Records(bench.paths.run).write(Record("one", stranger.pid, 0.0, tuple(one.command()), gone))
+        start_keeper("one", bench.paths.run, bench.paths.log("one"), one.command(), one.environment)
+        eventually(lambda: bench.record(one).pid != stranger.pid and is_listening("127.0.0.1", one.port), timeout_s=20)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_a_port_in_use_is_named_with_its_process_and_the_setting(bench: Bench) -> None:

@@ -5,11 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from provider_emulator import anthropic_wire, langsmith, openai_wire, tavily, voyage
+from provider_emulator.capacity import Capacity
 from provider_emulator.control import Control
 from provider_emulator.engine import Engine, Mode
 from provider_emulator.exchange import Exchange
@@ -53,4 +55,4 @@ def create_app(models_dir: Path, mode: Mode = "models") -> Starlette:
         yield
         engine.close()
 
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Capacity)])

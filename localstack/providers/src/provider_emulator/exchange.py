@@ -18,7 +18,7 @@ from provider_emulator.prompt import JsonObject, Kind
 from provider_emulator.request_log import RequestLog, loggable_body, loggable_headers
 
 _TIMEOUT_S = 600.0
-_LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit
+LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit
 _SLOW_S = 2.0
 _LOOK_S = 0.05
 
@@ -60,6 +60,7 @@ class _Record:
     status: int = 500
     kind: Kind | None = None
     fault: str | None = None
+    model: str | None = None
     body: Any = None
 
 
@@ -92,10 +93,10 @@ class Exchange:
                     path=request.url.path,
                     provider=dialect.provider,
                     kind=record.kind,
-                    model=_text(record.body, "model"),
+                    model=record.model,
                     authentication=_authentication(request),
                     headers=loggable_headers(request.headers),
-                    body=loggable_body(record.body),
+                    body=record.body,
                     body_sha256=hashlib.sha256(raw).hexdigest(),
                     status=record.status,
                     duration_ms=round(1000 * (time.perf_counter() - started), 2),
@@ -108,7 +109,8 @@ class Exchange:
         try:
             if _authentication(request) is None:
                 raise UnauthorizedError("no API key: send it as `Authorization: Bearer` or `x-api-key`")
-            record.body = _parsed(raw)
+            body = _parsed(raw)
+            record.model, record.body = _text(body, "model"), loggable_body(body)
             cleared, fault = self.faults.cleared, self.faults.take(dialect.provider, raw)
             if fault is not None:
                 record.fault = fault.kind if fault.kind != "status" else f"status {fault.status}"
@@ -116,7 +118,7 @@ class Exchange:
                 if failed is not None:
                     return failed
             kind = fault.kind if fault else None
-            task = Task(record.body, self.engine, malformed=kind == "malformed", refuse=kind == "refusal")
+            task = Task(body, self.engine, malformed=kind == "malformed", refuse=kind == "refusal")
             outcome = await work(task)
             record.kind = outcome.kind
             return _response(outcome, cut=task.malformed and not outcome.broken)
@@ -138,8 +140,8 @@ async def _body(request: Request) -> bytes:
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
-        if size > _LARGEST_BODY:
-            raise TooLargeError(f"Request exceeds the maximum size of {_LARGEST_BODY} bytes")
+        if size > LARGEST_BODY:
+            raise TooLargeError(f"Request exceeds the maximum size of {LARGEST_BODY} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -156,8 +158,8 @@ def _parsed(raw: bytes) -> JsonObject:
     return body
 
 
-def _text(body: Any, name: str) -> str | None:  # noqa: ANN401 # any JSON value
-    value = body.get(name) if isinstance(body, dict) else None
+def _text(body: JsonObject, name: str) -> str | None:
+    value = body.get(name)
     return value if isinstance(value, str) else None
 
 

@@ -17,6 +17,7 @@ _KEPT = 2000
 _LONGEST_TEXT = 4000
 _LONGEST_BASE64 = 512
 _LARGEST_BODY = 64 * 1024  # bytes of JSON; 2,000 entries then take 128 MB at the most
+_MOST_VALUES = 20_000  # in a body that is copied
 _DATA_URL = re.compile(r"^data:([\w/+.-]+);base64,(.*)$", re.S)
 _BASE64 = re.compile(r"^[A-Za-z0-9+/\s]+={0,2}\s*$")
 _HEADERS = (
@@ -65,17 +66,19 @@ class RequestLog:
         return self._cleared
 
     def add(self, begun: int, **fields: Any) -> None:  # noqa: ANN401 # validated by the model
+        # As text, whose size is bounded; as objects it may take 20 times as much.
+        body = json.dumps(fields.pop("body"))
         with self._lock:
             if begun != self._cleared:
                 return
             self._count += 1
-            self._entries.append(LoggedRequest(number=self._count, time=datetime.now(UTC), **fields))
+            self._entries.append(LoggedRequest(number=self._count, time=datetime.now(UTC), body=body, **fields))
 
     def latest(self, provider: str | None, limit: int) -> list[LoggedRequest]:
         """The latest `limit` entries, newest first."""
         with self._lock:
             chosen = [each for each in reversed(self._entries) if provider in (None, each.provider)]
-        return chosen[:limit]
+        return [each.model_copy(update={"body": json.loads(each.body)}) for each in chosen[:limit]]
 
     def clear(self) -> int:
         with self._lock:
@@ -92,12 +95,23 @@ def loggable_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def loggable_body(body: Any) -> Any:  # noqa: ANN401 # any JSON value
     """`digest` of the body; of one that is still large or nested too deeply, only that it is."""
+    if _has_many_values(body):
+        return {"left_out": f"more than {_MOST_VALUES} values"}
     try:
         short = digest(body)
     except RecursionError:
         return {"left_out": "nested too deeply"}
     size = len(json.dumps(short))
     return short if size <= _LARGEST_BODY else {"left_out": f"{size} bytes"}
+
+
+def _has_many_values(body: Any) -> bool:  # noqa: ANN401 # any JSON value
+    found, left = 0, [body]
+    while left and found <= _MOST_VALUES:
+        value = left.pop()
+        found += 1
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return found > _MOST_VALUES
 
 
 def digest(value: Any) -> Any:  # noqa: ANN401 # any JSON value

@@ -2,7 +2,8 @@
 
 Understands type (also lists of types), properties, required, items, enum, const, $ref into the document, anyOf, oneOf,
 allOf, default, and the bounds of strings, arrays and numbers. `pattern` is not invented: a known value that does not
-match is used as it is. Raises BadRequestError for a $ref that points nowhere.
+match is used as it is. Raises BadRequestError for a $ref that points nowhere, and for a schema whose least value is
+huge: `minItems` of a million, or objects that hold themselves twice.
 """
 
 import re
@@ -13,6 +14,7 @@ from provider_emulator.prompt import JsonObject
 
 _MISSING = object()
 _DEEPEST = 12
+_MOST = 200_000  # schemas followed, values and required characters, together
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
     "date": "2026-01-01",
@@ -41,6 +43,7 @@ class _Filler:
     def __init__(self, root: JsonObject, known: JsonObject) -> None:
         self._root = root
         self._flat: dict[str, Any] = {}
+        self._left = _MOST
         self._flatten(known)
 
     def _flatten(self, known: JsonObject) -> None:
@@ -49,7 +52,13 @@ class _Filler:
             if isinstance(value, dict):
                 self._flatten(value)
 
+    def _spend(self, amount: int) -> None:
+        self._left -= amount
+        if self._left < 0:
+            raise BadRequestError("the schema asks for too large a value")
+
     def value(self, schema: JsonObject | bool, known: Any, depth: int) -> Any:  # noqa: ANN401 # any JSON value
+        self._spend(1)
         if isinstance(schema, bool):
             return None if known is _MISSING else known
         schema = self._resolved(schema)
@@ -69,6 +78,7 @@ class _Filler:
             case "array":
                 return self._array(schema, known, depth)
             case "string":
+                self._spend(schema.get("minLength", 0))
                 return _string(schema, known)
             case "integer" | "number":
                 return _number(schema, known, kind)
@@ -78,6 +88,7 @@ class _Filler:
                 return None
 
     def _resolved(self, schema: JsonObject) -> JsonObject:
+        self._spend(1)
         seen = 0
         while "$ref" in schema:
             rest = {word: value for word, value in schema.items() if word != "$ref"}

@@ -27,6 +27,7 @@ DEFAULT_DIMENSIONS = 1024
 _SEED = 20240521
 _LONGEST = 256  # tokens; the model was trained no longer
 _CACHED_TEXTS = 4096
+_CACHED_DIMENSIONS = 8
 
 
 class TextEmbedder(Protocol):
@@ -35,7 +36,7 @@ class TextEmbedder(Protocol):
     def embed(self, texts: Sequence[str], dimensions: int = DEFAULT_DIMENSIONS) -> Matrix: ...
 
 
-@functools.cache
+@functools.lru_cache(_CACHED_DIMENSIONS)
 def projection(dimensions: int) -> Matrix:
     """A fixed [dimensions, 384] matrix with orthonormal columns: cosines survive it, the vector looks dense."""
     gaussian = np.random.default_rng(_SEED).standard_normal((dimensions, NATIVE_DIMENSIONS))

@@ -23,6 +23,7 @@ _SEEN_EDGE = 2048  # pixels; what is larger is made smaller before anything else
 _ON_ITS_SIDE = {5, 6, 7, 8}  # values of Exif's orientation
 #: What Pillow raises for bytes that are no picture, or one that would take too much memory.
 _UNREADABLE = (UnidentifiedImageError, OSError, Image.DecompressionBombError, ValueError, SyntaxError)
+_one_at_a_time = threading.Lock()  # to open a picture may take some 100 MB: texts of a PNG, the canvas of a WebP
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif", "WEBP": "image/webp"}
 
 
@@ -35,7 +36,7 @@ class Beholder(Protocol):
 def size_of(data: bytes, media_type: str | None) -> tuple[int, int]:
     """Width and height in pixels. Raises BadRequestError for what providers refuse: no image, wrong type, too big."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with _one_at_a_time, Image.open(io.BytesIO(data)) as image:
             actual, size = _FORMATS.get(image.format or ""), image.size
     except _UNREADABLE as error:
         raise BadRequestError("Could not process image") from error

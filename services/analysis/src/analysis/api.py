@@ -13,25 +13,32 @@ from analysis.models import Provider
 from analysis.repository.analyses import AnalysisRecord
 from analysis.requests import AnalyzeOptions, Requests
 from chassis.database import Connection
-from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, Response, create_api, documented, once
+from chassis.http import CallerDep, HttpEntry, Id, IdempotencyKey, Keep, Response, create_api, documented, once
 from contracts.analysis import Description
 
 _MODEL_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,79}$"
+_FORCE = "Make a new version although there is one."
+_PROVIDER = "Whose model is to describe it; the configured one's otherwise, or another's while that is unavailable."
+_MODEL = "The model that is to describe it; one that is offered."
+_A_MODEL = "claude-sonnet-5"
 
 
 class Analysis(BaseModel):
     """One version of an item's description."""
 
-    id: str
-    item_id: str
-    version: int
-    category: str
-    summary: str
-    raw_response: Description
-    provider_used: str
-    model_used: str
-    trace_id: str | None
-    created_at: datetime
+    id: Id = Field(description="Of this version; `GET /analyses/{id}` has it.")
+    item_id: Id = Field(description="Of the item that is described.")
+    version: int = Field(ge=1, description="Versions of an item count 1, 2, …", examples=[1])
+    category: str = Field(description="The kind of picture, in a word or two.", examples=["Food"])
+    summary: str = Field(description="Two or three sentences.", examples=["A bowl of ramen with an egg."])
+    raw_response: Description = Field(description="All that the model said.")
+    provider_used: str = Field(description="Whose model described it.", examples=["anthropic"])
+    model_used: str = Field(description="The model's name at its provider.", examples=["claude-sonnet-5"])
+    trace_id: str | None = Field(
+        description="Of the run in LangSmith; null where none was traced.",
+        examples=["1f0c2b6e-52b4-4c0a-9d0f-7d9f3a1d3f10"],
+    )
+    created_at: datetime = Field(description="When it was described.", examples=["2026-11-30T09:15:02Z"])
 
     @classmethod
     def of(cls, record: AnalysisRecord) -> "Analysis":
@@ -56,17 +63,19 @@ class AnalyzeRequest(BaseModel):
 
     model_config = ConfigDict(extra="ignore", protected_namespaces=())
 
-    force_reanalyze: bool | None = None
-    provider: Provider | None = None
-    model: str | None = Field(default=None, pattern=_MODEL_PATTERN)
+    force_reanalyze: bool | None = Field(default=None, description=_FORCE, examples=[True])
+    provider: Provider | None = Field(default=None, description=_PROVIDER)
+    model: str | None = Field(default=None, pattern=_MODEL_PATTERN, description=_MODEL, examples=[_A_MODEL])
 
 
 class AnalyzeAccepted(BaseModel):
     """The analysis will be made; its result appears in the item's analyses."""
 
-    status: Literal["accepted"] = "accepted"
-    item_id: str
-    message: str = "the analysis will be made; look at the item's analyses"
+    status: Literal["accepted"] = Field(default="accepted", description="Always this.")
+    item_id: Id = Field(description="Of the item.")
+    message: str = Field(
+        default="the analysis will be made; look at the item's analyses", description="The same for people."
+    )
 
 
 _Analyzed = Analysis | AnalyzeAccepted
@@ -81,7 +90,10 @@ _ANALYZE_RESPONSES = documented(
         202: {
             "description": "It will be made",
             "headers": {
-                "Preference-Applied": {"description": "The preference that was met.", "schema": {"type": "string"}}
+                "Preference-Applied": {
+                    "description": "The preference that was met.",
+                    "schema": {"type": "string", "examples": ["respond-async"]},
+                }
             },
             "content": {"application/json": {"model": AnalyzeAccepted}},
         },
@@ -104,10 +116,13 @@ def routes(service: AnalysisService) -> APIGatewayHttpResolver:
         item_id: str,
         caller: CallerDep,
         body: Annotated[AnalyzeRequest | None, Body()] = None,
-        force_reanalyze: Annotated[bool | None, Query()] = None,
-        provider: Annotated[Provider | None, Query()] = None,
-        model: Annotated[str | None, Query(pattern=_MODEL_PATTERN)] = None,
-        prefer: Annotated[str | None, Header()] = None,
+        force_reanalyze: Annotated[bool | None, Query(description=_FORCE, examples=[True])] = None,
+        provider: Annotated[Provider | None, Query(description=_PROVIDER)] = None,
+        model: Annotated[str | None, Query(pattern=_MODEL_PATTERN, description=_MODEL, examples=[_A_MODEL])] = None,
+        prefer: Annotated[
+            str | None,
+            Header(description="`respond-async`: answer at once, with 202.", examples=["respond-async"]),
+        ] = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Response[Analysis | AnalyzeAccepted]:
         """The existing description unless forced. Parameters may come in the query or as a JSON body, which wins."""

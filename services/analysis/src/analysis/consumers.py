@@ -5,7 +5,7 @@ from analysis.reactions import Reactions
 from chassis.queue import EventConsumer, on
 from contracts.analysis import AnalysisRequested
 from contracts.imaging import ImageProcessed, ImageRejected
-from contracts.ingest import ItemDeleted
+from contracts.ingest import ItemDeleted, UploadRejected
 
 
 def on_events(service: AnalysisService) -> EventConsumer:
@@ -26,6 +26,7 @@ def on_events(service: AnalysisService) -> EventConsumer:
             # The picture first: a request for its description meanwhile waits for this one.
             on(ImageProcessed, reactions.describe_processed, give_up=reactions.give_up, fold_first=True),
             on(ImageRejected),
+            on(UploadRejected),
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),
         ],

@@ -1,4 +1,4 @@
-"""Events become `pictures` and `rejections` (of imaging's events) and `analyses` (of the service's own)."""
+"""Events become `pictures`, `rejections` (of pictures and of uploads) and `analyses` (of the service's own events)."""
 
 from analysis.repository import analyses, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
@@ -8,7 +8,7 @@ from chassis.projections import Projections
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected
-from contracts.ingest import ItemDeleted
+from contracts.ingest import ItemDeleted, UploadRejected
 
 
 def image_processed(connection: Connection, event: Event[ImageProcessed]) -> None:
@@ -21,7 +21,7 @@ def image_processed(connection: Connection, event: Event[ImageProcessed]) -> Non
         pictures.save(connection, picture, event.time)
 
 
-def image_rejected(connection: Connection, event: Event[ImageRejected]) -> None:
+def rejected(connection: Connection, event: Event[ImageRejected] | Event[UploadRejected]) -> None:
     """The item has no picture, and why."""
     rejections.save(connection, event)
 
@@ -41,6 +41,11 @@ def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
 
 
 PROJECTIONS = Projections(
-    {ImageProcessed: image_processed, ImageRejected: image_rejected, ItemAnalyzed: item_analyzed},
+    {
+        ImageProcessed: image_processed,
+        ImageRejected: rejected,
+        UploadRejected: rejected,
+        ItemAnalyzed: item_analyzed,
+    },
     deletions={ItemDeleted: item_deleted},
 )

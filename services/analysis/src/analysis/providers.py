@@ -50,6 +50,10 @@ class Providers:
             return None
         return Choice(self.second, self.models[self.second]) if self.keys(self.second) else None
 
+    def can_answer(self, choice: Choice) -> bool:
+        """Whether there is a key for the choice, or for what is used when it is unavailable."""
+        return bool(self.keys(choice.provider)) or self.fallback(choice) is not None
+
     def client(self, provider: Provider) -> VisionModel:
         """The provider's client, made when first used with that key.
 

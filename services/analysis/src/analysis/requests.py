@@ -17,13 +17,14 @@ from analysis.errors import (
     RenditionMissingError,
 )
 from analysis.models import Provider
+from analysis.providers import Choice
 from analysis.repository import analyses, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
 from chassis import tombstones
 from chassis.database import Connection
 from chassis.http import Caller, ProblemError, no_such_item, not_found, wait_for
-from chassis.item_ids import issued_recently
+from chassis.item_ids import is_issued
 from chassis.model_names import require_listed
 from contracts import new_event
 from contracts.analysis import AnalysisRequested
@@ -67,7 +68,7 @@ class Requests:
                 bool(found)
                 or pictures.find(connection, tenant_id, item_id) is not None
                 or rejections.find(connection, tenant_id, item_id) is not None
-                or (issued_recently(tenant_id, item_id) and not tombstones.is_deleted(connection, tenant_id, item_id))
+                or (is_issued(tenant_id, item_id) and not tombstones.is_deleted(connection, tenant_id, item_id))
             )
         if not is_known:
             raise not_found("item", item_id)
@@ -97,8 +98,11 @@ class Requests:
         if not options.force:
             existing = self._existing_or_lease(caller, item_id, deadline)
             if existing is not None:
-                with self.service.database.transaction() as connection:
-                    keep(connection, existing)
+                # Under the item's lock: no answer about it is kept after its deletion has erased them.
+                with self.service.work.on(caller.tenant_id, item_id) as work:
+                    if work.is_deleted():
+                        raise not_found("item", item_id)
+                    keep(work.connection, existing)
                 return existing
         plan = self.service.analyst.plan(options.provider, options.model)
         budget_s = deadline - time.monotonic()
@@ -123,10 +127,13 @@ class Requests:
         `keep` is called with what is returned, in the transaction that records the request.
 
         Raises:
-            ProblemError: 404; 409, not processed yet; 422, rejected or an unknown model.
+            ProblemError: 404; 409, not processed yet; 422, rejected or an unknown model; 503, no provider has a key.
         """
         self._require_known(options)
         self._find_picture(caller, item_id)
+        choice = self.service.analyst.choose(options.provider, options.model)
+        # Looked up before the transaction: keys are read from outside.
+        can_answer = self.service.providers.can_answer(choice)
         with self.service.work.on(caller.tenant_id, item_id) as work:
             if work.is_deleted():
                 raise not_found("item", item_id)
@@ -135,6 +142,8 @@ class Requests:
                 keep(work.connection, existing)
                 return existing
             if options.force or not leases.is_held(work.connection, caller.tenant_id, item_id):
+                if not can_answer:
+                    raise _not_configured(choice)
                 fact = AnalysisRequested(force=options.force, provider=options.provider, model=options.model)
                 work.record(
                     new_event(
@@ -194,13 +203,16 @@ class Requests:
         return wait_for(look_once, min(deadline - time.monotonic(), wait_s), poll_s=_POLL_S)
 
 
+def _not_configured(choice: Choice) -> ProblemError:
+    detail = f"there is no working key for {choice.provider}"
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", detail)
+
+
 def _problem(error: NotDescribedError | ProviderUnavailableError, plan: Plan) -> ProblemError:
     provider = plan.choice.provider
     match error:
         case ProviderNotConfiguredError():
-            return ProblemError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", f"there is no working key for {provider}"
-            )
+            return _not_configured(plan.choice)
         case ProviderUnavailableError():
             return ProblemError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "provider-unavailable", f"{provider} does not answer; try again later"

@@ -36,6 +36,7 @@ run "analysis" {
       detail-type = [
         "collections.imaging.image-processed.v1",
         "collections.imaging.image-rejected.v1",
+        "collections.ingest.upload-rejected.v1",
         "collections.ingest.item-deleted.v1",
         "collections.analysis.analysis-requested.v1",
       ]

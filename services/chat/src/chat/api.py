@@ -24,6 +24,8 @@ from contracts.chat import ChatMessage
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 
+_A_SESSION = "6f1d2c1e-4a54-4d5b-8c1c-0d8f0a3f7e21"
+
 
 @filtered_request
 class ChatRequest(FilteredRequest):
@@ -31,26 +33,35 @@ class ChatRequest(FilteredRequest):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)]
+    message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8000)] = Field(
+        description="What the user says.", examples=["Which ramen places did I save?"]
+    )
     session_id: str = Field(
-        min_length=1, max_length=128, description="Any text; a UUID is best. In paths it is percent-encoded."
+        min_length=1,
+        max_length=128,
+        description="Any text; a UUID is best. In paths it is percent-encoded.",
+        examples=[_A_SESSION],
     )
     top_k: int = Field(default=10, ge=1, le=50, description="Items a search may find.")
-    min_similarity_score: float = Field(default=0.0, ge=0, le=1)
+    min_similarity_score: float = Field(
+        default=0.0, ge=0, le=1, description="Items less similar to the words of a search are not found."
+    )
 
 
 class ChatResponse(BaseModel):
-    """The answer. `search_results`: what this turn's searches found; `agent_reasoning`: what the model wrote before."""
+    """The answer to a message."""
 
     model_config = ConfigDict(frozen=True)
 
-    session_id: str
-    message: ChatMessage
-    conversation_turn: int
-    search_results: list[SearchResult] | None = None
-    agent_reasoning: list[str] | None = None
-    tools_used: list[dict[str, Any]] | None = None
-    response_time_ms: int
+    session_id: str = Field(description="As it was sent.", examples=[_A_SESSION])
+    message: ChatMessage = Field(description="The answer.")
+    conversation_turn: int = Field(ge=1, description="Turns of a session count 1, 2, …", examples=[1])
+    search_results: list[SearchResult] | None = Field(default=None, description="What this turn's searches found.")
+    agent_reasoning: list[str] | None = Field(default=None, description="What the model wrote before its answer.")
+    tools_used: list[dict[str, Any]] | None = Field(
+        default=None, description="Each call of a tool: its name, arguments and what came of it."
+    )
+    response_time_ms: int = Field(ge=0, description="How long the turn took.", examples=[2150])
 
 
 def http(service: ChatService) -> HttpEntry:

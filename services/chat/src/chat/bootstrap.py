@@ -1,14 +1,16 @@
 """The service's real dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from chassis.aws import Aws
 from chassis.langsmith import LangSmith
 from chassis.projections import Projections
+from chassis.retention import Rule
 from chassis.service import Service
 from chat.checkpoints import CheckpointTable
+from chat.repository import agent_memory
 from chat.settings import ChatSettings
 
 if TYPE_CHECKING:
@@ -20,6 +22,11 @@ class ChatService(Service[ChatSettings]):
 
     Clients with keys are recreated when a key changes, which `mesh secrets push` may do at any time.
     """
+
+    @property
+    def retention(self) -> Sequence[Rule]:
+        """Memory too: turns that failed or died leave some of conversations that never came to be."""
+        return (*super().retention, agent_memory.retention(self.settings.session_ttl_s))
 
     @property
     def projections(self) -> Projections:

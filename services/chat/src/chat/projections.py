@@ -18,12 +18,14 @@ def turn_completed(connection: Connection, event: Event[TurnCompleted]) -> None:
 def session_deleted(connection: Connection, event: Event[SessionDeleted]) -> None:
     """The conversation that began before the deletion has ended. No tombstone: the id may be reused."""
     conversations.deleted(connection, event.tenant_id, event.subject, at=event.time)
-    idempotency.forget(connection, event.tenant_id, event.subject)
+    idempotency.forget(connection, event.tenant_id, event.subject, until=event.time)
 
 
 def session_expired(connection: Connection, event: Event[SessionExpired]) -> None:
     """The conversation has ended, unless it was continued since."""
-    conversations.expired(connection, event.tenant_id, event.subject, last_turn_at=event.data.last_turn_at)
+    last_turn_at = event.data.last_turn_at
+    conversations.expired(connection, event.tenant_id, event.subject, last_turn_at=last_turn_at)
+    idempotency.forget(connection, event.tenant_id, event.subject, until=last_turn_at)
 
 
 PROJECTIONS = Projections(

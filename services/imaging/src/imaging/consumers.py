@@ -3,13 +3,13 @@
 from functools import partial
 
 from chassis.queue import EventConsumer, on
-from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected
 from imaging import reactions
 from imaging.bootstrap import ImagingService
 
 
 def on_events(service: ImagingService) -> EventConsumer:
-    """Uploads and deletions of items."""
+    """Uploads and deletions of items, and uploads that were refused."""
     return EventConsumer(
         service,
         [
@@ -18,6 +18,7 @@ def on_events(service: ImagingService) -> EventConsumer:
                 partial(reactions.process_upload, service.images),
                 give_up=partial(reactions.reject_as_too_slow, service.images),
             ),
+            on(UploadRejected),
             # The tombstone first: processing that is under way finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_renditions, service.images), fold_first=True),
         ],

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chassis.database import Connection
 from contracts import Event
-from contracts.ingest import ItemUploaded
+from contracts.ingest import ItemUploaded, UploadRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,14 @@ class Original:
         return cls(
             event.tenant_id, event.subject, uploaded.key, uploaded.filename, uploaded.original_filename, uploaded.sha256
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """The reason why an item has no original, and a sentence for the user."""
+
+    reason: str
+    detail: str
 
 
 def save(connection: Connection, original: Original) -> None:
@@ -60,6 +68,26 @@ def find(connection: Connection, tenant_id: str, item_id: str) -> Original | Non
     return None if row is None else Original(**row)
 
 
+def reject(connection: Connection, event: Event[UploadRejected]) -> None:
+    """Store why the item has no original; doing it twice changes nothing."""
+    connection.execute(
+        """
+        INSERT INTO rejected_uploads (tenant_id, item_id, reason, detail) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (tenant_id, item_id) DO NOTHING
+        """,
+        (event.tenant_id, event.subject, event.data.reason.value, event.data.detail),
+    )
+
+
+def find_rejection(connection: Connection, tenant_id: str, item_id: str) -> Rejection | None:
+    """Why the tenant's item has no original, if its upload was refused."""
+    row = connection.execute(
+        "SELECT reason, detail FROM rejected_uploads WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id)
+    ).fetchone()
+    return None if row is None else Rejection(**row)
+
+
 def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
-    """Delete the row of an item."""
+    """Delete the rows of an item."""
     connection.execute("DELETE FROM originals WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
+    connection.execute("DELETE FROM rejected_uploads WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))

@@ -35,6 +35,7 @@ run "imaging" {
     condition = jsondecode(output.service.rules["collections-test-imaging-events"].pattern) == {
       detail-type = [
         "collections.ingest.item-uploaded.v1",
+        "collections.ingest.upload-rejected.v1",
         "collections.ingest.item-deleted.v1",
       ]
       detail = { replayfor = [{ exists = false }, "imaging"] }

@@ -29,8 +29,7 @@ from chassis.http import (
 from chassis.objects import PresignedPost
 from ingest import deleting, documents, health, uploading
 from ingest.bootstrap import IngestService
-from ingest.cursors import Cursor
-from ingest.errors import MalformedCursorError
+from ingest.cursors import MAX_CHARACTERS, Cursor
 from ingest.filenames import content_disposition
 from ingest.item_status import Status, status_of
 from ingest.repository import history, items
@@ -78,7 +77,12 @@ _BAD_UPLOAD = (HTTPStatus.BAD_REQUEST, "Not a form with one picture of a type th
 _TOO_LARGE = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "More bytes than this route takes; `max_bytes` says how many")
 
 
-_NOT_STORED: dict[str, Any] = {"Cache-Control": {"description": "Not to be stored.", "schema": {"type": "string"}}}
+_NOT_STORED: dict[str, Any] = {
+    "Cache-Control": {
+        "description": "Not to be stored.",
+        "schema": {"type": "string", "examples": ["no-store"]},
+    }
+}
 
 
 class ImageSize(StrEnum):
@@ -167,27 +171,41 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
     )
     def get_items(
         caller: CallerDep,
-        category: Annotated[str | None, Query(max_length=200, pattern=_TEXT), _NFC] = None,
+        category: Annotated[
+            str | None,
+            Query(max_length=200, pattern=_TEXT, description="Items of exactly this category.", examples=["Food"]),
+            _NFC,
+        ] = None,
         status: Annotated[
             list[Status] | None,
             Query(max_length=20, description="Items in one of these: repeated, or separated by commas."),
         ] = None,
         q: Annotated[
             str | None,
-            Query(min_length=1, max_length=200, pattern=_TEXT, description="Part of a name, headline or summary."),
+            Query(
+                min_length=1,
+                max_length=200,
+                pattern=_TEXT,
+                description="Part of a name, headline or summary.",
+                examples=["ramen"],
+            ),
             _NFC,
         ] = None,
-        limit: Annotated[int, Query(ge=1, le=100)] = 50,
-        offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
-        cursor: Annotated[str | None, Query(min_length=1, description="`next_cursor` of the page before.")] = None,
+        limit: Annotated[int, Query(ge=1, le=100, description="Items on a page.")] = 50,
+        offset: Annotated[int, Query(ge=0, le=1_000_000, description="Items to pass over; a cursor is better.")] = 0,
+        cursor: Annotated[
+            str | None,
+            Query(
+                description="`next_cursor` of the page before.",
+                examples=["WyIyMDI2LTExLTMw"],
+                json_schema_extra={"maxLength": MAX_CHARACTERS},
+            ),
+        ] = None,
     ) -> ItemPage:
         """A page, by offset or by cursor; only a cursor never skips or repeats an item when others are added."""
         if cursor is not None and offset:
             raise ProblemError(HTTPStatus.BAD_REQUEST, "cursor-and-offset", "give a cursor or an offset, not both")
-        try:
-            after = Cursor.decode(cursor) if cursor is not None else None
-        except MalformedCursorError as error:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, "malformed-cursor", str(error)) from error
+        after = Cursor.decode(cursor) if cursor is not None else None
         with service.database.transaction() as connection:
             # One more than asked for shows whether a next page exists.
             found, total = items.page(
@@ -244,7 +262,10 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
                 302: {
                     "description": "To the picture itself, where `Accept` prefers `image/*` to JSON",
                     "headers": {
-                        "Location": {"description": "The link.", "schema": {"type": "string", "format": "uri"}}
+                        "Location": {
+                            "description": "The link.",
+                            "schema": {"type": "string", "format": "uri"},
+                        }
                     },
                     "content": {"application/json": {"model": ImageLink}},
                 },
@@ -320,7 +341,6 @@ def _documents(api: APIGatewayHttpResolver) -> None:
     @api.get(
         "/docs/<asset>",
         summary="A file of that page",
-        compress=True,
         responses=_of_types("text/javascript", "text/css", problems=((HTTPStatus.NOT_FOUND, "No such file"),)),
     )
     def get_docs_asset(asset: str) -> Response[str]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ingest.errors import MalformedCursorError
+from chassis.errors import MalformedCursorError
 
 MAX_CHARACTERS = 512
 

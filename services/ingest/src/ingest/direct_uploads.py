@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from chassis.errors import ObjectMissingError, PermanentError, PoisonError, TransientError
 from chassis.objects import original_key, upload_key
 from chassis.observability import event_context, hash_tenant, logger
-from contracts import Contract, new_event
+from contracts import Contract, is_storable, new_event
 from contracts.ingest import ItemUploaded, UploadRejected, UploadRejection
 from ingest.bootstrap import IngestService
 from ingest.errors import UnacceptableError
@@ -49,7 +49,7 @@ def read_arrival(body: str) -> Arrival:
         raise PoisonError("not-an-object-event", "not an S3 object event")
     # Some emulators encode the key as S3's older notifications do; ours need no encoding.
     found = _LANDING_KEY.fullmatch(unquote(key))
-    if found is None:
+    if found is None or not is_storable(found[0]):
         # The message holds the key; the reason is logged, and keys begin with the tenant.
         raise PoisonError("foreign-key", "the object is not in the landing zone")
     return Arrival(bucket, found["tenant_id"], found["item_id"])

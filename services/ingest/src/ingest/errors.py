@@ -2,8 +2,7 @@
 
 IngestError
 ├── MalformedUploadError     the request body is not a form with one picture in `file`
-├── UnacceptableError        the bytes are not a picture we accept; `reason` says why
-└── MalformedCursorError     a cursor that this API did not issue
+└── UnacceptableError        the bytes are not a picture we accept; `reason` says why
 """
 
 from chassis.errors import ChassisError
@@ -25,7 +24,3 @@ class UnacceptableError(IngestError):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-class MalformedCursorError(IngestError):
-    """The cursor does not come from an earlier answer."""

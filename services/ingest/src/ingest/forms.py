@@ -64,7 +64,11 @@ def _filename(part: MultipartPart) -> str | None:
     """The sender's name for the file: `filename*` before `filename` (RFC 6266), as some HTTP libraries send both."""
     header = Message()
     header["Content-Disposition"] = part.disposition
-    for name, value in header.get_params(header="Content-Disposition") or []:
+    try:
+        parameters = header.get_params(header="Content-Disposition") or []
+    except ValueError as error:  # the number of a parameter's part has thousands of digits
+        raise MalformedUploadError("the name of the file cannot be read") from error
+    for name, value in parameters:
         # A triple of charset, language and text is what `filename*` is read as.
         if name.lower() == "filename" and isinstance(value, tuple) and str(value[0]).lower() in _EXTENDED_CHARSETS:
             return collapse_rfc2231_value(value)

@@ -6,8 +6,10 @@
 - A direct upload whose form has expired without S3's event: if its object is there, it is accepted as by the event.
 """
 
+import time
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from chassis.errors import ObjectMissingError, PermanentError, TransientError
 from chassis.objects import upload_key
@@ -17,25 +19,38 @@ from ingest.direct_uploads import Arrival, accept_arrival
 from ingest.repository import originals, pending, uploads
 from ingest.repository.pending import Pending
 
-#: Rows of each kind in one run.
+#: Rows of each kind at a time.
 _BATCH = 200
 #: A transfer that began before its form expired may take this long; S3's event comes within seconds of its end.
 _UPLOAD_GRACE = timedelta(hours=1)
 
 
 def sweep(service: IngestService) -> dict[str, Any]:
-    """Take in what arrived unseen, then delete what belongs to nobody; how many of each."""
-    return {"accepted": accept_unseen(service), "deleted": delete_ownerless(service)}
+    """Take in what arrived unseen, then delete what belongs to nobody; how many of each.
+
+    It ends with what there is, or when `sweep_budget_s` is spent; the next one goes on.
+    """
+    deadline = time.monotonic() + service.settings.sweep_budget_s
+    return {name: _all_pages(step, service, deadline) for name, step in _STEPS.items()}
 
 
-def accept_unseen(service: IngestService) -> int:
-    """Accept the objects of expired forms that nobody was told of; returns how many.
+def _all_pages(step: Callable[[IngestService], tuple[int, bool]], service: IngestService, deadline: float) -> int:
+    done, more = 0, True
+    while more and time.monotonic() < deadline:
+        number, more = step(service)
+        done += number
+    return done
 
-    What fails is looked at again in an hour. Raises `TransientError` where the database does not answer.
+
+def accept_unseen(service: IngestService) -> tuple[int, bool]:
+    """Accept the objects of expired forms that nobody was told of; returns how many, and whether there may be more.
+
+    What fails is looked at again in an hour, and so is what comes behind it. Raises `TransientError` where the database
+    does not answer.
     """
     with service.database.transaction() as connection:
         unseen = uploads.unseen(connection, _UPLOAD_GRACE, limit=_BATCH)
-    accepted = 0
+    accepted, more = 0, len(unseen) == _BATCH
     for upload in unseen:
         arrival = Arrival(service.settings.images_bucket, upload.tenant_id, upload.item_id)
         try:
@@ -49,11 +64,12 @@ def accept_unseen(service: IngestService) -> int:
                 uploads.mark_swept(connection, upload.tenant_id, upload.item_id)
         except TransientError as error:
             logger.warning("upload left to the next sweep", extra={"error": str(error)})
-    return accepted
+            more = False
+    return accepted, more
 
 
-def delete_ownerless(service: IngestService) -> int:
-    """Delete originals that were stored long ago and became no item's; returns how many.
+def delete_ownerless(service: IngestService) -> tuple[int, bool]:
+    """Delete originals that were stored long ago and became no item's; returns how many, and whether there may be more.
 
     Raises:
         TransientError: the bucket or the database does not answer; the next sweep goes on.
@@ -67,7 +83,7 @@ def delete_ownerless(service: IngestService) -> int:
         with service.database.transaction() as connection:
             for each in ownerless:
                 pending.delete(connection, each)
-    return len(ownerless)
+    return len(ownerless), len(old) == _BATCH
 
 
 def _claim(service: IngestService, found: Pending, age: timedelta) -> bool:
@@ -76,3 +92,6 @@ def _claim(service: IngestService, found: Pending, age: timedelta) -> bool:
             pending.delete(work.connection, found)
             return False
         return pending.mark_swept(work.connection, found, age)
+
+
+_STEPS: Final = {"accepted": accept_unseen, "deleted": delete_ownerless}

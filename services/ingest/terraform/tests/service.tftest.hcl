@@ -62,6 +62,7 @@ run "ingest" {
   assert {
     condition = toset([for key, route in output.service.routes : key if route.auth == "none"]) == toset([
       "GET /docs", "GET /docs/{asset}", "GET /health", "GET /openapi.json", "GET /version",
+      "HEAD /docs", "HEAD /docs/{asset}", "HEAD /health", "HEAD /openapi.json", "HEAD /version",
     ])
     error_message = "Only routes without user data are public."
   }

@@ -158,6 +158,11 @@ def test_each_event_has_its_own_outcome_over_several_calls(offline_aws: Aws) -> 
     )
 
 
+def test_a_refusal_may_have_no_words(offline_aws: Aws) -> None:
+    with AwsCalls(offline_aws.events, PutEvents=lambda _: {"FailedEntryCount": 1, "Entries": [{}]}):
+        assert list(Bus("the-bus", offline_aws).put([document()])) == [Refusal(": ", for_good=False)]
+
+
 def test_one_document_that_fails_its_call_takes_no_other_with_it(offline_aws: Aws) -> None:
     """EventBridge validates a call as a whole."""
     accepts = accepts_events()

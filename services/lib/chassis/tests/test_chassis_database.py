@@ -4,9 +4,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import errors
 
 from chassis.database import Database
-from chassis.errors import TransientError
+from chassis.errors import ChassisError, CommitUnknownError, TransientError
 from chassis.service import Service
 from chassis.settings import Settings
 from testkit import ServiceSchema
@@ -179,3 +180,33 @@ def test_an_error_of_the_block_is_not_hidden_by_a_session_that_is_gone(worker: W
     with pytest.raises(KeyError), worker.database.transaction() as connection:
         connection.close()
         raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised"),
+    [
+        (errors.AdminShutdown, CommitUnknownError),
+        (errors.CrashShutdown, CommitUnknownError),
+        (errors.ConnectionFailure, CommitUnknownError),
+        (psycopg.OperationalError, CommitUnknownError),
+        (errors.SerializationFailure, TransientError),
+        (errors.DiskFull, TransientError),
+        (errors.TransactionTimeout, TransientError),
+    ],
+)
+def test_only_a_server_that_goes_away_leaves_the_outcome_of_a_commit_open(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, fault: type[psycopg.Error], raised: type[TransientError]
+) -> None:
+    connection = worker.database.connection()
+    execute = connection.execute
+
+    def failing(statement: Any, *arguments: Any) -> Any:
+        if statement == "COMMIT":
+            raise fault("gone")
+        return execute(statement, *arguments)
+
+    monkeypatch.setattr(connection, "execute", failing)
+    with pytest.raises(ChassisError) as failed, worker.database.transaction():
+        pass
+    assert type(failed.value) is raised
+    assert connection.closed

@@ -235,6 +235,21 @@ def test_a_preparation_that_fails_is_logged_and_repeated_for_each_alone(worker: 
     assert (recorded(worker, "a"), recorded(worker, "b")) == (1, 1)
 
 
+def test_what_was_not_prepared_together_is_prepared_alone_whatever_its_type(worker: Worker) -> None:
+    prepared: list[list[str]] = []
+
+    def prepare(events: Sequence[Event[Any]]) -> None:
+        prepared.append([event.subject for event in events])
+        if len(prepared) <= 2:
+            raise KeyError("neither batch works")
+
+    types = (UploadRejected, ItemDeleted)
+    consumer = EventConsumer(worker, [on(each, lambda event: None, prepare=prepare) for each in types])
+    deletion = new_event(ItemDeleted(), subject="deleted", tenant_id="tenant-a")
+    assert batch(consumer, uploaded("a"), deletion) == []
+    assert prepared == [["a"], ["deleted"], ["a"], ["deleted"]]
+
+
 def test_only_fresh_live_events_of_their_own_type_are_prepared(worker: Worker) -> None:
     prepared: list[tuple[str, list[str]]] = []
 

@@ -1,7 +1,10 @@
 """`Idempotency-Key`: one effect, and the first answer, however often a request is sent."""
 
+import gzip
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -11,7 +14,7 @@ from pydantic import BaseModel
 from chassis import idempotency
 from chassis.database import Connection
 from chassis.errors import ProblemError, TransientError
-from chassis.http import CallerDep, HttpEntry, IdempotencyKey, Keep, create_api, once
+from chassis.http import Caller, CallerDep, HttpEntry, IdempotencyKey, Keep, create_api, once
 from chassis.idempotency import KEPT_S, Kept, RequestKey
 from chassis.projections import Projections
 from chassis.retention import delete_old
@@ -77,6 +80,7 @@ def things(fakes: Fakes) -> Things:
 
 def problem(answer: Answer) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.body["detail"]
     return answer.status, answer.body["type"].rpartition(":")[2]
 
 
@@ -97,10 +101,43 @@ def test_a_key_is_its_tenants_and_another_is_another(things: Things) -> None:
     assert len({answer.body["id"] for answer in answers}) == len(things.made) == 3
 
 
+def test_a_request_is_the_same_however_it_is_compressed(things: Things) -> None:
+    def send(body: bytes, **headers: str) -> Answer:
+        given = {"idempotency-key": KEY, "content-type": "application/json", **headers}
+        return call(things.http, "POST", "/things", "ann", body=body, headers=given)
+
+    text = b'{"number": 1}'
+    ways = [gzip.compress(text, level, mtime=level) for level in (1, 9)]
+    answers = [send(text), *(send(way, **{"content-encoding": "gzip"}) for way in ways)]
+    assert [answer.body for answer in answers] == [answers[0].body] * 3
+    assert problem(send(gzip.compress(b'{"number": 2}'), **{"content-encoding": "gzip"}))[0] == 422
+    assert problem(send(b"damaged", **{"content-encoding": "gzip"})) == (400, "damaged-body")
+
+
 def test_a_key_of_another_request_is_refused(things: Things) -> None:
     things.make(number=1)
     assert problem(things.make(number=2)) == (422, "idempotency-key-reused")
+    headers = {"Idempotency-Key": KEY}
+    asked = call(things.http, "POST", "/things", "ann", query={"a": 1}, body={"number": 1}, headers=headers)
+    assert problem(asked) == (422, "idempotency-key-reused")
     assert len(things.made) == 1
+
+
+def test_where_bytes_differ_by_chance_a_fingerprint_tells_requests_apart(things: Things) -> None:
+    caller = Caller("ann", "c", "00-0-0-01", idempotency_key=KEY, route="POST /things", fingerprint="by chance")
+
+    def make(fingerprint: bytes, by: Caller) -> Thing:
+        def act(keep: Keep) -> Thing:
+            with things.service.database.transaction() as connection:
+                keep(connection, thing := Thing(id=str(uuid.uuid4()), number=1), subject=thing.id)
+            return thing
+
+        return once(things.service.database, by, Thing, act, fingerprint=fingerprint)
+
+    first = make(b"one", caller)
+    assert make(b"one", replace(caller, fingerprint="another")) == first
+    with pytest.raises(ProblemError, match="another request"):
+        make(b"two", caller)
 
 
 def test_a_request_under_way_is_not_begun_again(things: Things) -> None:
@@ -193,6 +230,19 @@ def test_the_table_keeps_one_answer(connection: Connection) -> None:
     idempotency.forget(connection, "bob", "s")
     idempotency.forget(connection, "ann", "other")
     assert claimed(connection) == Kept("f", is_answered=True, answer="1")
+    claimed_at = connection.execute("SELECT claimed_at FROM idempotent_requests WHERE subject = 's'")
+    at: Any = next(claimed_at)["claimed_at"]
+    idempotency.forget(connection, "ann", "s", until=at - timedelta(microseconds=1))
+    assert claimed(connection) == Kept("f", is_answered=True, answer="1"), "it is about a later subject"
+    idempotency.forget(connection, "ann", "s", until=at)
+    assert claimed(connection) == Kept("f", is_answered=True, answer=None)
+    assert idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="2") is False
+
+
+@pytest.mark.integration
+def test_the_table_forgets_all_of_a_subject_that_is_deleted_for_good(connection: Connection) -> None:
+    claimed(connection)
+    assert idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="1")
     idempotency.forget(connection, "ann", "s")
     assert claimed(connection) == Kept("f", is_answered=True, answer=None)
 

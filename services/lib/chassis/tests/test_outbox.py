@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from chassis.errors import CommitUnknownError, TransientError
-from chassis.outbox import CLAIM_S, GRACE_S, MAX_ATTEMPTS, claim, parked, publish, relay, retry_parked
+from chassis.observability import metrics
+from chassis.outbox import CLAIM_S, GRACE_S, MAX_ATTEMPTS, claim, count_parked, parked, publish, relay, retry_parked
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import Event, new_event
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.integration
 
 Worker = Service[Settings]
 LogLines = Callable[[], list[dict[str, Any]]]
+Measured = Callable[[], dict[str, tuple[str, list[float]]]]
 
 
 def rejected(item: str = "item-1") -> Event[ImageRejected]:
@@ -332,7 +334,7 @@ def test_each_failure_doubles_the_wait(worker: Worker, bus_calls: AwsCalls, leav
 
 
 def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
-    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, log_lines: LogLines
+    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, log_lines: LogLines, measured: Measured
 ) -> None:
     leave_behind("bad", 1)
     leave_behind("good", 120)
@@ -342,6 +344,9 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     assert queued(worker) == ["bad/1"], "it is kept"
     (event,) = parked(worker.database.connection())
     assert (event.type, event.reason) == ("collections.imaging.image-rejected.v1", "MalformedDetail: on purpose")
+    bus_calls.made.clear()
+    assert worker.relay() == 0
+    assert sent(bus_calls) == [], "nobody tries it again"
     lines = log_lines()[log_lines_before:]
     assert [(line["level"], line["message"]) for line in lines] == [
         ("ERROR", "event parked: the bus refuses it"),
@@ -349,13 +354,39 @@ def test_what_the_bus_refuses_for_good_is_parked_and_stops_nobody(
     ]
     described = asdict(event) | {"parked_at": event.parked_at.isoformat()}
     assert [line["events"] for line in lines] == [[described], [described]]
-    bus_calls.made.clear()
-    assert worker.relay() == 0
-    assert sent(bus_calls) == [], "nobody tries it again"
-    assert retry_parked(worker.database.connection()) == 1
+    assert lines[1]["count"] == 1
+    metrics.flush_metrics()
+    counted = {name: values for name, values in measured().items() if "Parked" in name}
+    assert counted == {"EventsParked": ("Count", [1]), "OutboxParked": ("Count", [1])}
+    assert retry_parked(worker.database.connection(), [event.event_id]) == 1
     bus_calls.rules["PutEvents"] = accepts_events()
     assert worker.relay() == 1
     assert queued(worker) == []
+
+
+def test_parked_events_are_counted_listed_by_pages_and_tried_again_one_by_one(
+    worker: Worker, bus_calls: AwsCalls, leave_behind: LeaveBehind, measured: Measured
+) -> None:
+    leave_behind("bad", 101)
+    leave_behind("waiting", 1, aged_s=0)
+    bus_calls.rules["PutEvents"] = refusing("bad", "MalformedDetail")
+    assert worker.relay() == 0
+    connection = worker.database.connection()
+    first, rest = parked(connection), parked(connection, after=100)
+    assert (len(first), len(rest), count_parked(connection)) == (100, 1, 101)
+    assert [event.position for event in first + rest] == sorted(event.position for event in first + rest)
+    assert parked(connection, after=first[0].position, limit=1) == [first[1]]
+    leave_behind("good", 1)
+    bus_calls.rules["PutEvents"] = fails()
+    with pytest.raises(TransientError):
+        worker.relay()
+    metrics.flush_metrics()
+    assert measured()["OutboxParked"] == ("Count", [101]), "also while the bus is away"
+    assert retry_parked(connection, [first[3].event_id, rest[0].event_id, "no-such-event"]) == 2
+    assert count_parked(connection) == 99
+    assert retry_parked(connection, [first[3].event_id]) == 0, "it is not parked any more"
+    bus_calls.rules["PutEvents"] = accepts_events()
+    assert worker.relay() == 3
 
 
 def test_what_the_bus_refuses_again_and_again_is_parked(

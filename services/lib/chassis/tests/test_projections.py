@@ -225,7 +225,7 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
     schema = folding.settings.database_schema
     with pytest.raises(UndeclaredTableError, match="seen"):
         tables_of(folding.database.connection(), schema)
-    folding.database.connection().execute("COMMENT ON TABLE seen IS 'projection: for a test'")
+    folding.database.connection().execute("COMMENT ON TABLE seen IS 'projection: for a test: not for long'")
     assert tables_of(folding.database.connection(), schema) == {
         "events": TableKind.LOG,
         "idempotent_requests": TableKind.BOOKKEEPING,

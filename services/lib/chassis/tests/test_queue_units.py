@@ -326,6 +326,12 @@ def test_an_event_that_no_upcaster_leads_to_says_so() -> None:
     with pytest.raises(PoisonError) as refused:
         decode(body, {SessionExpired.event_type: SessionExpiredV2})
     assert refused.value.code == "no-upcaster"
+    assert f"{SessionExpired.event_type} to {SessionExpiredV2.event_type}" in refused.value.detail
+
+
+def test_an_unknown_event_is_named() -> None:
+    with pytest.raises(PoisonError, match=r"item-lost\.v1"):
+        decode(envelope(deleted()).replace("item-deleted", "item-lost"))
 
 
 def test_a_line_names_the_first_five_violations(sqs: AwsCalls, offline_aws: Aws, log_lines: LogLines) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chassis import inbox
-from chassis.retention import INBOX, prune
+from chassis.retention import INBOX, delete_old, prune
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import Event, new_event
@@ -49,6 +49,19 @@ def test_two_that_prune_at_once_do_not_wait_for_each_other(worker: Worker, new_w
     deliveries(worker, 300, age=INBOX.keep * 2)
     pruned = at_once(*[lambda each=each: prune(each.database, (INBOX,), limit=100) for each in (worker, new_worker())])
     assert sum(each.get("inbox", 0) for each in pruned) == 300 - kept(worker)
+
+
+@pytest.mark.integration
+def test_the_oldest_go_first_and_what_another_deletes_is_not_waited_for(
+    worker: Worker, new_worker: Callable[[], Worker]
+) -> None:
+    for hours in (3, 5, 1, 4, 2):
+        deliveries(worker, 1, age=INBOX.keep + timedelta(hours=hours))
+    with worker.database.transaction() as connection:
+        assert delete_old(connection, INBOX, limit=2) == 2
+        assert prune(new_worker().database, [INBOX], limit=2) == {"inbox": 2}
+    ages = worker.database.connection().execute("SELECT now() - received_at AS age FROM inbox").fetchall()
+    assert [row["age"] - INBOX.keep < timedelta(hours=2) for row in ages] == [True]
 
 
 @pytest.mark.integration

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.entry_points import EntryPoints
+from chassis.observability import MetricUnit, metrics
 from chassis.projections import Projections
 from chassis.schedule import relay, scheduled
 from chassis.service import Service
@@ -185,7 +186,18 @@ def test_a_scheduled_job_that_fails_is_the_functions_error(log_lines: LogLines, 
     with pytest.raises(RuntimeError, match="on purpose"):
         scheduled("sweep", fail)({}, CONTEXT)
     assert log_lines() == []
-    assert measured() == {}
+
+
+def test_what_a_failing_job_measured_is_emitted(measured: Measured) -> None:
+    """The relay raises where the bus refused something, and an alarm waits for what it measured before."""
+
+    def fail() -> dict[str, Any]:
+        metrics.add_metric("OutboxParked", MetricUnit.Count, 2)
+        raise RuntimeError("on purpose")
+
+    with pytest.raises(RuntimeError, match="on purpose"):
+        scheduled("relay", fail)({}, CONTEXT)
+    assert measured() == {"ScheduledRuns": ("Count", [1]), "OutboxParked": ("Count", [2])}
 
 
 def test_the_relay_says_how_many_it_published(log_lines: LogLines) -> None:

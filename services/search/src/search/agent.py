@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from contracts import storable
 from retrieval import Filters, Hit, SearchMode
 from retrieval.requests import filtered_arguments
 from retrieval.results import mentioned
@@ -119,11 +120,15 @@ class SearchAgent:
 def _limit(max_rounds: int, last_round: float) -> Any:  # noqa: ANN401  # LangChain's decorator builds the middleware's class
     @wrap_model_call
     def limit(request: ModelRequest, handler: Callable[[ModelRequest], ModelResponse]) -> ModelResponse:
-        """After the last round, or when no time is left for one, tool calls are forbidden."""
+        """After the last round, or when no time is left for one, tool calls are forbidden.
+
+        What the model says is cleaned: half a character cannot be searched for, nor be sent to the model again.
+        """
         rounds = sum(1 for message in request.messages if _calls_tools(message))
         if rounds >= max_rounds or time.monotonic() > last_round:
             request = request.override(tool_choice={"type": "none"})
-        return handler(request)
+        response = handler(request)
+        return replace(response, result=storable(response.result))
 
     return limit
 

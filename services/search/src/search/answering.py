@@ -8,6 +8,7 @@ import anthropic
 from anthropic import Anthropic, transform_schema
 from pydantic import BaseModel, Field, ValidationError
 
+from contracts import storable
 from retrieval import Hit
 from search.errors import AnswerUnavailableError
 from search.sources import as_sources, known_citations
@@ -21,7 +22,7 @@ class Answer(BaseModel):
     """The model's structured output."""
 
     answer: str = Field(description="Two or three sentences, from the items alone.")
-    confidence: float = Field(description="0 to 1: how well the items answer the question.")
+    confidence: float = Field(allow_inf_nan=False, description="0 to 1: how well the items answer the question.")
     citations: list[str] = Field(description="Ids of the items the answer rests on.")
 
 
@@ -69,7 +70,7 @@ class Answerer:
         except ValidationError as error:
             raise AnswerUnavailableError("the language model's answer has an unexpected format") from error
         return Answer(
-            answer=given.answer,
+            answer=storable(given.answer),
             confidence=min(max(given.confidence, 0.0), 1.0),
             citations=known_citations(given.citations, hits),
         )

@@ -40,18 +40,24 @@ class SearchRequest(FilteredRequest):
         str,
         StringConstraints(strip_whitespace=True, min_length=3, max_length=2000),
         BeforeValidator(_composed),
-    ]
-    search_type: SearchType = SearchType.HYBRID
-    top_k: int = Field(default=10, ge=1, le=50)
+    ] = Field(description="Words or a question.", examples=["ramen in Kyoto"])
+    search_type: SearchType = Field(default=SearchType.HYBRID, description="In which of these ways.")
+    top_k: int = Field(default=10, ge=1, le=50, description="Items to find at most.")
     min_relevance_score: float = Field(
         default=0.0,
         allow_inf_nan=False,
         description="Keyword results that score above it are dropped: BM25 scores are negative, more negative is better"
         ". 0 keeps every match, and so does -1, which older clients send to keep every match.",
     )
-    min_similarity_score: float = Field(default=0.0, ge=0, le=1)
-    include_answer: bool = True
-    answer_model: Annotated[str, StringConstraints(max_length=100)] | None = None
+    min_similarity_score: float = Field(
+        default=0.0, ge=0, le=1, description="Items less similar to the query are not found by their vectors."
+    )
+    include_answer: bool = Field(default=True, description="Whether to answer the query from what was found.")
+    answer_model: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        default=None,
+        description="The model that answers, one that is offered; the configured one otherwise.",
+        examples=["claude-haiku-4-5"],
+    )
 
     @property
     def max_bm25_score(self) -> float:
@@ -60,31 +66,46 @@ class SearchRequest(FilteredRequest):
 
 
 class SearchResponse(BaseModel):
-    """What was found, and an answer made of it. `answer_error` says why an answer that was wanted is missing."""
+    """What was found, and an answer made of it."""
 
-    query: str
-    search_type: SearchType
-    results: list[SearchResult]
-    total_results: int
-    answer: str | None = None
-    answer_confidence: float | None = None
-    citations: list[str] | None = None
-    answer_error: str | None = None
-    retrieval_time_ms: float
-    answer_time_ms: float | None = None
-    agent_reasoning: list[str] | None = None
-    tools_used: list[dict[str, Any]] | None = None
+    query: str = Field(description="As it was understood.", examples=["ramen in Kyoto"])
+    search_type: SearchType = Field(description="How it was searched.")
+    results: list[SearchResult] = Field(description="The best first.")
+    total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    answer: str | None = Field(
+        default=None, description="Null where none was wanted, or none could be made.", examples=["Two of them."]
+    )
+    answer_confidence: float | None = Field(
+        default=None, ge=0, le=1, description="How sure the model is of it.", examples=[0.8]
+    )
+    citations: list[str] | None = Field(default=None, description="Ids of the items that the answer rests on.")
+    answer_error: str | None = Field(
+        default=None,
+        description="Why an answer that was wanted is missing.",
+        examples=["the language model is unavailable"],
+    )
+    retrieval_time_ms: float = Field(ge=0, description="How long finding took.", examples=[41.5])
+    answer_time_ms: float | None = Field(default=None, ge=0, description="How long answering took.", examples=[1250.0])
+    agent_reasoning: list[str] | None = Field(default=None, description="Agentic: what the agent wrote on the way.")
+    tools_used: list[dict[str, Any]] | None = Field(
+        default=None, description="Agentic: each call of a tool, its name and arguments."
+    )
 
 
 class SearchConfig(BaseModel):
     """The retrieval as it runs."""
 
-    algorithm: str
-    embedding_model: str
-    dimensions: int
-    rrf_constant: int
-    weights: dict[str, float]
-    fetch_multiplier: int
-    search_types: list[SearchType]
-    answer_model: str
-    agent_model: str
+    algorithm: str = Field(
+        description="How results of words and of meaning are put together.",
+        examples=["reciprocal rank fusion of BM25 and cosine similarity"],
+    )
+    embedding_model: str = Field(description="By which queries and items are compared.", examples=["voyage-3.5-lite"])
+    dimensions: int = Field(ge=1, description="Numbers in a vector.", examples=[1024])
+    rrf_constant: int = Field(ge=0, description="Added to each rank.", examples=[15])
+    weights: dict[str, float] = Field(description="Of each way of searching.")
+    fetch_multiplier: int = Field(ge=1, description="Each way finds `top_k` times this.", examples=[2])
+    search_types: list[SearchType] = Field(description="Those that are offered.")
+    answer_model: str = Field(
+        description="The model that answers, where none is asked for.", examples=["claude-haiku-4-5"]
+    )
+    agent_model: str = Field(description="The model of agentic searches.", examples=["claude-sonnet-5"])

@@ -54,7 +54,7 @@ run "search" {
   }
 
   assert {
-    condition     = toset(keys(output.service.routes)) == toset(["GET /search/config", "POST /search"])
+    condition     = toset(keys(output.service.routes)) == toset(["GET /search/config", "HEAD /search/config", "POST /search"])
     error_message = "It is called over HTTP."
   }
 }

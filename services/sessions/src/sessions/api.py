@@ -10,7 +10,6 @@ from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api,
 from sessions import deletion, queries
 from sessions.bootstrap import SessionsService
 from sessions.cursors import MAX_CHARACTERS, Cursor
-from sessions.errors import MalformedCursorError
 from sessions.queries import SessionDeletion, SessionHistory, SessionList
 from sessions.repository import lag
 
@@ -26,20 +25,26 @@ def routes(service: SessionsService) -> APIGatewayHttpResolver:
     """The resolver of this service's routes."""
     api = create_api(with_slashes=frozenset({"session_id"}))
 
-    @api.get("/chat/sessions", summary="List conversations, the most recent first", tags=["Chat"])
+    @api.get(
+        "/chat/sessions",
+        summary="List conversations, the most recent first",
+        tags=["Chat"],
+        responses=documented((HTTPStatus.BAD_REQUEST, "The cursor was not issued to the caller")),
+    )
     def list_sessions(
         caller: CallerDep,
-        limit: Annotated[int, Query(ge=1, le=100)] = 50,
+        limit: Annotated[int, Query(ge=1, le=100, description="Conversations on a page.")] = 50,
         cursor: Annotated[
             str | None,
-            Query(min_length=1, max_length=MAX_CHARACTERS, description="`next_cursor` of the page before."),
+            Query(
+                description="`next_cursor` of the page before.",
+                examples=["WyI1YzYwNjQ3"],
+                json_schema_extra={"maxLength": MAX_CHARACTERS},
+            ),
         ] = None,
     ) -> SessionList:
         """Conversations that have not expired. One that goes on while pages are read moves to the first."""
-        try:
-            after = Cursor.decode(cursor, caller.tenant_id) if cursor is not None else None
-        except MalformedCursorError as error:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "malformed-cursor", str(error)) from error
+        after = Cursor.decode(cursor, caller.tenant_id) if cursor is not None else None
         return queries.list_sessions(service, caller.tenant_id, limit, after)
 
     @api.get(

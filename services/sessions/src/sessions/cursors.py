@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sessions.errors import MalformedCursorError
+from chassis.errors import MalformedCursorError
 
 MAX_CHARACTERS = 2048
 
@@ -31,6 +31,8 @@ class Cursor:
         Raises:
             MalformedCursorError: the text was not created by it, or for another tenant.
         """
+        if len(text) > MAX_CHARACTERS:
+            raise MalformedCursorError("the cursor is too long")
         try:
             padded = text + "=" * (-len(text) % 4)
             _, moment, session_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))

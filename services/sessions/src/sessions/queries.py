@@ -1,6 +1,7 @@
 """What the HTTP routes answer: the list of conversations and the history of one."""
 
 from datetime import datetime
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +11,8 @@ from sessions.cursors import Cursor
 from sessions.repository import statistics
 from sessions.table import Summary
 
+_A_SESSION = "6f1d2c1e-4a54-4d5b-8c1c-0d8f0a3f7e21"
+
 
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -18,48 +21,50 @@ class _Answer(BaseModel):
 class SessionSummary(_Answer):
     """A conversation in the list."""
 
-    session_id: str
-    created_at: datetime
-    last_activity: datetime
-    message_count: int
+    session_id: str = Field(description="The client's own id of it.", examples=[_A_SESSION])
+    created_at: datetime = Field(description="When its first turn was.", examples=["2026-11-30T09:15:00Z"])
+    last_activity: datetime = Field(description="When its last turn was.", examples=["2026-11-30T09:45:00Z"])
+    message_count: int = Field(ge=0, description="Messages of both sides.", examples=[8])
 
 
 class SessionHistory(SessionSummary):
     """A conversation with its messages, oldest first."""
 
-    messages: list[ChatMessage]
+    messages: list[ChatMessage] = Field(description="Oldest first.")
 
 
 class SessionCleanup(_Answer):
     """The latest hourly clean-up: `expired` counts the caller's own conversations that it ended."""
 
-    finished_at: datetime
-    expired: int
+    finished_at: datetime = Field(description="When it ended.", examples=["2026-11-30T09:00:04Z"])
+    expired: int = Field(ge=0, description="The caller's conversations that it ended.", examples=[2])
 
 
 class SessionStats(_Answer):
     """All running conversations of the caller, listed or not."""
 
-    active_sessions: int
-    total_messages: int
-    max_sessions: int
-    session_ttl_seconds: int
+    active_sessions: int = Field(ge=0, description="Conversations that have not expired.", examples=[3])
+    total_messages: int = Field(ge=0, description="Messages in them.", examples=[24])
+    max_sessions: int = Field(ge=1, description="As many a user may have.", examples=[100])
+    session_ttl_seconds: int = Field(ge=1, description="How long one lasts after its last turn.", examples=[14400])
     last_cleanup: SessionCleanup | None = Field(description="Null before the first.")
 
 
 class SessionList(_Answer):
     """The most recent conversations first."""
 
-    sessions: list[SessionSummary]
-    next_cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last.")
-    stats: SessionStats
+    sessions: list[SessionSummary] = Field(description="Of this page.")
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` to get the next page; null on the last.", examples=["WyI1YzYwNjQ3"]
+    )
+    stats: SessionStats = Field(description="Figures over all of them.")
 
 
 class SessionDeletion(_Answer):
     """The conversation is gone."""
 
-    status: str = "deleted"
-    session_id: str
+    status: Literal["deleted"] = Field(default="deleted", description="Always this.")
+    session_id: str = Field(description="The client's own id of it.", examples=[_A_SESSION])
 
 
 def history(service: SessionsService, tenant_id: str, session_id: str) -> SessionHistory | None:

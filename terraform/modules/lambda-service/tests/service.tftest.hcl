@@ -172,6 +172,7 @@ run "one_of_everything" {
       for key, route in aws_apigatewayv2_route.main : key => "${route.authorization_type} ${coalesce(route.authorizer_id, "-")}"
       } == {
       "GET /open"         = "NONE -"
+      "HEAD /open"        = "NONE -"
       "POST /things/{id}" = "JWT authorizer1"
     }
     error_message = "A route needs a token unless the manifest declares otherwise."
@@ -181,7 +182,7 @@ run "one_of_everything" {
   assert {
     condition = toset(output.alarm_names) == toset([for name in [
       "events-age", "events-dead-letters", "events-duration", "events-errors", "events-throttles",
-      "http-duration", "http-errors", "http-throttles", "projection-lag",
+      "http-duration", "http-errors", "http-throttles", "outbox-parked", "projection-lag",
       "relay-duration", "relay-errors", "relay-throttles",
     ] : "collections-test-talker-${name}"])
     error_message = "Every function and queue has its alarms: ${join(", ", output.alarm_names)}"
@@ -194,6 +195,14 @@ run "one_of_everything" {
       && aws_cloudwatch_metric_alarm.main["events-dead-letters"].dimensions.QueueName == "collections-test-talker-events-dlq"
     )
     error_message = "Thresholds follow the function's time-out."
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.main["outbox-parked"].threshold == 0
+      && aws_cloudwatch_metric_alarm.main["outbox-parked"].metric_name == "OutboxParked"
+      && aws_cloudwatch_metric_alarm.main["outbox-parked"].dimensions == tomap({ environment = "test", service = "talker" })
+    )
+    error_message = "The first parked event sets off an alarm."
   }
 }
 

@@ -17,7 +17,7 @@ from testkit.deployment import (
 from testkit.fakes import Fakes, fakes
 from testkit.faults import offline_aws
 from testkit.guard import SocketInUnitTestError, _no_sockets, pytest_collection_modifyitems
-from testkit.invoking import Answer, call, dead_letters, deliver, envelope
+from testkit.invoking import Answer, call, dead_letters, deliver, envelope, read
 from testkit.observing import LogLines, Measured, log_lines, measured
 from testkit.polling import eventually, settled
 from testkit.providers import Providers, control, provider_server, providers, real_models
@@ -64,6 +64,7 @@ __all__ = [
     "providers",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "read",
     "real_models",
     "schema_pool",
     "service_schema",

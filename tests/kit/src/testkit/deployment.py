@@ -14,7 +14,6 @@ import pytest
 
 from chassis.aws import Aws, Credentials
 from localmesh.emulator import Emulator
-from localmesh.provision.tables import table_definition
 from manifests import load_manifests
 from manifests.topology import table_of
 from testkit.schemas import SchemaPool, ServiceSchema
@@ -93,6 +92,9 @@ def make_table(aws: Aws, service: str, name: str) -> str:
 
 def make_table_again(aws: Aws, service: str, name: str, created: str) -> None:
     """The same table once more, after it was deleted."""
+    # Every worker of every run loads this module; few tests need the provisioner, which takes as long as all the rest.
+    from localmesh.provision.tables import table_definition
+
     declared = table_of(created, load_manifests(REPOSITORY).services[service].tables[name])
     aws.dynamodb.create_table(TableName=created, **table_definition(declared))
 

@@ -12,6 +12,9 @@ from jsonschema import Draft202012Validator
 
 from workspace import REPOSITORY
 
+#: What was answered: operation as `GET /items/{id}`, and status. `contract_tests.emissions` collects it.
+seen: set[tuple[str, str]] = set()
+
 DOCUMENT = REPOSITORY / "services/ingest/src/ingest/openapi.json"
 
 
@@ -24,13 +27,17 @@ def check(method: str, path: str, status: int, headers: Mapping[str, str], text:
     route = _route(method, path)
     if route is None:
         return
+    seen.add((f"{method} {route}", str(status)))
     place = f"{method} {route} -> {status}"
-    responses = _document()["paths"][route][method.lower()]["responses"]
+    responses = _operation(method, route)["responses"]
     assert str(status) in responses, f"{place}: the OpenAPI document declares {', '.join(responses)}"
     response = _resolved(responses[str(status)])
     given = {name.lower(): value for name, value in headers.items()}
-    missing = [name for name in response.get("headers", {}) if name.lower() not in given]
+    declared = {name: _resolved(header) for name, header in response.get("headers", {}).items()}
+    missing = [name for name, header in declared.items() if header.get("required") and name.lower() not in given]
     assert not missing, f"{place}: without the declared headers {missing}"
+    if method == "HEAD":
+        assert text == "", f"{place}: with a body"
     if not text:
         return
     media_type = given.get("content-type", "").partition(";")[0]
@@ -54,19 +61,26 @@ def _route(method: str, path: str) -> str | None:
         for template in sorted(_document()["paths"], key=lambda template: template.count("{"))
         if re.fullmatch(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(template)), path)
     )
-    return next((template for template in fitting if method.lower() in _document()["paths"][template]), None)
+    return next((template for template in fitting if _operation(method, template)), None)
 
 
-def _resolved(response: dict[str, Any]) -> dict[str, Any]:
-    reference = response.get("$ref")
-    found: dict[str, Any] = (
-        _document()["components"]["responses"][reference.rpartition("/")[2]] if reference else response
-    )
+def _operation(method: str, route: str) -> dict[str, Any]:
+    """HEAD is documented with GET."""
+    found: dict[str, Any] = _document()["paths"][route].get("get" if method == "HEAD" else method.lower(), {})
+    return found
+
+
+def _resolved(value: dict[str, Any]) -> dict[str, Any]:
+    """A response or a header, or the component that it refers to."""
+    if "$ref" not in value:
+        return value
+    _, _, kind, name = value["$ref"].split("/")
+    found: dict[str, Any] = _document()["components"][kind][name]
     return found
 
 
 @cache
 def _validator(route: str, method: str, status: int, media_type: str) -> Draft202012Validator:
-    response = _resolved(_document()["paths"][route][method]["responses"][str(status)])
+    response = _resolved(_operation(method, route)["responses"][str(status)])
     schema = response["content"][media_type].get("schema", {})
     return Draft202012Validator({**schema, "components": _document()["components"]})

@@ -95,6 +95,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
         def _split_scope(self, nodeid: str) -> str:
             return _scope(nodeid)[1]
 
+        def _reschedule(self, node: Any) -> None:
+            """Two things that xdist does not think of in a worker that takes the place of a crashed one.
+
+            It can run nothing before it has collected; and it runs a test when it knows the next one, or that there is
+            none: with a single one it would wait for ever.
+            """
+            if node not in self.registered_collections:
+                return
+            super()._reschedule(node)
+            while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+                super()._reschedule(node)
+
         def remove_node(self, node: Any) -> str | None:
             """As xdist does it, apart from the test that crashed: handed out again, it would crash the next worker."""
             workload = self.assigned_work.pop(node)

@@ -14,6 +14,7 @@ from mesh.cost.commands import cost
 from mesh.db.commands import app as db
 from mesh.deploy.commands import deploy
 from mesh.infra.commands import app as infra
+from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
 from mesh.secrets.commands import app as secrets
 from mesh.users.commands import app as users
@@ -70,7 +71,7 @@ def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] 
 
 @app.command()
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
-    """Processes, functions, queues with their dead letters, and the last errors."""
+    """Processes, functions, queues with their dead letters, parked events, and the last errors."""
     from mesh.run import guarded
     from mesh.status import show
 
@@ -103,6 +104,7 @@ app.add_typer(contracts)
 app.add_typer(new)
 app.add_typer(infra, name="infra")
 app.add_typer(db, name="db")
+app.add_typer(outbox, name="outbox")
 app.add_typer(secrets, name="secrets")
 app.add_typer(users, name="user")
 

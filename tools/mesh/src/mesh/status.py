@@ -39,6 +39,8 @@ def _print(status: MeshStatus, console: Console) -> None:
         console.print(_functions(status))
     if status.queues is not None:
         console.print(_queues(status))
+    if text := parked(status):
+        console.print(text, style="red", markup=False, soft_wrap=True)
     if status.functions is not None and not status.errors:
         console.print("no errors in the logs of the last hour")
     for line in status.errors:
@@ -63,6 +65,19 @@ def advice(status: MeshStatus) -> Iterator[str]:
             yield f"{process.name} does not run: `make up` starts it"
         elif process.state == "silent":
             yield f"{process.name} runs and does not answer: if it stays so, `make up` starts it again"
+        elif process.state == "running" and not process.is_watched:
+            yield (
+                f"nothing watches {process.name}, whose keeper was killed: if it dies, it stays dead; if this line"
+                " stays, `make up` puts it right (and starts it again)"
+            )
+
+
+def parked(status: MeshStatus) -> str:
+    """How many events the bus has refused, and what to do about them; empty where there are none."""
+    if status.parked is None:
+        return "parked events: unknown, the database cannot be asked" if status.functions else ""
+    counts = ", ".join(f"{count} of {service}" for service, count in status.parked.items())
+    return counts and f"parked events, which the bus has refused: {counts}; `mesh outbox list` says why"
 
 
 def _processes(status: MeshStatus) -> Table:

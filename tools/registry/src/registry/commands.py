@@ -91,6 +91,10 @@ def check(
 def compat(
     files: Annotated[list[Path], typer.Argument(metavar="OLD.json… NEW.json", help="JSON Schemas, oldest first.")],
     mode: Annotated[CompatibilityMode, typer.Option(help="The compatibility mode.")] = CompatibilityMode.BACKWARD,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Name unknown keywords, unknown formats and a missing $schema: exit code 2."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Is a JSON Schema compatible with the older ones? Exit code 0 yes, 1 no, 2 unusable input."""
@@ -98,7 +102,7 @@ def compat(
 
     if len(files) < 2:
         raise typer.BadParameter("at least two files: the older ones and the new one")
-    guarded(lambda: compat(files, mode.value, as_json=as_json))
+    guarded(lambda: compat(files, mode.value, strict=strict, as_json=as_json))
 
 
 @app.command()

@@ -17,7 +17,6 @@ from registry.asyncapi import asyncapi
 from registry.catalogue import Catalogue, Json, read_catalogue, tree_files
 from registry.errors import UnusableFileError
 from registry.layout import find_layout
-from registry.models import is_own
 from registry.topology import read_topology, tree_manifests
 
 
@@ -28,7 +27,9 @@ def export(root: Path, directory: Path) -> None:
     files = schema_files(catalogue)
     files["asyncapi.json"] = as_text(asyncapi(catalogue, read_topology(tree_manifests(layout), layout), layout))
     # Retired majors too: archives and dead-letter queues hold them. EventBridge's form is made from the models.
-    for contract in (*REGISTRY, *REGISTRY.retired()) if is_own(layout) else ():
+    for contract in (*REGISTRY, *REGISTRY.retired()):
+        if contract.event_type not in catalogue.versions:
+            continue
         files[f"eventbridge/{contract.event_type}.json"] = as_text(eventbridge_schema(contract))
     write(directory, files)
     typer.echo(f"wrote {len(files)} files to {directory}")

@@ -40,10 +40,21 @@ _PROBLEM: Json = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
+        "type": {
+            "type": "string",
+            "format": "uri",
+            "description": "What is wrong, for programs.",
+            "examples": ["urn:collections:problem:not-found"],
+        },
+        "title": {"type": "string", "description": "The status in words.", "examples": ["Not Found"]},
+        "status": {
+            "type": "integer",
+            "minimum": 400,
+            "maximum": 599,
+            "description": "The status again.",
+            "examples": [404],
+        },
+        "detail": {"type": "string", "description": "What is wrong, for people.", "examples": ["item 7 not found"]},
     },
     "additionalProperties": True,
 }
@@ -51,33 +62,73 @@ _DESCRIPTION = """Keep pictures, find them, talk about them.
 
 Routes with `bearer` security want the access token of a signed-in user and show that user's data alone; what is
 another user's is answered like what does not exist, with 404. Errors are problem details (RFC 9457): decide by the
-end of `type`, which is stable, and show `detail`. The gateway in front answers `{"message": …}` itself: 401 and 403
-without a valid token, 404 for a path or method that is not here, 413, 429, 500 and 503. After 409, 429 and 503 try
-again, not before `Retry-After` where there is one. Fields of a request that are not described are ignored; answers
-may have more fields than described. Times are ISO 8601 in UTC. A request's `x-correlation-id` (8 to 64 of `A-Z a-z
-0-9 . _ -`) is kept in everything that follows.
+end of `type`, which is stable, and show `detail`. After 409, 429 and 503 try again, not before `Retry-After` where
+there is one. Fields of a request that are not described are ignored; answers may have more fields than described.
+Times are ISO 8601 in UTC. A request's `X-Correlation-Id` (8 to 64 of `A-Z a-z 0-9 . _ -`) is kept in everything that
+follows, and is in the answer; without one it is made.
+
+Where there is GET there is HEAD, which answers the same without the body. Bodies may be sent with `Content-Encoding:
+gzip`, up to 6 MB when they are decompressed; longer answers are compressed for those who ask with `Accept-Encoding`.
+
+The gateway in front answers `{"message": …}` as `application/json` itself: 401 and 403 without a valid token, 404 for
+a path or method that is not here, 413, 429, 500 and 503. Those have no `X-Correlation-Id`, and in AWS no CORS headers:
+to a page in a browser they look like a network that is down. Responses that it alone gives are marked
+`x-answered-by: gateway`.
 """
 _MESSAGE: Json = {
     "title": "Message",
     "description": "What the gateway answers itself, before or instead of a service.",
     "type": "object",
     "required": ["message"],
-    "properties": {"message": {"type": "string"}},
+    "properties": {
+        "message": {"type": "string", "description": "What is wrong, for people.", "examples": ["Unauthorized"]}
+    },
     "additionalProperties": True,
 }
 _BY_SERVICE: Json = {"application/problem+json": {"schema": {"$ref": f"{_SCHEMAS}Problem"}}}
 _BY_GATEWAY: Json = {"application/json": {"schema": {"$ref": f"{_SCHEMAS}Message"}}}
-_RETRY_AFTER: Json = {
-    "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}}
+_CORRELATION_ID = "X-Correlation-Id"
+#: Headers of answers, by name. Where one is `required`, every such answer has it.
+_HEADERS: Mapping[str, Json] = {
+    _CORRELATION_ID: {
+        "description": "By which all that the request causes can be found.",
+        "required": True,
+        "schema": {"type": "string", "minLength": 8, "maxLength": 64, "examples": ["0d8f0a3f-7e21"]},
+    },
+    "Retry-After": {
+        "description": "Seconds after which to try again.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0, "examples": [5]},
+    },
+    "ETag": {
+        "description": "Tag of exactly this answer.",
+        "required": True,
+        "schema": {"type": "string", "examples": ['"9f86d081884c7d659a2feaa0c55ad015"']},
+    },
+    "WWW-Authenticate": {
+        "description": "How to authenticate.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["Bearer"]},
+    },
+    "Accept-Encoding": {
+        "description": "The codings that are taken, where it is the body's coding that is not.",
+        "schema": {"type": "string", "examples": ["gzip, identity"]},
+    },
 }
-_FAULT: Json = {"description": "A problem", "content": _BY_SERVICE}
-_ETAG: Json = {"ETag": {"description": "Tag of exactly this answer.", "schema": {"type": "string"}}}
+
+
+def _headers(*names: str) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+_RETRY_AFTER = _headers("Retry-After")
+_ETAG = _headers("ETag")
 _IF_NONE_MATCH: Json = {
     "name": "If-None-Match",
     "in": "header",
     "required": False,
     "description": "Tags of answers that the caller has; 304 where one of them is still right.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "examples": ['"9f86d081884c7d659a2feaa0c55ad015"']},
 }
 #: What routes answer beside what they declare: name -> status, and the response.
 _COMMON: Mapping[str, tuple[str, Json]] = {
@@ -85,9 +136,13 @@ _COMMON: Mapping[str, tuple[str, Json]] = {
     "BadRequest": ("400", {"description": "The request cannot be read", "content": _BY_SERVICE}),
     "Unauthorized": (
         "401",
-        {"description": "No valid token; mostly answered by the gateway", "content": _BY_GATEWAY | _BY_SERVICE},
+        {
+            "description": "No valid token; mostly answered by the gateway",
+            "headers": _headers("WWW-Authenticate"),
+            "content": _BY_GATEWAY | _BY_SERVICE,
+        },
     ),
-    "Forbidden": ("403", {"description": "Answered by the gateway: the token may not do this", "content": _BY_GATEWAY}),
+    "Forbidden": ("403", {"description": "The token may not do this", "content": _BY_GATEWAY}),
     "Conflict": (
         "409",
         {
@@ -98,7 +153,14 @@ _COMMON: Mapping[str, tuple[str, Json]] = {
     ),
     "Gone": ("410", {"description": "What this Idempotency-Key made is deleted", "content": _BY_SERVICE}),
     "TooLarge": ("413", {"description": "The body is too large", "content": _BY_GATEWAY | _BY_SERVICE}),
-    "UnsupportedMediaType": ("415", {"description": "The body is of another media type", "content": _BY_SERVICE}),
+    "UnsupportedMediaType": (
+        "415",
+        {
+            "description": "The body is of another media type, or compressed in another way",
+            "headers": _headers("Accept-Encoding"),
+            "content": _BY_SERVICE,
+        },
+    ),
     "InvalidRequest": (
         "422",
         {
@@ -106,10 +168,7 @@ _COMMON: Mapping[str, tuple[str, Json]] = {
             "content": _BY_SERVICE,
         },
     ),
-    "TooManyRequests": (
-        "429",
-        {"description": "Answered by the gateway: slow down", "content": _BY_GATEWAY},
-    ),
+    "TooManyRequests": ("429", {"description": "Slow down", "content": _BY_GATEWAY}),
     "Fault": ("500", {"description": "A defect; it has been logged", "content": _BY_GATEWAY | _BY_SERVICE}),
     "Unavailable": (
         "503",
@@ -120,18 +179,62 @@ _COMMON: Mapping[str, tuple[str, Json]] = {
         },
     ),
 }
-#: Descriptions and examples of parameters in paths.
+#: What any other status is.
+_FAULT: Json = {"description": "A problem", "content": _BY_SERVICE | _BY_GATEWAY}
+#: Descriptions, examples and limits of parameters in paths.
 _PATH_PARAMETERS: Mapping[str, Json] = {
-    "id": {"description": "The id that an earlier answer gave.", "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10"},
+    "id": {
+        "description": "The id that an earlier answer gave.",
+        "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10",
+        "schema": {"format": "uuid"},
+    },
     "session_id": {
         "description": "The client's own id of the conversation.",
         "example": "6f1d2c1e-4a54-4d5b-8c1c-0d8f0a3f7e21",
+        "schema": {"minLength": 1, "maxLength": 128},
     },
     "filename": {
         "description": "`filename` of an item.",
         "example": "0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10.png",
     },
     "asset": {"description": "A name in the page.", "example": "swagger-ui.css"},
+}
+
+
+#: What fields of the contracts' models mean: their own published schemas stay as they are.
+_FIELDS: Mapping[str, Mapping[str, Json]] = {
+    "ChatMessage": {
+        "role": {"description": "Who says it."},
+        "content": {"description": "What is said.", "examples": ["You saved two ramen places."]},
+        "timestamp": {"description": "When.", "examples": ["2026-11-30T09:15:00Z"]},
+        "search_results": {"description": "What the turn's searches found, as in an answer of `POST /chat`."},
+        "tools_used": {"description": "Each call of a tool in the turn."},
+    },
+    "Description": {
+        "category": {"description": "The kind of picture, in a word or two.", "examples": ["Food"]},
+        "subcategories": {"description": "Two or three kinds within it."},
+        "headline": {"description": "At most 140 characters.", "examples": ["Ramen with an egg"]},
+        "summary": {"description": "Two or three sentences.", "examples": ["A bowl of ramen with an egg."]},
+        "media_metadata": {"description": "Who posted it, and what it is tagged with."},
+        "image_details": {"description": "What is seen and read in it."},
+    },
+    "MediaMetadata": {
+        "original_poster": {"description": "The account that posted it.", "examples": ["@noodles"]},
+        "tagged_accounts": {"description": "Accounts that it names."},
+        "location_tags": {"description": "Places that it names."},
+        "audio_source": {"description": "The sound that it names.", "examples": ["City lights"]},
+        "hashtags": {"description": "With their #."},
+    },
+    "ImageDetails": {
+        "extracted_text": {"description": "Text in the picture."},
+        "objects": {"description": "Things in it."},
+        "themes": {"description": "What it is about."},
+        "emotions": {"description": "What it shows or stirs."},
+        "vibes": {"description": "Its mood."},
+        "visual_hierarchy": {"description": "What catches the eye, the first first."},
+        "key_interest": {"description": "Why somebody keeps it.", "examples": ["A place to eat"]},
+        "likely_source": {"description": "Where it comes from.", "examples": ["Instagram"]},
+    },
 }
 
 
@@ -184,7 +287,8 @@ def merge(parts: Sequence[Part]) -> Json:
             paths.setdefault(path, {})[method] = operation
         schemas |= document.get("components", {}).get("schemas", {})
     _check_operation_ids(paths)
-    responses = {name: response for name, (_, response) in _COMMON.items()}
+    responses = {name: _finished_response(status, response) for name, (status, response) in _COMMON.items()}
+    responses["Default"] = _finished_response("default", _FAULT)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Collections", "version": "1", "description": _DESCRIPTION},
@@ -195,8 +299,9 @@ def merge(parts: Sequence[Part]) -> Json:
         ],
         "paths": dict(sorted(paths.items())),
         "components": {
-            "schemas": _used(schemas, {**paths, "": responses}),
+            "schemas": _annotated(_used(schemas, {**paths, "": responses})),
             "responses": responses,
+            "headers": _HEADERS,
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
@@ -300,7 +405,7 @@ def _operations(part: Part, document: Json) -> Iterator[tuple[str, str, Json]]:
 def _finished(service: str, route: Route, operation: Json, names: Mapping[str, str]) -> Json:
     parameters = [_parameter(parameter, names) for parameter in operation.get("parameters", [])]
     responses = {
-        status: _with_headers(status, response)
+        status: _finished_response(status, response)
         for status, response in operation["responses"].items()
         if status != _RESOLVER_FAULT or response.get("content") == _BY_SERVICE
     }
@@ -316,7 +421,7 @@ def _finished(service: str, route: Route, operation: Json, names: Mapping[str, s
         **({"parameters": parameters} if parameters else {}),
         "tags": [service],
         "security": [] if route.auth is RouteAuth.NONE else [{"bearer": []}],
-        "responses": dict(sorted(responses.items())) | {"default": _FAULT},
+        "responses": dict(sorted(responses.items())) | {"default": {"$ref": f"{_RESPONSES}Default"}},
     }
 
 
@@ -332,9 +437,20 @@ def _common(route: Route, operation: Json) -> Iterator[str]:
         yield from ("BadRequest", "TooLarge", "UnsupportedMediaType")
 
 
-def _with_headers(status: str, response: Json) -> Json:
-    """The response with the header that its status always has."""
-    return {**response, "headers": _RETRY_AFTER | response.get("headers", {})} if status in {"409", "503"} else response
+def _finished_response(status: str, response: Json) -> Json:
+    """The response with the headers that its status always has, and who gives it."""
+    content = response.get("content")
+    if content == _BY_GATEWAY:
+        return {**response, "x-answered-by": "gateway"}
+    by_gateway_too = content == _BY_GATEWAY | _BY_SERVICE
+    correlation = {**_HEADERS[_CORRELATION_ID], "required": False}
+    always = {_CORRELATION_ID: correlation} if by_gateway_too else _headers(_CORRELATION_ID)
+    if status in {"409", "503"}:
+        always |= _RETRY_AFTER
+    # A header that a route declares is in every such answer of its.
+    declared = response.get("headers", {}).items()
+    own = {name: header if "$ref" in header else {"required": True, **header} for name, header in declared}
+    return {**response, "headers": always | own}
 
 
 def _parameter(parameter: Json, names: Mapping[str, str]) -> Json:
@@ -342,11 +458,12 @@ def _parameter(parameter: Json, names: Mapping[str, str]) -> Json:
     if parameter["in"] != "path":
         return parameter
     name = names[parameter["name"]]
+    known = _PATH_PARAMETERS.get(name, {})
     return {
         **parameter,
-        **_PATH_PARAMETERS.get(name, {}),
+        **known,
         "name": name,
-        "schema": parameter["schema"] | {"title": name},
+        "schema": parameter["schema"] | known.get("schema", {}) | {"title": name},
     }
 
 
@@ -369,6 +486,15 @@ def _used(schemas: Mapping[str, Json], paths: Json) -> Json:
             used.add(name)
             open_values.append(schemas[name])
     return {name: schemas[name] for name in sorted(used)}
+
+
+def _annotated(schemas: Json) -> Json:
+    """The models, with what is known of the fields of some."""
+    for name in schemas.keys() & _FIELDS.keys():
+        fields = schemas[name]["properties"]
+        known = {field: fields[field] | more for field, more in _FIELDS[name].items() if field in fields}
+        schemas[name] = {**schemas[name], "properties": fields | known}
+    return schemas
 
 
 def as_text(document: Json) -> str:

@@ -40,9 +40,9 @@ def check(root: Path, base: str | None, output: str, *, no_base: bool = False) -
         raise typer.Exit(BROKEN)
 
 
-def compat(files: Sequence[Path], mode: str, *, as_json: bool) -> None:
+def compat(files: Sequence[Path], mode: str, *, strict: bool, as_json: bool) -> None:
     """Schemas, oldest first, the last against those before it."""
-    *history, new = [_schema(path) for path in files]
+    *history, new = [_schema(path, strict=strict) for path in files]
     verdict = check_schemas(new, history, Mode(mode))
     if as_json:
         typer.echo(json.dumps(verdict.as_json(), indent=2, ensure_ascii=False))
@@ -56,13 +56,13 @@ def compat(files: Sequence[Path], mode: str, *, as_json: bool) -> None:
         raise typer.Exit(BROKEN)
 
 
-def _schema(path: Path) -> Schema:
+def _schema(path: Path, *, strict: bool) -> Schema:
     raw = read_bytes(path)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnusableFileError(f"{path}: not UTF-8 text") from error
     try:
-        return read_schema(text, name=str(path))
+        return read_schema(text, name=str(path), strict=strict)
     except UnusableSchemaError as error:
         raise UnusableFileError(f"{path}: {error}") from error

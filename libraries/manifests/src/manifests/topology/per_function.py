@@ -58,7 +58,7 @@ def resources_of_function(
     yield LogGroup(name=names.log_group(ref), retention_days=platform.logs.retention_days)
     yield from rules
     yield from _queues(names, ref, rule_arns)
-    for route in ref.function.routes:
+    for route in ref.function.gateway_routes:
         authorizer = AUTHORIZER if route.auth is RouteAuth.JWT else None
         yield ApiRoute(name=route.key, function_arn=names.function_arn(ref), authorizer=authorizer)
 

@@ -71,7 +71,7 @@ def _bucket(platform: Platform, names: Names) -> Bucket:
 
 def _api(manifests: Manifests, names: Names) -> HttpApi:
     api = manifests.platform.api
-    methods = {str(route.method) for ref in manifests.functions for route in ref.function.routes}
+    methods = {str(route.method) for ref in manifests.functions for route in ref.function.gateway_routes}
     return HttpApi(
         name=names.api,
         cors=Cors(

@@ -32,7 +32,10 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         "acquire_worker", "release_worker", "_execute_function_dispatch", "_emit_lambda_metrics",
         "_execute_function", "_run_sqs_batch", "_poll_sqs", "lambda_execute_result_to_api_proxy_response",
     ),
-    "ministack.services.apigateway": ("_invoke_lambda_proxy",),
+    "ministack.services.apigateway": (
+        "_invoke_lambda_proxy", "_v2_request_body_is_text", "_cors_response_headers", "_handle_execute_in_scope",
+        "_apis",
+    ),
     "ministack.services.dynamodb": ("_tables", "_set_item", "_remove_item"),
     "ministack.services.s3": (
         "_atomic_write", "_record_object_version", "_persist_object", "_fire_s3_event_async", "_fire_s3_event",

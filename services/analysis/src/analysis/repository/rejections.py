@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chassis.database import Connection
 from contracts import Event
 from contracts.imaging import ImageRejected
+from contracts.ingest import UploadRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Rejection:
     detail: str
 
 
-def save(connection: Connection, event: Event[ImageRejected]) -> None:
+def save(connection: Connection, event: Event[ImageRejected] | Event[UploadRejected]) -> None:
     """Store why the item was rejected; of several rejections the newest counts."""
     connection.execute(
         """

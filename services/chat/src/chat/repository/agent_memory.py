@@ -5,8 +5,10 @@ No transaction stays open during the model call; a deletion meanwhile revokes th
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from chassis.database import Connection
+from chassis.retention import Rule
 from chat.errors import ConversationBusyError, ConversationEndedError
 from chat.repository import conversations
 
@@ -17,6 +19,14 @@ class ConversationState:
 
     turns: int
     checkpoint_id: str | None
+
+
+def retention(lifetime_s: int) -> Rule:
+    """Memory of that lifetime, counted from the end of the latest lease, is kept for a day longer.
+
+    Of most conversations the end deletes it; of those that never had a turn no end tells.
+    """
+    return Rule("agent_memory", "lease_until", timedelta(days=1, seconds=lifetime_s))
 
 
 def claim(connection: Connection, tenant_id: str, session_id: str, lease: str, *, seconds: float) -> ConversationState:
@@ -49,7 +59,7 @@ def complete(connection: Connection, tenant_id: str, session_id: str, lease: str
     """
     changed = connection.execute(
         """
-        UPDATE agent_memory SET checkpoint_id = %s, lease = NULL, lease_until = NULL
+        UPDATE agent_memory SET checkpoint_id = %s, lease = NULL, lease_until = clock_timestamp()
         WHERE tenant_id = %s AND session_id = %s AND lease = %s
         """,
         (checkpoint_id, tenant_id, session_id, lease),
@@ -62,7 +72,7 @@ def release(connection: Connection, tenant_id: str, session_id: str, lease: str)
     """End the lease and change nothing else; no effect if it is no longer ours."""
     connection.execute(
         """
-        UPDATE agent_memory SET lease = NULL, lease_until = NULL
+        UPDATE agent_memory SET lease = NULL, lease_until = clock_timestamp()
         WHERE tenant_id = %s AND session_id = %s AND lease = %s
         """,
         (tenant_id, session_id, lease),

@@ -85,7 +85,7 @@ class Aws:
 
     def database_token(self, *, host: str, port: int, role: str) -> str:
         """A token that signs the role in to RDS for 15 minutes. Makes no call."""
-        rds = self.session.client("rds", endpoint_url=self.endpoint_url)
+        rds = self.session.client("rds")  # which is not asked: the token is a signature
         return str(rds.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=role))
 
     @cached_property

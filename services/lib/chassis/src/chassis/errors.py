@@ -11,12 +11,13 @@ ChassisError
 ├── ObjectMissingError        no object under that key
 ├── PoisonError               a message that no retry can repair
 ├── ProblemError              an HTTP answer other than success
+├── MalformedCursorError      a cursor that the API did not issue to the caller
 ├── UndeclaredTableError      a table is not declared as one of the kinds
 ├── MigrationError            see `chassis.migrations`
 └── VoyageError               see `chassis.voyage`
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ __all__ = [
     "ConcurrencyError",
     "ConfigurationError",
     "EventTooLargeError",
+    "MalformedCursorError",
     "ObjectMissingError",
     "PermanentError",
     "PoisonError",
@@ -96,12 +98,25 @@ class PoisonError(ChassisError):
 class ProblemError(ChassisError):
     """An HTTP answer other than success, shown to the caller; `code` is stable and names the problem type."""
 
-    def __init__(self, status: HTTPStatus, code: str, detail: str, **extensions: object) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **extensions: object,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
         self.detail = detail
+        self.headers = headers or {}
         self.extensions = extensions
+
+
+class MalformedCursorError(ChassisError):
+    """A cursor that the API did not issue to the caller."""
 
 
 class UndeclaredTableError(ChassisError):

@@ -5,7 +5,7 @@ idempotency utility keeps its records in DynamoDB, outside of that transaction: 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chassis.database import Connection
 from chassis.retention import Rule
@@ -96,8 +96,15 @@ def release(connection: Connection, request: RequestKey, *, claim: str) -> None:
     )
 
 
-def forget(connection: Connection, tenant_id: str, subject: str) -> None:
-    """Erase the answers about a subject that is deleted; that they were given is still known."""
+def forget(connection: Connection, tenant_id: str, subject: str, *, until: datetime | None = None) -> None:
+    """Erase the answers about a subject that is deleted; that they were given is still known.
+
+    With `until` those to requests that came later stay: they are about a new subject of the same id.
+    """
     connection.execute(
-        "UPDATE idempotent_requests SET answer = NULL WHERE tenant_id = %s AND subject = %s", (tenant_id, subject)
+        """
+        UPDATE idempotent_requests SET answer = NULL
+        WHERE tenant_id = %s AND subject = %s AND claimed_at <= coalesce(%s, 'infinity'::timestamptz)
+        """,
+        (tenant_id, subject, until),
     )

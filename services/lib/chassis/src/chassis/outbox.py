@@ -28,6 +28,7 @@ __all__ = [
     "Parked",
     "Waiting",
     "claim",
+    "count_parked",
     "delete",
     "fail",
     "parked",
@@ -76,6 +77,10 @@ class Parked:
     reason: str
     parked_at: datetime
 
+    def described(self) -> dict[str, Any]:
+        """As JSON. It names no tenant, and has nothing of the event's contents."""
+        return asdict(self) | {"parked_at": self.parked_at.isoformat()}
+
 
 def publish(database: Database, bus: Bus, recorded: Sequence[tuple[int, dict[str, Any]]]) -> None:
     """Publish what was just committed and delete it from the outbox.
@@ -96,6 +101,8 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
     Raises:
         TransientError: the bus or the database fails, or the bus refused some of it; the next run goes on.
     """
+    with database.transaction() as connection:
+        _remind(parked(connection), count_parked(connection))  # first: whether the bus answers or not
     published = refused = 0
     tried: list[int] = []
     while True:
@@ -116,8 +123,6 @@ def relay(database: Database, bus: Bus, *, grace_s: float = GRACE_S) -> int:
             refused += sum(failure.park_at != 1 for failure in failures)
         if len(rows) < _PAGE:
             break
-    with database.transaction() as connection:
-        _remind(parked(connection))
     if refused:
         raise TransientError(f"the bus refused {refused} events")
     return published
@@ -159,21 +164,17 @@ def _send(database: Database, bus: Bus, rows: Sequence[Waiting]) -> list[Failure
     return list(refused.values())
 
 
-def _remind(events: Sequence[Parked]) -> None:
-    if events:
-        logger.error("parked events wait", extra={"events": [_described(each) for each in events]})
-        metrics.add_metric("OutboxParked", MetricUnit.Count, len(events))
+def _remind(oldest: Sequence[Parked], count: int) -> None:
+    if count:
+        logger.error("parked events wait", extra={"count": count, "events": [each.described() for each in oldest]})
+        metrics.add_metric("OutboxParked", MetricUnit.Count, count)
 
 
 def _report(events: Sequence[Parked]) -> None:
     for each in events:
-        logger.error("event parked: the bus refuses it", extra={"events": [_described(each)]})
+        logger.error("event parked: the bus refuses it", extra={"events": [each.described()]})
     if events:
         metrics.add_metric("EventsParked", MetricUnit.Count, len(events))
-
-
-def _described(event: Parked) -> dict[str, Any]:
-    return asdict(event) | {"parked_at": event.parked_at.isoformat()}
 
 
 def claim(connection: Connection, *, grace_s: float, limit: int, but: Sequence[int] = ()) -> list[Waiting]:
@@ -232,18 +233,30 @@ def fail(connection: Connection, failures: Mapping[int, Failure]) -> list[Parked
     return [Parked(**row) for row in rows if row["parked_at"] is not None]
 
 
-def parked(connection: Connection, *, limit: int = 100) -> list[Parked]:
-    """What is parked, oldest first."""
+def parked(connection: Connection, *, after: int = 0, limit: int = 100) -> list[Parked]:
+    """What is parked behind that position, oldest first."""
     rows = connection.execute(
         """
         SELECT position, event_id, type, attempts, reason, parked_at FROM outbox JOIN events USING (position)
-        WHERE parked_at IS NOT NULL ORDER BY parked_at, position LIMIT %s
+        WHERE parked_at IS NOT NULL AND position > %s ORDER BY position LIMIT %s
         """,
-        (limit,),
+        (after, limit),
     )
     return [Parked(**row) for row in rows]
 
 
-def retry_parked(connection: Connection) -> int:
-    """Let the relay try everything that is parked as if it were new; returns how many."""
-    return connection.execute("UPDATE outbox SET parked_at = NULL, attempts = 0 WHERE parked_at IS NOT NULL").rowcount
+def count_parked(connection: Connection) -> int:
+    """How many events are parked."""
+    row = connection.execute("SELECT count(*) AS parked FROM outbox WHERE parked_at IS NOT NULL").fetchone()
+    return int(row["parked"]) if row else 0
+
+
+def retry_parked(connection: Connection, event_ids: Sequence[str]) -> int:
+    """Let the relay try those of the events that are parked as if they were new; returns how many."""
+    return connection.execute(
+        """
+        UPDATE outbox SET parked_at = NULL, attempts = 0 FROM events
+        WHERE events.position = outbox.position AND parked_at IS NOT NULL AND event_id = ANY(%s)
+        """,
+        (list(event_ids),),
+    ).rowcount

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from chassis.observability import MetricUnit, logger, metrics
+from chassis.parked_events import answer
 from chassis.service import Service
 
 if TYPE_CHECKING:
@@ -18,15 +19,22 @@ def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
     """A Lambda entry point that runs the job and logs its result; an exception appears as the function's error."""
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        outcome = job()
-        logger.info(name, extra=outcome)
         metrics.add_metric("ScheduledRuns", MetricUnit.Count, 1)
-        metrics.flush_metrics()
+        try:
+            outcome = job()
+        finally:
+            metrics.flush_metrics()  # what a failing run has measured, alarms look at too
+        logger.info(name, extra=outcome)
         return outcome
 
     return entry
 
 
 def relay(service: Service[Any]) -> Entry:
-    """The entry point of a service's outbox relay."""
-    return scheduled("relay", lambda: {"published": service.relay()})
+    """The entry point of a service's outbox relay, which also answers operators: see `chassis.parked_events`."""
+    run = scheduled("relay", lambda: {"published": service.relay()})
+
+    def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
+        return answer(service.database, event["parked"]) if "parked" in event else run(event, context)
+
+    return entry

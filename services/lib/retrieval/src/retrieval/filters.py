@@ -19,7 +19,7 @@ class Filter:
     """How one filter is named, described and limited, and how it narrows.
 
     `condition` is SQL over one column, with `{column}` and `{value}`; `limits` are keyword arguments of pydantic's
-    `Field`. `parameter` is the filter's name in the HTTP API where it is not the field's.
+    `Field`, and examples. `parameter` is the filter's name in the HTTP API where it is not the field's.
     """
 
     description: str
@@ -39,7 +39,7 @@ class Filters:
             "Only items of exactly this category, in upper or lower case.",
             column="category",
             condition="lower({column}) = lower({value})",
-            limits={"max_length": 200},
+            limits={"max_length": 200, "examples": ["Food"]},
             parameter="category_filter",
         ),
     ] = None

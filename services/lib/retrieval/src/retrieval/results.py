@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.query import Hit
+from retrieval.query import Hit, ScoreType
 
 
 class SearchResult(BaseModel):
@@ -13,15 +13,23 @@ class SearchResult(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    item_id: str
-    rank: int
-    score: float
-    score_type: str
-    category: str
-    headline: str
-    summary: str
-    image_url: str
-    metadata: dict[str, Any]
+    item_id: str = Field(
+        description="Of the item.",
+        examples=["0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10"],
+        json_schema_extra={"format": "uuid"},
+    )
+    rank: int = Field(ge=1, description="Its place among the results.", examples=[1])
+    score: float = Field(description="By which it is ranked; see `score_type`.", examples=[0.031])
+    score_type: ScoreType = Field(description="What the score means.")
+    category: str = Field(description="Of its description.", examples=["Food"])
+    headline: str = Field(description="Of its description.", examples=["Ramen with an egg"])
+    summary: str = Field(description="Of its description.", examples=["A bowl of ramen with an egg."])
+    image_url: str = Field(
+        description="A path of this API that never changes.",
+        examples=["/images/0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10.png"],
+        json_schema_extra={"format": "uri-reference"},
+    )
+    metadata: dict[str, Any] = Field(description="Names, subcategories and places of it, and its score by each way.")
 
 
 def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
@@ -30,7 +38,7 @@ def as_result(hit: Hit, rank: int | None = None) -> SearchResult:
         item_id=hit.item_id,
         rank=rank or hit.rank,
         score=hit.score,
-        score_type=hit.score_type.value,
+        score_type=hit.score_type,
         category=hit.category,
         headline=hit.headline,
         summary=hit.summary,

@@ -6,6 +6,8 @@ Every event that is appended to an event store while tests run is recorded. At t
 - an event from a service's own tests (`services/<service>/tests`) must be of a type which its manifest publishes;
 - each type that a manifest publishes must have been emitted in that service's own tests. This is required of a service
   only when all of its tests ran; for the others the summary lists what was not checked.
+- each status that the OpenAPI document declares for a route of a service must have been answered, in whichever test,
+  when all of the service's tests ran and those of `answers.COMMON`.
 
 A violation fails the session, with the reason in a section of the summary. Parallel workers (pytest-xdist) record, and
 the process that began the run checks what all of them recorded.
@@ -26,6 +28,8 @@ from jsonschema import Draft202012Validator
 
 from contracts import Contract, Event
 from manifests import ManifestsInvalidError, load_manifests
+from testkit import documented
+from testkit.contract_tests.answers import COMMON, Answered, declared, unanswered
 
 _TITLE = "events against their contracts"
 
@@ -59,6 +63,8 @@ class Emissions:
         self._kept: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self.tests: dict[str, Coverage] = defaultdict(Coverage)
         self.captured: Counter[str] = Counter()
+        self.answered: set[Answered] = set()
+        self.common_ran = False
         self.current: pytest.Item | None = None
 
     def owner(self, path: Path) -> str | None:
@@ -82,6 +88,8 @@ class Emissions:
         return {
             "kept": [[*key, nodeid, json.dumps(document)] for key, (nodeid, document) in self._kept.items()],
             "captured": dict(self.captured),
+            "answered": sorted(map(list, self.answered)),
+            "common_ran": self.common_ran,
             "tests": {
                 owner: {**vars(tests), "files": sorted(map(str, tests.files))} for owner, tests in self.tests.items()
             },
@@ -92,6 +100,8 @@ class Emissions:
         for owner, shape, nodeid, document in recorded["kept"]:
             self._kept.setdefault((owner, shape), (nodeid, json.loads(document)))
         self.captured.update(recorded["captured"])
+        self.answered |= set(map(tuple, recorded["answered"]))
+        self.common_ran |= recorded["common_ran"]
         for owner, fields in recorded["tests"].items():
             before = self.tests[owner].ran
             self.tests[owner] = Coverage(**{**fields, "files": set(map(Path, fields["files"]))})
@@ -123,6 +133,13 @@ class Emissions:
                 unchecked.append(f"{name}: {gap}; not seen: {', '.join(missing)}")
             else:
                 faults += [f"{name} publishes {event}, and none of its own tests emits it" for event in missing]
+        for name, answers in declared(self._root).items():
+            if not self.tests[name].files or not (unseen := unanswered(answers, self.answered)):
+                continue
+            if gap := self._gap(name) or ("" if self.common_ran else f"{COMMON} was left out"):
+                unchecked.append(f"{name}: {gap}; {len(unseen)} declared answers not seen")
+            else:
+                faults += [f"{name} declares {answer}, and no test gets it" for answer in unseen]
         return Findings(self.captured, len(self._kept), tuple(dict.fromkeys(faults)), tuple(unchecked))
 
     def _schema_faults(self) -> Iterable[str]:
@@ -174,6 +191,7 @@ class EmissionsPlugin:
         if not self._is_ours:
             return
         for item in session.items:
+            self._emissions.common_ran |= item.path == self._config.rootpath / COMMON
             if owner := self._emissions.owner(item.path):
                 self._emissions.tests[owner].files.add(item.path)
                 self._emissions.tests[owner].selected += 1
@@ -220,6 +238,7 @@ class EmissionsPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         self._patch.undo()
+        self._emissions.answered |= documented.seen
         if hasattr(self._config, "workeroutput"):
             self._config.workeroutput[_TITLE] = self._emissions.to_wire()
             return

@@ -114,8 +114,18 @@ class FakeOutbox:
                 parked.append(row)
         return parked
 
-    def parked(self, connection: Connection, *, limit: int = 100) -> list[Parked]:
-        return list(self.parked_rows.values())[:limit]
+    def parked(self, connection: Connection, *, after: int = 0, limit: int = 100) -> list[Parked]:
+        return [row for position, row in sorted(self.parked_rows.items()) if position > after][:limit]
+
+    def count_parked(self, connection: Connection) -> int:
+        return len(self.parked_rows)
+
+    def retry_parked(self, connection: Connection, event_ids: Sequence[str]) -> int:
+        positions = [position for position, row in self.parked_rows.items() if row.event_id in event_ids]
+        for position in positions:
+            del self.parked_rows[position]
+            self.attempts[position] = 0
+        return len(positions)
 
 
 @dataclass
@@ -178,12 +188,14 @@ class FakeIdempotency:
     """Of `chassis.idempotency`. Nothing is old."""
 
     rows: dict[RequestKey, tuple[str, str, str | None, Kept]] = field(default_factory=dict)
+    claimed_at: dict[RequestKey, datetime] = field(default_factory=dict)
 
     def claim(self, connection: Connection, request: RequestKey, *, fingerprint: str, claim: str) -> Kept | None:
         if request in self.rows:
             return self.rows[request][3]
         begun = Kept(fingerprint, is_answered=False, answer=None)
         self.rows[request] = request.tenant_id, claim, None, begun
+        self.claimed_at[request] = datetime.now(UTC)
         return None
 
     def complete(self, connection: Connection, request: RequestKey, *, claim: str, subject: str, answer: str) -> bool:
@@ -197,9 +209,9 @@ class FakeIdempotency:
         if request in self.rows and self.rows[request][1] == claim and not self.rows[request][3].is_answered:
             del self.rows[request]
 
-    def forget(self, connection: Connection, tenant_id: str, subject: str) -> None:
+    def forget(self, connection: Connection, tenant_id: str, subject: str, *, until: datetime | None = None) -> None:
         for request, (owner, claim, about, kept) in list(self.rows.items()):
-            if (owner, about) == (tenant_id, subject):
+            if (owner, about) == (tenant_id, subject) and (until is None or self.claimed_at[request] <= until):
                 self.rows[request] = owner, claim, about, replace(kept, answer=None)
 
 

@@ -14,9 +14,9 @@ _PARAMETER = re.compile(r"\{[^}]+\}")
 
 
 def routes_with_token() -> list[Route]:
-    """Every documented route that asks for a token, sorted."""
+    """Every route at the gateway that asks for a token, sorted; without those that no document shows for a slash."""
     functions = load_manifests(REPOSITORY).functions
-    routes = [route for ref in functions for route in ref.function.routes if not route.is_greedy]
+    routes = [route for ref in functions for route in ref.function.gateway_routes if not route.is_greedy]
     routes = [route for route in routes if route.auth is RouteAuth.JWT]
     return sorted(routes, key=lambda route: (route.path, route.method))
 
@@ -46,6 +46,13 @@ def needs_declaration(route: Route) -> bool:
     return bool(required) or bool(operation.get("requestBody", {}).get("required"))
 
 
+def example_body(route: Route) -> dict[str, Any] | None:
+    """A body of the examples of the fields that it must have; None where the route takes no JSON, or may do without."""
+    content = _operation(route).get("requestBody", {}).get("content", {}).get("application/json", {"schema": {}})
+    model = _document()["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2])
+    return {name: model["properties"][name]["examples"][0] for name in model.get("required", [])} if model else None
+
+
 def does_nothing_yet(route: Route) -> bool:
     """Whether the route is documented to answer 501: it was scaffolded, and its handler refuses every request."""
     return "501" in _operation(route)["responses"]
@@ -53,7 +60,7 @@ def does_nothing_yet(route: Route) -> bool:
 
 def query_choices(route: Route) -> list[dict[str, str]]:
     """Of a route that reads: every value of every parameter of the query that has a closed set of them."""
-    if route.method is not Method.GET:
+    if route.method not in (Method.GET, Method.HEAD):
         return []
     return [
         {entry["name"]: str(value)}
@@ -71,7 +78,9 @@ def _values(schema: Mapping[str, Any]) -> list[object]:
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    operation: dict[str, Any] = _document()["paths"][route.path][route.method.lower()]
+    # HEAD is documented with GET.
+    method = Method.GET if route.method is Method.HEAD else route.method
+    operation: dict[str, Any] = _document()["paths"][route.path][method.lower()]
     return operation
 
 

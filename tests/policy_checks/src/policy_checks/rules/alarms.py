@@ -62,6 +62,16 @@ def every_consuming_service_has_an_alarm_on_its_lag(planned: PlannedEnvironment)
             yield service, "has no alarm on how far its projections are behind"
 
 
+def every_publishing_service_has_an_alarm_on_parked_events(planned: PlannedEnvironment) -> Faults:
+    """Events that the bus refuses wait for an operator, and nothing fails meanwhile."""
+    for service in planned.manifests.services.values():
+        watching = _alarms(
+            planned, "Collections", "OutboxParked", environment=planned.environment, service=service.service
+        )
+        if service.publishes and not any(alarm["threshold"] == 0 and _above(alarm) for alarm in watching):
+            yield service.service, "has no alarm on its parked events"
+
+
 def the_database_has_alarms(planned: PlannedEnvironment) -> Faults:
     """Connections and storage run out; the alarms warn before."""
     limits = {"DatabaseConnections": "GreaterThanThreshold", "FreeStorageSpace": "LessThanThreshold"}
@@ -172,6 +182,7 @@ RULES: Final = tuple(
             every_queue_has_an_alarm_on_its_oldest_message,
             every_function_has_alarms,
             every_consuming_service_has_an_alarm_on_its_lag,
+            every_publishing_service_has_an_alarm_on_parked_events,
             the_database_has_alarms,
             everything_is_on_a_dashboard,
             every_alarm_notifies_the_topic,

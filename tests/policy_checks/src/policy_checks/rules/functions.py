@@ -37,9 +37,8 @@ def logs_are_kept_for_a_limited_time(planned: PlannedEnvironment) -> Faults:
 
 def routes_need_a_token_unless_declared(planned: PlannedEnvironment) -> Faults:
     """Routes are protected unless the manifest declares them public."""
-    open_routes = {
-        route.key for ref in planned.manifests.functions for route in ref.function.routes if route.auth.value == "none"
-    }
+    routes = [route for ref in planned.manifests.functions for route in ref.function.gateway_routes]
+    open_routes = {route.key for route in routes if route.auth.value == "none"}
     for route in planned.of_type("aws_apigatewayv2_route"):
         key = str(route["route_key"])
         secured = route["authorization_type"] == "JWT" and route["authorizer_id"]

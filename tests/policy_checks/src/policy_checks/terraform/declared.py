@@ -47,7 +47,7 @@ def _of_function(ref: FunctionRef, names: Names, platform: Platform) -> Iterator
         memory_size=function.memory_mb,
         timeout=function.timeout_s,
     )
-    for route in function.routes:
+    for route in function.gateway_routes:
         kind = "NONE" if route.auth is RouteAuth.NONE else "JWT"
         yield _resource(ref, "aws_apigatewayv2_route.main", route.key, authorization_type=kind)
     if function.queue:

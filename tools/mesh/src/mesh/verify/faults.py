@@ -11,10 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chassis.migrations import MigrationError
 from mesh.client import ApiError
 from mesh.db.errors import DatabaseUnusableError
+from mesh.functions import FunctionFailedError
 from mesh.verify.errors import CheckFailedError
 
 # Errors whose messages are complete sentences.
-_TOLD: Final = (CheckFailedError, ClientError, DatabaseUnusableError, MigrationError)
+_TOLD: Final = (CheckFailedError, ClientError, DatabaseUnusableError, FunctionFailedError, MigrationError)
 FAULTS: Final = (*_TOLD, ApiError, BotoCoreError, httpx.HTTPError, psycopg.Error, TimeoutError)
 
 

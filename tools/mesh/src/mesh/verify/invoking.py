@@ -1,4 +1,4 @@
-"""Direct invocation of functions, bypassing API Gateway, with events in its format."""
+"""Requests to functions, bypassing API Gateway, with events in its format."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import base64
 import json
 import uuid
 from dataclasses import dataclass
-from typing import Any
 
-from mesh.environments import Environment
+from mesh import functions
+from mesh.functions import Json
 from mesh.verify.errors import CheckFailedError
 
-Json = dict[str, Any]
-
-# A function with routes runs for at most 29 s, after a cold start of a few seconds.
-_READ_TIMEOUT_S = 60
 _QUOTED = 300
 
 
@@ -41,25 +37,8 @@ class Answer:
         return f"{self.status}: {detail}" + (f" ({json.dumps(checks)})" if checks else "")
 
 
-class Functions:
-    """The functions of an environment, by `<service>.<function>`."""
-
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        self._client = environment.client("lambda", read_timeout=_READ_TIMEOUT_S, max_pool_connections=20)
-
-    def invoke(self, key: str, event: Json) -> Json:
-        """The function's result. Raises CheckFailedError when the function is missing or fails."""
-        function = self._environment.functions.get(key)
-        if function is None:
-            raise CheckFailedError(f"the environment has no function {key}")
-        answer = self._client.invoke(FunctionName=function.name, Payload=json.dumps(event).encode())
-        payload = json.loads(answer["Payload"].read() or b"null")
-        if answer.get("FunctionError"):
-            fault = payload if isinstance(payload, dict) else {}
-            reason = f"{fault.get('errorType', 'error')}: {str(fault.get('errorMessage', payload))[:_QUOTED]}"
-            raise CheckFailedError(f"{function.name} ended with {reason}; {function.log_group} has more")
-        return payload if isinstance(payload, dict) else {}
+class Functions(functions.Functions):
+    """The functions of an environment, asked as by API Gateway."""
 
     def request(self, key: str, request: Request, *, tenant: str | None = None) -> Answer:
         """Send a request of that tenant as API Gateway would. Raises CheckFailedError for an invalid response."""

@@ -18,6 +18,13 @@ TYPES: dict[str, tuple[str, object, str]] = {
     "datetime": ("datetime", "2026-01-02T03:04:05Z", "datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)"),
     "list": ("tuple[str, ...]", ["text"], '("text",)'),
 }
+#: Type of a field -> limits of what may be sent, as arguments of pydantic's `Field`.
+_LIMITS = {
+    "str": "max_length=1000, ",
+    "int": "ge=0, le=1_000_000, ",
+    "float": "ge=0, le=1, ",
+    "list": "max_length=100, ",
+}
 _FIELD = re.compile(r"^(?P<name>[a-z][a-z0-9_]*):(?P<type>[a-z]+)(?P<optional>\?)?$")
 
 
@@ -35,6 +42,13 @@ class FieldSpec:
         if not self.optional:
             return f"{self.name}: {annotation}"
         return f"{self.name}: {annotation} = ()" if self.type == "list" else f"{self.name}: {annotation} | None = None"
+
+    def sent(self) -> str:
+        """The declaration in a request: with limits, and a description that is still to be written."""
+        declaration, _, default = self.declaration().partition(" = ")
+        first = f"default={default}, " if default else ""
+        shown = f'description="Not described yet.", examples=[{TYPES[self.type][1]!r}]'
+        return f"{declaration} = Field({first}{_LIMITS.get(self.type, '')}{shown})"
 
 
 def fields_of(texts: Sequence[str], base: type, reserved: Collection[str]) -> tuple[FieldSpec, ...]:

@@ -35,7 +35,7 @@ _REQUEST = '''\
 class {model}(BaseModel):
     """The body of {key}."""
 
-    model_config = ConfigDict(frozen=True, json_schema_extra={{"examples": [{example!r}]}})
+    model_config = ConfigDict(frozen=True)
 
 {declarations}
 '''
@@ -193,11 +193,11 @@ def _with_handler(source: str, spec: RouteSpec) -> str:
     arguments = [f"{name}: str" for name in spec.parameters.values()]
     imports = [("http", "HTTPStatus"), ("chassis.http", "ProblemError"), ("chassis.http", "documented")]
     if spec.fields:
-        declarations = "\n".join(f"    {field.declaration()}" for field in spec.fields)
-        request = _REQUEST.format(model=spec.model, key=spec.route.key, declarations=declarations, example=spec.example)
+        declarations = "\n".join(f"    {field.sent()}" for field in spec.fields)
+        request = _REQUEST.format(model=spec.model, key=spec.route.key, declarations=declarations)
         source = with_class_before(source, "http", request)
         arguments.append(f"body: {spec.model}")
-        imports.append(("pydantic", "BaseModel, ConfigDict"))
+        imports.append(("pydantic", "BaseModel, ConfigDict, Field"))
         imports += [("datetime", "datetime")] if has_times(spec.fields) else []
     if spec.route.auth is RouteAuth.JWT:
         arguments.append("caller: CallerDep")

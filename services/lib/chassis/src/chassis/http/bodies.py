@@ -11,34 +11,29 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 from pydantic_core import from_json
 
 from chassis.errors import ProblemError
+from chassis.http.codings import decoded
+from chassis.http.headers import header
 from contracts import is_storable
 
-__all__ = ["JSON_ONLY", "header", "json_object", "raw_body", "refuse_unstorable"]
+__all__ = ["JSON_ONLY", "json_object", "raw_body", "refuse_unstorable"]
 
 JSON_ONLY = "the body must be application/json"
+_LONGEST_NAME = 100
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
-def header(event: Mapping[str, Any], name: str) -> str:
-    """A header's value, whatever the case of its name; empty where it is missing."""
-    headers: Mapping[str, str] = event.get("headers") or {}
-    return next((value for given, value in headers.items() if given.lower() == name), "")
-
-
 def raw_body(event: Mapping[str, Any]) -> bytes:
-    """The body as it was sent, of an API Gateway event.
+    """The body of an API Gateway event, decompressed.
 
     Raises:
-        ProblemError: 400, the gateway marks it as base64, and it is not; 415, it is compressed.
+        ProblemError: 400, the gateway marks it as base64, and it is not; see `codings.decoded`.
     """
-    coding = header(event, "content-encoding").strip().lower()
-    if coding not in ("", "identity"):
-        raise _unsupported(f"the body must not be encoded with {coding}", accept_encoding="identity")
     text: str = event.get("body") or ""
     try:
-        return base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
+        sent = base64.b64decode(text, validate=True) if event.get("isBase64Encoded") else text.encode()
     except ValueError as error:  # binascii.Error and UnicodeEncodeError are ones
         raise ProblemError(HTTPStatus.BAD_REQUEST, "damaged-body", "the request body is damaged") from error
+    return decoded(sent, header(event, "content-encoding"))
 
 
 def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -50,12 +45,10 @@ def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
         ProblemError: see `raw_body`; 415, its media type is not JSON, or its charset is not UTF-8.
         RequestValidationError: it is no JSON (RFC 8259), no object, or has text that no store of ours can hold.
     """
-    message = Message()
-    message["content-type"] = header(event, "content-type").strip() or "application/json"
-    subtype = message.get_content_subtype()
-    if message.get_content_maintype() != "application" or not (subtype == "json" or subtype.endswith("+json")):
+    main_type, _, subtype, charset = _media_type(header(event, "content-type").strip() or "application/json")
+    if main_type != "application" or not (subtype == "json" or subtype.endswith("+json")):
         raise _unsupported(JSON_ONLY)
-    if str(message.get_param("charset", "utf-8")).lower() not in _UTF_8:
+    if charset not in _UTF_8:
         raise _unsupported(f"{JSON_ONLY} in UTF-8")
     raw = raw_body(event).removeprefix(b"\xef\xbb\xbf")
     if not raw:
@@ -69,6 +62,15 @@ def json_object(event: Mapping[str, Any]) -> dict[str, Any] | None:
         raise _invalid("dict_type", "Input should be an object", "body")
     refuse_unstorable(document, "body")
     return document
+
+
+def _media_type(text: str) -> tuple[str, str, str, str]:
+    message = Message()
+    message["content-type"] = text
+    try:
+        return *message.get_content_type().partition("/"), str(message.get_param("charset", "utf-8")).lower()
+    except ValueError as error:  # of a parameter's number with thousands of digits, or of a lone surrogate
+        raise _unsupported(JSON_ONLY) from error
 
 
 def refuse_unstorable(value: object, *place: str | int) -> None:
@@ -97,8 +99,10 @@ def _unstorable(value: object, place: tuple[str | int, ...]) -> Iterator[tuple[s
 
 
 def _invalid(fault: str, message: str, *place: str | int) -> RequestValidationError:
-    return RequestValidationError([{"type": fault, "loc": place, "msg": message}])
+    # A name may be as long as the body is, and an answer has its limit.
+    shown = tuple(step if isinstance(step, int) else step[:_LONGEST_NAME] for step in place)
+    return RequestValidationError([{"type": fault, "loc": shown, "msg": message}])
 
 
-def _unsupported(detail: str, **extensions: object) -> ProblemError:
-    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail, **extensions)
+def _unsupported(detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail)

@@ -1,9 +1,7 @@
 """Who calls: the tenant is the verified token's `sub` and nothing else; API Gateway has verified the token before."""
 
 import hashlib
-import re
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,13 +11,14 @@ from aws_lambda_powertools.event_handler import Depends
 from aws_lambda_powertools.event_handler.request import Request
 
 from chassis.errors import ProblemError
-from chassis.http.bodies import header
+from chassis.http.bodies import raw_body
+from chassis.http.correlation import CORRELATION_ID
+from chassis.http.headers import header
 from chassis.observability import annotate, child_span, hash_tenant, logger
 
 __all__ = ["Caller", "CallerDep", "caller"]
 
 _LONGEST_START_S = 10.0
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,16 @@ def caller(request: Request) -> Caller:
     """The caller of the current request.
 
     Raises:
-        ProblemError: 401; the route was reached without an authorizer's verified claims.
+        ProblemError: 401; the route was reached without an authorizer's verified claims. See also `raw_body`.
     """
     event = request.resolved_event.raw_event
     context = event.get("requestContext", {})
     tenant_id = context.get("authorizer", {}).get("jwt", {}).get("claims", {}).get("sub")
     if not tenant_id:
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid token is required")
-    correlation_id = _correlation_id(header(event, "x-correlation-id"), context)
-    logger.append_keys(correlation_id=correlation_id, tenant=hash_tenant(tenant_id))
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid token is required", headers=headers)
+    correlation_id = header(event, CORRELATION_ID.lower())
+    logger.append_keys(tenant=hash_tenant(tenant_id))
     annotate(correlation_id=correlation_id)
     key = header(event, "idempotency-key") or None
     return Caller(
@@ -67,8 +67,9 @@ def caller(request: Request) -> Caller:
 
 
 def _fingerprint(event: Mapping[str, Any]) -> str:
-    sent = [event.get("rawPath", ""), event.get("rawQueryString", ""), event.get("body") or ""]
-    return hashlib.sha256("\0".join(sent).encode(errors="surrogatepass")).hexdigest()
+    """Of what was said: compression writes the same in many ways."""
+    asked = f"{event['rawPath']}\0{event['rawQueryString']}\0"
+    return hashlib.sha256(asked.encode(errors="surrogatepass") + raw_body(event)).hexdigest()
 
 
 def _waited_s(context: Mapping[str, Any]) -> float:
@@ -78,9 +79,3 @@ def _waited_s(context: Mapping[str, Any]) -> float:
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
-
-
-def _correlation_id(given: str, context: Mapping[str, Any]) -> str:
-    if _CORRELATION_ID.fullmatch(given):
-        return given
-    return str(context.get("requestId") or uuid.uuid4())

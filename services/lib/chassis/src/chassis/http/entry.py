@@ -9,6 +9,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 
 from chassis.http.bodies import json_object, refuse_unstorable
+from chassis.http.codings import compressed
+from chassis.http.correlation import CORRELATION_ID, correlated
+from chassis.http.head import as_get, without_body
 from chassis.http.problems import ANSWERS
 from chassis.http.validators import conditional
 from chassis.observability import MetricUnit, logger, metrics
@@ -41,7 +44,7 @@ class _Resolver(APIGatewayHttpResolver):
         super().__init__(enable_validation=True)
         self._request_validation_middleware = _RequestValidation()  # type: ignore[no-untyped-call]
 
-    def _compile_regex(self, rule: str, base_regex: str = "") -> re.Pattern[str]:  # type: ignore[override]
+    def _compile_regex(self, rule: str, *_: object) -> re.Pattern[str]:  # type: ignore[override]
         def parameter(found: re.Match[str]) -> str:
             return f"(?P<{found[1]}>{'.+' if found[1] in self._with_slashes else '[^/]+'})"
 
@@ -59,7 +62,8 @@ class _RequestValidation(OpenAPIRequestValidationMiddleware):
         for name, value in app.context["_route_args"].items():
             refuse_unstorable(value, "path", name)
         for name, values in app.current_event.resolved_query_string_parameters.items():
-            refuse_unstorable("".join([name, *values]), "query", name)
+            for text in (name, *values):
+                refuse_unstorable(text, "query", name)
         return super().handler(app, next_middleware)
 
     def _get_body(self, app: Any) -> dict[str, Any] | None:  # type: ignore[override]  # noqa: ANN401
@@ -76,12 +80,21 @@ class HttpEntry:
         """Answer one request."""
         started = time.perf_counter()
         logger.clear_state()
-        answer = conditional(event, self.api.resolve(event, context))
+        correlation_id, event = correlated(event)
+        logger.append_keys(correlation_id=correlation_id)
+        method = event["requestContext"]["http"]["method"]
+        is_head = method == "HEAD"
+        asked = as_get(event) if is_head else event
+        # Compressed before it is tagged: the tag is of what is sent.
+        answer = conditional(asked, compressed(asked, self.api.resolve(asked, context)))
+        if is_head:
+            answer = without_body(answer)
+        answer["headers"] = {**answer["headers"], CORRELATION_ID: correlation_id}
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         logger.info(
             "request",
             extra={
-                "method": event["requestContext"]["http"]["method"],
+                "method": method,
                 "route": event.get("routeKey"),
                 "status": answer["statusCode"],
                 "duration_ms": duration_ms,

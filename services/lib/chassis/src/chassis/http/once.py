@@ -33,6 +33,7 @@ IdempotencyKey = Annotated[
         pattern="^[ -~]+$",
         description="The caller's name for this request, best a UUID: sent again within"
         f" {_KEPT_H} hours, the request has no other effect, and the first answer.",
+        examples=["5c3d0b0e-6f0c-4a35-8a8e-0d5c1f1c7b52"],
     ),
 ]
 

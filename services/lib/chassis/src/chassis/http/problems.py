@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from chassis.errors import CommitUnknownError, ConcurrencyError, ProblemError, TransientError
+from chassis.errors import CommitUnknownError, ConcurrencyError, MalformedCursorError, ProblemError, TransientError
 from chassis.observability import MetricUnit, logger, metrics
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def documented(
     return responses
 
 
-def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) -> Response[str]:
+def problem(
+    status: HTTPStatus, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **extensions: object
+) -> Response[str]:
     """A problem details answer (RFC 9457)."""
     body = {
         "type": f"urn:collections:problem:{code}",
@@ -57,8 +59,9 @@ def problem(status: HTTPStatus, code: str, detail: str, **extensions: object) ->
         "detail": detail,
         **extensions,
     }
-    headers = {"Retry-After": "5"} if status in _PASSING else {}
-    return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body), headers=headers)
+    given: dict[str, str | list[str]] = {"Retry-After": "5"} if status in _PASSING else {}
+    given |= headers or {}
+    return Response(status_code=status.value, content_type=PROBLEM_JSON, body=json.dumps(body), headers=given)
 
 
 def _invalid(error: RequestValidationError) -> Response[str]:
@@ -102,7 +105,11 @@ def _fault(_error: Exception) -> Response[str]:
 
 #: Error -> its answer; the most specific class counts.
 ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
-    (ProblemError, lambda error: problem(error.status, error.code, error.detail, **error.extensions)),
+    (
+        ProblemError,
+        lambda error: problem(error.status, error.code, error.detail, headers=error.headers, **error.extensions),
+    ),
+    (MalformedCursorError, lambda error: problem(HTTPStatus.BAD_REQUEST, "malformed-cursor", str(error))),
     (RequestValidationError, _invalid),
     (ConcurrencyError, _conflict),
     (CommitUnknownError, _outcome_unknown),

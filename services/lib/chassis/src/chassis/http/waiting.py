@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from chassis.errors import ProblemError
 from chassis.http.problems import not_found, not_yet
-from chassis.item_ids import issued_recently
+from chassis.item_ids import is_issued
 
 __all__ = ["no_such_item", "wait_for"]
 
@@ -25,4 +25,4 @@ def wait_for(look: Callable[[], T | None], seconds: float, *, poll_s: float = 0.
 
 def no_such_item(tenant_id: str, item_id: str) -> ProblemError:
     """The answer about an item that the service has not heard of: 409 where it may still hear of it, 404 otherwise."""
-    return not_yet("item", item_id) if issued_recently(tenant_id, item_id) else not_found("item", item_id)
+    return not_yet("item", item_id) if is_issued(tenant_id, item_id) else not_found("item", item_id)

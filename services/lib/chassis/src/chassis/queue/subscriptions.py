@@ -56,5 +56,5 @@ def on(
 
 def understood_types(contract: type[Contract]) -> tuple[str, ...]:
     """Event types that a reader of the contract understands: its own, and older majors of the fact by upcasters."""
-    older = (major.event_type for major in REGISTRY.majors(contract.event_type) if major.major() < contract.major())
-    return (*older, contract.event_type)
+    majors = REGISTRY.majors(contract.event_type)
+    return tuple(major.event_type for major in majors if major.major() <= contract.major())

@@ -1,0 +1,43 @@
+"""Direct invocation of an environment's functions.
+
+FunctionFailedError   the environment has no such function, or it ended with an error
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from mesh.environments import Environment
+from workspace import OperatorError
+
+Json = dict[str, Any]
+
+# A function with routes runs for at most 29 s, a relay for 50, after a cold start of a few seconds.
+_READ_TIMEOUT_S = 60
+_QUOTED = 300
+
+
+class FunctionFailedError(OperatorError):
+    """A function is missing or has failed; the message is a sentence for the operator."""
+
+
+class Functions:
+    """The functions of an environment, by `<service>.<function>`."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._client = environment.client("lambda", read_timeout=_READ_TIMEOUT_S, max_pool_connections=20)
+
+    def invoke(self, key: str, event: Json) -> Json:
+        """The function's result. Raises FunctionFailedError."""
+        function = self._environment.functions.get(key)
+        if function is None:
+            raise FunctionFailedError(f"the environment has no function {key}")
+        answer = self._client.invoke(FunctionName=function.name, Payload=json.dumps(event).encode())
+        payload = json.loads(answer["Payload"].read() or b"null")
+        if answer.get("FunctionError"):
+            fault = payload if isinstance(payload, dict) else {}
+            reason = f"{fault.get('errorType', 'error')}: {str(fault.get('errorMessage', payload))[:_QUOTED]}"
+            raise FunctionFailedError(f"{function.name} ended with {reason}; {function.log_group} has more")
+        return payload if isinstance(payload, dict) else {}
