@@ -33,6 +33,7 @@ def no_room(mesh: RunningMesh, limit: int) -> Iterator[None]:
         emulator.rlimit(psutil.RLIMIT_FSIZE, before)
 
 
+@pytest.mark.scheduled  # localstack/localmesh/tests/processes/test_durability.py has the same for the emulator alone
 def test_a_full_disk_refuses_uploads_until_there_is_room(
     mesh: RunningMesh,
     alice: Api,

@@ -7,11 +7,12 @@ route that was scaffolded and does nothing yet is left out: it has nothing to te
 
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from manifests import Route
@@ -74,10 +75,10 @@ def victim(mesh: RunningMesh, draw: Draw) -> Iterator[Victim]:
         yield victim
 
 
-@pytest.fixture
-def requests(picture: Draw, victim: Victim) -> dict[str, dict[str, Any]]:
+@pytest.fixture(scope="module")
+def requests(draw: Draw, victim: Victim) -> dict[str, dict[str, Any]]:
     """Valid requests to the routes that need more than a path, as arguments of `Api.request`; made to find much."""
-    image = picture(SECRET).read_bytes()
+    image = draw(SECRET).read_bytes()
     session = str(uuid.uuid4())
     return {
         "POST /items": {"files": {"file": ("mine.png", image, "image/png")}},
@@ -100,21 +101,55 @@ def masked(text: str, ids: dict[str, str]) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class Attack:
+    """A request of another user's that names what is the victim's, and the same one that names nothing."""
+
+    query: dict[str, str]
+    foreign: Future[httpx.Response]
+    absent: Future[httpx.Response]
+
+
+@pytest.fixture(scope="module")
+def missing(victim: Victim) -> dict[str, str]:
+    """Ids like the victim's, of nothing."""
+    return {resource: f"{uuid.uuid4()}{Path(known).suffix}" for resource, known in victim.ids.items()}
+
+
+@pytest.fixture(scope="module")
+def attacks(
+    mesh: RunningMesh, victim: Victim, missing: dict[str, str], requests: dict[str, dict[str, Any]]
+) -> Iterator[dict[str, list[Attack]]]:
+    """Route -> the attacks on it, sent side by side: some routes wait for what may still be on its way."""
+    with mesh.new_user() as api, ThreadPoolExecutor(8) as pool:
+
+        def send(route: Route, query: dict[str, str], ids: dict[str, str]) -> Future[httpx.Response]:
+            path, request = path_of(route, ids), requests.get(route.key, {})
+            return pool.submit(lambda: api.request(route.method, path, params=query, **request))
+
+        yield {
+            route.key: [
+                Attack(query, send(route, query, victim.ids), send(route, query, missing))
+                for query in [{}, *query_choices(route)]
+            ]
+            for route in ROUTES
+            if named_by(route)
+        }
+
+
 @pytest.mark.parametrize("route", [route for route in ROUTES if named_by(route)], ids=lambda route: route.key)
 def test_another_users_id_answers_like_a_missing_one(
-    route: Route, victim: Victim, bob: Api, requests: dict[str, dict[str, Any]]
+    route: Route,
+    victim: Victim,
+    missing: dict[str, str],
+    attacks: dict[str, list[Attack]],
+    requests: dict[str, dict[str, Any]],
 ) -> None:
-    missing = {resource: f"{uuid.uuid4()}{Path(known).suffix}" for resource, known in victim.ids.items()}
-    request = request_to(route, requests)
-    for query in [{}, *query_choices(route)]:
-        # At once: the route that analyses waits for a picture that may still be on its way.
-        with ThreadPoolExecutor(2) as both:
-            answers = both.map(
-                lambda ids, query=query: bob.request(route.method, path_of(route, ids), params=query, **request),
-                (victim.ids, missing),
-            )
-            foreign, absent = answers
-        assert (foreign.status_code, absent.status_code) == (404, 404), f"{route.key} {query}: {foreign.text}"
+    request_to(route, requests)
+    assert attacks[route.key]
+    for attack in attacks[route.key]:
+        foreign, absent = attack.foreign.result(), attack.absent.result()
+        assert (foreign.status_code, absent.status_code) == (404, 404), f"{route.key} {attack.query}: {foreign.text}"
         assert masked(foreign.text, victim.ids) == masked(absent.text, missing)
     assert victim.sees_all_of_it()
     assert victim.api.item(victim.ids["/items/{id}"])["status"] == "searchable"
