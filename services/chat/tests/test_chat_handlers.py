@@ -486,7 +486,11 @@ def test_a_session_id_is_any_text(session: str, thread: str, unit: Chat) -> None
     assert [event.subject for event in unit.fakes.store.events] == [session]
 
 
-@pytest.mark.parametrize("session", ["", "x" * 129, "a\x00", "\ud800", 1, None, ["x"]], ids=ascii)
+@pytest.mark.parametrize(
+    "session",
+    ["", "x" * 129, "a\x00", "\ud800", 1, None, ["x"]],
+    ids=["empty", "long", "nul", "half", "number", "null", "list"],
+)
 def test_what_is_no_session_id_is_refused(session: Any, unit: Chat) -> None:
     assert unit.ask(session_id=session).status == 422
     assert unit.agent.asked == []

@@ -137,7 +137,7 @@ def test_the_same_id_of_two_users_is_two_conversations(running: Any, make_turn: 
 @pytest.mark.parametrize(
     "session",
     ["my-session-1", " a b ", "日本語", "🍣" * 128, "ann#x", "a/b", "x/history", ".a.", "50%", "sessions"],
-    ids=ascii,
+    ids=["name", "blanks", "kanji", "emoji", "hash", "slash", "history", "dots", "per cent", "route"],
 )
 def test_a_session_id_is_any_text(running: Any, make_turn: Turn, session: str) -> None:
     """It comes decoded, all but %25."""
