@@ -9,6 +9,7 @@ takes it over. Only when all are killed at once is nobody left (`make status` sa
 
 from __future__ import annotations
 
+import logging
 import select
 import signal
 import socket
@@ -25,7 +26,8 @@ from localmesh.keepers import Neighbours
 from localmesh.processes import ProcessRef, kill_group, tail
 from localmesh.records import Death, Deaths, Record, Records
 
-LIMIT: Final = 6
+#: Deaths in a row after which it gives up: a quarter of an hour, in which a full disk or a stolen port may be noticed.
+LIMIT: Final = 34
 FIRST_DELAY_S: Final = 0.5
 LONGEST_DELAY_S: Final = 30.0
 #: A server that lived so long had recovered from its last death.
@@ -35,6 +37,7 @@ _LOG_LINES: Final = 5
 _ROUND_S: Final = 1.0
 #: Exit code of a server that was not the keeper's child; processes end with 255 at most.
 _UNKNOWN: Final = 256
+_log = logging.getLogger("keeper")
 
 
 def delay_s(deaths: int) -> float | None:
@@ -86,6 +89,11 @@ class Keeper:
         server: subprocess.Popen[bytes] | _Adopted | None = self._adopt()
         while True:
             server = server or self._start()
+            if server is None:
+                deaths = min(deaths + 1, LIMIT)  # nobody can be told that it is given up either
+                if self._told_to_end(delay_s(deaths) or LONGEST_DELAY_S):
+                    return
+                continue
             code = self._wait(server)
             if code is None:
                 return
@@ -99,7 +107,8 @@ class Keeper:
             delay = delay_s(deaths)
             self._note(code, lived, delay)
             if delay is None:
-                self._write(replace(record, keeper=None))  # no other keeper shall begin again
+                with suppress(OSError):  # then another keeper begins again
+                    self._write(replace(record, keeper=None))  # no other keeper shall begin again
                 return
             if self._told_to_end(delay):
                 return
@@ -123,13 +132,20 @@ class Keeper:
         self._write(replace(record, keeper=ProcessRef.current()))
         return _Adopted(record.ref)
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> subprocess.Popen[bytes] | None:
+        """The server; None where nobody could be told of it, as on a full disk."""
         with self._log.open("ab") as log:
             child = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
         started = ProcessRef.of(child.pid).started
-        self._write(Record(self._name, child.pid, started, tuple(self._command), ProcessRef.current()))
+        try:
+            self._write(Record(self._name, child.pid, started, tuple(self._command), ProcessRef.current()))
+        except OSError:
+            _log.exception("%s cannot be recorded, and is tried again", self._name)
+            kill_group(child.pid)
+            child.wait()
+            return None
         return child
 
     def _write(self, record: Record) -> None:
@@ -153,7 +169,10 @@ class Keeper:
     def _note(self, code: int, lived_s: float, delay: float | None) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         last = tuple(line[:300] for line in tail(self._log, _LOG_LINES).splitlines())
-        self._deaths.add(Death(self._name, now, reason_of(code), round(lived_s, 1), delay, last))
+        try:
+            self._deaths.add(Death(self._name, now, reason_of(code), round(lived_s, 1), delay, last))
+        except OSError:  # a full disk, of which the server may have died
+            _log.exception("the death of %s cannot be noted", self._name)
 
 
 def main() -> None:

@@ -8,9 +8,11 @@ import resource
 import secrets
 import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import httpx
@@ -90,6 +92,37 @@ def test_a_failed_append_leaves_nothing_and_the_next_one_works(tmp_path: Path, m
     assert disk.fault() == f"{tmp_path} cannot be written: No space left on device"
     journal.append([{"n": 3}])
     assert [line["n"] for line in journal.lines()] == [1, 3]
+
+
+@contextmanager
+def files_of(limit: int) -> Iterator[None]:
+    """The kernel takes what fits into so many bytes of a file, and says nothing of the rest."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("can_cut", [True, False], ids=["cut off", "left as it is"])
+def test_what_the_disk_takes_a_part_of_is_refused_and_spoils_nothing(tmp_path: Path, can_cut: bool) -> None:
+    disk = Disk(tmp_path)
+    journal = Journal(tmp_path, disk)
+    journal.append([{"n": 1}])
+    file: Any = journal._file
+    if not can_cut:
+        own = {name: getattr(file, name) for name in ("tell", "write", "close", "fileno")}
+        journal._file = cast(Any, SimpleNamespace(**own, seek=full_disk))
+    with files_of(12), pytest.raises(OSError, match="File too large"):
+        journal.append([{"n": 2}])
+    assert disk.fault() is not None
+    journal.append([{"n": 3}])
+    assert [line["n"] for line in journal.lines()] == [1, 3]
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_full_disk_is_a_fault_before_anything_fails(tmp_path: Path) -> None:

@@ -171,7 +171,45 @@ def test_a_server_that_has_never_been_ready_is_left_to_whoever_starts_it(bench: 
 
 
 def test_the_waiting_doubles_and_has_an_end() -> None:
-    assert [delay_s(deaths) for deaths in range(1, LIMIT + 2)] == [0.5, 1, 2, 4, 8, 16, None]
+    waits = [delay_s(deaths) for deaths in range(1, LIMIT + 2)]
+    assert waits == [0.5, 1, 2, 4, 8, 16, *[30] * (LIMIT - 6), None]
+    assert sum(wait or 0 for wait in waits) > 840, "a full disk is noticed, or has room again, within minutes"
+
+
+@pytest.mark.parametrize("refused", ["deaths", "records"])
+def test_a_keeper_outlives_a_folder_that_takes_nothing(bench: Bench, tmp_path: Path, refused: str) -> None:
+    """A full disk may have been what the server died of."""
+    started = tmp_path / "started"
+    one = member("one", f"open({str(started)!r}, 'a').write('x')\nimport sys, time\ntime.sleep(0.1)\nsys.exit(3)\n")
+    program = f"""
+from localmesh import keeper, records
+def full(*_):
+    raise OSError(28, "No space left on device")
+keeper.LIMIT, keeper.FIRST_DELAY_S = 3, 0.01
+own = keeper.Keeper._adopt
+def adopt(self):
+    self._received.add(keeper.signal.SIGUSR1)
+    records.{"Deaths.add" if refused == "deaths" else "Records.write"} = full
+keeper.Keeper._adopt = adopt
+keeper.main()
+"""
+    arguments = [sys.executable, "-c", program, one.name, bench.paths.run, bench.paths.log(one.name), *one.command()]
+    said = tmp_path / "said"
+    with said.open("wb") as errors:
+        process = subprocess.Popen(list(map(str, arguments)), cwd="/", stderr=errors)
+    try:
+        if refused == "deaths":
+            assert process.wait(20) == 0
+            assert started.read_text() == "xxxx"
+        else:
+            eventually(lambda: said.read_text().count("cannot be recorded") > 4)
+            assert process.poll() is None, "it has tried more often than its limit"
+            process.terminate()
+            assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert "No space left on device" in said.read_text()
 
 
 def test_a_server_without_its_keeper_is_restarted_by_the_next_start(bench: Bench) -> None:

@@ -35,13 +35,23 @@ class Journal:
         file = self._file = self._file or self._next()
         begin = file.tell()
         try:
-            file.write(content)
+            left = memoryview(content)
+            while left:  # a disk that is nearly full takes a part, and says so only when asked for the rest
+                left = left[file.write(left) :]
             os.fdatasync(file.fileno())
         except OSError as error:
-            file.seek(begin)
-            file.truncate()
+            self._forget(file, begin)
             self._disk.failed(error, len(content))
             raise
+
+    def _forget(self, file: BinaryIO, begin: int) -> None:
+        """Remove what was written of lines that are refused; where not even that works, nothing follows them."""
+        try:
+            file.seek(begin)
+            file.truncate()
+        except OSError:
+            file.close()
+            self._file = None
 
     def rotate(self) -> list[Path]:
         """Begin a new file; returns the older ones, which a snapshot from now on makes superfluous."""

@@ -82,14 +82,15 @@ def _answering(s3: Any, handler: Callable[..., Awaitable[Any]], disk: Disk) -> C
     def refused() -> Any:  # noqa: ANN401 - MiniStack's answer
         return s3._error("ServiceUnavailable", disk.fault() or "the object could not be written", 503)
 
-    async def answer(method: str, *rest: Any) -> Any:  # noqa: ANN401 - untyped
-        if method in _WRITES and disk.fault() is not None:
+    async def answer(method: str, path: str, headers: Any, body: Any, query: Any, *rest: Any, **more: Any) -> Any:  # noqa: ANN401 - untyped
+        # Objects are deleted by POST, too: that is how room is made.
+        if method in _WRITES and "delete" not in query and disk.fault() is not None:
             return refused()
         events: list[Callable[[], None]] = []
         _events.set(events)
         _replaced.set({})
         try:
-            answered = await handler(method, *rest)
+            answered = await handler(method, path, headers, body, query, *rest, **more)
         except OSError:
             return refused()
         finally:
