@@ -191,6 +191,14 @@ def test_a_fact_has_one_living_major() -> None:
     assert proven.newest(ItemDeleted.event_type) is Next
 
 
+def test_a_contract_without_its_version_is_a_fault() -> None:
+    class Nameless(Contract):
+        event_type: ClassVar[str] = "collections.ingest.item-lost.v1"
+
+    with pytest.raises(BrokenRegistryError, match="Nameless has no schema_version"):
+        Registry([Nameless]).proven()
+
+
 def test_every_fault_of_a_registry_is_told() -> None:
     class Next(Contract):
         event_type: ClassVar[str] = "collections.ingest.item-deleted.v2"

@@ -50,6 +50,9 @@ class Registry:
 
     def _add(self, contract: type[Contract]) -> bool:
         """Whether it can be looked up by its type."""
+        if missing := [name for name in ("event_type", "schema_version") if not hasattr(contract, name)]:
+            self._faults.append(RegistryFault(contract.__name__, f"{contract.__name__} has no {missing[0]}"))
+            return False
         name = TYPE_PATTERN.match(contract.event_type)
         if name is None:
             self._fault(contract, f"{contract.__name__}: {contract.event_type!r} breaks the naming rules")

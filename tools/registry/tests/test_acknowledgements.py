@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -89,6 +90,10 @@ def found(old: Json, new: Json) -> list[Silent]:
         (lambda inner: {"items": {"properties": {"a": inner}}}, "[].a"),
         (lambda inner: {"prefixItems": [{}, inner]}, "[1]"),
         (lambda inner: {"additionalProperties": inner}, "{}"),
+        (lambda inner: {"contains": inner}, "[]"),
+        (lambda inner: {"if": {}, "then": inner}, ""),
+        (lambda inner: {"dependentSchemas": {"a": inner}}, ""),
+        (lambda inner: {"unevaluatedProperties": inner}, "{}"),
         (lambda inner: {"anyOf": [{"type": "null"}, {"properties": {"a": inner}}]}, "a"),
         (lambda inner: {"oneOf": [inner]}, ""),
         (lambda inner: {"allOf": [inner]}, ""),
@@ -100,6 +105,53 @@ def found(old: Json, new: Json) -> list[Silent]:
 def test_a_default_is_watched_wherever_it_stands(place: Any, field: str) -> None:
     assert Silent(field, "default", 1, 2) in found(place({"default": 1}), place({"default": 2}))
     assert found(place({"default": 1}), place({"default": 1})) == []
+
+
+def test_true_is_not_one() -> None:
+    assert found({"default": 1}, {"default": True}) == [Silent("", "default", 1, True)]
+    assert found({"default": 1}, {"default": 1.0}) == []
+
+
+def test_alternatives_may_change_places() -> None:
+    one, other = {"title": "A", "default": 1}, {"title": "B", "default": 2}
+    assert found({"anyOf": [one, other]}, {"anyOf": [other, one]}) == []
+    assert found({"anyOf": [one, other]}, {"anyOf": [{"title": "B", "default": 3}, one]}) == [
+        Silent("", "default", 2, 3)
+    ]
+
+
+def test_recursive_alternatives_take_no_time() -> None:
+    names = [f"N{number}" for number in range(40)]
+    branches = [{"$ref": f"#/$defs/{name}"} for name in names]
+
+    def schema(default: Json) -> Json:
+        value = [{} for _ in names[1:]] + [default]
+        nodes = {
+            name: {"title": name, "properties": {"next": {"anyOf": branches}, "value": value[number]}}
+            for number, name in enumerate(names)
+        }
+        return {"anyOf": branches, "$defs": nodes}
+
+    begun = time.process_time()
+    assert found(schema({"default": 1}), schema({})) == [Silent("next.value", "default", 1, None)]
+    assert time.process_time() - begun < 5
+
+
+def test_a_mark_that_any_version_has_counts(registry: Registry, order_schema: Json, order_data: Json) -> None:
+    """Also where the version between has not the field."""
+    customer = order_schema["properties"].pop("customer")
+    order_schema["required"] = []
+    without = {name: value for name, value in order_data.items() if name != "customer"}
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", without)
+    registry.commit()
+    order_schema["properties"]["customer"] = {"type": customer["type"]}
+    registry.schema("1.2", order_schema)
+    registry.example("1.2", without)
+    [contract] = registry.check("--base=HEAD", exit_code=1)["contracts"]
+    assert [(p["rule"], p["file"]) for p in contract["problems"] if p["rule"] == "not-acknowledged"] == [
+        ("not-acknowledged", f"contracts/schemas/{ORDER}/1.2.json")
+    ]
 
 
 def test_a_definition_may_be_renamed() -> None:

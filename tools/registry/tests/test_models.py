@@ -81,6 +81,18 @@ def _no_upcaster(copy: Copy) -> None:
     copy.replace("upcasters/sessions.py", f'"{EXPIRED}.v2":', f'"{EXPIRED}.v9":')
 
 
+def _upcaster_that_fails(copy: Copy) -> None:
+    copy.replace("upcasters/sessions.py", 'payload["last_activity"]', 'payload["last_turn"]')
+
+
+def _upcaster_of_nonsense(copy: Copy) -> None:
+    copy.replace("upcasters/sessions.py", '"allowed": payload["limit"]', '"allowed": -1')
+
+
+def _no_version(copy: Copy) -> None:
+    copy.replace("ingest.py", '    schema_version: ClassVar[str] = "1.0"\n', "")
+
+
 def _lagging_schema(copy: Copy) -> None:
     copy.replace("analysis.py", "version: int = Field(ge=1)", "version: int = Field(ge=0)")
 
@@ -111,6 +123,9 @@ def _unreadable_example(copy: Copy) -> None:
         }),
         (_bad_name, {"broken-registry": {"collections.ingest.ItemDeleted.v1"}, "model-missing": {DELETED}}),
         (_no_upcaster, {"upcaster-missing": {f"{EXPIRED}.v1", f"{EXPIRED}.v2"}}),
+        (_upcaster_that_fails, {"upcaster-broken": {f"{EXPIRED}.v1"}}),
+        (_upcaster_of_nonsense, {"upcaster-broken": {f"{EXPIRED}.v1", f"{EXPIRED}.v2"}}),
+        (_no_version, {"broken-registry": {"ItemUploaded"}, "model-missing": {"collections.ingest.item-uploaded.v1"}}),
         (_lagging_schema, {"schema-outdated": {"collections.analysis.item-analyzed.v1"}}),
         (_class_removed, {"model-missing": {DELETED}}),
         (_schema_missing, {"schema-outdated": {DELETED}}),

@@ -123,6 +123,16 @@ def _forget_example(registry: Registry) -> None:
     registry.schema("1.1", json.loads((registry.root / f"contracts/schemas/{ORDER}/1.0.json").read_text()))
 
 
+def _delete_producers_schema(registry: Registry) -> None:
+    (registry.root / f"contracts/schemas/{ORDER}/1.0.producer.json").unlink()
+
+
+def _become_of_another_major(registry: Registry) -> None:
+    schema = json.loads((registry.root / f"contracts/schemas/{ORDER}/1.0.json").read_text())
+    registry.schema("2.0", schema)
+    registry.example("2.0", {"quantity": 3, "customer": "Ada"})
+
+
 def _go_below(registry: Registry) -> None:
     schema = json.loads((registry.root / f"contracts/schemas/{ORDER}/1.0.json").read_text())
     registry.schema("0.9", schema)
@@ -136,12 +146,14 @@ def _go_below(registry: Registry) -> None:
         (_delete_example, "example-deleted"),
         (_change_example, "example-changed"),
         (_forget_example, "example-missing"),
-        (_go_below, "version-order"),
+        (_go_below, "version-order broken-registry"),
+        (_delete_producers_schema, "version-deleted"),
+        (_become_of_another_major, "broken-registry"),
     ],
 )
 def test_what_is_published_stays(registry: Registry, change: Callable[[Registry], None], rule: str) -> None:
     change(registry)
-    assert problems(registry.check(exit_code=1)) == [rule]
+    assert problems(registry.check(exit_code=1)) == rule.split()
 
 
 @pytest.mark.parametrize(
@@ -197,6 +209,45 @@ def test_a_removed_event_names_the_services_that_had_it(
 def test_a_broken_manifest_is_reported(registry: Registry, text: str) -> None:
     (registry.root / "services/billing/service.yaml").write_text(text)
     assert "services/billing/service.yaml: " in registry.run("check", exit_code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "now"), [({"const": 1}, {"const": True}), ({"enum": [0, 1]}, {"enum": [False, True]})]
+)
+def test_true_is_not_one(registry: Registry, order_schema: Json, before: Json, now: Json) -> None:
+    order_schema["properties"]["flag"] = before
+    registry.schema("1.0", order_schema)
+    registry.commit()
+    order_schema["properties"]["flag"] = now
+    registry.schema("1.0", order_schema)
+    assert problems(registry.check("--base=HEAD", exit_code=1))[0] == "changed-without-version"
+
+
+def test_a_field_that_an_annotation_names_is_one(registry: Registry, order_schema: Json) -> None:
+    registry.schema("1.0", order_schema | {"dependentRequired": {"title": ["quantity"]}})
+    registry.commit()
+    registry.schema("1.0", order_schema)
+    assert problems(registry.check("--base=HEAD", exit_code=1))[0] == "changed-without-version"
+
+
+def test_folders_that_move_hide_nothing(registry: Registry, order_schema: Json) -> None:
+    (registry.root / "contracts").rename(registry.root / "events")
+    settings = '[tool.contracts]\nschemas = "events/schemas"\nexamples = "events/examples"\n'
+    (registry.root / "pyproject.toml").write_text(settings)
+    assert registry.check("--base=HEAD")["contracts"] == []
+    del order_schema["properties"]["lines"]
+    (registry.root / f"events/schemas/{ORDER}/1.0.json").write_text(json.dumps(order_schema))
+    assert problems(registry.check("--base=HEAD", exit_code=1))[0] == "changed-without-version"
+
+
+@pytest.mark.parametrize(
+    "name", [f"schemas/{ORDER}/v1.1.json", f"examples/{ORDER}/1.7/usual.json", "examples/usual.json"]
+)
+def test_files_that_nobody_looks_at_are_reported(registry: Registry, name: str) -> None:
+    path = registry.root / "contracts" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{}")
+    assert f"contracts/{name}: no schema or example" in registry.run("check", exit_code=2).stderr
 
 
 def test_a_new_contract_is_compatible(registry: Registry, order_schema: Json, order_data: Json) -> None:

@@ -6,13 +6,13 @@ unless it is said that versions are to be compared with each other only.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from registry.catalogue import Catalogue, read_catalogue, tree_files
-from registry.errors import NoBaseError
+from registry.catalogue import Catalogue, misplaced, read_catalogue, tree_files
+from registry.errors import NoBaseError, UnusableFileError
 from registry.git import Repository
-from registry.layout import Layout
+from registry.layout import SETTINGS, Layout, layout_of
 from registry.meaning import Acknowledgement, read_acknowledged
 from registry.topology import Topology, read_topology, tree_manifests
 
@@ -41,18 +41,29 @@ def compare(layout: Layout, revision: str | None, *, no_base: bool = False) -> C
         NoBaseError: what is published is not in this clone.
         UnusableFileError: a schema or example is not JSON; a manifest or the acknowledgements are not YAML.
     """
-    now, topology = read_catalogue(tree_files(layout), layout), read_topology(tree_manifests(layout), layout)
+    files = tree_files(layout)
+    now, topology = read_catalogue(files, layout), read_topology(tree_manifests(layout), layout)
     acknowledged = read_acknowledged(layout)
     alone = Comparison(None, Catalogue({}), now, topology, topology, acknowledged)
     if no_base:
-        return alone
+        return _checked(alone, files, layout)
     repository = Repository(layout.root)
     commit = repository.commit(revision) if revision else published(repository, layout)
     if commit is None:
-        return alone
-    files = repository.files(commit, *layout.folders)
-    before, topology_before = read_catalogue(files, layout), read_topology(files, layout)
-    return Comparison(repository.describe(commit), before, now, topology_before, topology, acknowledged)
+        return _checked(alone, files, layout)
+    # Where they were then: folders may have moved since.
+    settings = repository.files(commit, SETTINGS).get(SETTINGS, b"")
+    then = layout_of(layout.root, settings)
+    found = repository.files(commit, *then.folders)
+    before, topology_before = read_catalogue(found, then), read_topology(found, then)
+    comparison = Comparison(repository.describe(commit), before, now, topology_before, topology, acknowledged)
+    return _checked(comparison, files, layout)
+
+
+def _checked(comparison: Comparison, files: Iterable[str], layout: Layout) -> Comparison:
+    if strangers := misplaced(files, layout, comparison.now, comparison.before):
+        raise UnusableFileError(f"{strangers[0]}: no schema or example of a published version is looked for there")
+    return comparison
 
 
 def published(repository: Repository, layout: Layout) -> str | None:

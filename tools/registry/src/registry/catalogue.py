@@ -6,7 +6,7 @@ UnusableFileError: a schema or example is not JSON, or is too large
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -156,14 +156,34 @@ def read_json(name: str, raw: bytes) -> Json:
     return document
 
 
+def _schema_paths(layout: Layout) -> re.Pattern[str]:
+    return re.compile(rf"^{re.escape(layout.schemas)}/(?P<type>[^/]+)/{_VERSION}(?P<producer>\.producer)?\.json$")
+
+
+def _example_paths(layout: Layout) -> re.Pattern[str]:
+    return re.compile(rf"^{re.escape(layout.examples)}/(?P<type>[^/]+)/{_VERSION}/(?P<name>[^/]+)\.json$")
+
+
+def misplaced(files: Iterable[str], layout: Layout, *known: Catalogue) -> list[str]:
+    """Paths that nobody would look at: by their names, or examples of a version that was never published."""
+    is_schema, is_example = _schema_paths(layout), _example_paths(layout)
+    of_versions = (version for catalogue in known for versions in catalogue.versions.values() for version in versions)
+    published = {(version.event_type, version.number) for version in of_versions}
+    return [
+        path
+        for path in sorted(files)
+        if not is_schema.match(path)
+        and not ((found := is_example.match(path)) and (found["type"], found["version"]) in published)
+    ]
+
+
 def read_catalogue(files: Mapping[str, bytes], layout: Layout) -> Catalogue:
     """The catalogue from files of the working tree or of a revision; others are passed over.
 
     Raises:
         UnusableFileError: one of them is not JSON, or not where the naming rules put it.
     """
-    is_schema = re.compile(rf"^{re.escape(layout.schemas)}/(?P<type>[^/]+)/{_VERSION}(?P<producer>\.producer)?\.json$")
-    is_example = re.compile(rf"^{re.escape(layout.examples)}/(?P<type>[^/]+)/{_VERSION}/(?P<name>[^/]+)\.json$")
+    is_schema, is_example = _schema_paths(layout), _example_paths(layout)
     producers: dict[tuple[str, str], Json] = {}
     consumers: dict[tuple[str, str], tuple[str, Json]] = {}
     examples: dict[tuple[str, str], list[Example]] = defaultdict(list)

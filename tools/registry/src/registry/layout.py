@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from registry.errors import NoRegistryError, UnusableFileError
 
+SETTINGS = "pyproject.toml"
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 
 Folder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
@@ -78,12 +79,20 @@ def find_layout(start: Path) -> Layout:
 
 
 def _layout(folder: Path) -> Layout:
-    file = folder / "pyproject.toml"
-    if not file.is_file():
-        return Layout(root=folder)
+    file = folder / SETTINGS
+    return layout_of(folder, file.read_bytes()) if file.is_file() else Layout(root=folder)
+
+
+def layout_of(root: Path, settings: bytes) -> Layout:
+    """The layout of a repository with that pyproject.toml, of the working tree or of a revision.
+
+    Raises:
+        UnusableFileError: its settings are malformed.
+    """
+    file = root / SETTINGS
     try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("contracts", {})
-        return Layout(root=folder, **settings)
+        given = tomllib.loads(settings.decode("utf-8")).get("tool", {}).get("contracts", {})
+        return Layout(root=root, **given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
         raise UnusableFileError(f"{file}: {error}") from error
     except ValidationError as error:

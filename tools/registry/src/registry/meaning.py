@@ -11,6 +11,7 @@ from typing import Any, Final
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from compatibility.identity import frozen
 from registry.catalogue import Json, Version, read_bytes
 from registry.errors import UnusableFileError
 from registry.layout import Layout
@@ -21,14 +22,25 @@ _WORDS: Final = frozenset(
 )
 #: Those among them that programs go by; and every `x-` keyword.
 _TELLING: Final = frozenset({"default", "readOnly", "writeOnly"})
-_BY_NAME: Final = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_BY_NAME: Final = frozenset(
+    {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependentRequired", "dependencies"}
+)
 _VERBATIM: Final = frozenset({"const", "enum", "required"})
 _IN_PLACE: Final = ("allOf", "anyOf", "oneOf")
+#: Keywords of one schema, and what their places are called.
+_ONE: Final = {
+    **dict.fromkeys(("if", "then", "else", "not"), ""),
+    **dict.fromkeys(("items", "contains", "unevaluatedItems"), "[]"),
+    **dict.fromkeys(("additionalProperties", "unevaluatedProperties", "propertyNames"), "{}"),
+}
+_NAMED: Final = ("properties", "patternProperties")
+_STRUCTURE: Final = frozenset({*_IN_PLACE, *_ONE, *_NAMED, "dependentSchemas", "prefixItems"})
 
 
 def same_meaning(one: Version, other: Version) -> bool:
     """Whether both versions differ in annotations only."""
-    return meaning(one.consumer) == meaning(other.consumer) and meaning(one.closed) == meaning(other.closed)
+    pairs = ((one.consumer, other.consumer), (one.closed, other.closed))
+    return all(frozen(meaning(before)) == frozen(meaning(after)) for before, after in pairs)
 
 
 def meaning(schema: object, *, names: bool = False) -> object:
@@ -59,51 +71,72 @@ class Silent:
 
 def silent_changes(old: Json, new: Json) -> Iterator[Silent]:
     """Telling annotations that changed at places which both schemas have; a mark that is new takes nothing away."""
-    for path, before, after in _places((old, new), (old, new), "", frozenset()):
+    for path, before, after in _places((old, new), (old, new), "", set()):
         for keyword in dict.fromkeys((*before, *after)):
             marks = keyword.startswith("x-")
             if not (marks or keyword in _TELLING) or (marks and keyword not in before):
                 continue
             was, now = before.get(keyword), after.get(keyword)
-            if (keyword in before, was) != (keyword in after, now):
+            if (keyword in before, frozen(was)) != (keyword in after, frozen(now)):
                 yield Silent(path, keyword, was, now)
 
 
 Pair = tuple[Any, Any]
 
 
-def _places(roots: Pair, pair: Pair, path: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, Json, Json]]:
-    """Every place of both schemas; what a reference leads to belongs to the place that refers to it."""
-    key = (id(pair[0]), id(pair[1]))
-    if not (isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping)) or key in above:
+def _places(roots: Pair, pair: Pair, path: str, seen: set[object]) -> Iterator[tuple[str, Json, Json]]:
+    """Every place of both schemas; what a reference leads to belongs to the place that refers to it.
+
+    What is below a pair of schemas is looked at once, by whichever way it is reached first.
+    """
+    if not (isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping)):
         return
-    above |= {key}
-    old, new = (_with_target(root, schema) for root, schema in zip(roots, pair, strict=True))
+    (old, one), (new, other) = (_with_target(root, schema) for root, schema in zip(roots, pair, strict=True))
     yield path, old, new
-    for keyword in ("properties", "patternProperties"):
-        one, other = (schema.get(keyword) for schema in (old, new))
-        if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
-            continue
-        for name in (name for name in one if name in other):
-            yield from _places(roots, (one[name], other[name]), f"{path}.{name}" if path else name, above)
-    for keyword, mark in (("items", "[]"), ("additionalProperties", "{}")):
-        yield from _places(roots, (old.get(keyword), new.get(keyword)), f"{path}{mark}", above)
+    if (one, other) in seen:
+        return
+    seen.add((one, other))
+    for keyword in (*_NAMED, "dependentSchemas"):
+        before, after = (schema.get(keyword) for schema in (old, new))
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            for name in (name for name in before if name in after):
+                inner = f"{path}.{name}".lstrip(".") if keyword in _NAMED else path
+                yield from _places(roots, (before[name], after[name]), inner, seen)
+    for keyword, mark in _ONE.items():
+        yield from _places(roots, (old.get(keyword), new.get(keyword)), f"{path}{mark}", seen)
     for keyword in ("prefixItems", *_IN_PLACE):
-        branches = (schema[keyword] if isinstance(schema.get(keyword), list) else () for schema in (old, new))
-        for number, options in enumerate(zip(*branches, strict=False)):
-            yield from _places(roots, options, path if keyword in _IN_PLACE else f"{path}[{number}]", above)
+        lists = [schema[keyword] if isinstance(schema.get(keyword), list) else [] for schema in (old, new)]
+        for number, options in enumerate(zip(*lists, strict=False) if keyword == "prefixItems" else _alike(*lists)):
+            yield from _places(roots, options, path if keyword in _IN_PLACE else f"{path}[{number}]", seen)
 
 
-def _with_target(root: Json, schema: Json) -> Json:
-    """The schema, completed by what its local references lead to; its own keywords win."""
-    merged, seen = dict(schema), set()
-    while isinstance(name := merged.pop("$ref", None), str) and name.startswith("#/") and name not in seen:
-        seen.add(name)
+def _alike(before: list[Any], after: list[Any]) -> Iterator[Pair]:
+    """Alternatives that are called alike, whatever their order; those without a name of their own in order."""
+    known = {_called(option): option for option in before}
+    by_name = len(known) == len(before) and len({_called(option) for option in after}) == len(after)
+    if not by_name or None in known:
+        yield from zip(before, after, strict=False)
+        return
+    yield from ((known[name], option) for option in after if (name := _called(option)) in known)
+
+
+def _called(option: Any) -> str | None:  # noqa: ANN401  # any JSON value
+    return next((str(option[key]) for key in ("$ref", "title", "type") if key in option), None) if option else None
+
+
+def _with_target(root: Json, schema: Json) -> tuple[Json, object]:
+    """The schema, completed by what its local references lead to (its own keywords win), and what its parts are of."""
+    merged, names = dict(schema), set()
+    parts = [id(schema)] if _STRUCTURE & schema.keys() else []
+    while isinstance(name := merged.pop("$ref", None), str) and name.startswith("#/") and name not in names:
+        names.add(name)
         target: Any = root
         for step in name.removeprefix("#/").split("/"):
             target = target.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(target, Mapping) else None
-        merged = {**target, **merged} if isinstance(target, Mapping) else merged
-    return merged
+        if isinstance(target, Mapping):
+            parts += [id(target)] if _STRUCTURE & target.keys() else []
+            merged = {**target, **merged}
+    return merged, tuple(parts) or id(schema)
 
 
 class Acknowledgement(BaseModel):
@@ -121,8 +154,11 @@ class Acknowledgement(BaseModel):
 
     def covers(self, event_type: str, version: str, change: Silent) -> bool:
         """Whether it is about this change of this version."""
-        ours = (self.type, self.version, self.field, self.keyword, self.before, self.after)
-        return ours == (event_type, version, change.field, change.keyword, change.before, change.after)
+        place = (self.type, self.version, self.field, self.keyword)
+        values = (frozen(self.before), frozen(self.after))
+        return (*place, *values) == (
+            event_type, version, change.field, change.keyword, frozen(change.before), frozen(change.after)
+        )  # fmt: skip
 
 
 def read_acknowledged(layout: Layout) -> Sequence[Acknowledgement]:
@@ -135,7 +171,8 @@ def read_acknowledged(layout: Layout) -> Sequence[Acknowledgement]:
     if not file.exists():
         return ()
     try:
-        return TypeAdapter(list[Acknowledgement]).validate_python(yaml.safe_load(read_bytes(file)) or [])
+        entries = yaml.safe_load(read_bytes(file))
+        return TypeAdapter(list[Acknowledgement]).validate_python([] if entries is None else entries)
     except yaml.YAMLError as error:
         raise UnusableFileError(f"{layout.acknowledged}: not YAML: {error}") from error
     except ValidationError as error:

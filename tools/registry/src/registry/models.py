@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 import contracts
-from contracts import REGISTRY, ContractError
+from contracts import REGISTRY, ContractError, NoUpcasterError
 from contracts.export import schema_files
 from registry.catalogue import Catalogue
 from registry.layout import Layout
@@ -60,3 +60,11 @@ def _unreadable(catalogue: Catalogue) -> Iterator[tuple[str, Problem]]:
                     REGISTRY.read_as(example.document, REGISTRY.contract(event_type))
                 except ContractError as error:
                     yield event_type, Problem(Break.EXAMPLE_INVALID, example.path, f"{example.path}: {error}")
+                    continue
+                try:
+                    REGISTRY.read(example.document)
+                except NoUpcasterError:
+                    continue  # a fault of the registry
+                except Exception as error:  # whatever an upcaster does
+                    text = f"{example.path} cannot be upcast: {type(error).__name__}: {error}"
+                    yield event_type, Problem(Break.UPCASTER_BROKEN, example.path, text)

@@ -21,6 +21,7 @@ class Break(StrEnum):
     VERSION_ORDER = "version-order"
     UNUSABLE_SCHEMA = "unusable-schema"
     UPCASTER_MISSING = "upcaster-missing"
+    UPCASTER_BROKEN = "upcaster-broken"
     BROKEN_REGISTRY = "broken-registry"
     SCHEMA_OUTDATED = "schema-outdated"
     MODEL_MISSING = "model-missing"

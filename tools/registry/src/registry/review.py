@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from compatibility import Direction, UnusableSchemaError, compare, read_schema
+from compatibility.identity import frozen
 from contracts.errors import NoUpcasterError
 from contracts.upcasting import chain
 from registry.base import Comparison
@@ -55,7 +56,11 @@ def review(layout: Layout, comparison: Comparison) -> tuple[Review, ...]:
     for event_type in sorted({*before, *now, *of_models}):
         old, new = before.get(event_type, ()), now.get(event_type, ())
         subjects = new[1:] if comparison.base is None else tuple(v for v in new if not _is_published(v, old))
-        wrong = [*of_models.get(event_type, ()), *(fault for version in new for fault in problems_of_examples(version))]
+        wrong = [
+            *of_models.get(event_type, ()),
+            *_of_other_majors(new),
+            *(fault for version in new for fault in problems_of_examples(version)),
+        ]
         if not subjects and not wrong and (comparison.base is None or _same(old, new)):
             continue
         judged = _judge(layout, event_type, old, new, subjects, comparison)
@@ -115,10 +120,10 @@ def _judge(
         rivals = [was] if was is not None and not same_meaning(was, version) else []
         rivals += [earlier[number] for number in sorted(earlier, key=lambda number: earlier[number].order)]
         compared += [rival.number for rival in rivals]
-        for known in [was] if was is not None else rivals[-1:]:
-            silent, acknowledged = _silent(layout, known, version, comparison.acknowledged)
-            problems += silent
-            notes += acknowledged
+        older = comparison.now.of_fact(version.fact)
+        silent, acknowledged = _silent(layout, [was] if was is not None else older, version, comparison.acknowledged)
+        problems += silent
+        notes += acknowledged
         for rival in rivals:
             problems += _incompatibilities(rival, version)
     status = Status.NEW if not old else Status.CHANGED if new else Status.DELETED
@@ -137,21 +142,28 @@ def _judge(
 
 
 def _silent(
-    layout: Layout, known: Version, version: Version, acknowledged: Sequence[Acknowledgement]
+    layout: Layout, known: Iterable[Version], version: Version, acknowledged: Sequence[Acknowledgement]
 ) -> tuple[list[Problem], list[str]]:
-    """Changes of meaning between two versions that no schema shows: those that are not acknowledged, and the others."""
-    problems, notes = [], []
-    for change in silent_changes(known.consumer, version.consumer):
-        if reason := next(
-            (entry.reason for entry in acknowledged if entry.covers(version.event_type, version.number, change)), None
-        ):
-            notes.append(f"{version.number}: {change}, acknowledged: {reason}")
-        else:
-            entry = to_acknowledge(version.event_type, version.number, change)
-            text = (
-                f"{version.number}: {change}; if that is meant, add to {layout.acknowledged} with a reason: - {entry}"
-            )
-            problems.append(Problem(Break.NOT_ACKNOWLEDGED, version.path, text, against=known.number))
+    """Changes of meaning that no schema shows, since the published file or since the versions before, older majors too:
+    those that are not acknowledged, and the others. A mark that any of them has counts, a default only the last one's.
+    """
+    problems, notes, told = [], [], set()
+    before = [other for other in known if other.order <= version.order and other is not version]
+    last = max((other.order for other in before if other.event_type == version.event_type), default=None)
+    for earlier in sorted(before, key=lambda other: other.order, reverse=True):
+        for change in silent_changes(earlier.consumer, version.consumer):
+            place = (change.field, change.keyword)
+            if place in told or (earlier.order != last and not change.keyword.startswith("x-")):
+                continue
+            told.add(place)
+            entry = next((e for e in acknowledged if e.covers(version.event_type, version.number, change)), None)
+            if entry is not None:
+                notes.append(f"{version.number}: {change}, acknowledged: {entry.reason}")
+                continue
+            meant = to_acknowledge(version.event_type, version.number, change)
+            text = f"{change}; if that is meant, add to {layout.acknowledged} with a reason: - {meant}"
+            problem = Problem(Break.NOT_ACKNOWLEDGED, version.path, f"{version.number}: {text}", against=earlier.number)
+            problems.append(problem)
     return problems, notes
 
 
@@ -163,14 +175,24 @@ def _lost(old: tuple[Version, ...], new: tuple[Version, ...]) -> Iterator[Proble
             text = f"{version.number} is published; events of it are stored, so its schema must stay"
             yield Problem(Break.VERSION_DELETED, version.path, text)
             continue
+        if version.producer is not None and now.producer is None:
+            text = f"the producer's schema of {version.number} is published, and must stay"
+            yield Problem(Break.VERSION_DELETED, version.path, text)
         examples = {example.name: example for example in now.examples}
         for example in version.examples:
             if example.name not in examples:
                 text = f"the golden example {example.name} of {version.number} must stay"
                 yield Problem(Break.EXAMPLE_DELETED, example.path, text)
-            elif examples[example.name].document != example.document:
+            elif frozen(examples[example.name].document) != frozen(example.document):
                 text = f"the golden example {example.name} of {version.number} must not change; add another one"
                 yield Problem(Break.EXAMPLE_CHANGED, example.path, text)
+
+
+def _of_other_majors(versions: Iterable[Version]) -> Iterator[Problem]:
+    for version in versions:
+        if not version.event_type.endswith(f".v{version.order[0]}"):
+            text = f"{version.number} is no version of {version.event_type}"
+            yield Problem(Break.BROKEN_REGISTRY, version.path, text)
 
 
 def _order(subjects: Iterable[Version], old: tuple[Version, ...]) -> Iterator[Problem]:
@@ -215,9 +237,9 @@ def _incompatibilities(old: Version, new: Version) -> Iterator[Problem]:
 def _is_published(version: Version, old: tuple[Version, ...]) -> bool:
     return any(
         known.number == version.number
-        and known.consumer == version.consumer
+        and frozen(known.consumer) == frozen(version.consumer)
         # Versions older than producer schemas have none; adding one does not change their meaning.
-        and known.producer in (None, version.producer)
+        and (known.producer is None or frozen(known.producer) == frozen(version.producer))
         for known in old
     )
 
