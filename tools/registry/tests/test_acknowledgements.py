@@ -125,7 +125,7 @@ def test_recursive_alternatives_take_no_time() -> None:
     branches = [{"$ref": f"#/$defs/{name}"} for name in names]
 
     def schema(default: Json) -> Json:
-        value = [{} for _ in names[1:]] + [default]
+        value: list[Json] = [{} for _ in names[1:]] + [default]
         nodes = {
             name: {"title": name, "properties": {"next": {"anyOf": branches}, "value": value[number]}}
             for number, name in enumerate(names)

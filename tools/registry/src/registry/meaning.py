@@ -4,6 +4,7 @@ A validator ignores annotations, but programs do not: a default stands in for wh
 what is masked and erased. Where one of those changes, the repository says that it was meant to.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -71,7 +72,7 @@ class Silent:
 
 def silent_changes(old: Json, new: Json) -> Iterator[Silent]:
     """Telling annotations that changed at places which both schemas have; a mark that is new takes nothing away."""
-    for path, before, after in _places((old, new), (old, new), "", set()):
+    for path, before, after in _places((old, new)):
         for keyword in dict.fromkeys((*before, *after)):
             marks = keyword.startswith("x-")
             if not (marks or keyword in _TELLING) or (marks and keyword not in before):
@@ -84,30 +85,38 @@ def silent_changes(old: Json, new: Json) -> Iterator[Silent]:
 Pair = tuple[Any, Any]
 
 
-def _places(roots: Pair, pair: Pair, path: str, seen: set[object]) -> Iterator[tuple[str, Json, Json]]:
-    """Every place of both schemas; what a reference leads to belongs to the place that refers to it.
+def _places(roots: Pair) -> Iterator[tuple[str, Json, Json]]:
+    """Every place of both schemas, the shortest ways first; what a reference leads to belongs to the place that refers
+    to it. What is below a pair of schemas is looked at once, by whichever way it is reached first."""
+    seen: set[object] = set()
+    waiting = deque([("", roots)])
+    while waiting:
+        path, pair = waiting.popleft()
+        if not (isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping)):
+            continue
+        (old, one), (new, other) = (_with_target(root, schema) for root, schema in zip(roots, pair, strict=True))
+        yield path, old, new
+        if (one, other) not in seen:
+            seen.add((one, other))
+            waiting.extend((f"{path}{step}".lstrip("."), inner) for step, inner in _parts(old, new))
 
-    What is below a pair of schemas is looked at once, by whichever way it is reached first.
-    """
-    if not (isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping)):
-        return
-    (old, one), (new, other) = (_with_target(root, schema) for root, schema in zip(roots, pair, strict=True))
-    yield path, old, new
-    if (one, other) in seen:
-        return
-    seen.add((one, other))
+
+def _parts(old: Json, new: Json) -> Iterator[tuple[str, Pair]]:
+    """The step to each pair of schemas inside."""
     for keyword in (*_NAMED, "dependentSchemas"):
         before, after = (schema.get(keyword) for schema in (old, new))
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            for name in (name for name in before if name in after):
-                inner = f"{path}.{name}".lstrip(".") if keyword in _NAMED else path
-                yield from _places(roots, (before[name], after[name]), inner, seen)
+            shared = (name for name in before if name in after)
+            yield from ((f".{name}" if keyword in _NAMED else "", (before[name], after[name])) for name in shared)
     for keyword, mark in _ONE.items():
-        yield from _places(roots, (old.get(keyword), new.get(keyword)), f"{path}{mark}", seen)
-    for keyword in ("prefixItems", *_IN_PLACE):
-        lists = [schema[keyword] if isinstance(schema.get(keyword), list) else [] for schema in (old, new)]
-        for number, options in enumerate(zip(*lists, strict=False) if keyword == "prefixItems" else _alike(*lists)):
-            yield from _places(roots, options, path if keyword in _IN_PLACE else f"{path}[{number}]", seen)
+        yield mark, (old.get(keyword), new.get(keyword))
+    lists = {
+        key: [s[key] if isinstance(s.get(key), list) else [] for s in (old, new)] for key in ("prefixItems", *_IN_PLACE)
+    }
+    for number, pair in enumerate(zip(*lists.pop("prefixItems"), strict=False)):
+        yield f"[{number}]", pair
+    for options in lists.values():
+        yield from (("", pair) for pair in _alike(*options))
 
 
 def _alike(before: list[Any], after: list[Any]) -> Iterator[Pair]:
