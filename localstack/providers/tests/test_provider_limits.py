@@ -157,15 +157,17 @@ async def test_a_full_book_refuses(app: Any) -> None:
 )
 async def test_so_many_requests_are_shown(limit: str, status: int, app: Any) -> None:
     answered, answer = await ask(app, "GET", "/_requests", Body(), query=f"limit={quote(limit)}")
-    assert answered == status
-    assert answer == ({"requests": []} if status == 200 else {"error": "limit must be a number, 2000 at the most"})
+    shown: dict[str, Any] = {"requests": []}
+    refused: dict[str, Any] = {"error": "limit must be a number, 2000 at the most"}
+    assert (answered, answer) == (status, shown if status == 200 else refused)
 
 
 def test_older_requests_are_shown_without_bodies_where_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("provider_emulator.request_log._SHOWN", 20)
     log = RequestLog()
-    shared: dict[str, Any] = {"method": "POST", "path": "/", "provider": "voyage", "kind": None, "model": None}
-    shared |= {"authentication": None, "headers": {}, "body_sha256": "", "status": 200, "duration_ms": 1, "fault": None}
+    empty = dict.fromkeys(("kind", "model", "authentication", "fault"))
+    shared: dict[str, Any] = {**empty, "method": "POST", "path": "/", "provider": "voyage", "headers": {}}
+    shared = {**shared, "body_sha256": "", "status": 200, "duration_ms": 1}
     for number in range(3):
         log.add(0, **shared, body=f"{number:08}")
     shown = [entry.body for entry in log.latest(None, 3)]
