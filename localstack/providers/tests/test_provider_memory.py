@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from localmesh.processes import free_port, is_listening
+from provider_emulator.bodies import LARGEST_BODY
 from provider_emulator.capacity import Capacity
-from provider_emulator.exchange import LARGEST_BODY
 from provider_emulator.ocr import _padded
 from testkit import eventually
 

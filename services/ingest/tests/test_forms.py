@@ -75,6 +75,15 @@ def test_two_files_are_refused_wherever_they_stand() -> None:
         ("form-data; name=\"file\"; filename*=UTF-8''na%EFve.png", "na\ufffdve.png"),
         ('form-data; name="file"; filename="plain.png"; filename*=klingon\'\'x.png', "plain.png"),
         ('form-data; name="file"; filename="plain.png"; filename*=x.png', "plain.png"),
+        ('form-data; name="file"; filename="plain.png"; filename*=utf-8\'x.png', "plain.png"),
+        ("form-data; name=\"file\"; filename*=UTF-8''a.png; filename*=UTF-8''b.png", "a.png"),
+        ("form-data; name=\"file\"; filename*=UTF-8''a.png; FileName* = UTF-8''b.png", "a.png"),
+        ("form-data; name=\"file\"; filename*=klingon''a.png; filename*=UTF-8''b.png", "b.png"),
+        ('form-data; name="file"; filename*="UTF-8\'\'a%20b.png"', "a b.png"),
+        ("form-data; name=\"file\"; filename*=UTF-8''it's.png ; size=3", "it's.png"),
+        ('form-data; name="file"; filename="x; filename*=UTF-8\'\'y.png"', "x; filename*=UTF-8''y.png"),
+        ("form-data; name=\"file\"; filename=plain.png; filename*0*=UTF-8''a; filename*=UTF-8''b.png", "b.png"),
+        pytest.param(f"form-data; name=file; filename=a.png; filename*{'9' * 5000}=b", "a.png", id="number-of-a-part"),
     ],
 )
 def test_names_are_read_as_browsers_and_curl_write_them(disposition: str, filename: str | None) -> None:
@@ -117,13 +126,8 @@ def test_nothing_crashes_it(body: bytes, boundary: str) -> None:
         ("multipart/form-data; boundary=frontier", form((FILE, b"abc"))[:-6], "the form cannot be read: "),
         ("multipart/form-data; boundary=frontier", form(), "the form has no file in the field 'file'"),
         ("multipart/form-data; boundary=frontier", b"", "the form cannot be read: "),
-        (
-            "multipart/form-data; boundary=frontier",
-            form((FILE.replace("; name", f"; filename*{'9' * 5000}=a; name"), b"abc")),
-            "the name of the file cannot be read",
-        ),
     ],
-    ids=["json", "no-type", "no-boundary", "cut-off", "no-file", "empty", "number-of-a-part"],
+    ids=["json", "no-type", "no-boundary", "cut-off", "no-file", "empty"],
 )
 def test_a_refusal_says_what_is_wrong(content_type: str, data: bytes, reason: str) -> None:
     with pytest.raises(MalformedUploadError) as refused:
@@ -151,6 +155,14 @@ def test_headers_have_a_limit() -> None:
     [
         ("image/*", True),
         ("image/avif,image/webp,*/*;q=0.8", True),
+        ("image/avif,image/webp,*/*", True),
+        ("image/png;q=0.5, */*;q=0.5", True),
+        ("image/png, application/json, */*", False),
+        ("image/png, application/*, */*", False),
+        ("application/json, */*", False),
+        ("application/json;q=0.5, */*", True),
+        ("image/*;q=0, */*;q=0", False),
+        ("image/png;q=0, application/json;q=0", False),
         ("IMAGE/PNG", True),
         ("application/json", False),
         ("application/json, image/*", False),

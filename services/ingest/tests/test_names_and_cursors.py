@@ -137,9 +137,10 @@ def test_a_cursor_is_written_without_padding_and_in_utc(length: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        # What standard base64 has and the URL-safe alphabet has not; a NUL; an item that is no text.
+        # What standard base64 has and the URL-safe alphabet has not; a NUL; a lone surrogate; an item that is no text.
         base64.b64encode(b'["2026-01-01T00:00:00Z","~~~?>"]').decode().replace("=", "") + "+/",
         base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z","a\\u0000"]').decode(),
+        base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z","a\\ud800"]').decode(),
         base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z",5]').decode(),
         base64.urlsafe_b64encode(b'["2026-01-01T00:00:00Z","a"]').decode() + "!",
     ],

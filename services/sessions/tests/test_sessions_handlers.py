@@ -517,6 +517,8 @@ def test_the_list_goes_on_by_cursor(unit: Sessions) -> None:
         "a" * 2049,
         Cursor(datetime(2026, 2, 1, tzinfo=UTC), "s").encode(BOB),
         Cursor(datetime(2026, 2, 1, tzinfo=UTC), "s").encode(ALICE) + "=",
+        Cursor(datetime(2026, 2, 1, tzinfo=UTC), "s\x00").encode(ALICE),
+        Cursor(datetime(2026, 2, 1, tzinfo=UTC), "s\ud800").encode(ALICE),
         base64.urlsafe_b64encode(b"[" * 900).decode(),
         base64.urlsafe_b64encode(b'["x","0001-01-01T00:00:00+14:00","s"]').decode(),
         base64.urlsafe_b64encode(b'["x","2026-01-01T00:00:00","s"]').decode(),
@@ -532,13 +534,18 @@ def test_a_cursor_that_was_not_issued_to_the_caller_is_refused(unit: Sessions, c
     assert unit.table.since == []
 
 
-@given(st.text(min_size=1, max_size=128), st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC)))
+STORABLE = st.characters(codec="utf-8", exclude_characters="\x00")
+
+
+@given(
+    st.text(STORABLE, min_size=1, max_size=128), st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))
+)
 def test_a_cursor_comes_back_as_it_was(session: str, moment: datetime) -> None:
     cursor = Cursor(moment, session)
     assert Cursor.decode(cursor.encode(ALICE), ALICE) == cursor
 
 
-@pytest.mark.parametrize("session", ["\ud800", 7, None])
+@pytest.mark.parametrize("session", ["\x00", "\ud800", "a\udfff", 7, None])
 def test_a_cursor_names_a_session_in_text_that_can_be_stored(session: Any) -> None:
     with pytest.raises(MalformedCursorError):
         Cursor.decode(Cursor(datetime.now(UTC), session).encode(ALICE), ALICE)

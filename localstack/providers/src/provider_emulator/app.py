@@ -3,17 +3,19 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from provider_emulator import anthropic_wire, langsmith, openai_wire, tavily, voyage
 from provider_emulator.capacity import Capacity
 from provider_emulator.control import Control
 from provider_emulator.engine import Engine, Mode
+from provider_emulator.errors import RequestError
 from provider_emulator.exchange import Exchange
 from provider_emulator.faults import FaultBook
 from provider_emulator.request_log import RequestLog
@@ -55,4 +57,15 @@ def create_app(models_dir: Path, mode: Mode = "models") -> Starlette:
         yield
         engine.close()
 
-    return Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Capacity)])
+    return Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[Middleware(Capacity)],
+        exception_handlers={RequestError: _refused},
+    )
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """The answer of the routes that speak no provider's dialect."""
+    refusal = cast("RequestError", error)
+    return JSONResponse({"error": refusal.message}, refusal.status)

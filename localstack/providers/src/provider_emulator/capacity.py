@@ -9,7 +9,7 @@ from typing import Final
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from provider_emulator.exchange import LARGEST_BODY
+from provider_emulator.bodies import LARGEST_BODY
 
 #: Bytes of bodies at once. What is made of a body may take 30 times as much: JSON of nothing but empty lists.
 LIMIT: Final = 2 * LARGEST_BODY
@@ -54,7 +54,10 @@ class Capacity:
 
 
 def _size(scope: Scope) -> int:
-    """What the request counts; 0 without a body. One that does not say how long it is may be of any size."""
+    """What the request counts; 0 without a body. One that does not say how long it is may be of any size.
+
+    No more than the largest body: of no request is more read (`bodies`).
+    """
     headers = dict(scope.get("headers", ()))
     if b"transfer-encoding" in headers:
         return LARGEST_BODY

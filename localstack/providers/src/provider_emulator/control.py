@@ -5,11 +5,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from provider_emulator.bodies import read_body
 from provider_emulator.engine import Engine, Mode
+from provider_emulator.errors import BadRequestError
 from provider_emulator.faults import Fault, FaultBook
-from provider_emulator.request_log import RequestLog
+from provider_emulator.request_log import KEPT, RequestLog
 
 _DEFAULT_LIMIT = 100
+_LARGEST_BODY = 64 * 1024  # bytes
 
 
 class _ModeChange(BaseModel):
@@ -39,7 +42,7 @@ class Control:
 
     async def add_fault(self, request: Request) -> Response:
         try:
-            fault = Fault.model_validate_json(await request.body())
+            fault = Fault.model_validate_json(await read_body(request, _LARGEST_BODY))
         except ValidationError as error:
             return _invalid(error)
         return JSONResponse(self._faults.add(fault).model_dump(mode="json"), 201)
@@ -52,8 +55,8 @@ class Control:
 
     async def list_requests(self, request: Request) -> Response:
         limit = request.query_params.get("limit", str(_DEFAULT_LIMIT))
-        if not limit.isdigit():
-            return JSONResponse({"error": "limit must be a number"}, 400)
+        if not (limit.isascii() and limit.isdigit() and len(limit) <= len(str(KEPT)) and int(limit) <= KEPT):
+            raise BadRequestError(f"limit must be a number, {KEPT} at the most")
         found = self._log.latest(request.query_params.get("provider"), int(limit))
         return JSONResponse({"requests": [each.model_dump(mode="json") for each in found]})
 
@@ -62,7 +65,7 @@ class Control:
 
     async def set_mode(self, request: Request) -> Response:
         try:
-            change = _ModeChange.model_validate_json(await request.body())
+            change = _ModeChange.model_validate_json(await read_body(request, _LARGEST_BODY))
         except ValidationError as error:
             return _invalid(error)
         self._engine.switch(change.mode)

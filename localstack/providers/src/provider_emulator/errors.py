@@ -5,6 +5,7 @@ EmulatorError
 ├── NotReadyError       the models are not loaded, or could not be
 └── RequestError        the caller's error, reported in the provider's own format
     ├── BadRequestError     the body is not what the provider accepts (400)
+    ├── SlowBodyError       the body has not arrived in time (408)
     ├── TooLargeError       the body is larger than any provider accepts (413)
     └── UnauthorizedError   no API key (401)
 """
@@ -35,6 +36,12 @@ class RequestError(EmulatorError):
 
 class BadRequestError(RequestError):
     """The body is not what the provider accepts."""
+
+
+class SlowBodyError(RequestError):
+    """The body has not arrived in time."""
+
+    status = 408
 
 
 class TooLargeError(RequestError):

@@ -11,14 +11,14 @@ from typing import Any, Protocol
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from provider_emulator.bodies import read_body
 from provider_emulator.engine import Engine
-from provider_emulator.errors import BadRequestError, NotReadyError, RequestError, TooLargeError, UnauthorizedError
+from provider_emulator.errors import BadRequestError, NotReadyError, RequestError, UnauthorizedError
 from provider_emulator.faults import Fault, FaultBook, Provider
 from provider_emulator.prompt import JsonObject, Kind
 from provider_emulator.request_log import RequestLog, loggable_body, loggable_headers
 
 _TIMEOUT_S = 600.0
-LARGEST_BODY = 32 * 1024 * 1024  # bytes; Anthropic's limit
 _SLOW_S = 2.0
 _LOOK_S = 0.05
 
@@ -79,11 +79,11 @@ class Exchange:
             started, begun = time.perf_counter(), self.log.begin()
             raw, record = b"", _Record()
             try:
-                raw = await _body(request)
+                raw = await read_body(request)
                 response = await self._answer(request, raw, dialect, work, record)
                 record.status = response.status_code
                 return response
-            except TooLargeError as error:
+            except RequestError as error:
                 record.status = error.status
                 return _json(error.status, dialect.error(error.status, error.message, None))
             finally:
@@ -134,16 +134,6 @@ def _authentication(request: Request) -> str | None:
     if scheme.lower() == "bearer" and token.strip():
         return "bearer"
     return "x-api-key" if request.headers.get("x-api-key", "").strip() else None
-
-
-async def _body(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > LARGEST_BODY:
-            raise TooLargeError(f"Request exceeds the maximum size of {LARGEST_BODY} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _parsed(raw: bytes) -> JsonObject:

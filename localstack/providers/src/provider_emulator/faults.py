@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from provider_emulator.errors import BadRequestError
+
 Provider = Literal["anthropic", "openai", "voyage", "tavily", "langsmith"]
+KEPT = 200  # faults in the book; a request is compared with each
 FaultKind = Literal["status", "timeout", "malformed", "slow", "refusal"]
 
 
@@ -26,7 +29,7 @@ class Fault(BaseModel):
     kind: FaultKind
     status: Annotated[int, Field(ge=400, le=599)] = 500
     count: Annotated[int, Field(ge=1)] | None = None
-    match: str | None = None
+    match: Annotated[str, Field(max_length=1000)] | None = None
     retry_after: Annotated[float, Field(ge=0)] | None = None
     delay_s: Annotated[float, Field(ge=0, le=3600)] | None = None
 
@@ -67,13 +70,20 @@ class FaultBook:
         return self._cleared
 
     def add(self, fault: Fault) -> ArmedFault:
+        """Switches it on; the oldest spent one is forgotten where the book is full.
+
+        Raises:
+            BadRequestError: the book is full of faults that may still fire.
+        """
         armed = ArmedFault(id=uuid.uuid4().hex[:12], fault=fault, remaining=fault.count, applied=0)
         with self._lock:
+            if len(self._armed) == KEPT:
+                self._forget_one()
             self._armed.append(armed)
         return armed
 
     def all(self) -> list[ArmedFault]:
-        """All faults that were added since the last clearing, spent ones too, with how often each fired."""
+        """The faults that were added since the last clearing, spent ones too, with how often each fired."""
         with self._lock:
             return list(self._armed)
 
@@ -82,6 +92,12 @@ class FaultBook:
             count, self._armed = len(self._armed), []
             self._cleared += 1
         return count
+
+    def _forget_one(self) -> None:
+        spent = next((armed for armed in self._armed if armed.remaining == 0), None)
+        if spent is None:
+            raise BadRequestError(f"{KEPT} faults are armed: clear them first")
+        self._armed.remove(spent)
 
     def take(self, provider: Provider, body: bytes) -> Fault | None:
         """The fault for this request, counted; None if no rule matches."""

@@ -3,6 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from provider_emulator.bodies import read_body
+
 
 async def info(request: Request) -> Response:
     """GET /langsmith/info."""
@@ -19,6 +21,5 @@ async def info(request: Request) -> Response:
 
 async def runs(request: Request) -> Response:
     """POST /langsmith/runs/multipart: read to its end, so that the client's connection stays usable."""
-    async for _ in request.stream():
-        pass
+    await read_body(request)
     return JSONResponse({}, 202)

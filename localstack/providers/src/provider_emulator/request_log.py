@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hashlib
+import itertools
 import json
 import re
 import threading
@@ -13,9 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-_KEPT = 2000
+KEPT = 2000  # entries
 _LONGEST_TEXT = 4000
 _LONGEST_BASE64 = 512
+_SHOWN = 8 * 1024 * 1024  # bytes of JSON at once; as objects they may take 20 times as much
 _LARGEST_BODY = 64 * 1024  # bytes of JSON; 2,000 entries then take 128 MB at the most
 _MOST_VALUES = 20_000  # in a body that is copied
 _DATA_URL = re.compile(r"^data:([\w/+.-]+);base64,(.*)$", re.S)
@@ -56,7 +58,7 @@ class RequestLog:
     """The latest requests, oldest first."""
 
     def __init__(self) -> None:
-        self._entries: deque[LoggedRequest] = deque(maxlen=_KEPT)
+        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
         self._count = 0
         self._cleared = 0
         self._lock = threading.Lock()
@@ -75,10 +77,14 @@ class RequestLog:
             self._entries.append(LoggedRequest(number=self._count, time=datetime.now(UTC), body=body, **fields))
 
     def latest(self, provider: str | None, limit: int) -> list[LoggedRequest]:
-        """The latest `limit` entries, newest first."""
+        """The latest `limit` entries, newest first; without the bodies of the older ones where there is no room."""
         with self._lock:
-            chosen = [each for each in reversed(self._entries) if provider in (None, each.provider)]
-        return [each.model_copy(update={"body": json.loads(each.body)}) for each in chosen[:limit]]
+            chosen = [each for each in reversed(self._entries) if provider in (None, each.provider)][:limit]
+        sizes = itertools.accumulate(len(each.body) for each in chosen)
+        return [
+            each.model_copy(update={"body": json.loads(each.body) if size <= _SHOWN else {"left_out": "older"}})
+            for each, size in zip(chosen, sizes, strict=True)
+        ]
 
     def clear(self) -> int:
         with self._lock:

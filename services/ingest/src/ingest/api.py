@@ -178,7 +178,11 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
         ] = None,
         status: Annotated[
             list[Status] | None,
-            Query(max_length=20, description="Items in one of these: repeated, or separated by commas."),
+            Query(
+                max_length=20,
+                description="Items in one of these: repeated, or separated by commas.",
+                examples=[["analyzed", "searchable"]],
+            ),
         ] = None,
         q: Annotated[
             str | None,

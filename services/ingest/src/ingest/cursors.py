@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chassis.errors import MalformedCursorError
+from contracts import is_storable
 
 MAX_CHARACTERS = 512
 
@@ -38,7 +39,7 @@ class Cursor:
             moment = datetime.fromisoformat(created_at)
         except (binascii.Error, ValueError, TypeError) as error:
             raise MalformedCursorError("the cursor does not come from an earlier answer") from error
-        # Postgres takes neither a time without zone for one with, nor text with a NUL.
-        if moment.tzinfo is None or not isinstance(item_id, str) or not item_id.isprintable():
+        # Postgres takes neither a time without zone for one with, nor all text.
+        if moment.tzinfo is None or not isinstance(item_id, str) or not is_storable(item_id):
             raise MalformedCursorError("the cursor does not come from an earlier answer")
         return cls(moment, item_id)

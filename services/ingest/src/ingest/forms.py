@@ -1,9 +1,9 @@
 """The picture in a form: multipart/form-data (RFC 7578), of which an upload needs the file in one field."""
 
 import io
+import re
 from dataclasses import dataclass
-from email.message import Message
-from email.utils import collapse_rfc2231_value
+from urllib.parse import unquote
 
 from multipart import (  # type: ignore[import-untyped]
     MultipartError,
@@ -17,6 +17,7 @@ from ingest.errors import MalformedUploadError
 _MAX_HEADER_BYTES = 8192
 # RFC 8187 asks for the first; the second is what its predecessor, RFC 5987, asked for beside it.
 _EXTENDED_CHARSETS = ("utf-8", "iso-8859-1")
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:\\.|[^\\"])*"|[^;"]*)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,15 @@ def file_part(content_type: str, body: bytes, field: str = "file") -> FilePart:
 
 
 def _filename(part: MultipartPart) -> str | None:
-    """The sender's name for the file: `filename*` before `filename` (RFC 6266), as some HTTP libraries send both."""
-    header = Message()
-    header["Content-Disposition"] = part.disposition
-    try:
-        parameters = header.get_params(header="Content-Disposition") or []
-    except ValueError as error:  # the number of a parameter's part has thousands of digits
-        raise MalformedUploadError("the name of the file cannot be read") from error
-    for name, value in parameters:
-        # A triple of charset, language and text is what `filename*` is read as.
-        if name.lower() == "filename" and isinstance(value, tuple) and str(value[0]).lower() in _EXTENDED_CHARSETS:
-            return collapse_rfc2231_value(value)
+    """The sender's name for the file: `filename*` before `filename` (RFC 6266), as some HTTP libraries send both.
+
+    The first that can be read counts. The numbered parts of RFC 2231 are for mail, and passed over (RFC 8187).
+    """
+    for name, value in _PARAMETER.findall(part.disposition):
+        charset, _, text = value.strip().strip('"').partition("'")
+        _, has_language, text = text.partition("'")
+        if name.lower() == "filename*" and has_language and charset.lower() in _EXTENDED_CHARSETS:
+            return unquote(text, charset, "replace")
     return None if part.filename is None else _decoded(part.filename)
 
 

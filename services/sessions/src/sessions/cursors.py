@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from chassis.errors import MalformedCursorError
+from contracts import is_storable
 
 MAX_CHARACTERS = 2048
 
@@ -37,8 +38,9 @@ class Cursor:
             padded = text + "=" * (-len(text) % 4)
             _, moment, session_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
             cursor = cls(datetime.fromisoformat(moment), session_id)
-            is_ours = cursor.last_activity.tzinfo is not None and cursor.encode(tenant_id) == text
-            session_id.encode()
+            is_ours = (
+                cursor.last_activity.tzinfo is not None and is_storable(session_id) and cursor.encode(tenant_id) == text
+            )
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise MalformedCursorError("the cursor does not come from an earlier answer") from error
         if not is_ours:
