@@ -61,7 +61,7 @@ def test_a_direct_upload_that_is_no_picture_is_rejected_and_removed(alice: Api, 
     body = b"not a picture at all, just words" * 10
     asked = {"filename": "fake.png", "media_type": "image/png", "bytes": len(body)}
     form = alice.json("POST", "/items/uploads", json=asked)
-    assert alice.request("GET", f"/items/{form['item_id']}").status_code == 404
+    assert alice.request("GET", f"/items/{form['item_id']}").status_code == 409
     sent = httpx.post(form["url"], data=form["fields"], files={"file": body})
     assert sent.status_code in {200, 201, 204}
     eventually(lambda: alice.request("GET", f"/items/{form['item_id']}").status_code == 200)

@@ -47,7 +47,7 @@ def test_a_direct_upload_becomes_an_item(ingest: Any, tenant: str, png: Png) -> 
     form = offer(ingest, tenant, content, sha256=hashlib.sha256(content).hexdigest().upper())
     path = f"/items/{form['item_id']}"
     assert (form["method"], form["max_bytes"], form["expires_in"]) == ("POST", len(content), 3600)
-    assert ingest.call("GET", path, tenant=tenant).status == 404, "not before the upload ends"
+    assert ingest.call("GET", path, tenant=tenant).status == 409, "not before the upload ends"
     assert send(form, content) in (200, 201, 204)
     arrival = ingest.next_arrival()
     assert ingest.arrive(arrival) == []

@@ -847,6 +847,25 @@ def test_a_key_that_an_emulator_encoded(unit: Ingest) -> None:
     assert unit.objects == {ORIGINAL: CONTENT}
 
 
+# Items that are on their way
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/events"), ("DELETE", "")])
+def test_an_item_whose_direct_upload_may_still_end_is_not_missing(unit: Ingest, method: str, path: str) -> None:
+    def ask(tenant: str) -> Answer:
+        return call(unit.http, method, f"/items/{ITEM}{path}", tenant)
+
+    unit.await_upload(expires_at=datetime.now(UTC) - uploads.GRACE + timedelta(seconds=60))
+    answer = ask(ALICE)
+    assert (problem(answer), answer.headers["Retry-After"]) == ((409, "not-processed-yet"), "5")
+    assert problem(ask(BOB)) == (404, "not-found")
+    assert unit.fakes.recorded == []
+    unit.await_upload(expires_at=datetime.now(UTC) - uploads.GRACE - timedelta(seconds=60))
+    assert problem(ask(ALICE)) == (404, "not-found")
+    unit.await_upload(ended_at=datetime.now(UTC))
+    assert problem(ask(ALICE)) == (404, "not-found"), "it was deleted since"
+
+
 # The sweep
 
 

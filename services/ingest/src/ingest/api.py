@@ -28,6 +28,7 @@ from chassis.http import (
 )
 from chassis.objects import PresignedPost
 from ingest import deleting, documents, health, uploading
+from ingest.absent import no_item
 from ingest.bootstrap import IngestService
 from ingest.cursors import MAX_CHARACTERS, Cursor
 from ingest.filenames import content_disposition
@@ -73,6 +74,7 @@ _FORM = {
 
 
 _NO_ITEM = (HTTPStatus.NOT_FOUND, "The caller has no such item")
+_ON_ITS_WAY = (HTTPStatus.CONFLICT, "Its direct upload has not ended yet; try again")
 _BAD_UPLOAD = (HTTPStatus.BAD_REQUEST, "Not a form with one picture of a type that is taken; `type` says what it is")
 _TOO_LARGE = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "More bytes than this route takes; `max_bytes` says how many")
 
@@ -224,13 +226,15 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
         next_cursor = Cursor(page[-1].created_at, page[-1].id).encode() if len(found) > limit else None
         return ItemPage(items=[Item.of(stored) for stored in page], total=total, next_cursor=next_cursor)
 
-    @api.get("/items/<item_id>", summary="One item", responses=documented(_NO_ITEM))
+    @api.get("/items/<item_id>", summary="One item", responses=documented(_NO_ITEM, _ON_ITS_WAY))
     def get_item(item_id: str, caller: CallerDep) -> Item:
         """The item as far as it has come."""
         return Item.of(_find(service, caller.tenant_id, item_id))
 
     @api.delete(
-        "/items/<item_id>", summary="Delete an item and everything derived from it", responses=documented(_NO_ITEM)
+        "/items/<item_id>",
+        summary="Delete an item and everything derived from it",
+        responses=documented(_NO_ITEM, _ON_ITS_WAY),
     )
     def delete_item(item_id: str, caller: CallerDep) -> DeletedItem:
         """It is gone from every list and link at once; derived data follows within seconds."""
@@ -240,15 +244,15 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
     @api.get(
         "/items/<item_id>/events",
         summary="What happened to an item, service by service",
-        responses=documented(_NO_ITEM),
+        responses=documented(_NO_ITEM, _ON_ITS_WAY),
     )
     def get_item_events(item_id: str, caller: CallerDep) -> ItemEvents:
         """The events about the item that this service has seen, oldest first."""
         with service.database.transaction() as connection:
             stored = items.find(connection, caller.tenant_id, item_id)
+            if stored is None:
+                raise no_item(connection, caller.tenant_id, item_id)
             entries = history.of_item(connection, caller.tenant_id, item_id)
-        if stored is None:
-            raise not_found("item", item_id)
         return ItemEvents(
             item_id=item_id, status=Item.of(stored).status, events=[ItemEvent.of(entry) for entry in entries]
         )
@@ -367,8 +371,8 @@ def _of_types(
 def _find(service: IngestService, tenant_id: str, item_id: str) -> StoredItem:
     with service.database.transaction() as connection:
         stored = items.find(connection, tenant_id, item_id)
-    if stored is None:
-        raise not_found("item", item_id)
+        if stored is None:
+            raise no_item(connection, tenant_id, item_id)
     return stored
 
 

@@ -21,8 +21,6 @@ from ingest.repository.pending import Pending
 
 #: Rows of each kind at a time.
 _BATCH = 200
-#: A transfer that began before its form expired may take this long; S3's event comes within seconds of its end.
-_UPLOAD_GRACE = timedelta(hours=1)
 
 
 def sweep(service: IngestService) -> dict[str, Any]:
@@ -49,7 +47,7 @@ def accept_unseen(service: IngestService) -> tuple[int, bool]:
     does not answer.
     """
     with service.database.transaction() as connection:
-        unseen = uploads.unseen(connection, _UPLOAD_GRACE, limit=_BATCH)
+        unseen = uploads.unseen(connection, uploads.GRACE, limit=_BATCH)
     accepted, more = 0, len(unseen) == _BATCH
     for upload in unseen:
         arrival = Arrival(service.settings.images_bucket, upload.tenant_id, upload.item_id)

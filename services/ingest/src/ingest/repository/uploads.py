@@ -7,6 +7,8 @@ from chassis.database import Connection
 
 #: Longer than a queue keeps a message: an arrival can be delivered this late, and must still find its row.
 KEPT_AFTER_EXPIRY = timedelta(days=15)
+#: A transfer that began before its form expired may take this long; S3's event comes within seconds of its end.
+GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
