@@ -151,6 +151,87 @@ def test_the_next_major_begins_as_the_one_before(selling: Bookshop) -> None:
     selling.run("check", "--base=HEAD")
 
 
+NEXT = "org.example.books.till.book-lost.v1"
+SECOND = SOLD.replace(".v1", ".v2")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "added"),
+    [
+        ("publishes:\n- old.one # kept\nsummary: x\n", "publishes:\n- old.one # kept\n- {0}\nsummary: x\n"),
+        ("publishes:\n    - old.one\n    # kept\n", "publishes:\n    - old.one\n    - {0}\n    # kept\n"),
+        ("publishes: []\nsummary: x\n", "publishes:\n  - {0}\nsummary: x\n"),
+        ("publishes: [] # none yet\nsummary: x\n", "publishes: # none yet\n  - {0}\nsummary: x\n"),
+        ("summary: >\n  x\n  y\n\nother: 1\n", "summary: >\n  x\n  y\npublishes:\n  - {0}\n\nother: 1\n"),
+        ("summary: x", "summary: x\npublishes:\n  - {0}\n"),
+        ("other: 1\n", "other: 1\npublishes:\n  - {0}\n"),
+        ("summary: x\r\npublishes:\r\n  - a.b\r\n", "summary: x\r\npublishes:\r\n  - a.b\r\n  - {0}\r\n"),
+    ],
+    ids=["column 0", "four deep", "empty", "empty with a comment", "folded", "unfinished", "no head", "crlf"],
+)
+def test_a_manifest_keeps_its_form(bookshop: Bookshop, manifest: str, added: str) -> None:
+    (bookshop.root / "apps/till/events.yaml").write_bytes(manifest.encode())
+    bookshop.run("new", "till", "book-lost", "--summary=A book was lost")
+    assert (bookshop.root / "apps/till/events.yaml").read_bytes().decode() == added.format(NEXT)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "added"),
+    [
+        ("consumes:\n- a.b\n", "consumes:\n- a.b\n- {{event: {0}}}\n"),
+        ("consumes: []\nother: 1\n", "consumes:\n  - {{event: {0}}}\nother: 1\n"),
+    ],
+    ids=["column 0", "empty"],
+)
+def test_a_consumers_manifest_keeps_its_form(bookshop: Bookshop, manifest: str, added: str) -> None:
+    bookshop.write("apps/letters/events.yaml", manifest)
+    bookshop.run("new", "till", "book-lost", "--summary=A book was lost", "--consumer=letters")
+    assert (bookshop.root / "apps/letters/events.yaml").read_text() == added.format(NEXT)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{summary: x, publishes: []}\n",
+        "publishes: [a.b]\n",
+        "other: 1\n...\n",
+        "publishes: &known\n  - a.b\nconsumes: *known\n",
+    ],
+    ids=["flow", "flow list", "document's end", "alias"],
+)
+def test_a_manifest_that_would_say_something_else_is_left_alone(bookshop: Bookshop, manifest: str) -> None:
+    bookshop.write("apps/till/events.yaml", manifest)
+    bookshop.commit()
+    assert "by hand" in bookshop.run("new", "till", "book-lost", "--summary=Lost", exit_code=2).stderr
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=bookshop.root, capture_output=True).stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("entry", "copy"),
+    [
+        ("- {0} # first\n", "- {1}\n"),
+        ("- {{event: {0}, function: events}} # first\n", "- {{event: {1}, function: events}}\n"),
+        (
+            "- event: '{0}' # of v1\n  # by now\n  function: events\n  note: |\n    # kept\n",
+            "- event: '{1}'\n  function: events\n  note: |\n    # kept\n",
+        ),
+        ("-\n  function: events\n  event: {0}\n", "-\n  function: events\n  event: {1}\n"),
+    ],
+    ids=["type", "flow", "block", "dash alone"],
+)
+def test_the_next_major_repeats_whole_entries(selling: Bookshop, entry: str, copy: str) -> None:
+    tail = "# other\n- a.b\n"
+    selling.write("apps/letters/events.yaml", f"consumes:\n{entry.format(SOLD)}{tail}")
+    selling.run("new", "till", "book-sold", "--major")
+    text = (selling.root / "apps/letters/events.yaml").read_text()
+    assert text == f"consumes:\n{entry.format(SOLD)}{copy.format(SOLD, SECOND)}{tail}"
+
+
+def test_the_next_major_of_a_flow_list_is_left_alone(selling: Bookshop) -> None:
+    selling.write("apps/letters/events.yaml", f"consumes: [{SOLD}]\n")
+    assert "by hand" in selling.run("new", "till", "book-sold", "--major", exit_code=2).stderr
+
+
 def test_it_is_exported_without_models(selling: Bookshop, tmp_path: Path) -> None:
     selling.run("export", str(tmp_path / "out"))
     document = json.loads((tmp_path / "out/asyncapi.json").read_text())
