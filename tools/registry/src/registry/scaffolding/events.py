@@ -54,6 +54,8 @@ def new_event(
     spec = EventSpec(service, event, sentence, fields_of(fields, Contract, _RESERVED), layout.prefix, number)
     topology = read_topology(tree_manifests(layout), layout)
     _check_names(layout, spec, consumers, topology)
+    if before is not None and not topology.of_type(before.event_type).producers:
+        raise ScaffoldError(f"no manifest publishes {before.event_type}: nobody would publish {spec.event_type}")
     if not (layout.root / _PACKAGE / "registry.py").exists():
         new_schema(layout, topology, spec, consumers, before, dry_run=dry_run, as_json=as_json)
         return

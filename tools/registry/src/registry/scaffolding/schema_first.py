@@ -74,6 +74,8 @@ def _schema(spec: EventSpec, before: Version | None) -> Json:
     if taken := sorted(properties.keys() & schema.get("properties", {}).keys()):
         raise ScaffoldError(f"the version before has a field {', '.join(taken)} already")
     schema["properties"] = schema.get("properties", {}) | properties
+    if "x-event-type" in schema:
+        schema["x-event-type"] = spec.event_type
     if required := [*schema.get("required", ()), *(field.name for field in spec.fields if not field.optional)]:
         schema["required"] = required
     name = f"urn:{spec.prefix}:contract:{fact_of(spec.event_type)}:{spec.version}"
