@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from registry.errors import NoRegistryError, UnusableFileError
 
+_VERSION = "1.0.0"
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 
 Folder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
@@ -36,6 +37,8 @@ class Layout(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     root: Path
+    #: That of `[project]`: no setting.
+    version: str = _VERSION
     title: str = Field(default="Collections", min_length=1)
     prefix: str = Field(default="collections", pattern=rf"^{_NAME}(\.{_NAME})*$")
     schemas: Folder = "contracts/schemas"
@@ -82,8 +85,9 @@ def _layout(folder: Path) -> Layout:
     if not file.is_file():
         return Layout(root=folder)
     try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("contracts", {})
-        return Layout(root=folder, **settings)
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        project, settings = document.get("project", {}), document.get("tool", {}).get("contracts", {})
+        return Layout(root=folder, version=project.get("version", _VERSION), **settings)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
         raise UnusableFileError(f"{file}: {error}") from error
     except ValidationError as error:
