@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
+from registry.asyncapi import asyncapi
+from registry.catalogue import Catalogue
 from registry.commands import app
+from registry.layout import find_layout
+from registry.scaffolding.manifest_text import with_line_beside
+from registry.topology import Topology
 
 Json = dict[str, Any]
 FILES = {
@@ -232,6 +238,54 @@ def test_the_next_major_of_a_flow_list_is_left_alone(selling: Bookshop) -> None:
     assert "by hand" in selling.run("new", "till", "book-sold", "--major", exit_code=2).stderr
 
 
+def test_the_next_major_names_itself_in_its_schema(selling: Bookshop) -> None:
+    for path in (selling.root / f"events/schemas/{SOLD}").iterdir():
+        path.write_text(json.dumps({**json.loads(path.read_text()), "x-event-type": SOLD}))
+    selling.run("new", "till", "book-sold", "--major")
+    for name in ("2.0.json", "2.0.producer.json"):
+        assert selling.read(f"events/schemas/{SECOND}/{name}")["x-event-type"] == SECOND
+
+
+def test_a_schema_without_its_type_gets_none(selling: Bookshop) -> None:
+    selling.run("new", "till", "book-sold", "--major")
+    assert "x-event-type" not in selling.read(f"events/schemas/{SECOND}/2.0.json")
+
+
+def test_a_notice_stands_at_the_schema(bookshop: Bookshop) -> None:
+    bookshop.run("new", "till", "book-sold", "--consumer=letters")
+    notice, _ = bookshop.run("check", "--base=HEAD", "--output=github").stdout.splitlines()
+    assert notice.startswith(f"::notice file=events/schemas/{SOLD}/1.0.json,line=1,title={SOLD} 1.0::compatible. ")
+
+
+def test_there_is_no_next_major_of_what_nobody_publishes(selling: Bookshop) -> None:
+    selling.write("apps/till/events.yaml", "summary: Sells books.\n")
+    selling.commit()
+    refused = selling.run("new", "till", "book-sold", "--major", exit_code=2)
+    assert f"no manifest publishes {SOLD}" in refused.stderr
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=selling.root, capture_output=True).stdout == b""
+
+
+@pytest.mark.parametrize(("line", "version"), [("", "1.0.0"), ('version = "3.1.4"', "3.1.4")], ids=["none", "its own"])
+def test_the_export_has_the_version_of_its_repository(
+    selling: Bookshop, tmp_path: Path, line: str, version: str
+) -> None:
+    settings = (selling.root / "pyproject.toml").read_text()
+    selling.write("pyproject.toml", settings.replace("[project]", f"[project]\n{line}"))
+    selling.run("export", str(tmp_path / "out"))
+    assert json.loads((tmp_path / "out/asyncapi.json").read_text())["info"]["version"] == version
+
+
+def test_this_repositorys_export_has_the_version_of_its_contracts() -> None:
+    layout = find_layout(Path(__file__)).model_copy(update={"version": "another"})
+    document = asyncapi(Catalogue({}), Topology({}, {}), layout)
+    assert document["info"]["version"] == package_version("collections-contracts")
+
+
+def test_a_line_beside_is_none_of_a_comment() -> None:
+    lines = '# a.v1\n  // a.v1\n  "a.v1", # a.v1\n  "a.v10", "b.a.v1",\n'
+    assert with_line_beside(lines, "a.v1", "a.v2") == lines.replace('# a.v1\n  "a', '# a.v1\n  "a.v2", # a.v2\n  "a')
+
+
 def test_it_is_exported_without_models(selling: Bookshop, tmp_path: Path) -> None:
     selling.run("export", str(tmp_path / "out"))
     document = json.loads((tmp_path / "out/asyncapi.json").read_text())
@@ -257,6 +311,7 @@ def test_deployments_are_recorded_and_asked(selling: Bookshop) -> None:
         ('schemas = "../elsewhere"', "tool.contracts.schemas"),
         ('manifests = "apps/*"', "tool.contracts.manifests"),
         ("prefixes = 1", "tool.contracts.prefixes"),
+        ('version = "1.0"', "'version'"),
         ("prefix =", "pyproject.toml: "),
     ],
 )
