@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
+from registry.asyncapi import asyncapi
+from registry.catalogue import Catalogue
 from registry.commands import app
+from registry.layout import find_layout
+from registry.scaffolding.manifest_text import with_line_beside
+from registry.topology import Topology
 
 Json = dict[str, Any]
 FILES = {
@@ -151,6 +157,135 @@ def test_the_next_major_begins_as_the_one_before(selling: Bookshop) -> None:
     selling.run("check", "--base=HEAD")
 
 
+NEXT = "org.example.books.till.book-lost.v1"
+SECOND = SOLD.replace(".v1", ".v2")
+
+
+@pytest.mark.parametrize(
+    ("manifest", "added"),
+    [
+        ("publishes:\n- old.one # kept\nsummary: x\n", "publishes:\n- old.one # kept\n- {0}\nsummary: x\n"),
+        ("publishes:\n    - old.one\n    # kept\n", "publishes:\n    - old.one\n    - {0}\n    # kept\n"),
+        ("publishes: []\nsummary: x\n", "publishes:\n  - {0}\nsummary: x\n"),
+        ("publishes: [] # none yet\nsummary: x\n", "publishes: # none yet\n  - {0}\nsummary: x\n"),
+        ("summary: >\n  x\n  y\n\nother: 1\n", "summary: >\n  x\n  y\npublishes:\n  - {0}\n\nother: 1\n"),
+        ("summary: x", "summary: x\npublishes:\n  - {0}\n"),
+        ("other: 1\n", "other: 1\npublishes:\n  - {0}\n"),
+        ("summary: x\r\npublishes:\r\n  - a.b\r\n", "summary: x\r\npublishes:\r\n  - a.b\r\n  - {0}\r\n"),
+    ],
+    ids=["column 0", "four deep", "empty", "empty with a comment", "folded", "unfinished", "no head", "crlf"],
+)
+def test_a_manifest_keeps_its_form(bookshop: Bookshop, manifest: str, added: str) -> None:
+    (bookshop.root / "apps/till/events.yaml").write_bytes(manifest.encode())
+    bookshop.run("new", "till", "book-lost", "--summary=A book was lost")
+    assert (bookshop.root / "apps/till/events.yaml").read_bytes().decode() == added.format(NEXT)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "added"),
+    [
+        ("consumes:\n- a.b\n", "consumes:\n- a.b\n- {{event: {0}}}\n"),
+        ("consumes: []\nother: 1\n", "consumes:\n  - {{event: {0}}}\nother: 1\n"),
+    ],
+    ids=["column 0", "empty"],
+)
+def test_a_consumers_manifest_keeps_its_form(bookshop: Bookshop, manifest: str, added: str) -> None:
+    bookshop.write("apps/letters/events.yaml", manifest)
+    bookshop.run("new", "till", "book-lost", "--summary=A book was lost", "--consumer=letters")
+    assert (bookshop.root / "apps/letters/events.yaml").read_text() == added.format(NEXT)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "{summary: x, publishes: []}\n",
+        "publishes: [a.b]\n",
+        "other: 1\n...\n",
+        "publishes: &known\n  - a.b\nconsumes: *known\n",
+    ],
+    ids=["flow", "flow list", "document's end", "alias"],
+)
+def test_a_manifest_that_would_say_something_else_is_left_alone(bookshop: Bookshop, manifest: str) -> None:
+    bookshop.write("apps/till/events.yaml", manifest)
+    bookshop.commit()
+    assert "by hand" in bookshop.run("new", "till", "book-lost", "--summary=Lost", exit_code=2).stderr
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=bookshop.root, capture_output=True).stdout == b""
+
+
+@pytest.mark.parametrize(
+    ("entry", "copy"),
+    [
+        ("- {0} # first\n", "- {1}\n"),
+        ("- {{event: {0}, function: events}} # first\n", "- {{event: {1}, function: events}}\n"),
+        (
+            "- event: '{0}' # of v1\n  # by now\n  function: events\n  note: |\n    # kept\n",
+            "- event: '{1}'\n  function: events\n  note: |\n    # kept\n",
+        ),
+        ("-\n  function: events\n  event: {0}\n", "-\n  function: events\n  event: {1}\n"),
+    ],
+    ids=["type", "flow", "block", "dash alone"],
+)
+def test_the_next_major_repeats_whole_entries(selling: Bookshop, entry: str, copy: str) -> None:
+    tail = "# other\n- a.b\n"
+    selling.write("apps/letters/events.yaml", f"consumes:\n{entry.format(SOLD)}{tail}")
+    selling.run("new", "till", "book-sold", "--major")
+    text = (selling.root / "apps/letters/events.yaml").read_text()
+    assert text == f"consumes:\n{entry.format(SOLD)}{copy.format(SOLD, SECOND)}{tail}"
+
+
+def test_the_next_major_of_a_flow_list_is_left_alone(selling: Bookshop) -> None:
+    selling.write("apps/letters/events.yaml", f"consumes: [{SOLD}]\n")
+    assert "by hand" in selling.run("new", "till", "book-sold", "--major", exit_code=2).stderr
+
+
+def test_the_next_major_names_itself_in_its_schema(selling: Bookshop) -> None:
+    for path in (selling.root / f"events/schemas/{SOLD}").iterdir():
+        path.write_text(json.dumps({**json.loads(path.read_text()), "x-event-type": SOLD}))
+    selling.run("new", "till", "book-sold", "--major")
+    for name in ("2.0.json", "2.0.producer.json"):
+        assert selling.read(f"events/schemas/{SECOND}/{name}")["x-event-type"] == SECOND
+
+
+def test_a_schema_without_its_type_gets_none(selling: Bookshop) -> None:
+    selling.run("new", "till", "book-sold", "--major")
+    assert "x-event-type" not in selling.read(f"events/schemas/{SECOND}/2.0.json")
+
+
+def test_a_notice_stands_at_the_schema(bookshop: Bookshop) -> None:
+    bookshop.run("new", "till", "book-sold", "--consumer=letters")
+    notice, _ = bookshop.run("check", "--base=HEAD", "--output=github").stdout.splitlines()
+    assert notice.startswith(f"::notice file=events/schemas/{SOLD}/1.0.json,line=1,title={SOLD} 1.0::compatible. ")
+
+
+def test_there_is_no_next_major_of_what_nobody_publishes(selling: Bookshop) -> None:
+    selling.write("apps/till/events.yaml", "summary: Sells books.\n")
+    selling.commit()
+    refused = selling.run("new", "till", "book-sold", "--major", exit_code=2)
+    assert f"no manifest publishes {SOLD}" in refused.stderr
+    assert subprocess.run(["git", "status", "--porcelain"], cwd=selling.root, capture_output=True).stdout == b""
+
+
+@pytest.mark.parametrize(("line", "version"), [("", "1.0.0"), ('version = "3.1.4"', "3.1.4")], ids=["none", "its own"])
+def test_the_export_has_the_version_of_its_repository(
+    selling: Bookshop, tmp_path: Path, line: str, version: str
+) -> None:
+    settings = (selling.root / "pyproject.toml").read_text()
+    selling.write("pyproject.toml", settings.replace("[project]", f"[project]\n{line}"))
+    selling.run("export", str(tmp_path / "out"))
+    assert json.loads((tmp_path / "out/asyncapi.json").read_text())["info"]["version"] == version
+
+
+def test_this_repositorys_export_has_the_version_of_its_contracts() -> None:
+    layout = find_layout(Path(__file__)).model_copy(update={"version": "another"})
+    document = asyncapi(Catalogue({}), Topology({}, {}), layout)
+    assert document["info"]["version"] == package_version("collections-contracts")
+
+
+def test_a_line_beside_is_none_of_a_comment() -> None:
+    lines = '# a.v1\n  // a.v1\n  "a.v1", # a.v1\n  "a.v10", "b.a.v1",\n'
+    assert with_line_beside(lines, "a.v1", "a.v2") == lines.replace('# a.v1\n  "a', '# a.v1\n  "a.v2", # a.v2\n  "a')
+
+
 def test_it_is_exported_without_models(selling: Bookshop, tmp_path: Path) -> None:
     selling.run("export", str(tmp_path / "out"))
     document = json.loads((tmp_path / "out/asyncapi.json").read_text())
@@ -176,6 +311,7 @@ def test_deployments_are_recorded_and_asked(selling: Bookshop) -> None:
         ('schemas = "../elsewhere"', "tool.contracts.schemas"),
         ('manifests = "apps/*"', "tool.contracts.manifests"),
         ("prefixes = 1", "tool.contracts.prefixes"),
+        ('version = "1.0"', "'version'"),
         ("prefix =", "pyproject.toml: "),
     ],
 )

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from registry.commands import app, new_app
+from registry.scaffolding import events
 
 ROOT = Path(__file__).parents[3]
 TAGGED = "collections.imaging.image-tagged.v1"
@@ -295,6 +296,16 @@ def test_a_rehearsal_lists_the_files_and_writes_none(checkout: Path) -> None:
     written = json.loads(add(checkout, "imaging", "image-tagged", "--consumer", "search", "--json").output)
     assert written == {**found, "written": True}
     assert changed(checkout, before) == set(found["files"])
+
+
+def test_a_manifest_that_would_not_say_it_leaves_nothing_behind(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(checkout)
+    monkeypatch.setattr(events, "with_publication", lambda text, _: text)
+    result = add(checkout, "imaging", "image-tagged")
+    assert (result.exit_code, contents(checkout)) == (2, before)
+    assert "services/imaging/service.yaml cannot be added to as text" in result.stderr
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

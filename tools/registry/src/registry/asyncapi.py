@@ -11,6 +11,7 @@ from registry.catalogue import Catalogue, Version, fact_of, short_name
 from registry.envelope import envelope_schema
 from registry.layout import Layout
 from registry.masking import masked_document, personal_paths
+from registry.models import is_own
 from registry.topology import Member, Topology
 
 Json = dict[str, Any]
@@ -33,7 +34,7 @@ def asyncapi(catalogue: Catalogue, topology: Topology, layout: Layout) -> Json:
         "id": f"urn:{layout.prefix}:mesh",
         "info": {
             "title": layout.title,
-            "version": package_version("collections-contracts"),
+            "version": package_version("collections-contracts") if is_own(layout) else layout.version,
             "description": f"Events that the services of {layout.title} exchange on one event bus.",
             "tags": [{"name": name, "description": service.summary} for name, service in topology.services.items()],
         },

@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from registry.errors import NoRegistryError, UnusableFileError
 
 SETTINGS = "pyproject.toml"
+_VERSION = "1.0.0"
 _NAME = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
 
 Folder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
@@ -37,6 +38,8 @@ class Layout(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     root: Path
+    #: That of `[project]`: no setting.
+    version: str = _VERSION
     title: str = Field(default="Collections", min_length=1)
     prefix: str = Field(default="collections", pattern=rf"^{_NAME}(\.{_NAME})*$")
     schemas: Folder = "contracts/schemas"
@@ -91,8 +94,9 @@ def layout_of(root: Path, settings: bytes) -> Layout:
     """
     file = root / SETTINGS
     try:
-        given = tomllib.loads(settings.decode("utf-8")).get("tool", {}).get("contracts", {})
-        return Layout(root=root, **given)
+        document = tomllib.loads(settings.decode("utf-8"))
+        project, given = document.get("project", {}), document.get("tool", {}).get("contracts", {})
+        return Layout(root=root, version=project.get("version", _VERSION), **given)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
         raise UnusableFileError(f"{file}: {error}") from error
     except ValidationError as error:

@@ -101,8 +101,7 @@ def _annotations(review: Review) -> Iterator[str]:
         proof = f"\nWitness: {short(problem.finding.witness)}" if problem.finding else ""
         yield _command("error", problem.path, f"{review.event_type} [{rule}]", f"{problem.message}{proof}\n{affected}")
     if not review.problems and review.versions:
-        path = f"contracts/schemas/{review.event_type}/{review.versions[-1]}.json"
-        yield _command("notice", path, f"{review.event_type} {review.versions[-1]}", f"compatible. {affected}")
+        yield _command("notice", review.path, f"{review.event_type} {review.versions[-1]}", f"compatible. {affected}")
 
 
 def _command(level: str, path: str, title: str, message: str) -> str:

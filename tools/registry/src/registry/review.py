@@ -45,6 +45,8 @@ class Review:
     changes: tuple[Change, ...]
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
+    #: Of the newest of the versions; empty where there is none.
+    path: str = ""
 
 
 def review(layout: Layout, comparison: Comparison) -> tuple[Review, ...]:
@@ -138,6 +140,7 @@ def _judge(
         changes(old[-1].consumer, latest) if old else (),
         tuple(problems),
         tuple(notes),
+        subjects[-1].path if subjects else "",
     )
 
 

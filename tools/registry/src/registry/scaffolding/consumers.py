@@ -12,7 +12,7 @@ from registry.scaffolding.manifest_text import with_consumption
 from registry.scaffolding.python_source import names_defined, with_element, with_import
 
 #: The function that consumes what a service consumes, by its name in every manifest.
-_FUNCTION = "events"
+FUNCTION = "events"
 
 
 def add_consumer(draft: Draft, spec: EventSpec, consumer: Service) -> None:
@@ -22,11 +22,11 @@ def add_consumer(draft: Draft, spec: EventSpec, consumer: Service) -> None:
         ScaffoldError: it has no function for events, or its code has another shape than that of all services.
     """
     name = consumer.service
-    function = consumer.functions.get(_FUNCTION)
+    function = consumer.functions.get(FUNCTION)
     if function is None or function.queue is None:
-        raise ScaffoldError(f"{name} has no function {_FUNCTION!r} with a queue: add the event to its manifest by hand")
+        raise ScaffoldError(f"{name} has no function {FUNCTION!r} with a queue: add the event to its manifest by hand")
     manifest, package = f"services/{name}/service.yaml", f"services/{name}/src/{name}"
-    draft.write(manifest, with_consumption(draft.read(manifest), spec.event_type, _FUNCTION))
+    draft.write(manifest, with_consumption(draft.read(manifest), spec.event_type, FUNCTION))
     reactions = f"{package}/reactions.py"
     known = draft.read(reactions) if draft.exists(reactions) else None
     draft.write(reactions, with_reaction(known, name, spec))

@@ -52,10 +52,11 @@ class Draft:
         return sorted(path.relative_to(self._copy).as_posix() for path in found)
 
     def write(self, path: str, text: str) -> None:
-        """Write a file, new or not."""
+        """Write a file, new or not; one that there is keeps its ends of lines."""
         file = self._copy / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        newline = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
+        file.write_text(text, encoding="utf-8", newline=newline)
 
     def create(self, path: str, text: str) -> None:
         """Write a new file. Raises ScaffoldError where there is one."""

@@ -15,12 +15,13 @@ from contracts.contract import Contract
 from registry.catalogue import Version, read_catalogue, tree_files
 from registry.errors import ScaffoldError
 from registry.layout import Layout, find_layout
-from registry.scaffolding.consumers import add_consumer
+from registry.scaffolding.consumers import FUNCTION, add_consumer
 from registry.scaffolding.draft import Draft, drafted
+from registry.scaffolding.entries import check_entries, meant
 from registry.scaffolding.event_code import EventSpec, recording, recording_test, with_contract
 from registry.scaffolding.field_specs import fields_of
 from registry.scaffolding.majors import retire
-from registry.scaffolding.manifest_text import with_next_major, with_publication
+from registry.scaffolding.manifest_text import with_line_beside, with_next_major, with_publication
 from registry.scaffolding.python_source import with_import
 from registry.scaffolding.schema_first import data_of, example_of, new_schema
 from registry.topology import Topology, read_topology, tree_manifests
@@ -53,6 +54,8 @@ def new_event(
     spec = EventSpec(service, event, sentence, fields_of(fields, Contract, _RESERVED), layout.prefix, number)
     topology = read_topology(tree_manifests(layout), layout)
     _check_names(layout, spec, consumers, topology)
+    if before is not None and not topology.of_type(before.event_type).producers:
+        raise ScaffoldError(f"no manifest publishes {before.event_type}: nobody would publish {spec.event_type}")
     if not (layout.root / _PACKAGE / "registry.py").exists():
         new_schema(layout, topology, spec, consumers, before, dry_run=dry_run, as_json=as_json)
         return
@@ -65,6 +68,7 @@ def new_event(
         draft.create(f"{layout.examples}/{spec.event_type}/{spec.version}/{spec.event}.json", _example(spec, before))
         for name in consumers:
             add_consumer(draft, spec, draft.manifests().services[name])
+        check_entries(draft, layout, topology, meant(topology, spec, consumers, before, FUNCTION))
         draft.describe()
         draft.run("the schema cannot be generated", "contracts.export", layout.schemas)
 
@@ -88,8 +92,12 @@ def _newest(layout: Layout, service: str, event: str) -> Version:
 
 def _move_on(draft: Draft, spec: EventSpec, before: Version) -> None:
     """The producer's manifest publishes the new major; consumers and what is checked of their plans know both."""
-    for path in draft.files("services/*/service.yaml", "services/*/terraform/tests/*.hcl"):
-        draft.write(path, with_next_major(draft.read(path), before.event_type, spec.event_type))
+    for pattern, moved in (
+        ("services/*/service.yaml", with_next_major),
+        ("services/*/terraform/tests/*.hcl", with_line_beside),
+    ):
+        for path in draft.files(pattern):
+            draft.write(path, moved(draft.read(path), before.event_type, spec.event_type))
 
 
 def _add_producer(draft: Draft, layout: Layout, spec: EventSpec) -> None:

@@ -10,6 +10,7 @@ from registry.catalogue import Json, Version, fact_of
 from registry.errors import ScaffoldError
 from registry.layout import Layout
 from registry.scaffolding.draft import Draft, drafted
+from registry.scaffolding.entries import check_entries, meant
 from registry.scaffolding.event_code import EventSpec
 from registry.scaffolding.field_specs import TYPES
 from registry.scaffolding.manifest_text import with_consumption, with_next_major, with_publication
@@ -51,6 +52,7 @@ def new_schema(
         _write(draft, f"{layout.schemas}/{spec.event_type}/{spec.version}{PRODUCER_SUFFIX}", producers)
         _write(draft, f"{layout.examples}/{spec.event_type}/{spec.version}/{spec.event}.json", example_of(spec, data))
         _enter(draft, topology, spec, consumers, before)
+        check_entries(draft, layout, topology, meant(topology, spec, consumers, before, None))
 
 
 def _enter(draft: Draft, topology: Topology, spec: EventSpec, consumers: Sequence[str], before: Version | None) -> None:
@@ -72,6 +74,8 @@ def _schema(spec: EventSpec, before: Version | None) -> Json:
     if taken := sorted(properties.keys() & schema.get("properties", {}).keys()):
         raise ScaffoldError(f"the version before has a field {', '.join(taken)} already")
     schema["properties"] = schema.get("properties", {}) | properties
+    if "x-event-type" in schema:
+        schema["x-event-type"] = spec.event_type
     if required := [*schema.get("required", ()), *(field.name for field in spec.fields if not field.optional)]:
         schema["required"] = required
     name = f"urn:{spec.prefix}:contract:{fact_of(spec.event_type)}:{spec.version}"
