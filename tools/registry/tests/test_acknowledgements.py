@@ -133,7 +133,7 @@ def test_recursive_alternatives_take_no_time() -> None:
         return {"anyOf": branches, "$defs": nodes}
 
     begun = time.process_time()
-    assert found(schema({"default": 1}), schema({})) == [Silent("next.value", "default", 1, None)]
+    assert found(schema({"default": 1}), schema({})) == [Silent("value", "default", 1, None)]
     assert time.process_time() - begun < 5
 
 
