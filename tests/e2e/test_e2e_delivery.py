@@ -188,8 +188,9 @@ def test_an_operator_sees_what_is_parked_and_has_it_tried_again(
     item = alice.upload(picture("parked"))
     alice.follow([item["id"]])
     (parked,) = mesh.rows(
-        "INSERT INTO ingest.outbox (position, attempts, reason, parked_at)"
-        " SELECT position, 1, 'MalformedDetail: on purpose', now() FROM ingest.events WHERE stream_id = %s"
+        "INSERT INTO ingest.outbox (position, attempts, reason, parked_at, recorded_at)"
+        " SELECT position, 1, 'MalformedDetail: on purpose', now(), now() - interval '1 hour'"
+        " FROM ingest.events WHERE stream_id = %s"
         " RETURNING (SELECT event FROM ingest.events WHERE events.position = outbox.position)",
         item["id"],
     )
@@ -206,6 +207,7 @@ def test_an_operator_sees_what_is_parked_and_has_it_tried_again(
     assert retried.exit_code == 0, retried.output
     assert read_status(mesh.settings).parked == {}
     Functions(environment).invoke("ingest.relay", {})
-    eventually(lambda: not mesh.rows("SELECT 1 FROM ingest.outbox"))
+    ours = "SELECT 1 FROM ingest.outbox JOIN ingest.events USING (position) WHERE stream_id = %s"
+    eventually(lambda: not mesh.rows(ours, item["id"]))
     eventually(mesh.is_idle)
     assert alice.item(item["id"])["status"] == "searchable"
