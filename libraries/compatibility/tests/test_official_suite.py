@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import tarfile
 import tomllib
 import urllib.error
@@ -41,6 +42,8 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
         with urllib.request.urlopen(source["url"], timeout=60) as answer:
             archive = answer.read()
     except urllib.error.URLError as error:
+        if "CI" in os.environ:  # where the network is there, silence would hide that nothing was checked
+            raise
         pytest.skip(f"the suite cannot be fetched: {error.reason}")
     assert "sha256:" + hashlib.sha256(archive).hexdigest() == source["hash"]
     with tarfile.open(fileobj=io.BytesIO(archive)) as files:
