@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,23 @@ def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None
         "sqs:ReceiveMessage": [queue],
         "sqs:SendMessage": [f"{queue}-dlq"],
     }
+
+
+def test_a_function_may_ask_how_much_waits_in_another_queue_of_its_service(
+    root: Path, change: Callable[[str, str, object], None]
+) -> None:
+    asking = {"handler": "listener.handler.ask", "schedule": "rate(1 hour)", "backlog_of": "events"}
+    change("listener", "functions.asking", asking)
+    manifests = load_manifests(root)
+    ref = FunctionRef(manifests.services["listener"], "asking", manifests.services["listener"].functions["asking"])
+    found = actions(function_policy(DEPLOYMENT, ref))
+    queue = "collections-test-listener-events"
+    assert {name: where for name, where in found.items() if name.startswith("sqs:")} == {
+        "sqs:GetQueueAttributes": [f"arn:aws:sqs:eu-west-1:123456789012:{queue}"]
+    }
+    variables = function_environment(manifests, DEPLOYMENT, ref)
+    assert variables["BACKLOG_QUEUE_URL"] == f"https://sqs.eu-west-1.amazonaws.com/123456789012/{queue}"
+    assert "QUEUE_URL" not in variables
 
 
 def test_iam_authentication_replaces_the_password(functions: dict[str, FunctionRef]) -> None:

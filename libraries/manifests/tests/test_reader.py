@@ -112,6 +112,8 @@ ACROSS = [
     ("handlers_belong_to_their_service", "talker", f"{HTTP}.handler", "other.handler.http", "functions.http.handler"),
     ("routes_are_unique", "listener", "functions.http", SECOND_ROUTE, "functions.http.routes.0"),
     ("table_grants_name_own_tables", "talker", f"{HTTP}.tables", {"others": ["read"]}, "functions.http.tables.others"),
+    ("backlogs_are_of_own_queues", "talker", f"{HTTP}.backlog_of", "events", "functions.http.backlog_of"),
+    ("backlogs_are_of_own_queues", "talker", f"{HTTP}.backlog_of", "relay", "functions.http.backlog_of"),
     ("table_names_are_unique", "listener", "tables", TABLES, "tables.notes"),
     ("aws_events_name_a_known_bucket", "listener", BUCKET, "other", BUCKET),
     ("image_keys_have_a_known_prefix", "talker", f"{HTTP}.images", SECRET, "functions.http.images.read"),

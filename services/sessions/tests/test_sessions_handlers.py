@@ -36,6 +36,7 @@ from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, 
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
 
 ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
+TURNS = "https://sqs/turns"
 HOUR = timedelta(hours=1)
 CROWDED_OUT, IDLE = CrowdedOut(kind="crowded-out", allowed=2), Idle(kind="idle", after_s=14400)
 
@@ -181,7 +182,7 @@ def turn(session: str = SESSION, tenant: str = ALICE) -> Event[TurnCompleted]:
 
 @pytest.fixture
 def unit(fakes: Fakes) -> Sessions:
-    settings = SessionsSettings(**SETTINGS, sessions_per_user=2, turn_wait_s=0)
+    settings = SessionsSettings(**SETTINGS, sessions_per_user=2, turn_wait_s=0, backlog_queue_url=TURNS)
     service = fakes.under(bootstrap(settings, fakes.aws))
     rows = fakes.stand_in(conversations, Conversations())
     late = fakes.stand_in(lag, Lag())
@@ -468,6 +469,22 @@ def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(unit: Se
         answer = unit.request(method, path, tenant)
         assert (answer.status, answer.body["type"].rpartition(":")[2]) == (503, "turns-arrive-late")
         assert answer.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_while_turns_wait_in_the_queue_an_unknown_conversation_is_not_missing(unit: Sessions, method: str) -> None:
+    path = "/chat/x/history" if method == "GET" else "/chat/x"
+    sqs = unit.fakes.aws.sqs
+    sqs.send_message(QueueUrl=TURNS, MessageBody="a turn")
+    answer = unit.request(method, path)
+    assert (answer.status, answer.body["type"].rpartition(":")[2]) == (503, "turns-arrive-late")
+    assert answer.headers["Retry-After"] == "5"
+    (message,) = sqs.receive_message(QueueUrl=TURNS, MaxNumberOfMessages=1)["Messages"]
+    assert unit.request(method, path).status == 503, "being handled is not handled"
+    sqs.delete_message(QueueUrl=TURNS, ReceiptHandle=message["ReceiptHandle"])
+    assert unit.request(method, path).status == 404
+    with sqs.failing("get_queue_attributes"):
+        assert unit.request(method, path).status == 503
 
 
 def test_the_list_of_conversations(unit: Sessions) -> None:

@@ -41,6 +41,7 @@ locals {
     local.of_the_service,
     { FUNCTION = name },
     lookup(local.of_the_queue, name, {}),
+    function.backlog_of != null ? { BACKLOG_QUEUE_URL = aws_sqs_queue.main[function.backlog_of].url } : {},
     { for table in keys(function.tables) : "TABLE_${upper(replace(table, "-", "_"))}" => module.tables.names[table] },
     var.context.extra_variables,
     function.configuration,

@@ -21,6 +21,7 @@ locals {
       length(try(declared.routes, [])) > 0 ? "routes" : "schedule"
     )
     publish       = try(declared.publish, false)
+    backlog_of    = try(declared.backlog_of, null)
     tracing       = try(declared.tracing, false)
     images        = try(declared.images, {})
     tables        = try(declared.tables, {})

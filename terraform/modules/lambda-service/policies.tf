@@ -51,6 +51,10 @@ locals {
         actions   = ["sqs:SendMessage"]
         resources = function.trigger == "queue" ? [local.queues[name].dead_letter_arn] : []
       },
+      {
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = function.backlog_of != null ? [local.queues[function.backlog_of].arn] : []
+      },
     ],
     [
       for item in local.image_actions : {

@@ -15,6 +15,10 @@ class FunctionRef:
     name: str
     function: Function
 
+    def sibling(self, name: str) -> "FunctionRef":
+        """Another function of the same service. Raises KeyError when it has none of that name."""
+        return FunctionRef(self.service, name, self.service.functions[name])
+
 
 @dataclass(frozen=True)
 class Manifests:

@@ -104,6 +104,16 @@ def table_grants_name_own_tables(manifests: Manifests) -> Iterator[Problem]:
                 yield _problem(ref.service, f"functions.{ref.name}.tables.{table}", "is not in tables of this service")
 
 
+def backlogs_are_of_own_queues(manifests: Manifests) -> Iterator[Problem]:
+    """A function asks only for the backlog of a queue of its own service."""
+    for ref in manifests.functions:
+        if (name := ref.function.backlog_of) is not None:
+            other = ref.service.functions.get(name)
+            if other is None or other.queue is None:
+                message = f"{name} is no function of this service that has a queue"
+                yield _problem(ref.service, f"functions.{ref.name}.backlog_of", message)
+
+
 def table_names_are_unique(manifests: Manifests) -> Iterator[Problem]:
     """Table names do not contain the service, so they must be unique across services."""
     owners: dict[str, str] = {}
@@ -164,6 +174,7 @@ RULES: tuple[Check, ...] = (
     handlers_belong_to_their_service,
     routes_are_unique,
     table_grants_name_own_tables,
+    backlogs_are_of_own_queues,
     table_names_are_unique,
     aws_events_name_a_known_bucket,
     image_keys_have_a_known_prefix,

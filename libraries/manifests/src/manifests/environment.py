@@ -77,6 +77,8 @@ def function_environment(manifests: Manifests, deployment: Deployment, ref: Func
         variables["QUEUE_URL"] = deployment.queue_url(names.function(ref))
         variables["DEAD_LETTER_QUEUE_URL"] = deployment.queue_url(names.dead_letter_queue(ref))
         variables["MAX_RECEIVES"] = str(ref.function.queue.max_receives)
+    if ref.function.backlog_of:
+        variables["BACKLOG_QUEUE_URL"] = deployment.queue_url(names.function(ref.sibling(ref.function.backlog_of)))
     for table in ref.function.tables:
         variables[f"TABLE_{table.upper().replace('-', '_')}"] = names.table(table)
     variables |= dict(deployment.extra) | ref.function.configuration

@@ -121,6 +121,8 @@ class Function(Model):
     # Groups of optional dependencies of the service's pyproject.toml that are in the function's package.
     extras: tuple[Name, ...] = ()
     publish: bool = False
+    # A function of the same service: whether messages wait in its queue may be asked.
+    backlog_of: Name | None = None
     images: Images = Images()
     tables: dict[Name, tuple[Access, ...]] = {}
     secrets: tuple[Name, ...] = ()

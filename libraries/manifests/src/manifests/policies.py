@@ -92,6 +92,10 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
         consume = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
         yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(names.function(ref))])
         yield _allow(["sqs:SendMessage"], [names.queue_arn(names.dead_letter_queue(ref))])
+    if ref.function.backlog_of:
+        names = deployment.names
+        backlog = names.function(ref.sibling(ref.function.backlog_of))
+        yield _allow(["sqs:GetQueueAttributes"], [names.queue_arn(backlog)])
 
 
 def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:

@@ -11,7 +11,7 @@ import pytest
 
 from chassis.aws import Aws
 from chassis.errors import AlreadyAppliedError, PermanentError, PoisonError, TransientError
-from chassis.queue import DeadLetter, MessageConsumer, attempt, decode
+from chassis.queue import DeadLetter, MessageConsumer, attempt, backlog, decode
 from chassis.queue.dead_letters import send_dead_letter
 from chassis.queue.retry import MAX_BACKOFF_S
 from chassis.service import Service
@@ -339,6 +339,18 @@ def test_a_line_names_the_first_five_violations(sqs: AwsCalls, offline_aws: Aws,
     send_dead_letter(offline_aws.sqs, DEAD_LETTERS, DeadLetter("body", "reason"), violations)
     (line,) = log_lines()
     assert line["violations"] == [{"rule": f"rule {number}", "path": f"/{number}"} for number in range(5)]
+
+
+def test_a_backlog_is_all_that_the_queue_still_holds(offline_aws: Aws) -> None:
+    names = ("", "Delayed", "NotVisible")
+    counts = {f"ApproximateNumberOfMessages{name}": str(10**power) for power, name in enumerate(names)}
+    with AwsCalls(offline_aws.sqs, GetQueueAttributes=answers(Attributes=counts)) as calls:
+        assert backlog(offline_aws.sqs, QUEUE) == 111
+        calls.rules["GetQueueAttributes"] = fails("AWS.SimpleQueueService.NonExistentQueue")
+        with pytest.raises(TransientError, match=r"^SQS: AWS\.SimpleQueueService\.NonExistentQueue$"):
+            backlog(offline_aws.sqs, QUEUE)
+    asked = calls.of("GetQueueAttributes")[0]
+    assert (asked["QueueUrl"], set(asked["AttributeNames"])) == (QUEUE, set(counts))
 
 
 def test_outside_of_a_message_it_is_the_first_delivery() -> None:

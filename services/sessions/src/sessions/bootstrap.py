@@ -6,6 +6,7 @@ from functools import cached_property
 
 from chassis.aws import Aws
 from chassis.projections import Projections
+from chassis.queue import backlog
 from chassis.retention import Rule
 from chassis.service import Service
 from sessions.projections import projections
@@ -30,6 +31,10 @@ class SessionsService(Service[SessionsSettings]):
     def projections(self) -> Projections:
         """See `sessions.projections`."""
         return projections(self.table, self.settings)
+
+    def waiting_turns(self) -> int:
+        """How many turns have not been heard yet; more than none for long when the consumer does not run."""
+        return backlog(self.aws.sqs, self.settings.backlog_queue_url)
 
 
 def bootstrap(settings: SessionsSettings | None = None, aws: Aws | None = None) -> SessionsService:

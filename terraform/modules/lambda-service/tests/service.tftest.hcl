@@ -57,7 +57,7 @@ run "one_of_everything" {
       DATABASE_PORT        = "5432"
       DATABASE_SSLROOTCERT = "/var/task/chassis/rds-ca.pem"
       TABLE_BIG_NOTES      = "collections-test-big-notes"
-    }
+    } && aws_lambda_function.main["http"].environment[0].variables.BACKLOG_QUEUE_URL == aws_sqs_queue.main["events"].url
     error_message = "The manifest's configuration overrides the environment's variables, which override derived ones."
   }
   assert {
@@ -79,6 +79,7 @@ run "one_of_everything" {
       ]
       "xray:PutTelemetryRecords xray:PutTraceSegments" = ["*"]
       "events:PutEvents"                               = ["arn:aws:events:eu-west-1:123456789012:event-bus/collections-test"]
+      "sqs:GetQueueAttributes"                         = ["arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-events"]
       "s3:GetObject"                                   = ["arn:aws:s3:::pictures/*/images/*"]
       "s3:PutObject"                                   = ["arn:aws:s3:::pictures/*/images/*", "arn:aws:s3:::pictures/*/renditions/*"]
       "s3:DeleteObject"                                = ["arn:aws:s3:::pictures/*/renditions/*"]

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     dead_letter_queue_url: str = ""
     max_receives: int = 8
 
+    #: The queue of this service whose waiting messages a route asks for (`backlog_of` in the manifest).
+    backlog_queue_url: str = ""
+
     #: Seconds for which a secret that was read is cached.
     secrets_max_age_s: int = 300
 

@@ -148,6 +148,16 @@ class FakeSqs(FakeClient):
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
         del self._queues[QueueUrl][ReceiptHandle]
 
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+        self._called("get_queue_attributes")
+        received = sum(name in self._received for name in (queue := self._queues.get(QueueUrl, {})))
+        counts = {
+            "ApproximateNumberOfMessages": len(queue) - received,
+            "ApproximateNumberOfMessagesDelayed": 0,
+            "ApproximateNumberOfMessagesNotVisible": received,
+        }
+        return {"Attributes": {name: str(counts[name]) for name in AttributeNames}}
+
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
         self._called("change_message_visibility")
         assert ReceiptHandle in self._queues[QueueUrl]

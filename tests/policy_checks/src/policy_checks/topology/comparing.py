@@ -60,7 +60,7 @@ def _plain(value: Any) -> Any:
 def _variable(name: str, value: str) -> str:
     if _PLACES.match(name):
         return "(of the deployment)"
-    return _HOST.sub("", value) if name in {"QUEUE_URL", "DEAD_LETTER_QUEUE_URL"} else value
+    return _HOST.sub("", value) if name.endswith("QUEUE_URL") else value
 
 
 def _of_resource(
