@@ -125,7 +125,13 @@ def attacks(
 
         def send(route: Route, query: dict[str, str], ids: dict[str, str]) -> Future[httpx.Response]:
             path, request = path_of(route, ids), requests.get(route.key, {})
-            return pool.submit(lambda: api.request(route.method, path, params=query, **request))
+
+            def answered() -> list[httpx.Response]:
+                # A conversation is not called missing while turns, whoever's, wait in the queue.
+                answer = api.request(route.method, path, params=query, **request)
+                return [] if answer.status_code == 503 else [answer]
+
+            return pool.submit(lambda: eventually(answered)[0])
 
         yield {
             route.key: [

@@ -57,7 +57,8 @@ def running(deploy: Deploy, request: pytest.FixtureRequest) -> Iterator[Running]
     deployment = deploy("sessions")
     table = make_table(deployment.aws, "sessions", "sessions")
     own = {"turn_wait_s": 0, "turn_late_s": 24 * 3600} | getattr(request, "param", {})
-    service = bootstrap(SessionsSettings(**deployment.settings, table_sessions=table, **own), deployment.aws)
+    own |= {"table_sessions": table, "backlog_queue_url": deployment.settings["queue_url"]}
+    service = bootstrap(SessionsSettings(**deployment.settings, **own), deployment.aws)
     yield Running(service, http(service), on_events(service), cleanup(service))
     service.database.close()
     service.aws.dynamodb.delete_table(TableName=table)

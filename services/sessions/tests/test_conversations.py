@@ -164,6 +164,15 @@ def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(running:
 
 
 @pytest.mark.integration
+def test_while_turns_wait_in_the_queue_an_unknown_conversation_is_not_missing(running: Any) -> None:
+    sqs, queue = running.service.aws.sqs, running.service.settings.backlog_queue_url
+    sqs.send_message(QueueUrl=queue, MessageBody="a turn")
+    assert running.request("GET", "/chat/unknown/history", "ann").status == 503
+    sqs.purge_queue(QueueUrl=queue)
+    assert running.request("GET", "/chat/unknown/history", "ann").status == 404
+
+
+@pytest.mark.integration
 def test_no_id_of_one_user_is_anothers(running: Any, make_turn: Turn) -> None:
     running.consume(make_turn("ann", "x#y", text="of ann"), make_turn("ann#x", "y", text="of another"))
     assert contents(running, "x#y", "ann") == ["of ann"]

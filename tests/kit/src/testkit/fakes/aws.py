@@ -150,7 +150,8 @@ class FakeSqs(FakeClient):
 
     def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
         self._called("get_queue_attributes")
-        received = sum(name in self._received for name in (queue := self._queues.get(QueueUrl, {})))
+        queue = self._queues.get(QueueUrl, {})
+        received = sum(name in self._received for name in queue)
         counts = {
             "ApproximateNumberOfMessages": len(queue) - received,
             "ApproximateNumberOfMessagesDelayed": 0,
