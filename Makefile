@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 MESH := $(BIN)/mesh
 PYTEST := $(BIN)/python -m pytest
-# Each worker takes a file at a time; the slowest tests are listed.
+# Each worker takes a file at a time (how many there are: testkit.parallel); the slowest tests are listed.
 PARALLEL := -n logical --durations 20
 BENCHMARKS := $(BIN)/python -P -m benchmarks
 SERVICES := $(notdir $(patsubst %/service.yaml,%,$(wildcard services/*/service.yaml)))
@@ -52,7 +52,7 @@ reset: setup ## Stop the mesh and delete all its data (asks first; YES=1 does no
 demo: setup ## Start the mesh and demonstrate it: upload pictures, search, chat
 	@$(MESH) demo
 
-test: setup ## All tests that need no Docker, a worker for each core; with ARGS= one pytest with these arguments
+test: setup ## All tests that need no Docker, in parallel; with ARGS= one pytest with these arguments
 	@$(PYTEST) $(or $(ARGS),$(PARALLEL))
 
 test-fast: setup ## The tests that start no server and no Terraform, in two minutes

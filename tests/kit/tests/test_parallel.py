@@ -55,6 +55,17 @@ def test_a_push_runs_a_sample_and_says_what_it_left_out(inner: pytest.Pytester) 
     result.stdout.fnmatch_lines(["18 tests are left to the scheduled run (--scheduled)"])
 
 
+@pytest.mark.parametrize(
+    ("marks", "workers"), [("", 3), ("integration or e2e", 3), ("not integration and not e2e", None)]
+)
+def test_a_worker_that_waits_for_the_mesh_leaves_its_core_to_another(
+    monkeypatch: pytest.MonkeyPatch, marks: str, workers: int | None
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    config: Any = SimpleNamespace(option=SimpleNamespace(markexpr=marks))
+    assert parallel.pytest_xdist_auto_num_workers(config) == workers
+
+
 def test_the_sample_is_the_same_every_time(inner: pytest.Pytester) -> None:
     inner.makepyfile(CORPUS.format(whole=False))
     chosen = [sorted(line for line in run(inner, "-v").outlines if "PASSED" in line) for _ in range(2)]

@@ -9,6 +9,7 @@ with the mark `sampled(n)` all but n cases, whose names decide which. A test wit
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Generator
 from hashlib import sha256
@@ -84,6 +85,17 @@ def _pushed(items: list[pytest.Item]) -> list[pytest.Item]:
 def whole(pytestconfig: pytest.Config) -> bool:
     """Whether this is the scheduled run; a test over a corpus in a loop takes a part of it otherwise."""
     return bool(pytestconfig.getoption("scheduled"))
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One worker more than there are cores, unless the marks leave the end-to-end tests out.
+
+    The worker that has those waits for the mesh most of the time, and its core would, too.
+    """
+    if "not e2e" in config.option.markexpr:
+        return None
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
