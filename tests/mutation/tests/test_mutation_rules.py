@@ -1,12 +1,15 @@
 """What is mutated, which mutants are left out as equivalent, and what a run's figures mean."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from manifests import load_manifests
 from mutation import report
+from mutation.cli import app
 from mutation.configuration import load
 from mutation.project import Mutant
 from workspace import REPOSITORY, OperatorError
@@ -149,3 +152,15 @@ def test_results_survive_a_file(tmp_path: Path) -> None:
     assert report.survivors([made]).startswith(
         "services/chat/src/chat/turn.py:5  m2\n    - a < b\n    + a <= b\nservices/chat/src/chat/turn.py:9  m1\n"
     )
+
+
+def test_what_was_tested_is_told_though_another_package_cannot_be(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    tested = report.Result("contracts", {"killed": 9, "survived": 1}, 0, ())
+    monkeypatch.setattr("mutation.cli._run", lambda *_: iter([OperatorError("chat: its tests fail"), tested]))
+    monkeypatch.setattr("mutation.cli.hosted_servers", nullcontext)
+    run = CliRunner().invoke(app, ["run", "--json", str(tmp_path / "results.json")])
+    assert (run.exit_code, report.read([tmp_path / "results.json"])) == (2, [tested])
+    assert "| contracts | 10 | 9 |" in run.output
+    assert "mutants: chat: its tests fail" in run.output

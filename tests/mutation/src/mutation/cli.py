@@ -6,6 +6,7 @@ import json
 import os
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -42,22 +43,25 @@ def run(
     """Test mutants; print a table of figures and every mutant that survived."""
     settings = load()
     size = sample if sample is not None else (0 if modules else 300)
+    results: list[report.Result] = []
+    failures: list[str] = []
     try:
         with hosted_servers():
-            results = _run(settings, modules or list(settings.packages), size, seed, children)
+            for found in _run(settings, modules or list(settings.packages), size, seed, children):
+                # What one package's tests cost is not thrown away because another's cannot run.
+                results.append(found) if isinstance(found, report.Result) else failures.append(str(found))
     except OperatorError as error:
-        typer.echo(f"mutants: {error}", err=True)
-        raise typer.Exit(2) from error
+        failures.append(str(error))
     if as_json:
         as_json.write_text(report.dump(results), encoding="utf-8")
     typer.echo(report.survivors(results))
-    _judge(results, settings)
+    _judge(results, settings, failures)
 
 
 @app.command()
 def summary(files: Annotated[list[Path], typer.Argument(help="What --json wrote.")]) -> None:
     """The figures of several runs together, as a Markdown table."""
-    _judge(report.read(files), load())
+    _judge(report.read(files), load(), [])
 
 
 @app.command()
@@ -66,7 +70,10 @@ def packages() -> None:
     typer.echo(json.dumps(list(load().packages)))
 
 
-def _run(settings: Configuration, modules: list[str], size: int, seed: int, children: int) -> list[report.Result]:
+def _run(
+    settings: Configuration, modules: list[str], size: int, seed: int, children: int
+) -> Iterator[report.Result | OperatorError]:
+    """What became of each package's mutants, or why they could not be tested."""
     prefixes: defaultdict[str, list[str]] = defaultdict(list)
     for module in modules:
         found, prefix = settings.select(module)
@@ -90,16 +97,20 @@ def _run(settings: Configuration, modules: list[str], size: int, seed: int, chil
             chosen[package][name] = mutant
         if size and sum(map(len, chosen.values())) == size:
             break
-    results = []
     for package, mutants in sorted(chosen.items()):
         typer.echo(f"{package}: testing {len(mutants)} mutants", err=True)
-        verdicts = projects[package].run(mutants, children)
-        results.append(report.Result.of(package, mutants, verdicts, equivalent[package]))
-    return results
+        try:
+            verdicts = projects[package].run(mutants, children)
+        except OperatorError as error:
+            yield error
+        else:
+            yield report.Result.of(package, mutants, verdicts, equivalent[package])
 
 
-def _judge(results: list[report.Result], settings: Configuration) -> None:
+def _judge(results: list[report.Result], settings: Configuration, failures: list[str]) -> None:
     typer.echo(report.table(results))
-    if shortfalls := report.shortfalls(results, settings.minimum):
-        typer.echo("\n".join(shortfalls), err=True)
-        raise typer.Exit(1)
+    shortfalls = report.shortfalls(results, settings.minimum)
+    for line in [*shortfalls, *(f"mutants: {failure}" for failure in failures)]:
+        typer.echo(line, err=True)
+    if shortfalls or failures:
+        raise typer.Exit(2 if failures else 1)
