@@ -86,6 +86,22 @@ def search(
     measure_search([int(size) for size in sizes.split()], queries, dsn)
 
 
+@app.command(name="store")
+def event_store(
+    connections: Annotated[int, typer.Option(min=1, help="Writers at once.")] = 4,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of writing per figure.")] = 5,
+    runs: Annotated[int, typer.Option(min=1, help="Runs per figure; the median counts.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Appends to the event store and reading it back, beside bare inserts."""
+    from benchmarks.store import measure_store
+
+    _run(
+        lambda report: measure_store(report, connections=connections, seconds=seconds, runs=runs),
+        as_json=as_json,
+    )
+
+
 @app.command(name="all")
 def everything(running: Running = False, as_json: AsJson = False) -> None:
     """The benchmarks of pipeline, imports and packages."""

@@ -1,0 +1,138 @@
+"""The event store's rates: appends by several connections at once, and reading all of it back.
+
+Each writer is a process with a connection of its own, as a function is; it appends events of a usual size with all that
+`chassis.store.append` does: the contract, the size, the outbox. Beside it the same documents are inserted into a table
+with the same order and nothing else, so that the ratio is what the guarantees cost. What is read back follows the
+gap-safe order from the first event to the last, as typed events.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from benchmarks.figures import Figure, Section
+from chassis import store
+from chassis.migrations import migrate
+from contracts import REGISTRY, Contract, Event, new_event
+from contracts.imaging import ImageProcessed
+from contracts.schemas import examples
+from localmesh.postgres import Postgres
+from workspace import REPOSITORY
+
+if TYPE_CHECKING:
+    from benchmarks.target_mesh import Report
+
+SCHEMA = "bench"
+MIGRATIONS = REPOSITORY / "services/lib/chassis/migrations"
+PLAIN = """
+    CREATE TABLE plain (
+        position       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        transaction_id xid8    NOT NULL DEFAULT pg_current_xact_id(),
+        stream_id      text    NOT NULL,
+        stream_version integer NOT NULL,
+        event          jsonb   NOT NULL,
+        UNIQUE (stream_id, stream_version)
+    );
+    CREATE INDEX plain_order ON plain (transaction_id, position)
+"""
+#: Events in a transaction, and the least events a second of four connections.
+LEAST = {1: 3_500, 10: 13_000}
+LEAST_READ = 100_000
+PAGE = 5_000
+
+Connection = psycopg.Connection[dict[str, Any]]
+Write = Callable[[Connection, list[Event[Contract]], int], None]
+
+
+def append(connection: Connection, events: list[Event[Contract]], version: int) -> None:
+    """Append the next events of a stream, as a unit of work does."""
+    with connection.transaction():
+        store.append(connection, events, expected_version=version)
+
+
+def insert(connection: Connection, events: list[Event[Contract]], version: int) -> None:
+    """Insert the same documents, unchecked."""
+    connection.execute(
+        """
+        INSERT INTO plain (stream_id, stream_version, event)
+        SELECT %s, %s + ordinality, event FROM unnest(%s::jsonb[]) WITH ORDINALITY AS given (event, ordinality)
+        """,
+        (events[0].subject, version, [Jsonb(event.to_wire()) for event in events]),
+    )
+
+
+WRITES: dict[str, Write] = {"append": append, "insert": insert}
+
+
+def write(dsn: str, kind: str, stream: str, batch: int, begin: float, seconds: float) -> int:
+    """Write events of one stream from the moment `begin` (of the wall clock) on; how many there were in that time."""
+    _, _, example = next(iter(examples(REPOSITORY / "contracts/examples", ImageProcessed.event_type)))
+    data = REGISTRY.read(json.loads(example.read_text(encoding="utf-8"))).data
+    version = 0
+    with _connected(dsn) as connection:
+        time.sleep(max(0.0, begin - time.time()))
+        while time.time() < begin + seconds:
+            events = [new_event(data, subject=stream, tenant_id="tenant") for _ in range(batch)]
+            WRITES[kind](connection, events, version)
+            version += batch
+    return version
+
+
+def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, runs: int = 3) -> list[Section]:
+    """Rates of writing and reading in events a second, medians of the runs."""
+    with tempfile.TemporaryDirectory(prefix="collections-bench-") as folder, Postgres(Path(folder)) as server:
+        dsn = server.dsn()
+        with _connected(dsn) as connection:
+            connection.execute(f"CREATE SCHEMA {SCHEMA}")
+            migrate(dsn, SCHEMA, [MIGRATIONS])
+            connection.execute(PLAIN)
+        figures = []
+        for batch, least in LEAST.items():
+            rates = {}
+            for kind in WRITES:
+                report(f"{kind}, {batch} in a transaction")
+                rates[kind] = statistics.median(_written(dsn, kind, batch, connections, seconds) for _ in range(runs))
+            subject = f"append, {batch} in a transaction"
+            figures.append(Figure(subject, "events/s", rates["append"], "", reference=rates["insert"]))
+            figures.append(Figure(subject, "of the least", rates["append"] / least, "", limit=1, least=True))
+        report("reading back")
+        with _connected(dsn) as connection:
+            rate = statistics.median(_read(connection) for _ in range(runs))
+        figures.append(Figure("read back", "events/s", rate, "", limit=LEAST_READ, least=True))
+    title = f"Event store, {connections} connections"
+    return [Section(title, tuple(figures), reference="the same documents in a table with the same order, unchecked")]
+
+
+def _written(dsn: str, kind: str, batch: int, connections: int, seconds: float) -> float:
+    begin = time.time() + 3  # by then every process has imported what it needs
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(connections, mp_context=spawn) as pool:
+        streams = [f"{kind}-{batch}-{begin}-{number}" for number in range(connections)]
+        counts = [pool.submit(write, dsn, kind, stream, batch, begin, seconds) for stream in streams]
+        return sum(count.result() for count in counts) / seconds
+
+
+def _read(connection: Connection) -> float:
+    started, count, after = time.perf_counter(), 0, store.BEGINNING
+    while page := store.read_all(connection, after, limit=PAGE):
+        count, after = count + len(page), page[-1].checkpoint
+    return count / (time.perf_counter() - started)
+
+
+@contextmanager
+def _connected(dsn: str) -> Iterator[Connection]:
+    with psycopg.connect(dsn, autocommit=True, row_factory=dict_row, options=f"-c search_path={SCHEMA}") as connection:
+        yield connection
