@@ -68,9 +68,9 @@ def insert(connection: Connection, events: list[Event[Contract]], version: int) 
     connection.execute(
         """
         INSERT INTO plain (stream_id, stream_version, event)
-        SELECT %s, %s + ordinality, event FROM unnest(%s::jsonb[]) WITH ORDINALITY AS given (event, ordinality)
+        SELECT %s, %s + place, event FROM jsonb_array_elements(%s) WITH ORDINALITY AS given (event, place)
         """,
-        (events[0].subject, version, [Jsonb(event.to_wire()) for event in events]),
+        (events[0].subject, version, Jsonb([event.to_wire() for event in events])),
     )
 
 

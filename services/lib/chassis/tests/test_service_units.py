@@ -44,6 +44,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "queue_url": "queue",
         "dead_letter_queue_url": "dead-letters",
         "max_receives": 3,
+        "backlog_queue_url": "backlog",
         "secrets_max_age_s": 1,
         "git_sha": "abc",
         "git_tag": "v1",

@@ -80,25 +80,21 @@ def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[in
         ConcurrencyError: the stream has one of these versions.
     """
     try:
+        # One document, because psycopg writes an array of them element by element, at three times the cost.
         rows = connection.execute(
             """
             WITH appended AS (
                 INSERT INTO events (event_id, tenant_id, stream_id, stream_version, type, event)
-                SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::int[], %s::text[], %s::jsonb[])
+                SELECT event->>'id', event->>'tenantid', event->>'subject', (event->>'sequence')::int, event->>'type',
+                       event
+                FROM jsonb_array_elements(%s) AS given (event)
                 RETURNING position, stream_version
             ), queued AS (
                 INSERT INTO outbox (position) SELECT position FROM appended
             )
             SELECT position FROM appended ORDER BY stream_version
             """,
-            (
-                [event.id for event in events],
-                [event.tenant_id for event in events],
-                [event.subject for event in events],
-                [event.sequence for event in events],
-                [event.type for event in events],
-                [Jsonb(event.to_wire()) for event in events],
-            ),
+            (Jsonb([event.to_wire() for event in events]),),
         ).fetchall()
     except psycopg.errors.UniqueViolation as error:
         first = events[0]
