@@ -1,5 +1,10 @@
 locals {
-  name = "collections-${var.environment}"
+  name           = "collections-${var.environment}"
+  cors_max_age_s = 3600
+
+  # The domain is the distribution's where there is one, the API's otherwise.
+  api_domains          = { for domain in var.domain[*] : domain.name => domain if !var.distribution }
+  distribution_domains = { for domain in var.domain[*] : domain.name => domain if var.distribution }
 }
 
 resource "aws_apigatewayv2_api" "this" {
@@ -12,7 +17,7 @@ resource "aws_apigatewayv2_api" "this" {
     allow_methods  = var.cors.methods
     allow_headers  = var.cors.headers
     expose_headers = var.cors.exposed_headers
-    max_age        = 3600
+    max_age        = local.cors_max_age_s
   }
 
   tags = var.tags
@@ -70,7 +75,7 @@ resource "aws_apigatewayv2_stage" "default" {
 }
 
 resource "aws_apigatewayv2_domain_name" "this" {
-  for_each = { for domain in var.domain[*] : domain.name => domain }
+  for_each = local.api_domains
 
   domain_name = each.key
   domain_name_configuration {
@@ -95,8 +100,16 @@ resource "aws_route53_record" "this" {
   name    = each.key
   type    = "A"
   alias {
-    name                   = aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].target_domain_name
-    zone_id                = aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].hosted_zone_id
+    name = (
+      var.distribution
+      ? aws_cloudfront_distribution.this[0].domain_name
+      : aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].target_domain_name
+    )
+    zone_id = (
+      var.distribution
+      ? aws_cloudfront_distribution.this[0].hosted_zone_id
+      : aws_apigatewayv2_domain_name.this[each.key].domain_name_configuration[0].hosted_zone_id
+    )
     evaluate_target_health = false
   }
 }

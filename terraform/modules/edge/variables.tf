@@ -29,9 +29,15 @@ variable "log_retention_days" {
 }
 
 variable "domain" {
-  description = "A custom domain: its name, a certificate for it in this region, and the hosted zone to enter it in (null: enter it elsewhere)."
+  description = "A custom domain: its name, a certificate for it in this region (with the distribution: in us-east-1), and the hosted zone to enter it in (null: enter it elsewhere)."
   type        = object({ name = string, certificate_arn = string, zone_id = optional(string) })
   default     = null
+}
+
+variable "distribution" {
+  description = "Whether CloudFront stands in front of the API, so that pages of other origins can read what the API answers by itself."
+  type        = bool
+  default     = false
 }
 
 variable "tags" {

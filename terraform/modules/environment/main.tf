@@ -129,6 +129,7 @@ module "edge" {
   audience           = [module.identity.client_id]
   log_retention_days = local.platform.logs.retention_days
   domain             = var.settings.domain
+  distribution       = var.settings.distribution
   tags               = var.api_tags
 }
 

@@ -36,6 +36,8 @@ variable "settings" {
     database_class = optional(string, "db.t4g.micro")
     # A custom domain for the API, and its hosted zone if Route 53 hosts it.
     domain = optional(object({ name = string, certificate_arn = string, zone_id = optional(string) }))
+    # Whether CloudFront stands in front of the API, so that pages of other origins can read what it answers by itself.
+    distribution = optional(bool, false)
     # Cognito's own sign-in pages: prefix of their address, and where they lead back to.
     hosted_ui = optional(object({ prefix = string, callback_urls = list(string), logout_urls = optional(list(string), []) }))
     # OFF, OPTIONAL or ON: a second factor from an authenticator app.

@@ -76,3 +76,69 @@ run "domain_managed_elsewhere" {
     error_message = "Without a zone the target is an output instead."
   }
 }
+
+run "every_answer_is_readable_behind_a_distribution" {
+  variables {
+    distribution = true
+  }
+
+  assert {
+    condition = alltrue([for policy in aws_cloudfront_response_headers_policy.cors[0].cors_config : alltrue([
+      policy.origin_override,
+      policy.access_control_allow_origins[0].items == toset(var.cors.origins),
+      policy.access_control_allow_methods[0].items == toset(var.cors.methods),
+      policy.access_control_allow_headers[0].items == toset(var.cors.headers),
+      policy.access_control_expose_headers[0].items == toset(var.cors.exposed_headers),
+    ])])
+    error_message = "Every answer has the headers that functions' answers have."
+  }
+  assert {
+    condition = (
+      aws_cloudfront_distribution.this[0].default_cache_behavior[0].cache_policy_id == data.aws_cloudfront_cache_policy.disabled[0].id &&
+      aws_cloudfront_distribution.this[0].default_cache_behavior[0].viewer_protocol_policy == "https-only"
+    )
+    error_message = "Nothing is cached, and nothing is sent in the clear."
+  }
+  assert {
+    condition     = output.url == "https://${aws_cloudfront_distribution.this[0].domain_name}" && output.domain_target == null
+    error_message = "The distribution is the API's address."
+  }
+}
+
+run "domain_of_the_distribution" {
+  variables {
+    distribution = true
+    domain = {
+      name            = "api.example.com"
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+      zone_id         = "Z1"
+    }
+  }
+
+  assert {
+    condition = (
+      aws_cloudfront_distribution.this[0].aliases == toset(["api.example.com"]) &&
+      aws_cloudfront_distribution.this[0].viewer_certificate[0].minimum_protocol_version == "TLSv1.2_2021" &&
+      length(aws_apigatewayv2_domain_name.this) == 0
+    )
+    error_message = "The domain is the distribution's, over TLS 1.2 at least."
+  }
+  assert {
+    condition     = output.url == "https://api.example.com" && output.domain_target == aws_cloudfront_distribution.this[0].domain_name && aws_route53_record.this["api.example.com"].alias[0].name == output.domain_target
+    error_message = "The domain leads to the distribution."
+  }
+}
+
+run "a_certificate_of_another_region_is_refused" {
+  command = plan
+
+  variables {
+    distribution = true
+    domain = {
+      name            = "api.example.com"
+      certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/1"
+    }
+  }
+
+  expect_failures = [aws_cloudfront_distribution.this]
+}
