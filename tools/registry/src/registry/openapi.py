@@ -71,9 +71,9 @@ Where there is GET there is HEAD, which answers the same without the body. Bodie
 gzip`, up to 6 MB when they are decompressed; longer answers are compressed for those who ask with `Accept-Encoding`.
 
 The gateway in front answers `{"message": …}` as `application/json` itself: 401 and 403 without a valid token, 404 for
-a path or method that is not here, 413, 429, 500 and 503. Those have no `X-Correlation-Id`, and in AWS no CORS headers:
-to a page in a browser they look like a network that is down. Responses that it alone gives are marked
-`x-answered-by: gateway`.
+a path or method that is not here, 413, 429, 500 and 503. Those have no `X-Correlation-Id`, and in AWS CORS headers only
+where the environment has a distribution: to a page in a browser they look like a network that is down without one.
+Responses that the gateway alone gives are marked `x-answered-by: gateway`.
 """
 _MESSAGE: Json = {
     "title": "Message",
