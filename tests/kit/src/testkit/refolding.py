@@ -52,7 +52,12 @@ def projected_rows(service: Service[Any], dynamodb: Sequence[str] = ()) -> Rows:
     """The rows of every table that is folded from events, as text, sorted."""
     items = {table: sorted(json.dumps(item, sort_keys=True) for item in _items(service, table)) for table in dynamodb}
     with service.database.transaction() as connection:
-        return items | {table: _rows(connection, table) for table in _projections(service, connection)}
+        return items | rows_of(service, connection)
+
+
+def rows_of(service: Service[Any], connection: psycopg.Connection[Any]) -> Rows:
+    """As `projected_rows`, of Postgres alone, as the connection's transaction sees them."""
+    return {table: _rows(connection, table) for table in _projections(service, connection)}
 
 
 def empty_projections(service: Service[Any], dynamodb: Sequence[str] = ()) -> None:

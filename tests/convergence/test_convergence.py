@@ -1,0 +1,120 @@
+"""The same events leave the same rows, in any order and any number, at every service that keeps something of them.
+
+The conversations of the service sessions are in DynamoDB, too, which cannot be rolled back: its own tests do this.
+"""
+
+import importlib
+import itertools
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from contracts import Contract, Event
+from manifests import load_manifests
+from testkit import Deploy
+from testkit.convergence import FLOWS, Folding, published_versions, stream
+from workspace import REPOSITORY
+
+pytestmark = pytest.mark.integration
+
+SERVICES = sorted(
+    name for name, service in load_manifests(REPOSITORY).services.items() if service.database and name != "sessions"
+)
+#: Orders of a flow that a push tries; all of them where fewer are left or the run is the scheduled one.
+ORDERS = 24
+
+
+@pytest.fixture(params=SERVICES)
+def folding(request: pytest.FixtureRequest, deploy: Deploy) -> Iterator[Folding]:
+    deployment = deploy(request.param)
+    bootstrap = importlib.import_module(f"{request.param}.bootstrap").bootstrap
+    settings_type = getattr(importlib.import_module(f"{request.param}.settings"), f"{request.param.title()}Settings")
+    service = bootstrap(settings_type(**deployment.settings), deployment.aws)
+    yield Folding(service)
+    service.database.close()
+
+
+def test_every_order_leaves_the_same(folding: Folding, whole: bool) -> None:
+    kept = tried = 0
+    for flow in FLOWS:
+        events = folding.heard(stream(flow, tenant="tenant", subject="subject"))
+        expected = folding.fold(events)
+        kept += sum(map(len, expected.values()))
+        orders = list(itertools.permutations(events))[1:]
+        for order in orders if whole else random.Random(flow).sample(orders, min(ORDERS, len(orders))):
+            again = order[0]
+            assert folding.fold([*order, again]) == expected, f"{flow}: {[event.type for event in order]}"
+            tried += 1
+    assert tried, "the service hears nothing of any flow"
+    assert kept, "the service keeps nothing"
+
+
+def test_every_version_that_was_ever_published_is_folded(folding: Folding) -> None:
+    """Recorded streams of any age: of each flow one for every version of its facts."""
+    folded = 0
+    for flow in FLOWS:
+        for fact, version in published_versions(flow):
+            events = folding.heard(stream(flow, tenant="tenant", subject="subject", versions={fact: version}))
+            if any(event.type.startswith(f"collections.{fact}.v") for event in events):
+                assert folding.fold(events) == folding.fold(events[::-1]), (flow, fact, version)
+                folded += 1
+    assert folded
+
+
+class Delivery(RuleBasedStateMachine):
+    """Many items at once: what happens is delivered when it pleases, and again, and late."""
+
+    folding: Folding
+    under_way: Bundle[Event[Contract]] = Bundle("under_way")
+    delivered: Bundle[Event[Contract]] = Bundle("delivered")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happened: list[Event[Contract]] = []
+        self.order: list[Event[Contract]] = []
+
+    @rule(target=under_way, flow=st.sampled_from(sorted(FLOWS)), tenant=st.sampled_from(["alice", "bob"]))
+    def happen(self, flow: str, tenant: str) -> MultipleResults[Event[Contract]]:
+        subject = f"subject-{len(self.happened)}"
+        events = self.folding.heard(stream(flow, tenant=tenant, subject=subject))
+        self.happened += events
+        return multiple(*events)
+
+    @rule(target=delivered, event=consumes(under_way))
+    def deliver(self, event: Event[Contract]) -> Event[Contract]:
+        self.order.append(event)
+        return event
+
+    @rule(event=delivered)
+    def deliver_again(self, event: Event[Contract]) -> None:
+        self.order.append(event)
+
+    def teardown(self) -> None:
+        delivered = {event.id for event in self.order}
+        late = [event for event in self.happened if event.id not in delivered]
+        assert self.folding.fold([*self.order, *reversed(late)]) == self.folding.fold(self.happened)
+
+
+def test_whatever_is_delivered_again_or_late_leaves_the_same(folding: Folding, whole: bool) -> None:
+    machine = type("DeliveryTo", (Delivery,), {"folding": folding})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=200 if whole else 30,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

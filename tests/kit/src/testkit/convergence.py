@@ -1,0 +1,109 @@
+"""What may happen to an item or a conversation, as streams of events, and the tables that a service makes of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from chassis.service import Service
+from contracts import REGISTRY, Contract, Event
+from contracts.envelope import format_time
+from testkit.contract_tests.delivery import with_fresh_ids
+from testkit.contract_tests.examples import PublishedVersionCase, published_version_cases
+from testkit.refolding import Rows, rows_of
+from workspace import REPOSITORY
+
+_UPLOADED, _PROCESSED = "ingest.item-uploaded", "imaging.image-processed"
+_ANALYZED, _EMBEDDED = "analysis.item-analyzed", "embedding.item-embedded"
+_DELETED, _TURN = "ingest.item-deleted", "chat.turn-completed"
+
+#: Facts by the name of what they tell, at most six: as many have 720 orders.
+FLOWS: Mapping[str, tuple[str, ...]] = {
+    "described": (_UPLOADED, _PROCESSED, _ANALYZED, _EMBEDDED),
+    "described twice": (_UPLOADED, _PROCESSED, _ANALYZED, _EMBEDDED, _ANALYZED, _EMBEDDED),
+    "described by request": (_UPLOADED, _PROCESSED, "analysis.analysis-requested", _ANALYZED, _EMBEDDED),
+    "rejected": (_UPLOADED, "imaging.image-rejected", _DELETED),
+    "never uploaded": ("ingest.upload-rejected", _DELETED),
+    "failed first": (
+        _UPLOADED,
+        _PROCESSED,
+        "analysis.analysis-failed",
+        _ANALYZED,
+        "embedding.embedding-failed",
+        _EMBEDDED,
+    ),
+    "processed twice": (_UPLOADED, _PROCESSED, _ANALYZED, _PROCESSED, _ANALYZED, _EMBEDDED),
+    "deleted": (_UPLOADED, _PROCESSED, _ANALYZED, _EMBEDDED, _DELETED),
+    "deleted meanwhile": (_UPLOADED, _PROCESSED, _DELETED, _ANALYZED, _EMBEDDED),
+    "a conversation that is deleted": (_TURN, _TURN, "sessions.session-deleted", _TURN),
+    "a conversation that expires": (_TURN, _TURN, "sessions.session-expired", _TURN, "sessions.session-expired"),
+}
+_BEGIN = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def stream(flow: str, *, tenant: str, subject: str, versions: Mapping[str, str] | None = None) -> list[Event[Contract]]:
+    """The flow's events about one subject, a minute apart, read as today's code reads them.
+
+    `versions` names the published version of a fact (`1.0`) where it is not the newest.
+    """
+    count: Counter[str] = Counter()
+    events = []
+    for step, fact in enumerate(FLOWS[flow]):
+        count[fact] += 1
+        case = _published(fact, (versions or {}).get(fact))
+        document = with_fresh_ids(_example(case), "test", tenant=tenant, subject=subject)
+        number, time = count[fact], format_time(_BEGIN + step * timedelta(minutes=1))
+        own = {"version": number, "analysis_version": number, "turn": number, "analysis_id": f"{subject}-{number}"}
+        document["data"] |= {name: value for name, value in own.items() if name in document["data"]}
+        document |= {"time": time, "sequence": str(number)}
+        events.append(REGISTRY.read(document))
+    return events
+
+
+def published_versions(flow: str) -> Iterator[tuple[str, str]]:
+    """(fact, version) of everything that was ever published of the flow's facts."""
+    for fact in dict.fromkeys(FLOWS[flow]):
+        for case in _cases(fact):
+            yield fact, case.published.version
+
+
+def _published(fact: str, version: str | None) -> PublishedVersionCase:
+    return next(case for case in reversed(_cases(fact)) if version in (None, case.published.version))
+
+
+def _example(case: PublishedVersionCase) -> dict[str, Any]:
+    return next(document for _, document in sorted(case.documents().items()) if "replayid" not in document)
+
+
+@cache
+def _cases(fact: str) -> list[PublishedVersionCase]:
+    cases: list[PublishedVersionCase] = []
+    major = 1
+    while found := published_version_cases(REPOSITORY / "contracts", f"collections.{fact}.v{major}"):
+        cases += found
+        major += 1
+    return cases
+
+
+class Folding:
+    """Folds streams into a service's empty tables, and leaves them empty."""
+
+    def __init__(self, service: Service[Any]) -> None:
+        self._service = service
+
+    def heard(self, events: Iterable[Event[Contract]]) -> list[Event[Contract]]:
+        """Those of which the service makes something."""
+        return [event for event in events if type(event.data) in self._service.projections.contracts]
+
+    def fold(self, events: Sequence[Event[Contract]]) -> Rows:
+        """The rows that these events leave, in the order given."""
+        with self._service.database.transaction() as connection:
+            for event in events:
+                self._service.projections.fold(connection, event)
+            rows = rows_of(self._service, connection)
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN")
+        return rows
