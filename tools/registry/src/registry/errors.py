@@ -8,6 +8,7 @@ RegistryError (an OperatorError)   exit code 2
     NoBaseError               what is published is not in this clone, so that nothing can be said
     GitError                  git is missing, failed, or this is not a checkout
     UnusableFileError         a file cannot be read, is too large or is malformed
+    UnusableContractsError    the code of the contracts cannot be imported
     ScaffoldError             the event or route cannot be added; nothing has been written
 """
 
@@ -63,6 +64,10 @@ class GitError(RegistryError):
 
 class UnusableFileError(RegistryError):
     """A file cannot be read, is too large or is malformed."""
+
+
+class UnusableContractsError(RegistryError):
+    """The code of the contracts cannot be imported; the message has the file and the line."""
 
 
 class ScaffoldError(RegistryError):

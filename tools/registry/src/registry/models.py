@@ -8,9 +8,12 @@ from pathlib import Path
 import contracts
 from contracts import REGISTRY, ContractError, NoUpcasterError
 from contracts.export import schema_files
+from contracts.schemas import consumer_schema
 from registry.catalogue import Catalogue
 from registry.layout import Layout
 from registry.problems import Break, Problem
+
+_LONGEST = 300
 
 
 def is_own(layout: Layout) -> bool:
@@ -23,9 +26,22 @@ def problems_of_models(layout: Layout, catalogue: Catalogue) -> Mapping[str, lis
     found: dict[str, list[Problem]] = defaultdict(list)
     if is_own(layout):
         of_all = (_registry(layout), _lagging(layout), _orphans(catalogue), _unreadable(catalogue))
-        for event_type, problem in chain.from_iterable(of_all):
+        # Of a model that cannot be built nothing else can be asked.
+        for event_type, problem in list(_unbuildable(layout)) or chain.from_iterable(of_all):
             found[event_type].append(problem)
     return found
+
+
+def _unbuildable(layout: Layout) -> Iterator[tuple[str, Problem]]:
+    """Validators are built when first used, so that an unknown type or a broken pattern passes the import."""
+    for contract in (*REGISTRY, *REGISTRY.retired()):
+        try:
+            contract.model_rebuild(force=True)
+            consumer_schema(contract)
+        except Exception as error:  # whatever pydantic or a type's own code says
+            reason = " ".join(str(error).split())[:_LONGEST]
+            text = f"{contract.__name__} of {contract.__module__} cannot be built: {type(error).__name__}: {reason}"
+            yield contract.event_type, Problem(Break.BROKEN_REGISTRY, f"{layout.schemas}/{contract.event_type}", text)
 
 
 def _registry(layout: Layout) -> Iterator[tuple[str, Problem]]:
