@@ -205,6 +205,25 @@ def test_a_removed_event_names_the_services_that_had_it(
     assert f"{ORDER} (deleted)\n  published by shop; consumed by billing" in registry.run("check", exit_code=1).stdout
 
 
+@pytest.mark.parametrize("adds", [False, True], ids=["alone", "beside a new one"])
+def test_a_removed_minor_names_the_services_that_had_it(
+    registry: Registry, order_schema: Json, order_data: Json, adds: bool
+) -> None:
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    registry.commit("A minor version")
+    registry.schema("1.1", order_schema).unlink()
+    for name, text in (("billing", "service: billing\n"), ("mail", f"service: mail\nconsumes: [{ORDER}]\n")):
+        (registry.root / "services" / name).mkdir(exist_ok=True)
+        (registry.root / f"services/{name}/service.yaml").write_text(text)
+    if adds:
+        registry.schema("1.2", order_schema)
+        registry.example("1.2", order_data)
+    (contract,) = registry.check("--base=HEAD", exit_code=1)["contracts"]
+    assert contract["producers"] == ["shop"]
+    assert contract["consumers"] == (["billing", "mail"] if adds else ["billing"])
+
+
 @pytest.mark.parametrize("text", ["consumes: [", "consumes: [{event: [1]}]", "publishes: everything"])
 def test_a_broken_manifest_is_reported(registry: Registry, text: str) -> None:
     (registry.root / "services/billing/service.yaml").write_text(text)

@@ -135,13 +135,27 @@ def _judge(
         status if old or not compared else Status.CHANGED,
         tuple(version.number for version in subjects),
         tuple(dict.fromkeys(compared)),
-        # A removed event has its services in the manifests from which it was removed, too; other majors have their own.
-        comparison.topology.of_fact(event_type) if new else comparison.topology_before.of_type(event_type),
+        _concerned(event_type, old, new, subjects, comparison),
         changes(old[-1].consumer, latest) if old else (),
         tuple(problems),
         tuple(notes),
         subjects[-1].path if subjects else "",
     )
+
+
+def _concerned(
+    event_type: str,
+    old: tuple[Version, ...],
+    new: tuple[Version, ...],
+    subjects: tuple[Version, ...],
+    comparison: Comparison,
+) -> Participants:
+    """Whose services a change concerns. What was removed has them in the manifests of the base, from which they may be
+    gone with it; other majors have their own."""
+    removed = {version.number for version in old} - {version.number for version in new}
+    before = comparison.topology_before.of_type(event_type) if removed else Participants()
+    now = comparison.topology.of_fact(event_type) if subjects or not removed else Participants()
+    return before | now
 
 
 def _silent(

@@ -69,6 +69,11 @@ class Participants:
     producers: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
 
+    def __or__(self, other: "Participants") -> "Participants":
+        return Participants(
+            tuple(sorted({*self.producers, *other.producers})), tuple(sorted({*self.consumers, *other.consumers}))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:
