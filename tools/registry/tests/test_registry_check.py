@@ -260,7 +260,13 @@ def test_folders_that_move_hide_nothing(registry: Registry, order_schema: Json) 
 
 
 @pytest.mark.parametrize(
-    "name", [f"schemas/{ORDER}/v1.1.json", f"examples/{ORDER}/1.7/usual.json", "examples/usual.json"]
+    "name",
+    [
+        f"schemas/{ORDER}/v1.1.json",
+        f"schemas/{ORDER}/1.1.producer.json",
+        f"examples/{ORDER}/1.7/usual.json",
+        "examples/usual.json",
+    ],
 )
 def test_files_that_nobody_looks_at_are_reported(registry: Registry, name: str) -> None:
     path = registry.root / "contracts" / name
@@ -282,6 +288,17 @@ def test_an_unusable_schema_is_a_break(registry: Registry, order_schema: Json, o
     registry.schema("1.1", order_schema)
     registry.example("1.1", order_data)
     assert "unusable-schema" in problems(registry.check(exit_code=1))
+
+
+@pytest.mark.parametrize("suffix", ["", ".producer"], ids=["the consumer's", "the producer's"])
+def test_the_first_schema_of_a_contract_may_be_unusable(
+    registry: Registry, order_schema: Json, order_data: Json, suffix: str
+) -> None:
+    paid = "collections.shop.order-paid.v1"
+    path = registry.schema("1.0", order_schema, paid).with_name(f"1.0{suffix}.json")
+    registry.example("1.0", order_data, event_type=paid)
+    path.write_text(path.read_text().replace("#/$defs/Line", "#/$defs/Row"))
+    assert problems(registry.check(exit_code=1)) == ["unusable-schema"]
 
 
 def test_the_base_is_where_the_branch_left_main(registry: Registry, order_schema: Json, order_data: Json) -> None:

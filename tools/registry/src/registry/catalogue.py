@@ -165,16 +165,13 @@ def _example_paths(layout: Layout) -> re.Pattern[str]:
 
 
 def misplaced(files: Iterable[str], layout: Layout, *known: Catalogue) -> list[str]:
-    """Paths that nobody would look at: by their names, or examples of a version that was never published."""
-    is_schema, is_example = _schema_paths(layout), _example_paths(layout)
+    """Paths that nobody would look at: by their names, or because the consumers' schema of the version is not there."""
+    patterns = _schema_paths(layout), _example_paths(layout)
     of_versions = (version for catalogue in known for versions in catalogue.versions.values() for version in versions)
     published = {(version.event_type, version.number) for version in of_versions}
-    return [
-        path
-        for path in sorted(files)
-        if not is_schema.match(path)
-        and not ((found := is_example.match(path)) and (found["type"], found["version"]) in published)
-    ]
+    named = ((path, pattern.match(path)) for path in sorted(files) for pattern in patterns)
+    known_paths = {path for path, name in named if name and (name["type"], name["version"]) in published}
+    return [path for path in sorted(files) if path not in known_paths]
 
 
 def read_catalogue(files: Mapping[str, bytes], layout: Layout) -> Catalogue:

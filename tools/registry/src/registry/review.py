@@ -19,9 +19,10 @@ from registry.catalogue import Version
 from registry.changes import Change, changes
 from registry.golden import problems_of_examples
 from registry.layout import Layout
-from registry.meaning import Acknowledgement, same_meaning, silent_changes, to_acknowledge
+from registry.meaning import Acknowledgement, same_meaning, to_acknowledge
 from registry.models import is_own, problems_of_models
 from registry.problems import Break, Problem
+from registry.silent import silent_changes
 from registry.topology import Participants
 
 
@@ -128,6 +129,7 @@ def _judge(
         notes += acknowledged
         for rival in rivals:
             problems += _incompatibilities(rival, version)
+        problems += () if rivals else _unusable(version)
     status = Status.NEW if not old else Status.CHANGED if new else Status.DELETED
     latest = new[-1].consumer if new else {}
     return Review(
@@ -203,6 +205,14 @@ def _lost(old: tuple[Version, ...], new: tuple[Version, ...]) -> Iterator[Proble
             elif frozen(examples[example.name].document) != frozen(example.document):
                 text = f"the golden example {example.name} of {version.number} must not change; add another one"
                 yield Problem(Break.EXAMPLE_CHANGED, example.path, text)
+
+
+def _unusable(version: Version) -> Iterator[Problem]:
+    """Of the first version of a contract, which is compared with none."""
+    try:
+        read_schema(version.consumer), read_schema(version.closed)
+    except UnusableSchemaError as error:
+        yield Problem(Break.UNUSABLE_SCHEMA, version.path, str(error))
 
 
 def _of_other_majors(versions: Iterable[Version]) -> Iterator[Problem]:
