@@ -233,6 +233,17 @@ def test_the_next_major_repeats_whole_entries(selling: Bookshop, entry: str, cop
     assert text == f"consumes:\n{entry.format(SOLD)}{copy.format(SOLD, SECOND)}{tail}"
 
 
+@pytest.mark.parametrize("major", [False, True], ids=["named before it was made", "goes on with the next major"])
+def test_a_consumer_that_has_the_event_is_not_entered_again(bookshop: Bookshop, major: bool) -> None:
+    bookshop.run("new", "till", "book-sold", "--consumer=letters")
+    if major:
+        bookshop.run("new", "till", "book-sold", "--major", "--consumer=letters")
+    consumed = [SOLD, SECOND] if major else [SOLD]
+    assert (bookshop.root / "apps/letters/events.yaml").read_text() == "consumes:\n" + "".join(
+        f"  - {event_type}\n" for event_type in consumed
+    )
+
+
 def test_the_next_major_of_a_flow_list_is_left_alone(selling: Bookshop) -> None:
     selling.write("apps/letters/events.yaml", f"consumes: [{SOLD}]\n")
     assert "by hand" in selling.run("new", "till", "book-sold", "--major", exit_code=2).stderr

@@ -56,6 +56,9 @@ def new_event(
     _check_names(layout, spec, consumers, topology)
     if before is not None and not topology.of_type(before.event_type).producers:
         raise ScaffoldError(f"no manifest publishes {before.event_type}: nobody would publish {spec.event_type}")
+    # Who consumes the event already goes on with its next major.
+    known = topology.of_type(before.event_type if before else spec.event_type).consumers
+    consumers = [name for name in consumers if name not in known]
     if not (layout.root / _PACKAGE / "registry.py").exists():
         new_schema(layout, topology, spec, consumers, before, dry_run=dry_run, as_json=as_json)
         return
