@@ -301,6 +301,23 @@ def test_the_first_schema_of_a_contract_may_be_unusable(
     assert problems(registry.check(exit_code=1)) == ["unusable-schema"]
 
 
+@pytest.mark.parametrize("keyword", ["$defs", "description", "properties"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("docs", "site"), ("export", "site"), ("new", "shop", "order-placed", "--major")],
+    ids=lambda arguments: arguments[0],
+)
+def test_nothing_is_made_from_a_schema_that_is_none(
+    registry: Registry, order_schema: Json, arguments: tuple[str, ...], keyword: str
+) -> None:
+    path = registry.schema("1.1", order_schema)
+    path.write_text(json.dumps({**json.loads(path.read_text()), keyword: [1]}))
+    (line,) = registry.run(*arguments, exit_code=2).stderr.splitlines()
+    assert line.startswith(f"mesh contracts: contracts/schemas/{ORDER}/1.1.json: not-a-schema: /{keyword}")
+    path.with_name("1.1.producer.json").unlink()
+    assert "unusable-schema" in problems(registry.check(exit_code=1))
+
+
 def test_the_base_is_where_the_branch_left_main(registry: Registry, order_schema: Json, order_data: Json) -> None:
     registry.git("checkout", "-q", "-b", "topic")
     order_schema["properties"]["voucher"] = {"type": "string"}

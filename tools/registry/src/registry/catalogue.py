@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compatibility import Unusable, UnusableSchemaError, read_schema
 from contracts.schemas import closed
 from registry.errors import UnknownTypeError, UnknownVersionError, UnusableFileError
 from registry.layout import Layout
@@ -203,3 +204,21 @@ def read_catalogue(files: Mapping[str, bytes], layout: Layout) -> Catalogue:
     return Catalogue(
         {name: tuple(sorted(found, key=lambda version: version.order)) for name, found in sorted(versions.items())}
     )
+
+
+def usable_catalogue(layout: Layout) -> Catalogue:
+    """The working tree's, from which something is to be made.
+
+    Raises:
+        UnusableFileError: as `read_catalogue`, and for a schema that is none.
+    """
+    catalogue = read_catalogue(tree_files(layout), layout)
+    for version in (version for versions in catalogue.versions.values() for version in versions):
+        for schema in filter(None, (version.consumer, version.producer)):
+            try:
+                read_schema(schema)
+            except UnusableSchemaError as error:
+                # Others can be shown, though not compared.
+                if error.code in (Unusable.NOT_A_SCHEMA, Unusable.UNKNOWN_DIALECT):
+                    raise UnusableFileError(f"{version.path}: {error}") from error
+    return catalogue

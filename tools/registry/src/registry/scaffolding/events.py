@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.contract import Contract
-from registry.catalogue import Version, read_catalogue, tree_files
+from registry.catalogue import Version, tree_files, usable_catalogue
 from registry.errors import ScaffoldError
 from registry.layout import Layout, find_layout
 from registry.scaffolding.consumers import FUNCTION, add_consumer
@@ -87,7 +87,7 @@ def _following(spec: EventSpec, consumers: Sequence[str], before: Version | None
 
 
 def _newest(layout: Layout, service: str, event: str) -> Version:
-    versions = read_catalogue(tree_files(layout), layout).of_fact(f"{service}.{event}")
+    versions = usable_catalogue(layout).of_fact(f"{service}.{event}")
     if not versions:
         raise ScaffoldError(f"{layout.prefix}.{service}.{event} is not published; without --major it is made")
     return versions[-1]
