@@ -161,6 +161,12 @@ def test_what_models_and_files_disagree_about_is_a_finding(
     assert copy.check(1) == expected
 
 
+def test_models_that_are_not_installed_prove_nothing(copy: Copy) -> None:
+    done = CliRunner().invoke(app, ["check", "--base=HEAD", f"--root={copy.root}"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "contracts/src/contracts is not what is installed" in done.stderr
+
+
 def test_the_contracts_as_they_are_agree(copy: Copy) -> None:
     assert copy.check(0) == {}
 

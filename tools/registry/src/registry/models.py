@@ -1,4 +1,4 @@
-"""Do the published schemas say what the models say? Only for the repository of the installed contracts."""
+"""Do the published schemas say what the models say? For a repository that has models, which are the installed ones."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,12 @@ from contracts import REGISTRY, ContractError, NoUpcasterError
 from contracts.export import schema_files
 from contracts.schemas import consumer_schema
 from registry.catalogue import Catalogue
+from registry.errors import UnusableContractsError
 from registry.layout import Layout
 from registry.problems import Break, Problem
 
+#: Where a repository has models.
+PACKAGE = "contracts/src/contracts"
 _LONGEST = 300
 
 
@@ -22,8 +25,17 @@ def is_own(layout: Layout) -> bool:
 
 
 def problems_of_models(layout: Layout, catalogue: Catalogue) -> Mapping[str, list[Problem]]:
-    """Event type -> what the models, their registry, the exported schemas and the examples disagree about."""
+    """Event type -> what the models, their registry, the exported schemas and the examples disagree about.
+
+    Raises:
+        UnusableContractsError: the repository has models, and they are not those that are installed.
+    """
     found: dict[str, list[Problem]] = defaultdict(list)
+    if not is_own(layout) and (layout.root / PACKAGE).is_dir():
+        installed = Path(contracts.__file__).parent
+        raise UnusableContractsError(
+            f"{layout.root / PACKAGE} is not what is installed ({installed}): run its own mesh"
+        )
     if is_own(layout):
         of_all = (_registry(layout), _lagging(layout), _orphans(catalogue), _unreadable(catalogue))
         # Of a model that cannot be built nothing else can be asked.
