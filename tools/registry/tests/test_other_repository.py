@@ -88,6 +88,7 @@ def selling(bookshop: Bookshop) -> Bookshop:
 
 
 def test_a_new_event_is_schemas_an_example_and_a_manifest_entry(bookshop: Bookshop) -> None:
+    bookshop.write("apps/letters/events.yaml", "summary: Writes to readers.\n")
     fields = ["--field=title:str", "--field=copies:int?"]
     result = bookshop.run("new", "till", "book-sold", "--summary=A book was sold", "--consumer=letters", *fields)
     assert result.stdout.splitlines()[:-1] == [
