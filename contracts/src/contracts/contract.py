@@ -18,7 +18,8 @@ _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
 _ZONED = re.compile(rf"^{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$")
 
 
-def _read_timestamp(value: object) -> datetime:
+def read_timestamp(value: object) -> datetime:
+    """An RFC 3339 date-time; pydantic refuses what this raises."""
     # pydantic also takes Unix time, a space for the T, and times without seconds: none of it is RFC 3339.
     if isinstance(value, datetime):
         return value
@@ -29,7 +30,7 @@ def _read_timestamp(value: object) -> datetime:
 
 
 #: A moment; on the wire an RFC 3339 date-time.
-Timestamp = Annotated[AwareDatetime, BeforeValidator(_read_timestamp)]
+Timestamp = Annotated[AwareDatetime, BeforeValidator(read_timestamp)]
 #: What a clock showed somewhere: ISO 8601 without a zone, which is no `date-time` of JSON Schema. A text, since the
 #: published pattern lets pass what no calendar has, such as a 31st of February.
 LocalTime = Annotated[str, Field(pattern=rf"^{_CLOCK}$")]
