@@ -234,6 +234,33 @@ def test_the_next_major_repeats_whole_entries(selling: Bookshop, entry: str, cop
     assert text == f"consumes:\n{entry.format(SOLD)}{copy.format(SOLD, SECOND)}{tail}"
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    ["", "# Nothing yet.\n", "consumes:\n", "publishes:\nconsumes: []\n"],
+    ids=["empty", "a comment", "no value", "empty list"],
+)
+def test_a_manifest_may_say_nothing_yet(bookshop: Bookshop, manifest: str) -> None:
+    bookshop.write("apps/letters/events.yaml", manifest)
+    bookshop.run("new", "till", "book-sold", "--consumer=letters")
+    assert "published by till; consumed by letters" in bookshop.run("check").stdout
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ("[]\n", "apps/letters/events.yaml: Input should be a valid dictionary or instance of Member"),
+        ("consumes: {\n", "apps/letters/events.yaml: not YAML: while parsing a flow node"),
+        ("{}\n", "by hand: apps/letters/events.yaml: not YAML: expected '<document start>'"),
+    ],
+    ids=["a list", "no yaml", "an empty flow"],
+)
+def test_a_manifest_that_cannot_be_added_to_is_told_in_one_line(bookshop: Bookshop, manifest: str, reason: str) -> None:
+    bookshop.write("apps/letters/events.yaml", manifest)
+    (line,) = bookshop.run("new", "till", "book-sold", "--consumer=letters", exit_code=2).stderr.splitlines()
+    assert reason in line
+    assert (bookshop.root / "apps/letters/events.yaml").read_text() == manifest
+
+
 @pytest.mark.parametrize("major", [False, True], ids=["named before it was made", "goes on with the next major"])
 def test_a_consumer_that_has_the_event_is_not_entered_again(bookshop: Bookshop, major: bool) -> None:
     bookshop.run("new", "till", "book-sold", "--consumer=letters")

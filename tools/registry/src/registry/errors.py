@@ -22,6 +22,11 @@ class RegistryError(OperatorError):
     """Base of all errors of the commands."""
 
 
+def in_one_line(error: Exception) -> str:
+    """What an error says, which parsers tell in several lines."""
+    return " ".join(str(error).split())[:300]
+
+
 class NoRegistryError(RegistryError):
     """No repository with contracts was found."""
 

@@ -4,9 +4,7 @@ import traceback
 from importlib.util import find_spec
 from pathlib import Path
 
-from registry.errors import UnusableContractsError
-
-_LONGEST = 300
+from registry.errors import UnusableContractsError, in_one_line
 
 
 def load_contracts() -> None:
@@ -36,5 +34,4 @@ def _place(error: Exception) -> str:
 
 
 def _message(error: Exception) -> str:
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
-    return " ".join(text.split())[:_LONGEST]
+    return error.msg if isinstance(error, SyntaxError) else in_one_line(error)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from compatibility.identity import frozen
 from registry.catalogue import Version, read_bytes
-from registry.errors import UnusableFileError
+from registry.errors import UnusableFileError, in_one_line
 from registry.layout import Layout
 from registry.silent import Silent
 
@@ -80,7 +80,7 @@ def read_acknowledged(layout: Layout) -> Sequence[Acknowledgement]:
         entries = yaml.safe_load(read_bytes(file))
         return TypeAdapter(list[Acknowledgement]).validate_python([] if entries is None else entries)
     except yaml.YAMLError as error:
-        raise UnusableFileError(f"{layout.acknowledged}: not YAML: {error}") from error
+        raise UnusableFileError(f"{layout.acknowledged}: not YAML: {in_one_line(error)}") from error
     except ValidationError as error:
         [first, *_] = error.errors(include_url=False)
         raise UnusableFileError(f"{layout.acknowledged}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -10,13 +10,12 @@ from contracts import REGISTRY, ContractError, NoUpcasterError
 from contracts.export import schema_files
 from contracts.schemas import consumer_schema
 from registry.catalogue import Catalogue
-from registry.errors import UnusableContractsError
+from registry.errors import UnusableContractsError, in_one_line
 from registry.layout import Layout
 from registry.problems import Break, Problem
 
 #: Where a repository has models.
 PACKAGE = "contracts/src/contracts"
-_LONGEST = 300
 
 
 def is_own(layout: Layout) -> bool:
@@ -51,8 +50,8 @@ def _unbuildable(layout: Layout) -> Iterator[tuple[str, Problem]]:
             contract.model_rebuild(force=True)
             consumer_schema(contract)
         except Exception as error:  # whatever pydantic or a type's own code says
-            reason = " ".join(str(error).split())[:_LONGEST]
-            text = f"{contract.__name__} of {contract.__module__} cannot be built: {type(error).__name__}: {reason}"
+            reason = f"{type(error).__name__}: {in_one_line(error)}"
+            text = f"{contract.__name__} of {contract.__module__} cannot be built: {reason}"
             yield contract.event_type, Problem(Break.BROKEN_REGISTRY, f"{layout.schemas}/{contract.event_type}", text)
 
 
