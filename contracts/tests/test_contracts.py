@@ -21,7 +21,7 @@ from contracts import (
     replayed,
 )
 from contracts.contract import Part
-from contracts.embedding import decode_vector, encode_vector
+from contracts.embedding import ItemEmbedded, encode_vector
 from contracts.export import main, schema_files
 from contracts.ingest import ItemDeleted, ItemUploaded
 from contracts.schemas import PRODUCER_SUFFIX, PublishedVersion, published_versions
@@ -219,23 +219,32 @@ def test_payloads_are_frozen() -> None:
     assert Part.model_config.get("extra") == "ignore"
 
 
-@given(st.lists(st.floats(width=32, allow_nan=False), max_size=64))
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=64))
 def test_vectors_survive_the_wire_bit_for_bit(values: list[float]) -> None:
-    assert list(decode_vector(encode_vector(values))) == values
+    assert list(embedded(encode_vector(values), len(values)).values()) == values
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("text", "dimensions", "reason"),
     [
-        ("AAA", "padding"),
-        ("AAAA", "3 bytes are not whole float32 values"),
-        ("AAAAAA==!", "base64|data"),
-        ("AAA!AAA==", "base64|data"),
+        ("AAA", 1, "padding"),
+        ("AAAA", 1, "does not hold 1 float32 values"),
+        ("AAAAAA==", 2, "does not hold 2 float32 values"),
+        ("AAAAAA==!", 1, "base64|data"),
+        ("AAA!AAA==", 1, "base64|data"),
     ],
+    ids=["no padding", "three bytes", "one for two", "more", "no base64"],
 )
-def test_broken_vectors_are_refused(text: str, reason: str) -> None:
+def test_a_vector_that_is_none_has_no_values(text: str, dimensions: int, reason: str) -> None:
+    event = embedded(text, dimensions)
     with pytest.raises(ValueError, match=reason):
-        decode_vector(text)
+        event.packed()
+    with pytest.raises(ValueError, match=reason):
+        event.values()
+
+
+def embedded(vector: str, dimensions: int) -> ItemEmbedded:
+    return ItemEmbedded(vector=vector, dimensions=dimensions, model="m", analysis_id="a", analysis_version=1)
 
 
 def test_the_majors_of_a_fact_are_its_own_oldest_first() -> None:

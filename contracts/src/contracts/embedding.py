@@ -4,9 +4,9 @@ import base64
 import struct
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from contracts.contract import Contract
 from contracts.personal import Personal
@@ -15,18 +15,6 @@ from contracts.personal import Personal
 def encode_vector(values: Sequence[float]) -> str:
     """Little-endian float32 values as base64 (4 bytes a dimension, so 5,464 characters for 1,024)."""
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode("ascii")
-
-
-def decode_vector(text: str) -> tuple[float, ...]:
-    """The inverse of `encode_vector`.
-
-    Raises:
-        ValueError: the text is not base64 of whole float32 values.
-    """
-    raw = base64.b64decode(text, validate=True)
-    if len(raw) % 4:
-        raise ValueError(f"{len(raw)} bytes are not whole float32 values")
-    return struct.unpack(f"<{len(raw) // 4}f", raw)
 
 
 class ItemEmbedded(Contract):
@@ -48,12 +36,21 @@ class ItemEmbedded(Contract):
         pattern="^[0-9a-f]{64}$",
     )
 
-    @model_validator(mode="after")
-    def _vector_has_its_dimensions(self) -> Self:
-        # Unpacking a thousand values would cost more than all other checks of the event.
-        if len(base64.b64decode(self.vector, validate=True)) != 4 * self.dimensions:
+    def packed(self) -> bytes:
+        """The values as little-endian float32, 4 bytes a dimension. No schema can say that they are as many as the
+        dimensions: whoever keeps or counts the vector finds out here.
+
+        Raises:
+            ValueError: the text is not base64 of that many values.
+        """
+        packed = base64.b64decode(self.vector, validate=True)
+        if len(packed) != 4 * self.dimensions:
             raise ValueError(f"the vector does not hold {self.dimensions} float32 values")
-        return self
+        return packed
+
+    def values(self) -> tuple[float, ...]:
+        """The values; the inverse of `encode_vector`. Raises like `packed`."""
+        return struct.unpack(f"<{self.dimensions}f", self.packed())
 
 
 class EmbeddingFailure(StrEnum):

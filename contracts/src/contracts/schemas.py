@@ -49,7 +49,7 @@ def closed(schema: Any) -> Any:  # noqa: ANN401  # a schema, or a value inside o
 
 
 def _closed_below(key: str, value: Any) -> Any:  # noqa: ANN401  # whatever the keyword holds
-    if key in {"properties", "$defs"}:
+    if key in {"properties", "$defs"} and isinstance(value, dict):
         return {name: closed(inner) for name, inner in value.items()}
     return closed(value)
 

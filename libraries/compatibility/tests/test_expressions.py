@@ -10,7 +10,8 @@ from regress import Regex, RegressError
 
 from compatibility import Outcome, Unusable, UnusableSchemaError, compare, read_schema
 from compatibility.automata import machine
-from compatibility.expressions import OpaqueExpressionError, parse, portable, regular
+from compatibility.expressions import parse, portable
+from compatibility.trees import OpaqueExpressionError, regular
 
 #: Regular ones, as people write them.
 REGULAR = [
@@ -43,10 +44,15 @@ REGULAR = [
         "^😀$",
     ),
     *("^a\n$", "^[ -~]*$", "^[&&||~~-]$", "^#x y$", "(?:)", "^(?:)a(?:)$", "^\\$&$", "^[$^]$", "^_\\_$"),
+    *(r"^(?i:ab)c$", r"^(?i:[a-c]\w)$", r"^(?i:[^k])$", r"^(?i:\W)$", r"^(?i:é|Ω|ß)$", r"^(?i:a(?-i:b))$", r"^(?s:.)$"),
+    *(r"^(?is:a.)$", r"^(?i:s|k)$", r"^(?i:\p{Lu})$", r"^(?i:[^\p{Lu}])$"),
+    # Without u a class at the end of a range is itself, and the dash a dash: no difference of sets.
+    *(r"^[\w--\d]$", r"^[\d-x]$", r"^[a-\d]$", r"^[^\s-\d]$"),
 ]
 #: Not regular, or not modelled: what the reason names.
 OPAQUE = {
     r"^(?=a)ab$": "a look-ahead",
+    r"^(?i:(?=a)ab)$": "a look-ahead",
     r"^(?!a).$": "a look-ahead",
     r"^a(?<=a)b$": "a look-behind",
     r"^.(?<!a)$": "a look-behind",
@@ -181,7 +187,11 @@ def test_what_is_not_modelled_is_undecided_by_name(pattern: str) -> None:
         assert OPAQUE[pattern] in coverage.undecided[0].reason
 
 
-@pytest.mark.parametrize("pattern", [r"(?i)a", r"^a++$", r"\Aa\Z"], ids=["flags", "possessive", "anchors"])
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(?x)a", r"(?m)^a", r"a(?i)b", r"(?i:\bk)", r"^a++$", r"\Aa\Z"],
+    ids=["spaces", "lines", "flags further on", "a word in any case", "possessive", "anchors"],
+)
 def test_what_is_not_ecma_262_is_left_as_it_is(pattern: str) -> None:
     assert portable(pattern) == pattern
     with pytest.raises(OpaqueExpressionError):
@@ -189,13 +199,50 @@ def test_what_is_not_ecma_262_is_left_as_it_is(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["[", "(a", r"\p{Nothing}", "a**", r"(?<=a*)b"], ids=["set", "group", "property", "twice", "look-behind"]
+    "pattern",
+    ["[", "(a", r"\p{Nothing}", "a**", r"(?<=a*)b", "(?x)[[a]"],
+    ids=["set", "group", "property", "twice", "look-behind", "set of sets"],
 )
 def test_what_the_validator_cannot_run_is_unusable(pattern: str) -> None:
     with pytest.raises(UnusableSchemaError) as caught:
         read_schema({"pattern": pattern})
     assert caught.value.code is Unusable.PATTERN_INVALID
     assert pattern.replace("\\", "\\\\") in caught.value.detail
+
+
+@pytest.mark.parametrize("flags", ["i", "s", "is"])
+@pytest.mark.parametrize("pattern", ["^[a-k].$", r"^\w[^K]$", "a.b|Σ"], ids=["range", "negated", "words"])
+def test_flags_at_the_start_are_of_all_of_it(flags: str, pattern: str) -> None:
+    engine, texts = Regex(pattern, f"{flags}u"), [*TEXTS, "kK", "K\n", "\u017fK", "\u03c3", "\u03c2", "aK", "A\nB"]
+    spelled = portable(f"(?{flags}){pattern}")
+    assert {text: re.search(spelled, text) is not None for text in texts} == {
+        text: engine.find(text) is not None for text in texts
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "outcome"),
+    [
+        ("^(?:a{1000}){1000}$", Outcome.UNDECIDED),  # nothing is built that long
+        ("^(?:(?:ab){10}){1,50}$", Outcome.INCOMPATIBLE),
+        ("^(?:(?:a|b){3}){100}$", Outcome.INCOMPATIBLE),
+    ],
+    ids=["a million", "twenty to a thousand", "three hundred"],
+)
+def test_counts_of_counts_are_one_count(pattern: str, outcome: Outcome) -> None:
+    coverage = compare(read_schema({"type": "string", "pattern": pattern}), read_schema({"maxLength": 3}))
+    assert coverage.outcome is outcome
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["^(?:a{0,30}){30}$", "^(?:(?:a|a){10}){10}$", "^(?:(?:a{10})+)+$", "^(?:(?:a?){10}){10}$"],
+    ids=["of several lengths", "of several ways", "without end", "of nothing"],
+)
+def test_counts_that_leave_a_choice_explode(pattern: str) -> None:
+    with pytest.raises(UnusableSchemaError) as caught:
+        read_schema({"pattern": pattern})
+    assert caught.value.code is Unusable.PATTERN_CATASTROPHIC
 
 
 def test_two_spellings_of_one_pattern_are_two_demands() -> None:

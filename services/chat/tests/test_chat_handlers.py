@@ -37,7 +37,7 @@ from chat.turn_context import TurnContext
 from contracts import Contract, Event, ReplayKind, replayed
 from contracts.analysis import ItemAnalyzed
 from contracts.chat import ChatMessage, TurnCompleted
-from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
 from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, ScoreType
@@ -722,7 +722,7 @@ def test_events_of_items_are_folded_into_the_read_model(unit: Chat) -> None:
     assert isinstance(analyzed.data, ItemAnalyzed)
     assert isinstance(embedded.data, ItemEmbedded)
     assert unit.read_model.analyzed == [(ALICE, "item-1", analyzed.data.version)]
-    vector = decode_vector(embedded.data.vector)
+    vector = embedded.data.values()
     assert unit.read_model.vectors == [(ALICE, "item-1", vector, embedded.data.model, embedded.data.analysis_version)]
     assert unit.read_model.deleted == [(ALICE, "item-1")]
     assert unit.fakes.recorded == []
@@ -737,6 +737,14 @@ def test_a_vector_that_compares_with_none_is_dead_lettered_alone(unit: Chat) -> 
         ("invalid-vector", "3 dimensions")
     ]
     assert len(unit.read_model.analyzed) == 1
+
+
+def test_a_vector_of_other_dimensions_than_stated_is_dead_lettered(unit: Chat) -> None:
+    assert deliver(unit.on_events, example(ItemEmbedded, subject="item-1", tenant=ALICE, dimensions=3)) == []
+    assert [(letter.reason, letter.detail) for letter in unit.fakes.dead_letters()] == [
+        ("invalid-vector", "the vector does not hold 3 float32 values")
+    ]
+    assert unit.read_model.vectors == []
 
 
 def test_a_silent_database_leaves_the_batch_in_the_queue(unit: Chat) -> None:

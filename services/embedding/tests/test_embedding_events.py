@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import Contract, Event, ReplayKind, replayed
-from contracts.embedding import EmbeddingFailed, ItemEmbedded, decode_vector
+from contracts.embedding import EmbeddingFailed, ItemEmbedded
 from contracts.ingest import ItemDeleted
 from testkit.faults import AwsCalls
 
@@ -34,7 +34,7 @@ def test_a_batch_is_one_request_and_each_item_gets_its_vector(running: Any, prov
         assert (fact.model, fact.dimensions, fact.analysis_version) == ("voyage-3.5-lite", 1024, 1)
         assert fact.analysis_id == event.data.analysis_id
         assert fact.tokens > 0
-        values = decode_vector(fact.vector)
+        values = fact.values()
         assert math.sqrt(sum(value * value for value in values)) == pytest.approx(1, abs=1e-3)
         vectors.add(values)
     assert len(vectors) == 10

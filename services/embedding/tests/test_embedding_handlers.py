@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chassis.database import Connection
+from chassis.errors import PermanentError
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, new_event, replayed
@@ -319,6 +320,17 @@ def test_a_description_that_is_overtaken_is_not_embedded(unit: Embedding) -> Non
     assert deliver(unit.on_events, new, old) == []
     assert unit.fakes.recorded == [caused(embedded(new), new)]
     assert unit.model.asked == [(MODEL, [text(new)])]
+
+
+def test_a_vector_of_other_dimensions_than_stated_is_not_recorded(unit: Embedding) -> None:
+    fact = example(ItemEmbedded, subject=ITEM, tenant=ALICE, dimensions=3)
+    with (
+        pytest.raises(PermanentError, match="does not hold 3 float32 values") as refused,
+        unit.service.work.on(ALICE, ITEM) as work,
+    ):
+        work.record(fact)
+    assert refused.value.code == "invalid-vector"
+    assert unit.vectors.rows == {}
 
 
 @pytest.mark.parametrize("is_deleted", [True, False], ids=["deleted", "overtaken"])

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -122,7 +121,7 @@ def test_the_first_of_several_sensitivities_counts(written: object, expected: in
     assert read({BASE.ISOSpeedRatings: written}, CAMERA) == ({} if expected is None else {"iso": expected})
 
 
-MOMENT = datetime(2026, 4, 3, 18, 30, 5)
+MOMENT = "2026-04-03T18:30:05"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,7 @@ def test_the_first_sound_time_counts(
     made = picture({BASE.DateTime: changed})
     made.getexif().get_ifd(CAMERA).update({BASE.DateTimeOriginal: original, BASE.DateTimeDigitized: digitized})
     found = read_exif(made)
-    assert (None if found is None or found.taken_at is None else found.taken_at.year) == year
+    assert (None if found is None or found.taken_at is None else int(found.taken_at[:4])) == year
 
 
 def test_the_location_is_read_only_on_request() -> None:

@@ -17,6 +17,7 @@ from chassis.http import HttpEntry
 from chassis.queue import EventConsumer, MessageConsumer
 from contracts import Contract, Event
 from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
 from ingest import sweeping
@@ -717,6 +718,14 @@ def test_a_broken_event_does_not_hold_up_its_batch(unit: Ingest) -> None:
     assert set(unit.items.rows) == {(ALICE, "first"), (ALICE, "last")}
     (letter,) = unit.fakes.dead_letters()
     assert (letter.reason, letter.rule, letter.path) == ("invalid-event", "missing", "/data/key")
+
+
+def test_a_vector_of_other_dimensions_than_stated_makes_nothing_searchable(unit: Ingest) -> None:
+    assert deliver(unit.on_events, example(ItemEmbedded, subject=ITEM, tenant=ALICE, dimensions=3)) == []
+    assert [(letter.reason, letter.detail) for letter in unit.fakes.dead_letters()] == [
+        ("invalid-vector", "the vector does not hold 3 float32 values")
+    ]
+    assert (unit.items.rows, unit.history.events) == ({}, [])
 
 
 # Arrivals in the landing zone

@@ -19,7 +19,7 @@ from chassis.http import HttpEntry
 from chassis.queue import EventConsumer
 from contracts import Contract, Event, replayed
 from contracts.analysis import ItemAnalyzed
-from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from retrieval import (
     DEFAULT_RANKING,
@@ -549,7 +549,7 @@ def test_events_of_items_are_folded_once(unit: Search) -> None:
     )
     assert item.description == analyzed.data.description.model_dump(mode="json")
     data = embedded.data
-    vector = (ALICE, ITEM, decode_vector(data.vector), data.model, data.analysis_version, embedded.time)
+    vector = (ALICE, ITEM, data.values(), data.model, data.analysis_version, embedded.time)
     assert unit.read_model.vectors == [vector]
     assert unit.read_model.deleted == [(ALICE, ITEM, deleted.time)]
     assert (unit.fakes.recorded, unit.fakes.aws.events.entries) == ([], [])
@@ -570,6 +570,14 @@ def test_a_vector_that_compares_with_none_is_dead_lettered_alone(unit: Search) -
     assert deliver(unit.on_events, embedded, "no json", analyzed, deleted) == []
     assert sorted(letter.reason for letter in unit.fakes.dead_letters()) == ["invalid-vector", "not-json"]
     assert (len(unit.read_model.analyzed), len(unit.read_model.deleted)) == (1, 1)
+
+
+def test_a_vector_of_other_dimensions_than_stated_is_dead_lettered(unit: Search) -> None:
+    assert deliver(unit.on_events, example(ItemEmbedded, subject=ITEM, tenant=ALICE, dimensions=3)) == []
+    assert [(letter.reason, letter.detail) for letter in unit.fakes.dead_letters()] == [
+        ("invalid-vector", "the vector does not hold 3 float32 values")
+    ]
+    assert unit.read_model.vectors == []
 
 
 def test_an_event_whose_fold_fails_comes_back_alone(unit: Search) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from registry.meaning import Silent, silent_changes
+from registry.silent import Silent, silent_changes
 
 Json = dict[str, Any]
 ORDER = "collections.shop.order-placed.v1"
@@ -168,6 +169,101 @@ def test_words_and_new_marks_and_new_fields_are_free() -> None:
         "x-note": 1,
         "properties": {"a": {"description": "y", "deprecated": True}, "b": {"default": 1}},
     }
+    assert found(old, new) == []
+
+
+MARKED, PLAIN = {"type": "string", "x-personal": True}, {"type": "string"}
+BY_REFERENCE: dict[str, Callable[[Json], Json]] = {
+    "anchor": lambda inner: {"properties": {"a": {"$ref": "#it"}}, "$defs": {"A": {"$anchor": "it", **inner}}},
+    "id": lambda inner: {"properties": {"a": {"$ref": "urn:it"}}, "$defs": {"A": {"$id": "urn:it", **inner}}},
+    "anchor of another resource": lambda inner: {
+        "properties": {"a": {"$ref": "urn:it#in"}},
+        "$defs": {"A": {"$id": "urn:it", "$defs": {"B": {"$anchor": "in", **inner}}}},
+    },
+    "dynamic anchor": lambda inner: {
+        "properties": {"a": {"$dynamicRef": "#it"}},
+        "$defs": {"A": {"$dynamicAnchor": "it", **inner}},
+    },
+    "one of two dynamic anchors": lambda inner: {
+        "properties": {"a": {"$dynamicRef": "#it"}},
+        "$defs": {
+            "A": {"$dynamicAnchor": "it"},
+            "B": {"$id": "urn:it", "$dynamicAnchor": "it", **inner},
+        },
+    },
+    "recursive anchor": lambda inner: {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "$recursiveAnchor": True,
+        "properties": {"a": {"$recursiveRef": "#"}},
+        **inner,
+    },
+    "escaped pointer": lambda inner: {"properties": {"a": {"$ref": "#/$defs/A%20B"}}, "$defs": {"A B": inner}},
+    "a reference beside fields of its own": lambda inner: {
+        "$ref": "#/$defs/A",
+        "properties": {"b": {}},
+        "$defs": {"A": {"properties": {"a": inner}}},
+    },
+    "a reference from there to another": lambda inner: {
+        "$ref": "#/$defs/A",
+        "properties": {"b": {}},
+        "$defs": {"A": {"$ref": "#/$defs/B", "properties": {"c": {}}}, "B": {"properties": {"a": inner}}},
+    },
+}
+
+
+@pytest.mark.parametrize("way", BY_REFERENCE)
+def test_a_mark_is_seen_behind_a_reference_of_any_kind(way: str) -> None:
+    old, new = BY_REFERENCE[way](MARKED), BY_REFERENCE[way](PLAIN)
+    assert Silent("a", "x-personal", True, None) in found(old, new)
+    assert found(old, old) == []
+
+
+def in_union(*options: Json, **definitions: Json) -> Json:
+    return {"properties": {"a": {"anyOf": [*options]}}, "$defs": definitions}
+
+
+NULL, REFERENCE, OTHER = {"type": "null"}, {"$ref": "#/$defs/A"}, {"$ref": "#/$defs/B"}
+REWRITTEN: dict[str, tuple[Json, Json]] = {
+    "a union that becomes a list of types": (
+        in_union(MARKED, NULL),
+        {"properties": {"a": {"type": ["string", "null"]}}},
+    ),
+    "a reference in allOf that becomes one": (
+        {"properties": {"a": {"allOf": [REFERENCE]}}, "$defs": {"A": MARKED}},
+        {"properties": {"a": OTHER}, "$defs": {"B": PLAIN}},
+    ),
+    "another keyword for the union": (
+        in_union(MARKED, NULL),
+        {"properties": {"a": {"oneOf": [PLAIN, NULL]}}},
+    ),
+    "a definition in a union that is renamed": (
+        in_union(REFERENCE, NULL, A=MARKED),
+        in_union(OTHER, NULL, B=PLAIN),
+    ),
+    "renamed and in another order": (in_union(REFERENCE, NULL, A=MARKED), in_union(NULL, OTHER, B=PLAIN)),
+    "a field of an object that becomes a union": (
+        {"properties": {"a": MARKED}},
+        {"anyOf": [{"properties": {"a": PLAIN}}, NULL]},
+    ),
+}
+
+
+@pytest.mark.parametrize("how", REWRITTEN)
+def test_a_mark_is_missed_however_the_place_is_written(how: str) -> None:
+    assert found(*REWRITTEN[how]) == [Silent("a", "x-personal", True, None)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (in_union(MARKED, NULL), {"properties": {"a": {**MARKED, "type": ["string", "null"]}}}),
+        ({"properties": {"a": MARKED}}, {"properties": {"a": {"anyOf": [PLAIN, NULL], "x-personal": True}}}),
+        ({"properties": {"a": MARKED}}, {"anyOf": [{"properties": {"a": MARKED}}, NULL]}),
+        ({"properties": {"a": {**PLAIN, "default": None}}}, {"properties": {"a": {"anyOf": [PLAIN], "default": None}}}),
+    ],
+    ids=["in the list of types", "around the union", "inside the union", "default around it"],
+)
+def test_a_mark_that_moved_with_its_place_is_none_lost(old: Json, new: Json) -> None:
     assert found(old, new) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from registry import loading
+from registry.commands import app, new_app
+from registry.errors import UnusableContractsError
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = "contracts/src/contracts"
@@ -41,8 +47,8 @@ class Copy:
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
-    def check(self, exit_code: int) -> dict[str, set[str]]:
-        """Rule -> types of contracts that break it."""
+    def run(self, exit_code: int) -> subprocess.CompletedProcess[str]:
+        """`mesh contracts check`, ending with that exit code."""
         program = "import sys; from registry.commands import app; app(sys.argv[1:])"
         done = subprocess.run(
             [sys.executable, "-c", program, "check", "--base=HEAD", "--output=json", f"--root={self.root}"],
@@ -53,6 +59,11 @@ class Copy:
         )
         assert done.returncode == exit_code, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
+        return done
+
+    def check(self, exit_code: int) -> dict[str, set[str]]:
+        """Rule -> types of contracts that break it."""
+        done = self.run(exit_code)
         found: dict[str, set[str]] = {}
         for contract in json.loads(done.stdout)["contracts"]:
             for problem in contract["problems"]:
@@ -113,6 +124,14 @@ def _unreadable_example(copy: Copy) -> None:
     path.with_name("another.json").write_text(json.dumps({**document, "time": "yesterday"}))
 
 
+def _unknown_type(copy: Copy) -> None:
+    copy.replace("ingest.py", "    key: str", '    key: "Key"')
+
+
+def _broken_pattern(copy: Copy) -> None:
+    copy.replace("imaging.py", 'pattern="^[0-9a-f]{16}$"', 'pattern="^[0-9a-f"')
+
+
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("edit", "expected"),
@@ -130,6 +149,8 @@ def _unreadable_example(copy: Copy) -> None:
         (_class_removed, {"model-missing": {DELETED}}),
         (_schema_missing, {"schema-outdated": {DELETED}}),
         (_unreadable_example, {"example-invalid": {DELETED}}),
+        (_unknown_type, {"broken-registry": {"collections.ingest.item-uploaded.v1"}}),
+        (_broken_pattern, {"broken-registry": {"collections.imaging.image-processed.v1"}}),
     ],
     ids=lambda given: getattr(given, "__name__", "").strip("_"),
 )  # fmt: skip
@@ -140,5 +161,75 @@ def test_what_models_and_files_disagree_about_is_a_finding(
     assert copy.check(1) == expected
 
 
+def test_models_that_are_not_installed_prove_nothing(copy: Copy) -> None:
+    done = CliRunner().invoke(app, ["check", "--base=HEAD", f"--root={copy.root}"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "contracts/src/contracts is not what is installed" in done.stderr
+
+
 def test_the_contracts_as_they_are_agree(copy: Copy) -> None:
     assert copy.check(0) == {}
+
+
+def _no_python(copy: Copy) -> None:
+    copy.replace("sessions.py", "class SessionDeleted(Contract):", "class SessionDeleted(Contract)")
+
+
+def _renamed_class(copy: Copy) -> None:
+    copy.replace("sessions.py", "class SessionDeleted(Contract):", "class SessionRemoved(Contract):")
+
+
+def _failing_statement(copy: Copy) -> None:
+    copy.replace("embedding.py", "class ItemEmbedded(", 'LIMIT = int("many")\n\n\nclass ItemEmbedded(')
+
+
+@pytest.mark.parametrize(
+    ("edit", "place", "reason"),
+    [
+        (_no_python, "sessions.py", "SyntaxError: expected ':'"),
+        (
+            _renamed_class,
+            "registry.py",
+            "AttributeError: module 'contracts.sessions' has no attribute 'SessionDeleted'",
+        ),
+        (_failing_statement, "embedding.py", "ValueError: invalid literal for int()"),
+    ],
+    ids=["no python", "a renamed class", "a statement that fails"],
+)
+def test_contracts_that_cannot_be_imported_are_one_line_with_their_place(
+    copy: Copy, edit: Callable[[Copy], None], place: str, reason: str
+) -> None:
+    edit(copy)
+    done = copy.run(2)
+    (line,) = done.stderr.splitlines()
+    assert re.fullmatch(rf"mesh contracts: {re.escape(str(copy.root / PACKAGE / place))}:[1-9][0-9]*: .*", line)
+    assert reason in line
+    assert done.stdout == ""
+
+
+COMMANDS = {
+    "check": (),
+    "compat": ("a.json", "b.json"),
+    "diff": ("a",),
+    "list": (),
+    "show": ("a",),
+    "new": ("a", "b"),
+    "export": ("a",),
+    "docs": ("a",),
+    "record-deployment": ("a", "--env=b"),
+    "can-deploy": ("a", "--env=b"),
+}
+
+
+def test_no_command_ends_in_a_traceback_over_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise UnusableContractsError("contracts.py:1: SyntaxError: no")
+
+    monkeypatch.setattr(loading, "load_contracts", fail)
+    assert {command.name or command.callback.__name__ for command in app.registered_commands if command.callback} == {
+        *COMMANDS
+    }
+    runs = [(app, "mesh contracts", [name, *given]) for name, given in COMMANDS.items()]
+    for typer_app, name, arguments in [*runs, (new_app, "mesh new", ["route", "a", "GET", "/b"])]:
+        done = CliRunner().invoke(typer_app, arguments)
+        assert (done.exit_code, done.stderr) == (2, f"{name}: contracts.py:1: SyntaxError: no\n"), arguments

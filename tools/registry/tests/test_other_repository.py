@@ -88,6 +88,7 @@ def selling(bookshop: Bookshop) -> Bookshop:
 
 
 def test_a_new_event_is_schemas_an_example_and_a_manifest_entry(bookshop: Bookshop) -> None:
+    bookshop.write("apps/letters/events.yaml", "summary: Writes to readers.\n")
     fields = ["--field=title:str", "--field=copies:int?"]
     result = bookshop.run("new", "till", "book-sold", "--summary=A book was sold", "--consumer=letters", *fields)
     assert result.stdout.splitlines()[:-1] == [
@@ -231,6 +232,44 @@ def test_the_next_major_repeats_whole_entries(selling: Bookshop, entry: str, cop
     selling.run("new", "till", "book-sold", "--major")
     text = (selling.root / "apps/letters/events.yaml").read_text()
     assert text == f"consumes:\n{entry.format(SOLD)}{copy.format(SOLD, SECOND)}{tail}"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    ["", "# Nothing yet.\n", "consumes:\n", "publishes:\nconsumes: []\n"],
+    ids=["empty", "a comment", "no value", "empty list"],
+)
+def test_a_manifest_may_say_nothing_yet(bookshop: Bookshop, manifest: str) -> None:
+    bookshop.write("apps/letters/events.yaml", manifest)
+    bookshop.run("new", "till", "book-sold", "--consumer=letters")
+    assert "published by till; consumed by letters" in bookshop.run("check").stdout
+
+
+@pytest.mark.parametrize(
+    ("manifest", "reason"),
+    [
+        ("[]\n", "apps/letters/events.yaml: Input should be a valid dictionary or instance of Member"),
+        ("consumes: {\n", "apps/letters/events.yaml: not YAML: while parsing a flow node"),
+        ("{}\n", "by hand: apps/letters/events.yaml: not YAML: expected '<document start>'"),
+    ],
+    ids=["a list", "no yaml", "an empty flow"],
+)
+def test_a_manifest_that_cannot_be_added_to_is_told_in_one_line(bookshop: Bookshop, manifest: str, reason: str) -> None:
+    bookshop.write("apps/letters/events.yaml", manifest)
+    (line,) = bookshop.run("new", "till", "book-sold", "--consumer=letters", exit_code=2).stderr.splitlines()
+    assert reason in line
+    assert (bookshop.root / "apps/letters/events.yaml").read_text() == manifest
+
+
+@pytest.mark.parametrize("major", [False, True], ids=["named before it was made", "goes on with the next major"])
+def test_a_consumer_that_has_the_event_is_not_entered_again(bookshop: Bookshop, major: bool) -> None:
+    bookshop.run("new", "till", "book-sold", "--consumer=letters")
+    if major:
+        bookshop.run("new", "till", "book-sold", "--major", "--consumer=letters")
+    consumed = [SOLD, SECOND] if major else [SOLD]
+    assert (bookshop.root / "apps/letters/events.yaml").read_text() == "consumes:\n" + "".join(
+        f"  - {event_type}\n" for event_type in consumed
+    )
 
 
 def test_the_next_major_of_a_flow_list_is_left_alone(selling: Bookshop) -> None:

@@ -205,6 +205,25 @@ def test_a_removed_event_names_the_services_that_had_it(
     assert f"{ORDER} (deleted)\n  published by shop; consumed by billing" in registry.run("check", exit_code=1).stdout
 
 
+@pytest.mark.parametrize("adds", [False, True], ids=["alone", "beside a new one"])
+def test_a_removed_minor_names_the_services_that_had_it(
+    registry: Registry, order_schema: Json, order_data: Json, adds: bool
+) -> None:
+    registry.schema("1.1", order_schema)
+    registry.example("1.1", order_data)
+    registry.commit("A minor version")
+    registry.schema("1.1", order_schema).unlink()
+    for name, text in (("billing", "service: billing\n"), ("mail", f"service: mail\nconsumes: [{ORDER}]\n")):
+        (registry.root / "services" / name).mkdir(exist_ok=True)
+        (registry.root / f"services/{name}/service.yaml").write_text(text)
+    if adds:
+        registry.schema("1.2", order_schema)
+        registry.example("1.2", order_data)
+    (contract,) = registry.check("--base=HEAD", exit_code=1)["contracts"]
+    assert contract["producers"] == ["shop"]
+    assert contract["consumers"] == (["billing", "mail"] if adds else ["billing"])
+
+
 @pytest.mark.parametrize("text", ["consumes: [", "consumes: [{event: [1]}]", "publishes: everything"])
 def test_a_broken_manifest_is_reported(registry: Registry, text: str) -> None:
     (registry.root / "services/billing/service.yaml").write_text(text)
@@ -241,7 +260,13 @@ def test_folders_that_move_hide_nothing(registry: Registry, order_schema: Json) 
 
 
 @pytest.mark.parametrize(
-    "name", [f"schemas/{ORDER}/v1.1.json", f"examples/{ORDER}/1.7/usual.json", "examples/usual.json"]
+    "name",
+    [
+        f"schemas/{ORDER}/v1.1.json",
+        f"schemas/{ORDER}/1.1.producer.json",
+        f"examples/{ORDER}/1.7/usual.json",
+        "examples/usual.json",
+    ],
 )
 def test_files_that_nobody_looks_at_are_reported(registry: Registry, name: str) -> None:
     path = registry.root / "contracts" / name
@@ -262,6 +287,34 @@ def test_an_unusable_schema_is_a_break(registry: Registry, order_schema: Json, o
     order_schema["properties"]["quantity"] = {"type": "number of pieces"}
     registry.schema("1.1", order_schema)
     registry.example("1.1", order_data)
+    assert "unusable-schema" in problems(registry.check(exit_code=1))
+
+
+@pytest.mark.parametrize("suffix", ["", ".producer"], ids=["the consumer's", "the producer's"])
+def test_the_first_schema_of_a_contract_may_be_unusable(
+    registry: Registry, order_schema: Json, order_data: Json, suffix: str
+) -> None:
+    paid = "collections.shop.order-paid.v1"
+    path = registry.schema("1.0", order_schema, paid).with_name(f"1.0{suffix}.json")
+    registry.example("1.0", order_data, event_type=paid)
+    path.write_text(path.read_text().replace("#/$defs/Line", "#/$defs/Row"))
+    assert problems(registry.check(exit_code=1)) == ["unusable-schema"]
+
+
+@pytest.mark.parametrize("keyword", ["$defs", "description", "properties"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("docs", "site"), ("export", "site"), ("new", "shop", "order-placed", "--major")],
+    ids=lambda arguments: arguments[0],
+)
+def test_nothing_is_made_from_a_schema_that_is_none(
+    registry: Registry, order_schema: Json, arguments: tuple[str, ...], keyword: str
+) -> None:
+    path = registry.schema("1.1", order_schema)
+    path.write_text(json.dumps({**json.loads(path.read_text()), keyword: [1]}))
+    (line,) = registry.run(*arguments, exit_code=2).stderr.splitlines()
+    assert line.startswith(f"mesh contracts: contracts/schemas/{ORDER}/1.1.json: not-a-schema: /{keyword}")
+    path.with_name("1.1.producer.json").unlink()
     assert "unusable-schema" in problems(registry.check(exit_code=1))
 
 

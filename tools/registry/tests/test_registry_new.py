@@ -107,7 +107,18 @@ REJECTED = "collections.imaging.image-rejected"
 
 def test_the_next_major_retires_the_one_before(checkout: Path) -> None:
     before = contents(checkout)
-    result = add(checkout, "imaging", "image-rejected", "--major", "--field", "at:datetime", "--field", "note:str?")
+    result = add(
+        checkout,
+        "imaging",
+        "image-rejected",
+        "--major",
+        "--field",
+        "at:datetime",
+        "--field",
+        "note:str?",
+        "--consumer",
+        "ingest",
+    )
     assert result.exit_code == 0, result.output
     assert "say what old events meant in image_rejected_v1" in result.output
     assert changed(checkout, before) == {
@@ -125,7 +136,9 @@ def test_the_next_major_retires_the_one_before(checkout: Path) -> None:
     assert f"  - {REJECTED}.v2\n" in (checkout / "services/imaging/service.yaml").read_text()
     assert f"{REJECTED}.v1" not in (checkout / "services/imaging/service.yaml").read_text()
     consumed = [f"  - {{event: {REJECTED}.v{major}, function: events}}\n" for major in (1, 2)]
-    assert "".join(consumed) in (checkout / "services/ingest/service.yaml").read_text()
+    manifest = (checkout / "services/ingest/service.yaml").read_text()
+    assert "".join(consumed) in manifest
+    assert manifest.count(f"{REJECTED}.v2") == 1
     read_old = (
         "import json, pathlib; from contracts import REGISTRY; from contracts.imaging import ImageRejected\n"
         f"old = json.loads(pathlib.Path('contracts/examples/{REJECTED}.v1/1.0/truncated.json').read_text())\n"

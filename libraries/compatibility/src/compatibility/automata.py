@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from warnings import catch_warnings
 
 from compatibility.characters import ALL, Ranges, overlap
-from compatibility.expressions import (
+from compatibility.expressions import parse, portable
+from compatibility.trees import (
     Anchor,
     Chars,
     Choice,
@@ -17,8 +19,6 @@ from compatibility.expressions import (
     Repeat,
     Sequence,
     Tree,
-    parse,
-    portable,
     regular,
 )
 
@@ -189,8 +189,9 @@ def literal_machine(words: frozenset[str]) -> Machine:
 def refuse_unsafe(pattern: str) -> None:
     """Refuse a pattern that the validator's engine cannot compile or on which its backtracking may explode."""
     try:
-        re.compile(portable(pattern))
-    except (re.error, OverflowError, RecursionError) as error:
+        with catch_warnings(action="error", category=FutureWarning):  # sets of sets, which Python reserves
+            re.compile(portable(pattern))
+    except (FutureWarning, re.error, OverflowError, RecursionError) as error:
         raise UnsafeExpressionError(f"{pattern!r} is not a valid pattern: {error}", catastrophic=False) from error
     try:
         tree = regular(parse(pattern))
@@ -200,25 +201,50 @@ def refuse_unsafe(pattern: str) -> None:
         return
     built = _Glushkov(compact=True)
     try:
-        built.build(_without_anchors(tree))
+        built.build(_simplified(tree))
     except OpaqueExpressionError as error:
         raise UnsafeExpressionError(f"{pattern!r} is too large to be shown safe", catastrophic=True) from error
     if _explodes(built):
         raise UnsafeExpressionError(f"{pattern!r} can match one string in exponentially many ways", catastrophic=True)
 
 
-def _without_anchors(tree: Tree) -> Tree:
+def _simplified(tree: Tree) -> Tree:
+    """The tree without anchors, and with one count where a part of a fixed length is counted twice: which of the parts
+    are counted together is then no choice."""
     match tree:
+        case Sequence((part,)):
+            return _simplified(part)
         case Sequence(parts):
-            return Sequence(tuple(_without_anchors(part) for part in parts))
+            return Sequence(tuple(map(_simplified, parts)))
         case Choice(options):
-            return Choice(tuple(_without_anchors(option) for option in options))
+            return Choice(tuple(map(_simplified, options)))
         case Repeat(part, low, high):
-            return Repeat(_without_anchors(part), low, high)
+            inner = _simplified(part)
+            if isinstance(inner, Repeat) and inner.low == inner.high and _length(inner.part):
+                return Repeat(inner.part, inner.low * low, None if high is None else inner.low * high)
+            return Repeat(inner, low, high)
         case Anchor():
             return Sequence(())
         case _:
             return tree
+
+
+def _length(tree: Tree) -> int | None:
+    """The length of every string that the tree matches; None where they have several."""
+    match tree:
+        case Chars():
+            return 1
+        case Sequence(parts):
+            lengths = [_length(part) for part in parts]
+            return None if None in lengths else sum(filter(None, lengths))
+        case Choice(options):
+            lengths = [_length(option) for option in options]
+            return lengths[0] if len(set(lengths)) == 1 else None
+        case Repeat(part, low, high) if low == high:
+            length = _length(part)
+            return None if length is None else length * low
+        case _:
+            return None
 
 
 def _explodes(built: _Glushkov) -> bool:

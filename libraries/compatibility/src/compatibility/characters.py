@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
+
+from regress import Regex
 
 Ranges = tuple[tuple[int, int], ...]
 """Disjoint, sorted, inclusive ranges of code points."""
@@ -94,3 +97,31 @@ def _readable(low: int, high: int) -> str:
     if _SURROGATES[0] <= low and high <= _SURROGATES[1]:
         return ""
     return chr(high if _SURROGATES[0] <= low <= _SURROGATES[1] else low)
+
+
+@lru_cache(maxsize=256)
+def property_of(expression: str) -> Ranges:
+    """The characters of a Unicode property, such as ``\\p{L}``, as the engine of ECMA-262 has them."""
+    runs = _found(expression, "u", "".join(chr(code) for low, high in ALL for code in range(low, high + 1)))
+    return union((ord(run[0]), ord(run[-1])) for run in runs)
+
+
+@lru_cache(maxsize=1024)
+def folded(ranges: Ranges) -> Ranges:
+    """The characters with those that differ from them in case alone (the flags ``iu``)."""
+    members = "".join(f"\\u{{{low:x}}}-\\u{{{high:x}}}" for low, high in ranges)
+    runs = _found(f"[{members}]", "iu", _cased()) if ranges else ()
+    return union((*ranges, *((ord(character), ord(character)) for run in runs for character in run)))
+
+
+@lru_cache(maxsize=1)
+def _cased() -> str:
+    cased = union((*property_of(r"\p{Changes_When_Casemapped}"), *property_of(r"\p{Changes_When_Casefolded}")))
+    return "".join(chr(code) for low, high in cased for code in range(low, high + 1))
+
+
+def _found(expression: str, flags: str, text: str) -> Iterator[str]:
+    """The longest parts of the text that have the characters alone."""
+    encoded = text.encode()  # the engine counts bytes
+    for match in Regex(f"{expression}+", flags).find_iter(text) or ():
+        yield encoded[match.range()].decode()

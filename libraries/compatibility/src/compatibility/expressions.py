@@ -2,79 +2,32 @@
 
 A pattern is read as JSON Schema wants it, with the flag ``u``, and without it only where it is not valid so. What is no
 regular language (look-around, back references), and word boundaries, stays a part of the tree that only the validator
-understands: nothing is proven about it. What is not ECMA-262, such as flags, makes an ``OpaqueExpressionError`` at once
-and is left to the validator as it is.
+understands: nothing is proven about it. The flags ``i`` and ``s`` are read for a part, as ECMA-262 has them since 2025,
+and at the start of a pattern, where other engines take them: the tree has the characters that they stand for. What is
+not ECMA-262 otherwise makes an ``OpaqueExpressionError`` at once and is left to the validator as it is.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from regress import Regex, RegressError
 
-from compatibility.characters import ALL, DIGITS, LINE_ENDS, SPACE, WORD, Ranges, complement, union
-
-
-class OpaqueExpressionError(Exception):
-    """The pattern uses something that no finite automaton models here."""
-
-
-@dataclass(frozen=True)
-class Chars:
-    """One character of a set."""
-
-    ranges: Ranges
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """Parts one after the other; none at all is the empty string."""
-
-    parts: tuple[Tree, ...]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several."""
-
-    options: tuple[Tree, ...]
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """A part so many times; ``high`` None means without end."""
-
-    part: Tree
-    low: int
-    high: int | None
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """The start (``^``) or the very end (``$``) of the string."""
-
-    start: bool
-
-
-@dataclass(frozen=True)
-class Group:
-    """A part that back references may name or count."""
-
-    part: Tree
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Opaque:
-    """What is not modelled, and how Python spells it."""
-
-    what: str
-    text: str
-
-
-Tree = Chars | Sequence | Choice | Repeat | Anchor | Group | Opaque
+from compatibility.characters import (
+    ALL,
+    DIGITS,
+    LINE_ENDS,
+    SPACE,
+    WORD,
+    Ranges,
+    complement,
+    folded,
+    property_of,
+    union,
+)
+from compatibility.spelling import spelled
+from compatibility.trees import Anchor, Chars, Choice, Group, Opaque, OpaqueExpressionError, Repeat, Sequence, Tree
 
 _CLASSES: dict[str, Ranges] = {
     "d": DIGITS,
@@ -88,6 +41,8 @@ _CONTROLS = {"t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "0": 0}
 _MAX_COUNT = 100_000
 _LOOK_AROUND = {"=": "a look-ahead", "!": "a look-ahead", "<=": "a look-behind", "<!": "a look-behind"}
 _NAME = re.compile(r"P?<([A-Za-z_][A-Za-z0-9_]*)>")
+_FLAGS = re.compile(r"([is]*)(?:-([is]+))?:")
+_FLAGS_FOR_ALL = re.compile(r"\(\?([is]+)\)")
 _REFERENCE = re.compile(r"([1-9][0-9]?)|k<([A-Za-z_][A-Za-z0-9_]*)>")
 _AS_SPELLED = {
     re.compile(r"\(\?a:\\[bB]\)"): "a word boundary",
@@ -106,7 +61,9 @@ _CODES = {
 @lru_cache(maxsize=2048)
 def parse(pattern: str) -> Tree:
     """The tree of a pattern; ``OpaqueExpressionError`` where it is not ECMA-262."""
-    parser = _Parser(pattern, unicode=_is_valid(pattern, "u"))
+    flags = _FLAGS_FOR_ALL.match(pattern)
+    body = pattern[flags.end() :] if flags else pattern
+    parser = _Parser(body, unicode=_is_valid(body, "u"), flags=frozenset(flags[1] if flags else ""))
     tree = parser.choice()
     if parser.rest():
         raise OpaqueExpressionError(f"{pattern!r}: unbalanced")
@@ -125,81 +82,16 @@ def _is_valid(pattern: str, flags: str) -> bool:
 def portable(pattern: str) -> str:
     """The pattern spelled so that Python's engine finds it where ECMA-262's does; itself if it is not ECMA-262."""
     try:
-        return _spelled(parse(pattern))
+        return spelled(parse(pattern))
     except OpaqueExpressionError:
         return pattern
 
 
-def _spelled(tree: Tree, *, as_part: bool = False) -> str:
-    match tree:
-        case Chars(ranges):
-            return _set(ranges)
-        case Sequence(parts):
-            text = "".join(_spelled(part, as_part=isinstance(part, Choice)) for part in parts)
-            return f"(?:{text})" if as_part else text
-        case Choice(options):
-            text = "|".join(map(_spelled, options))
-            return f"(?:{text})" if as_part else text
-        case Repeat(part, low, high):
-            bare = isinstance(part, Chars | Group)
-            return f"{_spelled(part) if bare else f'(?:{_spelled(part)})'}{_times(low, high)}"
-        case Anchor(start):
-            # Python's `$` also matches before a last newline.
-            return "^" if start else r"$(?!\n)"
-        case Group(part, name):
-            return f"(?P<{name}>{_spelled(part)})" if name else f"({_spelled(part)})"
-        case Opaque(_, text):
-            return text
-
-
-def _times(low: int, high: int | None) -> str:
-    return f"{{{low}}}" if low == high else f"{{{low},{'' if high is None else high}}}"
-
-
-def _set(ranges: Ranges) -> str:
-    if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
-        return _character(ranges[0][0])
-    if not ranges:
-        return "[^\x00-\U0010ffff]"
-    return "[" + "".join(f"{_character(low)}-{_character(high)}" for low, high in ranges) + "]"
-
-
-def _character(code: int) -> str:
-    character = chr(code)
-    return character if character.isalnum() or code > 0x7E or code < 0x21 else "\\" + character
-
-
-@lru_cache(maxsize=256)
-def _property(expression: str) -> Ranges:
-    """The characters of a Unicode property, such as ``\\p{L}``, as the engine of ECMA-262 has them."""
-    every = "".join(chr(code) for low, high in ALL for code in range(low, high + 1))
-    encoded = every.encode()  # the engine counts bytes
-    runs = [encoded[match.range()].decode() for match in Regex(f"{expression}+", "u").find_iter(every) or ()]
-    return union((ord(run[0]), ord(run[-1])) for run in runs)
-
-
-def regular(tree: Tree) -> Tree:
-    """The tree without groups; ``OpaqueExpressionError`` if it is more than a regular language."""
-    match tree:
-        case Sequence(parts):
-            # Empty parts go: an anchor before one is still at the end.
-            return Sequence(tuple(part for part in map(regular, parts) if part != Sequence(())))
-        case Choice(options):
-            return Choice(tuple(map(regular, options)))
-        case Repeat(part, low, high):
-            return Repeat(regular(part), low, high)
-        case Group(part, _):
-            return regular(part)
-        case Opaque(what, text):
-            raise OpaqueExpressionError(f"{what} ({text})")
-        case _:
-            return tree
-
-
 class _Parser:
-    def __init__(self, text: str, *, unicode: bool) -> None:
+    def __init__(self, text: str, *, unicode: bool, flags: frozenset[str]) -> None:
         self.text = text
         self.unicode = unicode
+        self.flags = flags
         self.at = 0
 
     def rest(self) -> str:
@@ -268,7 +160,7 @@ class _Parser:
         if character == "[":
             return Chars(self.brackets())
         if character == ".":
-            return Chars(complement(LINE_ENDS))
+            return Chars(ALL if "s" in self.flags else complement(LINE_ENDS))
         if character in "^$":
             if character == "$":
                 self.accept(r"(?!\n)")  # as we spell it
@@ -277,7 +169,15 @@ class _Parser:
             return self.escape()
         if character in "*+?":
             raise OpaqueExpressionError(f"{self.text!r}: nothing to repeat")
-        return Chars(((ord(character), ord(character)),))
+        return Chars(self.cased(((ord(character), ord(character)),)))
+
+    def cased(self, ranges: Ranges) -> Ranges:
+        """The characters with those that the flags take for the same."""
+        if "i" not in self.flags:
+            return ranges
+        if not self.unicode:
+            raise OpaqueExpressionError(f"{self.text!r}: the flag i without u")
+        return folded(ranges)
 
     def group(self) -> Tree:
         for pattern, what in _AS_SPELLED.items():
@@ -289,11 +189,17 @@ class _Parser:
             if found := _NAME.match(self.text, self.at):
                 name, self.at = found[1], found.end()
                 return Group(self.closed(), name)
+            if found := _FLAGS.match(self.text, self.at):
+                self.at, outer = found.end(), self.flags
+                self.flags = outer.union(found[1]).difference(found[2] or "")
+                inner = self.closed()
+                self.flags = outer
+                return inner
             around = next((sign for sign in _LOOK_AROUND if self.accept(sign)), "")
-            if not around and not self.accept(":"):
+            if not around:
                 raise OpaqueExpressionError(f"{self.text!r}: flags")
             inner = self.closed()
-            return Opaque(_LOOK_AROUND[around], f"(?{around}{_spelled(inner)})") if around else inner
+            return Opaque(_LOOK_AROUND[around], f"(?{around}{spelled(inner)})")
         return Group(self.closed())
 
     def closed(self) -> Tree:
@@ -303,6 +209,8 @@ class _Parser:
         return inner
 
     def escape(self) -> Tree:
+        if "i" in self.flags and (self.rest()[:1] in ("b", "B") or _REFERENCE.match(self.text, self.at)):
+            raise OpaqueExpressionError(f"{self.text!r}: the flag i with a word boundary or a back reference")
         if self.accept("b"):
             return Opaque("a word boundary", r"(?a:\b)")
         if self.accept("B"):
@@ -313,7 +221,7 @@ class _Parser:
             same = f"\\{name}" if found[1] else f"(?P={name})"
             # A group that took no part matches nothing in Python and the empty string in ECMA-262.
             return Opaque("a back reference", f"(?({name}){same}|)")
-        return Chars(self.escaped())
+        return Chars(self.cased(self.escaped()))
 
     def escaped(self) -> Ranges:
         character = self.take()
@@ -329,7 +237,7 @@ class _Parser:
         if character in "pP" and self.unicode:
             end = self.text.index("}", self.at) + 1
             expression, self.at = f"\\{character}{self.text[self.at : end]}", end
-            return _property(expression)
+            return property_of(expression)
         if character.isalnum():
             raise OpaqueExpressionError(f"{self.text!r}: \\{character} is not modelled")
         return ((ord(character),) * 2,)
@@ -353,13 +261,17 @@ class _Parser:
             if self.rest()[:1] == "-" and self.rest()[1:2] not in ("]", ""):
                 self.at += 1
                 high = self.member()
-                if len(low) != 1 or len(high) != 1 or low[0][0] != low[0][1] or high[0][0] < low[0][0]:
+                if not self.unicode and not (_is_one(low) and _is_one(high)):  # a class: the dash is a dash
+                    parts += [*low, *high, (ord("-"), ord("-"))]
+                    continue
+                if not (_is_one(low) and _is_one(high)) or high[0][0] < low[0][0]:
                     raise OpaqueExpressionError(f"{self.text!r}: a strange range")
                 parts.append((low[0][0], high[0][1]))
             else:
                 parts += low
         self.take()
-        return complement(union(parts)) if negated else union(parts)
+        members = self.cased(union(parts))
+        return complement(members) if negated else members
 
     def member(self) -> Ranges:
         character = self.take()
@@ -368,4 +280,5 @@ class _Parser:
         return ((8, 8),) if self.accept("b") else self.escaped()
 
 
-ANY = Chars(ALL)
+def _is_one(ranges: Ranges) -> bool:
+    return len(ranges) == 1 and ranges[0][0] == ranges[0][1]

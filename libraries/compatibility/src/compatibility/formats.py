@@ -13,6 +13,7 @@ from functools import partial
 
 from jsonschema import FormatChecker
 
+from compatibility.expressions import portable
 from compatibility.model import JsonValue
 from compatibility.questions import OpenQuestionError
 
@@ -57,9 +58,10 @@ _ANY_ZONE = "(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})"
 _ANY_CLOCK = f"[0-9]{{2}}:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]+)?)?{_ANY_ZONE}?"
 _MIDNIGHT = f"00:00(?::00(?:[.,]0+)?)?{_ANY_ZONE}?"
 # Seconds since 1970, which pydantic reads too.
-_ANY_NUMBER = "[+-]?[0-9]+(?:\\.[0-9]*)?"
+_ANY_NUMBER = "[+-]?(?:[0-9]+(?:\\.[0-9]*)?|\\.[0-9]+)"
 _SPAN = "(?:[0-9]{1,3}H(?:[0-9]{1,3}M(?:[0-9]{1,3}S)?)?|[0-9]{1,3}M(?:[0-9]{1,3}S)?|[0-9]{1,3}S)"
-_ANY_SPAN = "[+-]?P[0-9A-Z.,]+|[+-]?(?:[0-9]+ *d(?:ays?)?,? *)?(?:[0-9]+:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)?"
+_ANY_DAYS = "[0-9]+ *[Dd](?:[Aa][Yy][Ss]?)?"
+_ANY_SPAN = f"[+-]?P[0-9A-Za-z.,+-]+|[+-]?(?:{_ANY_DAYS},? *)?(?::?[0-9]+:[0-9]{{2}}(?::[0-9]{{2}}(?:[.,][0-9]+)?)?)?"
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = f"{_OCTET}(?:\\.{_OCTET}){{3}}"
 _ANY_IPV4 = "[0-9]{1,3}(?:\\.[0-9]{1,3}){3}"
@@ -71,14 +73,26 @@ _POINTER = "(?:/(?:[^~/]|~[01])*)*"
 _URI = "https?://[a-z]{1,16}\\.(?:com|org)(?:/[a-z0-9]{1,16}){0,2}"
 _SCHEME = "[A-Za-z][A-Za-z0-9+.-]*"
 _EMAIL = "[a-z0-9]{1,16}@[a-z]{1,16}\\.(?:com|org)"
-_HOST = "[a-z][a-z0-9]{0,15}(?:\\.[a-z][a-z0-9]{0,15}){0,2}"
+# A name that is all digits may be taken for an address, one with "--" for an encoded one.
+_LETTERS, _PARTS = "[0-9]{0,8}[A-Za-z][A-Za-z0-9]{0,15}", "[A-Za-z0-9]{1,8}(?:-[A-Za-z0-9]{1,12}){1,4}"
+_HOST = f"(?:{_LETTERS}|{_PARTS})(?:\\.(?:{_LETTERS}|{_PARTS})){{0,2}}"
+_IDN_HOST = f"{_HOST}|[a-z\u00e4\u00f6\u00fc]{{1,16}}\\.org"
+_WRITTEN_HOST = '[!-"$-.0-9;->A-Z\\[-~]+'
+# Python's class of digits has those of every alphabet.
+_ANY_HOST = '(?:[!-"$-.0-9;->A-Z\\[-~]|\\p{Nd})+'
+_SEGMENT = "[A-Za-z0-9-]{1,64}"
 
 
-def _uuid(version: str = "[0-9A-Fa-f]", variant: str = "[0-9A-Fa-f]", *within: str) -> Format:
+# What Python takes for the digits of a number: other alphabets, underscores, signs, blanks.
+_ANY_DIGIT = "(?:[0-9A-Fa-fXx_+{}urnid:-]|[^!-~])"
+_ANY_UUID = f"{_ANY_DIGIT}{{8}}-{_ANY_DIGIT}{{4}}-{_ANY_DIGIT}{{4}}-{_ANY_DIGIT}{{4}}-{_ANY_DIGIT}{{12,24}}"
+
+
+def _uuid(version: str = "[0-9A-Fa-f]", variant: str = "[0-9A-Fa-f]", *within: str, also: str = "") -> Format:
     digit = "[0-9A-Fa-f]"
     surely = f"{digit}{{8}}-{digit}{{4}}-{version}{digit}{{3}}-{variant}{digit}{{3}}-{digit}{{12}}"
     number = surely.replace("-", "-?").replace("0-?9A-?Fa-?f", "0-9A-Fa-f")
-    return _format(surely, perhaps=f"{number}|\\{{{number}\\}}|urn:uuid:{number}", within=within)
+    return _format(surely, perhaps=f"{number}|\\{{{number}\\}}|urn:uuid:{number}{also}", within=within)
 
 
 FORMATS: dict[str, Format] = {
@@ -90,27 +104,31 @@ FORMATS: dict[str, Format] = {
     "date": _format(_DATE, _ANY_DATE, f"{_ANY_DATE}(?:[Tt _]{_MIDNIGHT})?|{_ANY_NUMBER}"),
     "time": _format(f"{_CLOCK}{_ZONE}", _WRITTEN_CLOCK, _ANY_CLOCK),
     "duration": _format(f"P(?:[0-9]{{1,3}}W|[0-9]{{1,3}}D(?:T{_SPAN})?|T{_SPAN})", "[+-]?P[0-9A-Z.,]+", _ANY_SPAN),
-    "uuid": _uuid(),
+    "uuid": _uuid(also=f"|{_ANY_UUID}"),
     **{f"uuid{version}": _uuid(str(version), "[89ABab]", "uuid") for version in (1, 3, 4, 5, 6, 7, 8)},
     "ipv4": _format(_IPV4, perhaps=_ANY_IPV4, within=("ipvanyaddress",)),
     "ipv6": _format(_IPV6, _WRITTEN_IPV6, _ANY_IPV6, within=("ipvanyaddress",)),
     "ipvanyaddress": _format(f"{_IPV4}|{_IPV6}", f"{_IPV4}|{_WRITTEN_IPV6}", f"{_ANY_IPV4}|{_ANY_IPV6}"),
     "email": _format(_EMAIL, "[^@]*@[\\s\\S]*", within=("idn-email",)),
     "idn-email": _format(_EMAIL, "[^@]*@[\\s\\S]*"),
-    "hostname": _format(_HOST, "[^\\s/:@?#]+", within=("idn-hostname",)),
-    "idn-hostname": _format(_HOST, "[^\\s/:@?#]+"),
+    "hostname": _format(_HOST, _WRITTEN_HOST, f"{_ANY_HOST}\\n?", within=("idn-hostname",)),
+    "idn-hostname": _format(_IDN_HOST, "[^\\s/:@?#]+"),
     "uri": _format(_URI, f"{_SCHEME}:[\\s\\S]*", within=("uri-reference", "iri", "iri-reference")),
-    "iri": _format(_URI, f"{_SCHEME}:[\\s\\S]*", within=("iri-reference",)),
-    "uri-reference": _format(f"{_URI}|/[a-z0-9]{{1,16}}", "[^ \\\\<>]*", within=("iri-reference",)),
-    "iri-reference": _format(f"{_URI}|/[a-z0-9]{{1,16}}", "[^ \\\\<>]*"),
-    "uri-template": _format("/[a-z0-9]{1,16}(?:/\\{[a-z]{1,16}\\})?", "[^{]*(?:\\{[^{}]+\\}[^{]*)*"),
+    "iri": _format(
+        f"{_URI}|https://[a-z]{{1,16}}\\.org/[a-z\u00e4\u00f6\u00fc]{{1,16}}",
+        f"{_SCHEME}:[\\s\\S]*",
+        within=("iri-reference",),
+    ),
+    "uri-reference": _format(f"{_URI}|/?{_SEGMENT}", "[!-;=?-\\[\\]-~]*", "[!-;=?-\\[\\]-~]*\\n?", ("iri-reference",)),
+    "iri-reference": _format(f"{_URI}|/?{_SEGMENT}|/[a-z\u00e4\u00f6\u00fc]{{1,16}}", "[^ \\\\<>]*"),
+    "uri-template": _format(f"/?{_SEGMENT}(?:/\\{{[a-z]{{1,16}}\\}})?", "[^{]*(?:\\{[^{}]+\\}[^{]*)*"),
     "json-pointer": _format(_POINTER),
     "relative-json-pointer": _format(
-        "(?:0|[1-9][0-9]*)(?:#|(?:/(?:[^~/]|~[01])*)+)",
+        "(?:0|[1-9]+0?)(?:#|(?:/(?:[^~/]|~[01])*)+)",  # jsonschema takes a 0 before another digit for a leading one
         "(?:0|[1-9][0-9]*)(?:[+-][0-9]+)?(?:#|(?:/(?:[^~/]|~[01])*)*)",
         "[^/#]+(?:#|/[\\s\\S]*)?",
     ),
-    "regex": _format("[a-z0-9]*", "(?:[^*+?)][\\s\\S]*)?"),
+    "regex": _format("[A-Za-z0-9-]*", "(?:[^*+?)][\\s\\S]*)?"),
 }
 """Those of JSON Schema, and those that pydantic adds and asserts. Any other format is an annotation."""
 
@@ -126,8 +144,7 @@ def _accepted(name: str, value: JsonValue) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    # Python's `$` also matches before a last newline.
-    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), text) is not None
+    return re.search(portable(pattern), text) is not None
 
 
 FORMAT_CHECKER = FormatChecker(formats=())

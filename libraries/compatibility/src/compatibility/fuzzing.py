@@ -10,21 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from compatibility.expressions import (
-    Chars,
-    Choice,
-    OpaqueExpressionError,
-    Repeat,
-    Sequence,
-    Tree,
-    parse,
-    regular,
-)
+from compatibility.expressions import parse
 from compatibility.formats import FORMATS
 from compatibility.model import JsonValue
 from compatibility.pointers import child, from_reference
 from compatibility.questions import OpenQuestionError
 from compatibility.schema import Schema
+from compatibility.trees import Chars, Choice, OpaqueExpressionError, Repeat, Sequence, Tree, regular
 
 _DEPTH = 5
 _ATTEMPTS_PER_DOCUMENT = 40

@@ -12,11 +12,10 @@ from compatibility.formats import FORMATS
 from compatibility.identity import frozen
 from compatibility.model import JsonValue
 from compatibility.pointers import as_reference, child, from_reference, tokens
-from compatibility.references import Index, index
+from compatibility.references import REFERENCES, Index, index
 from compatibility.schema import Schema
 from compatibility.walking import IN_PLACE, Tokens, subschemas
 
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NAMES = frozenset({"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$defs", "definitions"})
 _COUNTS = frozenset(
     f"{bound}{counted}" for bound in ("min", "max") for counted in ("Length", "Items", "Properties", "Contains")
@@ -64,7 +63,7 @@ def _refers_by_pattern(index_: Index) -> bool:
         "/patternProperties/" in str(place.schema.get(keyword))
         for place in index_.places.values()
         if isinstance(place.schema, dict)
-        for keyword in _REFERENCES
+        for keyword in REFERENCES
     )
 
 
@@ -130,9 +129,9 @@ def _normal(pointer: str, schema: JsonValue, index_: Index, obstacles: list[str]
         result = _assertions(schema, {str(old[0]) for old, _, _ in parts}, dialect)
     for old, new, part in parts:
         _put(result, new, _normal(child(pointer, *old), part, index_, obstacles))
-    for keyword in _REFERENCES:
+    for keyword in REFERENCES:
         if keyword in schema and keyword in dialect.keywords:
-            target = as_reference(index_.places[_target(pointer, keyword, schema, index_, obstacles)].normal)
+            target = as_reference(index_.places[_target(pointer, keyword, index_, obstacles)].normal)
             if result.setdefault("$ref", target) != target:
                 result.setdefault("allOf", []).append({"$ref": target})
     return result
@@ -143,7 +142,7 @@ def _assertions(schema: dict[str, JsonValue], owned: set[str], dialect: Dialect)
     plain = {
         key: value
         for key, value in schema.items()
-        if key in dialect.keywords and key not in owned and key not in _REFERENCES and key != "dependencies"
+        if key in dialect.keywords and key not in owned and key not in REFERENCES and key != "dependencies"
     }
     if "pattern" in plain:
         plain["pattern"] = portable(plain["pattern"])
@@ -172,14 +171,9 @@ def _put(result: dict[str, JsonValue], place: Tokens, part: JsonValue) -> None:
         result.setdefault(keyword, {})[place[1]] = part
 
 
-def _target(pointer: str, keyword: str, schema: dict[str, JsonValue], index_: Index, obstacles: list[str]) -> str:
-    target = index_.resolve(pointer, schema[keyword])
-    candidates: list[str] = []
-    if keyword == "$recursiveRef":
-        candidates = index_.dynamic.get("$recursiveAnchor", [])
-    elif keyword == "$dynamicRef":
-        candidates = index_.dynamic.get(schema[keyword].rpartition("#")[2], [])
-    if target in candidates and len(candidates) > 1:
+def _target(pointer: str, keyword: str, index_: Index, obstacles: list[str]) -> str:
+    target, *others = index_.targets(pointer, keyword)
+    if others:
         obstacles.append(f"{child(pointer, keyword)} has several targets in the dynamic scope")
     return target
 

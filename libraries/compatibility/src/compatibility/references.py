@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urldefrag, urljoin
 
-from compatibility.dialects import Dialect
+from compatibility.dialects import Dialect, dialect_of
 from compatibility.errors import Unusable, UnusableSchemaError
 from compatibility.model import JsonValue
 from compatibility.pointers import child
+from compatibility.schema import Schema
 from compatibility.walking import subschemas
+
+REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,17 @@ class Index:
             )
         return target
 
+    def targets(self, pointer: str, keyword: str) -> list[str]:
+        """The pointers that a reference may lead to, the one that it names first; several only in the dynamic scope."""
+        reference = self.places[pointer].schema[keyword]
+        target = self.resolve(pointer, reference)
+        candidates: list[str] = []
+        if keyword == "$recursiveRef":
+            candidates = self.dynamic.get("$recursiveAnchor", [])
+        elif keyword == "$dynamicRef":
+            candidates = self.dynamic.get(reference.rpartition("#")[2], [])
+        return [target, *(other for other in candidates if other != target)] if target in candidates else [target]
+
 
 def index(source: JsonValue, dialect: Dialect) -> Index:
     """Index a document. Two schemas with one id or anchor are unusable, and so is a part in another dialect."""
@@ -63,6 +77,17 @@ def index(source: JsonValue, dialect: Dialect) -> Index:
         for old, new, part in subschemas(schema, dialect):
             pending.append((child(pointer, *old), child(normal, *new), base, part))
     return found
+
+
+def targets(schema: Schema) -> dict[str, list[str]]:
+    """Pointer -> pointers, in the schema as written: what the references of each part of it may lead to."""
+    found = index(schema.source, dialect_of(schema.source))
+    return {
+        pointer: [target for keyword in keywords for target in found.targets(pointer, keyword)]
+        for pointer, place in found.places.items()
+        if isinstance(place.schema, dict)
+        and (keywords := [word for word in REFERENCES if word in place.schema and word in found.dialect.keywords])
+    }
 
 
 def _enter(found: Index, pointer: str, base: str, schema: dict[str, JsonValue]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from compatibility.automata import Machine, literal_machine, machine
 from compatibility.characters import classes, indexes
-from compatibility.expressions import OpaqueExpressionError
 from compatibility.formats import FORMATS
 from compatibility.questions import OpenQuestionError
+from compatibility.trees import OpaqueExpressionError
 
 _MAX_STATES = 30_000
 _MAX_LENGTH = 50_000

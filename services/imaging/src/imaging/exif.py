@@ -75,7 +75,7 @@ def _whole(value: object, least: int, most: int) -> int | None:
     return None if number is None else int(number)
 
 
-def _taken_at(main: Tags, camera: Tags) -> datetime | None:
+def _taken_at(main: Tags, camera: Tags) -> str | None:
     for value in (
         camera.get(ExifTags.Base.DateTimeOriginal),
         camera.get(ExifTags.Base.DateTimeDigitized),
@@ -84,7 +84,7 @@ def _taken_at(main: Tags, camera: Tags) -> datetime | None:
         text = _text(value)
         if text is not None:
             try:
-                return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S")
+                return datetime.strptime(text[:19], "%Y:%m:%d %H:%M:%S").isoformat()
             except ValueError:
                 continue  # cameras without a clock write blanks or zeros
     return None

@@ -1,8 +1,10 @@
 """Events become `items` and `item_history`: the state of every item, and what happened to it."""
 
 from chassis.database import Connection
+from chassis.errors import PermanentError
 from chassis.projections import Projections
 from contracts import Contract, Event
+from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from ingest.item_state import CONTRACTS, evolve
 from ingest.repository import history, items, uploads
@@ -15,6 +17,19 @@ def item_changed(connection: Connection, event: Event[Contract]) -> None:
     history.add(connection, event)
 
 
+def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
+    """The item can be searched by meaning.
+
+    Raises:
+        PermanentError: the vector is none, so that no search has it either.
+    """
+    try:
+        event.data.packed()
+    except ValueError as error:
+        raise PermanentError("invalid-vector", str(error)) from error
+    item_changed(connection, event)
+
+
 def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
     """Every row about the item is gone, but its events and its tombstone."""
     items.delete(connection, event.tenant_id, event.subject)
@@ -22,4 +37,6 @@ def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
     uploads.delete(connection, event.tenant_id, event.subject)
 
 
-PROJECTIONS = Projections(dict.fromkeys(CONTRACTS, item_changed), deletions={ItemDeleted: item_deleted})
+PROJECTIONS = Projections(
+    {**dict.fromkeys(CONTRACTS, item_changed), ItemEmbedded: item_embedded}, deletions={ItemDeleted: item_deleted}
+)

@@ -15,7 +15,7 @@ from chassis.errors import PermanentError
 from chassis.voyage import VoyageError, VoyageFault
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
-from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from retrieval import projections
 from retrieval.documents import AnalyzedItem
@@ -312,7 +312,7 @@ def test_what_is_kept_of_the_events_of_an_item(fakes: Fakes) -> None:
                 description=analysis.description.model_dump(mode="json"),
             ),
         ),
-        ("alice", "item", decode_vector(vector.vector), vector.model, 3, embedded.time),
+        ("alice", "item", vector.values(), vector.model, 3, embedded.time),
         ("alice", "item", deleted.time),
     ]
     assert analysis.filename != "holiday.png"
@@ -325,6 +325,14 @@ def test_a_vector_that_compares_with_none_will_never_do(fakes: Fakes) -> None:
         projections.item_embedded(fakes.connection, example(ItemEmbedded, subject="item", tenant="alice"))
     assert (raised.value.code, str(raised.value)) == ("invalid-vector", "3 values instead of 1024")
     assert raised.value.__cause__ is fault
+
+
+def test_a_vector_of_other_dimensions_than_stated_is_none(fakes: Fakes) -> None:
+    rows = fakes.stand_in(projections, ReadModel())
+    with pytest.raises(PermanentError) as raised:
+        projections.item_embedded(fakes.connection, example(ItemEmbedded, subject="item", tenant="alice", dimensions=3))
+    assert (raised.value.code, str(raised.value)) == ("invalid-vector", "the vector does not hold 3 float32 values")
+    assert rows.made == []
 
 
 VECTOR = [2.0] + [0.0] * 1023

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compatibility import Unusable, UnusableSchemaError, read_schema
 from contracts.schemas import closed
 from registry.errors import UnknownTypeError, UnknownVersionError, UnusableFileError
 from registry.layout import Layout
@@ -165,16 +166,13 @@ def _example_paths(layout: Layout) -> re.Pattern[str]:
 
 
 def misplaced(files: Iterable[str], layout: Layout, *known: Catalogue) -> list[str]:
-    """Paths that nobody would look at: by their names, or examples of a version that was never published."""
-    is_schema, is_example = _schema_paths(layout), _example_paths(layout)
+    """Paths that nobody would look at: by their names, or because the consumers' schema of the version is not there."""
+    patterns = _schema_paths(layout), _example_paths(layout)
     of_versions = (version for catalogue in known for versions in catalogue.versions.values() for version in versions)
     published = {(version.event_type, version.number) for version in of_versions}
-    return [
-        path
-        for path in sorted(files)
-        if not is_schema.match(path)
-        and not ((found := is_example.match(path)) and (found["type"], found["version"]) in published)
-    ]
+    named = ((path, pattern.match(path)) for path in sorted(files) for pattern in patterns)
+    known_paths = {path for path, name in named if name and (name["type"], name["version"]) in published}
+    return [path for path in sorted(files) if path not in known_paths]
 
 
 def read_catalogue(files: Mapping[str, bytes], layout: Layout) -> Catalogue:
@@ -206,3 +204,21 @@ def read_catalogue(files: Mapping[str, bytes], layout: Layout) -> Catalogue:
     return Catalogue(
         {name: tuple(sorted(found, key=lambda version: version.order)) for name, found in sorted(versions.items())}
     )
+
+
+def usable_catalogue(layout: Layout) -> Catalogue:
+    """The working tree's, from which something is to be made.
+
+    Raises:
+        UnusableFileError: as `read_catalogue`, and for a schema that is none.
+    """
+    catalogue = read_catalogue(tree_files(layout), layout)
+    for version in (version for versions in catalogue.versions.values() for version in versions):
+        for schema in filter(None, (version.consumer, version.producer)):
+            try:
+                read_schema(schema)
+            except UnusableSchemaError as error:
+                # Others can be shown, though not compared.
+                if error.code in (Unusable.NOT_A_SCHEMA, Unusable.UNKNOWN_DIALECT):
+                    raise UnusableFileError(f"{version.path}: {error}") from error
+    return catalogue

@@ -6,7 +6,8 @@ not deployable (`can-deploy`), 2 wrong usage or unusable input (the reason is on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -80,11 +81,12 @@ def check(
     """Would the working tree break a producer or consumer? Compares every changed contract with all published
     versions, and the models with what they published. Exit code 0 nothing breaks, 1 something does, 2 nothing can be
     said."""
-    from registry.verdicts import check
-
     if base and no_base:
         raise typer.BadParameter("--base and --no-base exclude each other")
-    guarded(lambda: check(root, base, output.value, no_base=no_base))
+    with guarded():
+        from registry.verdicts import check
+
+        check(root, base, output.value, no_base=no_base)
 
 
 @app.command()
@@ -98,11 +100,12 @@ def compat(
     as_json: AsJson = False,
 ) -> None:
     """Is a JSON Schema compatible with the older ones? Exit code 0 yes, 1 no, 2 unusable input."""
-    from registry.verdicts import compat
-
     if len(files) < 2:
         raise typer.BadParameter("at least two files: the older ones and the new one")
-    guarded(lambda: compat(files, mode.value, strict=strict, as_json=as_json))
+    with guarded():
+        from registry.verdicts import compat
+
+        compat(files, mode.value, strict=strict, as_json=as_json)
 
 
 @app.command()
@@ -114,19 +117,21 @@ def diff(
     root: Root = HERE,
 ) -> None:
     """Show changes field by field: a type against its previous version, or any two versions or files."""
-    from registry.show import diff
-
     if len(which) > 2:
         raise typer.BadParameter("give one type, or two versions or files to compare")
-    guarded(lambda: diff(root, which, as_json=as_json))
+    with guarded():
+        from registry.show import diff
+
+        diff(root, which, as_json=as_json)
 
 
 @app.command("list")
 def list_(as_json: AsJson = False, root: Root = HERE) -> None:
     """List every contract: newest version, fields, producers and consumers."""
-    from registry.show import list_contracts
+    with guarded():
+        from registry.show import list_contracts
 
-    guarded(lambda: list_contracts(root, as_json=as_json))
+        list_contracts(root, as_json=as_json)
 
 
 @app.command()
@@ -138,9 +143,10 @@ def show(
     root: Root = HERE,
 ) -> None:
     """Show one contract: versions, fields, producers, consumers, examples with personal fields masked."""
-    from registry.show import show_contract
+    with guarded():
+        from registry.show import show_contract
 
-    guarded(lambda: show_contract(root, name, as_json=as_json))
+        show_contract(root, name, as_json=as_json)
 
 
 @app.command()
@@ -165,10 +171,10 @@ def new(
 
     Where a repository has schemas alone: schema, example and manifest entries. Either everything is written or nothing.
     """
-    from registry.scaffolding import new_event
+    with guarded():
+        from registry.scaffolding import new_event
 
-    guarded(
-        lambda: new_event(
+        new_event(
             root,
             service,
             event,
@@ -179,7 +185,6 @@ def new(
             dry_run=dry_run,
             as_json=as_json,
         )
-    )
 
 
 @app.command()
@@ -190,9 +195,10 @@ def export(
     root: Root = HERE,
 ) -> None:
     """Write the JSON Schemas, one AsyncAPI 3 document, and draft 4 schemas for the EventBridge schema registry."""
-    from registry.export import export
+    with guarded():
+        from registry.export import export
 
-    guarded(lambda: export(root, directory))
+        export(root, directory)
 
 
 @app.command()
@@ -204,9 +210,10 @@ def docs(
     root: Root = HERE,
 ) -> None:
     """Write the catalogue as a web site that needs no server: open DIR/index.html."""
-    from registry.site import docs
+    with guarded():
+        from registry.site import docs
 
-    guarded(lambda: docs(root, directory, folder=folder))
+        docs(root, directory, folder=folder)
 
 
 @app.command("record-deployment")
@@ -219,9 +226,10 @@ def record_deployment(
     root: Root = HERE,
 ) -> None:
     """Record after a deployment which contract versions run in an environment."""
-    from registry.deployment_records.commands import record_deployment
+    with guarded():
+        from registry.deployment_records.commands import record_deployment
 
-    guarded(lambda: record_deployment(root, service, env, git_sha, folder=folder, as_json=as_json))
+        record_deployment(root, service, env, git_sha, folder=folder, as_json=as_json)
 
 
 @app.command("can-deploy")
@@ -235,9 +243,10 @@ def can_deploy(
     root: Root = HERE,
 ) -> None:
     """Is a service compatible with what is deployed? Exit code 0 yes, 1 no, 2 undetermined."""
-    from registry.deployment_records.commands import can_deploy
+    with guarded():
+        from registry.deployment_records.commands import can_deploy
 
-    guarded(lambda: can_deploy(root, service, env, git_sha, folder=folder, first=first, as_json=as_json))
+        can_deploy(root, service, env, git_sha, folder=folder, first=first, as_json=as_json)
 
 
 @new_app.callback()
@@ -261,10 +270,10 @@ def route(
 
     Either everything is written or nothing.
     """
-    from registry.scaffolding import new_route
+    with guarded("mesh new"):
+        from registry.scaffolding import new_route
 
-    guarded(
-        lambda: new_route(
+        new_route(
             root,
             service,
             method,
@@ -274,15 +283,18 @@ def route(
             public=public,
             dry_run=dry_run,
             as_json=as_json,
-        ),
-        name="mesh new",
-    )
+        )
 
 
-def guarded(command: Callable[[], None], *, name: str = "mesh contracts") -> None:
-    """Run a command; expected failures become one line on stderr and exit code 2."""
+@contextmanager
+def guarded(name: str = "mesh contracts") -> Iterator[None]:
+    """Around a command and its imports: expected failures become one line on stderr and exit code 2, among them
+    contracts that cannot be imported."""
+    from registry.loading import load_contracts
+
     try:
-        command()
+        load_contracts()
+        yield
     except BrokenPipeError as error:  # the reader of our output has closed it
         raise typer.Exit(0) from error
     except OperatorError as error:

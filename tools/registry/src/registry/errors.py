@@ -8,6 +8,7 @@ RegistryError (an OperatorError)   exit code 2
     NoBaseError               what is published is not in this clone, so that nothing can be said
     GitError                  git is missing, failed, or this is not a checkout
     UnusableFileError         a file cannot be read, is too large or is malformed
+    UnusableContractsError    the code of the contracts cannot be imported
     ScaffoldError             the event or route cannot be added; nothing has been written
 """
 
@@ -19,6 +20,11 @@ from workspace import OperatorError
 
 class RegistryError(OperatorError):
     """Base of all errors of the commands."""
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says, which parsers tell in several lines."""
+    return " ".join(str(error).split())[:300]
 
 
 class NoRegistryError(RegistryError):
@@ -63,6 +69,10 @@ class GitError(RegistryError):
 
 class UnusableFileError(RegistryError):
     """A file cannot be read, is too large or is malformed."""
+
+
+class UnusableContractsError(RegistryError):
+    """The code of the contracts cannot be imported; the message has the file and the line."""
 
 
 class ScaffoldError(RegistryError):

@@ -14,7 +14,7 @@ import typer
 from contracts import REGISTRY
 from contracts.eventbridge import eventbridge_schema
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, Json, read_catalogue, tree_files
+from registry.catalogue import Catalogue, Json, usable_catalogue
 from registry.errors import UnusableFileError
 from registry.layout import find_layout
 from registry.topology import read_topology, tree_manifests
@@ -23,7 +23,7 @@ from registry.topology import read_topology, tree_manifests
 def export(root: Path, directory: Path) -> None:
     """Write everything."""
     layout = find_layout(root)
-    catalogue = read_catalogue(tree_files(layout), layout)
+    catalogue = usable_catalogue(layout)
     files = schema_files(catalogue)
     files["asyncapi.json"] = as_text(asyncapi(catalogue, read_topology(tree_manifests(layout), layout), layout))
     # Retired majors too: archives and dead-letter queues hold them. EventBridge's form is made from the models.

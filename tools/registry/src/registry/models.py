@@ -1,4 +1,4 @@
-"""Do the published schemas say what the models say? Only for the repository of the installed contracts."""
+"""Do the published schemas say what the models say? For a repository that has models, which are the installed ones."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,14 @@ from pathlib import Path
 import contracts
 from contracts import REGISTRY, ContractError, NoUpcasterError
 from contracts.export import schema_files
+from contracts.schemas import consumer_schema
 from registry.catalogue import Catalogue
+from registry.errors import UnusableContractsError, in_one_line
 from registry.layout import Layout
 from registry.problems import Break, Problem
+
+#: Where a repository has models.
+PACKAGE = "contracts/src/contracts"
 
 
 def is_own(layout: Layout) -> bool:
@@ -19,13 +24,35 @@ def is_own(layout: Layout) -> bool:
 
 
 def problems_of_models(layout: Layout, catalogue: Catalogue) -> Mapping[str, list[Problem]]:
-    """Event type -> what the models, their registry, the exported schemas and the examples disagree about."""
+    """Event type -> what the models, their registry, the exported schemas and the examples disagree about.
+
+    Raises:
+        UnusableContractsError: the repository has models, and they are not those that are installed.
+    """
     found: dict[str, list[Problem]] = defaultdict(list)
+    if not is_own(layout) and (layout.root / PACKAGE).is_dir():
+        installed = Path(contracts.__file__).parent
+        raise UnusableContractsError(
+            f"{layout.root / PACKAGE} is not what is installed ({installed}): run its own mesh"
+        )
     if is_own(layout):
         of_all = (_registry(layout), _lagging(layout), _orphans(catalogue), _unreadable(catalogue))
-        for event_type, problem in chain.from_iterable(of_all):
+        # Of a model that cannot be built nothing else can be asked.
+        for event_type, problem in list(_unbuildable(layout)) or chain.from_iterable(of_all):
             found[event_type].append(problem)
     return found
+
+
+def _unbuildable(layout: Layout) -> Iterator[tuple[str, Problem]]:
+    """Validators are built when first used, so that an unknown type or a broken pattern passes the import."""
+    for contract in (*REGISTRY, *REGISTRY.retired()):
+        try:
+            contract.model_rebuild(force=True)
+            consumer_schema(contract)
+        except Exception as error:  # whatever pydantic or a type's own code says
+            reason = f"{type(error).__name__}: {in_one_line(error)}"
+            text = f"{contract.__name__} of {contract.__module__} cannot be built: {reason}"
+            yield contract.event_type, Problem(Break.BROKEN_REGISTRY, f"{layout.schemas}/{contract.event_type}", text)
 
 
 def _registry(layout: Layout) -> Iterator[tuple[str, Problem]]:

@@ -19,9 +19,10 @@ from registry.catalogue import Version
 from registry.changes import Change, changes
 from registry.golden import problems_of_examples
 from registry.layout import Layout
-from registry.meaning import Acknowledgement, same_meaning, silent_changes, to_acknowledge
+from registry.meaning import Acknowledgement, same_meaning, to_acknowledge
 from registry.models import is_own, problems_of_models
 from registry.problems import Break, Problem
+from registry.silent import silent_changes
 from registry.topology import Participants
 
 
@@ -128,6 +129,7 @@ def _judge(
         notes += acknowledged
         for rival in rivals:
             problems += _incompatibilities(rival, version)
+        problems += () if rivals else _unusable(version)
     status = Status.NEW if not old else Status.CHANGED if new else Status.DELETED
     latest = new[-1].consumer if new else {}
     return Review(
@@ -135,13 +137,27 @@ def _judge(
         status if old or not compared else Status.CHANGED,
         tuple(version.number for version in subjects),
         tuple(dict.fromkeys(compared)),
-        # A removed event has its services in the manifests from which it was removed, too; other majors have their own.
-        comparison.topology.of_fact(event_type) if new else comparison.topology_before.of_type(event_type),
+        _concerned(event_type, old, new, subjects, comparison),
         changes(old[-1].consumer, latest) if old else (),
         tuple(problems),
         tuple(notes),
         subjects[-1].path if subjects else "",
     )
+
+
+def _concerned(
+    event_type: str,
+    old: tuple[Version, ...],
+    new: tuple[Version, ...],
+    subjects: tuple[Version, ...],
+    comparison: Comparison,
+) -> Participants:
+    """Whose services a change concerns. What was removed has them in the manifests of the base, from which they may be
+    gone with it; other majors have their own."""
+    removed = {version.number for version in old} - {version.number for version in new}
+    before = comparison.topology_before.of_type(event_type) if removed else Participants()
+    now = comparison.topology.of_fact(event_type) if subjects or not removed else Participants()
+    return before | now
 
 
 def _silent(
@@ -189,6 +205,14 @@ def _lost(old: tuple[Version, ...], new: tuple[Version, ...]) -> Iterator[Proble
             elif frozen(examples[example.name].document) != frozen(example.document):
                 text = f"the golden example {example.name} of {version.number} must not change; add another one"
                 yield Problem(Break.EXAMPLE_CHANGED, example.path, text)
+
+
+def _unusable(version: Version) -> Iterator[Problem]:
+    """Of the first version of a contract, which is compared with none."""
+    try:
+        read_schema(version.consumer), read_schema(version.closed)
+    except UnusableSchemaError as error:
+        yield Problem(Break.UNUSABLE_SCHEMA, version.path, str(error))
 
 
 def _of_other_majors(versions: Iterable[Version]) -> Iterator[Problem]:

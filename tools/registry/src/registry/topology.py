@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 
 from registry.catalogue import fact_of, read_bytes
-from registry.errors import UnusableFileError
+from registry.errors import UnusableFileError, in_one_line
 from registry.layout import Layout
 
 
@@ -56,6 +56,14 @@ class Member(_Model):
     publishes: tuple[str, ...] = ()
     consumes: tuple[Consumption, ...] = ()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _filled(cls, given: object) -> object:
+        """A file, or a key of it, without a value says nothing."""
+        if given is None:
+            return {}
+        return {key: value for key, value in given.items() if value is not None} if isinstance(given, dict) else given
+
     @property
     def heard(self) -> tuple[str, ...]:
         """The types of our own events among those that it consumes."""
@@ -68,6 +76,11 @@ class Participants:
 
     producers: tuple[str, ...] = ()
     consumers: tuple[str, ...] = ()
+
+    def __or__(self, other: "Participants") -> "Participants":
+        return Participants(
+            tuple(sorted({*self.producers, *other.producers})), tuple(sorted({*self.consumers, *other.consumers}))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,8 @@ def _read(path: str, raw: bytes) -> Member:
     try:
         return Member.model_validate(yaml.safe_load(raw))
     except yaml.YAMLError as error:
-        raise UnusableFileError(f"{path}: not YAML: {error}") from error
+        raise UnusableFileError(f"{path}: not YAML: {in_one_line(error)}") from error
     except ValidationError as error:
         [first, *_] = error.errors(include_url=False)
-        raise UnusableFileError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        place = "".join(f"{step}." for step in first["loc"])[:-1]
+        raise UnusableFileError(f"{path}: {f'{place}: ' if place else ''}{first['msg']}") from error

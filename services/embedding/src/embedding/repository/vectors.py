@@ -1,12 +1,12 @@
 """Vectors: the newest of each item and model."""
 
-import base64
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from chassis.database import Connection
+from chassis.errors import PermanentError
 from contracts import Event
 from contracts.embedding import ItemEmbedded
 from embedding.embedder import Vector
@@ -38,8 +38,16 @@ class StoredVector:
 
     @classmethod
     def of(cls, event: Event[ItemEmbedded]) -> "StoredVector":
-        """The vector that an event carries."""
+        """The vector that an event carries.
+
+        Raises:
+            PermanentError: it is none of these dimensions.
+        """
         data = event.data
+        try:
+            packed = data.packed()
+        except ValueError as error:
+            raise PermanentError("invalid-vector", str(error)) from error
         return cls(
             tenant_id=event.tenant_id,
             item_id=event.subject,
@@ -49,7 +57,7 @@ class StoredVector:
             analysis_id=data.analysis_id,
             analysis_version=data.analysis_version,
             text_sha256=data.text_sha256,
-            vector=base64.b64decode(data.vector),
+            vector=packed,
             created_at=event.time,
         )
 

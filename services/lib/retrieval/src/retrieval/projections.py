@@ -9,7 +9,7 @@ from chassis.errors import PermanentError
 from chassis.projections import Projections
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
-from contracts.embedding import ItemEmbedded, decode_vector
+from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from retrieval.documents import AnalyzedItem
 from retrieval.errors import InvalidVectorError
@@ -35,15 +35,19 @@ def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
     """Make the item findable by meaning.
 
     Raises:
-        PermanentError: the vector is not comparable with others.
+        PermanentError: the vector is none, or not comparable with others.
     """
     embedded = event.data
+    try:
+        values = embedded.values()
+    except ValueError as error:
+        raise PermanentError("invalid-vector", str(error)) from error
     try:
         project_vector(
             connection,
             event.tenant_id,
             event.subject,
-            vector=decode_vector(embedded.vector),
+            vector=values,
             model=embedded.model,
             analysis_version=embedded.analysis_version,
             embedded_at=event.time,

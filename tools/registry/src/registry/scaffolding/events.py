@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contracts.contract import Contract
-from registry.catalogue import Version, read_catalogue, tree_files
+from registry.catalogue import Version, tree_files, usable_catalogue
 from registry.errors import ScaffoldError
 from registry.layout import Layout, find_layout
 from registry.scaffolding.consumers import FUNCTION, add_consumer
@@ -56,6 +56,9 @@ def new_event(
     _check_names(layout, spec, consumers, topology)
     if before is not None and not topology.of_type(before.event_type).producers:
         raise ScaffoldError(f"no manifest publishes {before.event_type}: nobody would publish {spec.event_type}")
+    # Who consumes the event already goes on with its next major.
+    known = topology.of_type(before.event_type if before else spec.event_type).consumers
+    consumers = [name for name in consumers if name not in known]
     if not (layout.root / _PACKAGE / "registry.py").exists():
         new_schema(layout, topology, spec, consumers, before, dry_run=dry_run, as_json=as_json)
         return
@@ -84,7 +87,7 @@ def _following(spec: EventSpec, consumers: Sequence[str], before: Version | None
 
 
 def _newest(layout: Layout, service: str, event: str) -> Version:
-    versions = read_catalogue(tree_files(layout), layout).of_fact(f"{service}.{event}")
+    versions = usable_catalogue(layout).of_fact(f"{service}.{event}")
     if not versions:
         raise ScaffoldError(f"{layout.prefix}.{service}.{event} is not published; without --major it is made")
     return versions[-1]

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from registry.errors import ScaffoldError
+from registry.errors import ScaffoldError, in_one_line
 
 #: What a manifest begins with; what it publishes comes next.
 _HEAD = ("service", "summary", "database", "retrieval")
@@ -81,7 +81,7 @@ def _root(text: str) -> yaml.Node | None:
     try:
         root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise ScaffoldError(f"a manifest is not YAML: {error}") from error
+        raise ScaffoldError(f"a manifest is not YAML: {in_one_line(error)}") from error
     return root
 
 

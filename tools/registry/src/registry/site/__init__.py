@@ -11,7 +11,7 @@ import typer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from registry.asyncapi import asyncapi
-from registry.catalogue import Catalogue, read_catalogue, tree_files
+from registry.catalogue import Catalogue, usable_catalogue
 from registry.deployment_records import record
 from registry.export import as_text, schema_files, write
 from registry.layout import Layout, find_layout
@@ -29,7 +29,7 @@ def docs(root: Path, directory: Path, *, folder: Path | None = None) -> None:
     layout = find_layout(root)
     files = pages(
         layout,
-        read_catalogue(tree_files(layout), layout),
+        usable_catalogue(layout),
         read_topology(tree_manifests(layout), layout),
         tree_reasons(layout),
         record.read_all(layout.root / layout.deployments if folder is None else folder),
