@@ -13,6 +13,7 @@ import typer
 from mesh.cost.commands import cost
 from mesh.db.commands import app as db
 from mesh.deploy.commands import deploy
+from mesh.dlq.commands import app as dlq
 from mesh.infra.commands import app as infra
 from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
@@ -104,6 +105,7 @@ app.add_typer(contracts)
 app.add_typer(new)
 app.add_typer(infra, name="infra")
 app.add_typer(db, name="db")
+app.add_typer(dlq, name="dlq")
 app.add_typer(outbox, name="outbox")
 app.add_typer(secrets, name="secrets")
 app.add_typer(users, name="user")
