@@ -158,8 +158,23 @@ def test_deletion_while_the_item_is_still_on_its_way(alice: Api, picture: Draw, 
     assert mesh.dead_letters() == {}
 
 
+@pytest.fixture
+def operator(mesh: RunningMesh, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs a command of `mesh` on the running one; returns what it prints as JSON."""
+    environment = local_environment(mesh.settings)
+    monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
+
+    def run(*arguments: str) -> dict[str, Any]:
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == 0, result.output
+        printed: dict[str, Any] = json.loads(result.stdout)
+        return printed
+
+    return run
+
+
 def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing(
-    alice: Api, picture: Draw, mesh: RunningMesh
+    alice: Api, picture: Draw, mesh: RunningMesh, operator: Callable[..., dict[str, Any]]
 ) -> None:
     document = {
         "specversion": "1.0",
@@ -173,12 +188,36 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing
     mesh.put_event(document)
     item = alice.upload(picture("behind the poison"))
     assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
-    for consumer in ("imaging.events", "ingest.events"):
-        (letter,) = eventually(partial(mesh.take_dead_letters, consumer))
-        assert letter.reason == "invalid-event"
-        assert "tenantid" in letter.detail
+    eventually(lambda: len(mesh.dead_letters()) == 2)
+    first = {letter["id"]: letter for letter in operator("dlq", "list")["letters"]}
+    assert sorted(letter["queue"] for letter in first.values()) == ["imaging.events", "ingest.events"]
+    for letter in first.values():
+        assert (letter["reason"], letter["receives"], letter["event_id"]) == ("invalid-event", 1, "poison")
+        assert "tenantid" in letter["detail"]
+    assert len(operator("dlq", "redrive", "--yes")["redriven"]) == 2
+    eventually(lambda: len(mesh.dead_letters()) == 2, timeout_s=60)
     eventually(mesh.is_idle)
+    assert first.keys().isdisjoint(letter["id"] for letter in operator("dlq", "list")["letters"]), "back once more"
+    assert len(operator("dlq", "discard", "--yes")["discarded"]) == 2
     assert mesh.dead_letters() == {}, "no other consumer received it"
+
+
+def test_an_operator_sees_what_followed_from_an_upload(
+    alice: Api, picture: Draw, mesh: RunningMesh, operator: Callable[..., dict[str, Any]]
+) -> None:
+    item = alice.upload(picture("traced"))
+    alice.follow([item["id"]])
+    eventually(mesh.is_idle)
+    traced = operator("trace", item["id"])
+    facts = ["item-uploaded.v1", "image-processed.v1", "item-analyzed.v1", "item-embedded.v1"]
+    assert [event["type"].split(".", 2)[2] for event in traced["events"]] == facts
+    assert {each["outcome"] for each in traced["deliveries"]} == {"applied"}
+    assert {each["consumer"] for each in traced["deliveries"]} == {
+        "imaging", "analysis", "embedding", "search", "chat", "ingest"
+    }  # fmt: skip
+    assert traced["totals"]["paid_calls"] == 2
+    (thread,) = {event["correlationid"] for event in traced["events"]}
+    assert operator("trace", thread)["events"] == traced["events"]
 
 
 def test_an_operator_sees_what_is_parked_and_has_it_tried_again(

@@ -119,7 +119,6 @@ def queues(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> Queues:
         "dev", functions={"imaging.events": function}, endpoint_url=deployment.aws.endpoint_url
     )
     monkeypatch.setattr("mesh.environments.open_environment", lambda name: {"dev": environment}[name])
-    monkeypatch.setattr("mesh.dlq.queues._WAIT_S", 0)  # the emulator is one host
     return Queues(deployment)
 
 

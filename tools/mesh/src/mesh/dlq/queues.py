@@ -17,8 +17,6 @@ from mesh.dlq.letters import Letter, Selection
 from mesh.environments import DeployedFunction, Environment
 
 _HIDDEN_S: Final = 300
-# A second of waiting makes SQS ask all of its hosts, not a sample of them.
-_WAIT_S = 1
 _AT_ONCE: Final = 4
 _PAGE: Final = 10
 
@@ -34,6 +32,8 @@ class DeadLetterQueues:
             raise QueueUnknownError(f"{only or 'a queue'} is not in {environment.environment} (there are: {known})")
         self._functions = dict(sorted(chosen.items()))
         self._sqs = environment.client("sqs", max_pool_connections=_AT_ONCE)
+        # A second of waiting makes SQS ask all of its hosts, not a sample of them; an emulator is one host.
+        self._wait_s = 1 if environment.endpoint_url is None else 0
 
     def letters(self, selection: Selection) -> list[Letter]:
         """What of the selection is in the queues, oldest first; all of it is visible again at once."""
@@ -102,7 +102,7 @@ class DeadLetterQueues:
             QueueUrl=url,
             MaxNumberOfMessages=_PAGE,
             VisibilityTimeout=_HIDDEN_S,
-            WaitTimeSeconds=_WAIT_S,
+            WaitTimeSeconds=self._wait_s,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["All"],
         )
