@@ -219,6 +219,18 @@ def test_an_operator_sees_what_followed_from_an_upload(
     (thread,) = {event["correlationid"] for event in traced["events"]}
     assert operator("trace", thread)["events"] == traced["events"]
 
+    analyzed_at = traced["events"][2]["time"]
+    past = operator("state", item["id"], "--at", analyzed_at)["services"]
+    assert past["ingest"]["items"][0]["status"] == "analyzed"
+    assert (len(past["search"]["documents"]), "vectors" in past["search"]) == (1, False)
+    now = operator("state", item["id"])["services"]
+    assert now["ingest"]["items"][0]["status"] == "searchable"
+    assert len(now["search"]["vectors"]) == len(now["chat"]["vectors"]) == 1
+    (tenant,) = {key.split("/")[0] for key in mesh.keys(item["id"])}
+    assert tenant not in json.dumps(now)
+    assert "traced" not in json.dumps(now), "the name of the file"
+    assert alice.item(item["id"])["status"] == "searchable", "nothing was changed"
+
 
 def test_an_operator_sees_what_is_parked_and_has_it_tried_again(
     alice: Api, picture: Draw, mesh: RunningMesh, monkeypatch: pytest.MonkeyPatch

@@ -43,6 +43,17 @@ class Mesh:
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
     def _answer(self, service: str, request: dict[str, Any]) -> dict[str, Any]:
+        if "history" in request:
+            events = self.events.get(service, [])
+            return {
+                "history": [e for e in events if e["subject"] == request["history"] and e["time"] <= request["until"]]
+            }
+        if "fold" in request:
+            return {
+                "tables": {"items": [{"id": e["id"], "none": None} for e in request["fold"]]}
+                if service == "ingest"
+                else {}
+            }
         if "events" in request:
             events = self.events.get(service, [])
             return {"events": [e for e in events if request["events"] in (e["subject"], e["correlationid"])]}
@@ -199,3 +210,42 @@ def test_what_nobody_has_recorded_is_refused(world: Mesh) -> None:
 def test_a_service_of_older_code_is_named(world: Mesh) -> None:
     world.outdated = "imaging"
     assert run("item-1", exit_code=1).stderr == "mesh: imaging cannot be asked yet: deploy imaging\n"
+
+
+def state(*arguments: str, exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(app, ["state", *arguments, "--env", "dev"])
+    assert result.exit_code == exit_code, result.output
+    return result
+
+
+def test_an_item_is_folded_as_it_was_at_a_moment(world: Mesh) -> None:
+    first = world.record("ingest.item-uploaded.v1", 0, tenantid=ALICE)
+    world.record("imaging.image-processed.v1", 5, tenantid=ALICE)
+    at = (NOW + timedelta(seconds=3)).isoformat()
+    past = json.loads(state("item-1", "--at", at, "--json").stdout)
+    assert past == {
+        "item": "item-1",
+        "at": at,
+        "environment": "dev",
+        "events": ["collections.ingest.item-uploaded.v1"],
+        "services": {"ingest": {"items": [{"id": first, "none": None}]}},
+    }
+    shown = state("item-1", "--at", at).stdout
+    assert shown == f"item-1 in dev at {at}, after 1 events\n\ningest.items\n  id={first}\n"
+    assert len(json.loads(state("item-1", "--at", "2999-01-01", "--json").stdout)["events"]) == 2
+
+
+def test_the_past_of_one_tenant_is_folded_at_a_time(world: Mesh) -> None:
+    world.record("ingest.item-uploaded.v1", -2, tenantid=ALICE)
+    world.record("ingest.item-uploaded.v1", -1, tenantid=BOB)
+    assert "choose one by --tenant" in state("item-1", exit_code=1).stderr
+    assert len(json.loads(state("item-1", "--tenant", "bob", "--json").stdout)["events"]) == 1
+
+
+def test_what_cannot_be_told_of_the_past_is_refused(world: Mesh) -> None:
+    assert "not a time like" in state("item-1", "--at", "yesterday", exit_code=2).stderr
+    world.record("ingest.item-uploaded.v1", 0, tenantid=ALICE)
+    assert (
+        "nothing is recorded about item-1 in dev until 2020-01-01 00:00:00+00:00"
+        in state("item-1", "--at", "2020-01-01", exit_code=1).stderr
+    )

@@ -1,21 +1,27 @@
 """What a service answers an operator about events: from a real Postgres, and never what they say."""
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
-from chassis import inspection, outbox
+from chassis import inspection, outbox, tombstones
+from chassis.folding import without_persons
 from chassis.observability import hash_tenant
+from chassis.projections import Projections
 from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import REGISTRY, Contract, Event, new_event
 from contracts.imaging import ImageRejected, ImageRejection
+from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.personal import personal_paths
 from testkit import Fakes
+from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes import SETTINGS
 from testkit.faults import AwsCalls, accepts_events
 from testkit.invoking import CONTEXT
+from workspace import REPOSITORY
 
 Worker = Service[Settings]
 
@@ -32,7 +38,7 @@ def record(worker: Worker, event: Event[Any]) -> Event[Contract]:
 
 
 def ask(worker: Worker, **request: Any) -> dict[str, Any]:
-    return inspection.answer(worker.database, request)
+    return inspection.answer(worker, request)
 
 
 @pytest.mark.integration
@@ -99,6 +105,57 @@ def test_neither_id_is_looked_for_in_every_event(worker: Worker) -> None:
     assert "Seq Scan" not in str(plans)
 
 
+@pytest.mark.integration
+def test_the_past_is_told_up_to_a_moment_without_the_tenant(worker: Worker) -> None:
+    first = record(worker, rejected("item-1"))
+    record(worker, rejected("item-1"))
+    record(worker, rejected("item-2"))
+    until = first.time.isoformat()
+    (told,) = ask(worker, history="item-1", until=until)["history"]
+    assert (told["id"], told["tenantid"]) == (first.id, hash_tenant("tenant-a"))
+    assert ask(worker, history="item-1", until="2020-01-01T00:00:00+00:00") == {"history": []}
+
+
+@pytest.mark.integration
+def test_the_past_is_folded_apart_from_the_live_tables(worker: Worker) -> None:
+    deleting = Deleting(worker.settings, worker.aws)
+    deleting.__dict__["database"] = worker.database
+    gone = new_event(ItemDeleted(), subject="item-1", tenant_id="tenant-a")
+    folded = {"tables": {"tombstones": [{"tenant_id": "tenant-a", "subject": "item-1", "deleted_at": ANY}]}}
+    for _ in range(2):
+        assert inspection.answer(deleting, {"fold": [gone.to_wire()]}) == folded
+    assert inspection.answer(deleting, {"fold": []}) == {"tables": {}}
+    with worker.database.transaction() as connection:
+        assert not tombstones.is_deleted(connection, "tenant-a", "item-1")
+
+
+class Deleting(Service[Settings]):
+    """A service that folds deletions."""
+
+    @property
+    def projections(self) -> Projections:
+        return Projections(deletions={ItemDeleted: lambda connection, event: None})
+
+
+@pytest.mark.parametrize("contract", [*REGISTRY, *REGISTRY.retired()], ids=lambda contract: contract.event_type)
+def test_events_without_persons_can_be_folded(contract: type[Contract]) -> None:
+    for case in published_version_cases(REPOSITORY / "contracts", contract.event_type):
+        for document in case.documents().values():
+            told = without_persons(document, document["tenantid"])
+            assert REGISTRY.read(told).id == document["id"]
+            assert document["tenantid"] not in str(told)
+
+
+def test_personal_texts_are_masked() -> None:
+    data = UploadRejected(original_filename="my holiday.png", size=7, reason=UploadRejection.EMPTY, detail="d")
+    document = new_event(data, subject="item-1", tenant_id="tenant-a").to_wire()
+    told = without_persons(document, "tenant-a")
+    assert told == document | {
+        "tenantid": hash_tenant("tenant-a"),
+        "data": document["data"] | {"original_filename": "***"},
+    }
+
+
 def test_figures_are_nothing_personal() -> None:
     for contract in (*REGISTRY, *REGISTRY.retired()):
         assert not {path.split("/")[0] for path in personal_paths(contract)}.intersection(inspection.FIGURES), contract
@@ -112,7 +169,8 @@ def test_the_relay_answers_and_publishes_nothing_meanwhile(fakes: Fakes, monkeyp
     assert fakes.aws.events.entries == []
 
 
-@pytest.mark.parametrize("request_", [{}, {"events": 1}, {"deliveries": "x"}, {"delete": "x"}])
+@pytest.mark.parametrize("request_", [{}, {"events": 1}, {"deliveries": "x"}, {"history": "x"}, {"delete": "x"}])
 def test_another_request_is_refused(fakes: Fakes, request_: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="neither events nor deliveries"):
-        inspection.answer(fakes.database, request_)
+    service = fakes.under(Service(Settings(service="imaging", **SETTINGS), fakes.aws))
+    with pytest.raises(ValueError, match="not a request that is answered"):
+        inspection.answer(service, request_)

@@ -18,7 +18,7 @@ from mesh.infra.commands import app as infra
 from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
 from mesh.secrets.commands import app as secrets
-from mesh.trace.commands import trace
+from mesh.trace.commands import state, trace
 from mesh.users.commands import app as users
 from mesh.verify.commands import verify
 from registry.commands import app as contracts
@@ -100,7 +100,7 @@ def logs(
     guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
 
 
-for command in (package, deploy, verify, cost, trace):
+for command in (package, deploy, verify, cost, trace, state):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(new)

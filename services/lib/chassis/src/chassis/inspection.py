@@ -1,14 +1,17 @@
-"""What operators ask a service about events: `mesh trace` invokes its relay, or its maintenance, with such a request.
+"""What operators ask a service about events: `mesh trace` and `mesh state` invoke its relay, or its maintenance.
 
 Who may invoke the function may ask; nobody needs a password of the database for it. Answers have ids, types, times and
 figures of events. Tenants appear as the hash that logs show, and of what an event says only what `FIGURES` names.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from chassis.database import Connection, Database
+from chassis import folding
+from chassis.database import Connection
 from chassis.observability import hash_tenant
+from chassis.service import Service
 
 __all__ = ["FIGURES", "MAX_EVENTS", "answer", "deliveries", "recorded", "unpublished"]
 
@@ -21,24 +24,32 @@ FIGURES = (
 )  # fmt: skip
 
 
-def answer(database: Database, request: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"events": id}`: the service's own events about that subject, or with that correlation id, in their order.
+def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Answer one of these requests.
 
+    `{"events": id}`: the service's own events about that subject, or with that correlation id, in their order.
     `{"deliveries": [[source, event id], …]}`: which of these events the service has applied and when, and which of them
     are its own and not on the bus yet.
+    `{"history": id, "until": time}`: its own events about that subject up to then, see `chassis.folding`.
+    `{"fold": [document, …]}`: the rows of its tables after these events alone.
 
     Raises:
-        ValueError: the request is neither.
+        ValueError: the request is none of these.
         TransientError: the database does not answer.
     """
-    match request:
-        case {"events": str(asked)}:
-            with database.transaction() as connection:
+    with service.database.transaction() as connection:
+        match request:
+            case {"events": str(asked)}:
                 return {"events": recorded(connection, asked)}
-        case {"deliveries": [*keys]}:
-            with database.transaction() as connection:
+            case {"deliveries": [*keys]}:
                 return {"applied": deliveries(connection, keys), "unpublished": unpublished(connection, keys)}
-    raise ValueError(f"neither events nor deliveries: {sorted(request)}")
+            case {"history": str(subject), "until": str(until)}:
+                moment = datetime.fromisoformat(until)
+                return {"history": folding.history(connection, subject, moment, limit=MAX_EVENTS)}
+            case {"fold": [*documents]}:
+                schema = service.settings.database_schema
+                return {"tables": folding.fold(connection, schema, service.projections, documents)}
+    raise ValueError(f"not a request that is answered: {sorted(request)}")
 
 
 def recorded(connection: Connection, asked: str) -> list[dict[str, Any]]:

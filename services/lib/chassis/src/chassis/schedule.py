@@ -42,7 +42,7 @@ def answering(service: Service[Any], run: Entry) -> Entry:
         if "parked" in event:
             return parked_events.answer(service.database, event["parked"])
         if "inspect" in event:
-            return inspection.answer(service.database, event["inspect"])
+            return inspection.answer(service, event["inspect"])
         return run(event, context)
 
     return entry

@@ -1,10 +1,10 @@
-"""Errors of `mesh trace`; the package's docstring draws the tree."""
+"""Errors of `mesh trace` and `mesh state`; the package's docstring draws the tree."""
 
 from workspace import OperatorError
 
 
 class TraceError(OperatorError):
-    """Base of all errors of `mesh trace`."""
+    """Base of all errors of this package."""
 
 
 class NothingRecordedError(TraceError):
