@@ -232,6 +232,31 @@ def test_an_operator_sees_what_followed_from_an_upload(
     assert alice.item(item["id"])["status"] == "searchable", "nothing was changed"
 
 
+def test_an_item_that_is_stuck_says_so_and_is_started_again(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    with mesh.deaf("analysis.events"):
+        item = alice.upload(picture("stuck"))
+        eventually(lambda: alice.item(item["id"])["status"] == "processed")
+    shown = alice.item(item["id"])
+    assert shown["waiting_for"] == "analysis"
+    assert item["created_at"] < shown["waiting_since"]
+    path = f"/items/{item['id']}/retry"
+    early = alice.request("POST", path)
+    assert (early.status_code, early.json()["type"].rpartition(":")[2]) == (409, "under-way")
+    mesh.rows(
+        "UPDATE ingest.items SET state = jsonb_set(state, '{picture,time}', '\"2026-01-01T00:00:00Z\"') WHERE id = %s"
+        " RETURNING id",
+        item["id"],
+    )
+    answer = alice.request("POST", path)
+    assert (answer.status_code, answer.json()["step"]) == (202, "analysis")
+    assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
+    assert alice.item(item["id"])["waiting_for"] is None
+    done = alice.request("POST", path)
+    assert (done.status_code, done.json()["type"].rpartition(":")[2]) == (409, "nothing-to-retry")
+    mesh.send_again()
+    assert mesh.dead_letters() == {}
+
+
 def test_an_operator_sees_what_is_parked_and_has_it_tried_again(
     alice: Api, picture: Draw, mesh: RunningMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
