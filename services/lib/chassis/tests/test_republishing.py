@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import PermanentError, TransientError
+from chassis.errors import TransientError
 from chassis.republishing import republish
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, RetryRequested, RetryStep
-from testkit import Fakes
+from testkit import Fakes, LogLines
 from testkit.fakes import SETTINGS, example
 
 ASKED = new_event(RetryRequested(step=RetryStep.ANALYSIS), subject="item-1", tenant_id="alice")
@@ -55,11 +55,14 @@ def test_the_newest_event_of_that_contract_is_sent_to_that_consumer_to_react_to(
     assert sent(fakes) == [newest.to_wire() | again] * 2
 
 
-def test_where_nothing_is_recorded_there_is_nothing_to_send(fakes: Fakes, service: Service[Any]) -> None:
+def test_where_nothing_is_recorded_there_is_nothing_to_send(
+    fakes: Fakes, service: Service[Any], log_lines: LogLines
+) -> None:
     record(fakes, service, example(ImageProcessed, subject="item-1", tenant="bob"))
-    with pytest.raises(PermanentError, match=r"no collections.imaging.image-processed.v1 is recorded about item-1"):
-        republish(service, ASKED, ImageProcessed, "analysis")
+    republish(service, ASKED, ImageProcessed, "analysis")
     assert sent(fakes) == []
+    (line,) = log_lines()
+    assert (line["message"], line["type"]) == ("nothing to send again", ImageProcessed.event_type)
 
 
 def test_of_a_deleted_item_nothing_is_sent(fakes: Fakes, service: Service[Any]) -> None:

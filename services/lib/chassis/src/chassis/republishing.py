@@ -3,7 +3,8 @@
 from typing import Any
 
 from chassis import store, tombstones
-from chassis.errors import PermanentError, TransientError
+from chassis.errors import TransientError
+from chassis.observability import logger
 from chassis.service import Service
 from contracts import Contract, Event, ReplayKind, replayed
 
@@ -14,10 +15,9 @@ def republish(service: Service[Any], request: Event[Contract], contract: type[Co
     """Put the newest event of that contract about the request's subject on the bus, for that consumer to react to.
 
     It is a replay with the request's id: however often the request is delivered, the consumer reacts once. Of a deleted
-    subject nothing is sent.
+    subject nothing is sent, and where no such event is recorded there is nothing to send.
 
     Raises:
-        PermanentError: no such event is recorded.
         TransientError: the bus or the database does not answer, or the bus refused it.
     """
     with service.database.transaction() as connection:
@@ -26,7 +26,8 @@ def republish(service: Service[Any], request: Event[Contract], contract: type[Co
         stream = store.read_stream(connection, request.tenant_id, request.subject)
     recorded = [event for event in stream if isinstance(event.data, contract)]
     if not recorded:
-        raise PermanentError("nothing-to-republish", f"no {contract.event_type} is recorded about {request.subject}")
+        logger.warning("nothing to send again", extra={"type": contract.event_type, "consumer": consumer})
+        return
     again = replayed(recorded[-1], replay_id=request.id, replay_for=consumer, kind=ReplayKind.REPROCESS)
     for refusal in service.bus.put([again.to_wire()]):
         if refusal is not None:
