@@ -242,19 +242,27 @@ def test_an_item_that_is_stuck_says_so_and_is_started_again(alice: Api, picture:
     path = f"/items/{item['id']}/retry"
     early = alice.request("POST", path)
     assert (early.status_code, early.json()["type"].rpartition(":")[2]) == (409, "under-way")
-    mesh.rows(
-        "UPDATE ingest.items SET state = jsonb_set(state, '{picture,time}', '\"2026-01-01T00:00:00Z\"') WHERE id = %s"
-        " RETURNING id",
-        item["id"],
-    )
+    since = mesh.rows("SELECT state -> 'picture' ->> 'time' AS time FROM ingest.items WHERE id = %s", item["id"])
+    _waits_since(mesh, item["id"], "2026-01-01T00:00:00Z")
     answer = alice.request("POST", path)
     assert (answer.status_code, answer.json()["step"]) == (202, "analysis")
     assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
     assert alice.item(item["id"])["waiting_for"] is None
+    _waits_since(mesh, item["id"], since[0]["time"])  # as events alone make it
     done = alice.request("POST", path)
     assert (done.status_code, done.json()["type"].rpartition(":")[2]) == (409, "nothing-to-retry")
     mesh.send_again()
     assert mesh.dead_letters() == {}
+
+
+def _waits_since(mesh: RunningMesh, item_id: str, time: str) -> None:
+    """Change when the item's renditions were made."""
+    mesh.rows(
+        "UPDATE ingest.items SET state = jsonb_set(state, '{picture,time}', to_jsonb(%s::text)) WHERE id = %s"
+        " RETURNING id",
+        time,
+        item_id,
+    )
 
 
 def test_an_operator_sees_what_is_parked_and_has_it_tried_again(
