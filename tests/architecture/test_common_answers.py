@@ -77,6 +77,8 @@ def ask(entry: HttpEntry, route: Route, tenant: str | None = "alice", **request:
 
 def valid(route: Route, **headers: str) -> dict[str, Any]:
     """A request that is accepted, as arguments of `call`: of the examples of the fields that are required."""
+    if "requestBody" not in operation_of(route):
+        return {"headers": headers}
     if "multipart/form-data" in operation_of(route)["requestBody"]["content"]:
         return {"body": PICTURE, "headers": headers | FORM}
     return {"body": example_body(route) or {}, "headers": headers}

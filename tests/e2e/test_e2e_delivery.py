@@ -158,8 +158,23 @@ def test_deletion_while_the_item_is_still_on_its_way(alice: Api, picture: Draw, 
     assert mesh.dead_letters() == {}
 
 
+@pytest.fixture
+def operator(mesh: RunningMesh, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Runs a command of `mesh` on the running one; returns what it prints as JSON."""
+    environment = local_environment(mesh.settings)
+    monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
+
+    def run(*arguments: str) -> dict[str, Any]:
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == 0, result.output
+        printed: dict[str, Any] = json.loads(result.stdout)
+        return printed
+
+    return run
+
+
 def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing(
-    alice: Api, picture: Draw, mesh: RunningMesh
+    alice: Api, picture: Draw, mesh: RunningMesh, operator: Callable[..., dict[str, Any]]
 ) -> None:
     document = {
         "specversion": "1.0",
@@ -173,12 +188,81 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing
     mesh.put_event(document)
     item = alice.upload(picture("behind the poison"))
     assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
-    for consumer in ("imaging.events", "ingest.events"):
-        (letter,) = eventually(partial(mesh.take_dead_letters, consumer))
-        assert letter.reason == "invalid-event"
-        assert "tenantid" in letter.detail
+    eventually(lambda: len(mesh.dead_letters()) == 2)
+    first = {letter["id"]: letter for letter in operator("dlq", "list")["letters"]}
+    assert sorted(letter["queue"] for letter in first.values()) == ["imaging.events", "ingest.events"]
+    for letter in first.values():
+        assert (letter["reason"], letter["receives"], letter["event_id"]) == ("invalid-event", 1, "poison")
+        assert "tenantid" in letter["detail"]
+    assert len(operator("dlq", "redrive", "--yes")["redriven"]) == 2
+    eventually(lambda: len(mesh.dead_letters()) == 2, timeout_s=60)
     eventually(mesh.is_idle)
+    assert first.keys().isdisjoint(letter["id"] for letter in operator("dlq", "list")["letters"]), "back once more"
+    assert len(operator("dlq", "discard", "--yes")["discarded"]) == 2
     assert mesh.dead_letters() == {}, "no other consumer received it"
+
+
+def test_an_operator_sees_what_followed_from_an_upload(
+    alice: Api, picture: Draw, mesh: RunningMesh, operator: Callable[..., dict[str, Any]]
+) -> None:
+    item = alice.upload(picture("traced"))
+    alice.follow([item["id"]])
+    eventually(mesh.is_idle)
+    traced = operator("trace", item["id"])
+    facts = ["item-uploaded.v1", "image-processed.v1", "item-analyzed.v1", "item-embedded.v1"]
+    assert [event["type"].split(".", 2)[2] for event in traced["events"]] == facts
+    assert {each["outcome"] for each in traced["deliveries"]} == {"applied"}
+    assert {each["consumer"] for each in traced["deliveries"]} == {
+        "imaging", "analysis", "embedding", "search", "chat", "ingest"
+    }  # fmt: skip
+    assert traced["totals"]["paid_calls"] == 2
+    (thread,) = {event["correlationid"] for event in traced["events"]}
+    assert operator("trace", thread)["events"] == traced["events"]
+
+    analyzed_at = traced["events"][2]["time"]
+    past = operator("state", item["id"], "--at", analyzed_at)["services"]
+    assert past["ingest"]["items"][0]["status"] == "analyzed"
+    assert (len(past["search"]["documents"]), "vectors" in past["search"]) == (1, False)
+    now = operator("state", item["id"])["services"]
+    assert now["ingest"]["items"][0]["status"] == "searchable"
+    assert len(now["search"]["vectors"]) == len(now["chat"]["vectors"]) == 1
+    (tenant,) = {key.split("/")[0] for key in mesh.keys(item["id"])}
+    assert tenant not in json.dumps(now)
+    assert "traced" not in json.dumps(now), "the name of the file"
+    assert alice.item(item["id"])["status"] == "searchable", "nothing was changed"
+
+
+def test_an_item_that_is_stuck_says_so_and_is_started_again(alice: Api, picture: Draw, mesh: RunningMesh) -> None:
+    with mesh.deaf("analysis.events"):
+        item = alice.upload(picture("stuck"))
+        eventually(lambda: alice.item(item["id"])["status"] == "processed")
+    shown = alice.item(item["id"])
+    assert shown["waiting_for"] == "analysis"
+    assert item["created_at"] < shown["waiting_since"]
+    path = f"/items/{item['id']}/retry"
+    early = alice.request("POST", path)
+    assert (early.status_code, early.json()["type"].rpartition(":")[2]) == (409, "under-way")
+    since = mesh.rows("SELECT state -> 'picture' ->> 'time' AS time FROM ingest.items WHERE id = %s", item["id"])
+    _waits_since(mesh, item["id"], "2026-01-01T00:00:00Z")
+    answer = alice.request("POST", path)
+    assert (answer.status_code, answer.json()["step"]) == (202, "analysis")
+    assert alice.follow([item["id"]])[item["id"]]["status"] == "searchable"
+    assert alice.item(item["id"])["waiting_for"] is None
+    _waits_since(mesh, item["id"], since[0]["time"])  # as events alone make it
+    done = alice.request("POST", path)
+    assert (done.status_code, done.json()["type"].rpartition(":")[2]) == (409, "nothing-to-retry")
+    mesh.send_again()
+    assert mesh.dead_letters() == {}
+
+
+def _waits_since(mesh: RunningMesh, item_id: str, time: str) -> None:
+    """Change when the item's renditions were made."""
+    mesh.rows(
+        "UPDATE ingest.items SET state = jsonb_set(state, '{picture,time}', to_jsonb(%s::text)) WHERE id = %s"
+        " RETURNING id",
+        time,
+        item_id,
+    )
 
 
 def test_an_operator_sees_what_is_parked_and_has_it_tried_again(

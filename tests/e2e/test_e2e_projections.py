@@ -40,10 +40,11 @@ def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
     return [*events, *_put_by_tests(mesh)]
 
 
-#: Failures of providers and of uploads, and expiry by the clock, have tests of their own.
+#: Failures of providers and of uploads, stuck items, and expiry by the clock, have tests of their own.
 NOT_CAUSED_HERE = {
     "collections.analysis.analysis-failed.v1",
     "collections.embedding.embedding-failed.v1",
+    "collections.ingest.retry-requested.v1",
     "collections.ingest.upload-rejected.v1",
     "collections.sessions.session-expired.v3",
 }

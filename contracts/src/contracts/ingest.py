@@ -50,3 +50,23 @@ class UploadRejected(Contract):
     size: int = Field(description="Bytes that arrived.", ge=0)
     reason: UploadRejection
     detail: str = Field(description="One sentence for the user.")
+
+
+class RetryStep(StrEnum):
+    """A step on an item's way, by the service that takes it."""
+
+    IMAGING = "imaging"
+    ANALYSIS = "analysis"
+    EMBEDDING = "embedding"
+
+
+class RetryRequested(Contract):
+    """The owner of an item that is stuck or failed asked for a step to begin again.
+
+    Who recorded the event with which the step begins sends it to that service once more.
+    """
+
+    event_type: ClassVar[str] = "collections.ingest.retry-requested.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    step: RetryStep

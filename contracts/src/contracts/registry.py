@@ -195,6 +195,7 @@ REGISTRY = Registry(
         ingest.ItemUploaded,
         ingest.ItemDeleted,
         ingest.UploadRejected,
+        ingest.RetryRequested,
         imaging.ImageProcessed,
         imaging.ImageRejected,
         analysis.ItemAnalyzed,

@@ -1,5 +1,6 @@
 """Every entry point of analysis in memory: pictures and requests, and the descriptions or failures they lead to."""
 
+import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -39,7 +40,7 @@ from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, replayed
 from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
-from contracts.ingest import ItemDeleted, UploadRejected
+from contracts.ingest import ItemDeleted, RetryRequested, RetryStep, UploadRejected
 from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 from testkit.invoking import CONTEXT, http_event
@@ -983,6 +984,32 @@ def test_who_does_not_wait_gets_what_is_there(unit: Analysis) -> None:
 
 
 # GET /items/{id}/analyses, GET /analyses/{id}
+
+
+def test_the_newest_description_is_sent_to_embedding_once_more(unit: Analysis) -> None:
+    unit.show()
+    unit.analyze()
+    unit.analyze(force_reanalyze=True)
+    newest = unit.fakes.store.events[-1]
+    unit.fakes.aws.events.entries.clear()
+    for step in RetryStep:
+        assert deliver(unit.on_events, example(RetryRequested, subject=ITEM, tenant=ALICE, step=step)) == []
+    (entry,) = unit.fakes.aws.events.entries
+    sent = json.loads(entry["Detail"])
+    assert (sent["id"], sent["replayfor"], sent["replaykind"]) == (newest.id, "embedding", "reprocess")
+    assert len(unit.claude.asked) == 2
+
+
+def test_a_failed_description_is_tried_again_where_that_is_asked_for(unit: Analysis) -> None:
+    """Imaging sends the picture once more: a replay that is to be reacted to."""
+    unit.claude.outcomes = [RefusedError("no")]
+    event = unit.process()
+    deliver(unit.on_events, event)
+    again = replayed(event, replay_id="asked", replay_for="analysis", kind=ReplayKind.REPROCESS)
+    assert deliver(unit.on_events, again) == []
+    assert [type(fact.data) for fact in unit.fakes.recorded] == [AnalysisFailed, ItemAnalyzed]
+    assert deliver(unit.on_events, again) == []
+    assert len(unit.claude.asked) == 2
 
 
 def test_versions_are_listed_newest_first_and_shown_one_by_one(unit: Analysis) -> None:

@@ -16,7 +16,7 @@ from chassis.item_ids import new_item_id
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition, RenditionKind
-from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected
+from contracts.ingest import ItemDeleted, ItemUploaded, RetryRequested, RetryStep, UploadRejected
 from imaging import isolation, renditions, repository
 from imaging.bootstrap import ImagingService, bootstrap
 from imaging.errors import DecoderLostError, RejectedImageError
@@ -204,6 +204,18 @@ def test_a_rebuild_folds_and_a_reprocessing_decodes(imaging: Imaging) -> None:
     deliver(imaging.on_events, again)
     assert imaging.fakes.recorded == [caused(processed(event), again)]
     assert imaging.fakes.store.events[0].replay_id is None
+
+
+def test_renditions_are_sent_to_analysis_once_more(imaging: Imaging) -> None:
+    deliver(imaging.on_events, imaging.upload())
+    (made,) = imaging.fakes.store.events
+    imaging.fakes.aws.events.entries.clear()
+    for step in RetryStep:
+        assert deliver(imaging.on_events, example(RetryRequested, subject=ITEM, tenant=ALICE, step=step)) == []
+    (entry,) = imaging.fakes.aws.events.entries
+    sent = json.loads(entry["Detail"])
+    assert (sent["id"], sent["replayfor"], sent["replaykind"]) == (made.id, "analysis", "reprocess")
+    assert len(imaging.decoder.decoded) == 1
 
 
 @pytest.mark.parametrize("reason", [ImageRejection.NOT_AN_IMAGE, ImageRejection.TOO_MANY_PIXELS])

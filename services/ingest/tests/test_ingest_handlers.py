@@ -16,10 +16,17 @@ from chassis.errors import PermanentError, TransientError
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer, MessageConsumer
 from contracts import Contract, Event
-from contracts.analysis import ItemAnalyzed
+from contracts.analysis import AnalysisFailed, ItemAnalyzed
 from contracts.embedding import ItemEmbedded
 from contracts.imaging import ImageProcessed, ImageRejected
-from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
+from contracts.ingest import (
+    ItemDeleted,
+    ItemUploaded,
+    RetryRequested,
+    RetryStep,
+    UploadRejected,
+    UploadRejection,
+)
 from ingest import sweeping
 from ingest.bootstrap import IngestService, bootstrap
 from ingest.cursors import Cursor
@@ -202,6 +209,18 @@ class Ingest:
 
     def delete(self, item: str = ITEM, tenant: str | None = ALICE) -> Answer:
         return call(self.http, "DELETE", f"/items/{item}", tenant, headers=TRACED)
+
+    def retry(self, item: str = ITEM, tenant: str | None = ALICE, **headers: str) -> Answer:
+        """POST /items/{id}/retry."""
+        return call(self.http, "POST", f"/items/{item}/retry", tenant, headers=TRACED | headers)
+
+    def waits(self, *contracts: type[Contract], seconds: float = 3600) -> None:
+        """The item has come so far, and its last step ended so many seconds ago."""
+        ends = datetime.now(UTC) - timedelta(seconds=seconds)
+        for place, contract in enumerate(contracts):
+            event = example(contract, subject=ITEM, tenant=ALICE)
+            at = ends - timedelta(seconds=len(contracts) - 1 - place)
+            assert deliver(self.on_events, replace(event, time=at)) == []
 
     def consume(self, *contracts: type[Contract], item: str = ITEM, tenant: str = ALICE) -> list[Event[Contract]]:
         """Deliver events about an item, each of which is applied."""
@@ -532,7 +551,7 @@ def test_reading_needs_a_token_and_a_database(unit: Ingest, path: str) -> None:
     assert problem(unit.get(path)) == (503, "unavailable")
 
 
-@pytest.mark.parametrize("ask", [Ingest.upload, Ingest.ask, Ingest.delete])
+@pytest.mark.parametrize("ask", [Ingest.upload, Ingest.ask, Ingest.delete, Ingest.retry])
 def test_writing_needs_a_token(unit: Ingest, ask: Callable[..., Answer]) -> None:
     assert MethodType(ask, unit)(tenant=None).status == 401
     assert (unit.fakes.recorded, unit.objects, unit.uploads.rows) == ([], {}, {})
@@ -670,6 +689,88 @@ def test_the_documents(unit: Ingest, path: str, media_type: str, content: str) -
     assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)
     assert content in answer.text
     assert problem(unit.get("/docs/handler.py", None)) == (404, "not-found")
+
+
+# POST /items/{id}/retry
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        ([ItemUploaded], RetryStep.IMAGING),
+        ([ItemUploaded, ImageProcessed], RetryStep.ANALYSIS),
+        ([ItemUploaded, ImageProcessed, AnalysisFailed], RetryStep.ANALYSIS),
+        ([ItemUploaded, ImageProcessed, ItemAnalyzed], RetryStep.EMBEDDING),
+    ],
+    ids=["uploaded", "processed", "failed", "described"],
+)
+def test_an_item_that_is_stuck_is_started_again(unit: Ingest, facts: list[type[Contract]], step: RetryStep) -> None:
+    unit.waits(*facts)
+    waiting = unit.get(f"/items/{ITEM}").body
+    assert waiting["waiting_for"] == (None if AnalysisFailed in facts else step.value)
+    answer = unit.retry()
+    assert (answer.status, answer.body) == (202, {"status": "accepted", "id": ITEM, "step": step.value})
+    assert unit.fakes.recorded == [requested(RetryRequested(step=step), ALICE, ITEM)]
+    assert unit.fakes.published == [unit.fakes.store.events[0].id]
+    shown = unit.get(f"/items/{ITEM}/events").body
+    assert (shown["waiting_for"], shown["events"][-1]["type"]) == (step.value, RetryRequested.event_type)
+    assert shown["waiting_since"] > (waiting["waiting_since"] or "")
+    again = unit.retry()
+    assert (problem(again), again.headers["Retry-After"]) == ((409, "under-way"), "120")
+    assert len(unit.fakes.recorded) == 1
+
+
+def test_a_retry_that_is_sent_again_under_its_key_is_one(unit: Ingest) -> None:
+    unit.waits(ItemUploaded)
+    first, second = (unit.retry(**{"idempotency-key": "key-1"}) for _ in range(2))
+    assert (first.status, first.body) == (second.status, second.body) == (202, first.body)
+    assert len(unit.fakes.recorded) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "detail"),
+    [
+        ([ItemUploaded, ImageProcessed, ItemAnalyzed, ItemEmbedded], "the item is searchable"),
+        ([ItemUploaded, ImageRejected], "the item is rejected: "),
+        ([UploadRejected], "the item is rejected: "),
+    ],
+    ids=["searchable", "rejected", "refused"],
+)
+def test_an_item_that_has_ended_is_not_started_again(unit: Ingest, facts: list[type[Contract]], detail: str) -> None:
+    unit.waits(*facts)
+    answer = unit.retry()
+    assert problem(answer) == (409, "nothing-to-retry")
+    assert answer.body["detail"].startswith(detail)
+    assert "Retry-After" in answer.headers
+    assert unit.get(f"/items/{ITEM}").body["waiting_for"] is None
+    assert unit.fakes.recorded == []
+
+
+def test_an_item_that_has_not_waited_for_long_is_not_started_again(unit: Ingest) -> None:
+    unit.waits(ItemUploaded, seconds=90)
+    answer = unit.retry()
+    assert (problem(answer), answer.headers["Retry-After"]) == ((409, "under-way"), "30")
+    unit.waits(ImageProcessed, seconds=121)
+    assert unit.retry().status == 202
+
+
+def test_nobody_elses_item_is_started_again(unit: Ingest) -> None:
+    unit.waits(ItemUploaded)
+    assert problem(unit.retry(tenant=BOB)) == (404, "not-found")
+    assert problem(unit.retry("unknown")) == (404, "not-found")
+    assert unit.fakes.recorded == []
+
+
+def test_the_upload_is_sent_to_imaging_once_more(unit: Ingest) -> None:
+    item = unit.upload().body["id"]
+    (uploaded,) = unit.fakes.store.events
+    unit.fakes.aws.events.entries.clear()
+    for step in RetryStep:
+        asked = example(RetryRequested, subject=item, tenant=ALICE, step=step)
+        assert deliver(unit.on_events, asked) == []
+    (entry,) = unit.fakes.aws.events.entries
+    sent = json.loads(entry["Detail"])
+    assert (sent["id"], sent["replayfor"], sent["replaykind"]) == (uploaded.id, "imaging", "reprocess")
 
 
 # Events
@@ -859,7 +960,7 @@ def test_a_key_that_an_emulator_encoded(unit: Ingest) -> None:
 # Items that are on their way
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/events"), ("DELETE", "")])
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/events"), ("DELETE", ""), ("POST", "/retry")])
 def test_an_item_whose_direct_upload_may_still_end_is_not_missing(unit: Ingest, method: str, path: str) -> None:
     def ask(tenant: str) -> Answer:
         return call(unit.http, method, f"/items/{ITEM}{path}", tenant)

@@ -12,9 +12,9 @@ from contracts import Contract, Event, new_event
 from contracts.analysis import AnalysisFailed, AnalysisFailure, Description, ItemAnalyzed
 from contracts.embedding import EmbeddingFailed, EmbeddingFailure, ItemEmbedded, encode_vector
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition, RenditionKind
-from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected, UploadRejection
+from contracts.ingest import ItemDeleted, ItemUploaded, RetryRequested, RetryStep, UploadRejected, UploadRejection
 from ingest.item_state import CONTRACTS, ItemState, evolve
-from ingest.item_status import Status, status_of
+from ingest.item_status import Status, Waiting, next_step, status_of, waiting
 
 SHA = "0" * 64
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,6 +84,10 @@ def embedding_failed(version: int) -> EmbeddingFailed:
     return EmbeddingFailed(reason=EmbeddingFailure.GAVE_UP, detail="no answer", analysis_version=version, attempts=5)
 
 
+def retried(step: RetryStep) -> RetryRequested:
+    return RetryRequested(step=step)
+
+
 def numbered(*contracts: Contract) -> list[Event[Contract]]:
     """The contracts as events a second apart, numbered by each producer for itself."""
     numbers: dict[str, int] = {}
@@ -144,6 +148,12 @@ HISTORIES: list[tuple[str, list[Contract], Status, str | None]] = [
         None,
     ),
     (
+        "refused, and asked for again",
+        [uploaded(), processed(), analysis_failed(), retried(RetryStep.ANALYSIS)],
+        Status.FAILED,
+        "no description: it was refused",
+    ),
+    (
         "a rebuild that failed",
         [uploaded(), processed(), analyzed(1), embedded(1), embedding_failed(1)],
         Status.SEARCHABLE,
@@ -163,6 +173,47 @@ HISTORIES: list[tuple[str, list[Contract], Status, str | None]] = [
 )
 def test_the_status_says_how_far_it_came(history: list[Contract], status: Status, reason: str | None) -> None:
     assert status_of(after(numbered(*history))) == (status, reason)
+
+
+IMAGING, ANALYSIS, EMBEDDING = RetryStep
+
+
+@pytest.mark.parametrize(
+    ("history", "step", "since"),
+    [
+        ([uploaded()], IMAGING, 0),
+        ([uploaded(), processed()], ANALYSIS, 1),
+        ([uploaded(), processed(), analyzed(1)], EMBEDDING, 2),
+        ([uploaded(), processed(), analyzed(1), embedded(1)], None, None),
+        ([uploaded(), processed(), analyzed(1), embedded(1), analyzed(2)], EMBEDDING, 4),
+        ([uploaded(), analyzed(1)], EMBEDDING, 1),
+        ([uploaded(), processed(), analysis_failed()], ANALYSIS, None),
+        ([uploaded(), processed(), analysis_failed(), processed()], ANALYSIS, 3),
+        ([uploaded(), processed(), analysis_failed(), retried(ANALYSIS)], ANALYSIS, 3),
+        ([uploaded(), processed(), analysis_failed(), retried(EMBEDDING)], ANALYSIS, None),
+        ([uploaded(), processed(), analysis_failed(), retried(ANALYSIS), analysis_failed()], ANALYSIS, None),
+        ([uploaded(), processed(), retried(ANALYSIS)], ANALYSIS, 2),
+        ([uploaded(), processed(), analyzed(1), embedding_failed(1)], EMBEDDING, None),
+        ([uploaded(), processed(), analyzed(1), embedding_failed(1), analyzed(2)], EMBEDDING, 4),
+        ([uploaded(), image_rejected()], IMAGING, None),
+        ([uploaded(), processed(), image_rejected()], ANALYSIS, None),
+        ([upload_rejected()], None, None),
+        ([processed()], None, None),
+    ],
+    ids=[
+        "uploaded", "processed", "described", "searchable", "described again", "processed unheard of", "refused",
+        "refused and processed again", "refused and asked for again", "asked for another step", "refused again",
+        "stuck and asked for again", "no vector", "no vector of the first", "rejected", "rejected later",
+        "direct upload rejected", "upload unheard of",
+    ],
+)  # fmt: skip
+def test_an_item_waits_for_the_next_step_since_it_could_begin(
+    history: list[Contract], step: RetryStep | None, since: int | None
+) -> None:
+    state = after(numbered(*history))
+    assert next_step(state) is step
+    expected = None if step is None or since is None else Waiting(step, START + timedelta(seconds=since))
+    assert waiting(state) == expected
 
 
 def test_every_status_and_every_contract_is_tried() -> None:

@@ -1,11 +1,13 @@
 """The queue's entry point: which event goes to which reaction. Projections follow by themselves."""
 
+from functools import partial
+
 from analysis.bootstrap import AnalysisService
-from analysis.reactions import Reactions
+from analysis.reactions import Reactions, embed_again
 from chassis.queue import EventConsumer, on
 from contracts.analysis import AnalysisRequested
 from contracts.imaging import ImageProcessed, ImageRejected
-from contracts.ingest import ItemDeleted, UploadRejected
+from contracts.ingest import ItemDeleted, RetryRequested, UploadRejected
 
 
 def on_events(service: AnalysisService) -> EventConsumer:
@@ -29,5 +31,6 @@ def on_events(service: AnalysisService) -> EventConsumer:
             on(UploadRejected),
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),
+            on(RetryRequested, partial(embed_again, service)),
         ],
     )

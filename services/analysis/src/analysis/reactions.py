@@ -6,6 +6,7 @@ in it. Deletion and description of one item may overlap: what is described meanw
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from analysis.analyst import Analyst, Plan
 from analysis.errors import AnalysisError, NotDescribedError, ProviderUnavailableError
@@ -16,10 +17,13 @@ from analysis.repository.pictures import PictureRecord
 from chassis.database import Connection, Database
 from chassis.errors import ChassisError, PermanentError
 from chassis.queue import attempt
+from chassis.republishing import republish
+from chassis.service import Service
 from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event, new_event
-from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested
+from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed
+from contracts.ingest import RetryRequested, RetryStep
 
 
 @dataclass(frozen=True)
@@ -147,3 +151,9 @@ def _provider(name: str | None) -> Provider | None:
             return name
         case other:
             raise PermanentError("unknown-provider", f"no provider {other}")
+
+
+def embed_again(service: Service[Any], event: Event[RetryRequested]) -> None:
+    """Send embedding the newest description once more, where that is the step that is asked for."""
+    if event.data.step is RetryStep.EMBEDDING:
+        republish(service, event, ItemAnalyzed, "embedding")

@@ -39,10 +39,11 @@ run "analysis" {
         "collections.ingest.upload-rejected.v1",
         "collections.ingest.item-deleted.v1",
         "collections.analysis.analysis-requested.v1",
+        "collections.ingest.retry-requested.v1",
       ]
       detail = { replayfor = [{ exists = false }, "analysis"] }
     }
-    error_message = "It consumes pictures, rejections, deletions and its own requests."
+    error_message = "It consumes pictures, rejections, deletions, its own requests, and those to start again."
   }
 
   assert {

@@ -3,7 +3,7 @@
 from functools import partial
 
 from chassis.queue import EventConsumer, on
-from contracts.ingest import ItemDeleted, ItemUploaded, UploadRejected
+from contracts.ingest import ItemDeleted, ItemUploaded, RetryRequested, UploadRejected
 from imaging import reactions
 from imaging.bootstrap import ImagingService
 
@@ -21,5 +21,6 @@ def on_events(service: ImagingService) -> EventConsumer:
             on(UploadRejected),
             # The tombstone first: processing that is under way finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_renditions, service.images), fold_first=True),
+            on(RetryRequested, partial(reactions.analyze_again, service)),
         ],
     )

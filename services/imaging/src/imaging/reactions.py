@@ -5,13 +5,17 @@ is harmless, and what a failed commit left is overwritten by the next attempt or
 processing of one item may overlap; whichever comes last removes the renditions.
 """
 
+from typing import Any
+
 from chassis.errors import ObjectMissingError
 from chassis.objects import ImageStore, rendition_key, thumbnail_key
 from chassis.observability import logger
+from chassis.republishing import republish
+from chassis.service import Service
 from chassis.work import Complete, UnitOfWork
 from contracts import Event, new_event
 from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, Rendition
-from contracts.ingest import ItemDeleted, ItemUploaded
+from contracts.ingest import ItemDeleted, ItemUploaded, RetryRequested, RetryStep
 from imaging.errors import DecoderLostError, RejectedImageError
 from imaging.repository import Original
 
@@ -47,6 +51,12 @@ def reject_as_too_slow(
 def remove_renditions(images: ImageStore, event: Event[ItemDeleted]) -> None:
     """Delete the item's renditions. Until that is done the queue brings the event again: deleting is idempotent."""
     delete_renditions(images, event.tenant_id, event.subject)
+
+
+def analyze_again(service: Service[Any], event: Event[RetryRequested]) -> None:
+    """Send analysis the newest renditions once more, where that is the step that is asked for."""
+    if event.data.step is RetryStep.ANALYSIS:
+        republish(service, event, ImageProcessed, "analysis")
 
 
 def make_renditions(images: ImageStore, original: Original) -> ImageProcessed:

@@ -37,10 +37,11 @@ run "imaging" {
         "collections.ingest.item-uploaded.v1",
         "collections.ingest.upload-rejected.v1",
         "collections.ingest.item-deleted.v1",
+        "collections.ingest.retry-requested.v1",
       ]
       detail = { replayfor = [{ exists = false }, "imaging"] }
     }
-    error_message = "It consumes uploads and deletions of originals."
+    error_message = "It consumes uploads and deletions of originals, and requests to start again."
   }
 
   assert {

@@ -27,7 +27,8 @@ from chassis.http import (
     once,
 )
 from chassis.objects import PresignedPost
-from ingest import deleting, documents, health, uploading
+from contracts.ingest import RetryStep
+from ingest import deleting, documents, health, retrying, uploading
 from ingest.absent import no_item
 from ingest.bootstrap import IngestService
 from ingest.cursors import MAX_CHARACTERS, Cursor
@@ -44,6 +45,7 @@ from ingest.views import (
     ItemEvent,
     ItemEvents,
     ItemPage,
+    RetriedItem,
     UploadForm,
     UploadRequest,
     Version,
@@ -253,9 +255,35 @@ def _items(api: APIGatewayHttpResolver, service: IngestService) -> None:
             if stored is None:
                 raise no_item(connection, caller.tenant_id, item_id)
             entries = history.of_item(connection, caller.tenant_id, item_id)
+        item = Item.of(stored)
         return ItemEvents(
-            item_id=item_id, status=Item.of(stored).status, events=[ItemEvent.of(entry) for entry in entries]
+            item_id=item_id,
+            status=item.status,
+            waiting_for=item.waiting_for,
+            waiting_since=item.waiting_since,
+            events=[ItemEvent.of(entry) for entry in entries],
         )
+
+    @api.post(
+        "/items/<item_id>/retry",
+        summary="Start a step again that failed, or for which the item has waited for long",
+        responses=documented(
+            _NO_ITEM,
+            (HTTPStatus.CONFLICT, "There is no step to start again, or it has not waited for long"),
+            success={202: {"description": "It begins again"}},
+        ),
+    )
+    def retry_item(item_id: str, caller: CallerDep, idempotency_key: IdempotencyKey = None) -> Response[RetriedItem]:
+        """What is done already is reused, so nothing is paid twice."""
+
+        def act(keep: Keep) -> RetriedItem:
+            def keep_step(connection: Connection, step: RetryStep) -> None:
+                keep(connection, RetriedItem(id=item_id, step=step), subject=item_id)
+
+            return RetriedItem(id=item_id, step=retrying.retry(service, caller, item_id, keep_step))
+
+        answer = once(service.database, caller, RetriedItem, act)
+        return Response(status_code=HTTPStatus.ACCEPTED.value, content_type="application/json", body=answer)
 
 
 def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:

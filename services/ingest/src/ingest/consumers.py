@@ -3,7 +3,7 @@
 from functools import partial
 
 from chassis.queue import EventConsumer, MessageConsumer, on
-from contracts.ingest import ItemDeleted
+from contracts.ingest import ItemDeleted, RetryRequested
 from ingest import direct_uploads, item_state, reactions
 from ingest.bootstrap import IngestService
 from ingest.direct_uploads import Arrival
@@ -14,9 +14,10 @@ def on_events(service: IngestService) -> EventConsumer:
     return EventConsumer(
         service,
         [
-            *(on(contract) for contract in item_state.CONTRACTS),
+            *(on(contract) for contract in item_state.CONTRACTS if contract is not RetryRequested),
             # The tombstone first: a direct upload that is being accepted finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_objects, service), fold_first=True),
+            on(RetryRequested, partial(reactions.process_again, service)),
         ],
     )
 

@@ -14,7 +14,7 @@ from contracts import Contract, Event
 from contracts.analysis import AnalysisFailed, Description, ItemAnalyzed
 from contracts.embedding import EmbeddingFailed, ItemEmbedded
 from contracts.imaging import ImageProcessed, ImageRejected, Rendition, RenditionKind
-from contracts.ingest import ItemUploaded, UploadRejected
+from contracts.ingest import ItemUploaded, RetryRequested, RetryStep, UploadRejected
 
 Rank = tuple[int, int, datetime, str]
 
@@ -107,6 +107,12 @@ class Failure(Fact):
         return self.analysis_version
 
 
+class Retry(Fact):
+    """Its owner asked for a step to begin again."""
+
+    step: RetryStep
+
+
 class ItemState(BaseModel):
     """All facts that count."""
 
@@ -120,6 +126,7 @@ class ItemState(BaseModel):
     analysis_failure: Failure | None = None
     embedded: Embedded | None = None
     embedding_failure: Failure | None = None
+    retry: Retry | None = None
     updated_at: datetime | None = None
 
 
@@ -205,6 +212,10 @@ def _embedding_failure(event: Event[EmbeddingFailed]) -> Failure:
     )
 
 
+def _retry(event: Event[RetryRequested]) -> Retry:
+    return Retry(**_place(event), step=event.data.step)
+
+
 #: Event type -> the slot it fills, and how to read it.
 _READERS: Mapping[type[Contract], tuple[str, Callable[[Any], Fact]]] = {
     ItemUploaded: ("original", _original),
@@ -215,6 +226,7 @@ _READERS: Mapping[type[Contract], tuple[str, Callable[[Any], Fact]]] = {
     AnalysisFailed: ("analysis_failure", _failure),
     ItemEmbedded: ("embedded", _embedded),
     EmbeddingFailed: ("embedding_failure", _embedding_failure),
+    RetryRequested: ("retry", _retry),
 }
 
 #: The contracts that `evolve` knows.

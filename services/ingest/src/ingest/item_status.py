@@ -6,9 +6,12 @@ hide an item that is described and found already. Its status stays and the reaso
 attempt succeeds.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
-from ingest.item_state import Failure, ItemState, is_newer
+from contracts.ingest import RetryStep
+from ingest.item_state import Fact, Failure, ItemState, is_newer
 
 
 class Status(StrEnum):
@@ -20,6 +23,40 @@ class Status(StrEnum):
     SEARCHABLE = "searchable"
     REJECTED = "rejected"
     FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The service that an item waits for, and since when."""
+
+    step: RetryStep
+    since: datetime
+
+
+def next_step(state: ItemState) -> RetryStep | None:
+    """The step that would bring the item further, whether it has failed or not; None where all are done."""
+    if state.original is None:
+        return None
+    if state.analysis is not None:
+        embedded = state.embedded.analysis_version if state.embedded else 0
+        return RetryStep.EMBEDDING if embedded < state.analysis.version else None
+    return RetryStep.IMAGING if state.picture is None else RetryStep.ANALYSIS
+
+
+def waiting(state: ItemState) -> Waiting | None:
+    """What the item waits for; nothing where its next step has failed, and was not asked for again since."""
+    step = next_step(state)
+    if step is None or status_of(state)[0] is Status.REJECTED:
+        return None
+    begun: Fact | None
+    begun, failure = {
+        RetryStep.IMAGING: (state.original, state.picture_failure),
+        RetryStep.ANALYSIS: (state.picture, state.analysis_failure),
+        RetryStep.EMBEDDING: (state.analysis, state.embedding_failure),
+    }[step]
+    asked = state.retry if state.retry is not None and state.retry.step is step else None
+    since = max(fact.time for fact in (begun, asked) if fact is not None)
+    return None if failure is not None and failure.time >= since else Waiting(step, since)
 
 
 def status_of(state: ItemState) -> tuple[Status, str | None]:

@@ -20,5 +20,7 @@ class IngestSettings(Settings):
     upload_lifetime_s: int = Field(default=3600, gt=0)
     #: Seconds after which a stored original that became no item's is deleted.
     pending_lifetime_s: int = Field(default=24 * 3600, ge=300)
+    #: Seconds for which an item has waited when it may be started again.
+    stuck_after_s: int = Field(default=120, ge=0)
     #: Seconds after which a sweep begins no other page.
     sweep_budget_s: int = Field(default=240, gt=0)

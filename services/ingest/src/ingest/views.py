@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from chassis.http import Id
 from contracts.analysis import Description
+from contracts.ingest import RetryStep
 from ingest import item_state
-from ingest.item_status import Status, status_of
+from ingest.item_status import Status, status_of, waiting
 from ingest.repository.history import Entry
 from ingest.repository.items import StoredItem
 
@@ -85,6 +86,12 @@ class Item(View):
         json_schema_extra={"format": "uri-reference"},
     )
     duplicate_of: Id | None = Field(description="The oldest living item with the same bytes, if this is not it.")
+    waiting_for: RetryStep | None = Field(
+        description="The service that is to take the next step; null where none is left, or it has failed."
+    )
+    waiting_since: datetime | None = Field(
+        description="When that step could begin, or was asked for again.", examples=["2026-11-30T09:15:00Z"]
+    )
 
     @classmethod
     def of(cls, stored: StoredItem) -> "Item":
@@ -98,6 +105,7 @@ class Item(View):
         # A rejected direct upload has no stored picture; older clients rely on a name all the same.
         filename = original.filename if original else stored.id
         has_thumbnail = picture is not None and picture.thumbnail_key is not None
+        waits = waiting(state)
         return cls(
             id=stored.id,
             filename=filename,
@@ -113,6 +121,8 @@ class Item(View):
             height=picture.height if picture else None,
             thumbnail_url=f"/images/{filename}?size=thumbnail" if has_thumbnail else None,
             duplicate_of=stored.duplicate_of,
+            waiting_for=waits.step if waits else None,
+            waiting_since=waits.since if waits else None,
         )
 
 
@@ -131,6 +141,14 @@ class DeletedItem(View):
 
     status: Literal["deleted"] = Field(default="deleted", description="Always this.")
     id: Id = Field(description="Of the item.")
+
+
+class RetriedItem(View):
+    """A step begins again in the background."""
+
+    status: Literal["accepted"] = Field(default="accepted", description="Always this.")
+    id: Id = Field(description="Of the item.")
+    step: RetryStep = Field(description="The service that is to take the step.")
 
 
 class ImageLink(View):
@@ -206,6 +224,8 @@ class ItemEvents(View):
 
     item_id: Id = Field(description="Of the item.")
     status: Status = Field(description="How far it has come.")
+    waiting_for: RetryStep | None = Field(description="As of the item.")
+    waiting_since: datetime | None = Field(description="As of the item.", examples=["2026-11-30T09:15:00Z"])
     events: list[ItemEvent] = Field(description="Oldest first.")
 
 

@@ -46,6 +46,7 @@ run "ingest" {
         "collections.ingest.item-deleted.v1",
         "collections.ingest.item-uploaded.v1",
         "collections.ingest.upload-rejected.v1",
+        "collections.ingest.retry-requested.v1",
       ]
       detail = { replayfor = [{ exists = false }, "ingest"] }
     }

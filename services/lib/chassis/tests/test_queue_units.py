@@ -33,7 +33,7 @@ QUEUE, DEAD_LETTERS = "https://sqs/queue", "https://sqs/dead-letters"
 def sqs(offline_aws: Aws) -> Iterator[AwsCalls]:
     """What the consumer asks of SQS."""
     well = answers()
-    with AwsCalls(offline_aws.sqs, ChangeMessageVisibility=well, SendMessage=well) as calls:
+    with AwsCalls(offline_aws.sqs, ChangeMessageVisibility=well, DeleteMessage=well, SendMessage=well) as calls:
         yield calls
 
 
@@ -179,7 +179,7 @@ def test_the_last_delivery_is_the_one_that_the_settings_name(
     receives: int, ends: str, service: Service[Settings], sqs: AwsCalls
 ) -> None:
     stays = batch(failing(service, TransientError("busy")), record("bad", receives))
-    assert [operation for operation, _ in sqs.made] == [ends]
+    assert [operation for operation, _ in sqs.made if operation != "DeleteMessage"] == [ends]
     assert bool(stays) == (ends == "ChangeMessageVisibility")
 
 
@@ -188,8 +188,8 @@ def test_a_dead_letter_says_what_happened_where(
 ) -> None:
     detail = "no" * 600
     assert batch(failing(service, PermanentError("no-such-thing", detail)), record("bad", 2)) == []
-    ((operation, call),) = sqs.made
-    assert operation == "SendMessage"
+    assert [operation for operation, _ in sqs.made] == ["SendMessage", "DeleteMessage"], "the copy first"
+    (call,) = sqs.of("SendMessage")
     assert (call["QueueUrl"], call["MessageBody"]) == (DEAD_LETTERS, "bad")
     assert call["MessageAttributes"] == {
         name: {"DataType": "String", "StringValue": value}
@@ -239,6 +239,25 @@ def test_a_message_is_not_lost_where_sqs_does_not_answer(
     error = PermanentError("never", "never") if operation == "SendMessage" else TransientError("busy")
     sqs.rules[operation] = fails("ServiceUnavailable")
     assert batch(failing(service, error), record("bad"), record("good")) == ["id of bad"]
+
+
+def test_what_comes_back_is_handled_last_forwards_and_backwards_by_turns(
+    service: Service[Settings], sqs: AwsCalls
+) -> None:
+    handled: list[str] = []
+    consumer = MessageConsumer(service, str, handled.append)
+    new, second, third = ([record(f"{receives}{name}", receives) for name in "bca"] for receives in (1, 2, 3))
+    assert batch(consumer, *third, *second, *new) == []
+    assert handled == ["1b", "1c", "1a", "2c", "2b", "2a", "3a", "3b", "3c"]
+
+
+def test_what_comes_back_leaves_the_queue_as_soon_as_it_is_done(service: Service[Settings], sqs: AwsCalls) -> None:
+    """Should the function end before the batch does, it does not come back with the record that ended it."""
+    consumer = failing(service, TransientError("busy"))
+    assert batch(consumer, record("new"), record("again", 2), record("bad", 2), record("once more", 3)) == ["id of bad"]
+    assert sqs.of("DeleteMessage") == [
+        {"QueueUrl": QUEUE, "ReceiptHandle": f"receipt of {body}"} for body in ("again", "once more")
+    ]
 
 
 def test_a_handler_knows_which_delivery_it_has(service: Service[Settings], sqs: AwsCalls) -> None:

@@ -136,7 +136,8 @@ def deliver(consumer: QueueEntry, *messages: Event[Contract] | str, receives: in
     failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
     assert failed <= {record["messageId"] for record in records}
     for record in records:
-        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"])
+        if receives == 1 or record["messageId"] in failed:  # of those that came back the consumer deletes what is done
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=record["receiptHandle"])
     return [record["body"] for record in records if record["messageId"] in failed]
 
 

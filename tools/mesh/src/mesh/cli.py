@@ -13,10 +13,12 @@ import typer
 from mesh.cost.commands import cost
 from mesh.db.commands import app as db
 from mesh.deploy.commands import deploy
+from mesh.dlq.commands import app as dlq
 from mesh.infra.commands import app as infra
 from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
 from mesh.secrets.commands import app as secrets
+from mesh.trace.commands import state, trace
 from mesh.users.commands import app as users
 from mesh.verify.commands import verify
 from registry.commands import app as contracts
@@ -98,12 +100,13 @@ def logs(
     guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
 
 
-for command in (package, deploy, verify, cost):
+for command in (package, deploy, verify, cost, trace, state):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(new)
 app.add_typer(infra, name="infra")
 app.add_typer(db, name="db")
+app.add_typer(dlq, name="dlq")
 app.add_typer(outbox, name="outbox")
 app.add_typer(secrets, name="secrets")
 app.add_typer(users, name="user")

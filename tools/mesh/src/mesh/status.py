@@ -39,6 +39,10 @@ def _print(status: MeshStatus, console: Console) -> None:
         console.print(_functions(status))
     if status.queues is not None:
         console.print(_queues(status))
+    if any(queue.dead_letters for queue in status.queues or ()):
+        console.print(
+            "dead letters: `mesh dlq list` says why, `mesh dlq redrive` sends them back", style="red", markup=False
+        )
     if text := parked(status):
         console.print(text, style="red", markup=False, soft_wrap=True)
     if status.functions is not None and not status.errors:

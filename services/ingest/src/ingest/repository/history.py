@@ -10,7 +10,7 @@ from contracts import Contract, Event
 from contracts.analysis import AnalysisFailed, ItemAnalyzed
 from contracts.embedding import EmbeddingFailed, ItemEmbedded
 from contracts.imaging import ImageProcessed, ImageRejected
-from contracts.ingest import ItemUploaded, UploadRejected
+from contracts.ingest import ItemUploaded, RetryRequested, UploadRejected
 
 _OUTCOMES: Mapping[type[Contract], Callable[[Any], str]] = {
     ItemUploaded: lambda data: f"stored: {data.media_type}, {data.size} bytes",
@@ -21,6 +21,7 @@ _OUTCOMES: Mapping[type[Contract], Callable[[Any], str]] = {
     AnalysisFailed: lambda data: f"failed: {data.reason.value} after {data.attempts} attempts",
     ItemEmbedded: lambda data: f"embedded: version {data.analysis_version} by {data.model}",
     EmbeddingFailed: lambda data: f"failed: {data.reason.value} after {data.attempts} attempts",
+    RetryRequested: lambda data: f"to begin again: {data.step.value}",
 }
 
 

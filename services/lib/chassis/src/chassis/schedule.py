@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from chassis import inspection, parked_events
 from chassis.observability import MetricUnit, logger, metrics
-from chassis.parked_events import answer
 from chassis.service import Service
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["Entry", "relay", "scheduled"]
+__all__ = ["Entry", "answering", "relay", "scheduled"]
 
 Entry = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
 
@@ -31,10 +31,18 @@ def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
 
 
 def relay(service: Service[Any]) -> Entry:
-    """The entry point of a service's outbox relay, which also answers operators: see `chassis.parked_events`."""
-    run = scheduled("relay", lambda: {"published": service.relay()})
+    """The entry point of a service's outbox relay, which also answers operators."""
+    return answering(service, scheduled("relay", lambda: {"published": service.relay()}))
+
+
+def answering(service: Service[Any], run: Entry) -> Entry:
+    """The entry point, which also answers what operators ask: see `chassis.parked_events` and `chassis.inspection`."""
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        return answer(service.database, event["parked"]) if "parked" in event else run(event, context)
+        if "parked" in event:
+            return parked_events.answer(service.database, event["parked"])
+        if "inspect" in event:
+            return inspection.answer(service, event["inspect"])
+        return run(event, context)
 
     return entry

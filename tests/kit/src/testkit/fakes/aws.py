@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,11 +119,15 @@ class FakeS3(FakeClient):
 
 
 class FakeSqs(FakeClient):
-    """SQS: queues by their URLs, created when first used. `delays` are the seconds for which messages were hidden."""
+    """SQS: queues by their URLs, created when first used. `delays` are the seconds for which messages were hidden.
+
+    `max_receives` is what the redrive policy of every queue says.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.delays: list[int] = []
+        self.max_receives = 3
         self._queues: dict[str, dict[str, dict[str, Any]]] = {}
         self._received: set[str] = set()
         self._ids = count(1)
@@ -146,23 +151,34 @@ class FakeSqs(FakeClient):
         return {"Messages": visible}
 
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
+        self._called("delete_message")
         del self._queues[QueueUrl][ReceiptHandle]
-
-    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
-        self._called("get_queue_attributes")
-        queue = self._queues.get(QueueUrl, {})
-        received = sum(name in self._received for name in queue)
-        counts = {
-            "ApproximateNumberOfMessages": len(queue) - received,
-            "ApproximateNumberOfMessagesDelayed": 0,
-            "ApproximateNumberOfMessagesNotVisible": received,
-        }
-        return {"Attributes": {name: str(counts[name]) for name in AttributeNames}}
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
         self._called("change_message_visibility")
         assert ReceiptHandle in self._queues[QueueUrl]
         self.delays.append(VisibilityTimeout)
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        self._called("change_message_visibility_batch")
+        assert 1 <= len(Entries) <= 10
+        for entry in Entries:
+            assert (entry["ReceiptHandle"] in self._queues[QueueUrl], entry["VisibilityTimeout"]) == (True, 0)
+            self._received.discard(entry["ReceiptHandle"])
+        return {"Failed": []}
+
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+        self._called("get_queue_attributes")
+        assert QueueUrl
+        queue = self._queues.get(QueueUrl, {})
+        received = sum(name in self._received for name in queue)
+        attributes = {
+            "ApproximateNumberOfMessages": str(len(queue) - received),
+            "ApproximateNumberOfMessagesDelayed": "0",
+            "ApproximateNumberOfMessagesNotVisible": str(received),
+            "RedrivePolicy": json.dumps({"maxReceiveCount": self.max_receives}),
+        }
+        return {"Attributes": {name: attributes[name] for name in AttributeNames}}
 
 
 class FakeSsm(FakeClient):

@@ -12,11 +12,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from chassis.queue import DeadLetter
 from localmesh.config import MeshSettings
 from localmesh.provision import Provisioned
 from mesh.client import Api, Identity
-from testkit import Providers, dead_letters, eventually
+from testkit import Providers, eventually
 
 PASSWORD = "Correct-horse-7-battery"
 
@@ -109,12 +108,6 @@ class RunningMesh:
             sql.SQL("SELECT event FROM {}").format(sql.Identifier(schema["name"], "events")) for schema in schemas
         )
         return [row["event"] for row in self.rows(query)]
-
-    def take_dead_letters(self, function: str) -> list[DeadLetter]:
-        """The function's dead letters, which are gone from their queue thereafter."""
-        url = self.provisioned.functions[function].dead_letter_queue_url
-        assert url is not None
-        return dead_letters(self.aws("sqs"), url)
 
     def is_idle(self) -> bool:
         """Whether every queue is empty, messages in flight included."""

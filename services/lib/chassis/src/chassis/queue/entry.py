@@ -3,11 +3,15 @@
 A record ends in one of four ways. Applied (or applied before): it leaves the queue. Poison (not a message of ours, or
 a `PermanentError`): it goes to the dead-letter queue with its reason, alone. An error that may pass: it stays in the
 queue and comes back with back-off. The same error on the last delivery: dead-letter queue, with the reason.
+
+Where the function ends in the midst of a batch (out of time or memory), the whole batch comes back, together with the
+record that ends it. So that this one takes no other with it into the dead-letter queue, a batch that comes back is
+handled in another order each time, and what is done leaves the queue at once.
 """
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -38,7 +42,10 @@ class QueueEntry(ABC):
         started = time.perf_counter()
         self._open_batch(event["Records"])
         answer = process_partial_response(
-            event=event, record_handler=self._handle_record, processor=self._processor, context=context
+            event={**event, "Records": _in_turn(event["Records"])},
+            record_handler=self._take,
+            processor=self._processor,
+            context=context,
         )
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         logger.info(
@@ -56,6 +63,12 @@ class QueueEntry(ABC):
     @abstractmethod
     def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
         """Called once a batch, before its records."""
+
+    def _take(self, record: SQSRecord) -> None:
+        self._handle_record(record)
+        if _receives(record.raw_event) > 1:
+            queue_url = self.service.settings.queue_url
+            self.service.aws.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=record.receipt_handle)
 
     @abstractmethod
     def _handle_record(self, record: SQSRecord) -> None:
@@ -111,3 +124,19 @@ class QueueEntry(ABC):
             violations=len(poison.violations),
         )
         send_dead_letter(self.service.aws.sqs, settings.dead_letter_queue_url, letter, poison.violations)
+
+
+def _receives(record: Mapping[str, Any]) -> int:
+    return int(record["attributes"]["ApproximateReceiveCount"])
+
+
+def _in_turn(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The records as they arrived, those that came back last, and these forwards and backwards by turns.
+
+    Whatever stands behind a record that ends the function stands before it the next time.
+    """
+    by_id = sorted(records, key=lambda record: record["messageId"])
+    odd = [record for record in by_id if _receives(record) % 2]
+    even = [record for record in reversed(by_id) if not _receives(record) % 2]
+    fresh = [record for record in records if _receives(record) == 1]
+    return fresh + sorted((r for r in odd + even if _receives(r) > 1), key=_receives)

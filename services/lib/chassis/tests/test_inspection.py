@@ -1,0 +1,176 @@
+"""What a service answers an operator about events: from a real Postgres, and never what they say."""
+
+from typing import Any
+from unittest.mock import ANY
+
+import pytest
+
+from chassis import inspection, outbox, tombstones
+from chassis.folding import without_persons
+from chassis.observability import hash_tenant
+from chassis.projections import Projections
+from chassis.schedule import relay
+from chassis.service import Service
+from chassis.settings import Settings
+from contracts import REGISTRY, Contract, Event, new_event
+from contracts.imaging import ImageRejected, ImageRejection
+from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
+from contracts.personal import personal_paths
+from testkit import Fakes
+from testkit.contract_tests.examples import published_version_cases
+from testkit.fakes import SETTINGS
+from testkit.faults import AwsCalls, accepts_events
+from testkit.invoking import CONTEXT
+from workspace import REPOSITORY
+
+Worker = Service[Settings]
+
+
+def rejected(item: str, *, tenant: str = "tenant-a", correlation: str = "thread") -> Event[ImageRejected]:
+    data = ImageRejected(reason=ImageRejection.CORRUPT, detail="my secret")
+    return new_event(data, subject=item, tenant_id=tenant, correlation_id=correlation)
+
+
+def record(worker: Worker, event: Event[Any]) -> Event[Contract]:
+    with worker.work.on(event.tenant_id, event.subject) as work:
+        (recorded,) = work.record(event)
+    return recorded
+
+
+def ask(worker: Worker, **request: Any) -> dict[str, Any]:
+    return inspection.answer(worker, request)
+
+
+@pytest.mark.integration
+def test_events_are_found_by_their_subject_and_by_their_correlation(worker: Worker) -> None:
+    first = record(worker, rejected("item-1", correlation="thread-1"))
+    second = record(worker, rejected("item-1", correlation="thread-2"))
+    third = record(worker, rejected("item-2", tenant="tenant-b", correlation="thread-2"))
+    found = {asked: ask(worker, events=asked)["events"] for asked in ("item-1", "thread-2", "item-2", "nobody")}
+    assert {asked: [event["id"] for event in events] for asked, events in found.items()} == {
+        "item-1": [first.id, second.id],
+        "thread-2": [second.id, third.id],
+        "item-2": [third.id],
+        "nobody": [],
+    }
+    (told,) = found["item-2"]
+    told.pop("recorded_at")
+    assert told == {
+        "id": third.id,
+        "type": third.type,
+        "source": third.source,
+        "subject": "item-2",
+        "time": third.to_wire()["time"],
+        "correlationid": "thread-2",
+        "causationid": None,
+        "tenant": hash_tenant("tenant-b"),
+        "figures": {"reason": "corrupt"},
+    }
+    assert "my secret" not in str(found)
+
+
+@pytest.mark.integration
+def test_what_was_applied_and_what_is_not_on_the_bus_is_told(worker: Worker, bus_calls: AwsCalls) -> None:
+    bus_calls.rules["PutEvents"] = accepts_events(but=lambda entry: True)
+    waiting = record(worker, rejected("item-1"))
+    bus_calls.rules["PutEvents"] = accepts_events()
+    published = record(worker, rejected("item-2"))
+    heard = rejected("item-3")
+    with worker.work.applying(heard):
+        pass
+    keys = [[event.source, event.id] for event in (waiting, published, heard)]
+    told = ask(worker, deliveries=keys)
+    assert [(row["event_id"], row["replay_id"]) for row in told["applied"]] == [(heard.id, "")]
+    assert told["unpublished"] == [
+        {"event_id": waiting.id, "attempts": 1, "reason": "ThrottlingException: on purpose", "is_parked": False}
+    ]
+    with worker.database.transaction() as connection:
+        (position,) = [row["position"] for row in connection.execute("SELECT position FROM outbox")]
+        outbox.fail(connection, {position: outbox.Failure("for good", park_at=1)})
+    (parked,) = ask(worker, deliveries=keys)["unpublished"]
+    assert (parked["attempts"], parked["reason"], parked["is_parked"]) == (2, "for good", True)
+    assert ask(worker, deliveries=[]) == {"applied": [], "unpublished": []}
+
+
+@pytest.mark.integration
+def test_neither_id_is_looked_for_in_every_event(worker: Worker) -> None:
+    """A store of many events, as the planner sees it: without its indexes a trace would read all of it."""
+    with worker.database.transaction() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plans = [
+            str(connection.execute(f"EXPLAIN SELECT position FROM events WHERE {condition}", ("x",)).fetchall())
+            for condition in ("stream_id = %s", "event ->> 'correlationid' = %s")
+        ]
+    assert all("Index" in plan for plan in plans), plans
+    assert "Seq Scan" not in str(plans)
+
+
+@pytest.mark.integration
+def test_the_past_is_told_up_to_a_moment_without_the_tenant(worker: Worker) -> None:
+    first = record(worker, rejected("item-1"))
+    record(worker, rejected("item-1"))
+    record(worker, rejected("item-2"))
+    until = first.time.isoformat()
+    (told,) = ask(worker, history="item-1", until=until)["history"]
+    assert (told["id"], told["tenantid"]) == (first.id, hash_tenant("tenant-a"))
+    assert ask(worker, history="item-1", until="2020-01-01T00:00:00+00:00") == {"history": []}
+
+
+@pytest.mark.integration
+def test_the_past_is_folded_apart_from_the_live_tables(worker: Worker) -> None:
+    deleting = Deleting(worker.settings, worker.aws)
+    deleting.__dict__["database"] = worker.database
+    gone = new_event(ItemDeleted(), subject="item-1", tenant_id="tenant-a")
+    folded = {"tables": {"tombstones": [{"tenant_id": "tenant-a", "subject": "item-1", "deleted_at": ANY}]}}
+    for _ in range(2):
+        assert inspection.answer(deleting, {"fold": [gone.to_wire()]}) == folded
+    assert inspection.answer(deleting, {"fold": []}) == {"tables": {}}
+    with worker.database.transaction() as connection:
+        assert not tombstones.is_deleted(connection, "tenant-a", "item-1")
+
+
+class Deleting(Service[Settings]):
+    """A service that folds deletions."""
+
+    @property
+    def projections(self) -> Projections:
+        return Projections(deletions={ItemDeleted: lambda connection, event: None})
+
+
+@pytest.mark.parametrize("contract", [*REGISTRY, *REGISTRY.retired()], ids=lambda contract: contract.event_type)
+def test_events_without_persons_can_be_folded(contract: type[Contract]) -> None:
+    for case in published_version_cases(REPOSITORY / "contracts", contract.event_type):
+        for document in case.documents().values():
+            told = without_persons(document, document["tenantid"])
+            assert REGISTRY.read(told).id == document["id"]
+            assert document["tenantid"] not in str(told)
+
+
+def test_personal_texts_are_masked() -> None:
+    data = UploadRejected(original_filename="my holiday.png", size=7, reason=UploadRejection.EMPTY, detail="d")
+    document = new_event(data, subject="item-1", tenant_id="tenant-a").to_wire()
+    told = without_persons(document, "tenant-a")
+    assert told == document | {
+        "tenantid": hash_tenant("tenant-a"),
+        "data": document["data"] | {"original_filename": "***"},
+    }
+
+
+def test_figures_are_nothing_personal() -> None:
+    for contract in (*REGISTRY, *REGISTRY.retired()):
+        assert not {path.split("/")[0] for path in personal_paths(contract)}.intersection(inspection.FIGURES), contract
+
+
+def test_the_relay_answers_and_publishes_nothing_meanwhile(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inspection, "recorded", lambda connection, subject: [subject])
+    fakes.outbox.documents[1] = {"source": "s", "type": "t"}
+    service = fakes.under(Service(Settings(service="imaging", **SETTINGS), fakes.aws))
+    assert relay(service)({"inspect": {"events": "item-1"}}, CONTEXT) == {"events": ["item-1"]}
+    assert fakes.aws.events.entries == []
+
+
+@pytest.mark.parametrize("request_", [{}, {"events": 1}, {"deliveries": "x"}, {"history": "x"}, {"delete": "x"}])
+def test_another_request_is_refused(fakes: Fakes, request_: dict[str, Any]) -> None:
+    service = fakes.under(Service(Settings(service="imaging", **SETTINGS), fakes.aws))
+    with pytest.raises(ValueError, match="not a request that is answered"):
+        inspection.answer(service, request_)
