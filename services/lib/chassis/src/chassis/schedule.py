@@ -31,10 +31,19 @@ def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
 
 
 def relay(service: Service[Any]) -> Entry:
-    """The entry point of a service's outbox relay, which also answers operators: see `chassis.parked_events`."""
+    """The entry point of a service's outbox relay, which also answers operators.
+
+    See `chassis.parked_events` and `chassis.replays.asking`.
+    """
     run = scheduled("relay", lambda: {"published": service.relay()})
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
-        return answer(service.database, event["parked"]) if "parked" in event else run(event, context)
+        if "parked" in event:
+            return answer(service.database, event["parked"])
+        if "replays" in event:
+            from chassis import replays  # with what queues need, which no scheduled run does
+
+            return replays.answer(service, event["replays"])
+        return run(event, context)
 
     return entry

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     dead_letter_queue_url: str = ""
     max_receives: int = 8
 
+    #: Seconds of work in one step of a replay: its function must be able to end one page later.
+    replay_budget_s: float = 15
+
     #: Seconds for which a secret that was read is cached.
     secrets_max_age_s: int = 300
 

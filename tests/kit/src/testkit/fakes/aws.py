@@ -145,6 +145,11 @@ class FakeSqs(FakeClient):
         self._received |= {message["MessageId"] for message in visible}
         return {"Messages": visible}
 
+    def get_queue_attributes(self, *, QueueUrl: str, AttributeNames: Sequence[str]) -> dict[str, Any]:  # noqa: N803
+        self._called("get_queue_attributes")
+        waiting = self._queues.get(QueueUrl, {}).keys() - self._received
+        return {"Attributes": dict.fromkeys(AttributeNames, str(len(waiting)))}
+
     def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:  # noqa: N803
         del self._queues[QueueUrl][ReceiptHandle]
 
