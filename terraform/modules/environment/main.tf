@@ -81,6 +81,7 @@ module "bus" {
   region           = local.region
   account          = local.account
   archive_days     = local.platform.bus.archive_days
+  orders           = local.platform.operators.publishes
   alarms_topic_arn = module.observability.topic_arn
 }
 

@@ -51,6 +51,13 @@ locals {
         actions   = ["sqs:SendMessage"]
         resources = function.trigger == "queue" ? [local.queues[name].dead_letter_arn] : []
       },
+      {
+        # Who takes up orders of operators sees how many messages wait for the consumers.
+        actions = ["sqs:GetQueueAttributes"]
+        resources = anytrue([for item in local.consumes :
+          startswith(coalesce(try(item.event, null), "aws"), "collections.operator.") if item.function == name
+        ]) ? ["arn:aws:sqs:${local.place}:${local.prefix}*-events"] : []
+      },
     ],
     [
       for item in local.image_actions : {
