@@ -16,6 +16,7 @@ __all__ = ["MAX_WAITING", "Pace", "backlog_of"]
 #: Messages that may wait in the consumer's queue before another page: live events arrive behind them.
 MAX_WAITING = 100
 _LOOK_AGAIN_S = 0.2
+_SHORTEST_S = 0.001
 
 
 class Pace:
@@ -45,9 +46,8 @@ class Pace:
         """
         while self._clock() < deadline:
             self._fill()
-            missing = 1 - self._tokens
-            if missing > 0:
-                self._sleep(min(missing / self._rate, _LOOK_AGAIN_S))
+            if self._tokens < 1:
+                self._sleep(min(max((1 - self._tokens) / self._rate, _SHORTEST_S), _LOOK_AGAIN_S))
             elif self._backlog() > MAX_WAITING:
                 self._sleep(_LOOK_AGAIN_S)
             else:
