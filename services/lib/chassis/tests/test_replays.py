@@ -17,10 +17,18 @@ from chassis.queue import EventConsumer
 from chassis.replays import answer, on_replays, pages, rows
 from chassis.service import Service
 from chassis.settings import Settings
+from chassis.store import BEGINNING
 from contracts import REGISTRY, Contract, Event, new_event
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, ItemUploaded
-from contracts.operations import OPERATORS, ReplayCancelled, ReplayPaused, ReplayReport, ReplayResumed
+from contracts.operations import (
+    OPERATORS,
+    ReplayCancelled,
+    ReplayPaused,
+    ReplayReport,
+    ReplayResumed,
+    ReplayState,
+)
 from contracts.sessions import SessionExpired
 from testkit import Deploy, dead_letters, deliver, eventually
 from testkit.fakes import example
@@ -169,7 +177,7 @@ def test_pause_resume_and_cancel(
     def paused_meanwhile(connection: Any, replay: rows.Replay) -> bool:
         monkeypatch.setattr(rows, "save", save)
         found = save(connection, replay)
-        rows.step(connection, replay, rows.ReplayState.PAUSED)
+        rows.step(connection, replay, ReplayState.PAUSED)
         return found
 
     monkeypatch.setattr(rows, "save", paused_meanwhile)
@@ -226,7 +234,7 @@ def test_a_selection_narrows(service: Imaging, stored: list[str], narrowed: dict
     parameters: Any = {"types": pages.types_of(service, selection), "deletions": ()}
     with service.database.transaction() as connection:
         found = rows.look(
-            connection, selection, after=rows.BEGINNING, until=rows.horizons(connection)[1], limit=99, **parameters
+            connection, selection, after=BEGINNING, until=rows.horizons(connection)[1], limit=99, **parameters
         )
         total = sum(rows.count(connection, selection, **parameters).values())
     places = [place for place, each in enumerate(found) if each.document is not None]
