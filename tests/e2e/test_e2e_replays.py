@@ -41,12 +41,10 @@ def lose(mesh: RunningMesh, tenant: str) -> None:
 
 
 def test_a_lost_read_model_is_rebuilt_while_items_arrive(
-    mesh: RunningMesh, instant: None, alice: Api, bob: Api, picture: Callable[..., Path]
+    mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
 ) -> None:
-    items = [str(alice.upload(picture(f"number {number}"))["id"]) for number in range(3)]
-    other = str(bob.upload(picture("another"))["id"])
+    items = [str(alice.upload(picture(f"number {number}"))["id"]) for number in range(2)]
     alice.follow(items)
-    bob.follow([other])
     eventually(mesh.is_idle, timeout_s=60)
     (found,) = mesh.rows("SELECT tenant_id FROM search.documents WHERE item_id = %s", items[0])
     tenant: str = found["tenant_id"]
@@ -67,7 +65,7 @@ def test_a_lost_read_model_is_rebuilt_while_items_arrive(
     alice.follow([meanwhile])
     eventually(mesh.is_idle, timeout_s=60)
 
-    assert {(each.service, each.done >= 3, each.left_out) for each in ended} == {
+    assert {(each.service, each.done >= 2, each.left_out) for each in ended} == {
         ("analysis", True, 0),
         ("embedding", True, 0),
         ("ingest", False, 0),
@@ -75,7 +73,7 @@ def test_a_lost_read_model_is_rebuilt_while_items_arrive(
     after = read_model(mesh, tenant)
     assert {row for rows in after.values() for row in rows if meanwhile in row}
     assert {table: [row for row in rows if meanwhile not in row] for table, rows in after.items()} == before
-    assert _deliveries(mesh, "search", replay) >= 6
+    assert _deliveries(mesh, "search", replay) >= 4
     assert _deliveries(mesh, "chat", replay) == _deliveries(mesh, "ingest", replay) == 0, "it was for search alone"
 
 
