@@ -22,7 +22,7 @@ def facts_of(*events: str) -> set[str]:
 
 KNOWN = facts_of(
     *(event for service in MANIFESTS.services.values() for event in service.publishes),
-    *MANIFESTS.platform.operators.publishes,
+    *MANIFESTS.operators.publishes,
 )
 
 

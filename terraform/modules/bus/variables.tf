@@ -19,7 +19,7 @@ variable "archive_days" {
 }
 
 variable "orders" {
-  description = "Types of operators' events, `operators.publishes` of services/platform.yaml."
+  description = "Types of operators' events, `publishes` of services/operators.yaml."
   type        = list(string)
 }
 

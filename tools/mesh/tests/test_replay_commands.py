@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -230,6 +230,26 @@ def test_a_replay_is_paused_resumed_cancelled_and_shown(ingest: Mesh) -> None:
     assert "cancelled" in run("list").stdout
     (listed,) = json.loads(run("list", "--json").stdout)["replays"]
     assert (listed["id"], listed["consumer"], listed["state"]) == ("mine", "search", ReplayState.CANCELLED)
+
+
+def test_a_replay_that_fails_is_an_error(ingest: Mesh) -> None:
+    ingest.works = False
+    run("search", "--type", DELETED, "--yes", "--id", "mine", "--no-follow")
+    ingest.fakes.replays.rows["mine"] = replace(ingest.fakes.replays.rows["mine"], state=ReplayState.FAILED)
+    assert run("search", "--type", DELETED, "--id", "mine", exit_code=1).stderr.endswith(
+        "mesh: failed in ingest; `mesh replay resume mine` goes on\n"
+    )
+
+
+def test_who_stops_looking_is_told_that_it_goes_on(ingest: Mesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest.works = False
+
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mesh.replay.following.time.sleep", interrupt)
+    refused = run("search", "--type", DELETED, "--yes", "--id", "mine", exit_code=130)
+    assert "mesh: interrupted; the replay goes on: `mesh replay show mine`" in refused.stderr
 
 
 def test_there_are_no_replays(ingest: Mesh) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from manifests.model import EventType, KeyPattern, Model
+from manifests.model import KeyPattern, Model
 
 Origin = Annotated[str, StringConstraints(pattern=r"^(\*|https?://[^/ ]+)$")]
 Header = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$")]
@@ -14,17 +14,6 @@ class Bus(Model):
     """The event bus and its archive."""
 
     archive_days: int = Field(ge=1, le=3650)
-
-
-class Operators(Model):
-    """What operators order by events, and no service publishes; all are of the source `collections.operator`."""
-
-    publishes: tuple[Annotated[EventType, StringConstraints(pattern=r"^collections\.operator\.")], ...] = ()
-
-    @property
-    def source(self) -> str:
-        """The CloudEvents source of everything they publish."""
-        return "collections.operator"
 
 
 class Expiry(Model):
@@ -104,7 +93,6 @@ class Platform(Model):
     runtime: str
     architecture: str
     bus: Bus
-    operators: Operators = Operators()
     images: ImagesBucket
     api: Api
     identity: Identity

@@ -5,9 +5,8 @@ from typing import Any
 
 from manifests.catalogue import FunctionRef
 from manifests.environment import Deployment
-from manifests.model import Access
+from manifests.model import Access, Operators
 from manifests.naming import Names
-from manifests.platform import Operators
 
 Statement = dict[str, Any]
 Policy = dict[str, Any]

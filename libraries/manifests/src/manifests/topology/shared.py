@@ -40,11 +40,11 @@ def shared_resources(manifests: Manifests, names: Names) -> Iterator[Resource]:
         retention_days=manifests.platform.bus.archive_days,
     )
     yield dead_letter_queue(names.schedules_dead_letter_queue, schedules_queue_policy(names))
-    if manifests.platform.operators.publishes:
+    if manifests.operators.publishes:
         yield Role(
             name=names.operators,
             trust=operators_trust_policy(names),
-            policies={POLICY: operators_policy(names, manifests.platform.operators)},
+            policies={POLICY: operators_policy(names, manifests.operators)},
         )
     yield _bucket(manifests.platform, names)
     yield _api(manifests, names)

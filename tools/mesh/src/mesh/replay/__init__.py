@@ -6,5 +6,6 @@ ReplayError
 ├── ReplayUnknownError        no service knows of a replay with that id
 ├── OrderRefusedError         the bus did not take the order
 ├── NotTakenUpError           the services did not act upon the order in time
+├── ReplayFailedError         bus or database kept failing in a service; the replay can be resumed
 └── ReplaysOutdatedError      a relay's code knows nothing of replays yet
 """

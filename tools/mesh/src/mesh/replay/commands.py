@@ -143,13 +143,13 @@ class _Wanted:
 
 def _start(env: str, wanted: _Wanted, *, dry_run: bool, follow: bool, yes: bool, as_json: bool) -> None:
     from contracts import ReplayKind
-    from contracts.operations import ReplayRequested, Selection
+    from contracts.operations import ReplayRequested, ReplayState, Selection
     from manifests import load_manifests
     from mesh.environments import open_environment
     from mesh.prompts import confirm
     from mesh.replay import following, ordering
     from mesh.replay.asking import Owners
-    from mesh.replay.errors import SelectionInvalidError
+    from mesh.replay.errors import ReplayFailedError, SelectionInvalidError
     from workspace import REPOSITORY
 
     known = ordering.consumed_types(load_manifests(REPOSITORY), wanted.consumer)
@@ -188,6 +188,8 @@ def _start(env: str, wanted: _Wanted, *, dry_run: bool, follow: bool, yes: bool,
     if follow:
         found = following.follow(owners, replay_id, owning, quiet=as_json)
     _shown(env, replay_id, found, as_json=as_json)
+    if failed := [each.service for each in found if each.state is ReplayState.FAILED]:
+        raise ReplayFailedError(f"failed in {', '.join(failed)}; `mesh replay resume {replay_id}` goes on")
 
 
 def _list(env: str, limit: int, *, as_json: bool) -> None:

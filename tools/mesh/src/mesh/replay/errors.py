@@ -27,5 +27,9 @@ class NotTakenUpError(ReplayError):
     """The services did not act upon the order in time; they still may."""
 
 
+class ReplayFailedError(ReplayError):
+    """Bus or database kept failing in a service; the replay can be resumed."""
+
+
 class ReplaysOutdatedError(ReplayError):
     """A relay's code knows nothing of replays yet."""

@@ -66,8 +66,23 @@ def wait_for(
 
 
 def follow(owners: Owners, replay_id: str, services: Sequence[str], *, quiet: bool) -> list[ReplayOf]:
-    """Show a bar for each service on stderr until nothing more happens. Raises NotTakenUpError."""
-    found = wait_for(owners, replay_id, services, frozenset(ReplayState))
+    """Show a bar for each service on stderr until nothing more happens.
+
+    Raises:
+        NotTakenUpError: a service does not take it up.
+        KeyboardInterrupt: somebody does not want to see more of it; the replay goes on.
+    """
+    try:
+        found = wait_for(owners, replay_id, services, frozenset(ReplayState))
+        return _shown(owners, replay_id, services, found, quiet=quiet)
+    except KeyboardInterrupt as interrupt:
+        hint = f"the replay goes on: `mesh replay show {replay_id}`, `mesh replay cancel {replay_id}`"
+        raise KeyboardInterrupt(hint) from interrupt
+
+
+def _shown(
+    owners: Owners, replay_id: str, services: Sequence[str], found: list[ReplayOf], *, quiet: bool
+) -> list[ReplayOf]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet) as progress:
         bars = {service: progress.add_task(service) for service in services}

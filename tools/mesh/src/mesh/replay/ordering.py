@@ -35,7 +35,7 @@ def consumed_types(manifests: Manifests, consumer: str) -> dict[str, str]:
     return {
         fact.fact().rpartition(".")[2]: fact.event_type
         for fact in facts
-        if fact.source() != manifests.platform.operators.source and not issubclass(fact, ReplayReport)
+        if fact.source() != manifests.operators.source and not issubclass(fact, ReplayReport)
     }
 
 

@@ -69,6 +69,7 @@ def work_on(service: Service[Any], replay: Replay) -> bool:
     deadline = time.monotonic() + service.settings.replay_budget_s
     pace = Pace(replay.rate, backlog_of(service, replay.consumer))
     types, deletions = types_of(service, replay.selection), deletions_of(service)
+    _ = service.aws.events  # made here: several threads that need it first would each make one
     while pace.ready(deadline):
         with service.database.transaction() as connection:
             oldest, _ = rows.horizons(connection)  # first: what the page shows is at least what this lets it

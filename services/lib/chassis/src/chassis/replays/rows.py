@@ -62,14 +62,13 @@ class Looked:
 
 
 def horizons(connection: Connection) -> tuple[int, int]:
-    """The oldest transaction that may still run, and the first that has not begun."""
-    row = connection.execute(
+    """The oldest transaction that may still run, and the one after the last that has ended."""
+    (row,) = connection.execute(
         """
         SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS oldest,
                pg_snapshot_xmax(pg_current_snapshot())::text AS next
         """
-    ).fetchone()
-    assert row is not None  # noqa: S101  # a SELECT without FROM has one row
+    )
     return int(row["oldest"]), int(row["next"])
 
 
