@@ -53,10 +53,8 @@ locals {
       },
       {
         # Who takes up orders of operators sees how many messages wait for the consumers.
-        actions = ["sqs:GetQueueAttributes"]
-        resources = anytrue([for item in local.consumes :
-          startswith(coalesce(try(item.event, null), "aws"), "collections.operator.") if item.function == name
-        ]) ? ["arn:aws:sqs:${local.place}:${local.prefix}*-events"] : []
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = contains(local.ordered, name) ? ["arn:aws:sqs:${local.place}:${local.prefix}*-events"] : []
       },
     ],
     [

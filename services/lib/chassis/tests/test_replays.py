@@ -14,7 +14,7 @@ from chassis import inbox
 from chassis.errors import TransientError
 from chassis.projections import Projections
 from chassis.queue import EventConsumer
-from chassis.replays import answer, on_replays, pages, rows
+from chassis.replays import answer, on_replays, pace, pages, rows
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import BEGINNING
@@ -130,7 +130,7 @@ def test_a_step_that_dies_between_a_page_and_its_checkpoint_is_taken_up_again(
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pages, "PAGE", 5)
+    monkeypatch.setattr(pace, "MOST", 5)
     save, saved = rows.save, list[int]()
 
     def dies(connection: Any, replay: rows.Replay) -> bool:
@@ -171,7 +171,7 @@ def test_the_same_order_twice_is_one_replay(
 def test_pause_resume_and_cancel(
     service: Imaging, replays: EventConsumer, stored: list[str], published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "PAGE", 5)
+    monkeypatch.setattr(pace, "MOST", 5)
     save = rows.save
 
     def paused_meanwhile(connection: Any, replay: rows.Replay) -> bool:

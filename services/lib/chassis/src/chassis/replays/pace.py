@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,12 +12,22 @@ from chassis.errors import PermanentError, TransientError
 if TYPE_CHECKING:
     from chassis.service import Service
 
-__all__ = ["MAX_WAITING", "Pace", "backlog_of"]
+__all__ = ["LEAST", "MAX_WAITING", "MOST", "Allowance", "Pace", "backlog_of"]
 
 #: Messages that may wait in the consumer's queue before another page: live events arrive behind them.
-MAX_WAITING = 100
-_LOOK_AGAIN_S = 0.2
+MAX_WAITING = 10
+#: Stored events in a page: from the least, doubled while the consumer's queue is found empty.
+LEAST, MOST = 10, 500
+_LOOK_AGAIN_S = 0.05
 _SHORTEST_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The next page: how many stored events to look at, and how many of them to publish at most."""
+
+    look: int
+    publish: int
 
 
 class Pace:
@@ -34,11 +45,12 @@ class Pace:
         self._backlog = backlog
         self._clock = clock
         self._sleep = sleep
+        self._page = LEAST
         self._tokens = 0.0
         self._filled_at = clock()
 
-    def ready(self, deadline: float) -> bool:
-        """Wait until more may be published; False when the deadline comes first.
+    def wait(self, deadline: float) -> Allowance | None:
+        """Wait until more may be published; None when the deadline comes first.
 
         Raises:
             PermanentError: the consumer has no queue.
@@ -47,15 +59,17 @@ class Pace:
         while self._clock() < deadline:
             self._fill()
             if self._tokens < 1:
-                self._sleep(min(max((1 - self._tokens) / self._rate, _SHORTEST_S), _LOOK_AGAIN_S))
-            elif self._backlog() > MAX_WAITING:
-                self._sleep(_LOOK_AGAIN_S)
-            else:
-                return True
-        return False
+                self._sleep(max((1 - self._tokens) / self._rate, _SHORTEST_S))
+                continue
+            waiting = self._backlog()
+            self._page = LEAST if waiting else min(2 * self._page, MOST)
+            if waiting <= MAX_WAITING:
+                return Allowance(self._page, int(self._tokens))
+            self._sleep(_LOOK_AGAIN_S)
+        return None
 
     def spend(self, events: int) -> None:
-        """So many were published; what the bucket did not hold is owed."""
+        """So many were published."""
         self._tokens -= events
 
     def _fill(self) -> None:

@@ -18,14 +18,10 @@ from chassis.service import Service
 from contracts import REGISTRY, ContractError, replayed
 from contracts.operations import ReplayReport, Selection, TypeCount
 
-__all__ = ["PAGE", "begin", "deletions_of", "types_of", "work_on"]
+__all__ = ["begin", "deletions_of", "types_of", "work_on"]
 
-#: Stored events that are looked at in one statement, and published once more when a step dies in between.
-PAGE = 500
 # Calls of the bus at once.
 _AT_ONCE = 4
-# A page publishes at most this part of what a second may: the consumer's queue is looked at in between.
-_BITS = 4
 # While a transaction runs, events of those that began later stay out of sight.
 _HELD_BACK_S = 0.5
 
@@ -70,7 +66,7 @@ def work_on(service: Service[Any], replay: Replay) -> bool:
     pace = Pace(replay.rate, backlog_of(service, replay.consumer))
     types, deletions = types_of(service, replay.selection), deletions_of(service)
     _ = service.aws.events  # made here: several threads that need it first would each make one
-    while pace.ready(deadline):
+    while allowed := pace.wait(deadline):
         with service.database.transaction() as connection:
             oldest, _ = rows.horizons(connection)  # first: what the page shows is at least what this lets it
             looked = rows.look(
@@ -80,9 +76,9 @@ def work_on(service: Service[Any], replay: Replay) -> bool:
                 deletions=deletions,
                 after=replay.checkpoint,
                 until=replay.until,
-                limit=PAGE,
+                limit=allowed.look,
             )
-        if page := _up_to(looked, max(1, replay.rate // _BITS)):
+        if page := _up_to(looked, allowed.publish):
             published, left_out = _publish(service, replay, page)
             pace.spend(published.total() + left_out.total())
             counts = _counted(replay.counts, published, left_out)
@@ -90,7 +86,7 @@ def work_on(service: Service[Any], replay: Replay) -> bool:
             with service.database.transaction() as connection:
                 if not rows.save(connection, replay):
                     return False
-        if len(page) == len(looked) < PAGE:
+        if len(page) == len(looked) < allowed.look:
             if oldest >= replay.until:
                 return True
             time.sleep(_HELD_BACK_S)
