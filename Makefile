@@ -96,7 +96,7 @@ contracts-docs: setup ## Write the contract catalogue as a web site to build/con
 bench: setup ## Benchmarks of pipeline, imports and packages: tables of figures, each beside its reference
 	@$(BENCHMARKS) all
 
-bench-%: setup ## Run one benchmark: imports, packages, pipeline, contracts, store, search; ARGS=--help shows its options
+bench-%: setup ## Run one benchmark: imports, packages, pipeline, replay, contracts, store, search; ARGS=--help shows its options
 	@$(BENCHMARKS) $* $(ARGS)
 
 infra-bootstrap: setup ## Create the bucket for Terraform's state, once per AWS account (asks first; YES=1 does not)

@@ -45,6 +45,7 @@ def test_code_publishes_what_the_manifest_declares(service: Service) -> None:
 
 def test_every_consumed_event_is_published() -> None:
     published = {event for service in MANIFESTS.services.values() for event in service.publishes}
+    published |= set(MANIFESTS.operators.publishes)
     retired = {contract.event_type for contract in REGISTRY.retired()}
     consumed = {item.event for service in MANIFESTS.services.values() for item in service.consumes if item.event}
     assert consumed <= published | retired

@@ -20,7 +20,10 @@ def facts_of(*events: str) -> set[str]:
     return {found["fact"] for event in events if (found := EVENT_TYPE.match(event))}
 
 
-KNOWN = facts_of(*(event for service in MANIFESTS.services.values() for event in service.publishes))
+KNOWN = facts_of(
+    *(event for service in MANIFESTS.services.values() for event in service.publishes),
+    *MANIFESTS.operators.publishes,
+)
 
 
 def readme(service: str) -> str:

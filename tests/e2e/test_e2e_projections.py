@@ -13,6 +13,7 @@ from psycopg import sql
 
 from chassis.service import Service
 from contracts import REGISTRY, Contract, ContractError, Event
+from contracts.operations import ReplayReport
 from manifests import Manifests, TableKind, load_manifests
 from mesh.client import Api
 from testkit import eventually
@@ -40,8 +41,9 @@ def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
     return [*events, *_put_by_tests(mesh)]
 
 
-#: Failures of providers and of uploads, stuck items, and expiry by the clock, have tests of their own.
+#: Failures of providers and of uploads, stuck items, expiry by the clock, and replays have tests of their own.
 NOT_CAUSED_HERE = {
+    *(contract.event_type for contract in REGISTRY if issubclass(contract, ReplayReport)),
     "collections.analysis.analysis-failed.v1",
     "collections.embedding.embedding-failed.v1",
     "collections.ingest.retry-requested.v1",

@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_a_database_without_what_services_need(environment: Environment, verify:
     manifests = load_manifests(Path(__file__).parents[2])
     platform = manifests.platform
     wanting = platform.database.model_copy(update={"extensions": ("vector", "postgis")})
-    more = type(manifests)(manifests.root, manifests.services, platform.model_copy(update={"database": wanting}))
+    more = replace(manifests, platform=platform.model_copy(update={"database": wanting}))
     assert "the database lacks extension postgis" in failure(
         verify(environment, only=["database"], manifests=more), "database"
     )

@@ -64,6 +64,19 @@ def pipeline(
 
 
 @app.command()
+def replay(
+    running: Running = False,
+    events: Annotated[int, typer.Option(min=100, help="Events to the bus.")] = 20_000,
+    folded: Annotated[int, typer.Option(min=10, help="Events to search.")] = 2_000,
+    as_json: AsJson = False,
+) -> None:
+    """A replay from the store to the bus, and to a consumer's tables, beside a bare client."""
+    from benchmarks.replay import measure_replay
+
+    _run(lambda report: measure_replay(report, running=running, events=events, folded=folded), as_json=as_json)
+
+
+@app.command()
 def contracts(seconds: Annotated[float, typer.Option(help="Seconds per figure.")] = 0.2) -> None:
     """Validation of every event, beside jsonschema and fastjsonschema."""
     from benchmarks.contracts import measure_contracts

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract, Part
+from contracts.operations import ReplayReport
 from contracts.personal import Personal
 
 
@@ -100,3 +101,17 @@ class AnalysisRequested(Contract):
     force: bool = Field(default=False, description="Describe again even where a description exists.")
     provider: str | None = Field(default=None, description="The provider asked for; none: as configured.")
     model: str | None = Field(default=None, description="The model asked for; none: as configured.")
+
+
+class ReplayProgressed(ReplayReport):
+    """The replay of analysis's events has begun, goes on, or was paused."""
+
+    event_type: ClassVar[str] = "collections.analysis.replay-progressed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ReplayCompleted(ReplayReport):
+    """The replay of analysis's events has ended."""
+
+    event_type: ClassVar[str] = "collections.analysis.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"

@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from contracts.contract import Contract, Part, Timestamp
+from contracts.operations import ReplayReport
 from contracts.personal import Personal
 
 
@@ -34,3 +35,17 @@ class TurnCompleted(Contract):
     output_tokens: int = Field(default=0, ge=0)
     cost_usd: float = Field(default=0, ge=0)
     response_time_ms: int = Field(ge=0)
+
+
+class ReplayProgressed(ReplayReport):
+    """The replay of chat's events has begun, goes on, or was paused."""
+
+    event_type: ClassVar[str] = "collections.chat.replay-progressed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ReplayCompleted(ReplayReport):
+    """The replay of chat's events has ended."""
+
+    event_type: ClassVar[str] = "collections.chat.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"

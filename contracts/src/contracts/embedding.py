@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract
+from contracts.operations import ReplayReport
 from contracts.personal import Personal
 
 
@@ -84,3 +85,17 @@ class RebuildRequested(Contract):
 
     model: str
     total: int = Field(description="Descriptions to embed when the rebuild was asked for.", ge=0)
+
+
+class ReplayProgressed(ReplayReport):
+    """The replay of embedding's events has begun, goes on, or was paused."""
+
+    event_type: ClassVar[str] = "collections.embedding.replay-progressed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ReplayCompleted(ReplayReport):
+    """The replay of embedding's events has ended."""
+
+    event_type: ClassVar[str] = "collections.embedding.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"

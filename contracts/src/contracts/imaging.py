@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract, LocalTime, Part
+from contracts.operations import ReplayReport
 from contracts.personal import Personal
 
 
@@ -89,3 +90,17 @@ class ImageRejected(Contract):
 
     reason: ImageRejection
     detail: str = Field(description="One sentence for the user.")
+
+
+class ReplayProgressed(ReplayReport):
+    """The replay of imaging's events has begun, goes on, or was paused."""
+
+    event_type: ClassVar[str] = "collections.imaging.replay-progressed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ReplayCompleted(ReplayReport):
+    """The replay of imaging's events has ended."""
+
+    event_type: ClassVar[str] = "collections.imaging.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract
+from contracts.operations import ReplayReport
 from contracts.personal import Personal
 
 
@@ -70,3 +71,17 @@ class RetryRequested(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     step: RetryStep
+
+
+class ReplayProgressed(ReplayReport):
+    """The replay of ingest's events has begun, goes on, or was paused."""
+
+    event_type: ClassVar[str] = "collections.ingest.replay-progressed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ReplayCompleted(ReplayReport):
+    """The replay of ingest's events has ended."""
+
+    event_type: ClassVar[str] = "collections.ingest.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"

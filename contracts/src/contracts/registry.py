@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from contracts import analysis, chat, embedding, imaging, ingest, retired, sessions
+from contracts import analysis, chat, embedding, imaging, ingest, operations, retired, sessions
 from contracts.contract import TYPE_PATTERN, Contract, fact_of
 from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
 from contracts.errors import (
@@ -196,17 +196,33 @@ REGISTRY = Registry(
         ingest.ItemDeleted,
         ingest.UploadRejected,
         ingest.RetryRequested,
+        ingest.ReplayProgressed,
+        ingest.ReplayCompleted,
         imaging.ImageProcessed,
         imaging.ImageRejected,
+        imaging.ReplayProgressed,
+        imaging.ReplayCompleted,
         analysis.ItemAnalyzed,
         analysis.AnalysisFailed,
         analysis.AnalysisRequested,
+        analysis.ReplayProgressed,
+        analysis.ReplayCompleted,
         embedding.ItemEmbedded,
         embedding.EmbeddingFailed,
         embedding.RebuildRequested,
+        embedding.ReplayProgressed,
+        embedding.ReplayCompleted,
         chat.TurnCompleted,
+        chat.ReplayProgressed,
+        chat.ReplayCompleted,
         sessions.SessionDeleted,
         sessions.SessionExpired,
+        sessions.ReplayProgressed,
+        sessions.ReplayCompleted,
+        operations.ReplayRequested,
+        operations.ReplayPaused,
+        operations.ReplayResumed,
+        operations.ReplayCancelled,
     ),
     retired.CONTRACTS,
 )

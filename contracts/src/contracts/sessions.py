@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.contract import Contract, Part, Timestamp
+from contracts.operations import ReplayReport
 
 
 class SessionDeleted(Contract):
@@ -40,3 +41,17 @@ class SessionExpired(Contract):
 
     cause: Annotated[Idle | CrowdedOut, Field(discriminator="kind")]
     last_turn_at: Timestamp
+
+
+class ReplayProgressed(ReplayReport):
+    """The replay of sessions's events has begun, goes on, or was paused."""
+
+    event_type: ClassVar[str] = "collections.sessions.replay-progressed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ReplayCompleted(ReplayReport):
+    """The replay of sessions's events has ended."""
+
+    event_type: ClassVar[str] = "collections.sessions.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"

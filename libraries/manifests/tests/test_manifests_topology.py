@@ -41,6 +41,9 @@ def topology(root: Path) -> Topology:
     return topology_of(load_manifests(root), deployment(), "api0")
 
 
+FACTS_OF_OPERATORS = ("requested", "paused", "resumed", "cancelled")
+
+
 def test_each_function_has_what_its_trigger_needs(topology: Topology) -> None:
     names = {"collections-test-talker-http", "collections-test-talker-relay", "collections-test-listener-events"}
     assert {function.name for function in topology.of(LambdaFunction)} == names
@@ -133,6 +136,26 @@ def test_environments_differ_only_in_names(root: Path) -> None:
     assert topology_of(manifests, deployment("dev"), "api0") == topology_of(manifests, deployment("dev"), "api0")
 
 
+def test_operators_may_put_their_events_on_the_bus_and_nothing_else() -> None:
+    manifests = load_manifests(REPOSITORY)
+    (role,) = [
+        role
+        for role in topology_of(manifests, deployment(auth="iam"), "api0").of(Role)
+        if role.name == "collections-test-operators"
+    ]
+    (trust,), (allowed,) = role.trust["Statement"], role.policies["declared"]["Statement"]
+    assert trust["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
+    assert (allowed["Action"], allowed["Resource"]) == (
+        ["events:PutEvents"],
+        [f"arn:aws:events:{PLACE}:event-bus/collections-test"],
+    )
+    assert allowed["Condition"]["ForAllValues:StringEquals"] == {
+        "events:source": "collections.operator",
+        "events:detail-type": [f"collections.operator.replay-{fact}.v1" for fact in FACTS_OF_OPERATORS],
+    }
+    assert allowed["Condition"]["Null"] == {"events:source": "false", "events:detail-type": "false"}
+
+
 def test_no_role_of_this_repository_reaches_resources_of_another_service() -> None:
     """Queues, logs and database users are a service's own; secrets, keys of objects and the bus may be shared."""
     manifests = load_manifests(REPOSITORY)
@@ -146,6 +169,9 @@ def test_no_role_of_this_repository_reaches_resources_of_another_service() -> No
         topology, reached = topology_of(manifests, deployment(auth=auth), "api0"), 0
         services = {function.name: function.service for function in topology.of(LambdaFunction)}
         for role in topology.of(Role):
+            if role.name not in services:
+                assert role.name == "collections-test-operators"
+                continue
             for statement in role.policies["declared"]["Statement"]:
                 if not statement["Action"][0].startswith("dynamodb:"):
                     reached += len(statement["Resource"])

@@ -44,6 +44,7 @@ from contracts.ingest import ItemDeleted, RetryRequested, RetryStep, UploadRejec
 from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
 from testkit.invoking import CONTEXT, http_event
+from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 CLAUDE, GPT = "claude-sonnet-5-5", "gpt-5.5"
@@ -1036,3 +1037,8 @@ def test_a_route_needs_a_token_and_the_database(unit: Analysis, method: str, pat
     answer = call(unit.http, method, path, ALICE)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert (unit.fakes.recorded, unit.claude.asked) == ([], [])
+
+
+def test_an_operator_has_stored_events_published_again(unit: Analysis) -> None:
+    stored = example(ItemAnalyzed, subject="subject-1", tenant="alice")
+    assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="search")

@@ -46,6 +46,7 @@ from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes import SETTINGS, TRACED, example, requested
 from testkit.invoking import CONTEXT, http_event
+from testkit.replaying import assert_replays
 from workspace import REPOSITORY
 
 ALICE, BOB = "alice", "bob"
@@ -766,3 +767,8 @@ def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Chat, l
     assert ENTRY_POINTS.build("maintenance", unit.service)({}, None) == {"tenants": 2}
     (line,) = log_lines()
     assert (line["message"], line["tenants"]) == ("maintenance", 2)
+
+
+def test_an_operator_has_stored_events_published_again(unit: Chat) -> None:
+    stored = example(TurnCompleted, subject="subject-1", tenant="alice")
+    assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="sessions")

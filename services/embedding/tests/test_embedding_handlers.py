@@ -28,6 +28,7 @@ from embedding.repository.vectors import Space, StoredVector
 from embedding.settings import EmbeddingSettings
 from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
+from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM, REBUILD = "alice", "bob", "item-1", "rebuild-1"
 DIMENSIONS = 256
@@ -615,3 +616,8 @@ def test_a_route_needs_a_token_and_the_database(unit: Embedding, method: str, pa
     answer = call(unit.http, method, path, ALICE)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert (unit.fakes.recorded, unit.rebuilds.rows) == ([], {})
+
+
+def test_an_operator_has_stored_events_published_again(unit: Embedding) -> None:
+    stored = example(ItemEmbedded, subject="subject-1", tenant="alice")
+    assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="search")

@@ -27,6 +27,7 @@ from imaging.repository import Original, Rejection
 from imaging.settings import ImagingSettings
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
+from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 MODEL_KEY, THUMBNAIL_KEY = "alice/renditions/item-1.png", "alice/thumbnails/item-1.webp"
@@ -483,3 +484,8 @@ def test_resize_only_while_a_store_is_silent(imaging: Imaging) -> None:
         answer = imaging.resize()
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert len(imaging.fakes.recorded) == 1
+
+
+def test_an_operator_has_stored_events_published_again(imaging: Imaging) -> None:
+    stored = example(ImageProcessed, subject="subject-1", tenant="alice")
+    assert_replays(imaging.fakes, ENTRY_POINTS.build("on_replays", imaging.service), stored, consumer="analysis")

@@ -45,6 +45,7 @@ from ingest.settings import IngestSettings
 from testkit import Answer, Fakes, LogLines, call, deliver, envelope, read
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
 from testkit.invoking import CONTEXT, http_event
+from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -1106,3 +1107,8 @@ def test_what_the_sweep_has_taken_becomes_no_item(unit: Ingest) -> None:
     unit.pending.rows.clear()
     assert unit.arrive() == 0
     assert unit.objects == {ORIGINAL: CONTENT}
+
+
+def test_an_operator_has_stored_events_published_again(unit: Ingest) -> None:
+    stored = example(ItemDeleted, subject="subject-1", tenant="alice")
+    assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="search")

@@ -34,6 +34,7 @@ from sessions.settings import SessionsSettings
 from sessions.table import History, SessionTable, Summary
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
+from testkit.replaying import assert_replays
 
 ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
 TURNS = "https://sqs/turns"
@@ -691,3 +692,8 @@ def test_the_relay_publishes_what_the_bus_did_not_take(unit: Sessions) -> None:
     assert unit.fakes.published == []
     assert ENTRY_POINTS.build("relay", unit.service)({}, None) == {"published": 1}
     assert unit.fakes.published == [unit.fakes.store.events[0].id]
+
+
+def test_an_operator_has_stored_events_published_again(unit: Sessions) -> None:
+    stored = example(SessionDeleted, subject="subject-1", tenant="alice")
+    assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="chat")

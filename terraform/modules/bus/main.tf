@@ -1,4 +1,4 @@
-# The event bus, its archive, and the dead-letter queue of scheduled invocations.
+# The event bus, its archive, the role of operators, and the dead-letter queue of scheduled invocations.
 
 locals {
   name        = "collections-${var.environment}"
@@ -15,6 +15,38 @@ resource "aws_cloudwatch_event_archive" "main" {
   event_source_arn = aws_cloudwatch_event_bus.main.arn
   retention_days   = var.archive_days
   event_pattern    = jsonencode({ detail = { replayfor = [{ exists = false }] } })
+}
+
+# Orders are events: whoever has this role may put those of operators on the bus, and nothing else.
+resource "aws_iam_role" "operators" {
+  name        = "${local.name}-operators"
+  description = "For operators: orders are events, and these may be put on the bus."
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::${var.account}:root" }
+      Action    = "sts:AssumeRole"
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "operators" {
+  name = "declared"
+  role = aws_iam_role.operators.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["events:PutEvents"]
+      Resource = [aws_cloudwatch_event_bus.main.arn]
+      # A request has several events: all of them must be such, and there must be at least one.
+      Condition = {
+        "ForAllValues:StringEquals" = { "events:source" = "collections.operator", "events:detail-type" = var.orders }
+        Null                        = { "events:source" = "false", "events:detail-type" = "false" }
+      }
+    }]
+  })
 }
 
 resource "aws_sqs_queue" "schedules" {

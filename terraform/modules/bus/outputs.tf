@@ -26,3 +26,8 @@ output "alarm_names" {
   description = "Names of the alarms."
   value       = [aws_cloudwatch_metric_alarm.schedules.alarm_name]
 }
+
+output "operators_role_arn" {
+  description = "The role that may publish operators' events."
+  value       = aws_iam_role.operators.arn
+}

@@ -18,6 +18,11 @@ variable "archive_days" {
   type        = number
 }
 
+variable "orders" {
+  description = "Types of operators' events, `publishes` of services/operators.yaml."
+  type        = list(string)
+}
+
 variable "alarms_topic_arn" {
   description = "Topic that alarms go to."
   type        = string

@@ -7,6 +7,7 @@ locals {
   account    = data.aws_caller_identity.this.account_id
   region     = data.aws_region.this.region
   platform   = yamldecode(file("${local.repository}/services/platform.yaml"))
+  operators  = yamldecode(file("${local.repository}/services/operators.yaml"))
   manifests = {
     for file in fileset("${local.repository}/services", "*/service.yaml") :
     dirname(file) => yamldecode(file("${local.repository}/services/${file}"))
@@ -81,6 +82,7 @@ module "bus" {
   region           = local.region
   account          = local.account
   archive_days     = local.platform.bus.archive_days
+  orders           = local.operators.publishes
   alarms_topic_arn = module.observability.topic_arn
 }
 

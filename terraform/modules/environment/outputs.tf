@@ -37,6 +37,8 @@ output "environment" {
     topic_arn  = module.observability.topic_arn
     alarms     = sort(concat(module.observability.alarm_names, module.bus.alarm_names, flatten([for service in local.services : service.alarm_names])))
     dashboards = module.observability.dashboards
+    # The role for ordering replays.
+    operators_role_arn = module.bus.operators_role_arn
     # The policy for setting secrets.
     secrets_operator_policy_arn = module.secrets.operator_policy_arn
   }

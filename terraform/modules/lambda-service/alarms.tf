@@ -1,6 +1,11 @@
 # Alarms by name, without the service's prefix: rules as data, and one resource for all of them.
 
 locals {
+  # Those that work by operators' orders alone: whoever orders follows the work, and what fails becomes a dead letter.
+  ordered = toset([for item in local.consumes :
+    item.function if startswith(coalesce(try(item.event, null), "aws"), "collections.operator.")
+  ])
+
   function_alarms = merge([for name, function in local.functions : {
     "${name}-errors" = {
       description = "${function.name} failed."
@@ -32,9 +37,9 @@ locals {
       period_s    = 300
       periods     = 3
     }
-  }]...)
+  } if !contains(local.ordered, name)]...)
 
-  queue_alarms = merge([for name, queue in local.queues : {
+  queue_alarms = merge(concat([for name, queue in local.queues : {
     "${name}-dead-letters" = {
       description = "Messages are in ${queue.dead_letter}: their attributes state why, unless the function crashed."
       namespace   = "AWS/SQS"
@@ -45,6 +50,7 @@ locals {
       period_s    = 60
       periods     = 1
     }
+    }], [for name, queue in local.queues : {
     "${name}-age" = {
       description = "The oldest message in ${queue.name} waits too long: its consumer fails or cannot keep up."
       namespace   = "AWS/SQS"
@@ -56,7 +62,7 @@ locals {
       period_s  = 300
       periods   = 1
     }
-  }]...)
+  } if !contains(local.ordered, name)])...)
 
   service_alarms = merge(
     { for name in length(local.queues) > 0 ? ["projection-lag"] : [] : name => {

@@ -55,6 +55,11 @@ locals {
         actions   = ["sqs:GetQueueAttributes"]
         resources = function.backlog_of != null ? [local.queues[function.backlog_of].arn] : []
       },
+      {
+        # Who takes up orders of operators sees how many messages wait for the consumers.
+        actions   = ["sqs:GetQueueAttributes"]
+        resources = contains(local.ordered, name) ? ["arn:aws:sqs:${local.place}:${local.prefix}*-events"] : []
+      },
     ],
     [
       for item in local.image_actions : {

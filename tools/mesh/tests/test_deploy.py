@@ -113,7 +113,7 @@ def test_functions_get_their_code_once(
     if not by_bucket:
         environment = environment.model_copy(update={"packages_bucket": None})
     planned = plan(environment, manifests, built)
-    assert len(planned.to_do) == len(environment.functions) == 4
+    assert len(planned.to_do) == len(environment.functions) == 5
     printed: list[str] = []
     assert {result.step.key for result in deploy(planned, printed.append)} == set(environment.functions)
     for found in configurations(environment).values():
@@ -160,7 +160,7 @@ def test_a_failure_reports_what_runs(
     with pytest.raises(DeploymentFailedError) as caught:
         deploy(planned, lambda line: None)
     printed = str(caught.value)
-    assert printed.startswith("1 of 4 functions")
+    assert printed.startswith("1 of 5 functions")
     assert f"{lost}: the old code, {OLD}" in printed
     assert f"{environment.functions['sessions.http'].name}: the new code, {built[0].code_sha256}\n" in printed
     with pytest.raises(FunctionsMissingError, match=f"{lost} was deleted"):
@@ -214,10 +214,10 @@ def test_the_command_deploys_and_then_has_nothing_to_do(cli: typer.Typer, enviro
         assert result.exit_code == 0, result.output
         return result
 
-    assert "4 functions would be updated" in run("--dry-run").stdout
+    assert "5 functions would be updated" in run("--dry-run").stdout
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {OLD}
     reported = json.loads(run("--json").stdout)
-    assert [entry["changes_code"] for entry in reported["functions"]] == [True] * 4
+    assert [entry["changes_code"] for entry in reported["functions"]] == [True] * 5
     assert {found["CodeSha256"] for found in configurations(environment).values()} == {reported["functions"][0]["code"]}
     assert "nothing to do" in run().stdout
 
@@ -239,9 +239,9 @@ def test_a_question_does_not_mix_with_json(
     monkeypatch.setattr("mesh.environments.open_environment", lambda _: environment)
     result = CliRunner().invoke(cli, [SERVICE, "--env", "local", "--json"], input="yes\n")
     assert result.exit_code == 0, result.output
-    assert "Update 4 functions" in result.stderr
+    assert "Update 5 functions" in result.stderr
     answered = result.stdout.strip().removeprefix("yes")  # as the runner shows what was typed
-    assert len(json.loads(answered)["functions"]) == 4
+    assert len(json.loads(answered)["functions"]) == 5
 
 
 def test_another_name_confirms_nothing(cli: typer.Typer, environment: Environment) -> None:
@@ -325,4 +325,4 @@ def test_an_interruption_reports_what_runs(
         deploy(plan(environment, manifests, built), interrupt)
     assert reported[-1].startswith(f"functions in {environment.environment} run:\n")
     assert f"{environment.functions['sessions.http'].name}: the new code" in reported[-1]
-    assert reported[-1].count("\n") == 4
+    assert reported[-1].count("\n") == 5

@@ -83,9 +83,9 @@ def build(
 def test_functions_with_the_same_needs_share_a_package(manifests: Manifests) -> None:
     found = {package.name: package.keys for package in plan_packages(manifests, ["chat", "ingest"])}
     assert found == {
-        "chat": ("chat.events", "chat.relay", "chat.maintenance"),
+        "chat": ("chat.events", "chat.replays", "chat.relay", "chat.maintenance"),
         "chat-agent": ("chat.http",),
-        "ingest": ("ingest.http", "ingest.events", "ingest.uploads", "ingest.sweep", "ingest.relay"),
+        "ingest": ("ingest.http", "ingest.events", "ingest.uploads", "ingest.sweep", "ingest.replays", "ingest.relay"),
     }
     everything = [key for package in plan_packages(manifests) for key in package.keys]
     assert sorted(everything) == sorted(f"{ref.service.service}.{ref.name}" for ref in manifests.functions)
@@ -177,7 +177,7 @@ def test_the_index_names_the_zip_of_each_function(
     built = build(made, chat)
     path = index_packages(manifests, built, made.output)
     index = json.loads(path.read_text())
-    assert list(index) == ["chat.events", "chat.http", "chat.maintenance", "chat.relay"]
+    assert list(index) == ["chat.events", "chat.http", "chat.maintenance", "chat.relay", "chat.replays"]
     assert index["chat.events"] == index["chat.relay"] != index["chat.http"]
     assert index["chat.http"] == {
         "file": str(built[1].file),
@@ -202,7 +202,7 @@ def test_the_index_keeps_entries_that_are_still_valid(
     assert sorted(set(document) - set(index)) == ["search.http"]
     assert "chat.gone" not in index
     path.write_text("{")
-    assert len(json.loads(index_packages(manifests, built[:2], made.output).read_text())) == 4
+    assert len(json.loads(index_packages(manifests, built[:2], made.output).read_text())) == 5
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_packages_of_the_local_mesh_hold_our_own_code_alone(cli: typer.Typer, tm
     reported = CliRunner().invoke(cli, [*arguments, "--json"])
     index = json.loads((tmp_path / "local" / "packages.json").read_text())
     assert json.loads(reported.stdout) == index
-    assert len(index) == 7
+    assert len(index) == 9
     with zipfile.ZipFile(index["chat.http"]["file"]) as archive:
         assert {name.partition("/")[0] for name in archive.namelist()} == {"chassis", "chat", "contracts", "retrieval"}
     assert "unchanged" in CliRunner().invoke(cli, arguments).stdout
@@ -239,7 +239,7 @@ def test_a_package_that_lambda_would_not_take_is_an_error(
     monkeypatch.setattr(commands, "make_packages", lambda *arguments, **options: (large,))
     result = CliRunner().invoke(cli, ["chat", "--output", str(tmp_path)])
     assert result.exit_code == 1
-    assert result.stdout.count("TOO LARGE") == 3
+    assert result.stdout.count("TOO LARGE") == 4
 
 
 def test_a_missing_target_python_is_reported(

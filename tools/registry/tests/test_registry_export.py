@@ -75,8 +75,11 @@ def test_every_reference_of_the_document_leads_somewhere(document: Json) -> None
 
 
 def test_operations_are_those_of_the_manifests(document: Json) -> None:
-    services = load_manifests(ROOT).services.values()
-    sent = {f"{s.service}.send.{event.removeprefix('collections.')}" for s in services for event in s.publishes}
+    manifests = load_manifests(ROOT)
+    services = manifests.services.values()
+    publishers = [(s.service, s.publishes) for s in services]
+    publishers.append((manifests.operators.service, manifests.operators.publishes))
+    sent = {f"{name}.send.{event.removeprefix('collections.')}" for name, events in publishers for event in events}
     received = {
         f"{s.service}.receive.{item.event.removeprefix('collections.')}"
         for s in services

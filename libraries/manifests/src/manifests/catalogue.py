@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.model import Function, Service
+from manifests.model import Function, Operators, Service
 from manifests.platform import Platform
 
 
@@ -27,6 +27,7 @@ class Manifests:
     root: Path
     services: dict[str, Service]
     platform: Platform
+    operators: Operators
 
     @property
     def functions(self) -> tuple[FunctionRef, ...]:

@@ -21,10 +21,10 @@ def check(manifests: Manifests) -> list[Problem]:
 def consumed_events_are_published(manifests: Manifests) -> Iterator[Problem]:
     """A consumed event is published now or was in an older major: archives and dead-letter queues still hold those."""
     published: dict[str, int] = {}
-    for service in manifests.services.values():
-        for event in service.publishes:
-            fact, _, major = event.rpartition(".v")
-            published[fact] = max(published.get(fact, 0), int(major))
+    of_services = [event for service in manifests.services.values() for event in service.publishes]
+    for event in (*of_services, *manifests.operators.publishes):
+        fact, _, major = event.rpartition(".v")
+        published[fact] = max(published.get(fact, 0), int(major))
     for service in manifests.services.values():
         for position, item in enumerate(service.consumes):
             fact, _, major = (item.event or "").rpartition(".v")

@@ -7,7 +7,7 @@ span several services are in `checks`.
 import re
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -232,3 +232,17 @@ class Service(Model):
     def aws_events_of(self, function: str) -> tuple[AwsEvent, ...]:
         """AWS events that the function consumes."""
         return tuple(item.aws_event for item in self.consumes if item.aws_event and item.function == function)
+
+
+class Operators(Model):
+    """`services/operators.yaml`: what operators order by events, and no service publishes."""
+
+    service: Literal["operator"] = "operator"
+    summary: str = ""
+    owners: tuple[Owner, ...] = ()
+    publishes: tuple[Annotated[EventType, StringConstraints(pattern=r"^collections\.operator\.")], ...] = ()
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source of everything they publish."""
+        return f"collections.{self.service}"

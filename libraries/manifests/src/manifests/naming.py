@@ -53,6 +53,11 @@ class Names:
         """The path of all parameters, without a trailing slash."""
         return f"/{APPLICATION}/{self.environment}"
 
+    @property
+    def operators(self) -> str:
+        """The role of operators."""
+        return f"{self.prefix}operators"
+
     def function(self, ref: FunctionRef) -> str:
         """A function, its role, its rule and its queue. Raises NameTooLongError above 64 characters with `-dlq`."""
         name = f"{self.prefix}{ref.service.service}-{ref.name}"

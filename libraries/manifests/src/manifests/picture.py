@@ -9,13 +9,16 @@ BEGIN, END = "<!-- picture: begin -->", "<!-- picture: end -->"
 
 
 def mermaid(manifests: Manifests) -> str:
-    """A Mermaid flow chart: services, and the events that go from one to another."""
+    """A Mermaid flow chart: services, and the events that go from one to another.
+
+    What operators publish is left out: it goes to every service that has events.
+    """
     publisher = {_stem(event): name for name, service in manifests.services.items() for event in service.publishes}
     edges: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name, service in manifests.services.items():
         for subscription in service.consumes:
             event = subscription.event
-            if event is None or publisher[_stem(event)] == name:
+            if event is None or publisher.get(_stem(event), name) == name:
                 continue
             facts = edges[publisher[_stem(event)], name]
             # Several majors of a fact are one arrow.

@@ -5,7 +5,7 @@ from typing import Any
 
 from manifests.catalogue import FunctionRef
 from manifests.environment import Deployment
-from manifests.model import Access
+from manifests.model import Access, Operators
 from manifests.naming import Names
 
 Statement = dict[str, Any]
@@ -28,13 +28,35 @@ IMAGE_ACTIONS: dict[str, str] = {
 
 def function_policy(deployment: Deployment, ref: FunctionRef) -> Policy:
     """The inline policy of a function's role."""
-    parts = (_logs, _tracing, _publish, _queue, _images, _tables, _secrets, _database)
+    parts = (_logs, _tracing, _publish, _queue, _backlogs, _images, _tables, _secrets, _database)
     return _policy(*(statement for part in parts for statement in part(deployment, ref)))
 
 
 def trust_policy() -> Policy:
     """Who may assume the role of a function: the Lambda service."""
     return _policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+
+
+def operators_policy(names: Names, operators: Operators) -> Policy:
+    """The inline policy of the operators' role: to put their events on the bus, and nothing else."""
+    return _policy(
+        _allow(["events:PutEvents"], [names.bus_arn])
+        | {
+            "Condition": {
+                "ForAllValues:StringEquals": {
+                    "events:source": operators.source,
+                    "events:detail-type": list(operators.publishes),
+                },
+                "Null": {"events:source": "false", "events:detail-type": "false"},
+            }
+        }
+    )
+
+
+def operators_trust_policy(names: Names) -> Policy:
+    """Who may assume the operators' role: whom the account lets."""
+    root = f"arn:aws:iam::{names.account}:root"
+    return _policy({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole"})
 
 
 def queue_policy(queue_arn: str, rule_arns: list[str]) -> Policy:
@@ -96,6 +118,13 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
         names = deployment.names
         backlog = names.function(ref.sibling(ref.function.backlog_of))
         yield _allow(["sqs:GetQueueAttributes"], [names.queue_arn(backlog)])
+
+
+def _backlogs(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
+    """Who takes up orders of operators sees how many messages wait for the consumers."""
+    if any(event.startswith(f"{Operators().source}.") for event in ref.service.consumed_by(ref.name)):
+        names = deployment.names
+        yield _allow(["sqs:GetQueueAttributes"], [names.queue_arn(f"{names.prefix}*-events")])
 
 
 def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from manifests.catalogue import Manifests
 from manifests.checks import check
 from manifests.errors import ManifestsInvalidError, Problem
-from manifests.model import Model, Service
+from manifests.model import Model, Operators, Service
 from manifests.platform import Platform
 
 M = TypeVar("M", bound=Model)
@@ -18,13 +18,17 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_manifests(root: Path) -> Manifests:
-    """Read `services/*/service.yaml` and `services/platform.yaml` and check them, alone and against each other.
+    """Read and check `services/*/service.yaml`, `platform.yaml`, `operators.yaml`, alone and against each other.
 
     Raises ManifestsInvalidError with every problem found; file names in it are relative to the root.
     """
     problems: list[Problem] = []
     platform_file = Path("services/platform.yaml")
     platform = _read(root, platform_file, Platform, problems)
+    # An environment without operators' events has no such file.
+    operators_file = Path("services/operators.yaml")
+    has_operators = (root / operators_file).exists()
+    operators = _read(root, operators_file, Operators, problems) if has_operators else Operators()
     services: dict[str, Service] = {}
     for found in sorted((root / "services").glob("*/service.yaml")):
         file = found.relative_to(root)
@@ -36,9 +40,9 @@ def load_manifests(root: Path) -> Manifests:
         services[service.service] = service
     if not services and not problems:
         problems.append(Problem(Path("services"), "", "no service.yaml found"))
-    if problems or platform is None:
+    if problems or platform is None or operators is None:
         raise ManifestsInvalidError(problems)
-    manifests = Manifests(root, services, platform)
+    manifests = Manifests(root, services, platform, operators)
     if found_problems := check(manifests):
         raise ManifestsInvalidError(found_problems)
     return manifests

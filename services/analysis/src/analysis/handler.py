@@ -6,6 +6,7 @@ ENTRY_POINTS = EntryPoints(
     bootstrap="analysis.bootstrap:bootstrap",
     http="analysis.api:http",
     on_events="analysis.consumers:on_events",
+    on_replays="chassis.replays:on_replays",
     relay="analysis.schedule:relay",
 )
 __getattr__ = ENTRY_POINTS

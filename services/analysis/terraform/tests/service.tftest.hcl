@@ -15,18 +15,20 @@ run "analysis" {
 
   assert {
     condition = { for name, function in output.service.functions : name => function.trigger } == {
-      events = "queue"
-      http   = "routes"
-      relay  = "schedule"
+      events  = "queue"
+      http    = "routes"
+      relay   = "schedule"
+      replays = "queue"
     }
-    error_message = "One consumer, one API, one relay."
+    error_message = "One consumer, one API, one relay, and replays."
   }
 
   assert {
     condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
-      events = "collections-test-analysis-events collections-test-analysis-events-dlq"
+      events  = "collections-test-analysis-events collections-test-analysis-events-dlq"
+      replays = "collections-test-analysis-replays collections-test-analysis-replays-dlq"
     }
     error_message = "Each consumer has a queue and a dead-letter queue."
   }

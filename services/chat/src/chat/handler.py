@@ -6,6 +6,7 @@ ENTRY_POINTS = EntryPoints(
     bootstrap="chat.bootstrap:bootstrap",
     http="chat.api:http",
     on_events="chat.consumers:on_events",
+    on_replays="chassis.replays:on_replays",
     relay="chat.schedule:relay",
     maintenance="chat.schedule:maintenance",
 )

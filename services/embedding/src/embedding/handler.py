@@ -7,6 +7,7 @@ ENTRY_POINTS = EntryPoints(
     http="embedding.api:http",
     on_events="embedding.consumers:on_events",
     on_rebuilds="embedding.consumers:on_rebuilds",
+    on_replays="chassis.replays:on_replays",
     relay="embedding.schedule:relay",
 )
 __getattr__ = ENTRY_POINTS

@@ -19,8 +19,9 @@ run "embedding" {
       http     = "routes"
       rebuilds = "queue"
       relay    = "schedule"
+      replays  = "queue"
     }
-    error_message = "Rebuilds have a queue of their own."
+    error_message = "Rebuilds and replays have queues of their own."
   }
 
   assert {
@@ -29,6 +30,7 @@ run "embedding" {
       } == {
       events   = "collections-test-embedding-events collections-test-embedding-events-dlq"
       rebuilds = "collections-test-embedding-rebuilds collections-test-embedding-rebuilds-dlq"
+      replays  = "collections-test-embedding-replays collections-test-embedding-replays-dlq"
     }
     error_message = "Each consumer has a queue and a dead-letter queue."
   }

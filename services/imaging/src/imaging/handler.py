@@ -6,6 +6,7 @@ ENTRY_POINTS = EntryPoints(
     bootstrap="imaging.bootstrap:bootstrap",
     http="imaging.api:http",
     on_events="imaging.consumers:on_events",
+    on_replays="chassis.replays:on_replays",
     relay="imaging.schedule:relay",
 )
 __getattr__ = ENTRY_POINTS

@@ -15,18 +15,20 @@ run "imaging" {
 
   assert {
     condition = { for name, function in output.service.functions : name => function.trigger } == {
-      events = "queue"
-      http   = "routes"
-      relay  = "schedule"
+      events  = "queue"
+      http    = "routes"
+      relay   = "schedule"
+      replays = "queue"
     }
-    error_message = "One consumer, one API, one relay."
+    error_message = "One consumer, one API, one relay, and replays."
   }
 
   assert {
     condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
-      events = "collections-test-imaging-events collections-test-imaging-events-dlq"
+      events  = "collections-test-imaging-events collections-test-imaging-events-dlq"
+      replays = "collections-test-imaging-replays collections-test-imaging-replays-dlq"
     }
     error_message = "Each consumer has a queue and a dead-letter queue."
   }

@@ -20,8 +20,9 @@ run "ingest" {
       uploads = "queue"
       sweep   = "schedule"
       relay   = "schedule"
+      replays = "queue"
     }
-    error_message = "Uploads have a queue of their own."
+    error_message = "Uploads and replays have queues of their own."
   }
 
   assert {
@@ -30,6 +31,7 @@ run "ingest" {
       } == {
       events  = "collections-test-ingest-events collections-test-ingest-events-dlq"
       uploads = "collections-test-ingest-uploads collections-test-ingest-uploads-dlq"
+      replays = "collections-test-ingest-replays collections-test-ingest-replays-dlq"
     }
     error_message = "Each consumer has a queue and a dead-letter queue."
   }

@@ -230,6 +230,7 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
         "events": TableKind.LOG,
         "idempotent_requests": TableKind.BOOKKEEPING,
         "inbox": TableKind.BOOKKEEPING,
+        "replays": TableKind.BOOKKEEPING,
         "outbox": TableKind.BOOKKEEPING,
         "schema_migrations": TableKind.BOOKKEEPING,
         "seen": TableKind.PROJECTION,

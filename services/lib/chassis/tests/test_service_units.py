@@ -45,6 +45,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "dead_letter_queue_url": "dead-letters",
         "max_receives": 3,
         "backlog_queue_url": "backlog",
+        "replay_budget_s": 20.0,
         "secrets_max_age_s": 1,
         "git_sha": "abc",
         "git_tag": "v1",
@@ -71,7 +72,7 @@ def test_what_is_not_set_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.database_host, settings.database_port) == ("127.0.0.1", 5432)
     assert (settings.database_name, settings.database_auth) == ("collections", "password")
     assert (settings.database_sslmode, settings.database_sslrootcert) == ("prefer", None)
-    assert (settings.max_receives, settings.secrets_max_age_s) == (8, 300)
+    assert (settings.max_receives, settings.replay_budget_s, settings.secrets_max_age_s) == (8, 15, 300)
     with pytest.raises(ValidationError, match="service"):
         Settings()
 

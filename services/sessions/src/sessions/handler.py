@@ -7,6 +7,7 @@ ENTRY_POINTS = EntryPoints(
     http="sessions.api:http",
     on_events="sessions.consumers:on_events",
     cleanup="sessions.schedule:cleanup",
+    on_replays="chassis.replays:on_replays",
     relay="sessions.schedule:relay",
 )
 __getattr__ = ENTRY_POINTS

@@ -19,15 +19,17 @@ run "sessions" {
       events  = "queue"
       http    = "routes"
       relay   = "schedule"
+      replays = "queue"
     }
-    error_message = "One consumer, one API, and two schedules."
+    error_message = "One consumer, one API, two schedules, and replays."
   }
 
   assert {
     condition = { for name, function in output.service.functions :
       name => "${function.queue_name} ${function.dead_letter_queue_name}" if function.queue_name != null
       } == {
-      events = "collections-test-sessions-events collections-test-sessions-events-dlq"
+      events  = "collections-test-sessions-events collections-test-sessions-events-dlq"
+      replays = "collections-test-sessions-replays collections-test-sessions-replays-dlq"
     }
     error_message = "Each consumer has a queue and a dead-letter queue."
   }

@@ -15,6 +15,7 @@ variables {
   region           = "eu-west-1"
   account          = "123456789012"
   archive_days     = 7
+  orders           = ["collections.operator.replay-requested.v1"]
   alarms_topic_arn = "arn:aws:sns:eu-west-1:123456789012:collections-test-alarms"
 }
 
@@ -41,6 +42,23 @@ run "bus_archive_and_the_queue_of_schedules" {
       ["Deny", { Bool = { "aws:SecureTransport" = "false" } }],
     ]
     error_message = "Rules of this environment send to the queue, and only over TLS: ${aws_sqs_queue_policy.schedules.policy}"
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.operators.policy).Statement :
+      [statement.Action, statement.Resource, statement.Condition["ForAllValues:StringEquals"]]
+      ] == [[
+        ["events:PutEvents"],
+        ["arn:aws:events:eu-west-1:123456789012:event-bus/collections-test"],
+        {
+          "events:source"      = "collections.operator"
+          "events:detail-type" = ["collections.operator.replay-requested.v1"]
+        },
+    ]]
+    error_message = "Operators may put their events on the bus, and nothing else: ${aws_iam_role_policy.operators.policy}"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.operators.assume_role_policy).Statement[0].Principal == { AWS = "arn:aws:iam::123456789012:root" }
+    error_message = "The account decides who is an operator."
   }
   assert {
     condition = (

@@ -17,6 +17,7 @@ from mesh.dlq.commands import app as dlq
 from mesh.infra.commands import app as infra
 from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
+from mesh.replay.commands import app as replay
 from mesh.secrets.commands import app as secrets
 from mesh.trace.commands import state, trace
 from mesh.users.commands import app as users
@@ -108,6 +109,7 @@ app.add_typer(infra, name="infra")
 app.add_typer(db, name="db")
 app.add_typer(dlq, name="dlq")
 app.add_typer(outbox, name="outbox")
+app.add_typer(replay, name="replay")
 app.add_typer(secrets, name="secrets")
 app.add_typer(users, name="user")
 

@@ -7,6 +7,7 @@ prefix = "collections"                 # of event types: <prefix>.<service>.<fac
 schemas = "contracts/schemas"
 examples = "contracts/examples"
 manifests = "services/*/service.yaml"  # YAML files with `publishes` and `consumes`
+operators = "services/operators.yaml"  # of what is published by operators, and by no service; need not exist
 acknowledged = "contracts/acknowledged.yaml"
 deployments = "deployments"
 ```
@@ -45,6 +46,7 @@ class Layout(BaseModel):
     schemas: Folder = "contracts/schemas"
     examples: Folder = "contracts/examples"
     manifests: str = Field(default="services/*/service.yaml", pattern=r"^[A-Za-z0-9_.*-]+(/[A-Za-z0-9_.*-]+)*\.ya?ml$")
+    operators: str = Field(default="services/operators.yaml", pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*\.ya?ml$")
     acknowledged: Folder = "contracts/acknowledged.yaml"
     deployments: Folder = "deployments"
 

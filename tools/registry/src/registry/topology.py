@@ -115,7 +115,8 @@ class Topology:
 
 def tree_manifests(layout: Layout) -> dict[str, bytes]:
     """Path -> contents of the working tree's manifests."""
-    found = sorted(layout.root.glob(layout.manifests))
+    operators = layout.root / layout.operators
+    found = sorted([*layout.root.glob(layout.manifests), *([operators] if operators.is_file() else [])])
     return {path.relative_to(layout.root).as_posix(): read_bytes(path) for path in found}
 
 
@@ -134,6 +135,10 @@ def read_topology(files: Mapping[str, bytes], layout: Layout) -> Topology:
             member = _read(path, raw)
             # Without a `*` there is one manifest, at a path: a name has no slash.
             name = member.service or (place[1] if place.groups() else path.replace("/", "-"))
+            services[name], paths[name] = member, path
+        elif path == layout.operators:
+            member = _read(path, raw)
+            name = member.service or "operator"
             services[name], paths[name] = member, path
     return Topology(services, paths)
 

@@ -32,7 +32,7 @@ _MAX_BYTES = 1024 * 1024
 _RETENTION_S = 4 * DAY_S
 # The maximum of SQS: dead letters wait for an operator.
 _DEAD_RETENTION_S = 14 * DAY_S
-_POLICY = "declared"
+POLICY = "declared"
 
 
 def resources_of_function(
@@ -54,7 +54,7 @@ def resources_of_function(
         variables=function_environment(manifests, deployment, ref),
         invokers=tuple(_invokers(names, api_id, ref, rule_arns)),
     )
-    yield Role(name=name, trust=trust_policy(), policies={_POLICY: function_policy(deployment, ref)})
+    yield Role(name=name, trust=trust_policy(), policies={POLICY: function_policy(deployment, ref)})
     yield LogGroup(name=names.log_group(ref), retention_days=platform.logs.retention_days)
     yield from rules
     yield from _queues(names, ref, rule_arns)

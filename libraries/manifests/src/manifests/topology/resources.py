@@ -50,7 +50,7 @@ class LambdaFunction(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role(Resource):
-    """The role of a function: who may assume it, its inline policies by name, and the ARNs of managed ones."""
+    """The role of a function, or of operators: who may assume it, its inline policies, and ARNs of managed ones."""
 
     trust: Policy
     policies: Mapping[str, Policy]

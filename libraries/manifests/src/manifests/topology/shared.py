@@ -9,8 +9,8 @@ from manifests.model import Table
 from manifests.naming import Names
 from manifests.patterns import archive_pattern
 from manifests.platform import Platform
-from manifests.policies import schedules_queue_policy
-from manifests.topology.per_function import AUTHORIZER, dead_letter_queue
+from manifests.policies import operators_policy, operators_trust_policy, schedules_queue_policy
+from manifests.topology.per_function import AUTHORIZER, POLICY, dead_letter_queue
 from manifests.topology.resources import (
     Archive,
     Authorizer,
@@ -22,6 +22,7 @@ from manifests.topology.resources import (
     HttpApi,
     Index,
     Resource,
+    Role,
     UserPool,
     UserPoolClient,
 )
@@ -39,6 +40,12 @@ def shared_resources(manifests: Manifests, names: Names) -> Iterator[Resource]:
         retention_days=manifests.platform.bus.archive_days,
     )
     yield dead_letter_queue(names.schedules_dead_letter_queue, schedules_queue_policy(names))
+    if manifests.operators.publishes:
+        yield Role(
+            name=names.operators,
+            trust=operators_trust_policy(names),
+            policies={POLICY: operators_policy(names, manifests.operators)},
+        )
     yield _bucket(manifests.platform, names)
     yield _api(manifests, names)
     yield from _identity(manifests.platform, names)

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from chassis.database import Connection, Database
 
-__all__ = ["INBOX", "Rule", "delete_old", "prune"]
+__all__ = ["INBOX", "REPLAYS", "Rule", "delete_old", "prune"]
 
 #: Rows deleted of one table in one run: a transaction of some milliseconds.
 _BATCH = 1000
@@ -30,6 +30,8 @@ class Rule:
 #: A delivery is remembered for as long as it can come again: from the archive (30 days), then from a queue (4) and its
 #: dead letters (14), and once more from both after a redrive. That is 66 days.
 INBOX = Rule("inbox", "received_at", timedelta(days=90))
+#: While the inbox remembers a replay's deliveries, the same order must be found as well.
+REPLAYS = Rule("replays", "updated_at", timedelta(days=90))
 
 
 def prune(database: Database, rules: Sequence[Rule], *, limit: int = _BATCH) -> dict[str, int]:

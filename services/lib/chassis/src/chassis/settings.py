@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     #: The queue of this service whose waiting messages a route asks for (`backlog_of` in the manifest).
     backlog_queue_url: str = ""
 
+    #: Seconds of work in one step of a replay: its function must be able to end one page later.
+    replay_budget_s: float = 15
+
     #: Seconds for which a secret that was read is cached.
     secrets_max_age_s: int = 300
 

@@ -5,7 +5,8 @@ import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from contracts import Contract
+from contracts import REGISTRY, Contract
+from contracts.operations import ReplayReport
 from manifests import Service
 
 
@@ -22,6 +23,8 @@ def subscription_problems(service: Service, function: str, handled: Mapping[str,
 def publication_problems(service: Service, folder: Path) -> list[str]:
     """Differences between what a service declares to publish and the contracts that the code in the folder builds."""
     built = {contract.event_type: place for place, contract in contracts_built(folder)}
+    if any(function.handler.endswith(".on_replays") for function in service.functions.values()):
+        built |= {report.event_type: "chassis.replays" for report in _reports(service)}
     declared = set(service.publishes)
     return [
         *(
@@ -30,6 +33,11 @@ def publication_problems(service: Service, folder: Path) -> list[str]:
         ),
         *(f"{service.service} publishes {event}, and no code builds it" for event in sorted(declared - set(built))),
     ]
+
+
+def _reports(service: Service) -> Iterator[type[Contract]]:
+    """What the chassis reports of a service's replays."""
+    return (each for each in REGISTRY if issubclass(each, ReplayReport) and each.source() == service.source)
 
 
 def contracts_built(folder: Path) -> Iterator[tuple[str, type[Contract]]]:

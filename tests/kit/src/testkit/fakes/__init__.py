@@ -18,6 +18,7 @@ import pytest
 from chassis import idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
+from chassis.replays import rows as replays
 from chassis.service import Service
 from contracts import Contract, Event, new_event
 from testkit.contract_tests.examples import published_version_cases
@@ -28,6 +29,7 @@ from testkit.fakes.schema import (
     FakeIdempotency,
     FakeInbox,
     FakeOutbox,
+    FakeReplays,
     FakeRetention,
     FakeStore,
     FakeTombstones,
@@ -138,6 +140,7 @@ class Fakes:
 
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
+        self.replays = FakeReplays(self.store, self.tombstones)
         self.database = FakeDatabase()
         for module, fake in (
             (store, self.store),
@@ -146,6 +149,7 @@ class Fakes:
             (tombstones, self.tombstones),
             (idempotency, self.idempotency),
             (retention, self.retention),
+            (replays, self.replays),
         ):
             self.stand_in(module, fake)
 
@@ -190,6 +194,12 @@ class Fakes:
             assert (entry["Source"], entry["DetailType"]) == (detail["source"], detail["type"])
             ids.append(detail["id"])
         return ids
+
+    @property
+    def replayed(self) -> list[dict[str, Any]]:
+        """The events on the bus that are addressed to one consumer, in order."""
+        details = [json.loads(entry["Detail"]) for entry in self.aws.events.entries]
+        return [detail for detail in details if "replayfor" in detail]
 
     def dead_letters(self) -> list[DeadLetter]:
         """The dead letters since the last look."""

@@ -6,6 +6,7 @@ The chassis' tables are here. What a service keeps beside them, its tests give b
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,8 +19,11 @@ from chassis.database import Connection, Database
 from chassis.errors import ConcurrencyError, TransientError
 from chassis.idempotency import Kept, RequestKey
 from chassis.outbox import Failure, Parked, Waiting
+from chassis.replays.rows import Looked, Replay
 from chassis.retention import Rule
+from chassis.store import Checkpoint
 from contracts import Contract, Event
+from contracts.operations import ReplayState, Selection
 
 Key = tuple[str, str]
 
@@ -164,6 +168,73 @@ class FakeStore:
 
     def read_stream(self, connection: Connection, tenant_id: str, stream_id: str) -> list[Event[Contract]]:
         return [event for event in self.events if (event.tenant_id, event.subject) == (tenant_id, stream_id)]
+
+
+@dataclass
+class FakeReplays:
+    """Of `chassis.replays.rows`. Every transaction has ended; an event's place is that in the store."""
+
+    store: FakeStore
+    tombstones: FakeTombstones
+    rows: dict[str, Replay] = field(default_factory=dict)
+
+    def horizons(self, connection: Connection) -> tuple[int, int]:
+        return len(self.store.events) + 1, len(self.store.events) + 1
+
+    def add(self, connection: Connection, replay: Replay) -> bool:
+        return self.rows.setdefault(replay.id, replay) is replay
+
+    def find(self, connection: Connection, replay_id: str) -> Replay | None:
+        return self.rows.get(replay_id)
+
+    def latest(self, connection: Connection, *, limit: int) -> list[Replay]:
+        return sorted(self.rows.values(), key=lambda replay: replay.requested_at, reverse=True)[:limit]
+
+    def step(self, connection: Connection, replay: Replay, state: ReplayState) -> None:
+        self.rows[replay.id] = replace(self.rows[replay.id], step=replay.step + 1, state=state)
+
+    def save(self, connection: Connection, replay: Replay) -> bool:
+        found = self.rows[replay.id]
+        if found.step != replay.step:
+            return False
+        self.rows[replay.id] = replace(found, checkpoint=replay.checkpoint, counts=replay.counts)
+        return True
+
+    def look(
+        self,
+        connection: Connection,
+        selection: Selection,
+        *,
+        types: Sequence[str],
+        deletions: Sequence[str],
+        after: Checkpoint,
+        until: int,
+        limit: int,
+    ) -> list[Looked]:
+        return [
+            Looked(
+                Checkpoint(place, place),
+                event.type,
+                event.to_wire() if self._is_selected(event, selection, types, deletions) else None,
+            )
+            for place, event in enumerate(self.store.events, start=1)
+            if after.position < place < until
+        ][:limit]
+
+    def count(
+        self, connection: Connection, selection: Selection, *, types: Sequence[str], deletions: Sequence[str]
+    ) -> dict[str, int]:
+        return Counter(e.type for e in self.store.events if self._is_selected(e, selection, types, deletions))
+
+    def _is_selected(
+        self, event: Event[Contract], selection: Selection, types: Sequence[str], deletions: Sequence[str]
+    ) -> bool:
+        return (
+            event.type in types
+            and (not selection.tenants or event.tenant_id in selection.tenants)
+            and (not selection.subjects or event.subject in selection.subjects)
+            and (event.type in deletions or (event.tenant_id, event.subject) not in self.tombstones.deleted)
+        )
 
 
 @dataclass

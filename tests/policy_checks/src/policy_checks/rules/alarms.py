@@ -26,19 +26,22 @@ def every_dead_letter_queue_has_an_alarm(planned: PlannedEnvironment) -> Faults:
 
 
 def every_queue_has_an_alarm_on_its_oldest_message(planned: PlannedEnvironment) -> Faults:
-    """A stalled consumer reports no errors."""
-    dead = dead_letter_arns(planned)
+    """A stalled consumer reports no errors. Whoever orders work follows it, and sees that it does not go on."""
+    dead, ordered = dead_letter_arns(planned), _ordered(planned)
     for queue in planned.of_type("aws_sqs_queue"):
-        if queue["arn"] not in dead:
+        if queue["arn"] not in dead and queue["name"] not in ordered:
             watching = _alarms(planned, "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=queue["name"])
             if not any(alarm["threshold"] > 0 and _above(alarm) for alarm in watching):
                 yield queue.address, "has no alarm on the age of its oldest message"
 
 
 def every_function_has_alarms(planned: PlannedEnvironment) -> Faults:
-    """Errors, throttles, and a p95 duration near the timeout."""
+    """Errors, throttles, and a p95 duration near the timeout; what operators' orders start ends in a dead letter."""
+    ordered = _ordered(planned)
     for function in planned.of_type("aws_lambda_function"):
         name = function["function_name"]
+        if name in ordered:
+            continue
         for metric in ("Errors", "Throttles"):
             if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in _of_function(planned, metric, name)):
                 yield function.address, f"has no alarm on {metric}"
@@ -46,6 +49,12 @@ def every_function_has_alarms(planned: PlannedEnvironment) -> Faults:
         slow = [alarm for alarm in _of_function(planned, "Duration", name) if alarm["extended_statistic"] == "p95"]
         if not any(alarm["threshold"] < limit and _above(alarm) for alarm in slow):
             yield function.address, "has no alarm on a p95 near its timeout"
+
+
+def _ordered(planned: PlannedEnvironment) -> set[str]:
+    """Names of the functions, and of their queues, that take operators' orders."""
+    rules = planned.of_type("aws_cloudwatch_event_rule")
+    return {rule["name"] for rule in rules if "collections.operator." in (rule["event_pattern"] or "")}
 
 
 def every_consuming_service_has_an_alarm_on_its_lag(planned: PlannedEnvironment) -> Faults:

@@ -1,4 +1,4 @@
-"""Roles: one for each function, assumed only by Lambda, with only its own inline policy.
+"""Roles: one for each function, assumed only by Lambda, with only its own inline policy; and that of operators.
 
 `topology` compares the policies with the manifests, statement by statement.
 """
@@ -27,17 +27,22 @@ def every_function_has_a_role_of_its_own(planned: PlannedEnvironment) -> Faults:
 
 
 def only_functions_have_roles(planned: PlannedEnvironment) -> Faults:
-    """A role without a function has no use."""
-    used = {_last(function["role"]) for function in planned.of_type("aws_lambda_function")}
+    """A role without a function has no use, apart from that of operators."""
+    used = {_last(function["role"]) for function in planned.of_type("aws_lambda_function")} | {planned.names.operators}
     for role in planned.of_type("aws_iam_role"):
         if role["name"] not in used:
             yield role.address, "belongs to no function"
 
 
 def only_lambda_assumes_roles(planned: PlannedEnvironment) -> Faults:
-    """No user or other service can act as a function."""
+    """No user or other service can act as a function; that of operators is assumed by whom the account lets."""
+    root = {"AWS": [f"arn:aws:iam::{planned.names.account}:root"]}
     for role in planned.of_type("aws_iam_role"):
-        if statements(role["assume_role_policy"], role.address) != _TRUST:
+        found = statements(role["assume_role_policy"], role.address)
+        if role["name"] == planned.names.operators:
+            if found != [{**_TRUST[0], "Principal": root}]:
+                yield role.address, "can be assumed by others than this account lets"
+        elif found != _TRUST:
             yield role.address, "can be assumed by others than Lambda"
 
 

@@ -1,0 +1,135 @@
+"""A replay: from the store to the bus, and to the consumer's tables, beside a bare client that puts the same events."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import psycopg
+
+from benchmarks.figures import Figure, Section
+from benchmarks.target_mesh import Report, TargetMesh, target_mesh
+from chassis.bus import MAX_ENTRIES
+from contracts import ReplayKind
+from contracts.analysis import ItemAnalyzed
+from contracts.operations import MAX_RATE, ReplayRequested, ReplayState, Selection
+from contracts.schemas import examples
+from mesh.environments.opening import local_environment
+from mesh.replay import ordering
+from mesh.replay.asking import Owners
+from workspace import REPOSITORY
+
+#: Events a second from the store to the bus, beside those of the bare client.
+RATIO_LIMIT: Final = 0.5
+_GOAL: Final = "2,000 on two quiet processors"
+_PATIENCE_S: Final = 900.0
+_AT_ONCE: Final = 4
+# Of what it gets no event reaches a rule: the bus is measured, and no consumer.
+_DEAF: Final = "imaging"
+_CONSUMER: Final = "search"
+
+
+def measure_replay(
+    report: Report, *, running: bool = False, events: int = 20_000, folded: int = 2_000
+) -> list[Section]:
+    """Replay that many stored events to nobody, and `folded` of them to search. Raises TimeoutError."""
+    with target_mesh(report, running=running) as mesh:
+        report("storing events")
+        tenants = [str(uuid.uuid4()), str(uuid.uuid4())]
+        documents = [*_documents(tenants[0], events), *_documents(tenants[1], folded)]
+        _store(mesh, documents)
+        report("putting events with a bare client")
+        bare = _bare_rate(mesh, documents[: min(events, 5000)])
+        report("replaying to the bus")
+        to_bus = events / _seconds(mesh, _DEAF, tenants[0])
+        report("replaying to search")
+        started = time.monotonic()
+        _seconds(mesh, _CONSUMER, tenants[1])
+        _wait(lambda: _folded(mesh, tenants[1]) >= folded)
+        to_tables = folded / (time.monotonic() - started)
+    return [
+        Section(
+            "replay",
+            (
+                Figure("store to bus", "events a second", to_bus, "1/s", bare, RATIO_LIMIT, least=True, note=_GOAL),
+                Figure("store to search's tables", "events a second", to_tables, "1/s", reference=bare),
+            ),
+            reference="PutEvents of the same events, ten a call, four calls at once",
+            notes=(f"{events:,} item-analyzed to the bus, {folded:,} to search, which folds them one by one",),
+        )
+    ]
+
+
+def _documents(tenant: str, number: int) -> Iterator[dict[str, Any]]:
+    *_, path = (
+        path
+        for event_type, version, path in examples(REPOSITORY / "contracts" / "examples", ItemAnalyzed.event_type)
+        if (event_type, version) == (ItemAnalyzed.event_type, ItemAnalyzed.schema_version)
+    )
+    example = json.loads(path.read_text(encoding="utf-8"))
+    for _ in range(number):
+        yield {**example, "id": str(uuid.uuid4()), "subject": str(uuid.uuid4()), "tenantid": tenant, "sequence": "1"}
+
+
+def _store(mesh: TargetMesh, documents: Sequence[dict[str, Any]]) -> None:
+    columns = "event_id, tenant_id, stream_id, stream_version, type, event"
+    with (
+        psycopg.connect(mesh.settings.postgres_dsn("collections")) as connection,
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY analysis.events ({columns}) FROM STDIN") as copy,
+    ):
+        for each in documents:
+            copy.write_row((each["id"], each["tenantid"], each["subject"], 1, each["type"], json.dumps(each)))
+
+
+def _bare_rate(mesh: TargetMesh, documents: Sequence[dict[str, Any]]) -> float:
+    client = mesh.client("events")
+    entries = [
+        {
+            "EventBusName": mesh.provisioned.event_bus,
+            "Source": each["source"],
+            "DetailType": each["type"],
+            "Detail": json.dumps({**each, "replayid": "bare", "replayfor": _DEAF}),
+        }
+        for each in documents
+    ]
+    started = time.monotonic()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        calls = [entries[place : place + MAX_ENTRIES] for place in range(0, len(entries), MAX_ENTRIES)]
+        list(pool.map(lambda call: client.put_events(Entries=call), calls))
+    return len(documents) / (time.monotonic() - started)
+
+
+def _seconds(mesh: TargetMesh, consumer: str, tenant: str) -> float:
+    """How long the replay takes, from the order to the last event on the bus."""
+    environment, replay = local_environment(mesh.settings), str(uuid.uuid4())
+    order = ReplayRequested(
+        who="benchmark",
+        why="measuring",
+        consumer=consumer,
+        kind=ReplayKind.REBUILD,
+        selection=Selection(types=(ItemAnalyzed.event_type,), tenants=(tenant,)),
+        rate=MAX_RATE,
+    )
+    owners, started = Owners(environment), time.monotonic()
+    ordering.publish(environment, order, replay)
+    _wait(lambda: [each.state for each in owners.show(replay, ["analysis"])] == [ReplayState.COMPLETED])
+    return time.monotonic() - started
+
+
+def _folded(mesh: TargetMesh, tenant: str) -> int:
+    with psycopg.connect(mesh.settings.postgres_dsn("collections")) as connection:
+        row = connection.execute("SELECT count(*) FROM search.documents WHERE tenant_id = %s", (tenant,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not until():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the replay has not ended within {_PATIENCE_S:.0f} s")
+        time.sleep(0.25)

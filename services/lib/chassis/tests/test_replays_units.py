@@ -1,0 +1,202 @@
+"""Replays in memory: their pace, what is left out, how they fail, and what operators are told."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chassis.queue import EventConsumer
+from chassis.replays import answer, on_replays, pages
+from chassis.replays.pace import LEAST, MAX_WAITING, MOST, Allowance, Pace
+from chassis.schedule import relay
+from chassis.service import Service
+from chassis.settings import Settings
+from contracts import Event, ReplayKind, new_event
+from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection
+from contracts.ingest import ItemDeleted
+from contracts.operations import OPERATORS, ReplayReport, ReplayResumed
+from testkit import Fakes, deliver
+from testkit.fakes import SETTINGS
+from testkit.invoking import CONTEXT
+from testkit.replaying import replay_order, reports
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+def pace(rate: int, clock: Clock, backlog: Callable[[], int] = lambda: 0) -> Pace:
+    return Pace(rate, backlog, clock=lambda: clock.now, sleep=clock.sleep)
+
+
+@pytest.mark.parametrize("rate", [1, 10, 500, 10_000])
+def test_no_more_is_published_a_second_than_ordered(rate: int) -> None:
+    clock, published = Clock(), 0
+    bucket = pace(rate, clock)
+    while allowed := bucket.wait(deadline=110):
+        clock.now += 0.001
+        published += min(allowed.look, allowed.publish)
+        bucket.spend(min(allowed.look, allowed.publish))
+    assert 0.9 * rate * 10 - 1 <= published <= rate * 10
+
+
+def test_a_bucket_holds_no_more_than_a_second() -> None:
+    clock = Clock()
+    bucket = pace(10, clock)
+    clock.now += 3600
+    assert bucket.wait(deadline=clock.now + 1) == Allowance(2 * LEAST, 10)
+
+
+def test_live_messages_are_let_through_first() -> None:
+    clock = Clock()
+    waiting = iter([MAX_WAITING + 500, MAX_WAITING + 1, MAX_WAITING])
+    bucket = pace(1000, clock, lambda: next(waiting))
+    assert bucket.wait(deadline=200)
+    assert clock.now >= 100.1, "two looks found too many"
+    assert pace(1000, clock, lambda: MAX_WAITING + 1).wait(deadline=clock.now + 5) is None
+
+
+def test_pages_grow_while_nothing_waits_and_begin_anew_when_something_does() -> None:
+    clock, waiting = Clock(), 0
+    bucket = pace(10_000, clock, lambda: waiting)
+    clock.now += 1
+    looks = [allowed.look for _ in range(8) if (allowed := bucket.wait(deadline=200))]
+    assert looks == [20, 40, 80, 160, 320, MOST, MOST, MOST]
+    waiting = 1
+    assert bucket.wait(deadline=200) == Allowance(LEAST, 10_000)
+
+
+@pytest.fixture
+def service(fakes: Fakes) -> Service[Settings]:
+    return fakes.under(Service(Settings(service="imaging", **SETTINGS), fakes.aws))
+
+
+@pytest.fixture
+def replays(service: Service[Settings]) -> EventConsumer:
+    return on_replays(service)
+
+
+def record(service: Service[Settings], number: int) -> list[str]:
+    ids = []
+    for place in range(number):
+        data = ImageRejected(reason=ImageRejection.CORRUPT, detail="The file is broken.")
+        with service.work.on("tenant-a", f"item-{place}") as work:
+            ids += [each.id for each in work.record(new_event(data, subject=f"item-{place}", tenant_id="tenant-a"))]
+    return ids
+
+
+def latest(fakes: Fakes) -> Event[ReplayReport]:
+    return reports(fakes.store.events)[-1]
+
+
+def test_another_services_events_are_not_this_ones_business(fakes: Fakes, replays: EventConsumer) -> None:
+    assert deliver(replays, replay_order("search", ItemDeleted)) == []
+    assert (fakes.recorded, fakes.replays.rows) == ([], {})
+
+
+def test_a_reprocessing_is_refused(fakes: Fakes, replays: EventConsumer) -> None:
+    order = replay_order("analysis", ImageProcessed)
+    data = order.data.model_copy(update={"kind": ReplayKind.REPROCESS})
+    assert deliver(replays, new_event(data, subject="replay-1", tenant_id=OPERATORS)) == []
+    assert [letter.reason for letter in fakes.dead_letters()] == ["replay-kind"]
+
+
+def test_reports_on_replays_are_never_replayed(service: Service[Settings], replays: EventConsumer) -> None:
+    selection = replay_order("imaging", ImageRejected, replays.contracts[PROGRESSED]).data.selection
+    assert pages.types_of(service, selection) == (ImageRejected.event_type,)
+
+
+PROGRESSED = "collections.imaging.replay-progressed.v1"
+
+
+def test_what_the_bus_refuses_for_good_is_left_out_and_counted(
+    fakes: Fakes, service: Service[Settings], replays: EventConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = record(service, 3)
+    put = fakes.aws.events.put_events
+
+    def refuse(*, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        taken = [entry for entry in Entries if first not in entry["Detail"] or "replayid" not in entry["Detail"]]
+        if taken:
+            put(Entries=taken)
+        refused = {"ErrorCode": "MalformedDetail", "ErrorMessage": "no"}
+        return {"Entries": [{"EventId": "id"} if entry in taken else refused for entry in Entries]}
+
+    monkeypatch.setattr(fakes.aws.events, "put_events", refuse)
+    deliver(replays, replay_order("search", ImageRejected))
+    assert deliver(replays, latest(fakes)) == []
+    (count,) = latest(fakes).data.counts
+    assert (latest(fakes).data.state, count.published, count.left_out) == ("completed", 2, 1)
+    assert sorted(each["id"] for each in fakes.replayed) == sorted(others)
+
+
+def test_a_bus_that_keeps_failing_fails_the_replay_which_can_be_resumed(
+    fakes: Fakes, service: Service[Settings], replays: EventConsumer
+) -> None:
+    ids = record(service, 2)
+    deliver(replays, replay_order("search", ImageRejected))
+    begun = latest(fakes)
+    fakes.aws.events.refuses = lambda entry: "replayid" in entry["Detail"]
+    assert len(deliver(replays, begun)) == 1
+    assert latest(fakes) == begun
+    assert deliver(replays, begun, receives=3) == []
+    assert (latest(fakes).type, latest(fakes).data.state) == (PROGRESSED.replace("progressed", "completed"), "failed")
+    fakes.aws.events.refuses = lambda entry: False
+    resumed = ReplayResumed(who="operator", why="the bus is back")
+    deliver(replays, new_event(resumed, subject="replay-1", tenant_id=OPERATORS))
+    deliver(replays, latest(fakes))
+    assert latest(fakes).data.state == "completed"
+    assert [each["id"] for each in fakes.replayed] == ids
+
+
+def test_a_consumer_that_is_gone_fails_the_replay(
+    fakes: Fakes, service: Service[Settings], replays: EventConsumer
+) -> None:
+    record(service, 1)
+    deliver(replays, replay_order("search", ImageRejected))
+    with fakes.aws.sqs.failing("get_queue_attributes", "AWS.SimpleQueueService.NonExistentQueue"):
+        assert deliver(replays, latest(fakes)) == []
+    assert latest(fakes).data.state == "failed"
+
+
+@pytest.mark.parametrize("code", ["", "ServiceUnavailable"], ids=["silent", "unavailable"])
+def test_a_queue_that_does_not_answer_is_asked_again_later(code: str, fakes: Fakes, replays: EventConsumer) -> None:
+    with fakes.aws.sqs.failing("get_queue_attributes", code):
+        assert len(deliver(replays, replay_order("search", ImageRejected))) == 1
+    assert fakes.dead_letters() == []
+
+
+def test_a_slow_order_publishes_a_little_at_a_time(
+    fakes: Fakes, service: Service[Settings], replays: EventConsumer
+) -> None:
+    record(service, 9)
+    step = service.settings.model_copy(update={"replay_budget_s": 0.3})
+    deliver(replays, replay_order("search", ImageRejected, rate=8))
+    hasty = on_replays(fakes.under(Service(step, fakes.aws)))
+    deliver(hasty, latest(fakes))
+    (count,) = latest(fakes).data.counts
+    assert latest(fakes).data.state == "running"
+    assert 1 <= count.published <= 3, "what 0.3 seconds may"
+
+
+def test_operators_are_told_by_the_relay(fakes: Fakes, service: Service[Settings], replays: EventConsumer) -> None:
+    record(service, 2)
+    order = replay_order("search", ImageRejected, tenants=["tenant-a"])
+    deliver(replays, order)
+    entry = relay(service)
+    (shown,) = entry({"replays": {"show": "replay-1"}}, CONTEXT)["replays"]
+    assert entry({"replays": {"list": 5}}, CONTEXT) == {"replays": [shown]}
+    assert (shown["id"], shown["consumer"], shown["state"], shown["rate"]) == ("replay-1", "search", "running", 10_000)
+    assert shown["selection"] == {"types": [ImageRejected.event_type], "tenants": ["tenant-a"]}
+    assert entry({"replays": {"show": "another"}}, CONTEXT) == {"replays": []}
+    counted = entry({"replays": {"count": order.data.selection.model_dump(mode="json")}}, CONTEXT)
+    assert counted == {"counts": {ImageRejected.event_type: 2}}
+    with pytest.raises(ValueError, match="neither list, show nor count"):
+        answer(service, {"delete": "replay-1"})

@@ -1,0 +1,83 @@
+"""A read model that was lost comes back from the services' own events, by an order on the bus, while the mesh works."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from psycopg import sql
+
+from contracts import ReplayKind
+from contracts.operations import ReplayRequested, ReplayState, Selection
+from manifests import load_manifests
+from mesh.client import Api
+from mesh.environments.opening import local_environment
+from mesh.replay import following, ordering
+from mesh.replay.asking import Owners
+from testkit import eventually
+from testkit.operator import RunningMesh
+from workspace import REPOSITORY
+
+pytestmark = [pytest.mark.e2e, pytest.mark.integration]
+
+READ_MODEL = ("documents", "postings", "vectors")
+
+
+def read_model(mesh: RunningMesh, tenant: str) -> dict[str, list[str]]:
+    """The tenant's rows of search."""
+    return {table: sorted(row["row"] for row in mesh.rows(_select(table), tenant)) for table in READ_MODEL}
+
+
+def _select(table: str) -> sql.Composed:
+    return sql.SQL("SELECT to_jsonb(t)::text AS row FROM search.{} AS t WHERE tenant_id = %s").format(
+        sql.Identifier(table)
+    )
+
+
+def lose(mesh: RunningMesh, tenant: str) -> None:
+    for table in (*READ_MODEL, "tenant_stats"):
+        delete = sql.SQL("DELETE FROM search.{} WHERE tenant_id = %s RETURNING 1").format(sql.Identifier(table))
+        assert mesh.rows(delete, tenant)
+
+
+def test_a_lost_read_model_is_rebuilt_while_items_arrive(
+    mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
+) -> None:
+    items = [str(alice.upload(picture(f"number {number}"))["id"]) for number in range(2)]
+    alice.follow(items)
+    eventually(mesh.is_idle, timeout_s=60)
+    (found,) = mesh.rows("SELECT tenant_id FROM search.documents WHERE item_id = %s", items[0])
+    tenant: str = found["tenant_id"]
+    before = read_model(mesh, tenant)
+    lose(mesh, tenant)
+
+    environment = local_environment(mesh.settings)
+    types = ordering.chosen_types(ordering.consumed_types(load_manifests(REPOSITORY), "search"), "search", [])
+    selection = Selection(types=types, tenants=(tenant,))
+    replay = f"rebuild-{secrets.token_hex(4)}"
+    order = ReplayRequested(
+        who="a test", why="the rows are gone", consumer="search", kind=ReplayKind.REBUILD, selection=selection, rate=500
+    )
+    ordering.publish(environment, order, replay)
+    meanwhile = str(alice.upload(picture("meanwhile"))["id"])
+    owners, owning = Owners(environment), ordering.owners_of(selection)
+    ended = following.wait_for(owners, replay, owning, {ReplayState.COMPLETED})
+    alice.follow([meanwhile])
+    eventually(mesh.is_idle, timeout_s=60)
+
+    assert {(each.service, each.done >= 2, each.left_out) for each in ended} == {
+        ("analysis", True, 0),
+        ("embedding", True, 0),
+        ("ingest", False, 0),
+    }
+    after = read_model(mesh, tenant)
+    assert {row for rows in after.values() for row in rows if meanwhile in row}
+    assert {table: [row for row in rows if meanwhile not in row] for table, rows in after.items()} == before
+    assert _deliveries(mesh, "search", replay) >= 4
+    assert _deliveries(mesh, "chat", replay) == _deliveries(mesh, "ingest", replay) == 0, "it was for search alone"
+
+
+def _deliveries(mesh: RunningMesh, service: str, replay: str) -> int:
+    query = sql.SQL("SELECT count(*) AS n FROM {} WHERE replay_id = %s").format(sql.Identifier(service, "inbox"))
+    (row,) = mesh.rows(query, replay)
+    return int(row["n"])
