@@ -33,7 +33,7 @@ SERVICES = sorted(
     name for name, service in load_manifests(REPOSITORY).services.items() if service.database and name != "sessions"
 )
 #: Orders of a flow that a push tries; all of them where fewer are left or the run is the scheduled one.
-ORDERS = 24
+ORDERS = 8
 
 
 @pytest.fixture(params=SERVICES)
@@ -112,7 +112,7 @@ def test_whatever_is_delivered_again_or_late_leaves_the_same(folding: Folding, w
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=200 if whole else 30,
+            max_examples=200 if whole else 8,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from chassis.aws import Aws
+from chassis.backlog import backlog
 from chassis.errors import AlreadyAppliedError, PermanentError, PoisonError, TransientError
-from chassis.queue import DeadLetter, MessageConsumer, attempt, backlog, decode
+from chassis.queue import DeadLetter, MessageConsumer, attempt, decode
 from chassis.queue.dead_letters import send_dead_letter
 from chassis.queue.retry import MAX_BACKOFF_S
 from chassis.service import Service

@@ -45,7 +45,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "dead_letter_queue_url": "dead-letters",
         "max_receives": 3,
         "backlog_queue_url": "backlog",
-        "replay_budget_s": 20.0,
+        "replay_budget_s": 20,
         "secrets_max_age_s": 1,
         "git_sha": "abc",
         "git_tag": "v1",

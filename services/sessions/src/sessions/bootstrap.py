@@ -5,8 +5,8 @@ from datetime import timedelta
 from functools import cached_property
 
 from chassis.aws import Aws
+from chassis.backlog import backlog
 from chassis.projections import Projections
-from chassis.queue import backlog
 from chassis.retention import Rule
 from chassis.service import Service
 from sessions.projections import projections

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     backlog_queue_url: str = ""
 
     #: Seconds of work in one step of a replay: its function must be able to end one page later.
-    replay_budget_s: float = 15
+    replay_budget_s: int = 15
 
     #: Seconds for which a secret that was read is cached.
     secrets_max_age_s: int = 300

@@ -4,7 +4,6 @@
 import aws_lambda_powertools.utilities.batch  # noqa: F401
 
 from chassis.errors import PoisonError
-from chassis.queue.backlog import backlog
 from chassis.queue.consumer import EventConsumer
 from chassis.queue.dead_letters import DeadLetter
 from chassis.queue.decoding import decode
@@ -19,7 +18,6 @@ __all__ = [
     "PoisonError",
     "Subscription",
     "attempt",
-    "backlog",
     "decode",
     "on",
 ]
