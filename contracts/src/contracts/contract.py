@@ -13,6 +13,8 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic_core import PydanticCustomError
 
 TYPE_PATTERN = re.compile(r"^collections\.(?P<service>[a-z]+)\.(?P<fact>[a-z]+(?:-[a-z]+)*)\.v(?P<major>[1-9][0-9]*)$")
+#: `<major>.<minor>`, each written one way only.
+VERSION_PATTERN = re.compile(r"^(?P<major>[1-9][0-9]*)\.(?:0|[1-9][0-9]*)$")
 
 _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
 _ZONED = re.compile(rf"^{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$")
