@@ -1,11 +1,10 @@
 """The catalogue of contracts, and the way from a document on the wire to a typed event."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
 from contracts import analysis, chat, embedding, imaging, ingest, retired, sessions
-from contracts.contract import TYPE_PATTERN, VERSION_PATTERN, Contract, fact_of
+from contracts.contract import TYPE_PATTERN, VERSION_PATTERN, Contract, fact_of, read_timestamp
 from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
 from contracts.errors import (
     BrokenRegistryError,
@@ -162,7 +161,7 @@ class Registry:
         problems = envelope_problems(attributes, data)
         if problems:
             raise InvalidEventError(str(event_type) if event_type else None, tuple(problems))
-        attributes["time"] = datetime.fromisoformat(attributes["time"])
+        attributes["time"] = read_timestamp(attributes["time"])
         read_cloudevent(attributes, data or {})
         contract = self.contract(str(event_type))
         if attributes["source"] != contract.source():
