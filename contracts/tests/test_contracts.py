@@ -153,6 +153,9 @@ def test_what_a_replay_leads_to_is_new_for_every_consumer() -> None:
         ("collections.ingest.item-uploaded", "1.0"),
         ("ingest.item-uploaded.v1", "1.0"),
         ("collections.ingest.item-uploaded.v1", "2.0"),
+        ("collections.ingest.item-uploaded.v1", "1"),
+        ("collections.ingest.item-uploaded.v1", "1.x"),
+        ("collections.ingest.item-uploaded.v1", "1.01"),
         ("collections.ingest.item-uploaded.v0", "0.1"),
     ],
 )

@@ -37,8 +37,17 @@ FAULTS: dict[str, tuple[dict[str, Any], object, Violation]] = {
         Violation("replaykind", "/replaykind", "replaykind is one of: rebuild, reprocess"),
     ),
     "a sequence in words": ({"sequence": "one"}, {}, Violation("sequence", "/sequence", "sequence is a whole number")),
-    "a day without a time": ({"time": "soon"}, {}, Violation("time", "/time", "time is RFC 3339")),
-    "a time of nowhere": ({"time": "2026-11-22T09:30:00"}, {}, Violation("time", "/time", "time carries a zone")),
+    "no time": ({"time": "soon"}, {}, Violation("time", "/time", "time is RFC 3339, with a zone")),
+    "a time without dashes": (
+        {"time": "20261122T093000Z"},
+        {},
+        Violation("time", "/time", "time is RFC 3339, with a zone"),
+    ),
+    "a time of nowhere": (
+        {"time": "2026-11-22T09:30:00"},
+        {},
+        Violation("time", "/time", "time is RFC 3339, with a zone"),
+    ),
 }
 
 

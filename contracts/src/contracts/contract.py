@@ -13,9 +13,15 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic_core import PydanticCustomError
 
 TYPE_PATTERN = re.compile(r"^collections\.(?P<service>[a-z]+)\.(?P<fact>[a-z]+(?:-[a-z]+)*)\.v(?P<major>[1-9][0-9]*)$")
+#: `<major>.<minor>`, each written one way only.
+VERSION_PATTERN = re.compile(r"^(?P<major>[1-9][0-9]*)\.(?:0|[1-9][0-9]*)$")
 
 _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
-_ZONED = re.compile(rf"^{_CLOCK}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$")
+#: RFC 3339 takes letters of either case and any number of digits of a second, of which six are kept.
+_ZONED = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 def read_timestamp(value: object) -> datetime:
@@ -23,9 +29,9 @@ def read_timestamp(value: object) -> datetime:
     # pydantic also takes Unix time, a space for the T, and times without seconds: none of it is RFC 3339.
     if isinstance(value, datetime):
         return value
-    if isinstance(value, str) and _ZONED.match(value):
+    if isinstance(value, str) and _ZONED.fullmatch(value):
         with suppress(ValueError):  # the 30th of February; its own message would quote it
-            return datetime.fromisoformat(value)
+            return datetime.fromisoformat(value.upper())
     raise PydanticCustomError("date-time", "Input should be an RFC 3339 date-time with a zone")
 
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from cloudevents.core.v1.event import CloudEvent
 from pydantic_core import from_json
 
-from contracts.contract import Contract
+from contracts.contract import Contract, read_timestamp
 from contracts.errors import InvalidEventError, Violation
 from contracts.text import TEXT_RULE, is_storable, storable
 from contracts.validation import written
@@ -224,10 +224,7 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
         problems.append(Violation("sequence", "/sequence", "sequence is a whole number"))
     if not problems:
         try:
-            zone = datetime.fromisoformat(attributes["time"]).tzinfo
+            read_timestamp(attributes["time"])
         except ValueError:
-            problems.append(Violation("time", "/time", "time is RFC 3339"))
-        else:
-            if zone is None:
-                problems.append(Violation("time", "/time", "time carries a zone"))
+            problems.append(Violation("time", "/time", "time is RFC 3339, with a zone"))
     return problems

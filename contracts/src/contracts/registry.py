@@ -1,11 +1,10 @@
 """The catalogue of contracts, and the way from a document on the wire to a typed event."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Any, TypeVar
 
 from contracts import analysis, chat, embedding, imaging, ingest, operations, retired, sessions
-from contracts.contract import TYPE_PATTERN, Contract, fact_of
+from contracts.contract import TYPE_PATTERN, VERSION_PATTERN, Contract, fact_of, read_timestamp
 from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
 from contracts.errors import (
     BrokenRegistryError,
@@ -57,7 +56,8 @@ class Registry:
         if name is None:
             self._fault(contract, f"{contract.__name__}: {contract.event_type!r} breaks the naming rules")
             return False
-        if contract.schema_version.split(".")[0] != name["major"]:
+        version = VERSION_PATTERN.fullmatch(contract.schema_version)
+        if version is None or version["major"] != name["major"]:
             self._fault(contract, f"{contract.__name__}: version {contract.schema_version} is not of {name['major']}.x")
         if contract.event_type in self._contracts:
             self._fault(contract, f"{contract.event_type} is declared twice")
@@ -161,7 +161,7 @@ class Registry:
         problems = envelope_problems(attributes, data)
         if problems:
             raise InvalidEventError(str(event_type) if event_type else None, tuple(problems))
-        attributes["time"] = datetime.fromisoformat(attributes["time"])
+        attributes["time"] = read_timestamp(attributes["time"])
         read_cloudevent(attributes, data or {})
         contract = self.contract(str(event_type))
         if attributes["source"] != contract.source():

@@ -162,6 +162,10 @@ def test_a_definition_may_be_renamed() -> None:
     assert found(old, {**new, "$defs": {"B": {"x-personal": True}}}) == []
 
 
+def test_another_major_has_another_name() -> None:
+    assert found({"x-event-type": "collections.shop.paid.v1"}, {"x-event-type": "collections.shop.paid.v2"}) == []
+
+
 def test_words_and_new_marks_and_new_fields_are_free() -> None:
     old = {"title": "A", "properties": {"a": {"description": "x", "examples": [1]}}}
     new = {

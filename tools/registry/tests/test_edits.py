@@ -104,7 +104,7 @@ def apply(root: Path, edit: Json) -> None:
         schemas.mkdir()
     examples_into = examples.with_name(event_type)
     schema = changed(json.loads((root / f"contracts/schemas/{edit['type']}/{number}.json").read_text()), edit)
-    schema["$id"] = f"{schema['$id'].rpartition(':')[0]}:{into}"
+    schema |= {"$id": f"{schema['$id'].rpartition(':')[0]}:{into}", "x-event-type": event_type}
     (schemas / f"{into}.json").write_text(json.dumps(schema))
     (schemas / f"{into}.producer.json").write_text(json.dumps(closed(schema)))
     if how == "same" or edit.get("examples") is False:

@@ -132,6 +132,11 @@ def _broken_pattern(copy: Copy) -> None:
     copy.replace("imaging.py", 'pattern="^[0-9a-f]{16}$"', 'pattern="^[0-9a-f"')
 
 
+def _validator(copy: Copy) -> None:
+    copy.replace("ingest.py", "from pydantic import Field", "from pydantic import AfterValidator, Field")
+    copy.replace("ingest.py", "    key: str", "    key: Annotated[str, AfterValidator(str)]")
+
+
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("edit", "expected"),
@@ -150,6 +155,7 @@ def _broken_pattern(copy: Copy) -> None:
         (_schema_missing, {"schema-outdated": {DELETED}}),
         (_unreadable_example, {"example-invalid": {DELETED}}),
         (_unknown_type, {"broken-registry": {"collections.ingest.item-uploaded.v1"}}),
+        (_validator, {"rule-unpublished": {"collections.ingest.item-uploaded.v1"}}),
         (_broken_pattern, {"broken-registry": {"collections.imaging.image-processed.v1"}}),
     ],
     ids=lambda given: getattr(given, "__name__", "").strip("_"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -15,7 +16,8 @@ from typer.testing import CliRunner, Result
 from registry.asyncapi import asyncapi
 from registry.catalogue import Catalogue
 from registry.commands import app
-from registry.layout import find_layout
+from registry.errors import NoRegistryError
+from registry.layout import Layout, find_layout
 from registry.scaffolding.manifest_text import with_line_beside
 from registry.topology import Topology
 
@@ -36,7 +38,6 @@ FILES = {
         """,
     "apps/till/events.yaml": "summary: Sells books.\n",
     "apps/letters/events.yaml": "consumes:\n  - org.example.books.till.book-sold.v1\n",
-    "events/schemas/.keep": "",
 }
 SOLD = "org.example.books.till.book-sold.v1"
 
@@ -105,6 +106,25 @@ def test_a_new_event_is_schemas_an_example_and_a_manifest_entry(bookshop: Booksh
     assert (example["source"], example["data"]) == ("org.example.books.till", {"title": "text", "copies": 1})
     Draft202012Validator(bookshop.read(f"events/schemas/{SOLD}/1.0.producer.json")).validate(example["data"])
     assert f"{SOLD} 1.0 (new)\n  published by till; consumed by letters" in bookshop.run("check").stdout
+
+
+@pytest.mark.parametrize("options", [["--base=HEAD"], ["--no-base"]], ids=["with a base", "without"])
+def test_a_repository_without_contracts_is_not_called_compatible(bookshop: Bookshop, options: list[str]) -> None:
+    (line,) = bookshop.run("check", *options, exit_code=2).stderr.splitlines()
+    assert line.endswith("/events/schemas, so there is nothing to check")
+
+
+def test_all_schemas_are_missed_when_their_folder_is_gone(selling: Bookshop) -> None:
+    shutil.rmtree(selling.root / "events")
+    assert "BREAK [version-deleted]" in selling.run("check", "--base=HEAD", exit_code=1).stdout
+
+
+def test_settings_that_are_all_defaults_are_settings(bookshop: Bookshop) -> None:
+    bookshop.write("pyproject.toml", "[tool.contracts]\n")
+    assert find_layout(bookshop.root / "apps/till") == Layout(root=bookshop.root, declared=True)
+    bookshop.write("pyproject.toml", "[tool.other]\n")
+    with pytest.raises(NoRegistryError, match=r"no \[tool\.contracts\] in pyproject\.toml"):
+        find_layout(bookshop.root)
 
 
 def test_nothing_is_written_in_a_dry_run_nor_where_something_is_wrong(selling: Bookshop) -> None:

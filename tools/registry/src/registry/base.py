@@ -6,11 +6,11 @@ unless it is said that versions are to be compared with each other only.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from registry.catalogue import Catalogue, misplaced, read_catalogue, tree_files
-from registry.errors import NoBaseError, UnusableFileError
+from registry.errors import NoBaseError, NoRegistryError, UnusableFileError
 from registry.git import Repository
 from registry.layout import SETTINGS, Layout, layout_of
 from registry.meaning import Acknowledgement, read_acknowledged
@@ -40,6 +40,7 @@ def compare(layout: Layout, revision: str | None, *, no_base: bool = False) -> C
         UnknownRevisionError: there is no such revision.
         NoBaseError: what is published is not in this clone.
         UnusableFileError: a schema or example is not JSON; a manifest or the acknowledgements are not YAML.
+        NoRegistryError: neither has a contract: the folder in the settings may be misspelt.
     """
     files = tree_files(layout)
     now, topology = read_catalogue(files, layout), read_topology(tree_manifests(layout), layout)
@@ -60,7 +61,9 @@ def compare(layout: Layout, revision: str | None, *, no_base: bool = False) -> C
     return _checked(comparison, files, layout)
 
 
-def _checked(comparison: Comparison, files: Iterable[str], layout: Layout) -> Comparison:
+def _checked(comparison: Comparison, files: Collection[str], layout: Layout) -> Comparison:
+    if not (comparison.now.versions or comparison.before.versions or files):
+        raise NoRegistryError(f"there is no contract in {layout.root / layout.schemas}, so there is nothing to check")
     if strangers := misplaced(files, layout, comparison.now, comparison.before):
         raise UnusableFileError(f"{strangers[0]}: no schema or example of a published version is looked for there")
     return comparison

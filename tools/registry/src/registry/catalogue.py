@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 MAX_BYTES = 10_000_000
 
-_VERSION = r"(?P<version>[0-9]+\.[0-9]+)"
+_VERSION = r"(?P<version>(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*))"
 
 
 @dataclass(frozen=True, slots=True)

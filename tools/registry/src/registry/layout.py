@@ -41,6 +41,8 @@ class Layout(BaseModel):
     root: Path
     #: That of `[project]`: no setting.
     version: str = _VERSION
+    #: Whether there are settings, if only the defaults: a repository before its first event. No setting either.
+    declared: bool = False
     title: str = Field(default="Collections", min_length=1)
     prefix: str = Field(default="collections", pattern=rf"^{_NAME}(\.{_NAME})*$")
     schemas: Folder = "contracts/schemas"
@@ -70,7 +72,7 @@ class Layout(BaseModel):
 
 
 def find_layout(start: Path) -> Layout:
-    """The repository with the contracts, from a folder in it.
+    """The repository with the contracts, or with settings for them, from a folder in it.
 
     Raises:
         NoRegistryError: there is none.
@@ -78,9 +80,11 @@ def find_layout(start: Path) -> Layout:
     """
     for folder in (start.resolve(), *start.resolve().parents):
         layout = _layout(folder)
-        if (folder / layout.schemas).is_dir():
+        if layout.declared or (folder / layout.schemas).is_dir():
             return layout
-    raise NoRegistryError(f"no {Layout(root=start).schemas} in {start.resolve()} or above it")
+    raise NoRegistryError(
+        f"no {Layout(root=start).schemas}, and no [tool.contracts] in {SETTINGS}, in {start.resolve()} or above it"
+    )
 
 
 def _layout(folder: Path) -> Layout:
@@ -97,8 +101,9 @@ def layout_of(root: Path, settings: bytes) -> Layout:
     file = root / SETTINGS
     try:
         document = tomllib.loads(settings.decode("utf-8"))
-        project, given = document.get("project", {}), document.get("tool", {}).get("contracts", {})
-        return Layout(root=root, version=project.get("version", _VERSION), **given)
+        project, given = document.get("project", {}), document.get("tool", {}).get("contracts")
+        version = project.get("version", _VERSION)
+        return Layout(root=root, version=version, declared=given is not None, **(given or {}))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError, AttributeError) as error:
         raise UnusableFileError(f"{file}: {error}") from error
     except ValidationError as error:

@@ -9,6 +9,7 @@ import contracts
 from contracts import REGISTRY, ContractError, NoUpcasterError
 from contracts.export import schema_files
 from contracts.schemas import consumer_schema
+from contracts.unpublished import unpublished
 from registry.catalogue import Catalogue
 from registry.errors import UnusableContractsError, in_one_line
 from registry.layout import Layout
@@ -36,7 +37,13 @@ def problems_of_models(layout: Layout, catalogue: Catalogue) -> Mapping[str, lis
             f"{layout.root / PACKAGE} is not what is installed ({installed}): run its own mesh"
         )
     if is_own(layout):
-        of_all = (_registry(layout), _lagging(layout), _orphans(catalogue), _unreadable(catalogue))
+        of_all = (
+            _registry(layout),
+            _lagging(layout),
+            _unpublished(layout),
+            _orphans(catalogue),
+            _unreadable(catalogue),
+        )
         # Of a model that cannot be built nothing else can be asked.
         for event_type, problem in list(_unbuildable(layout)) or chain.from_iterable(of_all):
             found[event_type].append(problem)
@@ -67,6 +74,14 @@ def _lagging(layout: Layout) -> Iterator[tuple[str, Problem]]:
             name = path.relative_to(layout.root).as_posix()
             what = "does not match its model" if path.exists() else "of its model is missing"
             yield path.parent.name, Problem(Break.SCHEMA_OUTDATED, name, f"{name} {what}; `make contracts-export`")
+
+
+def _unpublished(layout: Layout) -> Iterator[tuple[str, Problem]]:
+    for contract in (*REGISTRY, *REGISTRY.retired()):
+        file = f"{layout.schemas}/{contract.event_type}/{contract.schema_version}.json"
+        for rule in unpublished(contract):
+            text = f"{rule}: the model and its schema would not mean the same"
+            yield contract.event_type, Problem(Break.RULE_UNPUBLISHED, file, text)
 
 
 def _orphans(catalogue: Catalogue) -> Iterator[tuple[str, Problem]]:

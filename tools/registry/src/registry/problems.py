@@ -25,6 +25,7 @@ class Break(StrEnum):
     BROKEN_REGISTRY = "broken-registry"
     SCHEMA_OUTDATED = "schema-outdated"
     MODEL_MISSING = "model-missing"
+    RULE_UNPUBLISHED = "rule-unpublished"
 
 
 @dataclass(frozen=True, slots=True)

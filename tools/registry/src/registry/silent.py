@@ -18,6 +18,8 @@ from registry.catalogue import Json
 
 #: Annotations that programs go by; and every `x-` keyword.
 _TELLING: Final = frozenset({"default", "readOnly", "writeOnly"})
+#: Like `$id` it names the schema, and is another one in each major.
+_NAME: Final = "x-event-type"
 _IN_PLACE: Final = ("allOf", "anyOf", "oneOf")
 #: Keywords of one schema, and what their places are called.
 _ONE: Final = {
@@ -53,7 +55,7 @@ def silent_changes(old: Json, new: Json) -> Iterator[Silent]:
         return
     for path, before, after, what in _places(*documents):
         for keyword in dict.fromkeys((*before, *after)):
-            is_mark = keyword.startswith("x-")
+            is_mark = keyword.startswith("x-") and keyword != _NAME
             if (is_mark and keyword not in before) or not (is_mark or (what is _What.ALL and keyword in _TELLING)):
                 continue
             was, now = before.get(keyword), after.get(keyword)
