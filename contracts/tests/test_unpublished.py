@@ -88,3 +88,10 @@ def test_a_validator_of_the_model_hides_nothing_below_it() -> None:
             return self
 
     assert unpublished(Even) == ("Even: the validator _is_even", "Even.size: the type uuid")
+
+
+@pytest.mark.parametrize("name", ["type", "cls", "function", "metadata", "config", "members"])
+def test_a_field_may_have_the_name_of_anything(name: str) -> None:
+    fields: dict[str, Any] = {name: (UUID, ...), "other": (date, ...)}
+    part = create_model("Named", __base__=Part, **fields)
+    assert of_field(part) == (f"Named.{name}: the type uuid", "Named.other: the type date")

@@ -23,6 +23,8 @@ _WORDS: Final = frozenset({"title", "description", "$comment", "examples", "depr
 _NO_SCHEMAS: Final = frozenset(
     {"type", "function", "serialization", "metadata", "cls", "default", "expected", "members", "config"}
 )
+#: Parts of it that hold schemas by names that anybody may choose: of fields, of alternatives.
+_BY_NAME: Final = frozenset({"fields", "choices"})
 
 
 def unpublished(contract: type[Contract]) -> tuple[str, ...]:
@@ -44,8 +46,11 @@ def _of(core: Any, place: str) -> Iterator[str]:  # noqa: ANN401  # whatever pyd
             yield from (f"{place}: {fault}" for fault in _faults(kind, core))
         if kind is None or kind in _ALIKE or kind.startswith("function-"):
             for name, part in core.items():
-                if name not in _NO_SCHEMAS:
-                    yield from _of(part, f"{place}.{name}" if _is_field(part) else place)
+                if name in _BY_NAME and isinstance(part, Mapping):
+                    for own, inner in part.items():
+                        yield from _of(inner, f"{place}.{own}" if _is_field(inner) else place)
+                elif name not in _NO_SCHEMAS:
+                    yield from _of(part, place)
 
 
 def _is_field(part: object) -> bool:
