@@ -36,6 +36,17 @@ def test_the_readme_names_what_one_begins_with() -> None:
     assert {"demo", "test", "up", "down", "status", "logs", "reset", "infra-apply", "infra-destroy"} <= targets
 
 
+def test_every_guarantee_names_tests_that_exist() -> None:
+    guarantees = REPOSITORY / "docs" / "guarantees.md"
+    chapters = guarantees.read_text(encoding="utf-8").split("\n## ")[1:]
+    assert [chapter.partition(":")[0] for chapter in chapters] == [f"G{number}" for number in range(1, 10)]
+    for chapter in chapters:
+        named = re.findall(r"\[`(test_\w+)`\]\(([^)]+)\)", chapter)
+        assert named, chapter
+        for test, path in named:
+            assert f"def {test}(" in (guarantees.parent / path).read_text(encoding="utf-8"), test
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_every_command_that_is_named_exists(document: Path) -> None:
     problems = [problem for words in _commands(document) if (problem := _problem(words))]
