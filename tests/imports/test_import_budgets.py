@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from benchmarks.fresh import environment_of, import_handler
 from manifests import FunctionRef, Manifests
 
 
+@pytest.mark.sampled(18)
 def test_a_function_loads_what_the_table_lists(
     ref: FunctionRef, budget: set[str], table: dict[str, Any], manifests: Manifests
 ) -> None:

@@ -46,6 +46,7 @@ def cases() -> Iterator[Case]:
 ALL = list(cases())
 
 
+@pytest.mark.sampled(120)
 @pytest.mark.parametrize("case", ALL, ids=lambda case: case.why)
 def test_the_verdict_names_exactly_the_expected_rules(case: Case) -> None:
     writer, reader = case.schemas()
@@ -59,6 +60,7 @@ def test_the_verdict_names_exactly_the_expected_rules(case: Case) -> None:
         assert not reader.accepts(finding.witness), finding
 
 
+@pytest.mark.sampled(120)
 @pytest.mark.parametrize("case", [case for case in ALL if not case.rules], ids=lambda case: case.why)
 def test_no_document_contradicts_a_compatible_verdict(case: Case, whole: bool) -> None:
     writer, reader = case.schemas()

@@ -156,6 +156,7 @@ CHANGES: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_in_a_large_union_is_decided(change: str) -> None:
     old, new, rules = CHANGES[change]

@@ -141,6 +141,7 @@ ASKED = [(by_jsonschema, name) for name in JSONSCHEMA] + [(by_pydantic, name) fo
 each_validator = pytest.mark.parametrize(("validator", "name"), ASKED)
 
 
+@pytest.mark.sampled(12)
 @each_validator
 def test_what_is_claimed_is_what_the_validator_says(validator: Callable[[str, str], bool], name: str) -> None:
     claims = {text: surely(name, text) for text in TEXTS}
@@ -159,6 +160,7 @@ def edited(text: str, edits: list[tuple[int, str]]) -> str:
     return text
 
 
+@pytest.mark.sampled(12)
 @each_validator
 def test_nothing_wrong_is_claimed_of_texts_that_are_nearly_right(
     validator: Callable[[str, str], bool], name: str
@@ -178,6 +180,7 @@ def test_the_formats_of_pydantic_are_called_so_in_its_schemas() -> None:
     assert {name: model.json_schema()["format"] for name, model in MODELS.items()} == {name: name for name in MODELS}
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.parametrize("name", FORMATS)
 def test_what_is_surely_of_a_format_may_be_written_and_what_is_written_perhaps_read(name: str) -> None:
     known = FORMATS[name]

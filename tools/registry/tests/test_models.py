@@ -137,7 +137,7 @@ def _validator(copy: Copy) -> None:
     copy.replace("ingest.py", "    key: str", "    key: Annotated[str, AfterValidator(str)]")
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
