@@ -130,7 +130,7 @@ def test_a_step_that_dies_between_a_page_and_its_checkpoint_is_taken_up_again(
     published: Published,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pace, "MOST", 5)
+    monkeypatch.setattr(pace.Pace, "wait", lambda *_: pace.Allowance(look=5, publish=5))
     save, saved = rows.save, list[int]()
 
     def dies(connection: Any, replay: rows.Replay) -> bool:
@@ -176,7 +176,7 @@ def test_the_same_order_twice_is_one_replay(
 def test_pause_resume_and_cancel(
     service: Imaging, replays: EventConsumer, stored: list[str], published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pace, "MOST", 5)
+    monkeypatch.setattr(pace.Pace, "wait", lambda *_: pace.Allowance(look=5, publish=5))
     save = rows.save
 
     def paused_meanwhile(connection: Any, replay: rows.Replay) -> bool:
