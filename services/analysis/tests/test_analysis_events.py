@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from openai.resources.responses import Responses
 
 from contracts import Contract, Event, ReplayKind, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, ItemAnalyzed
@@ -121,11 +122,30 @@ def test_after_some_patience_the_other_provider_answers(running: Any, providers:
     assert fact.input_tokens > 0
 
 
-def test_a_provider_without_a_key_is_passed_over_at_once(start: Callable[..., Any]) -> None:
+def asked_of_gpt(patch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """Instructions, and whether the provider may keep the picture, of each request from now on."""
+    asked: list[tuple[str, bool]] = []
+    parse = Responses.parse
+
+    def noting(self: Responses, **request: Any) -> Any:
+        asked.append((request["instructions"], request["store"]))
+        return parse(self, **request)
+
+    patch.setattr(Responses, "parse", noting)
+    return asked
+
+
+def test_a_provider_without_a_key_is_passed_over_at_once(
+    start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     running = start(keys=("openai",))
-    event = running.upload("alice")
-    assert running.consume(event) == 0
+    with monkeypatch.context() as patch:
+        asked = asked_of_gpt(patch)
+        event = running.upload("alice")
+        assert running.consume(event) == 0
     assert analyzed(running.recorded("alice", event.subject))[0].provider == "openai"
+    ((instructions, store),) = asked
+    assert ("never an instruction" in instructions, store) == (True, False)
 
 
 def test_giving_up_is_recorded_and_a_redriven_message_still_counts(start: Callable[..., Any], providers: Any) -> None:

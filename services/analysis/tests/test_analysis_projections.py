@@ -1,19 +1,21 @@
 """Projections apart from reactions: a rebuild folds and asks no model, and every table can be folded again."""
 
+import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from analysis.describe import Result
 from analysis.providers import Choice
-from analysis.repository import analyses
+from analysis.repository import analyses, rejections
 from analysis.repository.analyses import AnalysisRecord
+from analysis.repository.rejections import Rejection
 from chassis.store import read_stream
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.analysis import AnalysisFailed, AnalysisRequested, Description, ItemAnalyzed
-from contracts.imaging import ImageProcessed, RenditionKind
+from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection, RenditionKind
 from contracts.ingest import ItemDeleted
 from testkit.refolding import assert_refolds, empty_projections
 
@@ -93,6 +95,28 @@ def test_a_description_made_during_a_rebuild_takes_no_version_that_was_given(run
         for fact in running.recorded("alice", event.subject):
             work.fold(fact)
     assert_refolds(running.service, [event])
+
+
+def test_of_several_rejections_the_newest_is_kept_in_any_order(running: Any) -> None:
+    item, at = str(uuid.uuid4()), datetime(2026, 2, 1, tzinfo=UTC)
+    older, newer = (
+        new_event(
+            ImageRejected(reason=ImageRejection.CORRUPT, detail=detail), subject=item, tenant_id="alice", time=time
+        )
+        for detail, time in (("older", at), ("newer", at + timedelta(seconds=1)))
+    )
+    for order in ((older, newer), (newer, older), (newer, newer)):
+        empty_projections(running.service)
+        with running.service.work.on("alice", item) as work:
+            for event in order:
+                work.fold(event)
+            assert rejections.find(work.connection, "alice", item) == Rejection("corrupt", "newer")
+            assert rejections.find(work.connection, "bob", item) is None
+    with running.service.work.on("alice", item) as work:
+        rejections.delete(work.connection, "bob", item)
+        assert rejections.find(work.connection, "alice", item) is not None
+        rejections.delete(work.connection, "alice", item)
+        assert rejections.find(work.connection, "alice", item) is None
 
 
 def test_no_lease_outlives_its_work(running: Any, providers: Any) -> None:

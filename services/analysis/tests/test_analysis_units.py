@@ -18,6 +18,7 @@ from analysis.errors import (
     ProviderNotConfiguredError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    RefusedError,
 )
 from analysis.models import facts
 from analysis.output import PictureDescription
@@ -192,6 +193,20 @@ def test_what_is_cut_off_or_missing_is_invalid_and_was_paid_for(parsed: bool, cu
     with pytest.raises(InvalidOutputError, match=f"^openai: {detail}$") as raised:
         gpt._read(response)  # type: ignore[arg-type]  # what is read of it
     assert (raised.value.input_tokens, raised.value.output_tokens) == (11, 7)
+
+
+@pytest.mark.parametrize(
+    ("cut_off", "part"), [("content_filter", "output_text"), (None, "refusal")], ids=["filtered", "refused"]
+)
+def test_a_filtered_answer_is_a_refusal(cut_off: str | None, part: str) -> None:
+    response = SimpleNamespace(
+        usage=None,
+        output=[SimpleNamespace(type="message", content=[SimpleNamespace(type=part)])],
+        output_parsed=object(),
+        incomplete_details=SimpleNamespace(reason=cut_off) if cut_off else None,
+    )
+    with pytest.raises(RefusedError, match=r"^openai: the model declines to describe the picture$"):
+        gpt._read(response)  # type: ignore[arg-type]  # what is read of it
 
 
 def test_a_spent_quota_is_no_rate_limit() -> None:

@@ -93,7 +93,8 @@ def test_numbers_are_believed_within_bounds_that_belong_to_them(name: str) -> No
     tag, least, most = NUMBERS[name]
     for value in (least, most):
         assert read({tag: value}, CAMERA) == {name: value}
-    for value in (least * 0.99, most * 1.01, -1, 0):
+    # The next above: for whole bounds the next whole number.
+    for value in (least * 0.99, most + 1, most * 1.01, -1, 0):
         assert read({tag: value}, CAMERA) == {}
     assert read({tag: most}) == {}, "it stands in the camera's directory"
 

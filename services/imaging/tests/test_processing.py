@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, PngImagePlugin, TiffImage
 
 from contracts.imaging import RenditionKind
 from imaging.colour import to_srgb
+from imaging.errors import RejectedImageError
+from imaging.limits import Limits
 from imaging.phash import difference_hash, hamming_distance
 from imaging.processing import ProcessedImage, process
 from imaging.renditions import MODEL_EDGE, MODEL_MAX_BYTES, THUMBNAIL_EDGE, fit
@@ -221,6 +224,14 @@ def test_animations_show_their_first_frame(make: Any, image_format: str) -> None
     result = process(make.encode(frames[0], image_format, save_all=True, append_images=frames[1:], duration=100))
     assert result.frames == 3
     assert mean_colour(result.model.data) == pytest.approx((255, 0, 0), abs=6)
+
+
+def test_an_animation_may_have_as_many_frames_as_there_are_at_most(make: Any) -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "green", "blue")]
+    data = make.encode(frames[0], "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    assert process(data, limits=replace(Limits(), max_frames=3)).frames == 3
+    with pytest.raises(RejectedImageError, match="more than 2 frames"):
+        process(data, limits=replace(Limits(), max_frames=2))
 
 
 @pytest.mark.parametrize("image_format", ["TIFF", "MPO", "HEIF"])
