@@ -1,6 +1,7 @@
 """The same events leave the same conversations, in Postgres and in DynamoDB, whatever their order and number."""
 
 import itertools
+import random
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -46,18 +47,19 @@ COURSES: dict[str, tuple[tuple[int | str, ...], list[int]]] = {
 
 
 @pytest.mark.parametrize("course", COURSES)
-def test_every_order_of_the_events_of_a_session_leaves_the_same(running: Any, make_turn: Turn, course: str) -> None:
+def test_every_order_of_the_events_of_a_session_leaves_the_same(
+    running: Any, make_turn: Turn, course: str, whole: bool
+) -> None:
     steps, left = COURSES[course]
     outcomes = set()
-    tried = 0
-    for order in itertools.permutations(happening(steps, make_turn)):
+    orders = list(itertools.permutations(happening(steps, make_turn)))
+    assert len(orders) == (120 if len(steps) == 5 else 24)
+    for order in orders if whole else random.Random(course).sample(orders, 12):
         tenant = str(uuid.uuid4())
         with running.service.work.on(tenant, SESSION) as work:
             for event in (*order, order[0]):
                 work.fold(replace(event, tenant_id=tenant))
         outcomes.add(outcome(running, tenant))
-        tried += 1
-    assert tried == (120 if len(steps) == 5 else 24)
     assert len(outcomes) == 1
     answer = running.request("GET", f"/chat/{SESSION}/history", tenant)
     assert (answer.status == 404) == (left == [])
