@@ -40,6 +40,7 @@ def new_tests(checkout: Checkout) -> list[str]:
     return sorted(path for path in checkout.changed() if "/tests/test_" in path)
 
 
+@pytest.mark.scheduled
 @pytest.mark.integration
 def test_what_is_scaffolded_passes_its_own_tests_and_those_of_its_places(checkout: Checkout) -> None:
     add_event(checkout, "ingest", "search")
