@@ -49,7 +49,7 @@ def folding(request: pytest.FixtureRequest, deploy: Deploy) -> Iterator[Folding]
 def test_every_order_leaves_the_same(folding: Folding, whole: bool) -> None:
     kept = tried = 0
     for flow in FLOWS:
-        events = folding.heard(stream(flow, tenant="tenant", subject="subject"))
+        events = folding.consumed(stream(flow, tenant="tenant", subject="subject"))
         expected = folding.fold(events)
         kept += sum(map(len, expected.values()))
         orders = list(itertools.permutations(events))[1:]
@@ -57,7 +57,7 @@ def test_every_order_leaves_the_same(folding: Folding, whole: bool) -> None:
             again = order[0]
             assert folding.fold([*order, again]) == expected, f"{flow}: {[event.type for event in order]}"
             tried += 1
-    assert tried, "the service hears nothing of any flow"
+    assert tried, "the service consumes nothing of any flow"
     assert kept, "the service keeps nothing"
 
 
@@ -66,7 +66,7 @@ def test_every_version_that_was_ever_published_is_folded(folding: Folding) -> No
     folded = 0
     for flow in FLOWS:
         for fact, version in published_versions(flow):
-            events = folding.heard(stream(flow, tenant="tenant", subject="subject", versions={fact: version}))
+            events = folding.consumed(stream(flow, tenant="tenant", subject="subject", versions={fact: version}))
             if any(event.type.startswith(f"collections.{fact}.v") for event in events):
                 assert folding.fold(events) == folding.fold(events[::-1]), (flow, fact, version)
                 folded += 1
@@ -88,7 +88,7 @@ class Delivery(RuleBasedStateMachine):
     @rule(target=under_way, flow=st.sampled_from(sorted(FLOWS)), tenant=st.sampled_from(["alice", "bob"]))
     def happen(self, flow: str, tenant: str) -> MultipleResults[Event[Contract]]:
         subject = f"subject-{len(self.happened)}"
-        events = self.folding.heard(stream(flow, tenant=tenant, subject=subject))
+        events = self.folding.consumed(stream(flow, tenant=tenant, subject=subject))
         self.happened += events
         return multiple(*events)
 

@@ -13,6 +13,7 @@ import pytest
 from contracts import Contract, Event, replayed
 from contracts.chat import ChatMessage
 from contracts.sessions import CrowdedOut, Idle, SessionExpired
+from sessions.repository import lag
 from testkit import make_table_again
 
 Turn = Callable[..., Event[Contract]]
@@ -161,6 +162,17 @@ def test_while_turns_arrive_late_an_unknown_conversation_is_not_missing(running:
     with running.service.database.transaction() as connection:
         connection.execute("UPDATE lag SET heard_at = now() - interval '2 minutes'")
     assert running.request("GET", "/chat/unknown/history", "ann").status == 404
+
+
+@pytest.mark.integration
+def test_a_turn_that_has_just_arrived_shows_that_the_consumer_runs(running: Any, make_turn: Turn) -> None:
+    running.consume(make_turn("ann", str(uuid.uuid4())))
+    with running.service.database.transaction() as connection:
+        assert lag.heard_within(connection, 60)
+        connection.execute("UPDATE lag SET heard_at = now() - interval '9 seconds'")
+        assert (lag.heard_within(connection, 10), lag.heard_within(connection, 8)) == (True, False)
+        connection.execute("DELETE FROM lag")
+        assert not lag.heard_within(connection, 60)
 
 
 @pytest.mark.integration

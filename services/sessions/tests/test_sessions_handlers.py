@@ -110,9 +110,14 @@ class Lag:
 
     def __init__(self) -> None:
         self.late: list[float] = []
+        self.heard_at: datetime | None = None
 
     def note(self, connection: Connection, *, completed_at: datetime) -> None:
-        self.late.append((datetime.now(UTC) - completed_at).total_seconds())
+        self.heard_at = datetime.now(UTC)
+        self.late.append((self.heard_at - completed_at).total_seconds())
+
+    def heard_within(self, connection: Connection, seconds: float) -> bool:
+        return self.heard_at is not None and self.heard_at > datetime.now(UTC) - timedelta(seconds=seconds)
 
     def seconds(self, connection: Connection) -> float:
         return self.late[-1] if self.late else 0.0
@@ -486,6 +491,20 @@ def test_while_turns_wait_in_the_queue_an_unknown_conversation_is_not_missing(un
     assert unit.request(method, path).status == 404
     with sqs.failing("get_queue_attributes"):
         assert unit.request(method, path).status == 503
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_on_a_busy_day_what_waits_in_the_queue_makes_no_conversation_of_an_unknown_one(
+    unit: Sessions, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setitem(vars(unit.service.settings), "turn_wait_s", 0.05)
+    path = "/chat/x/history" if method == "GET" else "/chat/x"
+    unit.fakes.aws.sqs.send_message(QueueUrl=TURNS, MessageBody="a turn")
+    monkeypatch.setattr(unit.lag, "heard_at", datetime.now(UTC))
+    assert unit.request(method, path).status == 503, "none has arrived since the caller waits"
+    monkeypatch.setattr(unit.lag, "heard_at", datetime.now(UTC) + timedelta(seconds=30))
+    assert unit.request(method, path).status == 404
 
 
 def test_the_list_of_conversations(unit: Sessions) -> None:

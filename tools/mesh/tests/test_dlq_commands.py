@@ -53,7 +53,7 @@ def uploaded(tenant: str = "tenant-a") -> Event[UploadRejected]:
     return new_event(data, subject="item-1", tenant_id=tenant)
 
 
-def bury(sqs: FakeSqs, body: str, reason: str = "", *, service: str = "imaging") -> None:
+def dead_letter(sqs: FakeSqs, body: str, reason: str = "", *, service: str = "imaging") -> None:
     """Put a letter into the queue of dead letters; without a reason as SQS does."""
     letter = DeadLetter(body, reason, detail="told", receives=1, message_id="was") if reason else DeadLetter(body)
     sqs.send_message(QueueUrl=f"{service}-dlq", MessageBody=body, MessageAttributes=letter.attributes())
@@ -70,9 +70,9 @@ def bodies(sqs: FakeSqs, queue: str) -> list[str]:
 
 def test_letters_are_counted_by_queue_reason_and_type_and_can_be_received_at_once(sqs: FakeSqs) -> None:
     for _ in range(12):
-        bury(sqs, envelope(uploaded()), "invalid-event")
-    bury(sqs, "{", "not-json")
-    bury(sqs, envelope(uploaded()), service="chat")
+        dead_letter(sqs, envelope(uploaded()), "invalid-event")
+    dead_letter(sqs, "{", "not-json")
+    dead_letter(sqs, envelope(uploaded()), service="chat")
     document = json.loads(run("list", "--limit", "3", "--json").stdout)
     kind = uploaded().type
     assert document["counts"] == [
@@ -90,7 +90,7 @@ def test_letters_are_counted_by_queue_reason_and_type_and_can_be_received_at_onc
 
 def test_nothing_of_what_events_say_is_shown(sqs: FakeSqs) -> None:
     event = uploaded()
-    bury(sqs, envelope(event), "invalid-event")
+    dead_letter(sqs, envelope(event), "invalid-event")
     (letter,) = json.loads(run("list", "--json").stdout)["letters"]
     told = [run("list"), run("list", "--json"), run("show", letter["id"]), run("show", letter["id"], "--json")]
     for result in told:
@@ -145,7 +145,7 @@ def test_what_eventbridge_could_not_deliver_says_so(sqs: FakeSqs) -> None:
     ids=["current", "retired major", "no json", "no envelope", "unknown major", "wrong source", "schema", "of s3"],
 )
 def test_a_letter_says_whether_the_code_of_today_reads_it(body: str, today: str, sqs: FakeSqs) -> None:
-    bury(sqs, body, "any")
+    dead_letter(sqs, body, "any")
     (letter,) = json.loads(run("list", "--json").stdout)["letters"]
     assert letter["today"].startswith(today)
     assert bool(letter["today"]) == bool(today)
@@ -167,10 +167,10 @@ def test_a_letter_says_whether_the_code_of_today_reads_it(body: str, today: str,
     ids=["service", "queue", "reason", "moved", "type", "type and reason", "tenant", "hash", "nobody"],
 )
 def test_letters_are_selected(options: list[str], expected: int, sqs: FakeSqs) -> None:
-    bury(sqs, envelope(uploaded()), "invalid-event")
-    bury(sqs, envelope(uploaded("tenant-b")), "invalid-event")
-    bury(sqs, "{", "not-json")
-    bury(sqs, envelope(uploaded()), service="chat")
+    dead_letter(sqs, envelope(uploaded()), "invalid-event")
+    dead_letter(sqs, envelope(uploaded("tenant-b")), "invalid-event")
+    dead_letter(sqs, "{", "not-json")
+    dead_letter(sqs, envelope(uploaded()), service="chat")
     assert json.loads(run("list", *options, "--json").stdout)["total"] == expected
     if not expected:
         assert run("list", *options).stdout == "no such dead letters in dev\n"
@@ -190,7 +190,7 @@ def test_there_is_nothing(sqs: FakeSqs) -> None:
 def test_letters_are_sent_back_as_they_came_once_confirmed(sqs: FakeSqs) -> None:
     sent = [envelope(uploaded()) for _ in range(25)]
     for body in sent:
-        bury(sqs, body, "gave-up:TransientError")
+        dead_letter(sqs, body, "gave-up:TransientError")
     assert "nothing was changed" in run("redrive", given="n\n", exit_code=1).stderr
     assert "without a terminal: --yes" in run("redrive", exit_code=1).stderr
     assert "dry run: nothing was changed (25 would be redriven)" in run("redrive", "--dry-run").stdout
@@ -202,8 +202,8 @@ def test_letters_are_sent_back_as_they_came_once_confirmed(sqs: FakeSqs) -> None
 
 
 def test_named_letters_alone_are_sent_back_and_a_wrong_name_stops_the_command(sqs: FakeSqs) -> None:
-    bury(sqs, "first", "not-json")
-    bury(sqs, "second", "not-json")
+    dead_letter(sqs, "first", "not-json")
+    dead_letter(sqs, "second", "not-json")
     first, second = json.loads(run("list", "--json").stdout)["letters"]
     refused = run("redrive", first["id"], "nobody", "--yes", exit_code=1)
     assert refused.stderr == "mesh: no such dead letter: nobody; nothing was changed\n"
@@ -214,7 +214,7 @@ def test_named_letters_alone_are_sent_back_and_a_wrong_name_stops_the_command(sq
 
 
 def test_letters_are_discarded_when_the_name_of_the_environment_is_typed(sqs: FakeSqs) -> None:
-    bury(sqs, envelope(uploaded()), "invalid-event")
+    dead_letter(sqs, envelope(uploaded()), "invalid-event")
     refused = run("discard", given="y\n", exit_code=1)
     assert "1 dead letters will be deleted. Type dev to continue" in refused.stderr
     assert len(bodies(sqs, "imaging-dlq")) == 1
@@ -230,15 +230,15 @@ def test_letters_are_discarded_when_the_name_of_the_environment_is_typed(sqs: Fa
     ids=["before the copy", "before the deletion"],
 )
 def test_a_letter_is_never_lost(operation: str, copies: int, sqs: FakeSqs) -> None:
-    bury(sqs, "only", "not-json")
+    dead_letter(sqs, "only", "not-json")
     with sqs.failing(operation):
         assert "ServiceUnavailable" in run("redrive", "--yes", exit_code=1).stderr
     assert (bodies(sqs, "imaging-dlq"), bodies(sqs, "imaging-queue")) == (["only"], ["only"] * copies)
 
 
 def test_letters_that_are_gone_meanwhile_are_told(sqs: FakeSqs, monkeypatch: pytest.MonkeyPatch) -> None:
-    bury(sqs, "first", "not-json")
-    bury(sqs, "second", "not-json")
+    dead_letter(sqs, "first", "not-json")
+    dead_letter(sqs, "second", "not-json")
 
     def confirmed(question: str, *, yes: bool) -> None:
         sqs.delete_message(QueueUrl="imaging-dlq", ReceiptHandle="message-1")

@@ -79,10 +79,15 @@ def _delete(service: SessionsService, caller: Caller, session_id: str) -> Sessio
 
 
 def _unknown(service: SessionsService, session_id: str) -> ProblemError:
-    """404; 503 while turns wait, or arrive later than the caller has waited: it may be the session of one of them."""
+    """404; 503 while turns arrive later than the caller has waited, or wait and none arrives: it may be one of theirs.
+
+    On a busy day some turn is always in the queue. While others arrive meanwhile, what waits there is no reason.
+    """
+    settings = service.settings
     with service.database.transaction() as connection:
-        late_s = lag.seconds(connection)
-    if late_s <= service.settings.turn_late_s and not service.waiting_turns():
+        is_late = lag.seconds(connection) > settings.turn_late_s
+        is_moving = lag.heard_within(connection, settings.turn_wait_s)
+    if not is_late and (is_moving or not service.waiting_turns()):
         return not_found("session", session_id)
     detail = "turns arrive late at the moment, and this session may be among them; try again"
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "turns-arrive-late", detail)

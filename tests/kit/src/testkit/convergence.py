@@ -94,7 +94,7 @@ class Folding:
     def __init__(self, service: Service[Any]) -> None:
         self._service = service
 
-    def heard(self, events: Iterable[Event[Contract]]) -> list[Event[Contract]]:
+    def consumed(self, events: Iterable[Event[Contract]]) -> list[Event[Contract]]:
         """Those of which the service makes something."""
         return [event for event in events if type(event.data) in self._service.projections.contracts]
 

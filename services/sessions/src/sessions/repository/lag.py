@@ -19,6 +19,14 @@ def note(connection: Connection, *, completed_at: datetime) -> None:
     )
 
 
+def heard_within(connection: Connection, seconds: float) -> bool:
+    """Whether any turn has arrived in these last seconds: the consumer runs, and what waits in its queue moves on."""
+    row = connection.execute(
+        "SELECT 1 AS heard FROM lag WHERE heard_at > now() - make_interval(secs => %s)", (seconds,)
+    ).fetchone()
+    return row is not None
+
+
 def seconds(connection: Connection) -> float:
     """By how much turns were late lately; 0 when none arrived."""
     row = connection.execute(
