@@ -252,9 +252,10 @@ def test_answers_that_a_route_declares_and_tests_get_pass(answering: pytest.Pyte
     assert run(answering).ret == pytest.ExitCode.OK
 
 
-def test_an_answer_that_no_test_gets_fails_a_run_of_all_tests(answering: pytest.Pytester) -> None:
+@pytest.mark.parametrize("workers", ["0", pytest.param("2", marks=pytest.mark.scheduled)])
+def test_an_answer_that_no_test_gets_fails_a_run_of_all_tests(answering: pytest.Pytester, workers: str) -> None:
     write(answering, COMMON, "pass")
-    result = run(answering, "-n", "2")
+    result = run(answering, "-n", workers)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["FAILED alpha declares GET /a -> 404, and no test gets it", "*: 1 faults*"])
 

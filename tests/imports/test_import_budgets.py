@@ -8,7 +8,7 @@ from benchmarks.fresh import environment_of, import_handler
 from manifests import FunctionRef, Manifests
 
 
-@pytest.mark.sampled(18)
+@pytest.mark.sampled(8)
 def test_a_function_loads_what_the_table_lists(
     ref: FunctionRef, budget: set[str], table: dict[str, Any], manifests: Manifests
 ) -> None:

@@ -151,6 +151,7 @@ def test_workers_that_crash_at_once_are_replaced_one_after_the_other(names: str)
 
 
 @pytest.mark.integration
+@pytest.mark.scheduled
 def test_tests_that_crash_their_worker_fail_once_and_cost_no_other(
     inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -365,6 +365,7 @@ def test_a_route_with_a_body(checkout: Path, service: str) -> None:
     check_code(checkout)
 
 
+@pytest.mark.scheduled
 def test_a_public_route_without_a_body(checkout: Path) -> None:
     before = contents(checkout)
     assert add_route(checkout, "ingest", "GET", "/motd", "--public").exit_code == 0
