@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,43 @@ def test_a_lost_read_model_is_rebuilt_while_items_arrive(
     assert {table: [row for row in rows if meanwhile not in row] for table, rows in after.items()} == before
     assert _deliveries(mesh, "search", replay) >= 4
     assert _deliveries(mesh, "chat", replay) == _deliveries(mesh, "ingest", replay) == 0, "it was for search alone"
+
+
+def test_the_archive_of_the_bus_gives_one_consumer_what_it_never_got(
+    mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
+) -> None:
+    started = datetime.now(UTC)
+    item = str(alice.upload(picture("archived"))["id"])
+    alice.follow([item])
+    eventually(mesh.is_idle, timeout_s=60)
+    (found,) = mesh.rows("SELECT tenant_id FROM search.documents WHERE item_id = %s", item)
+    tenant: str = found["tenant_id"]
+    before = read_model(mesh, tenant)
+    lose(mesh, tenant)
+    # As if the deliveries had never come: what the inbox holds is not applied again.
+    unknown = "DELETE FROM search.inbox WHERE received_at >= %s RETURNING 1"
+    assert mesh.rows(unknown, started)
+    inboxes = {service: _inbox(mesh, service) for service in ("ingest", "analysis", "embedding", "chat")}
+
+    events, bus = mesh.aws("events"), local_environment(mesh.settings).event_bus
+    (rule,) = events.list_rules(EventBusName=bus, NamePrefix=f"{bus}-search-events")["Rules"]
+    replay = f"archived-{secrets.token_hex(4)}"
+    events.start_replay(
+        ReplayName=replay,
+        EventSourceArn=events.describe_archive(ArchiveName=bus)["ArchiveArn"],
+        EventStartTime=started - timedelta(seconds=1),
+        EventEndTime=datetime.now(UTC) + timedelta(seconds=1),
+        Destination={"Arn": events.describe_event_bus(Name=bus)["Arn"], "FilterArns": [rule["Arn"]]},
+    )
+    eventually(lambda: read_model(mesh, tenant) == before, timeout_s=30)
+    eventually(mesh.is_idle, timeout_s=60)
+    assert events.describe_replay(ReplayName=replay)["State"] == "COMPLETED"
+    assert {service: _inbox(mesh, service) for service in inboxes} == inboxes, "it was for search alone"
+
+
+def _inbox(mesh: RunningMesh, service: str) -> int:
+    (row,) = mesh.rows(sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(service, "inbox")))
+    return int(row["n"])
 
 
 def _deliveries(mesh: RunningMesh, service: str, replay: str) -> int:
