@@ -184,7 +184,7 @@ def test_letters_are_selected(options: list[str], expected: int, sqs: FakeSqs) -
 def test_there_is_nothing(sqs: FakeSqs) -> None:
     assert run("list").stdout == "no dead letters in dev\n"
     assert run("redrive").stdout == "no such dead letters in dev\n"
-    assert run("discard").stdout == "no such dead letters in dev\n"
+    assert run("discard", "--all").stdout == "no such dead letters in dev\n"
 
 
 def test_letters_are_sent_back_as_they_came_once_confirmed(sqs: FakeSqs) -> None:
@@ -215,10 +215,11 @@ def test_named_letters_alone_are_sent_back_and_a_wrong_name_stops_the_command(sq
 
 def test_letters_are_discarded_when_the_name_of_the_environment_is_typed(sqs: FakeSqs) -> None:
     dead_letter(sqs, envelope(uploaded()), "invalid-event")
-    refused = run("discard", given="y\n", exit_code=1)
+    assert "Give ids, a filter, or --all" in run("discard", "--yes", exit_code=2).stderr
+    refused = run("discard", "--all", given="y\n", exit_code=1)
     assert "1 dead letters will be deleted. Type dev to continue" in refused.stderr
     assert len(bodies(sqs, "imaging-dlq")) == 1
-    done = run("discard", given="dev\n")
+    done = run("discard", "--all", given="dev\n")
     assert "discarded: 1\n" in done.stdout
     assert uploaded().type in done.stdout
     assert bodies(sqs, "imaging-dlq") == bodies(sqs, "imaging-queue") == []

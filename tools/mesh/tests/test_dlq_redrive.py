@@ -185,5 +185,5 @@ def test_bad_events_of_every_kind_stop_no_other_and_can_be_sent_back(
     queues.pump(newer)
     assert session.done == Counter([*good, "provider", "time-out", "too-large", "unknown-major"])
     assert reasons() == {"invalid-event": 1, "mismatched-envelope": 1, "not-json": 1}, "what is wrong in itself is back"
-    assert len(mesh("discard", "--yes")["discarded"]) == 3
+    assert len(mesh("discard", "--all", "--yes")["discarded"]) == 3
     assert reasons() == {}

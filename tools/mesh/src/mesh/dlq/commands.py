@@ -129,15 +129,21 @@ def discard(
     reason: Reason = None,
     of_type: Type = None,
     tenant: Tenant = None,
+    everything: Annotated[bool, typer.Option("--all", help="All dead letters of the environment.")] = False,
     dry_run: DryRun = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for the environment's name.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete dead letters for good; shows them, and the environment's name has to be typed.
 
+    Which ones has to be said: by ids, by a filter, or by --all.
+
     The facts stay in the event store of the service that recorded them; this consumer will not have applied them.
     """
     from mesh.run import guarded
+
+    if not (ids or queue or reason or of_type or tenant or everything or dry_run):
+        raise typer.BadParameter("which letters? Give ids, a filter, or --all")
 
     def command() -> None:
         from mesh.prompts import confirm_name
