@@ -28,6 +28,7 @@ from retrieval import (
     EmbeddingRateLimitedError,
     EmbeddingRejectedError,
     Filters,
+    Fusion,
     Hit,
     InvalidVectorError,
     Outcome,
@@ -61,7 +62,7 @@ def hit(item: str, rank: int = 1) -> Hit:
         item_id=item,
         rank=rank,
         score=0.5,
-        score_type=ScoreType.HYBRID_RRF,
+        score_type=ScoreType.HYBRID,
         bm25=-2.5,
         similarity=0.9,
         category="Food",
@@ -417,7 +418,7 @@ def test_a_search_while_the_database_is_silent(unit: Search, transaction: int) -
 @pytest.mark.parametrize(
     "changes",
     [
-        {"query": "  ab  "},
+        {"query": "   "},
         {"query": "a" * 2001},
         {"search_type": "magic"},
         {"top_k": 0},
@@ -516,12 +517,14 @@ def test_the_configuration_as_it_runs(unit: Search) -> None:
     assert (answer.status, answer.body) == (
         200,
         {
-            "algorithm": "reciprocal rank fusion of BM25 and cosine similarity",
+            "algorithm": "weighted mean of BM25 over its bound and cosine similarity",
+            "fusion": "scores",
             "embedding_model": "voyage-3.5-lite",
             "dimensions": 1024,
             "rrf_constant": 15,
             "weights": {"bm25": 0.3, "vector": 0.7},
             "fetch_multiplier": 2,
+            "candidate_window": 200,
             "search_types": ["bm25", "vector", "hybrid", "agentic"],
             "answer_model": "claude-haiku-5-5",
             "agent_model": "claude-sonnet-5-5",
@@ -618,6 +621,8 @@ def test_clients_are_made_of_the_settings_and_once_for_each_key(fakes: Fakes) ->
         voyage_base_url="http://voyage.invalid/v1",
         bm25_weight=0.1,
         vector_weight=0.2,
+        fusion=Fusion.RRF,
+        candidate_window=60,
         rrf_constant=3,
         fetch_multiplier=4,
         answer_model="claude-a",
@@ -629,7 +634,9 @@ def test_clients_are_made_of_the_settings_and_once_for_each_key(fakes: Fakes) ->
     service = fakes.under(bootstrap(settings, fakes.aws))
     for name in ("anthropic", "voyage"):
         fakes.put_secret(f"{name}-api-key", f"key of {name}")
-    assert service.searcher.ranking == Ranking(bm25_weight=0.1, vector_weight=0.2, rrf_constant=3, fetch_multiplier=4)
+    assert service.searcher.ranking == Ranking(
+        fusion=Fusion.RRF, bm25_weight=0.1, vector_weight=0.2, window=60, rrf_constant=3, fetch_multiplier=4
+    )
     embedder, answerer, agent = service.embedder, service.answerer, service.agent
     config = EmbedderConfig(api_key="key of voyage", base_url="http://voyage.invalid/v1", model="voyage-4")
     assert embedder._config == config

@@ -146,7 +146,7 @@ def connect(
     embedder = QueryEmbedder(
         EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
     )
-    tools = [collection_tool(CollectionSearch(database, embedder))]
+    tools = [collection_tool(CollectionSearch(database, embedder, settings.ranking))]
     if tavily:
         tools.append(web_tool(WebSearch.connect(tavily, settings)))
     saver = TurnSaver(settings.table_checkpoints, aws, ttl_s=settings.session_ttl_s)

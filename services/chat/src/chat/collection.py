@@ -13,9 +13,21 @@ from pydantic_core import to_jsonable_python
 from chassis.database import Database
 from chassis.observability import MetricUnit, logger, metrics
 from chat.turn_context import TurnContext
-from retrieval import EmbeddingError, Filters, Hit, QueryEmbedder, SearchMode, SearchQuery, search, vector_model
+from retrieval import (
+    DEFAULT_RANKING,
+    EmbeddingError,
+    Filters,
+    Hit,
+    QueryEmbedder,
+    Ranking,
+    SearchMode,
+    SearchQuery,
+    search,
+    vector_model,
+)
 from retrieval.requests import filtered_arguments
 from retrieval.results import texts
+from retrieval.text import query_tokens
 
 #: Limits on what one search may add to the model's context and to memory, in characters.
 MAX_RESULT = 24_000
@@ -28,6 +40,7 @@ class CollectionSearch:
 
     database: Database
     embedder: QueryEmbedder
+    ranking: Ranking = DEFAULT_RANKING
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, context: TurnContext, query: str, filters: Filters) -> list[Hit]:
@@ -36,6 +49,8 @@ class CollectionSearch:
         Raises:
             TransientError: the database is unavailable.
         """
+        if not query_tokens(query):
+            return []  # punctuation alone: nothing that a model should be paid for
         wanted = SearchQuery(
             context.tenant_id,
             query,
@@ -46,7 +61,7 @@ class CollectionSearch:
             **self._meaning(context.tenant_id, query),
         )
         with self._lock, self.database.transaction() as connection:
-            return search(connection, wanted)
+            return search(connection, wanted, self.ranking)
 
     def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
         with self._lock, self.database.transaction() as connection:

@@ -3,10 +3,11 @@
 from pydantic import Field
 
 from chassis.settings import Settings
+from retrieval.settings import RankingSettings
 
 
-class ChatSettings(Settings):
-    """The chassis' settings and chat's own."""
+class ChatSettings(Settings, RankingSettings):
+    """The chassis' settings, those of ranking, and chat's own."""
 
     service: str = "chat"
 

@@ -28,7 +28,7 @@ from retrieval.errors import (
     InvalidVectorError,
 )
 from retrieval.filters import Filters
-from retrieval.query import Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.query import Fusion, Hit, Ranking, ScoreType, SearchMode, SearchQuery
 from retrieval.read_model import Outcome
 from retrieval.results import as_result, mentioned, texts
 from retrieval.search import _parameters
@@ -343,23 +343,32 @@ RANKING = Ranking(
     vector_weight=0.2,
     rrf_constant=9,
     fetch_multiplier=3,
+    window=30,
     ef_search=7,
     max_scan_tuples=8,
 )
-COMMON = {"tenant": "alice", "top_k": 4, "c": 9, "filter_category": "Food"}
-WORDS = {"tokens": ["red", "boat"], "k1": 1.5, "b": 0.5, "max_bm25": -2.0, "bm25_weight": 0.1}
-MEANING = {"model": "m", "min_similarity": 0.25, "vector_weight": 0.2, "ef_search": 7, "max_scan_tuples": 8}
+COMMON = {"tenant": "alice", "tokens": ["red", "boat"], "top_k": 4, "c": 9, "filter_category": "Food"}
+WORDS = {"k1": 1.5, "b": 0.5, "max_bm25": -2.0, "bm25_weight": 0.1}
+MEANING = {
+    "model": "m",
+    "vector_alone": False,
+    "min_similarity": 0.25,
+    "vector_weight": 0.2,
+    "ef_search": 7,
+    "max_scan_tuples": 8,
+}
 
 
 @pytest.mark.parametrize(
-    ("mode", "expected"),
+    ("mode", "fusion", "expected"),
     [
-        (SearchMode.BM25, COMMON | WORDS | {"fetch": 4}),
-        (SearchMode.VECTOR, COMMON | MEANING | {"fetch": 4}),
-        (SearchMode.HYBRID, COMMON | WORDS | MEANING | {"fetch": 12}),
+        (SearchMode.BM25, Fusion.SCORES, COMMON | WORDS | {"fetch": 4}),
+        (SearchMode.VECTOR, Fusion.RRF, COMMON | MEANING | {"fetch": 4}),
+        (SearchMode.HYBRID, Fusion.SCORES, COMMON | WORDS | MEANING | {"fetch": 30}),
+        (SearchMode.HYBRID, Fusion.RRF, COMMON | WORDS | MEANING | {"fetch": 12}),
     ],
 )
-def test_what_a_search_tells_its_statement(mode: SearchMode, expected: dict[str, Any]) -> None:
+def test_what_a_search_tells_its_statement(mode: SearchMode, fusion: Fusion, expected: dict[str, Any]) -> None:
     query = SearchQuery(
         "alice",
         "Red boat, red",
@@ -371,7 +380,7 @@ def test_what_a_search_tells_its_statement(mode: SearchMode, expected: dict[str,
         max_bm25_score=-2,
         min_similarity=0.25,
     )
-    parameters = _parameters(query, RANKING)
+    parameters = _parameters(query, replace(RANKING, fusion=fusion))
     if mode is not SearchMode.BM25:
         assert parameters.pop("vector").to_list() == [1.0] + [0.0] * 1023
     assert parameters == expected

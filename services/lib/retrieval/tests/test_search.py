@@ -17,6 +17,7 @@ from retrieval import (
     AnalyzedItem,
     CollectionStats,
     Filters,
+    Fusion,
     Hit,
     InvalidQueryError,
     InvalidVectorError,
@@ -79,6 +80,10 @@ class Collection:
                 scores[item] = scores.get(item, 0) + idf * tf / (tf + k1 * (1 - b + b * len(words) / average))
         return scores
 
+    def idf(self, word: str) -> float:
+        count, frequency = len(self.documents), sum(word in words for words in self.documents.values())
+        return math.log(1 + (count - frequency + 0.5) / (frequency + 0.5))
+
     def similarity(self, vector: list[float]) -> dict[str, float]:
         return {item: cosine(vector, known) for item, known in self.vectors.items()}
 
@@ -130,10 +135,66 @@ def test_vector_search_is_exact(conn: Connection[Any], collection: Collection, m
         assert hit.score == hit.similarity == pytest.approx(expected[hit.item_id], abs=2e-4)
 
 
-def test_hybrid_is_the_fusion_of_its_legs(
+@pytest.mark.parametrize("approximate", [False, True])
+def test_hybrid_is_the_weighted_mean_of_scores_on_an_absolute_scale(
+    conn: Connection[Any], collection: Collection, make_vector: MakeVector, approximate: bool
+) -> None:
+    ranking = Ranking(exact_limit=1 if approximate else 10_000)
+    if approximate:
+        maintain_vector_indexes(conn, exact_limit=1)
+    for number in range(8):
+        words = Random(number).sample(WORDS, 3)
+        vector = make_vector(number)
+        query = SearchQuery("alice", " ".join(words), vector=vector, model=MODEL, top_k=100)
+        bm25, cosine = collection.bm25(query.text), collection.similarity(vector)
+        bound = sum(map(collection.idf, words))
+        expected = {
+            item: 0.3 * bm25.get(item, 0) / bound + 0.7 * max(cosine[item], 0)
+            for item in cosine
+            if item in bm25 or cosine[item] >= 0
+        }
+        hits = search(conn, query, ranking)
+        assert {hit.item_id: hit.score for hit in hits} == pytest.approx(expected, abs=2e-4)
+        assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+        assert all(0 <= hit.score <= 1 for hit in hits)
+
+
+@pytest.mark.parametrize("exact_limit", [10_000, 1])
+def test_the_first_results_do_not_depend_on_how_many_are_wanted(
+    conn: Connection[Any], collection: Collection, make_vector: MakeVector, exact_limit: int
+) -> None:
+    maintain_vector_indexes(conn, exact_limit=exact_limit)
+    query = SearchQuery("alice", "tokyo cat sun", vector=make_vector(5), model=MODEL, top_k=50)
+    hits = search(conn, query, Ranking(exact_limit=exact_limit))
+    for top_k in (1, 3, 10, 49):
+        assert search(conn, replace(query, top_k=top_k), Ranking(exact_limit=exact_limit)) == hits[:top_k]
+
+
+def test_a_word_that_stands_in_one_item_alone_comes_first(
+    conn: Connection[Any], collection: Collection, make_item: MakeItem, make_vector: MakeVector
+) -> None:
+    with conn.transaction():
+        project_analysis(conn, "alice", make_item("coded", "tokyo cat dog sun receipt with number qx7731"))
+    with conn.transaction():
+        store_vector(conn, "alice", "coded", make_vector("anything"))
+    hits = search(conn, SearchQuery("alice", "qx7731", vector=make_vector("question"), model=MODEL))
+    assert hits[0].item_id == "coded"
+
+
+@pytest.mark.parametrize("text", ["???", "the and of", " \t", "\u200b…—"])
+@pytest.mark.parametrize("mode", list(SearchMode))
+def test_stop_words_and_punctuation_find_nothing(
+    conn: Connection[Any], collection: Collection, make_vector: MakeVector, mode: SearchMode, text: str
+) -> None:
+    query = SearchQuery("alice", text, mode, vector=make_vector(1), model=MODEL, min_similarity=-1)
+    assert search(conn, query) == []
+    assert search(conn, replace(query, text="the cat"))
+
+
+def test_reciprocal_ranks_are_those_of_the_predecessor(
     conn: Connection[Any], collection: Collection, make_vector: MakeVector
 ) -> None:
-    ranking = Ranking()
+    ranking = Ranking(fusion=Fusion.RRF)
     for number in range(8):
         text = " ".join(Random(number).sample(WORDS, 3))
         query = SearchQuery("alice", text, vector=make_vector(number), model=MODEL, top_k=7, filters=Filters())
@@ -239,7 +300,7 @@ def test_ties_between_the_legs_too(
     with conn.transaction():
         store_vector(conn, "alice", by_meaning, make_vector(1))
     query = SearchQuery("alice", "cat", vector=make_vector(1), model=MODEL, top_k=2)
-    even = Ranking(bm25_weight=0.5, vector_weight=0.5)
+    even = Ranking(fusion=Fusion.RRF, bm25_weight=0.5, vector_weight=0.5)
     assert [(hit.item_id, hit.score) for hit in search(conn, query, even)] == [("a", 0.5 / 16), ("z", 0.5 / 16)]
     assert ids(search(conn, replace(query, top_k=1), even)) == ["a"]
 
@@ -432,6 +493,8 @@ def plan(conn: Connection[Any], tenant: str, *, approximate: bool) -> str:
         "model": MODEL,
         "vector": unit_vector([1.0] * 1024),
         "min_similarity": 0,
+        "tokens": [],
+        "vector_alone": True,
         "fetch": 10,
     }
     with conn.transaction():

@@ -9,7 +9,7 @@ from chassis.errors import ConfigurationError, TransientError
 from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
-from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Hit, SearchMode
+from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, SearchMode
 from retrieval.results import as_result
 from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
@@ -18,6 +18,10 @@ from search.searching import Question
 
 # The gateway waits 30 s, including the round trip.
 _GATEWAY_S = 28.0
+_ALGORITHMS = {
+    Fusion.SCORES: "weighted mean of BM25 over its bound and cosine similarity",
+    Fusion.RRF: "reciprocal rank fusion of BM25 and cosine similarity",
+}
 
 
 def http(service: SearchService) -> HttpEntry:
@@ -62,12 +66,14 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         """Algorithm, models, weights and limits."""
         settings, ranking = service.settings, service.searcher.ranking
         return SearchConfig(
-            algorithm="reciprocal rank fusion of BM25 and cosine similarity",
+            algorithm=_ALGORITHMS[ranking.fusion],
+            fusion=ranking.fusion,
             embedding_model=settings.embedding_model,
             dimensions=settings.embedding_dimensions,
             rrf_constant=ranking.rrf_constant,
             weights={"bm25": ranking.bm25_weight, "vector": ranking.vector_weight},
             fetch_multiplier=ranking.fetch_multiplier,
+            candidate_window=ranking.window,
             search_types=list(SearchType),
             answer_model=settings.answer_model,
             agent_model=settings.agent_model,

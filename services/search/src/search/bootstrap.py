@@ -8,7 +8,7 @@ from chassis.aws import Aws
 from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
-from retrieval import EmbedderConfig, QueryEmbedder, Ranking
+from retrieval import EmbedderConfig, QueryEmbedder
 from search.projections import PROJECTIONS
 from search.searching import Searcher
 from search.settings import SearchSettings
@@ -32,14 +32,7 @@ class SearchService(Service[SearchSettings]):
     @cached_property
     def searcher(self) -> Searcher:
         """Retrieval over the service's own read model."""
-        settings = self.settings
-        ranking = Ranking(
-            bm25_weight=settings.bm25_weight,
-            vector_weight=settings.vector_weight,
-            rrf_constant=settings.rrf_constant,
-            fetch_multiplier=settings.fetch_multiplier,
-        )
-        return Searcher(self.database.transaction, lambda: self.embedder, ranking)
+        return Searcher(self.database.transaction, lambda: self.embedder, self.settings.ranking)
 
     @property
     def answer_models(self) -> frozenset[str]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from retrieval import Fusion
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 
@@ -38,7 +39,7 @@ class SearchRequest(FilteredRequest):
 
     query: Annotated[
         str,
-        StringConstraints(strip_whitespace=True, min_length=3, max_length=2000),
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=2000),
         BeforeValidator(_composed),
     ] = Field(description="Words or a question.", examples=["ramen in Kyoto"])
     search_type: SearchType = Field(default=SearchType.HYBRID, description="In which of these ways.")
@@ -97,13 +98,17 @@ class SearchConfig(BaseModel):
 
     algorithm: str = Field(
         description="How results of words and of meaning are put together.",
-        examples=["reciprocal rank fusion of BM25 and cosine similarity"],
+        examples=["weighted mean of BM25 over its bound and cosine similarity"],
     )
+    fusion: Fusion = Field(description="The same, by its name in the settings.")
     embedding_model: str = Field(description="By which queries and items are compared.", examples=["voyage-3.5-lite"])
     dimensions: int = Field(ge=1, description="Numbers in a vector.", examples=[1024])
-    rrf_constant: int = Field(ge=0, description="Added to each rank.", examples=[15])
+    rrf_constant: int = Field(ge=0, description="With `rrf`: added to each rank.", examples=[15])
     weights: dict[str, float] = Field(description="Of each way of searching.")
-    fetch_multiplier: int = Field(ge=1, description="Each way finds `top_k` times this.", examples=[2])
+    fetch_multiplier: int = Field(ge=1, description="With `rrf`: each way finds `top_k` times this.", examples=[2])
+    candidate_window: int = Field(
+        ge=1, description="With `scores`: so many each way finds, whatever `top_k`.", examples=[200]
+    )
     search_types: list[SearchType] = Field(description="Those that are offered.")
     answer_model: str = Field(
         description="The model that answers, where none is asked for.", examples=["claude-haiku-4-5"]

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg import Connection
 
 from retrieval import NO_FILTERS, Filters, Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
+from retrieval.text import query_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Searcher:
             retrieval.EmbeddingRejectedError: the embedding model rejects the query.
             TransientError: the database is unavailable.
         """
+        if not query_tokens(question.text):
+            return []  # punctuation alone: nothing that a model should be paid for
         vector, model = None, None
         if question.mode is not SearchMode.BM25:
             embedder = self._embedder()

@@ -3,10 +3,11 @@
 from pydantic import Field
 
 from chassis.settings import Settings
+from retrieval.settings import RankingSettings
 
 
-class SearchSettings(Settings):
-    """The chassis' settings and search's own."""
+class SearchSettings(Settings, RankingSettings):
+    """The chassis' settings, those of ranking, and search's own."""
 
     service: str = "search"
 
@@ -16,14 +17,6 @@ class SearchSettings(Settings):
     embedding_dimensions: int = 1024
     #: Base URL of Voyage, ending in /v1; None is the public API.
     voyage_base_url: str | None = None
-
-    #: Weights of the two legs of a hybrid search, 0 to 1.
-    bm25_weight: float = Field(default=0.3, ge=0, le=1)
-    vector_weight: float = Field(default=0.7, ge=0, le=1)
-    #: Constant of the reciprocal rank fusion.
-    rrf_constant: int = Field(default=15, ge=1)
-    #: Each leg of a hybrid search fetches this many times top_k.
-    fetch_multiplier: int = Field(default=2, ge=1, le=20)
 
     #: Model of answers from results.
     answer_model: str = "claude-haiku-5-5"

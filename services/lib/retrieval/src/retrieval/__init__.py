@@ -19,7 +19,16 @@ from retrieval.errors import (
 )
 from retrieval.filters import NO_FILTERS, Filters
 from retrieval.maintenance import maintain_vector_indexes
-from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.query import (
+    DEFAULT_RANKING,
+    CollectionStats,
+    Fusion,
+    Hit,
+    Ranking,
+    ScoreType,
+    SearchMode,
+    SearchQuery,
+)
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
 from retrieval.search import collection_stats, search, vector_model
 from retrieval.vectors import DIMENSIONS
@@ -37,6 +46,7 @@ __all__ = [
     "EmbeddingRejectedError",
     "EmbeddingUnavailableError",
     "Filters",
+    "Fusion",
     "Hit",
     "InvalidQueryError",
     "InvalidVectorError",

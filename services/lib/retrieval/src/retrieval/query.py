@@ -20,12 +20,23 @@ class ScoreType(StrEnum):
     """What a hit's score means.
 
     BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1.
-    Hybrid is a sum of weighted reciprocal ranks: it orders hits and does not measure their quality.
+    Hybrid is a weighted mean of how far the words match, 0 to 1, and the cosine: at most 1, and comparable between
+    queries; or, with `Fusion.RRF`, a sum of weighted reciprocal ranks, which orders hits and does not measure their
+    quality. Clients know it by the name that it had when there were only the latter.
     """
 
     BM25 = "bm25"
     SIMILARITY = "similarity"
-    HYBRID_RRF = "hybrid_rrf"
+    HYBRID = "hybrid_rrf"
+
+
+class Fusion(StrEnum):
+    """How a hybrid search puts its two legs together."""
+
+    SCORES = "scores"
+    """`bm25_weight` times BM25 over its bound (the sum of the query's idf) plus `vector_weight` times the cosine."""
+    RRF = "rrf"
+    """Reciprocal ranks, as the predecessor did it: the order of the first results may depend on top_k."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +45,14 @@ class Ranking:
 
     k1: float = 1.2
     b: float = 0.75
+    fusion: Fusion = Fusion.SCORES
     bm25_weight: float = 0.3
     vector_weight: float = 0.7
+    window: int = 200
+    """Candidates of each leg of a hybrid search: fixed, so that the first results do not depend on top_k."""
     rrf_constant: int = 15
     fetch_multiplier: int = 2
-    """Each leg of a hybrid search fetches this many times top_k."""
+    """With RRF, each leg of a hybrid search fetches this many times top_k instead."""
     exact_limit: int = 10_000
     """Vectors of a tenant up to which every one is compared; above, its HNSW index is used if it has one."""
     ef_search: int = 100
@@ -52,10 +66,11 @@ DEFAULT_RANKING = Ranking()
 class SearchQuery:
     """One search in one tenant's collection.
 
-    `text` may be any user input: without a word in it, the keyword leg finds nothing. `vector` (1,024
-    values, of input type query) and `model` are needed by vector and hybrid searches; only vectors of that model are
-    compared. `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match), `min_similarity`
-    what is less similar; in a hybrid search each applies to its own leg.
+    `text` may be any user input: without a word in it, or with stop words alone, nothing is found; where it is
+    empty, the vector alone is asked for. `vector` (1,024 values, of input type query) and `model` are needed by
+    vector and hybrid searches; only vectors of that model are compared. `max_bm25_score` drops what scores above it
+    (scores are negative; 0 keeps every match), `min_similarity` what is less similar; in a hybrid search each
+    applies to its own leg.
     """
 
     tenant_id: str
@@ -71,7 +86,10 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One item found, best first from rank 1; `bm25` and `similarity` are set if that leg found the item."""
+    """One item found, best first from rank 1; `bm25` and `similarity` are set if the item has them.
+
+    With RRF they are set if that leg found the item.
+    """
 
     item_id: str
     rank: int

@@ -17,7 +17,16 @@ from psycopg.rows import dict_row, tuple_row
 
 from retrieval import filters
 from retrieval.errors import InvalidQueryError
-from retrieval.query import DEFAULT_RANKING, CollectionStats, Hit, Ranking, ScoreType, SearchMode, SearchQuery
+from retrieval.query import (
+    DEFAULT_RANKING,
+    CollectionStats,
+    Fusion,
+    Hit,
+    Ranking,
+    ScoreType,
+    SearchMode,
+    SearchQuery,
+)
 from retrieval.search_statements import INDEX_SETTINGS, search_statement
 from retrieval.text import query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
@@ -27,7 +36,7 @@ MAX_TOP_K = 1_000
 _SCORE_TYPES = {
     SearchMode.BM25: ScoreType.BM25,
     SearchMode.VECTOR: ScoreType.SIMILARITY,
-    SearchMode.HYBRID: ScoreType.HYBRID_RRF,
+    SearchMode.HYBRID: ScoreType.HYBRID,
 }
 
 
@@ -41,14 +50,15 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     parameters = _parameters(query, ranking)
     narrowed = tuple(query.filters.given())
     approximate = query.mode is not SearchMode.BM25 and not narrowed and _has_index(conn, query.tenant_id, ranking)
-    statement = search_statement(query.mode, narrowed, approximate=approximate)
+    statement = search_statement(query.mode, narrowed, fusion=ranking.fusion, approximate=approximate)
+    score_type = _SCORE_TYPES[query.mode]
     if not approximate:
-        return _hits(conn, query, statement, parameters)
+        return _hits(conn, statement, parameters, score_type)
     with conn.transaction():
         conn.execute(INDEX_SETTINGS, parameters)
         # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index
         # applies.
-        return _hits(conn, query, statement, parameters, prepare=False)
+        return _hits(conn, statement, parameters, score_type, prepare=False)
 
 
 def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
@@ -89,13 +99,13 @@ def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
 
 def _hits(
     conn: Connection[Any],
-    query: SearchQuery,
     statement: sql.Composed,
     parameters: dict[str, Any],
+    score_type: ScoreType,
     prepare: bool | None = None,
 ) -> list[Hit]:
     rows = vector_cursor(conn, dict_row).execute(statement, parameters, prepare=prepare)
-    return [Hit(score_type=_SCORE_TYPES[query.mode], **row) for row in rows]
+    return [Hit(score_type=score_type, **row) for row in rows]
 
 
 def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
@@ -103,16 +113,15 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
         raise InvalidQueryError("a search needs a tenant")
     if not 1 <= query.top_k <= MAX_TOP_K:
         raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
-    hybrid = query.mode is SearchMode.HYBRID
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
+        "tokens": query_tokens(query.text),
         "top_k": query.top_k,
-        "fetch": query.top_k * (ranking.fetch_multiplier if hybrid else 1),
+        "fetch": _fetched(query, ranking),
         "c": ranking.rrf_constant,
     } | filters.parameters(query.filters)
     if query.mode is not SearchMode.VECTOR:
         parameters |= {
-            "tokens": query_tokens(query.text),
             "k1": ranking.k1,
             "b": ranking.b,
             "max_bm25": query.max_bm25_score,
@@ -123,6 +132,7 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
             raise InvalidQueryError(f"a {query.mode} search needs a vector and its model")
         parameters |= {
             "vector": unit_vector(query.vector),
+            "vector_alone": not query.text,
             "model": query.model,
             "min_similarity": query.min_similarity,
             "vector_weight": ranking.vector_weight,
@@ -130,3 +140,12 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
             "max_scan_tuples": ranking.max_scan_tuples,
         }
     return parameters
+
+
+def _fetched(query: SearchQuery, ranking: Ranking) -> int:
+    """Candidates of each leg."""
+    if query.mode is not SearchMode.HYBRID:
+        return query.top_k
+    if ranking.fusion is Fusion.RRF:
+        return query.top_k * ranking.fetch_multiplier
+    return max(ranking.window, query.top_k)

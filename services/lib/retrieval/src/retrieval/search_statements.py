@@ -5,7 +5,7 @@ from functools import cache
 from psycopg import sql
 
 from retrieval.filters import where
-from retrieval.query import SearchMode
+from retrieval.query import Fusion, SearchMode
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
 # is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
@@ -38,6 +38,14 @@ stats AS (
              ORDER BY bm25, item_id LIMIT %(fetch)s) AS best
 )""")
 
+# A text of stop words or punctuation alone asks for nothing, though some vector is always the nearest to it.
+_ASKED = sql.SQL("""
+asked AS MATERIALIZED (
+    SELECT %(vector_alone)s
+           OR EXISTS (SELECT FROM unnest(%(tokens)s::text[]) AS token,
+                               unnest(ts_lexize('pg_catalog.english_stem', token))) AS for_something
+)""")
+
 _KEYWORD_FILTER = sql.SQL("""
                AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
 
@@ -60,7 +68,7 @@ compared AS MATERIALIZED (
 _SEMANTIC = sql.SQL("""{compared}, semantic AS (
     SELECT item_id, similarity, row_number() OVER (ORDER BY similarity DESC, item_id) AS rank
       FROM (SELECT item_id, 1 - distance AS similarity FROM compared
-             WHERE 1 - distance >= %(min_similarity)s
+             WHERE 1 - distance >= %(min_similarity)s AND (SELECT for_something FROM asked)
              ORDER BY 1 - distance DESC, item_id LIMIT %(fetch)s) AS best
 )""")
 
@@ -70,7 +78,29 @@ _VECTOR_FOUND = sql.SQL(
     "found AS (SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic)"
 )
 
-_HYBRID_FOUND = sql.SQL("""
+# What only one leg found gets its value of the other, too. BM25 divided by its bound, which it nears as a document
+# repeats every word of the query without end, is a share of 1.
+_SCORES_FUSED = sql.SQL("""
+bound AS (
+    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most FROM terms
+), candidates AS MATERIALIZED (
+    SELECT item_id FROM keyword UNION SELECT item_id FROM semantic
+), fused AS (
+    SELECT item_id, bm25, similarity,
+           round(1e9 * (%(bm25_weight)s::float8 * coalesce(bm25 / (SELECT most FROM bound), 0)
+                        + %(vector_weight)s::float8 * greatest(coalesce(similarity, 0), 0))) / 1e9 AS score
+      FROM candidates LEFT JOIN scored USING (item_id) LEFT JOIN ({similarities}) AS near USING (item_id)
+)""")
+
+_SIMILARITY_COMPARED = sql.SQL("SELECT item_id, 1 - distance AS similarity FROM compared")
+
+# The index gave the nearest alone.
+_SIMILARITY_COMPUTED = sql.SQL("""
+SELECT v.item_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS similarity
+  FROM vectors v JOIN candidates USING (item_id)
+ WHERE v.tenant_id = %(tenant)s AND v.model = %(model)s AND v.category IS NOT NULL""")
+
+_RRF_FUSED = sql.SQL("""
 fused AS (
     SELECT item_id, sum(share) AS score, max(bm25) AS bm25, max(similarity) AS similarity
       FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity FROM
@@ -78,7 +108,9 @@ fused AS (
              UNION ALL
             SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity FROM semantic) AS legs
      GROUP BY item_id
-), found AS (
+)""")
+
+_HYBRID_FOUND = sql.SQL("""{fused}, found AS (
     SELECT item_id, score, bm25, similarity, row_number() OVER (ORDER BY score DESC, item_id) AS rank
       FROM (SELECT * FROM fused ORDER BY score DESC, item_id LIMIT %(top_k)s) AS best
 )""")
@@ -101,17 +133,29 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 """For the transaction of an approximate search. With sorting disabled, only the index returns neighbours in order, so
 the planner uses it whatever its estimates; the small sorts elsewhere have no other plan."""
 
-_FOUND = {SearchMode.BM25: _BM25_FOUND, SearchMode.VECTOR: _VECTOR_FOUND, SearchMode.HYBRID: _HYBRID_FOUND}
-
 
 @cache
-def search_statement(mode: SearchMode, filters: tuple[str, ...] = (), *, approximate: bool) -> sql.Composed:
+def search_statement(
+    mode: SearchMode, filters: tuple[str, ...] = (), *, fusion: Fusion = Fusion.SCORES, approximate: bool
+) -> sql.Composed:
     """One statement for the mode, narrowed by the named filters, over all vectors or the tenant's index."""
     narrowed = where(filters)
-    legs: list[sql.Composable] = []
+    legs: list[sql.Composable] = [_ASKED] if mode is not SearchMode.BM25 else []
     if mode is not SearchMode.VECTOR:
         legs.append(_KEYWORD.format(filter=_KEYWORD_FILTER.format(where=narrowed) if filters else sql.SQL("")))
     if mode is not SearchMode.BM25:
         compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed)
         legs.append(_SEMANTIC.format(compared=compared))
-    return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _FOUND[mode]]))
+    return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _found(mode, fusion, approximate=approximate)]))
+
+
+def _found(mode: SearchMode, fusion: Fusion, *, approximate: bool) -> sql.Composable:
+    match mode, fusion:
+        case SearchMode.BM25, _:
+            return _BM25_FOUND
+        case SearchMode.VECTOR, _:
+            return _VECTOR_FOUND
+        case _, Fusion.RRF:
+            return _HYBRID_FOUND.format(fused=_RRF_FUSED)
+    similarities = _SIMILARITY_COMPUTED if approximate else _SIMILARITY_COMPARED
+    return _HYBRID_FOUND.format(fused=_SCORES_FUSED.format(similarities=similarities))
