@@ -20,6 +20,7 @@ import psycopg
 from psycopg import sql
 
 from chassis.errors import ChassisError
+from chassis.tables import next_of, previous_of
 
 __all__ = [
     "Migration",
@@ -135,7 +136,7 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
 
     Run in autocommit mode, as often as one likes, by the owner of the database: a superuser, or a role with CREATEROLE
     (in Postgres 16 or newer). With a password the role signs in with it; without one it has none (IAM authentication).
-    It gets no rights on any other schema but to use `public`.
+    It gets no rights on any other schema but to use `public`, and two of its own for rebuilds (`chassis.beside`).
     """
     role, database = sql.Identifier(name), sql.Identifier(connection.info.dbname)
     if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
@@ -147,25 +148,26 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     connection.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
     connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
-    if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", name):
-        _make_schema(connection, name)
+    for schema in (name, next_of(name), previous_of(name)):
+        if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", schema):
+            _make_schema(connection, schema, name)
     connection.execute(
         sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}, public").format(role, database, role)
     )
 
 
-def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+def _make_schema(connection: psycopg.Connection[tuple[object, ...]], schema: str, owner: str) -> None:
     """Only a member of a role may give it a schema; its creator becomes one by a grant, here for a moment.
 
     Only that is revoked: where both grants count as one (RDS grants them in its own name), revoking all would
     leave no role that may change it.
     """
-    role = sql.Identifier(name)
+    role = sql.Identifier(owner)
     with connection.transaction():
-        cannot = _exists(connection, "SELECT 1 WHERE NOT pg_has_role(current_user, %s, 'SET')", name)
+        cannot = _exists(connection, "SELECT 1 WHERE NOT pg_has_role(current_user, %s, 'SET')", owner)
         if cannot:
             connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE").format(role))
-        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
+        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(sql.Identifier(schema), role))
         if cannot:
             connection.execute(sql.SQL("REVOKE SET OPTION FOR {} FROM CURRENT_USER").format(role))
 
