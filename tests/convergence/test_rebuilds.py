@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chassis import rebuilds, store
-from chassis.rebuilds import switching
+from chassis import store
+from chassis.rebuilds import asking, switching
 from chassis.service import Service
 from contracts import Contract, Event, ReplayKind, replayed
 from manifests import load_manifests
@@ -96,10 +96,10 @@ def _deliver(service: Service[Any], events: Sequence[Event[Contract]]) -> None:
 
 
 def _ask(service: Service[Any], **request: Any) -> list[dict[str, Any]]:
-    return list(rebuilds.answer(service, request)["rebuilds"])
+    return list(asking.answer(service, request)["rebuilds"])
 
 
 def _compared(service: Service[Any], rebuild_id: str) -> list[dict[str, Any]]:
-    tables = rebuilds.answer(service, {"list": 1})["tables"]
-    answers = [rebuilds.answer(service, {"compare": rebuild_id, "table": table}) for table in tables]
+    tables = asking.answer(service, {"list": 1})["tables"]
+    answers = [asking.answer(service, {"compare": rebuild_id, "table": table}) for table in tables]
     return [each["comparison"] for each in answers if "comparison" in each]

@@ -18,7 +18,6 @@ CREATE TABLE projection_rebuilds (
 );
 -- One at a time. Every unit of work looks here.
 CREATE UNIQUE INDEX projection_rebuilds_alive ON projection_rebuilds ((true)) WHERE state IN ('folding', 'switched');
-CREATE INDEX projection_rebuilds_by_age ON projection_rebuilds (updated_at);  -- for pruning: see chassis.retention
 COMMENT ON TABLE projection_rebuilds IS 'bookkeeping: rebuilds of projections, and how far each is';
 
 -- How many events of a replay were applied.

@@ -11,6 +11,7 @@ MigrationError
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +53,21 @@ class MigrationSourceError(MigrationError):
     """A folder of migrations does not exist."""
 
 
+_REBUILD = re.compile(r"^-- rebuild: *(\w+(?: *, *\w+)*) *$", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One file: `name` is `<folder above migrations>/<file>`, so that two sources may both have a `0001`."""
 
     name: str
     statements: str
+
+    @property
+    def rebuilds(self) -> tuple[str, ...]:
+        """The tables that a line `-- rebuild: documents, postings` names: their rows are to be folded again."""
+        named = _REBUILD.search(self.statements)
+        return tuple(name.strip() for name in named[1].split(",")) if named else ()
 
     @property
     def sha256(self) -> str:
@@ -110,7 +120,9 @@ def migrate_connected(
 ) -> None:
     """As `migrate`, over a connection in autocommit mode that is good for nothing else: other runs wait for its end.
 
-    `report` is called with each name once it is recorded, also with those before one that fails.
+    `report` is called with each name once it is recorded, also with those before one that fails. A rebuild under way
+    ends before, and old tables that one has left are dropped: they would not have the form of the new ones. What a
+    migration wants rebuilt is noted with it (`chassis.rebuilds`), except in a schema that is made now.
     """
     migrations = [migration for folder in sources for migration in _read(folder)]
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
@@ -126,8 +138,10 @@ def migrate_connected(
             raise MigrationChangedError(
                 f"{migration.name} was applied to schema {schema} and edited since: write a new file instead"
             )
+    if missing:
+        _end_rebuild(connection, schema)
     for migration in missing:
-        _apply(connection, schema, migration)
+        _apply(connection, schema, migration, is_new=not applied)
         report(migration.name)
 
 
@@ -204,7 +218,46 @@ def _recorded(connection: psycopg.Connection[tuple[object, ...]], schema: str) -
     return {str(name): str(digest) for name, digest in rows}
 
 
-def _apply(connection: psycopg.Connection[tuple[object, ...]], schema: str, migration: Migration) -> None:
+def _end_rebuild(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
+    """Drop the tables beside the live ones; what a migration wanted of a rebuild that was under way is wanted again."""
+    if not _has_rebuilds(connection, schema):
+        return
+    with connection.transaction():
+        connection.execute("LOCK TABLE projection_rebuilds IN ACCESS EXCLUSIVE MODE")
+        connection.execute(
+            """
+            UPDATE projection_rebuilds
+            SET state = CASE WHEN state = 'folding' AND cardinality(changed) > 0 THEN 'due' ELSE 'ended' END,
+                kept_until = NULL, updated_at = clock_timestamp()
+            WHERE state IN ('folding', 'switched')
+            """
+        )
+        beside = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s)",
+            [[next_of(schema), previous_of(schema)]],
+        )
+        for place, table in beside.fetchall():
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(str(place), str(table))))
+
+
+def _has_rebuilds(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> bool:
+    known = "SELECT 1 FROM pg_tables WHERE tablename = 'projection_rebuilds' AND schemaname = %s"
+    return _exists(connection, known, schema)
+
+
+def _want_rebuild(connection: psycopg.Connection[tuple[object, ...]], migration: Migration) -> None:
+    connection.execute(
+        """
+        INSERT INTO projection_rebuilds (rebuild_id, state, who, why, changed, tenants)
+        VALUES (%s, 'due', 'a migration', %s, %s, '{}')
+        """,
+        [f"due-{migration.sha256[:12]}", migration.name, list(migration.rebuilds)],
+    )
+
+
+def _apply(
+    connection: psycopg.Connection[tuple[object, ...]], schema: str, migration: Migration, *, is_new: bool
+) -> None:
     try:
         with connection.transaction():
             # Bytes: the text comes from a file of the repository and is no literal to the type checker.
@@ -215,5 +268,7 @@ def _apply(connection: psycopg.Connection[tuple[object, ...]], schema: str, migr
                 ),
                 [migration.name, migration.sha256],
             )
+            if migration.rebuilds and not is_new:
+                _want_rebuild(connection, migration)
     except psycopg.Error as error:
         raise MigrationFailedError(f"{migration.name} on schema {schema}: {error}") from error

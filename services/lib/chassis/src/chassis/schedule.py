@@ -48,9 +48,9 @@ def answering(service: Service[Any], run: Entry) -> Entry:
 
             return replays.answer(service, event["replays"])
         if "rebuilds" in event:
-            from chassis import rebuilds
+            from chassis.rebuilds import asking
 
-            return rebuilds.answer(service, event["rebuilds"])
+            return asking.answer(service, event["rebuilds"])
         return run(event, context)
 
     return entry

@@ -9,9 +9,5 @@ where events go on being folded, so that a rollback loses nothing, until a state
 Whoever changes the state locks the table `projection_rebuilds`, which every unit of work has read: so no event is
 folded into one set alone. Readers wait for the moment of the exchange, and miss nothing.
 
-`tables` makes, exchanges and drops tables, `rows` keeps the books, and `answer` is what `mesh rebuild` asks.
+`tables` makes, exchanges and drops tables, `rows` keeps the books, and `asking` is what `mesh rebuild` asks.
 """
-
-from chassis.rebuilds.asking import answer
-
-__all__ = ["answer"]

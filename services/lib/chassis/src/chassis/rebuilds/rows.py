@@ -11,7 +11,7 @@ from chassis.store import BEGINNING, Checkpoint
 
 __all__ = [
     "CANCELLED", "DUE", "ENDED", "ROLLED_BACK",
-    "Rebuild", "add", "alive", "applied", "due", "find", "hold", "latest", "save", "turn",
+    "Rebuild", "add", "alive", "applied", "due", "find", "hold", "latest", "past", "save", "turn",
 ]  # fmt: skip
 
 #: The other states: a migration asks for it; it ended without a switch; the old tables are live again, or dropped.
@@ -53,12 +53,17 @@ class Rebuild:
         )
 
 
+#: Milliseconds. A reader or a unit of work that takes longer is let go first: others wait behind us meanwhile.
+_WAIT_MS = 250
+
+
 def hold(connection: Connection) -> None:
     """Wait until no unit of work runs, and let none begin before the transaction ends.
 
     Raises:
-        psycopg.errors.LockNotAvailable: one did not end within the transaction's `lock_timeout`.
+        psycopg.errors.LockNotAvailable: one did not end in time; neither will later locks of the transaction wait long.
     """
+    connection.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}")
     connection.execute("LOCK TABLE projection_rebuilds IN ACCESS EXCLUSIVE MODE")
 
 
@@ -132,6 +137,13 @@ def turn(connection: Connection, rebuild_id: str, state: str, *, keep: timedelta
         """,
         (state, keep, rebuild_id),
     )
+
+
+def past(connection: Connection) -> Rebuild | None:
+    """The rebuild whose tables beside the live ones have been kept for long enough."""
+    found = alive(connection)
+    (row,) = connection.execute("SELECT clock_timestamp() AS now")
+    return found if found and found.kept_until and found.kept_until <= row["now"] else None
 
 
 def applied(connection: Connection, rebuild_id: str) -> int:

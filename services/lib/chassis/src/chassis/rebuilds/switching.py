@@ -23,8 +23,7 @@ __all__ = ["KEEP", "begin", "cancel", "roll_back", "switch"]
 
 #: How long a rebuild may take, and how long the old tables are kept after the switch.
 KEEP = timedelta(days=7)
-#: A reader or a unit of work that runs longer lets us come again: others wait behind us meanwhile.
-_WAIT_MS = 250
+# Of an exchange, with pauses between in which whoever waited behind us goes first.
 _ATTEMPTS = 60
 _PAUSE_S = (0.05, 0.4)
 
@@ -168,7 +167,6 @@ def _alone(service: Service[Any], change: Callable[[Connection], T]) -> T:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             with service.database.transaction() as connection:
-                connection.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}")
                 rows.hold(connection)
                 return change(connection)
         except TransientError as error:
