@@ -206,7 +206,8 @@ def test_the_new_tables_have_the_form_of_the_old(service: Service[Any], schema: 
                 """
                 SELECT c.relname, c.relkind, c.reloptions::text, obj_description(c.oid, 'pg_class'),
                        pg_get_indexdef(i.indexrelid), k.conname, pg_get_constraintdef(k.oid),
-                       (SELECT string_agg(attname || attstorage || atttypid || attnotnull || attcollation, ',' ORDER BY attnum)
+                       (SELECT string_agg(concat(attname, attstorage, atttypid, attnotnull, attcollation), ','
+                                          ORDER BY attnum)
                         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0)
                 FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
                 LEFT JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype <> 'n'
