@@ -65,7 +65,7 @@ def _service(schema: ServiceSchema, aws: Any, stood: Stood) -> Service[Settings]
             connection.execute("SELECT 1 / 0")
 
     class Imaging(Service[Settings]):
-        projections = Projections({ImageRejected: rejected})  # type: ignore[assignment]
+        projections = Projections({ImageRejected: rejected})
 
         def _database_password(self) -> str:
             return schema.password

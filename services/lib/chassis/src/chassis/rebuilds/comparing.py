@@ -77,7 +77,8 @@ def _differences(
     if not keys:
         return {}
     differing = "count(*) FILTER (WHERE live.{0}::text IS DISTINCT FROM beside.{0}::text) AS {0}"
-    counts = [sql.SQL(differing).format(sql.Identifier(column)) for column in columns] or [sql.SQL("0 AS none")]
+    counts = [sql.SQL(differing).format(sql.Identifier(column)) for column in columns]
+    counts = counts or [sql.SQL("0 AS {}").format(sql.Identifier("no column"))]
     query = sql.SQL(
         """
         WITH live AS NOT MATERIALIZED (SELECT * FROM {live} AS t),
