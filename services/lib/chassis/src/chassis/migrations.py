@@ -34,6 +34,7 @@ __all__ = [
     "migrate_connected",
     "migration_status",
     "prepare_role",
+    "wants_rebuild",
 ]
 
 
@@ -98,6 +99,11 @@ def migration_status(
         pending=tuple(each.name for each in migrations if each.name not in known),
         edited=tuple(each.name for each in migrations if known.get(each.name, each.sha256) != each.sha256),
     )
+
+
+def wants_rebuild(sources: Sequence[Path]) -> bool:
+    """Whether a migration in the folders says that tables are to be rebuilt. Raises MigrationSourceError."""
+    return any(migration.rebuilds for folder in sources for migration in _read(folder))
 
 
 def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:

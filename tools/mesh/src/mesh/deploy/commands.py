@@ -87,8 +87,7 @@ def _rebuild_due(environment: Environment, manifests: Manifests, service: str, r
     """Rebuild what migrations have changed the meaning of: the code that folds it is there now."""
     from mesh.rebuild.due import run_due
 
-    if manifests.services[service].database:
-        run_due(environment, manifests, [service], report)
+    run_due(environment, manifests, [service], report)
 
 
 def _describe(deployment: Deployment, *, quiet: bool) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from psycopg import Connection, sql
-
+from chassis.migrations import wants_rebuild
+from localmesh.provision.database import migration_folders
 from manifests import Manifests
 from mesh.environments import Environment
 from mesh.rebuild.asking import Rebuilds
@@ -16,16 +16,10 @@ from mesh.rebuild.running import Outcome, Runner, Wanted
 MIGRATIONS: Final = "migrations"
 
 
-def wanting(connection: Connection[tuple[object, ...]], services: Iterable[str]) -> list[str]:
-    """Of the services' schemas, those with such a rebuild to do or to go on with; the role can read them."""
-    query = sql.SQL("SELECT 1 FROM {} WHERE state = 'due' OR (state = 'folding' AND why = %s) LIMIT 1")
-    found = []
-    for service in services:
-        table = sql.Identifier(service, "projection_rebuilds")
-        (there,) = connection.execute("SELECT to_regclass(%s)", [table.as_string(connection)]).fetchone() or (None,)
-        if there is not None and connection.execute(query.format(table), [MIGRATIONS]).fetchone():
-            found.append(service)
-    return found
+def marked(manifests: Manifests, services: Iterable[str]) -> list[str]:
+    """Of the services with a database, those with a migration that says `-- rebuild: TABLE`: nobody else is asked."""
+    found = (manifests.services[name] for name in services)
+    return [each.service for each in found if each.database and wants_rebuild(migration_folders(manifests.root, each))]
 
 
 def run_due(
@@ -39,7 +33,7 @@ def run_due(
         RebuildError: one could not be done; the next run goes on with it.
     """
     outcomes = []
-    for service in services:
+    for service in marked(manifests, services):
         latest, _, due = Rebuilds(environment, service).latest()
         if not due and not any(each.state == "folding" and each.why == MIGRATIONS for each in latest):
             continue

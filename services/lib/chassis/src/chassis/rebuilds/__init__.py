@@ -11,3 +11,5 @@ folded into one set alone. Readers wait for the moment of the exchange, and miss
 
 `tables` makes, exchanges and drops tables, `rows` keeps the books, and `asking` is what `mesh rebuild` asks.
 """
+
+__all__: list[str] = []
