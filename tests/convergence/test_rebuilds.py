@@ -1,8 +1,13 @@
 """A rebuild while events arrive leaves the rows that are live, at every service whose tables are in Postgres alone."""
 
 import importlib
+import os
 import random
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,13 +16,19 @@ from chassis import store
 from chassis.rebuilds import asking, switching
 from chassis.service import Service
 from contracts import Contract, Event, ReplayKind, replayed
+from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded
 from manifests import load_manifests
-from testkit import Deploy
+from testkit import Deploy, Deployment
 from testkit.convergence import FLOWS, stream
+from testkit.fakes import example
 from testkit.refolding import projected_rows
 from workspace import REPOSITORY
 
 pytestmark = pytest.mark.integration
+
+#: Events of the scheduled test.
+EVENTS = int(os.environ.get("REBUILT_EVENTS", "100000"))
 
 SERVICES = sorted(
     name for name, service in load_manifests(REPOSITORY).services.items() if service.database and name != "sessions"
@@ -26,12 +37,16 @@ SERVICES = sorted(
 
 @pytest.fixture(params=SERVICES)
 def service(request: pytest.FixtureRequest, deploy: Deploy) -> Iterator[Service[Any]]:
-    deployment = deploy(request.param)
-    bootstrap = importlib.import_module(f"{request.param}.bootstrap").bootstrap
-    settings_type = getattr(importlib.import_module(f"{request.param}.settings"), f"{request.param.title()}Settings")
-    started = bootstrap(settings_type(**deployment.settings), deployment.aws)
+    started = _started(request.param, deploy(request.param))
     yield started
     started.database.close()
+
+
+def _started(name: str, deployment: Deployment) -> Service[Any]:
+    bootstrap = importlib.import_module(f"{name}.bootstrap").bootstrap
+    settings_type = getattr(importlib.import_module(f"{name}.settings"), f"{name.title()}Settings")
+    started: Service[Any] = bootstrap(settings_type(**deployment.settings), deployment.aws)
+    return started
 
 
 def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
@@ -66,6 +81,59 @@ def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
     switching.roll_back(service, rebuild["id"])
     assert projected_rows(service) == newer, "nothing is stale after a rollback"
     assert _compared(service, rebuild["id"]) == []
+
+
+@pytest.mark.scheduled
+def test_a_hundred_thousand_events_are_rebuilt_with_equal_hashes(
+    deploy: Deploy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Search, of items of many tenants; what is folded live meanwhile counts too, and searches go on."""
+    deployment = deploy("search")
+    search = _started("search", deployment)
+    items = EVENTS // 2
+    for start in range(0, items, 250):
+        with search.database.transaction() as connection:
+            connection.execute("SET LOCAL synchronous_commit = off")
+            for event in _described(range(start, start + 250)):
+                search.projections.fold(connection, event)
+    rebuild = switching.begin(search, who="a test", why="")
+    begun = time.monotonic()
+    for event in _described(range(items)):
+        again = replayed(event, replay_id=rebuild.id, replay_for="search", kind=ReplayKind.REBUILD)
+        with search.work.applying(again) as work:
+            work.fold(again)
+    seconds = time.monotonic() - begun
+    _deliver(search, list(_described(range(items, items + 100))))
+    (shown,) = _ask(search, fold=rebuild.id)
+    assert shown["applied"] == EVENTS
+    compared = time.monotonic()
+    found = {each["table"]: each for each in _compared(search, rebuild.id)}
+    compared = time.monotonic() - compared
+    assert {each["live_rows"] for each in found.values()} >= {items + 100}
+    assert all(each["is_equal"] for each in found.values()), found
+    switching.switch(search, rebuild.id)
+    tables = ", ".join(f"{name} {each['live_rows']:,} rows …{each['live_hash'][-8:]}" for name, each in found.items())
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{EVENTS:,} events in {seconds:.0f} s ({EVENTS / seconds:,.0f} a second), compared in {compared:.1f} s;"
+            f" live and beside: {tables}\n"
+        )
+    search.database.close()
+
+
+@cache
+def _examples() -> tuple[Event[ItemAnalyzed], Event[ItemEmbedded]]:
+    return example(ItemAnalyzed, tenant="", subject=""), example(ItemEmbedded, tenant="", subject="")
+
+
+def _described(numbers: Iterable[int]) -> Iterator[Event[Contract]]:
+    """Two events of each item, which has words of its own."""
+    analyzed, embedded = _examples()
+    for number in numbers:
+        owner = {"tenant_id": f"tenant-{number % 40}", "subject": f"item-{number}"}
+        named = analyzed.data.model_copy(update={"original_filename": f"word{number % 997} word{number}.png"})
+        yield replace(analyzed, **owner, id=f"analyzed-{number}", data=named)
+        yield replace(embedded, **owner, id=f"embedded-{number}")
 
 
 def _events(service: Service[Any], chance: random.Random, name: str) -> list[Event[Contract]]:
