@@ -87,14 +87,14 @@ def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
 def test_a_hundred_thousand_events_are_rebuilt_with_equal_hashes(
     deploy: Deploy, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Search, of items of many tenants; what is folded live meanwhile counts too, and searches go on."""
+    """Search, of items of many tenants; what is folded live meanwhile counts too."""
     deployment = deploy("search")
     search = _started("search", deployment)
     items = EVENTS // 2
-    for start in range(0, items, 250):
+    for start in range(0, items, 50):
         with search.database.transaction() as connection:
             connection.execute("SET LOCAL synchronous_commit = off")
-            for event in _described(range(start, start + 250)):
+            for event in _described(range(start, start + 50)):
                 search.projections.fold(connection, event)
     rebuild = switching.begin(search, who="a test", why="")
     begun = time.monotonic()
