@@ -84,6 +84,7 @@ def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
 
 
 @pytest.mark.scheduled
+@pytest.mark.timeout(3600)
 def test_a_hundred_thousand_events_are_rebuilt_with_equal_hashes(
     deploy: Deploy, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,10 +131,10 @@ def _described(numbers: Iterable[int]) -> Iterator[Event[Contract]]:
     """Two events of each item, which has words of its own."""
     analyzed, embedded = _examples()
     for number in numbers:
-        owner = {"tenant_id": f"tenant-{number % 40}", "subject": f"item-{number}"}
+        tenant, item = f"tenant-{number % 40}", f"item-{number}"
         named = analyzed.data.model_copy(update={"original_filename": f"word{number % 997} word{number}.png"})
-        yield replace(analyzed, **owner, id=f"analyzed-{number}", data=named)
-        yield replace(embedded, **owner, id=f"embedded-{number}")
+        yield replace(analyzed, tenant_id=tenant, subject=item, id=f"analyzed-{number}", data=named)
+        yield replace(embedded, tenant_id=tenant, subject=item, id=f"embedded-{number}")
 
 
 def _events(service: Service[Any], chance: random.Random, name: str) -> list[Event[Contract]]:

@@ -217,19 +217,20 @@ def test_an_outdated_function_is_told_apart(search: Search, monkeypatch: pytest.
 def test_a_deployment_does_what_migrations_want_once(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
     from mesh.environments import open_environment
 
-    manifests, said = load_manifests(REPOSITORY), list[str]()
+    manifests, said, waited = load_manifests(REPOSITORY), list[str](), list[float]()
     environment = open_environment("dev")
-    assert due.run_due(environment, manifests, ["search"], said.append) == []
+    assert due.run_due(environment, manifests, ["search"], said.append, sleep=waited.append) == []
     assert search.asked == [], "no migration of search says so"
     monkeypatch.setattr(due, "marked", lambda manifests, services: services)
     search.due, search.differing = ["documents"], {"documents": 1}
     for _ in range(2):
-        due.run_due(environment, manifests, ["search"], said.append)
+        due.run_due(environment, manifests, ["search"], said.append, sleep=waited.append)
     assert search.asked.count("switch") == len(search.orders) == 1
+    assert waited == [due.UNDER_WAY_S], "an invocation that began before has the old folds"
     assert said[0] == "rebuilding search: migrations have changed what documents say"
     search.due, search.differing = ["documents"], {"postings": 1}
     with pytest.raises(TablesDifferError, match="postings would not"):
-        due.run_due(environment, manifests, ["search"], said.append)
+        due.run_due(environment, manifests, ["search"], said.append, sleep=waited.append)
 
 
 def test_a_marked_migration_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

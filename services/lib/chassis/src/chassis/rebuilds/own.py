@@ -70,6 +70,9 @@ def fold(service: Service[Any], rebuild: Rebuild, *, budget_s: float) -> None:
                 return
             _fold_one(service, rebuild, each)
             after = each.checkpoint
+        if page and page[-1].document is None:  # nothing that is folded would save how far it is
+            with service.database.transaction() as connection:
+                rows.save(connection, rebuild.id, after, folded=0, is_done=False)
         if len(page) < _PAGE:
             if oldest >= rebuild.until:
                 with service.database.transaction() as connection:

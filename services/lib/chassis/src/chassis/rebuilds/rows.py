@@ -121,7 +121,7 @@ def save(connection: Connection, rebuild_id: str, checkpoint: Checkpoint, *, fol
     connection.execute(
         """
         UPDATE projection_rebuilds SET transaction_id = %s::text::xid8, position = %s, folded = folded + %s,
-               is_own_done = %s, updated_at = clock_timestamp()
+               is_own_done = is_own_done OR %s, updated_at = clock_timestamp()
         WHERE rebuild_id = %s
         """,
         (str(checkpoint.transaction_id), checkpoint.position, folded, is_done, rebuild_id),
