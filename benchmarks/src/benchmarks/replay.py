@@ -18,7 +18,9 @@ from contracts import ReplayKind
 from contracts.analysis import ItemAnalyzed
 from contracts.operations import MAX_RATE, ReplayRequested, ReplayState, Selection
 from contracts.schemas import examples
+from manifests import load_manifests
 from mesh.environments.opening import local_environment
+from mesh.rebuild.running import Runner, Wanted
 from mesh.replay import ordering
 from mesh.replay.asking import Owners
 from workspace import REPOSITORY
@@ -51,12 +53,15 @@ def measure_replay(
         _seconds(mesh, _CONSUMER, tenants[1])
         _wait(lambda: _folded(mesh, tenants[1]) >= folded)
         to_tables = folded / (time.monotonic() - started)
+        report("rebuilding search beside its tables")
+        beside = folded / _rebuild_seconds(mesh, tenants[1])
     return [
         Section(
             "replay",
             (
                 Figure("store to bus", "events a second", to_bus, "1/s", bare, RATIO_LIMIT, least=True, note=_GOAL),
                 Figure("store to search's tables", "events a second", to_tables, "1/s", reference=bare),
+                Figure("rebuilt beside them, compared, switched", "events a second", beside, "1/s", reference=bare),
             ),
             reference="PutEvents of the same events, ten a call, four calls at once",
             notes=(f"{events:,} item-analyzed to the bus, {folded:,} to search, which folds them one by one",),
@@ -119,6 +124,19 @@ def _seconds(mesh: TargetMesh, consumer: str, tenant: str) -> float:
     ordering.publish(environment, order, replay)
     _wait(lambda: [each.state for each in owners.show(replay, ["analysis"])] == [ReplayState.COMPLETED])
     return time.monotonic() - started
+
+
+def _rebuild_seconds(mesh: TargetMesh, tenant: str) -> float:
+    """How long the rebuild of a tenant's rows takes, from the beginning to the switch. Raises RebuildError."""
+    wanted = Wanted(_CONSUMER, why="measuring", tenants=(tenant,), rate=MAX_RATE)
+    runner = Runner(local_environment(mesh.settings), load_manifests(REPOSITORY), wanted, quiet=True)
+    started = time.monotonic()
+    outcome = runner.prepare()
+    runner.judge(outcome)
+    runner.switch(outcome)
+    seconds = time.monotonic() - started
+    runner.rebuilds.cancel(outcome.rebuild.id)
+    return seconds
 
 
 def _folded(mesh: TargetMesh, tenant: str) -> int:

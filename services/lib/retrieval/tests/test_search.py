@@ -452,6 +452,8 @@ def test_a_large_tenant_is_searched_by_its_own_index(
     search(conn, query)
     assert index_scans(conn) == before + 12
 
+    conn.execute("DROP INDEX " + "vectors_hnsw_" + sha256(b"alice").hexdigest()[:24])
+    assert maintain_vector_indexes(conn, exact_limit=50) == ["alice"], "what a rebuild of the table has not brought"
     assert maintain_vector_indexes(conn, exact_limit=1_000) == ["alice"]
     assert "vectors_hnsw_" not in plan(conn, "alice", approximate=True)
 

@@ -17,6 +17,7 @@ from mesh.dlq.commands import app as dlq
 from mesh.infra.commands import app as infra
 from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
+from mesh.rebuild.commands import rebuild
 from mesh.replay.commands import app as replay
 from mesh.secrets.commands import app as secrets
 from mesh.trace.commands import state, trace
@@ -101,7 +102,7 @@ def logs(
     guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
 
 
-for command in (package, deploy, verify, cost, trace, state):
+for command in (package, deploy, verify, cost, trace, state, rebuild):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(new)

@@ -128,9 +128,22 @@ def start(settings: MeshSettings, console: Console, *, provision: bool = True) -
             result = up(settings, progress, progress.detail, with_provisioning=provision)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("`make down` stops what was started") from None
+        if provision:
+            _rebuild_due(settings, progress)
     api = settings.api_url if provision else "not provisioned"
     console.print(f"ready after {result.seconds:.1f} s: {api}", style="bold")
     return result
+
+
+def _rebuild_due(settings: MeshSettings, report: Progress) -> None:
+    """Rebuild what migrations have changed the meaning of: the code that folds it is there now."""
+    from manifests import load_manifests
+    from mesh.environments.opening import local_environment
+    from mesh.rebuild.due import run_due
+    from workspace import REPOSITORY
+
+    manifests = load_manifests(REPOSITORY)
+    run_due(local_environment(settings), manifests, sorted(manifests.services), report)
 
 
 def demo() -> None:

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from chassis.migrations import migrate, prepare_role
+from chassis.tables import next_of, previous_of
 from localmesh.provision.context import Action, Context, in_parallel
 from manifests import Service
 
@@ -125,10 +126,14 @@ def _dsn(context: Context, service: str, password: str) -> str:
 
 
 def _ready(context: Context, service: str, passwords: dict[str, str]) -> bool:
-    """Whether the role can log in with its password and has its own schema on the search path."""
+    """Whether the role can log in with its password, has its own schema on the search path, and those for rebuilds."""
     try:
         with psycopg.connect(_dsn(context, service, passwords[service]), connect_timeout=5) as connection:
-            return connection.execute("SELECT current_schema()").fetchone() == (service,)
+            found = connection.execute(
+                "SELECT current_schema(), to_regnamespace(%s) IS NOT NULL AND to_regnamespace(%s) IS NOT NULL",
+                [next_of(service), previous_of(service)],
+            )
+            return found.fetchone() == (service, True)
     except psycopg.OperationalError:
         return False
 

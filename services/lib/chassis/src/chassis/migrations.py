@@ -11,6 +11,7 @@ MigrationError
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from chassis.errors import ChassisError
+from chassis.tables import next_of, previous_of
 
 __all__ = [
     "Migration",
@@ -32,6 +34,7 @@ __all__ = [
     "migrate_connected",
     "migration_status",
     "prepare_role",
+    "wants_rebuild",
 ]
 
 
@@ -51,12 +54,21 @@ class MigrationSourceError(MigrationError):
     """A folder of migrations does not exist."""
 
 
+_REBUILD = re.compile(r"^-- rebuild: *(\w+(?: *, *\w+)*) *$", re.MULTILINE)
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One file: `name` is `<folder above migrations>/<file>`, so that two sources may both have a `0001`."""
 
     name: str
     statements: str
+
+    @property
+    def rebuilds(self) -> tuple[str, ...]:
+        """The tables that a line `-- rebuild: documents, postings` names: their rows are to be folded again."""
+        named = _REBUILD.search(self.statements)
+        return tuple(name.strip() for name in named[1].split(",")) if named else ()
 
     @property
     def sha256(self) -> str:
@@ -89,6 +101,11 @@ def migration_status(
     )
 
 
+def wants_rebuild(sources: Sequence[Path]) -> bool:
+    """Whether a migration in the folders says that tables are to be rebuilt. Raises MigrationSourceError."""
+    return any(migration.rebuilds for folder in sources for migration in _read(folder))
+
+
 def migrate(conninfo: str, schema: str, sources: Sequence[Path]) -> list[str]:
     """Apply what is missing from the `*.sql` of each folder, in the order given; returns the names applied.
 
@@ -109,7 +126,9 @@ def migrate_connected(
 ) -> None:
     """As `migrate`, over a connection in autocommit mode that is good for nothing else: other runs wait for its end.
 
-    `report` is called with each name once it is recorded, also with those before one that fails.
+    `report` is called with each name once it is recorded, also with those before one that fails. A rebuild under way
+    ends before, and old tables that one has left are dropped: they would not have the form of the new ones. What a
+    migration wants rebuilt is noted with it (`chassis.rebuilds`), except in a schema that is made now.
     """
     migrations = [migration for folder in sources for migration in _read(folder)]
     connection.execute(sql.SQL("SET search_path = {}, public").format(sql.Identifier(schema)))
@@ -125,8 +144,10 @@ def migrate_connected(
             raise MigrationChangedError(
                 f"{migration.name} was applied to schema {schema} and edited since: write a new file instead"
             )
+    if missing:
+        _end_rebuild(connection, schema)
     for migration in missing:
-        _apply(connection, schema, migration)
+        _apply(connection, schema, migration, is_new=not applied)
         report(migration.name)
 
 
@@ -135,7 +156,7 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
 
     Run in autocommit mode, as often as one likes, by the owner of the database: a superuser, or a role with CREATEROLE
     (in Postgres 16 or newer). With a password the role signs in with it; without one it has none (IAM authentication).
-    It gets no rights on any other schema but to use `public`.
+    It gets no rights on any other schema but to use `public`, and two of its own for rebuilds (`chassis.beside`).
     """
     role, database = sql.Identifier(name), sql.Identifier(connection.info.dbname)
     if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
@@ -147,25 +168,26 @@ def prepare_role(connection: psycopg.Connection[tuple[object, ...]], name: str, 
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     connection.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC"))
     connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(database, role))
-    if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", name):
-        _make_schema(connection, name)
+    for schema in (name, next_of(name), previous_of(name)):
+        if not _exists(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", schema):
+            _make_schema(connection, schema, name)
     connection.execute(
         sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}, public").format(role, database, role)
     )
 
 
-def _make_schema(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+def _make_schema(connection: psycopg.Connection[tuple[object, ...]], schema: str, owner: str) -> None:
     """Only a member of a role may give it a schema; its creator becomes one by a grant, here for a moment.
 
     Only that is revoked: where both grants count as one (RDS grants them in its own name), revoking all would
     leave no role that may change it.
     """
-    role = sql.Identifier(name)
+    role = sql.Identifier(owner)
     with connection.transaction():
-        cannot = _exists(connection, "SELECT 1 WHERE NOT pg_has_role(current_user, %s, 'SET')", name)
+        cannot = _exists(connection, "SELECT 1 WHERE NOT pg_has_role(current_user, %s, 'SET')", owner)
         if cannot:
             connection.execute(sql.SQL("GRANT {} TO CURRENT_USER WITH INHERIT FALSE, SET TRUE").format(role))
-        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(role, role))
+        connection.execute(sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(sql.Identifier(schema), role))
         if cannot:
             connection.execute(sql.SQL("REVOKE SET OPTION FOR {} FROM CURRENT_USER").format(role))
 
@@ -202,7 +224,46 @@ def _recorded(connection: psycopg.Connection[tuple[object, ...]], schema: str) -
     return {str(name): str(digest) for name, digest in rows}
 
 
-def _apply(connection: psycopg.Connection[tuple[object, ...]], schema: str, migration: Migration) -> None:
+def _end_rebuild(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> None:
+    """Drop the tables beside the live ones; what a migration wanted of a rebuild that was under way is wanted again."""
+    if not _has_rebuilds(connection, schema):
+        return
+    with connection.transaction():
+        connection.execute("LOCK TABLE projection_rebuilds IN ACCESS EXCLUSIVE MODE")
+        connection.execute(
+            """
+            UPDATE projection_rebuilds
+            SET state = CASE WHEN state = 'folding' AND cardinality(changed) > 0 THEN 'due' ELSE 'ended' END,
+                kept_until = NULL, updated_at = clock_timestamp()
+            WHERE state IN ('folding', 'switched')
+            """
+        )
+        beside = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname = ANY(%s)",
+            [[next_of(schema), previous_of(schema)]],
+        )
+        for place, table in beside.fetchall():
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(str(place), str(table))))
+
+
+def _has_rebuilds(connection: psycopg.Connection[tuple[object, ...]], schema: str) -> bool:
+    known = "SELECT 1 FROM pg_tables WHERE tablename = 'projection_rebuilds' AND schemaname = %s"
+    return _exists(connection, known, schema)
+
+
+def _want_rebuild(connection: psycopg.Connection[tuple[object, ...]], migration: Migration) -> None:
+    connection.execute(
+        """
+        INSERT INTO projection_rebuilds (rebuild_id, state, who, why, changed, tenants)
+        VALUES (%s, 'due', 'a migration', %s, %s, '{}')
+        """,
+        [f"due-{migration.sha256[:12]}", migration.name, list(migration.rebuilds)],
+    )
+
+
+def _apply(
+    connection: psycopg.Connection[tuple[object, ...]], schema: str, migration: Migration, *, is_new: bool
+) -> None:
     try:
         with connection.transaction():
             # Bytes: the text comes from a file of the repository and is no literal to the type checker.
@@ -213,5 +274,7 @@ def _apply(connection: psycopg.Connection[tuple[object, ...]], schema: str, migr
                 ),
                 [migration.name, migration.sha256],
             )
+            if migration.rebuilds and not is_new:
+                _want_rebuild(connection, migration)
     except psycopg.Error as error:
         raise MigrationFailedError(f"{migration.name} on schema {schema}: {error}") from error

@@ -36,7 +36,7 @@ def relay(service: Service[Any]) -> Entry:
 
 
 def answering(service: Service[Any], run: Entry) -> Entry:
-    """The entry point, which also answers operators: see `chassis.parked_events`, `inspection` and `replays`."""
+    """The entry point, which also answers operators: see `chassis.parked_events`, `inspection`, `replays`, and more."""
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         if "parked" in event:
@@ -47,6 +47,10 @@ def answering(service: Service[Any], run: Entry) -> Entry:
             from chassis import replays  # with what queues need, which no scheduled run does
 
             return replays.answer(service, event["replays"])
+        if "rebuilds" in event:
+            from chassis.rebuilds import asking
+
+            return asking.answer(service, event["rebuilds"])
         return run(event, context)
 
     return entry

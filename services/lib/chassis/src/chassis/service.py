@@ -13,6 +13,7 @@ from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
 from chassis.projections import Projections
+from chassis.rebuilds.retiring import retire
 from chassis.retention import INBOX, REPLAYS, Rule, prune
 from chassis.secrets import Secrets
 from chassis.settings import Settings
@@ -83,8 +84,12 @@ class Service(Generic[S_co]):
             self.prune()
 
     def prune(self) -> dict[str, int]:
-        """Delete a batch of what is past its retention; returns how many rows of which table."""
+        """Delete a batch of what is past its retention; returns how many rows of which table.
+
+        The tables that a rebuild has left beside the live ones are dropped when their time is over.
+        """
         deleted = prune(self.database, self.retention)
+        retire(self.database, self.settings.database_schema)
         if deleted:
             logger.info("pruned", extra={"rows": deleted})
         return deleted

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import psycopg
 from psycopg.types.json import Jsonb
 
+from chassis.beside import Beside
 from chassis.bus import check_size
 from chassis.database import Connection
 from chassis.errors import ConcurrencyError
@@ -102,13 +103,22 @@ def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[in
     return [row["position"] for row in rows]
 
 
-def lock(connection: Connection, tenant_id: str, stream_id: str) -> None:
-    """Hold the stream for the caller's transaction; waits for another that holds it."""
-    # Such locks belong to the whole database: the schema in the key keeps services apart.
-    connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))",
+def lock(connection: Connection, tenant_id: str, stream_id: str) -> Beside | None:
+    """Hold the stream for the caller's transaction; waits for another that holds it.
+
+    Returns the rebuild that is alive: until the transaction ends, none begins, switches or ends.
+    """
+    # Such locks belong to the whole database: the schema in the key keeps services apart. Having read the rebuilds, the
+    # transaction holds their table too (ACCESS SHARE), which whoever changes a rebuild's state locks against everybody.
+    row = connection.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0)),
+               current_schema() AS schema, rebuild_id, state, tenants
+        FROM (VALUES (true)) AS once LEFT JOIN projection_rebuilds ON state IN ('folding', 'switched')
+        """,
         (f"{tenant_id}/{stream_id}",),
-    )
+    ).fetchone()
+    return Beside.of(row)
 
 
 def stream_version(connection: Connection, tenant_id: str, stream_id: str) -> int:

@@ -17,7 +17,7 @@ from psycopg.rows import tuple_row
 
 from chassis.errors import UndeclaredTableError
 
-__all__ = ["TableKind", "tables_of"]
+__all__ = ["TableKind", "next_of", "previous_of", "tables_of"]
 
 
 class TableKind(StrEnum):
@@ -32,6 +32,16 @@ class TableKind(StrEnum):
     def folded(self) -> bool:
         """Whether events alone make the rows."""
         return self in (TableKind.PROJECTION, TableKind.TOMBSTONE)
+
+
+def next_of(schema: str) -> str:
+    """The schema of the tables that a rebuild fills."""
+    return f"{schema}_next"
+
+
+def previous_of(schema: str) -> str:
+    """The schema of the tables that were live before the switch."""
+    return f"{schema}_previous"
 
 
 def tables_of(connection: Connection[Any], schema: str) -> dict[str, TableKind]:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chassis import inbox, store, tombstones
+from chassis.beside import Beside
 from chassis.bus import Bus
 from chassis.database import Connection, Database
 from chassis.errors import AlreadyAppliedError
@@ -25,13 +26,21 @@ __all__ = [
 class UnitOfWork:
     """An open transaction that holds the lock of one subject (item, session) of one tenant."""
 
-    def __init__(self, connection: Connection, tenant_id: str, subject: str, projections: Projections) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        tenant_id: str,
+        subject: str,
+        projections: Projections,
+        beside: Beside | None = None,
+    ) -> None:
         self.connection = connection
         self.tenant_id = tenant_id
         self.subject = subject
         self.recorded: list[tuple[int, dict[str, Any]]] = []
         self.recorded_since = math.inf
         self._projections = projections
+        self._beside = beside
 
     def record(self, *events: Event[Contract], expected_version: int | None = None) -> list[Event[Contract]]:
         """Append facts about the subject and fold them; they go to the bus right after the commit.
@@ -46,8 +55,12 @@ class UnitOfWork:
         return [event for _, event in appended]
 
     def fold(self, event: Event[Contract]) -> None:
-        """Bring the service's projections up to date with the event."""
-        self._projections.fold(self.connection, event)
+        """Bring the service's projections up to date with the event, and the tables of a rebuild beside them."""
+        beside = self._beside
+        if beside is None or not beside.is_filled_by(event):
+            self._projections.fold(self.connection, event)
+        if beside is not None:
+            beside.fold(self.connection, self._projections, event)
 
     def is_deleted(self) -> bool:
         """Whether the subject carries a tombstone."""
@@ -70,9 +83,9 @@ class UnitsOfWork:
     def on(self, tenant_id: str, subject: str) -> Iterator[UnitOfWork]:
         """A unit of work that no event caused (an HTTP request, a schedule)."""
         with self.database.transaction() as connection:
-            work = UnitOfWork(connection, tenant_id, subject, self.projections)
             # Taken before the first write, so that a stream's events also come out of `read_all` in their order.
-            store.lock(connection, tenant_id, subject)
+            beside = store.lock(connection, tenant_id, subject)
+            work = UnitOfWork(connection, tenant_id, subject, self.projections, beside)
             yield work
         if time.monotonic() - work.recorded_since > GRACE_S / 2:
             # The relay may take them at any moment: of two publishers one has to stand back.

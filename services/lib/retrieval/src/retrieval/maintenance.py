@@ -48,8 +48,9 @@ _LIMITS = ("statement_timeout", "transaction_timeout", "lock_timeout")
 
 _MISSING = """
 SELECT tenant_id FROM tenant_stats LEFT JOIN vector_indexes USING (tenant_id)
- WHERE vectors > %s AND name IS NULL ORDER BY tenant_id
+ WHERE vectors > %s AND to_regclass(name) IS NULL ORDER BY tenant_id
 """
+# to_regclass: a rebuild of the tables (chassis.rebuilds) brings the indexes that there were when it began.
 
 _SUPERFLUOUS = """
 SELECT tenant_id, name FROM vector_indexes LEFT JOIN tenant_stats USING (tenant_id)
@@ -66,4 +67,6 @@ def _build(conn: Connection[Any], tenant_id: str) -> None:
             "CREATE INDEX CONCURRENTLY {} ON vectors USING hnsw (embedding halfvec_cosine_ops) WHERE tenant_id = {}"
         ).format(sql.Identifier(name), sql.Literal(tenant_id))
     )
-    conn.execute("INSERT INTO vector_indexes (tenant_id, name) VALUES (%s, %s)", (tenant_id, name))
+    conn.execute(
+        "INSERT INTO vector_indexes (tenant_id, name) VALUES (%s, %s) ON CONFLICT DO NOTHING", (tenant_id, name)
+    )

@@ -18,6 +18,7 @@ import pytest
 from chassis import idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
+from chassis.rebuilds import rows as rebuilds
 from chassis.replays import rows as replays
 from chassis.service import Service
 from contracts import Contract, Event, new_event
@@ -29,6 +30,7 @@ from testkit.fakes.schema import (
     FakeIdempotency,
     FakeInbox,
     FakeOutbox,
+    FakeRebuilds,
     FakeReplays,
     FakeRetention,
     FakeStore,
@@ -150,6 +152,7 @@ class Fakes:
             (idempotency, self.idempotency),
             (retention, self.retention),
             (replays, self.replays),
+            (rebuilds, FakeRebuilds()),
         ):
             self.stand_in(module, fake)
 

@@ -170,6 +170,13 @@ class FakeStore:
         return [event for event in self.events if (event.tenant_id, event.subject) == (tenant_id, stream_id)]
 
 
+class FakeRebuilds:
+    """Of `chassis.rebuilds.rows`: there is none."""
+
+    def past(self, connection: Connection) -> None:
+        """Nothing is beside the live tables."""
+
+
 @dataclass
 class FakeReplays:
     """Of `chassis.replays.rows`. Every transaction has ended; an event's place is that in the store."""

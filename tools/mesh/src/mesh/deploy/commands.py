@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from manifests import Manifests
     from mesh.deploy.planning import Deployment
     from mesh.deploy.running import Result
+    from mesh.environments import Environment
 
 
 def deploy(
@@ -68,6 +72,8 @@ def run(
     if deployment.to_do and not dry_run:
         _ask(deployment, service, yes=yes, confirm=confirm)
         results = deploy(deployment, report)
+    if not dry_run:
+        _rebuild_due(environment, manifests, service, report)
     if as_json:
         typer.echo(json.dumps(_document(deployment, results, service, build.git_sha, dry_run=dry_run), indent=1))
     elif deployment.to_do:
@@ -75,6 +81,13 @@ def run(
         typer.echo(f"{len(deployment.to_do)} functions {verb}, {time.monotonic() - begun:.1f} s in all")
     else:
         typer.echo("nothing to do: every function runs this code and reports this build")
+
+
+def _rebuild_due(environment: Environment, manifests: Manifests, service: str, report: Callable[[str], None]) -> None:
+    """Rebuild what migrations have changed the meaning of: the code that folds it is there now."""
+    from mesh.rebuild.due import run_due
+
+    run_due(environment, manifests, [service], report)
 
 
 def _describe(deployment: Deployment, *, quiet: bool) -> None:

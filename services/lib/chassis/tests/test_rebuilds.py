@@ -1,0 +1,414 @@
+"""Rebuilds on a real Postgres: nobody who reads or writes notices the exchange, and no fault leaves half of one."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from chassis.database import Connection
+from chassis.errors import PermanentError
+from chassis.migrations import migrate
+from chassis.projections import Projections
+from chassis.rebuilds import retiring, rows, switching, tables
+from chassis.rebuilds.asking import answer
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.tables import next_of, previous_of
+from contracts import Event, ReplayKind, new_event, replayed
+from contracts.imaging import ImageRejected, ImageRejection
+from testkit import MakeSchema, ServiceSchema
+
+pytestmark = pytest.mark.integration
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+PICTURES = """
+CREATE TABLE pictures (
+    tenant_id text COLLATE "C" NOT NULL,
+    item_id   text NOT NULL CHECK (item_id <> ''),
+    detail    text NOT NULL,
+    size      integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (tenant_id, item_id) INCLUDE (size)
+) WITH (autovacuum_vacuum_scale_factor = 0.05, fillfactor = 90);
+ALTER TABLE pictures ALTER detail SET STORAGE EXTERNAL;
+CREATE INDEX pictures_by_detail ON pictures (detail) WHERE size > 0;
+CREATE UNIQUE INDEX a_name_that_comes_first ON pictures (tenant_id, item_id, size);
+COMMENT ON TABLE pictures IS 'projection: of image-rejected';
+"""
+ITEMS = 20
+
+
+class Stood:
+    """How the folds of this service are changed by a test."""
+
+    detail: str = "as it was"
+    fails_on: str = ""
+
+
+def _service(schema: ServiceSchema, aws: Any, stood: Stood) -> Service[Settings]:
+    def rejected(connection: Connection, event: Event[ImageRejected]) -> None:
+        connection.execute(
+            """
+            INSERT INTO pictures AS p (tenant_id, item_id, detail) VALUES (%s, %s, %s)
+            ON CONFLICT (tenant_id, item_id) DO UPDATE SET detail = excluded.detail
+            """,
+            (event.tenant_id, event.subject, stood.detail),
+        )
+        (row,) = connection.execute("SELECT current_schema() AS name")
+        if stood.fails_on and row["name"].endswith(stood.fails_on):
+            connection.execute("SELECT 1 / 0")
+
+    class Imaging(Service[Settings]):
+        projections = Projections({ImageRejected: rejected})
+
+        def _database_password(self) -> str:
+            return schema.password
+
+    return Imaging(Settings(**schema.settings, service="imaging", event_bus="the-bus"), aws)
+
+
+@pytest.fixture
+def stood() -> Stood:
+    return Stood()
+
+
+@pytest.fixture
+def schema(service_schema: MakeSchema, tmp_path: Path) -> ServiceSchema:
+    own = tmp_path / "imaging" / "migrations"
+    own.mkdir(parents=True)
+    (own / "0001_pictures.sql").write_text(PICTURES)
+    return service_schema("imaging", [MIGRATIONS, own])
+
+
+@pytest.fixture
+def start(
+    schema: ServiceSchema, offline_aws: Any, bus_calls: Any, stood: Stood
+) -> Iterator[Callable[[], Service[Any]]]:
+    """Starts a process of the service."""
+    started: list[Service[Any]] = []
+
+    def new() -> Service[Any]:
+        started.append(_service(schema, offline_aws, stood))
+        return started[-1]
+
+    yield new
+    for each in started:
+        each.database.close()
+
+
+@pytest.fixture
+def service(start: Callable[[], Service[Any]]) -> Service[Any]:
+    service = start()
+    for number in range(ITEMS):
+        record(service, f"item-{number}", f"tenant-{number % 2}")
+    return service
+
+
+def record(service: Service[Any], item: str, tenant: str = "tenant-0") -> None:
+    data = ImageRejected(reason=ImageRejection.CORRUPT, detail="The file is broken.")
+    with service.work.on(tenant, item) as work:
+        work.record(new_event(data, subject=item, tenant_id=tenant))
+
+
+def begin(service: Service[Any], *, tenants: tuple[str, ...] = (), changed: tuple[str, ...] = ()) -> str:
+    """The id of a rebuild into which everything has been folded that was recorded before."""
+    rebuild = switching.begin(service, who="a test", why="", tenants=tenants, changed=changed)
+    (shown,) = answer(service, {"fold": rebuild.id})["rebuilds"]
+    assert shown["is_own_done"]
+    return rebuild.id
+
+
+def compared(service: Service[Any], rebuild_id: str) -> dict[str, Any]:
+    return dict(answer(service, {"compare": rebuild_id, "table": "pictures"})["comparison"])
+
+
+def details(service: Service[Any], schema: str | None = None) -> dict[str, str]:
+    table = f"{schema}.pictures" if schema else "pictures"
+    with service.database.transaction() as connection:
+        found = connection.execute(f"SELECT item_id, detail FROM {table}").fetchall()
+    return {row["item_id"]: row["detail"] for row in found}
+
+
+def state(service: Service[Any]) -> str:
+    return str(answer(service, {"list": 1})["rebuilds"][0]["state"])
+
+
+def test_readers_and_writers_notice_no_exchange(service: Service[Any], start: Callable[[], Service[Any]]) -> None:
+    """Each way, many times: no read fails or misses a row, and no write is missing thereafter."""
+    written, reads, slowest = ITEMS, 0, 0.0
+    stop = threading.Event()
+    faults: list[BaseException] = []
+
+    def read() -> None:
+        nonlocal reads, slowest
+        reader = start()
+        while not stop.is_set():
+            least, begun = written, time.monotonic()
+            # Prepared from the sixth time on, and by two tables in one statement.
+            with reader.database.transaction() as connection:
+                (row,) = connection.execute(
+                    "SELECT count(*) AS n FROM pictures AS p JOIN pictures AS q USING (item_id)"
+                )
+            slowest = max(slowest, time.monotonic() - begun)
+            assert row["n"] >= least, f"{row['n']} rows of {least}"
+            reads += 1
+
+    def write() -> None:
+        nonlocal written
+        writer = start()
+        while not stop.is_set():
+            record(writer, f"item-{written}")
+            written += 1
+
+    def noting(job: Callable[[], None]) -> threading.Thread:
+        def run() -> None:
+            try:
+                job()
+            except BaseException as error:
+                faults.append(error)
+
+        return threading.Thread(target=run)
+
+    threads = [noting(read), noting(read), noting(write)]
+    for thread in threads:
+        thread.start()
+    exchanges = 0
+    try:
+        for _ in range(4):
+            rebuild_id = begin(service)
+            assert compared(service, rebuild_id)["is_equal"]
+            switching.switch(service, rebuild_id)
+            assert compared(service, rebuild_id)["is_equal"]
+            switching.roll_back(service, rebuild_id)
+            exchanges += 2
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(20)
+    assert faults == []
+    assert exchanges == 8
+    assert reads > 50
+    assert written > ITEMS
+    assert len(details(service)) == written
+    assert slowest < 3, "seconds"
+
+
+def test_the_new_tables_have_the_form_of_the_old(service: Service[Any], schema: ServiceSchema) -> None:
+    def form() -> list[tuple[Any, ...]]:
+        with psycopg.connect(schema.database.dsn) as connection:
+            return connection.execute(
+                """
+                SELECT c.relname, c.relkind, c.reloptions::text, obj_description(c.oid, 'pg_class'),
+                       pg_get_indexdef(i.indexrelid), k.conname, pg_get_constraintdef(k.oid),
+                       (SELECT string_agg(concat(attname, attstorage, atttypid, attnotnull, attcollation), ','
+                                          ORDER BY attnum)
+                        FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0)
+                FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
+                LEFT JOIN pg_constraint AS k ON k.conrelid = c.oid AND k.contype <> 'n'
+                WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'i') ORDER BY 1, 6
+                """,
+                [schema.role],
+            ).fetchall()
+
+    before = form()
+    switching.switch(service, begin(service))
+    assert form() == before
+
+
+def test_what_is_ordered_or_switched_twice_is_so_once(service: Service[Any]) -> None:
+    rebuild_id = begin(service)
+    assert begin(service) == rebuild_id
+    switched = switching.switch(service, rebuild_id)
+    assert switching.switch(service, rebuild_id) == switched
+    assert switching.roll_back(service, rebuild_id) == switching.roll_back(service, rebuild_id)
+    assert state(service) == "rolled-back"
+    with pytest.raises(PermanentError, match="is rolled-back"):
+        switching.switch(service, rebuild_id)
+
+
+@pytest.mark.parametrize("way", ["switch", "roll_back"])
+def test_an_exchange_that_dies_leaves_all_as_it_was(
+    way: str, service: Service[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild_id = begin(service)
+    if way == "roll_back":
+        switching.switch(service, rebuild_id)
+    before, live = state(service), details(service)
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "turn", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            getattr(switching, way)(service, rebuild_id)
+    assert (state(service), details(service)) == (before, live)
+    getattr(switching, way)(service, rebuild_id)
+    assert details(service) == live
+
+
+def test_a_fold_of_own_events_that_dies_goes_on_where_it_stopped(
+    service: Service[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild = switching.begin(service, who="a test", why="")
+    save, saved = rows.save, list[int]()
+
+    def dies(*arguments: Any, **named: Any) -> None:
+        saved.append(named["folded"])
+        if len(saved) == 7:
+            raise KeyboardInterrupt
+        save(*arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "save", dies)
+        with pytest.raises(KeyboardInterrupt):
+            answer(service, {"fold": rebuild.id})
+    with pytest.raises(PermanentError, match="not folded yet"):
+        switching.switch(service, rebuild.id)
+    (shown,) = answer(service, {"fold": rebuild.id})["rebuilds"]
+    assert (shown["folded"], shown["is_own_done"]) == (ITEMS, True)
+    assert compared(service, rebuild.id)["is_equal"]
+
+
+def test_a_fold_that_fails_beside_harms_no_traffic(service: Service[Any], stood: Stood) -> None:
+    rebuild_id = begin(service)
+    stood.fails_on = "_next"
+    record(service, "another")
+    assert "another" in details(service)
+    with pytest.raises(PermanentError, match="DivisionByZero"):
+        switching.switch(service, rebuild_id)
+    assert switching.cancel(service, rebuild_id).state == "cancelled"
+    stood.fails_on = ""
+    switching.switch(service, begin(service))
+    stood.fails_on = "_previous"
+    record(service, "a third")
+    with pytest.raises(PermanentError, match="DivisionByZero"):
+        switching.roll_back(service, answer(service, {"list": 1})["rebuilds"][0]["id"])
+    assert {"another", "a third"} <= set(details(service))
+
+
+def test_a_replayed_event_is_folded_beside_alone(service: Service[Any], stood: Stood) -> None:
+    rebuild = switching.begin(service, who="a test", why="")
+    stood.detail = "once more"
+    data = ImageRejected(reason=ImageRejection.CORRUPT, detail="The file is broken.")
+    event = new_event(data, subject="item-1", tenant_id="tenant-1")
+    again = replayed(event, replay_id=rebuild.id, replay_for="imaging", kind=ReplayKind.REBUILD)
+    with service.work.applying(again) as work:
+        work.fold(again)
+    assert details(service)["item-1"] == "as it was"
+    assert details(service, next_of(service.settings.database_schema)) == {"item-1": "once more"}
+    with service.work.on("tenant-1", "item-1") as work:
+        work.fold(replace(event, replay_id="another", replay_for="imaging"))
+    assert details(service)["item-1"] == "once more"
+
+
+def test_a_rebuild_of_one_tenant_exchanges_its_rows_alone(service: Service[Any], stood: Stood) -> None:
+    stood.detail = "as the new fold says"
+    record(service, "item-0", "tenant-0")
+    rebuild_id = begin(service, tenants=("tenant-1",), changed=("pictures",))
+    with service.database.transaction() as connection:
+        (last,) = connection.execute("SELECT max(position) AS position FROM events")
+        rebuild = rows.find(connection, rebuild_id)
+    assert rebuild is not None
+    assert rebuild.checkpoint.position == last["position"], "what is not folded is not looked at again"
+    found = compared(service, rebuild_id)
+    assert (found["live_rows"], found["beside_rows"]) == (ITEMS / 2, ITEMS / 2)
+    assert (found["is_equal"], found["is_expected"], found["columns"]) == (False, True, {"detail": ITEMS / 2})
+    switching.switch(service, rebuild_id)
+    of_the_tenant = {f"item-{number}" for number in range(1, ITEMS, 2)}
+    assert {item for item, detail in details(service).items() if detail == stood.detail} == of_the_tenant | {"item-0"}
+    record(service, "of-another-tenant", "tenant-0")
+    record(service, "of-the-tenant", "tenant-1")
+    switching.roll_back(service, rebuild_id)
+    assert {"of-another-tenant", "of-the-tenant"} <= set(details(service))
+    assert len(details(service)) == ITEMS + 2
+
+
+def test_a_comparison_says_what_differs(service: Service[Any]) -> None:
+    rebuild_id = begin(service)
+    with service.database.transaction() as connection:
+        connection.execute("DELETE FROM pictures WHERE item_id IN ('item-1', 'item-2', 'item-3')")
+        connection.execute("UPDATE pictures SET detail = 'lost' WHERE item_id = 'item-4'")
+        connection.execute("INSERT INTO pictures VALUES ('tenant-0', 'nobody', 'says so')")
+    found = compared(service, rebuild_id)
+    assert (found["live_rows"], found["beside_rows"], found["missing"], found["added"]) == (ITEMS - 2, ITEMS, 1, 3)
+    assert found["columns"] == {"detail": 1}
+    assert not found["is_equal"]
+
+
+def test_tables_beside_are_dropped_when_their_time_is_over(service: Service[Any]) -> None:
+    schema = service.settings.database_schema
+    switching.switch(service, begin(service), keep=timedelta(days=1))
+    retiring.retire(service.database, schema)
+    assert len(details(service, previous_of(schema))) == ITEMS
+    with service.database.transaction() as connection:
+        connection.execute("UPDATE projection_rebuilds SET kept_until = now()")
+    service.prune()
+    assert state(service) == "ended"
+    with service.database.transaction() as connection:
+        assert tables.folded_tables(connection, previous_of(schema)) == []
+    assert len(details(service)) == ITEMS
+
+
+def test_a_migration_that_says_so_wants_a_rebuild_once(
+    service: Service[Any], schema: ServiceSchema, tmp_path: Path
+) -> None:
+    rebuild_id = begin(service)
+    more = tmp_path / "more" / "migrations"
+    more.mkdir(parents=True)
+    column = "-- What old events say too.\n-- rebuild: pictures\nALTER TABLE pictures ADD COLUMN reason text;"
+    (more / "0002_reason.sql").write_text(column)
+    for _ in range(2):
+        migrate(schema.dsn, schema.role, [MIGRATIONS, more])
+    listed = answer(service, {"list": 5})
+    assert (listed["due"], listed["tables"]) == (("pictures",), ["pictures", "tombstones"])
+    assert {each["id"]: each["state"] for each in listed["rebuilds"]}[rebuild_id] == "ended", (
+        "its tables lack the column"
+    )
+    switching.switch(service, begin(service))
+    assert answer(service, {"list": 5})["due"] == ()
+    assert answer(service, {"list": 1})["rebuilds"][0]["changed"] == ["pictures"]
+    switching.cancel(service, answer(service, {"list": 1})["rebuilds"][0]["id"])
+
+    begun = switching.begin(service, who="a test", why="", changed=("pictures",))
+    (more / "0003_more.sql").write_text("CREATE INDEX pictures_by_reason ON pictures (reason);")
+    migrate(schema.dsn, schema.role, [MIGRATIONS, more])
+    assert begun.id not in {
+        each["id"] for each in answer(service, {"list": 5})["rebuilds"] if each["state"] == "folding"
+    }
+    assert answer(service, {"list": 5})["due"] == ("pictures",), "what was not done is wanted still"
+
+
+def test_what_cannot_be_copied_is_refused(service: Service[Any]) -> None:
+    with service.database.transaction() as connection:
+        connection.execute("CREATE TABLE numbered (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)")
+        connection.execute("COMMENT ON TABLE numbered IS 'projection: numbers'")
+    with pytest.raises(PermanentError, match="foreign key or a sequence"):
+        switching.begin(service, who="a test", why="")
+    assert answer(service, {"list": 1})["rebuilds"] == []
+    with service.database.transaction() as connection:
+        connection.execute("ALTER TABLE numbered ALTER n DROP IDENTITY")
+    with pytest.raises(PermanentError, match="no column tenant_id"):
+        switching.begin(service, who="a test", why="", tenants=["tenant-0"])
+
+
+def test_a_reader_that_takes_long_is_waited_for_in_turns(
+    service: Service[Any], start: Callable[[], Service[Any]]
+) -> None:
+    rebuild_id = begin(service)
+
+    @contextmanager
+    def reading() -> Iterator[threading.Timer]:
+        slow = start().database.connection()
+        slow.execute("BEGIN")
+        slow.execute("SELECT count(*) FROM pictures")
+        timer = threading.Timer(0.8, lambda: slow.execute("COMMIT"))
+        timer.start()
+        yield timer
+        timer.join()
+
+    with reading():
+        switching.switch(service, rebuild_id)
+    assert state(service) == "switched"

@@ -1,0 +1,174 @@
+"""A rebuild while events arrive leaves the rows that are live, at every service whose tables are in Postgres alone."""
+
+import importlib
+import os
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+
+from chassis import store
+from chassis.rebuilds import asking, switching
+from chassis.service import Service
+from contracts import Contract, Event, ReplayKind, replayed
+from contracts.analysis import ItemAnalyzed
+from contracts.embedding import ItemEmbedded
+from manifests import load_manifests
+from testkit import Deploy, Deployment
+from testkit.convergence import FLOWS, stream
+from testkit.fakes import example
+from testkit.refolding import projected_rows
+from workspace import REPOSITORY
+
+pytestmark = pytest.mark.integration
+
+#: Events of the scheduled test.
+EVENTS = int(os.environ.get("REBUILT_EVENTS", "100000"))
+
+SERVICES = sorted(
+    name for name, service in load_manifests(REPOSITORY).services.items() if service.database and name != "sessions"
+)
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest, deploy: Deploy) -> Iterator[Service[Any]]:
+    started = _started(request.param, deploy(request.param))
+    yield started
+    started.database.close()
+
+
+def _started(name: str, deployment: Deployment) -> Service[Any]:
+    bootstrap = importlib.import_module(f"{name}.bootstrap").bootstrap
+    settings_type = getattr(importlib.import_module(f"{name}.settings"), f"{name.title()}Settings")
+    started: Service[Any] = bootstrap(settings_type(**deployment.settings), deployment.aws)
+    return started
+
+
+def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
+    chance = random.Random(service.settings.service)
+    before, meanwhile, after = (_events(service, chance, name) for name in ("before", "meanwhile", "after"))
+    _deliver(service, before)
+    (rebuild,) = _ask(service, begin={"who": "a test", "why": "", "changed": [], "tenants": []})
+    assert any(not each["is_equal"] for each in _compared(service, rebuild["id"])), "the tables beside are empty"
+    replays = [
+        replayed(each, replay_id=rebuild["id"], replay_for=service.settings.service, kind=ReplayKind.REBUILD)
+        for each in before
+        if not _is_own(service, each)
+    ]
+    mixed = [*replays, *replays[:5], *meanwhile]
+    chance.shuffle(mixed)
+    _deliver(service, mixed[::2])
+    live = projected_rows(service)
+    (rebuild,) = _ask(service, fold=rebuild["id"])
+    assert projected_rows(service) == live, "what is folded again changes nothing that is live"
+    _deliver(service, mixed[1::2])
+    (rebuild,) = _ask(service, show=rebuild["id"])
+    assert (rebuild["is_own_done"], rebuild["failure"], rebuild["applied"]) == (True, None, len(replays))
+    live = projected_rows(service)
+    assert [each for each in _compared(service, rebuild["id"]) if not each["is_equal"]] == []
+
+    switching.switch(service, rebuild["id"])
+    assert projected_rows(service) == live
+    _deliver(service, after)
+    newer = projected_rows(service)
+    assert newer != live
+    assert [each for each in _compared(service, rebuild["id"]) if not each["is_equal"]] == []
+    switching.roll_back(service, rebuild["id"])
+    assert projected_rows(service) == newer, "nothing is stale after a rollback"
+    assert _compared(service, rebuild["id"]) == []
+
+
+@pytest.mark.scheduled
+@pytest.mark.timeout(3600)
+def test_a_hundred_thousand_events_are_rebuilt_with_equal_hashes(
+    deploy: Deploy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Search, of items of many tenants; what is folded live meanwhile counts too."""
+    deployment = deploy("search")
+    search = _started("search", deployment)
+    items = EVENTS // 2
+    for start in range(0, items, 50):
+        with search.database.transaction() as connection:
+            connection.execute("SET LOCAL synchronous_commit = off")
+            for event in _described(range(start, start + 50)):
+                search.projections.fold(connection, event)
+    rebuild = switching.begin(search, who="a test", why="")
+    begun = time.monotonic()
+    for event in _described(range(items)):
+        again = replayed(event, replay_id=rebuild.id, replay_for="search", kind=ReplayKind.REBUILD)
+        with search.work.applying(again) as work:
+            work.fold(again)
+    seconds = time.monotonic() - begun
+    _deliver(search, list(_described(range(items, items + 100))))
+    (shown,) = _ask(search, fold=rebuild.id)
+    assert shown["applied"] == EVENTS
+    compared = time.monotonic()
+    found = {each["table"]: each for each in _compared(search, rebuild.id)}
+    compared = time.monotonic() - compared
+    assert {each["live_rows"] for each in found.values()} >= {items + 100}
+    assert all(each["is_equal"] for each in found.values()), found
+    switching.switch(search, rebuild.id)
+    tables = ", ".join(f"{name} {each['live_rows']:,} rows …{each['live_hash'][-8:]}" for name, each in found.items())
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{EVENTS:,} events in {seconds:.0f} s ({EVENTS / seconds:,.0f} a second), compared in {compared:.1f} s;"
+            f" live and beside: {tables}\n"
+        )
+    search.database.close()
+
+
+@cache
+def _examples() -> tuple[Event[ItemAnalyzed], Event[ItemEmbedded]]:
+    return example(ItemAnalyzed, tenant="", subject=""), example(ItemEmbedded, tenant="", subject="")
+
+
+def _described(numbers: Iterable[int]) -> Iterator[Event[Contract]]:
+    """Two events of each item, which has words of its own."""
+    analyzed, embedded = _examples()
+    for number in numbers:
+        tenant, item = f"tenant-{number % 40}", f"item-{number}"
+        named = analyzed.data.model_copy(update={"original_filename": f"word{number % 997} word{number}.png"})
+        yield replace(analyzed, tenant_id=tenant, subject=item, id=f"analyzed-{number}", data=named)
+        yield replace(embedded, tenant_id=tenant, subject=item, id=f"embedded-{number}")
+
+
+def _events(service: Service[Any], chance: random.Random, name: str) -> list[Event[Contract]]:
+    """Shuffled streams of two tenants."""
+    happened = [
+        event
+        for number, flow in enumerate(FLOWS)
+        for event in stream(flow, tenant=f"tenant-{number % 2}", subject=f"{name}-{number}")
+        if type(event.data) in service.projections.contracts
+    ]
+    chance.shuffle(happened)
+    return happened
+
+
+def _is_own(service: Service[Any], event: Event[Contract]) -> bool:
+    return event.source == f"collections.{service.settings.service}"
+
+
+def _deliver(service: Service[Any], events: Sequence[Event[Contract]]) -> None:
+    for event in events:
+        if _is_own(service, event):
+            with service.work.on(event.tenant_id, event.subject) as work:
+                version = store.stream_version(work.connection, event.tenant_id, event.subject)
+                work.record(event, expected_version=version)
+        elif (event.id, event.replay_id or "") not in service.work.applied([event]):
+            with service.work.applying(event) as work:
+                work.fold(event)
+
+
+def _ask(service: Service[Any], **request: Any) -> list[dict[str, Any]]:
+    return list(asking.answer(service, request)["rebuilds"])
+
+
+def _compared(service: Service[Any], rebuild_id: str) -> list[dict[str, Any]]:
+    tables = asking.answer(service, {"list": 1})["tables"]
+    answers = [asking.answer(service, {"compare": rebuild_id, "table": table}) for table in tables]
+    return [each["comparison"] for each in answers if "comparison" in each]
