@@ -347,7 +347,14 @@ RANKING = Ranking(
     ef_search=7,
     max_scan_tuples=8,
 )
-COMMON = {"tenant": "alice", "tokens": ["red", "boat"], "top_k": 4, "c": 9, "filter_category": "Food"}
+COMMON = {
+    "tenant": "alice",
+    "tokens": ["red", "boat"],
+    "alternatives": ["redboat", "boatred"],
+    "top_k": 4,
+    "c": 9,
+    "filter_category": "Food",
+}
 WORDS = {"k1": 1.5, "b": 0.5, "max_bm25": -2.0, "bm25_weight": 0.1}
 MEANING = {
     "model": "m",

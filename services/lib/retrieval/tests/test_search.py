@@ -371,6 +371,35 @@ def test_languages(conn: Connection[Any], make_item: MakeItem, query: str, found
     assert ids(search(conn, SearchQuery("alice", query, SearchMode.BM25))) == found
 
 
+@pytest.mark.parametrize(
+    ("written", "query"),
+    [
+        ("the Wi-Fi code", "wifi"),
+        ("the WiFi code", "wi-fi"),
+        ("the wifi code", "Wi Fi"),
+        ("made with Node.js", "nodejs"),
+        ("in all 3,410", "3410"),
+        ("over the Øresund", "Oresund"),
+        ("a night in Łódź", "Lodz"),
+        ("Mr O'Brien", "obrien"),
+        ("calls getUserName", "username"),
+        ("calls getUserName", "getusername"),
+        ("learn C++ now", "C++"),
+        ("Straße", "strasse"),
+        ("state of the art", "state-of-the-art"),
+        ("駅", "駅"),
+        ("number 42", "42"),
+    ],
+)
+def test_a_word_is_found_however_it_is_written(
+    conn: Connection[Any], make_item: MakeItem, written: str, query: str
+) -> None:
+    for item, text in (("this", written), ("other", "learn C# and C, see the sun")):
+        with conn.transaction():
+            project_analysis(conn, "alice", make_item(item, text))
+    assert ids(search(conn, SearchQuery("alice", query, SearchMode.BM25))) == ["this"]
+
+
 NASTY = [
     "",
     " ",

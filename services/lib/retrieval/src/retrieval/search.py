@@ -28,7 +28,7 @@ from retrieval.query import (
     SearchQuery,
 )
 from retrieval.search_statements import INDEX_SETTINGS, search_statement
-from retrieval.text import query_tokens
+from retrieval.text import alternative_tokens, query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
@@ -116,6 +116,7 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
         "tokens": query_tokens(query.text),
+        "alternatives": alternative_tokens(query.text),
         "top_k": query.top_k,
         "fetch": _fetched(query, ranking),
         "c": ranking.rrf_constant,

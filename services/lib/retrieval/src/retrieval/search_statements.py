@@ -15,10 +15,13 @@ stats AS (
     SELECT documents::float8 AS n, greatest(tokens, 1)::float8 / documents AS average_length
       FROM tenant_stats WHERE tenant_id = %(tenant)s AND documents > 0
 ), terms AS MATERIALIZED (
-    SELECT lexeme, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
-      FROM (SELECT DISTINCT lexeme COLLATE "C" AS lexeme
-              FROM unnest(%(tokens)s::text[]) AS token,
-                   unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme) AS asked
+    SELECT lexeme, df, is_alternative, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
+      FROM (SELECT lexeme COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative
+              FROM (SELECT token, false AS is_alternative FROM unnest(%(tokens)s::text[]) AS token
+                     UNION ALL
+                    SELECT token, true FROM unnest(%(alternatives)s::text[]) AS token) AS words,
+                   unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+             GROUP BY 1) AS asked
      CROSS JOIN stats
      CROSS JOIN LATERAL (SELECT count(*)::float8 AS df FROM postings p
                           WHERE p.tenant_id = %(tenant)s AND p.lexeme = asked.lexeme) AS counted
@@ -79,10 +82,10 @@ _VECTOR_FOUND = sql.SQL(
 )
 
 # What only one leg found gets its value of the other, too. BM25 divided by its bound, which it nears as a document
-# repeats every word of the query without end, is a share of 1.
+# repeats every word of the query without end, is a share of 1. A word that no document has is missed in all of them.
 _SCORES_FUSED = sql.SQL("""
 bound AS (
-    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most FROM terms
+    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most FROM terms WHERE df > 0 OR NOT is_alternative
 ), candidates AS MATERIALIZED (
     SELECT item_id FROM keyword UNION SELECT item_id FROM semantic
 ), fused AS (
