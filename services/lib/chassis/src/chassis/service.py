@@ -13,7 +13,7 @@ from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
 from chassis.projections import Projections
-from chassis.retention import INBOX, REPLAYS, Rule, prune
+from chassis.retention import BUDGETS, INBOX, REPLAYS, TURNS, Rule, prune
 from chassis.secrets import Secrets
 from chassis.settings import Settings
 from chassis.work import UnitsOfWork
@@ -48,7 +48,7 @@ class Service(Generic[S_co]):
     @property
     def retention(self) -> Sequence[Rule]:
         """How long which rows are kept; a service with more such tables adds its own rules."""
-        return (INBOX, REPLAYS, idempotency.RETENTION)
+        return (INBOX, REPLAYS, TURNS, BUDGETS, idempotency.RETENTION)
 
     @cached_property
     def database(self) -> Database:
