@@ -202,6 +202,26 @@ def test_pause_resume_and_cancel(
     assert _replayed(published, "replay-2") == []
 
 
+@pytest.mark.parametrize(
+    ("orders", "state"),
+    [
+        ([(ReplayPaused, 1), (ReplayResumed, 2)], "running"),
+        ([(ReplayPaused, 2), (ReplayResumed, 1)], "paused"),
+        ([(ReplayCancelled, 1), (ReplayResumed, 2)], "cancelled"),
+        ([(ReplayResumed, 2), (ReplayCancelled, 1)], "cancelled"),
+    ],
+    ids=["resumed since", "paused since", "cancelled stays", "cancelled in the end"],
+)
+def test_orders_that_overtake_the_request_are_kept(
+    service: Imaging, replays: EventConsumer, orders: list[tuple[type[Contract], int]], state: str
+) -> None:
+    for order, minute in orders:
+        moment = datetime(2026, 11, 30, tzinfo=UTC) + timedelta(minutes=minute)
+        assert deliver(replays, replace(_order(order), time=moment)) == []
+    deliver(replays, replay_order("search", ImageRejected))
+    assert _reports(service)[-1].data.state == state
+
+
 def test_what_a_running_transaction_holds_back_is_waited_for(
     service: Imaging, replays: EventConsumer, stored: list[str], published: Published
 ) -> None:

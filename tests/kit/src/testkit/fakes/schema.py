@@ -197,8 +197,8 @@ class FakeReplays:
         self.rows[replay.id] = replace(self.rows[replay.id], step=replay.step + 1, state=state)
 
     def keep_turn(self, connection: Connection, replay_id: str, state: ReplayState, ordered_at: datetime) -> None:
-        kept = self.turns.get(replay_id, (state, ordered_at))
-        if kept[0] is not ReplayState.CANCELLED and (state is ReplayState.CANCELLED or ordered_at >= kept[1]):
+        kept, since = self.turns.get(replay_id, (None, ordered_at))
+        if kept is not ReplayState.CANCELLED and (state is ReplayState.CANCELLED or ordered_at >= since):
             self.turns[replay_id] = (state, ordered_at)
 
     def kept_turn(self, connection: Connection, replay_id: str) -> ReplayState | None:

@@ -24,6 +24,7 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     `{"show": id}`: the one with that id, as a list of one or none.
     `{"count": selection}`: how many events are selected, by stored type.
     `{"spending": id}`: as a consumer, how far the replay has come with its budget; null where it has none.
+    `{"reprocessing": {"model": name or null}}`: see `Service.reprocessing`.
 
     Raises:
         ValueError: the request is none of these, or the selection breaks its contract.
@@ -45,7 +46,9 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
             with service.database.transaction() as connection:
                 known = budgets.spending(connection, replay_id)
             return {"spending": known and known.described()}
-    raise ValueError(f"neither list, show, count nor spending: {sorted(request)}")
+        case {"reprocessing": {"model": str() | None as model}}:
+            return {"reprocessing": dict(service.reprocessing(model))}
+    raise ValueError(f"neither list, show, count, spending nor reprocessing: {sorted(request)}")
 
 
 def _described(replay: Replay) -> dict[str, Any]:
