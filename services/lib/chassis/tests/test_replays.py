@@ -48,7 +48,8 @@ def service(deploy: Deploy) -> Iterator[Imaging]:
     """A service called `imaging`, and the queue of a consumer called `search`."""
     deployment = deploy("imaging", sources=[MIGRATIONS])
     started = Service(Settings(**deployment.settings, max_receives=3, replay_budget_s=60), deployment.aws)
-    deployment.aws.sqs.create_queue(QueueName=f"{started.settings.queue_url.rpartition('/')[2]}search-events")
+    for queue in ("search-events", "search-events-replayed"):
+        deployment.aws.sqs.create_queue(QueueName=f"{started.settings.queue_url.rpartition('/')[2]}{queue}")
     yield started
     started.database.close()
 
@@ -307,7 +308,8 @@ def test_an_older_major_is_upcast_on_the_way(deploy: Deploy) -> None:
         " VALUES ('old', 'tenant-0', 'session-1', 1, %s, %s)",
         (old["type"], Jsonb(old)),
     )
-    deployment.aws.sqs.create_queue(QueueName=f"{sessions.settings.queue_url.rpartition('/')[2]}chat-events")
+    for queue in ("chat-events", "chat-events-replayed"):
+        deployment.aws.sqs.create_queue(QueueName=f"{sessions.settings.queue_url.rpartition('/')[2]}{queue}")
     replays = on_replays(sessions)
     deliver(replays, replay_order("chat", SessionExpired))
     with AwsCalls(sessions.aws.events) as calls:

@@ -8,7 +8,7 @@ import pytest
 
 from chassis.queue import EventConsumer
 from chassis.replays import answer, on_replays, pages
-from chassis.replays.pace import LEAST, MAX_WAITING, MOST, Allowance, Pace
+from chassis.replays.pace import LEAST, MAX_REPLAYED, MAX_WAITING, MOST, Allowance, Pace, Waiting
 from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
@@ -34,7 +34,7 @@ class Clock:
         self.now += seconds
 
 
-def pace(rate: int, clock: Clock, backlog: Callable[[], int] = lambda: 0) -> Pace:
+def pace(rate: int, clock: Clock, backlog: Callable[[], Waiting] = lambda: Waiting(0)) -> Pace:
     return Pace(rate, backlog, clock=lambda: clock.now, sleep=clock.sleep)
 
 
@@ -59,15 +59,16 @@ def test_a_bucket_holds_no_more_than_a_second() -> None:
 def test_live_messages_are_let_through_first() -> None:
     clock = Clock()
     waiting = iter([MAX_WAITING + 500, MAX_WAITING + 1, MAX_WAITING])
-    bucket = pace(1000, clock, lambda: next(waiting))
+    bucket = pace(1000, clock, lambda: Waiting(next(waiting)))
     assert bucket.wait(deadline=200)
     assert clock.now >= 100.1, "two looks found too many"
-    assert pace(1000, clock, lambda: MAX_WAITING + 1).wait(deadline=clock.now + 5) is None
+    assert pace(1000, clock, lambda: Waiting(MAX_WAITING + 1)).wait(deadline=clock.now + 5) is None
+    assert pace(1000, clock, lambda: Waiting(0, MAX_REPLAYED + 1)).wait(deadline=clock.now + 5) is None
 
 
 def test_pages_grow_while_nothing_waits_and_begin_anew_when_something_does() -> None:
     clock, waiting = Clock(), 0
-    bucket = pace(10_000, clock, lambda: waiting)
+    bucket = pace(10_000, clock, lambda: Waiting(waiting, MAX_REPLAYED))
     clock.now += 1
     looks = [allowed.look for _ in range(8) if (allowed := bucket.wait(deadline=200))]
     assert looks == [20, 40, 80, 160, 320, MOST, MOST, MOST]
