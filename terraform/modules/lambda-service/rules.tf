@@ -81,6 +81,9 @@ resource "aws_cloudwatch_event_rule" "replayed" {
   name           = each.value.name
   event_bus_name = var.context.bus.name
   event_pattern  = each.value.pattern
+
+  # A name that is too long is refused there, with a reason.
+  depends_on = [aws_lambda_function.main]
 }
 
 resource "aws_cloudwatch_event_target" "replayed" {

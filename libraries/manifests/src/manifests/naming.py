@@ -61,12 +61,9 @@ class Names:
         return f"{self.prefix}operators"
 
     def function(self, ref: FunctionRef) -> str:
-        """A function, its role, its rule and its queue.
-
-        Raises NameTooLongError above 64 characters with what its other queues have behind it.
-        """
+        """A function, its role, its rule and its queue. Raises NameTooLongError above 64 characters with `-replayed`."""
         name = f"{self.prefix}{ref.service.service}-{ref.name}"
-        most = _LIMIT - len(REPLAYED if ref.is_replayed_to else "-dlq")
+        most = _LIMIT - len(REPLAYED)
         if len(name) > most:
             raise NameTooLongError(f"{name}: at most {most} characters")
         return name

@@ -246,10 +246,12 @@ run "as_little_as_possible_with_a_password" {
     error_message = "Values that the manifest omits have the defaults of manifests.model."
   }
   assert {
-    condition = jsondecode(aws_cloudwatch_event_rule.bus["events"].event_pattern) == {
-      detail-type = ["collections.talker.thing-said.v1"]
-      detail      = { replayfor = [{ exists = false }, "listener"] }
-    }
+    condition = [for rule in ["bus", "replayed"] : jsondecode(
+      rule == "bus" ? aws_cloudwatch_event_rule.bus["events"].event_pattern : aws_cloudwatch_event_rule.replayed["events"].event_pattern
+      )] == [
+      { detail-type = ["collections.talker.thing-said.v1"], detail = { replayfor = [{ exists = false }] } },
+      { detail-type = ["collections.talker.thing-said.v1"], detail = { replayfor = ["listener"] } },
+    ]
     error_message = "It consumes its events, and replayed events addressed to it."
   }
   assert {
