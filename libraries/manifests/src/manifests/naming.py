@@ -61,7 +61,10 @@ class Names:
         return f"{self.prefix}operators"
 
     def function(self, ref: FunctionRef) -> str:
-        """A function, its role, its rule and its queue. Raises NameTooLongError above 64 characters with `-replayed`."""
+        """A function, its role, its rule and its queue.
+
+        Raises NameTooLongError where `-replayed` behind it makes more than 64 characters.
+        """
         name = f"{self.prefix}{ref.service.service}-{ref.name}"
         most = _LIMIT - len(REPLAYED)
         if len(name) > most:
