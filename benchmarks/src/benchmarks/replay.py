@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,14 @@ from workspace import REPOSITORY
 
 #: Events a second from the store to the bus, beside those of the bare client.
 RATIO_LIMIT: Final = 0.5
+#: The p95 of live events beside a replay, at the rate that `mesh replay` orders, beside that without one.
+LIVE_LIMIT: Final = 1.1
+_LIVE_EVENTS: Final = 60
+_RATE: Final = 500
 _GOAL: Final = "2,000 on two quiet processors"
 _PATIENCE_S: Final = 900.0
 _AT_ONCE: Final = 4
+_UNDER_WAY_S: Final = 3.0
 # Of what it gets no event reaches a rule: the bus is measured, and no consumer.
 _DEAF: Final = "imaging"
 _CONSUMER: Final = "search"
@@ -54,14 +60,20 @@ def measure_replay(
         _wait(lambda: _folded(mesh, tenants[1]) >= folded)
         to_tables = folded / (time.monotonic() - started)
         report("rebuilding search beside its tables")
-        beside = folded / _rebuild_seconds(mesh, tenants[1])
+        rebuilt = folded / _rebuild_seconds(mesh, tenants[1])
+        report("live events alone")
+        alone = _live_p95(mesh, documents[0])
+        report("live events beside a replay")
+        beside = _beside_a_replay(mesh, documents[0], tenants[1])
     return [
         Section(
             "replay",
             (
                 Figure("store to bus", "events a second", to_bus, "1/s", bare, RATIO_LIMIT, least=True, note=_GOAL),
                 Figure("store to search's tables", "events a second", to_tables, "1/s", reference=bare),
-                Figure("rebuilt beside them, compared, switched", "events a second", beside, "1/s", reference=bare),
+                Figure("rebuilt beside them, compared, switched", "events a second", rebuilt, "1/s", reference=bare),
+                Figure("live event to search's tables, p95", "alone", alone, "s"),
+                Figure("live event to search's tables, p95", "beside a replay", beside, "s", alone, LIVE_LIMIT),
             ),
             reference="PutEvents of the same events, ten a call, four calls at once",
             notes=(f"{events:,} item-analyzed to the bus, {folded:,} to search, which folds them one by one",),
@@ -109,7 +121,43 @@ def _bare_rate(mesh: TargetMesh, documents: Sequence[dict[str, Any]]) -> float:
     return len(documents) / (time.monotonic() - started)
 
 
-def _seconds(mesh: TargetMesh, consumer: str, tenant: str) -> float:
+def _beside_a_replay(mesh: TargetMesh, example: dict[str, Any], tenant: str) -> float:
+    """The p95 while replays of the tenant's events follow one another."""
+    ended = threading.Event()
+
+    def replay() -> None:
+        while not ended.is_set():
+            _seconds(mesh, _CONSUMER, tenant, rate=_RATE)
+
+    with ThreadPoolExecutor(1) as pool:
+        replaying = pool.submit(replay)
+        try:
+            time.sleep(_UNDER_WAY_S)
+            return _live_p95(mesh, example)
+        finally:
+            ended.set()
+            replaying.result()
+
+
+def _live_p95(mesh: TargetMesh, example: dict[str, Any]) -> float:
+    """Seconds from PutEvents to the row in search's table; events come one by one, each of a new item."""
+    client, seconds = mesh.client("events"), []
+    with psycopg.connect(mesh.settings.postgres_dsn("collections"), autocommit=True) as connection:
+        for _ in range(_LIVE_EVENTS):
+            event = {**example, "id": str(uuid.uuid4()), "subject": str(uuid.uuid4()), "tenantid": str(uuid.uuid4())}
+            entry = {"Source": event["source"], "DetailType": event["type"], "Detail": json.dumps(event)}
+            started = time.monotonic()
+            client.put_events(Entries=[{"EventBusName": mesh.provisioned.event_bus, **entry}])
+            query = "SELECT 1 FROM search.documents WHERE tenant_id = %s AND item_id = %s"
+            while connection.execute(query, (event["tenantid"], event["subject"])).fetchone() is None:
+                if time.monotonic() > started + _PATIENCE_S:
+                    raise TimeoutError("a live event did not arrive")
+                time.sleep(0.002)
+            seconds.append(time.monotonic() - started)
+    return sorted(seconds)[int(0.95 * len(seconds))]
+
+
+def _seconds(mesh: TargetMesh, consumer: str, tenant: str, *, rate: int = MAX_RATE) -> float:
     """How long the replay takes, from the order to the last event on the bus."""
     environment, replay = local_environment(mesh.settings), str(uuid.uuid4())
     order = ReplayRequested(
@@ -118,7 +166,7 @@ def _seconds(mesh: TargetMesh, consumer: str, tenant: str) -> float:
         consumer=consumer,
         kind=ReplayKind.REBUILD,
         selection=Selection(types=(ItemAnalyzed.event_type,), tenants=(tenant,)),
-        rate=MAX_RATE,
+        rate=rate,
     )
     owners, started = Owners(environment), time.monotonic()
     ordering.publish(environment, order, replay)

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract, Part
-from contracts.operations import ReplayReport
+from contracts.operations import BudgetReport, ReplayReport
 from contracts.personal import Personal
 
 
@@ -101,6 +101,16 @@ class AnalysisRequested(Contract):
     force: bool = Field(default=False, description="Describe again even where a description exists.")
     provider: str | None = Field(default=None, description="The provider asked for; none: as configured.")
     model: str | None = Field(default=None, description="The model asked for; none: as configured.")
+
+
+class BudgetSpent(BudgetReport):
+    """A replay may pay for no further description; the services that own its events stop publishing them.
+
+    The subject is the replay's id.
+    """
+
+    event_type: ClassVar[str] = "collections.analysis.budget-spent.v1"
+    schema_version: ClassVar[str] = "1.0"
 
 
 class ReplayProgressed(ReplayReport):

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -32,11 +33,17 @@ EXTENSIONS: Mapping[str, str] = {
     "replayid": "replay_id",
     "replayfor": "replay_for",
     "replaykind": "replay_kind",
+    "replaybudget": "replay_budget",
+    "replayforce": "replay_force",
+    "replaymodel": "replay_model",
+    "replayprompt": "replay_prompt",
 }
 
 _REQUIRED = ("id", "type", "source", "subject", "time", "tenantid", "correlationid", "dataschema")
 # No stream is that long; Python refuses to read numbers of thousands of digits.
 _SEQUENCE = re.compile("[0-9]{1,18}")
+#: US dollars, to the millionth.
+_MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,6})?")
 _TEXTS = frozenset({"id", "type", "source", "subject", "time", *EXTENSIONS})
 
 
@@ -55,6 +62,8 @@ class Event(Generic[T_co]):
 
     `sequence` is the version of the stream it belongs to (1, 2, …); 0 means not recorded yet. `replay_for` names the
     one consumer that a republished event is meant for, `replay_kind` what it is to do (a rebuild when absent).
+    `replay_budget` is what the whole replay may pay providers, in US dollars; what is sent again on request has
+    none. `replay_force`, `replay_model` and `replay_prompt` say how to reprocess; see `ReplayRequested`.
     """
 
     id: str
@@ -69,6 +78,10 @@ class Event(Generic[T_co]):
     replay_id: str | None = None
     replay_for: str | None = None
     replay_kind: ReplayKind | None = None
+    replay_budget: str | None = None
+    replay_force: str | None = None
+    replay_model: str | None = None
+    replay_prompt: str | None = None
     # What was checked and written once: attributes, and the payload as JSON.
     _written: tuple[dict[str, Any], bytes] | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -84,8 +97,23 @@ class Event(Generic[T_co]):
 
     @property
     def wants_reactions(self) -> bool:
-        """Whether consumers react: to a live event always, to a replayed one only where it orders reprocessing."""
-        return self.replay_id is None or self.replay_kind is ReplayKind.REPROCESS
+        """Whether consumers react: to a live event always, to a replayed one only where it orders reprocessing.
+
+        What somebody requested once is not requested again by that.
+        """
+        if self.replay_id is None:
+            return True
+        return self.replay_kind is ReplayKind.REPROCESS and not self.data.fact().endswith("-requested")
+
+    @property
+    def budget_usd(self) -> Decimal | None:
+        """What the replay may pay providers, in US dollars; None for an event that no order limits."""
+        return None if self.replay_budget is None else Decimal(self.replay_budget)
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether results that are there already are made again."""
+        return self.replay_force == "true"
 
     def to_wire(self) -> dict[str, Any]:
         """The structured JSON document as a dictionary, checked by the CloudEvents SDK and the closed contract.
@@ -220,6 +248,10 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
         problems.append(Violation("object", "/data", "data is a JSON object"))
     if attributes.get("replaykind") not in (None, *ReplayKind):
         problems.append(Violation("replaykind", "/replaykind", f"replaykind is one of: {', '.join(ReplayKind)}"))
+    if not _MONEY.fullmatch(str(attributes.get("replaybudget", "0"))):
+        problems.append(Violation("replaybudget", "/replaybudget", "replaybudget is an amount in USD: 12.5"))
+    if attributes.get("replayforce") not in (None, "true", "false"):
+        problems.append(Violation("replayforce", "/replayforce", "replayforce is true or false"))
     if not problems and not _SEQUENCE.fullmatch(attributes.get("sequence", "0")):
         problems.append(Violation("sequence", "/sequence", "sequence is a whole number"))
     if not problems:

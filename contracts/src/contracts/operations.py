@@ -18,6 +18,8 @@ OPERATORS = "operators"
 _TYPE = r"^collections\.[a-z]+\.[a-z]+(-[a-z]+)*\.v[1-9][0-9]*$"
 #: Events a second that a replay may ask for.
 MAX_RATE = 10_000
+#: US dollars that one replay may pay.
+MAX_BUDGET_USD = 100_000
 
 
 class Selection(Part):
@@ -38,7 +40,7 @@ class ReplayRequested(Contract):
     """An operator ordered stored events to be published again, to one consumer; a second order of one id is none."""
 
     event_type: ClassVar[str] = "collections.operator.replay-requested.v1"
-    schema_version: ClassVar[str] = "1.0"
+    schema_version: ClassVar[str] = "1.1"
 
     who: Annotated[str, Personal()] = Field(description="Who ordered it, as AWS or the machine names them.")
     why: Annotated[str, Personal()]
@@ -46,6 +48,15 @@ class ReplayRequested(Contract):
     kind: ReplayKind
     selection: Selection
     rate: int = Field(description="Events a second at most, of each owner.", ge=1, le=MAX_RATE)
+    budget_usd: float | None = Field(
+        default=None,
+        description="US dollars that a reprocessing may pay providers; without it, nothing that costs is done.",
+        ge=0,
+        le=MAX_BUDGET_USD,
+    )
+    force: bool = Field(default=False, description="Reprocess also what has the same content, prompt and model.")
+    model: str | None = Field(default=None, description="The model to reprocess with, instead of the configured one.")
+    prompt: str | None = Field(default=None, description="The id of the prompt to reprocess with.")
 
 
 class _Order(Contract):
@@ -103,3 +114,13 @@ class ReplayReport(Contract):
     step: int = Field(description="Rises by one with each report; the work of a step follows its report.", ge=1)
     counts: tuple[TypeCount, ...] = Field(description="By stored type, in alphabetical order.")
     position: int = Field(description="Of the last stored event that was looked at; 0 before the first.", ge=0)
+
+
+class BudgetReport(Contract):
+    """What a replay may pay does not suffice for another call; the owners of its events stop publishing.
+
+    The subject is the replay's id.
+    """
+
+    budget_usd: float = Field(description="What was ordered, in US dollars.", ge=0)
+    spent_usd: float = Field(description="What calls have cost so far, or may have cost where they died.", ge=0)

@@ -179,6 +179,10 @@ class Registry:
             replay_id=attributes.get("replayid"),
             replay_for=attributes.get("replayfor"),
             replay_kind=ReplayKind(attributes["replaykind"]) if "replaykind" in attributes else None,
+            replay_budget=attributes.get("replaybudget"),
+            replay_force=attributes.get("replayforce"),
+            replay_model=attributes.get("replaymodel"),
+            replay_prompt=attributes.get("replayprompt"),
             data=self._payload(contract, data, understood),
         )
 
@@ -205,6 +209,7 @@ REGISTRY = Registry(
         analysis.ItemAnalyzed,
         analysis.AnalysisFailed,
         analysis.AnalysisRequested,
+        analysis.BudgetSpent,
         analysis.ReplayProgressed,
         analysis.ReplayCompleted,
         embedding.ItemEmbedded,

@@ -22,6 +22,7 @@ from manifests import (
     load_manifests,
     queue_policy,
     queue_visibility_s,
+    replayed_pattern,
     schedule_input,
     schedules_queue_policy,
 )
@@ -97,7 +98,11 @@ def test_patterns(functions: dict[str, FunctionRef]) -> None:
     ref = functions["listener.events"]
     assert bus_pattern(ref) == {
         "detail-type": ["collections.talker.thing-added.v1"],
-        "detail": {"replayfor": [{"exists": False}, "listener"]},
+        "detail": {"replayfor": [{"exists": False}]},
+    }
+    assert replayed_pattern(ref) == {
+        "detail-type": ["collections.talker.thing-added.v1"],
+        "detail": {"replayfor": ["listener"]},
     }
     assert bus_pattern(functions["talker.http"]) is None
     (event,) = ref.service.aws_events_of("events")
@@ -147,10 +152,10 @@ def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None
     assert group == [own, f"{own}:*"]
     assert found.pop("logs:CreateLogStream") == group
     assert found == {
-        "sqs:ChangeMessageVisibility": [queue],
-        "sqs:DeleteMessage": [queue],
-        "sqs:GetQueueAttributes": [queue],
-        "sqs:ReceiveMessage": [queue],
+        "sqs:ChangeMessageVisibility": [queue, f"{queue}-replayed"],
+        "sqs:DeleteMessage": [queue, f"{queue}-replayed"],
+        "sqs:GetQueueAttributes": [queue, f"{queue}-replayed"],
+        "sqs:ReceiveMessage": [queue, f"{queue}-replayed"],
         "sqs:SendMessage": [f"{queue}-dlq"],
     }
 

@@ -54,9 +54,13 @@ def test_each_function_has_what_its_trigger_needs(topology: Topology) -> None:
         "GET /open": None,
         "HEAD /open": None,
     }
-    assert topology.only(QueueMapping).name == "collections-test-listener-events"
+    assert {(mapping.name, mapping.queue_arn.rpartition(":")[2]) for mapping in topology.of(QueueMapping)} == {
+        ("collections-test-listener-events", "collections-test-listener-events"),
+        ("collections-test-listener-events", "collections-test-listener-events-replayed"),
+    }
     assert {queue.name for queue in topology.of(Queue)} == {
         "collections-test-listener-events",
+        "collections-test-listener-events-replayed",
         "collections-test-listener-events-dlq",
         "collections-test-schedules-dlq",
     }
@@ -76,7 +80,12 @@ def test_only_lambda_may_assume_roles(topology: Topology) -> None:
 def test_rules_lead_to_queues_and_schedules_to_functions(topology: Topology) -> None:
     rules = {rule.key: rule for rule in topology.of(Rule)}
     name, relay = "collections-test-listener-events", "collections-test-talker-relay"
-    assert rules.keys() == {f"collections-test/{name}", f"default/{name}", f"default/{relay}"}
+    assert rules.keys() == {
+        f"collections-test/{name}",
+        f"collections-test/{name}-replayed",
+        f"default/{name}",
+        f"default/{relay}",
+    }
     (scheduled,), (consumed,) = rules[f"default/{relay}"].targets, rules[f"collections-test/{name}"].targets
     assert scheduled.arn == f"arn:aws:lambda:{PLACE}:function:{relay}"
     assert scheduled.dead_letter_arn == f"arn:aws:sqs:{PLACE}:collections-test-schedules-dlq"
@@ -86,13 +95,32 @@ def test_rules_lead_to_queues_and_schedules_to_functions(topology: Topology) -> 
     )
 
 
+def test_replayed_events_go_to_a_queue_of_their_own(topology: Topology) -> None:
+    rules = {rule.key: rule for rule in topology.of(Rule)}
+    name = "collections-test-listener-events"
+    live, replayed = rules[f"collections-test/{name}"], rules[f"collections-test/{name}-replayed"]
+    assert live.pattern is not None
+    assert replayed.pattern is not None
+    assert live.pattern["detail"] == {"replayfor": [{"exists": False}]}
+    assert replayed.pattern["detail"] == {"replayfor": ["listener"]}
+    (target,) = replayed.targets
+    assert (target.arn, target.dead_letter_arn) == (
+        f"arn:aws:sqs:{PLACE}:{name}-replayed",
+        f"arn:aws:sqs:{PLACE}:{name}-dlq",
+    )
+    mapping = next(m for m in topology.of(QueueMapping) if m.queue_arn.endswith("-replayed"))
+    assert (mapping.batch_size, mapping.max_concurrency) == (3, 2)
+
+
 def test_only_the_rules_of_a_consumer_may_send_to_its_queues(topology: Topology) -> None:
     name = "collections-test-listener-events"
     rules = [f"arn:aws:events:{PLACE}:rule/collections-test/{name}", f"arn:aws:events:{PLACE}:rule/{name}"]
+    replayed = [f"{rules[0]}-replayed"]
     queues = {queue.name: queue for queue in topology.of(Queue)}
-    for queue in (queues[name], queues[f"{name}-dlq"]):
-        (statement,) = queue.policy["Statement"]
-        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": rules}}
+    for queue, senders in ((name, rules), (f"{name}-replayed", replayed), (f"{name}-dlq", rules + replayed)):
+        (statement,) = queues[queue].policy["Statement"]
+        assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": senders}}
+    assert queues[f"{name}-replayed"].redrive == queues[name].redrive
     redrive = queues[name].redrive
     assert redrive is not None
     assert (redrive.queue_arn, redrive.max_receives) == (f"arn:aws:sqs:{PLACE}:{name}-dlq", 4)

@@ -17,16 +17,6 @@ locals {
       period_s    = 300
       periods     = 1
     }
-    "${name}-throttles" = {
-      description = "${function.name} was throttled: invocations exceed the account's concurrency."
-      namespace   = "AWS/Lambda"
-      metric      = "Throttles"
-      dimensions  = { FunctionName = function.name }
-      statistic   = "Sum"
-      threshold   = 0
-      period_s    = 300
-      periods     = 1
-    }
     "${name}-duration" = {
       description = "One run in twenty of ${function.name} takes more than 80 % of its ${function.timeout_s} s."
       namespace   = "AWS/Lambda"
@@ -38,6 +28,18 @@ locals {
       periods     = 3
     }
   } if !contains(local.ordered, name)]...)
+
+  # Somebody waits for the answer. What a queue or a schedule starts is only later for it, which other alarms notice.
+  throttle_alarms = { for name, function in local.functions : "${name}-throttles" => {
+    description = "${function.name} was throttled: invocations exceed the account's concurrency."
+    namespace   = "AWS/Lambda"
+    metric      = "Throttles"
+    dimensions  = { FunctionName = function.name }
+    statistic   = "Sum"
+    threshold   = 0
+    period_s    = 300
+    periods     = 1
+  } if function.trigger == "routes" }
 
   queue_alarms = merge(concat([for name, queue in local.queues : {
     "${name}-dead-letters" = {
@@ -89,7 +91,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "main" {
-  for_each = merge(local.function_alarms, local.queue_alarms, local.service_alarms)
+  for_each = merge(local.function_alarms, local.throttle_alarms, local.queue_alarms, local.service_alarms)
 
   alarm_name          = "${local.prefix}${local.service}-${each.key}"
   alarm_description   = each.value.description

@@ -71,8 +71,8 @@ resource "aws_lambda_function" "main" {
 
   lifecycle {
     precondition {
-      condition     = length("${each.value.name}-dlq") <= 64
-      error_message = "${each.value.name} is too long: with -dlq behind it, 64 characters are the limit."
+      condition     = length("${each.value.name}-replayed") <= 64
+      error_message = "${each.value.name} is too long: with -replayed behind it, 64 characters are the limit."
     }
   }
 

@@ -41,6 +41,13 @@ locals {
     max_receives    = try(var.manifest.functions[name].queue.max_receives, 8)
   } if function.trigger == "queue" }
 
+  # A consumer has a second queue, for what is replayed to the service: live events never wait behind a replay.
+  replayed = { for name, queue in local.queues : name => merge(queue, {
+    name            = "${queue.name}-replayed"
+    arn             = "${queue.arn}-replayed"
+    max_concurrency = 2 # the least that AWS takes
+  }) if name == "events" && contains(keys(local.bus_types), name) }
+
   schedules = { for name, function in local.functions : name =>
     var.manifest.functions[name].schedule if function.trigger == "schedule"
   }

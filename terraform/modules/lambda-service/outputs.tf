@@ -28,6 +28,9 @@ output "rules" {
     { for rule in values(local.bus_rules) : rule.name => {
       function = rule.function, bus = var.context.bus.name, pattern = rule.pattern, schedule = null
     } },
+    { for rule in values(local.replayed_rules) : rule.name => {
+      function = rule.function, bus = var.context.bus.name, pattern = rule.pattern, schedule = null
+    } },
     { for rule in values(local.aws_rules) : rule.name => {
       function = rule.function, bus = "default", pattern = rule.pattern, schedule = null
     } },

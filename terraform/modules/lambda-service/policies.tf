@@ -45,7 +45,10 @@ locals {
         actions = [
           "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
         ]
-        resources = function.trigger == "queue" ? [local.queues[name].arn] : []
+        resources = concat(
+          [for queue, main in local.queues : main.arn if queue == name],
+          [for queue, replayed in local.replayed : replayed.arn if queue == name],
+        )
       },
       {
         actions   = ["sqs:SendMessage"]
@@ -57,8 +60,10 @@ locals {
       },
       {
         # Who takes up orders of operators sees how many messages wait for the consumers.
-        actions   = ["sqs:GetQueueAttributes"]
-        resources = contains(local.ordered, name) ? ["arn:aws:sqs:${local.place}:${local.prefix}*-events"] : []
+        actions = ["sqs:GetQueueAttributes"]
+        resources = contains(local.ordered, name) ? [
+          for queue in ["events", "events-replayed"] : "arn:aws:sqs:${local.place}:${local.prefix}*-${queue}"
+        ] : []
       },
     ],
     [

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from chassis.budgets import Spending
 from chassis.queue import EventConsumer
 from chassis.replays import on_replays
 from chassis.schedule import relay
@@ -186,6 +188,71 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], reason: str, inge
     assert refused.stderr.startswith(f"mesh: {reason}")
     assert refused.stderr.count("\n") == 1
     assert ingest.orders == []
+
+
+PRICE = {"types": [DELETED], "model": "a-model", "each_usd": 0.25, "most_usd": 1.5}
+
+
+def sell(ingest: Mesh, told: dict[str, Any]) -> None:
+    ask = ingest.ask
+
+    def answer(event: dict[str, Any]) -> dict[str, Any]:
+        return {"reprocessing": told} if "reprocessing" in event["replays"] else ask(event)
+
+    ingest.ask = answer
+
+
+def test_a_reprocessing_says_what_it_costs_and_is_ordered_with_its_budget(ingest: Mesh) -> None:
+    sell(ingest, PRICE)
+    reprocess = ("ingest", "--kind", "reprocess", "--budget", "2")
+    shown = run(*reprocess, "--dry-run").stdout
+    assert "up to 3 calls of a-model, about 0.2500 USD each: 0.75 USD; the budget of 2.00 USD suffices" in shown
+    counted = json.loads(run(*reprocess, "--dry-run", "--json").stdout)
+    assert (counted["counts"], counted["provider"]["calls_in_budget"]) == ({"ingest": {DELETED: 3}}, 3)
+    assert ingest.orders == []
+    refused = run(*reprocess, exit_code=1, given="n\n")
+    assert "Publish these 3 events again in dev, to ingest alone for up to 2.00 USD?" in refused.stderr
+    once = json.loads(run(*reprocess, "--force", "--model", "a-model", "--yes", "--json").stdout)
+    (order,) = ingest.orders
+    assert (order.data.kind, order.data.budget_usd, order.data.force) == (ReplayKind.REPROCESS, 2, True)
+    assert order.data.model == "a-model"
+    assert json.loads(run(*reprocess, "--yes", "--json").stdout)["id"] != once["id"], "it is another order"
+    assert [each["replaybudget"] for each in ingest.fakes.replayed] == ["2.000000"] * 6
+
+
+def test_what_was_spent_is_shown(ingest: Mesh) -> None:
+    sell(ingest, PRICE)
+    run("ingest", "--kind", "reprocess", "--budget", "2", "--yes", "--id", "mine")
+    spent = Spending(Decimal(2), Decimal("0.75"), Decimal("0.25"), made=3, reused=1, failed=0, left_over=2)
+    ingest.fakes.budgets.rows["mine"] = spent
+    shown = run("show", "mine").stdout
+    assert (
+        "0.7500 of 2.00 USD spent, 0.25 reserved by calls under way: 3 made, 1 reused, 0 failed, 2 left over" in shown
+    )
+    assert json.loads(run("show", "mine", "--json").stdout)["spending"] == spent.described()
+
+
+@pytest.mark.parametrize(
+    ("told", "arguments", "reason"),
+    [
+        (PRICE, ["--kind", "reprocess"], "ingest pays a-model: --budget USD is required to reprocess"),
+        (PRICE, ["--kind", "reprocess", "--budget", "1"], "one call of a-model may cost 1.50 USD: a budget of 1.00"),
+        ({"refused": "not here"}, ["--kind", "reprocess", "--budget", "1"], "not here"),
+        (PRICE, ["--budget", "1"], "--budget, --force and --model are for --kind reprocess"),
+    ],
+    ids=["no budget", "too little", "refused", "rebuild"],
+)
+def test_a_budget_that_cannot_hold_is_one_line(
+    ingest: Mesh, told: dict[str, Any], arguments: list[str], reason: str
+) -> None:
+    sell(ingest, told)
+    assert run("ingest", *arguments, "--yes", exit_code=1).stderr.startswith(f"mesh: {reason}")
+    assert ingest.orders == []
+
+
+def test_who_pays_nobody_needs_no_budget(ingest: Mesh) -> None:
+    run("ingest", "--kind", "reprocess", "--type", DELETED, "--to-position", "2", "--yes")
+    assert ingest.orders[0].data.selection.to_position == 2
 
 
 def test_an_order_that_the_bus_refuses_changes_nothing(ingest: Mesh) -> None:

@@ -9,7 +9,7 @@ from manifests.environment import Build, DatabaseAddress, Deployment, function_e
 from manifests.errors import ManifestsError, ManifestsInvalidError, NameTooLongError, Problem
 from manifests.model import Function, Owner, Route, RouteAuth, Service, Table, TableKind, Trigger
 from manifests.naming import APPLICATION, Names
-from manifests.patterns import archive_pattern, aws_pattern, bus_pattern, schedule_input
+from manifests.patterns import archive_pattern, aws_pattern, bus_pattern, replayed_pattern, schedule_input
 from manifests.platform import Platform
 from manifests.policies import function_policy, queue_policy, schedules_queue_policy, trust_policy
 from manifests.reader import load_manifests
@@ -43,6 +43,7 @@ __all__ = [
     "load_manifests",
     "queue_policy",
     "queue_visibility_s",
+    "replayed_pattern",
     "schedule_input",
     "schedules_queue_policy",
     "trust_policy",

@@ -6,6 +6,9 @@ from pathlib import Path
 from manifests.model import Function, Operators, Service
 from manifests.platform import Platform
 
+#: The function of a service that folds what it consumes.
+CONSUMER = "events"
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionRef:
@@ -14,6 +17,11 @@ class FunctionRef:
     service: Service
     name: str
     function: Function
+
+    @property
+    def is_replayed_to(self) -> bool:
+        """Whether replayed events for the service are delivered to the function, by a queue of their own."""
+        return self.name == CONSUMER and bool(self.service.consumed_by(self.name))
 
     def sibling(self, name: str) -> "FunctionRef":
         """Another function of the same service. Raises KeyError when it has none of that name."""

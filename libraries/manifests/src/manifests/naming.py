@@ -6,6 +6,8 @@ from manifests.catalogue import FunctionRef
 from manifests.errors import NameTooLongError
 
 APPLICATION = "collections"
+#: What the queue of replayed events has behind the name of its function.
+REPLAYED = "-replayed"
 # The shortest of the limits that apply to a name which function, role, rule and queue share.
 _LIMIT = 64
 
@@ -59,15 +61,23 @@ class Names:
         return f"{self.prefix}operators"
 
     def function(self, ref: FunctionRef) -> str:
-        """A function, its role, its rule and its queue. Raises NameTooLongError above 64 characters with `-dlq`."""
+        """A function, its role, its rule and its queue.
+
+        Raises NameTooLongError where `-replayed` behind it makes more than 64 characters.
+        """
         name = f"{self.prefix}{ref.service.service}-{ref.name}"
-        if len(name) + len("-dlq") > _LIMIT:
-            raise NameTooLongError(f"{name}: at most {_LIMIT - len('-dlq')} characters")
+        most = _LIMIT - len(REPLAYED)
+        if len(name) > most:
+            raise NameTooLongError(f"{name}: at most {most} characters")
         return name
 
     def dead_letter_queue(self, ref: FunctionRef) -> str:
         """The queue of messages that the function failed to process."""
         return f"{self.function(ref)}-dlq"
+
+    def replayed_queue(self, ref: FunctionRef) -> str | None:
+        """The queue of events that are replayed for the service, its rule and its mapping; None of other functions."""
+        return f"{self.function(ref)}{REPLAYED}" if ref.is_replayed_to else None
 
     def log_group(self, ref: FunctionRef) -> str:
         """The log group of a function."""

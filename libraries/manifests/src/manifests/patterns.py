@@ -10,17 +10,23 @@ Pattern = dict[str, Any]
 
 
 def bus_pattern(ref: FunctionRef) -> Pattern | None:
-    """The pattern of our bus's events for a function; None when it consumes none.
+    """The pattern of our bus's events for the queue of a function; None when it consumes none.
 
-    A replayed event names the one service it is for (`replayfor`): it is matched by that service's rules alone.
+    A replayed event names the one service it is for (`replayfor`): it is matched by that service's rules alone, and
+    where the function has a queue for replayed events, by the rule of that one.
     """
+    others = [] if ref.is_replayed_to else [ref.service.service]
+    return _pattern(ref, [{"exists": False}, *others])
+
+
+def replayed_pattern(ref: FunctionRef) -> Pattern | None:
+    """The pattern of replayed events for a function that has a queue for them; None for another."""
+    return _pattern(ref, [ref.service.service]) if ref.is_replayed_to else None
+
+
+def _pattern(ref: FunctionRef, replayed_for: list[Any]) -> Pattern | None:
     types = ref.service.consumed_by(ref.name)
-    if not types:
-        return None
-    return {
-        "detail-type": list(types),
-        "detail": {"replayfor": [{"exists": False}, ref.service.service]},
-    }
+    return {"detail-type": list(types), "detail": {"replayfor": replayed_for}} if types else None
 
 
 def aws_pattern(names: Names, event: AwsEvent) -> Pattern:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from manifests.catalogue import FunctionRef
+from manifests.catalogue import CONSUMER, FunctionRef
 from manifests.environment import Deployment
 from manifests.model import Access, Operators
-from manifests.naming import Names
+from manifests.naming import REPLAYED, Names
 
 Statement = dict[str, Any]
 Policy = dict[str, Any]
@@ -112,7 +112,8 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     if ref.function.queue:
         names = deployment.names
         consume = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
-        yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(names.function(ref))])
+        queues = [queue for queue in (names.function(ref), names.replayed_queue(ref)) if queue]
+        yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(queue) for queue in queues])
         yield _allow(["sqs:SendMessage"], [names.queue_arn(names.dead_letter_queue(ref))])
     if ref.function.backlog_of:
         names = deployment.names
@@ -124,7 +125,8 @@ def _backlogs(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     """Who takes up orders of operators sees how many messages wait for the consumers."""
     if any(event.startswith(f"{Operators().source}.") for event in ref.service.consumed_by(ref.name)):
         names = deployment.names
-        yield _allow(["sqs:GetQueueAttributes"], [names.queue_arn(f"{names.prefix}*-events")])
+        queues = [f"{names.prefix}*-{CONSUMER}", f"{names.prefix}*-{CONSUMER}{REPLAYED}"]
+        yield _allow(["sqs:GetQueueAttributes"], [names.queue_arn(queue) for queue in queues])
 
 
 def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:

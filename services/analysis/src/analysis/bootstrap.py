@@ -1,12 +1,16 @@
 """The service's real dependencies."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from analysis.analyst import Analyst
-from analysis.describe import Describer
+from analysis.describe import Describer, most_usd
+from analysis.models import facts
 from analysis.projections import PROJECTIONS
-from analysis.prompts import PromptSource
+from analysis.prompts import PromptSource, packaged
 from analysis.providers import Providers
+from analysis.repository import analyses
 from analysis.settings import AnalysisSettings
 from analysis.tracing import LangSmith
 from analysis.vision import VisionModel
@@ -14,6 +18,10 @@ from chassis.aws import Aws
 from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
+from contracts.imaging import ImageProcessed
+
+# Tokens in and out of one description, before there is any.
+_USUAL_TOKENS = (2500, 700)
 
 
 class AnalysisService(Service[AnalysisSettings]):
@@ -23,6 +31,22 @@ class AnalysisService(Service[AnalysisSettings]):
     def projections(self) -> Projections:
         """See `analysis.projections`."""
         return PROJECTIONS
+
+    def reprocessing(self, model: str | None) -> Mapping[str, Any]:
+        """The price of a description by that model, from the tokens of the latest descriptions."""
+        choice = self.providers.choose(None, model)
+        most = most_usd(choice, packaged())
+        known = facts(choice.model)
+        if most is None or known is None:
+            return {"refused": f"no price is known of {choice.model}, so no budget holds"}
+        with self.database.transaction() as connection:
+            tokens = analyses.usual_tokens(connection) or _USUAL_TOKENS
+        return {
+            "types": [ImageProcessed.event_type],
+            "model": choice.model,
+            "each_usd": known.cost_usd(*tokens),
+            "most_usd": most,
+        }
 
     @cached_property
     def langsmith(self) -> LangSmith:

@@ -4,6 +4,7 @@ from functools import partial
 
 from analysis.bootstrap import AnalysisService
 from analysis.reactions import Reactions, embed_again
+from analysis.reprocessing import Reprocessing
 from chassis.queue import EventConsumer, on
 from contracts.analysis import AnalysisRequested
 from contracts.imaging import ImageProcessed, ImageRejected
@@ -21,6 +22,7 @@ def on_events(service: AnalysisService) -> EventConsumer:
         service.analyst,
         budget_s=settings.analysis_budget_s,
         patience=settings.fallback_patience,
+        reprocessing=Reprocessing(service.work, service.analyst, budget_s=settings.analysis_budget_s),
     )
     return EventConsumer(
         service,

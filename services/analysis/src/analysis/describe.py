@@ -4,17 +4,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.errors import InvalidOutputError, ProviderNotConfiguredError, ProviderUnavailableError
+from analysis.errors import AnalysisError, InvalidOutputError, ProviderNotConfiguredError, ProviderUnavailableError
 from analysis.models import facts
+from analysis.output import PictureDescription
 from analysis.prompts import Prompt, PromptSource
 from analysis.providers import Choice, Providers
 from analysis.tracing import LangSmith
-from analysis.vision import Described, Picture
+from analysis.vision import MAX_PICTURE_TOKENS, MAX_TOKENS, REQUEST, Described, Picture
 from chassis.observability import MetricUnit, logger, metrics
 from contracts.analysis import Description
 
 #: A call that could get less time than this is not begun.
 _LEAST_S = 2.0
+_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Describer:
     def _ask(self, picture: Picture, choice: Choice, prompt: Prompt, deadline: float) -> Result:
         client = self.providers.client(choice.provider)
         if deadline - time.monotonic() < _LEAST_S:
-            raise ProviderUnavailableError(f"there is no time left to ask {choice.provider}")
+            raise ProviderUnavailableError(f"there is no time left to ask {choice.provider}", unpaid=True)
         spent_in = spent_out = 0
         with self.langsmith.run(provider=choice.provider, model=choice.model, prompt_id=prompt.id) as run:
             try:
@@ -86,13 +88,27 @@ class Describer:
                 if deadline - time.monotonic() < _LEAST_S:
                     raise
                 logger.warning("second try", extra={"provider": choice.provider, "error": str(error)})
-                described = client.describe(picture, prompt.instructions, choice.model, self._time_left(deadline))
+                try:
+                    described = client.describe(picture, prompt.instructions, choice.model, self._time_left(deadline))
+                except AnalysisError as second:
+                    second.unpaid = False
+                    raise
             run.input_tokens = spent_in + described.input_tokens
             run.output_tokens = spent_out + described.output_tokens
         return _result(described, choice, prompt, run.trace_id, run.input_tokens, run.output_tokens)
 
     def _time_left(self, deadline: float) -> float:
         return max(min(self.timeout_s, deadline - time.monotonic()), 0.1)
+
+
+def most_usd(choice: Choice, prompt: Prompt) -> float | None:
+    """What describing one picture can cost at the most, with the second attempt; None for a model without a price."""
+    known = facts(choice.model)
+    if known is None:
+        return None
+    # A token has at least one byte.
+    asked = len(f"{prompt.instructions}{REQUEST}{PictureDescription.model_json_schema()}".encode())
+    return _ATTEMPTS * known.cost_usd(asked + MAX_PICTURE_TOKENS, MAX_TOKENS)
 
 
 def _result(

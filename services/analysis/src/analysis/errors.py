@@ -17,7 +17,9 @@ from contracts.analysis import AnalysisFailure
 
 
 class AnalysisError(Exception):
-    """Base of what this service raises."""
+    """Base of what this service raises; `unpaid` where it is certain that no provider is paid for what failed."""
+
+    unpaid: bool = False
 
 
 class NotDescribedError(AnalysisError):
@@ -47,17 +49,26 @@ class ProviderRejectedError(NotDescribedError):
     """The provider rejects the request: an unknown model, an unsupported picture."""
 
     reason = AnalysisFailure.PROVIDER_REJECTED
+    unpaid = True
 
 
 class RenditionMissingError(NotDescribedError):
     """The rendition for the model is not in the bucket."""
 
     reason = AnalysisFailure.RENDITION_MISSING
+    unpaid = True
 
 
 class ProviderUnavailableError(AnalysisError, TransientError):
-    """The provider is limiting us, overloaded, down or silent."""
+    """The provider is limiting us, overloaded, down or silent; a silent one may have worked all the same."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, unpaid: bool = False) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.unpaid = unpaid
 
 
 class ProviderNotConfiguredError(ProviderUnavailableError):
     """The provider's key is missing or not accepted. It may be fixed while the message waits in the queue."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, unpaid=True)

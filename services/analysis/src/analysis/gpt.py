@@ -59,7 +59,7 @@ def translated(error: openai.APIError) -> Exception:
     if error.status_code in {401, 402, 403} or error.code == "insufficient_quota":
         return ProviderNotConfiguredError(summary)
     if error.status_code in {408, 409, 425, 429} or error.status_code >= 500:
-        return ProviderUnavailableError(summary, retry_after_s=retry_after_s(error.response.headers))
+        return ProviderUnavailableError(summary, retry_after_s=retry_after_s(error.response.headers), unpaid=True)
     return ProviderRejectedError(summary)
 
 

@@ -11,17 +11,17 @@ from typing import Any
 from analysis.analyst import Analyst, Plan
 from analysis.errors import AnalysisError, NotDescribedError, ProviderUnavailableError
 from analysis.models import Provider
-from analysis.providers import Choice
 from analysis.repository import analyses, leases, pictures
 from analysis.repository.pictures import PictureRecord
+from analysis.reprocessing import Reprocessing, record_failure
 from chassis.database import Connection, Database
 from chassis.errors import ChassisError, PermanentError
 from chassis.queue import attempt
 from chassis.republishing import republish
 from chassis.service import Service
 from chassis.work import Complete, UnitOfWork
-from contracts import Contract, Event, new_event
-from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
+from contracts import Contract, Event
+from contracts.analysis import AnalysisFailure, AnalysisRequested, ItemAnalyzed
 from contracts.imaging import ImageProcessed
 from contracts.ingest import RetryRequested, RetryStep
 
@@ -38,13 +38,14 @@ class Reactions:
     analyst: Analyst
     budget_s: float
     patience: int
+    reprocessing: Reprocessing
 
     def describe_processed(self, event: Event[ImageProcessed]) -> Complete | None:
         """A picture is ready: describe it, unless it is described already.
 
         New renditions of a described picture are no reason to pay for another description. Reprocessing is one, where
         the configured model has not described it under the current prompt: that is how better models reach old
-        pictures.
+        pictures. Where operators ordered it, it has a budget.
 
         Raises:
             PermanentError: imaging made no rendition for models.
@@ -53,6 +54,8 @@ class Reactions:
         picture = PictureRecord.of(event)
         if picture is None:
             raise PermanentError("no-model-rendition", "imaging made no rendition for models")
+        if event.budget_usd is not None:
+            return self.reprocessing.describe(event, picture)
         plan = self.analyst.plan()
         with self.database.transaction() as connection:
             described = (
@@ -83,11 +86,13 @@ class Reactions:
 
     def give_up(self, work: UnitOfWork, event: Event[Contract], error: Exception, attempts: int) -> None:
         """The last attempt failed. The inbox stays clean: a message redriven from the dead-letter queue counts."""
+        if event.budget_usd is not None and self.reprocessing.give_up(work, event):
+            return
         asked = event.data if isinstance(event.data, AnalysisRequested) else AnalysisRequested()
         choice = self.analyst.choose(_provider(asked.provider), asked.model)
         # Only our own errors are known to quote nothing of the picture.
         detail = str(error) if isinstance(error, AnalysisError | ChassisError) else type(error).__name__
-        _record_failure(work, event, choice, AnalysisFailure.GAVE_UP, detail, attempts)
+        record_failure(work, event, choice, AnalysisFailure.GAVE_UP, detail, attempts)
 
     def _seize(self, connection: Connection, picture: PictureRecord) -> bool:
         """Lease the picture; False when the item is deleted."""
@@ -113,7 +118,7 @@ class Reactions:
             raise
         except NotDescribedError as error:
             return partial(
-                _record_failure,
+                record_failure,
                 event=event,
                 choice=plan.choice,
                 reason=error.reason,
@@ -131,18 +136,6 @@ class Reactions:
 
 def _is_described_by(connection: Connection, picture: PictureRecord, plan: Plan) -> bool:
     return analyses.is_described_by(connection, picture, plan.prompt.id, plan.choice)
-
-
-def _record_failure(
-    work: UnitOfWork, event: Event[Contract], choice: Choice, reason: AnalysisFailure, detail: str, attempts: int
-) -> None:
-    if work.is_deleted():
-        return
-    leases.end(work.connection, work.tenant_id, work.subject)
-    failed = AnalysisFailed(
-        reason=reason, detail=detail[:300], attempts=attempts, provider=choice.provider, model=choice.model
-    )
-    work.record(new_event(failed, subject=event.subject, tenant_id=event.tenant_id, cause=event))
 
 
 def _provider(name: str | None) -> Provider | None:

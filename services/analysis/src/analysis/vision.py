@@ -9,6 +9,8 @@ from analysis.models import Provider
 from analysis.output import PictureDescription
 
 MAX_TOKENS = 8192
+#: Of the rendition; the largest picture that a provider takes without making it smaller has fewer.
+MAX_PICTURE_TOKENS = 5000
 REQUEST = "Describe this picture."
 
 

@@ -1,6 +1,8 @@
 """The service's real dependencies."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from chassis.aws import Aws
 from chassis.errors import ConfigurationError
@@ -24,6 +26,10 @@ class EmbeddingService(Service[EmbeddingSettings]):
     def projections(self) -> Projections:
         """See `embedding.projections`."""
         return PROJECTIONS
+
+    def reprocessing(self, model: str | None) -> Mapping[str, Any]:
+        """Vectors by another model are made by rebuilds, which count what they do on their own."""
+        return {"refused": "embedding has rebuilds of its own: POST /vector-index/rebuild"}
 
     @property
     def space(self) -> Space:

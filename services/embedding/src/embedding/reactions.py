@@ -33,7 +33,8 @@ class DescriptionReactions:
     def prepare(self, events: Sequence[Event[ItemAnalyzed]]) -> None:
         """Find or make the vectors of those descriptions that are current."""
         self._outcomes.clear()
-        described = {event.id: Document.of(event) for event in events}
+        # Nothing here keeps the budget of a replay: what has one is folded, and nobody is paid.
+        described = {event.id: Document.of(event) for event in events if event.budget_usd is None}
         with self.database.transaction() as connection:
             current = documents.current(connection, described.values())
             known = vectors.known(connection, current, self.space)

@@ -48,7 +48,8 @@ def service(deploy: Deploy) -> Iterator[Imaging]:
     """A service called `imaging`, and the queue of a consumer called `search`."""
     deployment = deploy("imaging", sources=[MIGRATIONS])
     started = Service(Settings(**deployment.settings, max_receives=3, replay_budget_s=60), deployment.aws)
-    deployment.aws.sqs.create_queue(QueueName=f"{started.settings.queue_url.rpartition('/')[2]}search-events")
+    for queue in ("search-events", "search-events-replayed"):
+        deployment.aws.sqs.create_queue(QueueName=f"{started.settings.queue_url.rpartition('/')[2]}{queue}")
     yield started
     started.database.close()
 
@@ -202,6 +203,26 @@ def test_pause_resume_and_cancel(
     assert _replayed(published, "replay-2") == []
 
 
+@pytest.mark.parametrize(
+    ("orders", "state"),
+    [
+        ([(ReplayPaused, 1), (ReplayResumed, 2)], "running"),
+        ([(ReplayPaused, 2), (ReplayResumed, 1)], "paused"),
+        ([(ReplayCancelled, 1), (ReplayResumed, 2)], "cancelled"),
+        ([(ReplayResumed, 2), (ReplayCancelled, 1)], "cancelled"),
+    ],
+    ids=["resumed since", "paused since", "cancelled stays", "cancelled in the end"],
+)
+def test_orders_that_overtake_the_request_are_kept(
+    service: Imaging, replays: EventConsumer, orders: list[tuple[type[Contract], int]], state: str
+) -> None:
+    for order, minute in orders:
+        moment = datetime(2026, 11, 30, tzinfo=UTC) + timedelta(minutes=minute)
+        assert deliver(replays, replace(_order(order), time=moment)) == []
+    deliver(replays, replay_order("search", ImageRejected))
+    assert _reports(service)[-1].data.state == state
+
+
 def test_what_a_running_transaction_holds_back_is_waited_for(
     service: Imaging, replays: EventConsumer, stored: list[str], published: Published
 ) -> None:
@@ -287,7 +308,8 @@ def test_an_older_major_is_upcast_on_the_way(deploy: Deploy) -> None:
         " VALUES ('old', 'tenant-0', 'session-1', 1, %s, %s)",
         (old["type"], Jsonb(old)),
     )
-    deployment.aws.sqs.create_queue(QueueName=f"{sessions.settings.queue_url.rpartition('/')[2]}chat-events")
+    for queue in ("chat-events", "chat-events-replayed"):
+        deployment.aws.sqs.create_queue(QueueName=f"{sessions.settings.queue_url.rpartition('/')[2]}{queue}")
     replays = on_replays(sessions)
     deliver(replays, replay_order("chat", SessionExpired))
     with AwsCalls(sessions.aws.events) as calls:

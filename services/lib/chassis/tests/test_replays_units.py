@@ -1,20 +1,22 @@
 """Replays in memory: their pace, what is left out, how they fail, and what operators are told."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chassis.queue import EventConsumer
 from chassis.replays import answer, on_replays, pages
-from chassis.replays.pace import LEAST, MAX_WAITING, MOST, Allowance, Pace
+from chassis.replays.pace import LEAST, MAX_REPLAYED, MAX_WAITING, MOST, Allowance, Pace, Waiting
 from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
-from contracts import Event, ReplayKind, new_event
-from contracts.imaging import ImageProcessed, ImageRejected, ImageRejection
+from contracts import REGISTRY, Contract, Event, ReplayKind, new_event
+from contracts.analysis import BudgetSpent
+from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
-from contracts.operations import OPERATORS, ReplayReport, ReplayResumed
+from contracts.operations import OPERATORS, ReplayCancelled, ReplayPaused, ReplayReport, ReplayResumed
 from testkit import Fakes, deliver
 from testkit.fakes import SETTINGS
 from testkit.invoking import CONTEXT
@@ -32,7 +34,7 @@ class Clock:
         self.now += seconds
 
 
-def pace(rate: int, clock: Clock, backlog: Callable[[], int] = lambda: 0) -> Pace:
+def pace(rate: int, clock: Clock, backlog: Callable[[], Waiting] = lambda: Waiting(0)) -> Pace:
     return Pace(rate, backlog, clock=lambda: clock.now, sleep=clock.sleep)
 
 
@@ -57,15 +59,16 @@ def test_a_bucket_holds_no_more_than_a_second() -> None:
 def test_live_messages_are_let_through_first() -> None:
     clock = Clock()
     waiting = iter([MAX_WAITING + 500, MAX_WAITING + 1, MAX_WAITING])
-    bucket = pace(1000, clock, lambda: next(waiting))
+    bucket = pace(1000, clock, lambda: Waiting(next(waiting)))
     assert bucket.wait(deadline=200)
     assert clock.now >= 100.1, "two looks found too many"
-    assert pace(1000, clock, lambda: MAX_WAITING + 1).wait(deadline=clock.now + 5) is None
+    assert pace(1000, clock, lambda: Waiting(MAX_WAITING + 1)).wait(deadline=clock.now + 5) is None
+    assert pace(1000, clock, lambda: Waiting(0, MAX_REPLAYED + 1)).wait(deadline=clock.now + 5) is None
 
 
 def test_pages_grow_while_nothing_waits_and_begin_anew_when_something_does() -> None:
     clock, waiting = Clock(), 0
-    bucket = pace(10_000, clock, lambda: waiting)
+    bucket = pace(10_000, clock, lambda: Waiting(waiting, MAX_REPLAYED))
     clock.now += 1
     looks = [allowed.look for _ in range(8) if (allowed := bucket.wait(deadline=200))]
     assert looks == [20, 40, 80, 160, 320, MOST, MOST, MOST]
@@ -101,11 +104,81 @@ def test_another_services_events_are_not_this_ones_business(fakes: Fakes, replay
     assert (fakes.recorded, fakes.replays.rows) == ([], {})
 
 
-def test_a_reprocessing_is_refused(fakes: Fakes, replays: EventConsumer) -> None:
-    order = replay_order("analysis", ImageProcessed)
-    data = order.data.model_copy(update={"kind": ReplayKind.REPROCESS})
-    assert deliver(replays, new_event(data, subject="replay-1", tenant_id=OPERATORS)) == []
-    assert [letter.reason for letter in fakes.dead_letters()] == ["replay-kind"]
+@pytest.mark.parametrize(
+    ("ordered", "expected"),
+    [
+        ({}, ("0.000000", "false", None, None)),
+        ({"budget_usd": 2.5, "force": True, "model": "m", "prompt": "p@2"}, ("2.500000", "true", "m", "p@2")),
+    ],
+    ids=["nothing may be paid", "all"],
+)
+def test_events_say_how_to_reprocess_and_what_it_may_cost(
+    ordered: dict[str, Any],
+    expected: tuple[str | None, ...],
+    fakes: Fakes,
+    service: Service[Settings],
+    replays: EventConsumer,
+) -> None:
+    record(service, 1)
+    order = replay_order("search", ImageRejected)
+    data = order.data.model_copy(update={"kind": ReplayKind.REPROCESS, **ordered})
+    deliver(replays, new_event(data, subject="replay-1", tenant_id=OPERATORS))
+    deliver(replays, latest(fakes))
+    (published,) = fakes.replayed
+    event = REGISTRY.read(published)
+    assert (event.replay_budget, event.replay_force, event.replay_model, event.replay_prompt) == expected
+    assert (event.wants_reactions, event.is_forced) == (True, ordered != {})
+
+
+def test_a_spent_budget_ends_the_replay(fakes: Fakes, service: Service[Settings], replays: EventConsumer) -> None:
+    record(service, 2)
+    deliver(replays, replay_order("search", ImageRejected))
+    begun = latest(fakes)
+    spent = BudgetSpent(budget_usd=1, spent_usd=0.95)
+    deliver(replays, new_event(spent, subject="replay-1", tenant_id=OPERATORS))
+    assert latest(fakes).data.state == "cancelled"
+    deliver(replays, begun)
+    assert fakes.replayed == []
+
+
+MOMENT = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("orders", "state"),
+    [
+        ([(ReplayPaused, 1)], "paused"),
+        ([(ReplayCancelled, 1)], "cancelled"),
+        ([(ReplayResumed, 2), (ReplayPaused, 1)], "running"),
+        ([(ReplayPaused, 2), (ReplayResumed, 1)], "paused"),
+        ([(ReplayCancelled, 1), (ReplayResumed, 2)], "cancelled"),
+        ([(ReplayResumed, 2), (ReplayCancelled, 1)], "cancelled"),
+    ],
+    ids=["paused", "cancelled", "resumed since", "paused since", "cancelled stays", "cancelled in the end"],
+)
+def test_an_order_that_overtakes_the_request_is_kept(
+    orders: list[tuple[type[Contract], int]],
+    state: str,
+    fakes: Fakes,
+    service: Service[Settings],
+    replays: EventConsumer,
+) -> None:
+    record(service, 1)
+    for order, minute in orders:
+        data = order.model_validate({"who": "operator", "why": "a test"})
+        time = MOMENT + timedelta(minutes=minute)
+        assert deliver(replays, new_event(data, subject="replay-1", tenant_id=OPERATORS, time=time)) == []
+    deliver(replays, replay_order("search", ImageRejected))
+    begun = latest(fakes)
+    assert begun.data.state == state
+    if state != "cancelled":
+        deliver(replays, begun)
+    assert len(fakes.replayed) == (state == "running")
+    if state == "paused":
+        data = ReplayResumed(who="operator", why="a test")
+        deliver(replays, new_event(data, subject="replay-1", tenant_id=OPERATORS))
+        deliver(replays, latest(fakes))
+        assert (latest(fakes).data.state, len(fakes.replayed)) == ("completed", 1)
 
 
 def test_reports_on_replays_are_never_replayed(service: Service[Settings], replays: EventConsumer) -> None:
@@ -198,5 +271,5 @@ def test_operators_are_told_by_the_relay(fakes: Fakes, service: Service[Settings
     assert entry({"replays": {"show": "another"}}, CONTEXT) == {"replays": []}
     counted = entry({"replays": {"count": order.data.selection.model_dump(mode="json")}}, CONTEXT)
     assert counted == {"counts": {ImageRejected.event_type: 2}}
-    with pytest.raises(ValueError, match="neither list, show nor count"):
+    with pytest.raises(ValueError, match="neither list, show, count, spending nor reprocessing"):
         answer(service, {"delete": "replay-1"})

@@ -109,10 +109,13 @@ run "one_of_everything" {
       for statement in jsondecode(aws_iam_role_policy.declared["events"].policy).Statement :
       statement.Resource if startswith(statement.Action[0], "sqs:")
       ] == [
-      ["arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-events"],
+      [
+        "arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-events",
+        "arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-events-replayed",
+      ],
       ["arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-events-dlq"],
     ]
-    error_message = "A consumer reads its own queue and sends to its own dead-letter queue."
+    error_message = "A consumer reads its own queues and sends to its own dead-letter queue."
   }
 
   # Queues and rules.
@@ -129,14 +132,28 @@ run "one_of_everything" {
     error_message = "Queue, dead-letter queue and mapping follow the manifest."
   }
   assert {
-    condition = alltrue([for queue in ["events", "events-dlq"] : [
+    condition = [
+      aws_sqs_queue.replayed["events"].name,
+      jsondecode(aws_sqs_queue.replayed["events"].redrive_policy).maxReceiveCount,
+      aws_lambda_event_source_mapping.replayed["events"].scaling_config[0].maximum_concurrency,
+      jsondecode(aws_cloudwatch_event_rule.bus["events"].event_pattern).detail.replayfor,
+      jsondecode(aws_cloudwatch_event_rule.replayed["events"].event_pattern).detail.replayfor,
+    ] == ["collections-test-talker-events-replayed", 7, 2, [{ exists = false }], ["talker"]]
+    error_message = "Replayed events have a queue of their own, with the same dead letters."
+  }
+  assert {
+    condition = alltrue([for queue, rules in {
+      events          = ["/collections-test-talker-events", "-talker-events", "-talker-events-1"]
+      events-replayed = ["/collections-test-talker-events-replayed"]
+      events-dlq = [
+        "/collections-test-talker-events", "-talker-events", "-talker-events-1", "/collections-test-talker-events-replayed",
+      ]
+      } : [
       for statement in jsondecode(aws_sqs_queue_policy.main[queue].policy).Statement :
       [statement.Effect, statement.Resource, statement.Condition]
       ] == [
       ["Allow", "arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-${queue}", { ArnEquals = { "aws:SourceArn" = [
-        "arn:aws:events:eu-west-1:123456789012:rule/collections-test/collections-test-talker-events",
-        "arn:aws:events:eu-west-1:123456789012:rule/collections-test-talker-events",
-        "arn:aws:events:eu-west-1:123456789012:rule/collections-test-talker-events-1",
+        for rule in rules : "arn:aws:events:eu-west-1:123456789012:rule/collections-test${rule}"
       ] } }],
       ["Deny", "arn:aws:sqs:eu-west-1:123456789012:collections-test-talker-${queue}", { Bool = { "aws:SecureTransport" = "false" } }],
     ]])
@@ -182,9 +199,9 @@ run "one_of_everything" {
   # Alarms.
   assert {
     condition = toset(output.alarm_names) == toset([for name in [
-      "events-age", "events-dead-letters", "events-duration", "events-errors", "events-throttles",
+      "events-age", "events-dead-letters", "events-duration", "events-errors",
       "http-duration", "http-errors", "http-throttles", "outbox-parked", "projection-lag",
-      "relay-duration", "relay-errors", "relay-throttles",
+      "relay-duration", "relay-errors",
     ] : "collections-test-talker-${name}"])
     error_message = "Every function and queue has its alarms: ${join(", ", output.alarm_names)}"
   }
@@ -229,10 +246,12 @@ run "as_little_as_possible_with_a_password" {
     error_message = "Values that the manifest omits have the defaults of manifests.model."
   }
   assert {
-    condition = jsondecode(aws_cloudwatch_event_rule.bus["events"].event_pattern) == {
-      detail-type = ["collections.talker.thing-said.v1"]
-      detail      = { replayfor = [{ exists = false }, "listener"] }
-    }
+    condition = [for rule in ["bus", "replayed"] : jsondecode(
+      rule == "bus" ? aws_cloudwatch_event_rule.bus["events"].event_pattern : aws_cloudwatch_event_rule.replayed["events"].event_pattern
+      )] == [
+      { detail-type = ["collections.talker.thing-said.v1"], detail = { replayfor = [{ exists = false }] } },
+      { detail-type = ["collections.talker.thing-said.v1"], detail = { replayfor = ["listener"] } },
+    ]
     error_message = "It consumes its events, and replayed events addressed to it."
   }
   assert {

@@ -3,7 +3,7 @@
 from contracts.envelope import EXTENSIONS
 from registry.catalogue import Json, Version
 
-_OPTIONAL = frozenset({"causationid", "sequence", "traceparent", "replayid", "replayfor", "replaykind"})
+_OPTIONAL = frozenset({"causationid", "sequence", "traceparent", *(n for n in EXTENSIONS if n.startswith("replay"))})
 _WORDS = {
     "tenantid": "Whose it is; the Cognito `sub`.",
     "correlationid": "The request that all of it began with.",
@@ -13,6 +13,10 @@ _WORDS = {
     "replayid": "The replay that it was published again by.",
     "replayfor": "The one consumer that a replay is for.",
     "replaykind": "What the replay asks for: rebuild (the default) or reprocess.",
+    "replaybudget": "What the whole replay may pay providers, in US dollars.",
+    "replayforce": "Whether results that are there already are made again: true or false.",
+    "replaymodel": "The model to reprocess with, where it is not the configured one.",
+    "replayprompt": "The id of the prompt to reprocess with, where it is not the current one.",
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from manifests.catalogue import FunctionRef, Manifests
 from manifests.environment import Deployment, function_environment, queue_visibility_s
+from manifests.model import Queue as DeclaredQueue
 from manifests.model import RouteAuth, Trigger
 from manifests.naming import Names
-from manifests.patterns import aws_pattern, bus_pattern, schedule_input
+from manifests.patterns import aws_pattern, bus_pattern, replayed_pattern, schedule_input
 from manifests.policies import Policy, function_policy, queue_policy, trust_policy
 from manifests.topology.resources import (
     ApiRoute,
@@ -33,6 +35,8 @@ _RETENTION_S = 4 * DAY_S
 # The maximum of SQS: dead letters wait for an operator.
 _DEAD_RETENTION_S = 14 * DAY_S
 POLICY = "declared"
+#: Batches of replayed events that a consumer handles at once: the least that AWS takes.
+REPLAYED_CONCURRENCY = 2
 
 
 def resources_of_function(
@@ -80,24 +84,38 @@ def _rules(names: Names, ref: FunctionRef) -> Iterator[Rule]:
     for number, event in enumerate(ref.service.aws_events_of(ref.name)):
         numbered = f"{name}-{number}" if number else name
         yield Rule(name=numbered, bus=DEFAULT_BUS, pattern=aws_pattern(names, event), targets=(target,))
+    replayed, pattern = names.replayed_queue(ref), replayed_pattern(ref)
+    if replayed and pattern:
+        aside = replace(target, arn=names.queue_arn(replayed))
+        yield Rule(name=replayed, bus=names.bus, pattern=pattern, targets=(aside,))
 
 
 def _queues(names: Names, ref: FunctionRef, rule_arns: list[str]) -> Iterator[Resource]:
-    """The queue of a consumer, its mapping, and the dead-letter queue, which the rules use too."""
+    """The queues of a consumer, their mappings, and the dead-letter queue, which the rules use too."""
     queue, name, dead = ref.function.queue, names.function(ref), names.dead_letter_queue(ref)
     if queue is None:
         return
     yield dead_letter_queue(dead, queue_policy(names.queue_arn(dead), rule_arns))
+    replayed = names.replayed_queue(ref)
+    live_rules = [arn for arn in rule_arns if replayed is None or not arn.endswith(replayed)]
+    yield from _queue(names, ref, queue, name, live_rules)
+    if replayed:
+        slow = queue.model_copy(update={"max_concurrency": REPLAYED_CONCURRENCY})
+        yield from _queue(names, ref, slow, replayed, [names.rule_arn(replayed, names.bus)])
+
+
+def _queue(names: Names, ref: FunctionRef, queue: DeclaredQueue, name: str, rule_arns: list[str]) -> Iterator[Resource]:
+    dead = names.queue_arn(names.dead_letter_queue(ref))
     yield Queue(
         name=name,
         retention_s=_RETENTION_S,
         max_bytes=_MAX_BYTES,
         policy=queue_policy(names.queue_arn(name), rule_arns),
         visibility_s=queue_visibility_s(ref),
-        redrive=Redrive(queue_arn=names.queue_arn(dead), max_receives=queue.max_receives),
+        redrive=Redrive(queue_arn=dead, max_receives=queue.max_receives),
     )
     yield QueueMapping(
-        name=name,
+        name=names.function(ref),
         queue_arn=names.queue_arn(name),
         batch_size=queue.batch_size,
         max_concurrency=queue.max_concurrency,

@@ -85,13 +85,18 @@ class Queue(Resource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueMapping(Resource):
-    """The event source mapping of a function, whose name it has."""
+    """An event source mapping of a function, whose name it has."""
 
     queue_arn: str
     batch_size: int
     max_concurrency: int
     responses: tuple[str, ...] = ("ReportBatchItemFailures",)
     enabled: bool = True
+
+    @property
+    def key(self) -> str:
+        """A function has a mapping for each of its queues."""
+        return self.queue_arn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

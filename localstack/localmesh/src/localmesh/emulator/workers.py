@@ -21,6 +21,8 @@ from localmesh.errors import EmulatorVersionError
 # Users wait for the answers of `http` functions; messages can wait in their queue.
 DEFAULT_WORKERS: Final = 2
 HTTP_WORKERS: Final = 4
+#: A consumer has two queues, of live and of replayed events, and two workers for each.
+CONSUMER_WORKERS: Final = 4
 # Imports botocore in every worker, to notice functions that call themselves in a circle; ours never do.
 _DEPTH_CALL: Final = "    _ms_install_invoke_depth()\n"
 _RECHECK_S: Final = 0.25
@@ -41,7 +43,7 @@ def correct(runtime: Any, service: Any) -> None:  # noqa: ANN401 - MiniStack is 
 def worker_limit(config: Mapping[str, Any]) -> int:
     """How many workers a function may have, from its configuration."""
     variables = (config.get("Environment") or {}).get("Variables") or {}
-    return HTTP_WORKERS if variables.get("FUNCTION") == "http" else DEFAULT_WORKERS
+    return {"http": HTTP_WORKERS, "events": CONSUMER_WORKERS}.get(variables.get("FUNCTION"), DEFAULT_WORKERS)
 
 
 def _queueing(

@@ -127,6 +127,19 @@ def is_described_by(connection: Connection, picture: PictureRecord, prompt_id: s
     return row is not None
 
 
+def usual_tokens(connection: Connection) -> tuple[int, int] | None:
+    """Tokens in and out of a description: the average of those paid for last, of any tenant; None before the first."""
+    row = connection.execute(
+        """
+        SELECT avg(input_tokens)::integer AS asked, avg(output_tokens)::integer AS answered
+        FROM (
+            SELECT input_tokens, output_tokens FROM analyses WHERE cost_usd > 0 ORDER BY created_at DESC LIMIT 200
+        ) AS latest
+        """
+    ).fetchone()
+    return (row["asked"], row["answered"]) if row and row["asked"] else None
+
+
 def find_latest(connection: Connection, tenant_id: str, item_id: str) -> AnalysisRecord | None:
     """The item's newest version."""
     found = versions(connection, tenant_id, item_id, limit=1)

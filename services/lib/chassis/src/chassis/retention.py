@@ -12,7 +12,7 @@ from psycopg import sql
 
 from chassis.database import Connection, Database
 
-__all__ = ["INBOX", "REPLAYS", "Rule", "delete_old", "prune"]
+__all__ = ["BUDGETS", "INBOX", "REPLAYS", "TURNS", "Rule", "delete_old", "prune"]
 
 #: Rows deleted of one table in one run: a transaction of some milliseconds.
 _BATCH = 1000
@@ -32,6 +32,8 @@ class Rule:
 INBOX = Rule("inbox", "received_at", timedelta(days=90))
 #: While the inbox remembers a replay's deliveries, the same order must be found as well.
 REPLAYS = Rule("replays", "updated_at", timedelta(days=90))
+TURNS = Rule("replay_turns", "ordered_at", timedelta(days=90))
+BUDGETS = Rule("replay_budgets", "updated_at", timedelta(days=90))
 
 
 def prune(database: Database, rules: Sequence[Rule], *, limit: int = _BATCH) -> dict[str, int]:

@@ -1,9 +1,9 @@
 """One service in one process: its settings, its database, its bus. Connects when first used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from chassis import idempotency
 from chassis.aws import Aws
@@ -14,7 +14,7 @@ from chassis.observability import logger
 from chassis.outbox import relay
 from chassis.projections import Projections
 from chassis.rebuilds.retiring import retire
-from chassis.retention import INBOX, REPLAYS, Rule, prune
+from chassis.retention import BUDGETS, INBOX, REPLAYS, TURNS, Rule, prune
 from chassis.secrets import Secrets
 from chassis.settings import Settings
 from chassis.work import UnitsOfWork
@@ -49,7 +49,15 @@ class Service(Generic[S_co]):
     @property
     def retention(self) -> Sequence[Rule]:
         """How long which rows are kept; a service with more such tables adds its own rules."""
-        return (INBOX, REPLAYS, idempotency.RETENTION)
+        return (INBOX, REPLAYS, TURNS, BUDGETS, idempotency.RETENTION)
+
+    def reprocessing(self, model: str | None) -> Mapping[str, Any]:
+        """What operators are told before they order a reprocessing by this service, with that model or the usual one.
+
+        Nothing where no provider is paid. Else `types` (of events, for each of which a provider is paid), `model`,
+        `each_usd` (about what one costs) and `most_usd` (what is reserved for one); or `refused`, why not.
+        """
+        return {}
 
     @cached_property
     def database(self) -> Database:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chassis import idempotency, inbox, outbox, retention, store, tombstones
+from chassis import budgets, idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.rebuilds import rows as rebuilds
@@ -25,6 +25,7 @@ from contracts import Contract, Event, new_event
 from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes.aws import FakeAws, FakeObject
 from testkit.fakes.schema import (
+    FakeBudgets,
     FakeConnection,
     FakeDatabase,
     FakeIdempotency,
@@ -143,6 +144,7 @@ class Fakes:
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
         self.replays = FakeReplays(self.store, self.tombstones)
+        self.budgets = FakeBudgets()
         self.database = FakeDatabase()
         for module, fake in (
             (store, self.store),
@@ -153,6 +155,7 @@ class Fakes:
             (retention, self.retention),
             (replays, self.replays),
             (rebuilds, FakeRebuilds()),
+            (budgets, self.budgets),
         ):
             self.stand_in(module, fake)
 

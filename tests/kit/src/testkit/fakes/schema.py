@@ -11,10 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NoReturn, cast
 
 import pytest
 
+from chassis.budgets import Outcome, Reservation, Spending
 from chassis.database import Connection, Database
 from chassis.errors import ConcurrencyError, TransientError
 from chassis.idempotency import Kept, RequestKey
@@ -184,6 +186,7 @@ class FakeReplays:
     store: FakeStore
     tombstones: FakeTombstones
     rows: dict[str, Replay] = field(default_factory=dict)
+    turns: dict[str, tuple[ReplayState, datetime]] = field(default_factory=dict)
 
     def horizons(self, connection: Connection) -> tuple[int, int]:
         return len(self.store.events) + 1, len(self.store.events) + 1
@@ -199,6 +202,14 @@ class FakeReplays:
 
     def step(self, connection: Connection, replay: Replay, state: ReplayState) -> None:
         self.rows[replay.id] = replace(self.rows[replay.id], step=replay.step + 1, state=state)
+
+    def keep_turn(self, connection: Connection, replay_id: str, state: ReplayState, ordered_at: datetime) -> None:
+        kept, since = self.turns.get(replay_id, (None, ordered_at))
+        if kept is not ReplayState.CANCELLED and (state is ReplayState.CANCELLED or ordered_at >= since):
+            self.turns[replay_id] = (state, ordered_at)
+
+    def kept_turn(self, connection: Connection, replay_id: str) -> ReplayState | None:
+        return self.turns.get(replay_id, (None,))[0]
 
     def save(self, connection: Connection, replay: Replay) -> bool:
         found = self.rows[replay.id]
@@ -242,6 +253,43 @@ class FakeReplays:
             and (not selection.subjects or event.subject in selection.subjects)
             and (event.type in deletions or (event.tenant_id, event.subject) not in self.tombstones.deleted)
         )
+
+
+@dataclass
+class FakeBudgets:
+    """Of `chassis.budgets`. No call dies, and one is settled before the next is reserved."""
+
+    rows: dict[str, Spending] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+    def reserve(self, database: Database, event: Event[Contract], most_usd: float) -> Reservation | None:
+        known, amount = self._open(event), Decimal(str(most_usd))
+        if known.spent_usd + amount > known.budget_usd:
+            return None
+        return Reservation("reservation", str(event.replay_id), amount)
+
+    def settle(self, connection: Connection, reservation: Reservation, cost_usd: float | None) -> None:
+        known = self.rows[reservation.replay_id]
+        cost = reservation.amount_usd if cost_usd is None else Decimal(str(cost_usd))
+        self.rows[reservation.replay_id] = replace(known, spent_usd=known.spent_usd + cost)
+
+    def count(self, connection: Connection, event: Event[Contract], outcome: Outcome) -> None:
+        known = self._open(event)
+        self.rows[str(event.replay_id)] = replace(known, **{outcome: getattr(known, outcome) + 1})
+
+    def spend(self, connection: Connection, replay_id: str) -> bool:
+        is_first = replay_id not in self.told
+        self.told.add(replay_id)
+        return is_first
+
+    def spending(self, connection: Connection, replay_id: str) -> Spending | None:
+        return self.rows.get(replay_id)
+
+    def _open(self, event: Event[Contract]) -> Spending:
+        budget = event.budget_usd
+        assert budget is not None
+        opened = Spending(budget, Decimal(0), Decimal(0), made=0, reused=0, failed=0, left_over=0)
+        return self.rows.setdefault(str(event.replay_id), opened)
 
 
 @dataclass

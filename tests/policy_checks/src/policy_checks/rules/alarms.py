@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
+from manifests.naming import REPLAYED
 from mesh.infra.resources import Resource
 from policy_checks.planned_environment import PlannedEnvironment
 from policy_checks.policies import allows, policies_of_resources
@@ -29,20 +30,25 @@ def every_queue_has_an_alarm_on_its_oldest_message(planned: PlannedEnvironment) 
     """A stalled consumer reports no errors. Whoever orders work follows it, and sees that it does not go on."""
     dead, ordered = dead_letter_arns(planned), _ordered(planned)
     for queue in planned.of_type("aws_sqs_queue"):
-        if queue["arn"] not in dead and queue["name"] not in ordered:
+        if queue["arn"] not in dead and queue["name"] not in ordered and not queue["name"].endswith(REPLAYED):
             watching = _alarms(planned, "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=queue["name"])
             if not any(alarm["threshold"] > 0 and _above(alarm) for alarm in watching):
                 yield queue.address, "has no alarm on the age of its oldest message"
 
 
 def every_function_has_alarms(planned: PlannedEnvironment) -> Faults:
-    """Errors, throttles, and a p95 duration near the timeout; what operators' orders start ends in a dead letter."""
+    """Errors, and a p95 duration near the timeout; what operators' orders start ends in a dead letter.
+
+    Throttles where somebody waits for the answer: of what a queue or a schedule starts, other alarms notice the delay.
+    """
     ordered = _ordered(planned)
+    # Rules have the names of the functions that they start.
+    started = {rule["name"] for rule in planned.of_type("aws_cloudwatch_event_rule")}
     for function in planned.of_type("aws_lambda_function"):
         name = function["function_name"]
         if name in ordered:
             continue
-        for metric in ("Errors", "Throttles"):
+        for metric in ("Errors", *(["Throttles"] if name not in started else [])):
             if not any(alarm["threshold"] == 0 and _above(alarm) for alarm in _of_function(planned, metric, name)):
                 yield function.address, f"has no alarm on {metric}"
         limit = 1000 * int(function["timeout"] or 3)

@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from manifests import FunctionRef, Manifests, Names, Platform, RouteAuth, aws_pattern, bus_pattern
+from manifests import FunctionRef, Manifests, Names, Platform, RouteAuth, aws_pattern, bus_pattern, replayed_pattern
+from manifests.topology.per_function import REPLAYED_CONCURRENCY
 from mesh.infra.resources import Resource
 
 TYPES: Final = frozenset(
@@ -59,6 +60,15 @@ def _of_function(ref: FunctionRef, names: Names, platform: Platform) -> Iterator
             batch_size=function.queue.batch_size,
             scaling_config=scaling,
         )
+    if pattern := replayed_pattern(ref):
+        yield _resource(
+            ref,
+            "aws_lambda_event_source_mapping.replayed",
+            ref.name,
+            batch_size=function.queue.batch_size if function.queue else None,
+            scaling_config=[{"maximum_concurrency": REPLAYED_CONCURRENCY}],
+        )
+        yield _resource(ref, "aws_cloudwatch_event_rule.replayed", ref.name, event_pattern=json.dumps(pattern))
     rule = "aws_cloudwatch_event_rule"
     if pattern := bus_pattern(ref):
         yield _resource(ref, f"{rule}.bus", ref.name, event_pattern=json.dumps(pattern))

@@ -3,6 +3,7 @@
 ReplayError
 ├── ConsumerUnknownError      no service of that name consumes events
 ├── SelectionInvalidError     the consumer does not consume such events, or no service has them
+├── BudgetInvalidError        what is ordered needs a budget, or one that pays for at least one call
 ├── ReplayUnknownError        no service knows of a replay with that id
 ├── OrderRefusedError         the bus did not take the order
 ├── NotTakenUpError           the services did not act upon the order in time

@@ -84,6 +84,20 @@ class Owners:
         found = self._each(services, {"count": selection.model_dump(mode="json")}, "counts")
         return {service: dict(answer["counts"]) for service, answer in found.items()}
 
+    def spending(self, replay: ReplayOf) -> dict[str, Any] | None:
+        """How far its consumer has come with the replay's budget; None where it has none."""
+        if replay.kind is not ReplayKind.REPROCESS or replay.consumer not in self.services:
+            return None
+        found: dict[str, Any] | None = self._ask(replay.consumer, {"spending": replay.id}, "spending")["spending"]
+        return found
+
+    def reprocessing(self, consumer: str, model: str | None) -> dict[str, Any]:
+        """What a reprocessing by the consumer costs; see `Service.reprocessing` of the chassis."""
+        if consumer not in self.services:
+            return {}
+        found: dict[str, Any] = self._ask(consumer, {"reprocessing": {"model": model}}, "reprocessing")["reprocessing"]
+        return found
+
     def _each(self, services: Sequence[str], request: dict[str, Any], expected: str) -> dict[str, dict[str, Any]]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             answers = pool.map(lambda service: self._ask(service, request, expected), services)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    from mesh.replay.asking import ReplayOf
+    pass
+
+
+class _Kind(StrEnum):
+    REBUILD = "rebuild"
+    REPROCESS = "reprocess"
+
 
 _START = "start"
 _RATE = 500
@@ -63,6 +69,17 @@ def start(
     from_position: Annotated[
         int | None, typer.Option(min=1, help="From this position of the store on; of one owner's types only.")
     ] = None,
+    to_position: Annotated[
+        int | None, typer.Option(min=1, help="Up to this position of the store; of one owner's types only.")
+    ] = None,
+    kind: Annotated[
+        _Kind, typer.Option(help="rebuild: fold again. reprocess: let CONSUMER react again, too.")
+    ] = _Kind.REBUILD,
+    budget: Annotated[
+        float | None, typer.Option(min=0, metavar="USD", help="What reprocessing may pay providers at the most.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Reprocess what the model has done already, too.")] = False,
+    model: Annotated[str | None, typer.Option(help="The model to reprocess with. Default: the configured one.")] = None,
     rate: Annotated[int, typer.Option(min=1, max=10_000, help="Events a second at most, of each owner.")] = _RATE,
     why: Why = "",
     replay_id: Annotated[
@@ -73,7 +90,10 @@ def start(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild CONSUMER's projections: stored events are folded again, and nothing else happens; asks first."""
+    """Rebuild CONSUMER's projections: stored events are folded again, and nothing else happens; asks first.
+
+    With `--kind reprocess` it reacts to them as well: providers are paid, up to `--budget`.
+    """
     from mesh.run import guarded
 
     narrowed = {
@@ -82,9 +102,18 @@ def start(
         "recorded_since": since and since.replace(tzinfo=UTC),
         "recorded_before": until and until.replace(tzinfo=UTC),
         "from_position": from_position,
+        "to_position": to_position,
     }
-    wanted = _Wanted(consumer, types or [], narrowed, rate, why, replay_id)
-    guarded(lambda: _start(env, wanted, dry_run=dry_run, follow=follow, yes=yes, as_json=as_json))
+    how = {"budget_usd": budget, "force": force, "model": model}
+
+    def run() -> None:
+        from contracts import ReplayKind
+        from mesh.replay.starting import Wanted, start
+
+        wanted = Wanted(consumer, types or [], narrowed, rate, why, replay_id, ReplayKind(kind), how)
+        start(env, wanted, dry_run=dry_run, follow=follow, yes=yes, as_json=as_json)
+
+    guarded(run)
 
 
 @app.command("list")
@@ -131,70 +160,10 @@ def cancel(replay_id: ReplayId, why: Why, env: Env = "local", yes: Yes = False, 
     guarded(lambda: _turn("cancel", env, replay_id, why, yes=yes, as_json=as_json))
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    consumer: str
-    types: list[str]
-    narrowed: dict[str, Any]
-    rate: int
-    why: str
-    replay_id: str | None
-
-
-def _start(env: str, wanted: _Wanted, *, dry_run: bool, follow: bool, yes: bool, as_json: bool) -> None:
-    from contracts import ReplayKind
-    from contracts.operations import ReplayRequested, ReplayState, Selection
-    from manifests import load_manifests
-    from mesh.environments import open_environment
-    from mesh.prompts import confirm
-    from mesh.replay import following, ordering
-    from mesh.replay.asking import Owners
-    from mesh.replay.errors import ReplayFailedError, SelectionInvalidError
-    from workspace import REPOSITORY
-
-    known = ordering.consumed_types(load_manifests(REPOSITORY), wanted.consumer)
-    types = ordering.chosen_types(known, wanted.consumer, wanted.types)
-    if wanted.replay_id is not None and not _ID.fullmatch(wanted.replay_id):
-        raise SelectionInvalidError("--id has 1 to 64 letters, digits, dots, dashes and underscores")
-    selection, kind = Selection(types=types, **wanted.narrowed), ReplayKind.REBUILD
-    owning = ordering.owners_of(selection)
-    if selection.from_position is not None and len(owning) > 1:
-        raise SelectionInvalidError(f"a position is one of one store, and {', '.join(owning)} have one each")
-    environment = open_environment(env)
-    owners = Owners(environment)
-    owners.require(owning)
-    replay_id = wanted.replay_id or ordering.replay_id(wanted.consumer, kind, selection, datetime.now(UTC).date())
-    found = owners.show(replay_id, owning)
-    if dry_run or not found:
-        counts = owners.count(owning, selection)
-        if dry_run or not as_json:
-            _estimate(env, replay_id, counts, wanted.rate, as_json=as_json)
-    if dry_run:
-        return
-    if not found:
-        total = sum(sum(by_type.values()) for by_type in counts.values())
-        confirm(f"Publish these {total} events again in {env}, to {wanted.consumer} alone?", yes=yes)
-        order = ReplayRequested(
-            who=ordering.who(environment),
-            why=wanted.why,
-            consumer=wanted.consumer,
-            kind=kind,
-            selection=selection,
-            rate=wanted.rate,
-        )
-        ordering.publish(environment, order, replay_id)
-    elif not as_json:
-        typer.echo(f"ordered before: {replay_id}; --id NAME makes another replay of it", err=True)
-    if follow:
-        found = following.follow(owners, replay_id, owning, quiet=as_json)
-    _shown(env, replay_id, found, as_json=as_json)
-    if failed := [each.service for each in found if each.state is ReplayState.FAILED]:
-        raise ReplayFailedError(f"failed in {', '.join(failed)}; `mesh replay resume {replay_id}` goes on")
-
-
 def _list(env: str, limit: int, *, as_json: bool) -> None:
     from mesh.environments import open_environment
     from mesh.replay.asking import Owners
+    from mesh.replay.showing import print_replays
 
     found = Owners(open_environment(env)).latest(limit)
     if as_json:
@@ -202,7 +171,7 @@ def _list(env: str, limit: int, *, as_json: bool) -> None:
             json.dumps({"environment": env, "replays": [each.model_dump(mode="json") for each in found]}, indent=2)
         )
     elif found:
-        _print(found)
+        print_replays(found)
     else:
         typer.echo(f"no replays in {env}")
 
@@ -210,9 +179,11 @@ def _list(env: str, limit: int, *, as_json: bool) -> None:
 def _show(env: str, replay_id: str, *, as_json: bool) -> None:
     from mesh.environments import open_environment
     from mesh.replay.asking import Owners
+    from mesh.replay.showing import print_replay
 
-    found = Owners(open_environment(env)).known(replay_id)
-    _shown(env, replay_id, found, as_json=as_json)
+    owners = Owners(open_environment(env))
+    found = owners.known(replay_id)
+    print_replay(env, replay_id, found, owners.spending(found[0]), as_json=as_json)
     if not as_json:
         from mesh.tables import print_table
 
@@ -230,6 +201,7 @@ def _turn(what: str, env: str, replay_id: str, why: str, *, yes: bool, as_json: 
     from mesh.prompts import confirm
     from mesh.replay import following, ordering
     from mesh.replay.asking import Owners
+    from mesh.replay.showing import print_replay
 
     contract = {"pause": ReplayPaused, "resume": ReplayResumed, "cancel": ReplayCancelled}[what]
     environment = open_environment(env)
@@ -241,50 +213,5 @@ def _turn(what: str, env: str, replay_id: str, why: str, *, yes: bool, as_json: 
         following.wait_for(owners, replay_id, concerned, following.TURNS[what].ends)
     elif not as_json:
         typer.echo(f"nothing to {what}", err=True)
-    _shown(env, replay_id, owners.known(replay_id), as_json=as_json)
-
-
-def _estimate(env: str, replay_id: str, counts: dict[str, dict[str, int]], rate: int, *, as_json: bool) -> None:
-    from mesh.replay.estimating import duration_s, usd
-
-    total = sum(sum(by_type.values()) for by_type in counts.values())
-    cost, seconds = usd(total), duration_s(counts, rate)
-    if as_json:
-        document = {"environment": env, "id": replay_id, "counts": counts, "cost_usd": cost, "seconds": seconds}
-        typer.echo(json.dumps(document, indent=2))
-        return
-    from mesh.tables import print_table
-
-    rows = [(service, kind, number) for service, by_type in counts.items() for kind, number in by_type.items()]
-    if rows:
-        print_table(("service", "type", "events"), rows)
-    typer.echo(f"{total} events, {seconds:.0f} s at the least, about {cost:.2f} USD in AWS; no model is called")
-
-
-def _shown(env: str, replay_id: str, found: list[ReplayOf], *, as_json: bool) -> None:
-    if as_json:
-        services = [each.model_dump(mode="json") for each in found]
-        typer.echo(json.dumps({"environment": env, "id": replay_id, "services": services}, indent=2))
-    elif found:
-        _print(found)
-    else:
-        typer.echo(f"ordered: {replay_id}; `mesh replay show {replay_id}` shows how far it is")
-
-
-def _print(found: list[ReplayOf]) -> None:
-    from mesh.tables import print_table
-
-    rows = [
-        (
-            each.id,
-            each.service,
-            each.consumer,
-            str(each.state),
-            each.selected,
-            each.done - each.left_out,
-            each.left_out,
-            each.requested_at[:19].replace("T", " "),
-        )
-        for each in found
-    ]
-    print_table(("replay", "service", "to", "state", "selected", "published", "left out", "ordered"), rows)
+    found = owners.known(replay_id)
+    print_replay(env, replay_id, found, owners.spending(found[0]), as_json=as_json)

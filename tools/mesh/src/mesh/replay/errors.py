@@ -15,6 +15,10 @@ class SelectionInvalidError(ReplayError):
     """The consumer does not consume such events, or no service has them."""
 
 
+class BudgetInvalidError(ReplayError):
+    """What is ordered needs a budget, or one that pays for at least one call."""
+
+
 class ReplayUnknownError(ReplayError):
     """No service knows of a replay with that id."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -56,9 +56,11 @@ def owners_of(selection: Selection) -> list[str]:
     return sorted({event_type.split(".")[1] for event_type in selection.types})
 
 
-def replay_id(consumer: str, kind: ReplayKind, selection: Selection, day: date) -> str:
-    """The id of what is ordered on a day: the same order twice is one replay."""
-    order = [consumer, kind, selection.model_dump(mode="json"), day.isoformat()]
+def replay_id(
+    consumer: str, kind: ReplayKind, selection: Selection, day: date, how: Mapping[str, object] | None = None
+) -> str:
+    """The id of what is ordered on a day: the same order twice is one replay. `how` are further fields of the order."""
+    order = [consumer, kind, selection.model_dump(mode="json"), day.isoformat(), *([how] if how else [])]
     return str(uuid.uuid5(_IDS, json.dumps(order, sort_keys=True)))
 
 

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["QueueEntry"]
+__all__ = ["REPLAYED", "QueueEntry"]
+
+#: What the name of a consumer's queue for replayed events has behind that of its main one.
+REPLAYED = "-replayed"
 
 
 class QueueEntry(ABC):
@@ -67,12 +70,17 @@ class QueueEntry(ABC):
     def _take(self, record: SQSRecord) -> None:
         self._handle_record(record)
         if _receives(record.raw_event) > 1:
-            queue_url = self.service.settings.queue_url
+            queue_url = self._queue_url(record)
             self.service.aws.sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=record.receipt_handle)
 
     @abstractmethod
     def _handle_record(self, record: SQSRecord) -> None:
         """Handle one record; raising leaves it in the queue."""
+
+    def _queue_url(self, record: SQSRecord) -> str:
+        """That of the queue which the record is from: a consumer has a second one, for replayed events."""
+        queue_url = self.service.settings.queue_url
+        return f"{queue_url}{REPLAYED}" if record.event_source_arn.endswith(f"-events{REPLAYED}") else queue_url
 
     def _settle(
         self,
@@ -94,7 +102,7 @@ class QueueEntry(ABC):
         except Exception as error:
             # Whatever it is, the message must not be lost: it stays in the queue, or is dead-lettered with its reason.
             if receives < settings.max_receives:
-                back_off(self.service.aws.sqs, settings.queue_url, record, error)
+                back_off(self.service.aws.sqs, self._queue_url(record), record, error)
                 raise
             if give_up is not None:
                 self._give_up(error, receives, give_up)

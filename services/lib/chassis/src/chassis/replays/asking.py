@@ -6,6 +6,7 @@ Who may invoke the function may ask; nobody needs a password of the database for
 from collections.abc import Mapping
 from typing import Any
 
+from chassis import budgets
 from chassis.replays import pages, rows
 from chassis.replays.rows import Replay
 from chassis.service import Service
@@ -22,6 +23,8 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
 
     `{"show": id}`: the one with that id, as a list of one or none.
     `{"count": selection}`: how many events are selected, by stored type.
+    `{"spending": id}`: as a consumer, how far the replay has come with its budget; null where it has none.
+    `{"reprocessing": {"model": name or null}}`: see `Service.reprocessing`.
 
     Raises:
         ValueError: the request is none of these, or the selection breaks its contract.
@@ -39,7 +42,13 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
         case {"count": dict(selection)}:
             counts, _ = pages.begin(service, Selection.model_validate(selection))
             return {"counts": {each.type: each.selected for each in counts}}
-    raise ValueError(f"neither list, show nor count: {sorted(request)}")
+        case {"spending": str(replay_id)}:
+            with service.database.transaction() as connection:
+                known = budgets.spending(connection, replay_id)
+            return {"spending": known and known.described()}
+        case {"reprocessing": {"model": str() | None as model}}:
+            return {"reprocessing": dict(service.reprocessing(model))}
+    raise ValueError(f"neither list, show, count, spending nor reprocessing: {sorted(request)}")
 
 
 def _described(replay: Replay) -> dict[str, Any]:

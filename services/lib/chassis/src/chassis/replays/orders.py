@@ -1,6 +1,8 @@
 """The entry point of a service's replays: orders of operators, and the steps that its own reports begin."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from chassis.errors import PermanentError
@@ -13,6 +15,7 @@ from chassis.service import Service
 from chassis.work import Complete, UnitOfWork
 from contracts import REGISTRY, Contract, Event, ReplayKind, new_event
 from contracts.operations import (
+    BudgetReport,
     ReplayCancelled,
     ReplayPaused,
     ReplayReport,
@@ -31,18 +34,17 @@ _CANCELLABLE = _PAUSABLE | _RESUMABLE
 
 
 def on_replays(service: Service[Any]) -> EventConsumer:
-    """Orders of operators about replays, and this service's reports on its own."""
+    """Orders of operators about replays, reports of consumers on budgets, and this service's reports on its own."""
     replays = _Replays(service)
+    stop = replays.turning(ReplayState.CANCELLED, _CANCELLABLE)
     return EventConsumer(
         service,
         [
             on(ReplayRequested, replays.take_up),
-            on(ReplayPaused, lambda event: lambda work: replays.turn(work, event, ReplayState.PAUSED, _PAUSABLE)),
-            on(ReplayResumed, lambda event: lambda work: replays.turn(work, event, ReplayState.RUNNING, _RESUMABLE)),
-            on(
-                ReplayCancelled,
-                lambda event: lambda work: replays.turn(work, event, ReplayState.CANCELLED, _CANCELLABLE),
-            ),
+            on(ReplayPaused, replays.turning(ReplayState.PAUSED, _PAUSABLE)),
+            on(ReplayResumed, replays.turning(ReplayState.RUNNING, _RESUMABLE)),
+            on(ReplayCancelled, stop),
+            *(on(contract, stop) for contract in REGISTRY if issubclass(contract, BudgetReport)),
             on(replays.progressed, replays.go_on, give_up=replays.give_up),
         ],
     )
@@ -61,12 +63,10 @@ class _Replays:
         """Take up the replay if this service owns selected events; the report begins its first step.
 
         Raises:
-            PermanentError: reprocessing was ordered, which nothing keeps within a budget; or there is no such consumer.
+            PermanentError: there is no such consumer.
             TransientError: the database or the consumer's queue does not answer.
         """
         order = event.data
-        if order.kind is not ReplayKind.REBUILD:
-            raise PermanentError("replay-kind", f"replays rebuild, and {order.kind} was ordered")
         if not pages.types_of(self.service, order.selection):
             return None
         backlog_of(self.service, order.consumer)()
@@ -80,11 +80,14 @@ class _Replays:
             until=until,
             requested_at=event.time,
             counts=counts,
+            attributes=_attributes(order),
         )
 
         def complete(work: UnitOfWork) -> None:
-            if rows.add(work.connection, replay):
-                self._report(work, event, replay)
+            # An order to pause or to cancel may have overtaken this one.
+            begun = replace(replay, state=rows.kept_turn(work.connection, replay.id) or replay.state)
+            if rows.add(work.connection, begun):
+                self._report(work, event, begun)
 
         return complete
 
@@ -105,10 +108,15 @@ class _Replays:
             state = ReplayState.FAILED
         return lambda work: self._end_step(work, event, state)
 
-    def turn(self, work: UnitOfWork, event: Event[Contract], state: ReplayState, of: frozenset[ReplayState]) -> None:
-        """Let the replay, if it is in one of those states, begin a step in the given one."""
+    def turning(self, state: ReplayState, of: frozenset[ReplayState]) -> Callable[[Event[Any]], Complete]:
+        """The reaction that lets a replay in one of those states begin a step in the given one."""
+        return lambda event: partial(self._turn, event=event, state=state, of=of)
+
+    def _turn(self, work: UnitOfWork, event: Event[Contract], state: ReplayState, of: frozenset[ReplayState]) -> None:
         replay = rows.find(work.connection, event.subject)
-        if replay is not None and replay.state in of:
+        if replay is None:
+            rows.keep_turn(work.connection, event.subject, state, event.time)
+        elif replay.state in of:
             self._begin_step(work, event, replay, state)
 
     def give_up(self, work: UnitOfWork, event: Event[ReplayReport], _error: Exception, attempts: int) -> None:
@@ -146,3 +154,12 @@ class _Replays:
     def _report_type(self, fact: str) -> type[ReplayReport]:
         contract = REGISTRY.contract(f"collections.{self.service.settings.service}.{fact}.v1")
         return cast("type[ReplayReport]", contract)
+
+
+def _attributes(order: ReplayRequested) -> dict[str, str]:
+    """Of the envelope of each event: how the consumer is to reprocess. Without a budget, nothing may be paid."""
+    if order.kind is not ReplayKind.REPROCESS:
+        return {}
+    attributes = {"replaybudget": f"{order.budget_usd or 0:.6f}", "replayforce": "true" if order.force else "false"}
+    named = {"replaymodel": order.model, "replayprompt": order.prompt}
+    return attributes | {name: value for name, value in named.items() if value is not None}

@@ -8,18 +8,29 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import PermanentError, TransientError
+from chassis.queue.entry import REPLAYED
 
 if TYPE_CHECKING:
     from chassis.service import Service
 
-__all__ = ["LEAST", "MAX_WAITING", "MOST", "Allowance", "Pace", "backlog_of"]
+__all__ = ["LEAST", "MAX_REPLAYED", "MAX_WAITING", "MOST", "Allowance", "Pace", "Waiting", "backlog_of"]
 
-#: Messages that may wait in the consumer's queue before another page: live events arrive behind them.
+#: Live messages that may wait for the consumer before another page: they go first.
 MAX_WAITING = 10
-#: Stored events in a page: from the least, doubled while the consumer's queue is found empty.
+#: Replayed messages that may wait in their queue before another page: a replay that is paused has so many left.
+MAX_REPLAYED = 500
+#: Stored events in a page: from the least, doubled while no live message is found waiting.
 LEAST, MOST = 10, 500
 _LOOK_AGAIN_S = 0.05
 _SHORTEST_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Messages that wait for the consumer in each of its queues."""
+
+    live: int
+    replayed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +42,12 @@ class Allowance:
 
 
 class Pace:
-    """A token bucket that holds a second's events and begins empty; `backlog` says how many messages wait."""
+    """A token bucket that holds a second's events and begins empty; `backlog` says how many messages wait where."""
 
     def __init__(
         self,
         rate: int,
-        backlog: Callable[[], int],
+        backlog: Callable[[], Waiting],
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -62,8 +73,8 @@ class Pace:
                 self._sleep(max((1 - self._tokens) / self._rate, _SHORTEST_S))
                 continue
             waiting = self._backlog()
-            self._page = LEAST if waiting else min(2 * self._page, MOST)
-            if waiting <= MAX_WAITING:
+            self._page = LEAST if waiting.live else min(2 * self._page, MOST)
+            if waiting.live <= MAX_WAITING and waiting.replayed <= MAX_REPLAYED:
                 return Allowance(self._page, int(self._tokens))
             self._sleep(_LOOK_AGAIN_S)
         return None
@@ -78,12 +89,12 @@ class Pace:
         self._filled_at = now
 
 
-def backlog_of(service: "Service[Any]", consumer: str) -> Callable[[], int]:
-    """Says how many messages wait for the consumer, in the queue of its function `events`."""
+def backlog_of(service: "Service[Any]", consumer: str) -> Callable[[], Waiting]:
+    """Says how many messages wait for the consumer, in the queues of its function `events`."""
     own = f"{service.settings.service}-{service.settings.function}"
     url = f"{service.settings.queue_url.removesuffix(own)}{consumer}-events"
 
-    def waiting() -> int:
+    def waiting_in(url: str) -> int:
         try:
             answer = service.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         except ClientError as error:
@@ -94,7 +105,7 @@ def backlog_of(service: "Service[Any]", consumer: str) -> Callable[[], int]:
             raise TransientError(f"SQS: {error}") from error
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
-    return waiting
+    return lambda: Waiting(waiting_in(url), waiting_in(f"{url}{REPLAYED}"))
 
 
 _MISSING = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})

@@ -15,7 +15,7 @@ from chassis.replays import rows
 from chassis.replays.pace import Pace, backlog_of
 from chassis.replays.rows import Looked, Replay
 from chassis.service import Service
-from contracts import REGISTRY, ContractError, replayed
+from contracts import REGISTRY, ContractError
 from contracts.operations import ReplayReport, Selection, TypeCount
 
 __all__ = ["begin", "deletions_of", "types_of", "work_on"]
@@ -136,10 +136,10 @@ def _publish(service: Service[Any], replay: Replay, page: Sequence[Looked]) -> t
 def _addressed(document: Mapping[str, Any], replay: Replay) -> dict[str, Any]:
     """The event once more, for the one consumer; as it is stored, unless its major is retired."""
     address = {"replayid": replay.id, "replayfor": replay.consumer, "replaykind": str(replay.kind)}
+    addressed = {**document, **address, **replay.attributes}
     if REGISTRY.newest(document["type"]).event_type == document["type"]:
-        return {**document, **address}
-    upcast = REGISTRY.read(document)
-    return replayed(upcast, replay_id=replay.id, replay_for=replay.consumer, kind=replay.kind).to_wire()
+        return addressed
+    return REGISTRY.read(addressed).to_wire()
 
 
 def _counted(

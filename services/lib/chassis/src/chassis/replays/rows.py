@@ -1,7 +1,7 @@
 """The statements of replays: the bookkeeping of each, and the stored events that it selects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,20 @@ from chassis.store import BEGINNING, Checkpoint
 from contracts import ReplayKind
 from contracts.operations import ReplayState, Selection, TypeCount
 
-__all__ = ["Looked", "Replay", "add", "count", "find", "horizons", "latest", "look", "save", "step"]
+__all__ = [
+    "Looked",
+    "Replay",
+    "add",
+    "count",
+    "find",
+    "horizons",
+    "keep_turn",
+    "kept_turn",
+    "latest",
+    "look",
+    "save",
+    "step",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +33,7 @@ class Replay:
     """One replay of this service's events: what was ordered, and how far it is.
 
     Only transactions before `until` count: later ones' events are delivered live. `counts` are by stored type.
+    `attributes` are those of the envelope that tell the consumer how to reprocess.
     """
 
     id: str
@@ -33,6 +47,7 @@ class Replay:
     state: ReplayState = ReplayState.RUNNING
     step: int = 1
     checkpoint: Checkpoint = BEGINNING
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Replay":
@@ -49,6 +64,7 @@ class Replay:
             state=ReplayState(row["state"]),
             step=row["step"],
             checkpoint=Checkpoint(int(row["transaction_id"]), row["position"]),
+            attributes=row["attributes"],
         )
 
 
@@ -76,8 +92,9 @@ def add(connection: Connection, replay: Replay) -> bool:
     """Take up the replay; False when it was before."""
     row = connection.execute(
         """
-        INSERT INTO replays (replay_id, consumer, kind, selection, rate, until, state, step, counts, requested_at)
-        VALUES (%s, %s, %s, %s, %s, %s::text::xid8, %s, %s, %s, %s)
+        INSERT INTO replays (replay_id, consumer, kind, selection, rate, until, state, step, counts, requested_at,
+                             attributes)
+        VALUES (%s, %s, %s, %s, %s, %s::text::xid8, %s, %s, %s, %s, %s)
         ON CONFLICT DO NOTHING RETURNING replay_id
         """,
         (
@@ -91,6 +108,7 @@ def add(connection: Connection, replay: Replay) -> bool:
             replay.step,
             _json(replay.counts),
             replay.requested_at,
+            Jsonb(dict(replay.attributes)),
         ),
     ).fetchone()
     return row is not None
@@ -114,6 +132,24 @@ def step(connection: Connection, replay: Replay, state: ReplayState) -> None:
         "UPDATE replays SET step = step + 1, state = %s, updated_at = clock_timestamp() WHERE replay_id = %s",
         (state, replay.id),
     )
+
+
+def keep_turn(connection: Connection, replay_id: str, state: ReplayState, ordered_at: datetime) -> None:
+    """Let a replay that is not known yet begin in that state; of several orders the newest counts, or cancelling."""
+    connection.execute(
+        """
+        INSERT INTO replay_turns AS kept (replay_id, state, ordered_at) VALUES (%s, %s, %s)
+        ON CONFLICT (replay_id) DO UPDATE SET state = excluded.state, ordered_at = excluded.ordered_at
+        WHERE kept.state <> 'cancelled' AND (excluded.state = 'cancelled' OR excluded.ordered_at > kept.ordered_at)
+        """,
+        (replay_id, state, ordered_at),
+    )
+
+
+def kept_turn(connection: Connection, replay_id: str) -> ReplayState | None:
+    """The state in which orders that came before it let the replay begin, if any did."""
+    row = connection.execute("SELECT state FROM replay_turns WHERE replay_id = %s", (replay_id,)).fetchone()
+    return ReplayState(row["state"]) if row else None
 
 
 def save(connection: Connection, replay: Replay) -> bool:
