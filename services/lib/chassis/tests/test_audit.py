@@ -187,8 +187,10 @@ def test_subjects_with_rows_are_told_page_by_page(deleting: Worker, monkeypatch:
 @pytest.mark.integration
 def test_rows_after_events_are_counted(deleting: Worker) -> None:
     ends = [masked(deleted(item).to_wire(), "tenant-a") for item in ("one", "two")]
-    assert ask(deleting, count=ends) == {"tables": {"tombstones": 2}}
-    assert ask(deleting, count=[]) == {"tables": {}}
+    told = ask(deleting, count=ends, rows="tombstones")
+    assert told["tables"] == {"tombstones": 2}
+    assert [row["subject"] for row in told["rows"]] == ["one", "two"]
+    assert ask(deleting, count=[]) == {"tables": {}, "rows": []}
 
 
 @pytest.mark.parametrize("contract", [*REGISTRY, *REGISTRY.retired()], ids=lambda contract: contract.event_type)

@@ -75,5 +75,10 @@ def at_once(work: Callable[[T], R], of: Iterable[T]) -> Iterator[R]:
         yield from pool.map(work, of)
 
 
+def batched(of: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Consecutive parts of at most that size."""
+    return (of[start : start + size] for start in range(0, len(of), size))
+
+
 def _recorded(service: str, event_id: str, kind: str, subject: str, tenant: str, at: str, state: str) -> Recorded:
     return Recorded(service, event_id, kind, subject, tenant, datetime.fromisoformat(at), state)

@@ -74,7 +74,8 @@ class Difference(BaseModel):
 
     def repair(self, env: str) -> str:
         """What to do about it, in one line."""
-        return self.replay.command(self.subject, env) if self.replay else self.advice
+        command = self.replay.command(self.subject, env) if self.replay else ""
+        return ", ".join(filter(None, (command, self.advice)))
 
 
 class Recorded(NamedTuple):

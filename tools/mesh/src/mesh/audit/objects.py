@@ -102,10 +102,10 @@ def noncurrent(s3: Any, bucket: str, prefix: str) -> Callable[[str], str | None]
 
 def _missing(key: str, of: Subject) -> Difference:
     folder = key.split("/")[1]
-    replay, advice = None, "no replay can repair it"
-    if _OWNERS.get(folder) == "imaging":
-        replay = Replay(consumer="imaging", kind=ReplayKind.REPROCESS, types=(ItemUploaded.event_type,))
-    return _of(Kind.OBJECT_MISSING, folder, of, key, replay, advice)
+    if _OWNERS.get(folder) != "imaging":
+        return _of(Kind.OBJECT_MISSING, folder, of, key, None, "no replay can repair it")
+    replay = Replay(consumer="imaging", kind=ReplayKind.REPROCESS, types=(ItemUploaded.event_type,))
+    return _of(Kind.OBJECT_MISSING, folder, of, key, replay)
 
 
 def _superfluous(each: Stored, named: Named, scope: Scope, known: Mapping[Subject, datetime]) -> Difference | None:

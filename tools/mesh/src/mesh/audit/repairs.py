@@ -6,11 +6,11 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from contracts import ReplayKind
 from contracts.operations import ReplayRequested, ReplayState, Selection
+from mesh.audit.asking import batched
 from mesh.audit.model import Difference
 from mesh.replay import following, ordering
 from mesh.replay.errors import ReplayFailedError
@@ -46,7 +46,7 @@ def orders(differences: Iterable[Difference], manifests: Manifests) -> Iterator[
             consumed = tuple(sorted(ordering.consumed_types(manifests, each.replay.consumer).values()))
             wanted[each.replay.consumer, each.replay.types or consumed].add(each.subject)
     for (consumer, types), subjects in sorted(wanted.items()):
-        for some in batched(sorted(subjects), _SUBJECTS, strict=False):
+        for some in batched(sorted(subjects), _SUBJECTS):
             yield Order(consumer, Selection(types=types, subjects=some))
 
 

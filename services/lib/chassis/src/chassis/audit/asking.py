@@ -26,7 +26,8 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     `rest` are the subjects for which there was no room.
     `{"subjects": [table, tenant, id] | null, "tenant": …}`: a page of what its tables have rows of, and `next`.
     `{"compare": [subject, …], "documents": […]}`: in what its tables differ from these events, folded.
-    `{"count": documents}`: the number of rows of each table after these events alone.
+    `{"count": documents, "rows": table}`: the number of rows of each table after these events alone (`tables`), and
+    the rows of that one (`rows`).
 
     Raises:
         ValueError: the request is none of these.
@@ -48,7 +49,8 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
             case {"compare": [*subjects], "documents": [*documents]}:
                 return comparing.compare(connection, schema, service.database_projections, _pairs(subjects), documents)
             case {"count": [*documents]}:
-                return {"tables": folds.count(connection, schema, service.database_projections, documents)}
+                rows = request.get("rows")
+                return folds.count(connection, schema, service.database_projections, documents, rows=rows)
     raise ValueError(f"not a request that is answered: {sorted(request)}")
 
 

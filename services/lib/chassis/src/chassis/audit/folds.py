@@ -111,24 +111,34 @@ def live_rows(
 
 
 def count(
-    connection: Connection, schema: str, projections: Projections, documents: Sequence[Mapping[str, Any]]
-) -> dict[str, int]:
-    """The number of rows of each folded table after these masked documents; tables without rows are left out.
+    connection: Connection,
+    schema: str,
+    projections: Projections,
+    documents: Sequence[Mapping[str, Any]],
+    *,
+    rows: str | None = None,
+) -> dict[str, Any]:
+    """What these masked documents leave: `tables` has the number of rows of each that has them by subject.
+
+    Tables without rows are left out. `rows` are those of the table of that name, by subject, where there is one.
 
     Raises:
         ContractError: a document is no event that this service's code can read.
         PermanentError: an event cannot be folded.
     """
-    chosen = tables(connection, schema)
+    chosen = [table for table in tables(connection, schema) if table.subject is not None]
     folding.temporary_tables(connection, schema)
     for document in documents:
         projections.fold(connection, REGISTRY.read(MASKS[0](document)))
     counts: dict[str, int] = {}
+    wanted: list[dict[str, Any]] = []
     for table in chosen:
         query = sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier("pg_temp", table.name))
         (row,) = connection.execute(query)
         counts[table.name] = row["n"]
-    return {name: number for name, number in counts.items() if number}
+        if table.name == rows:
+            wanted = sorted(folded_rows(connection, table), key=lambda row: str(row[table.subject or ""]))
+    return {"tables": {name: number for name, number in counts.items() if number}, "rows": wanted}
 
 
 def subjects(
