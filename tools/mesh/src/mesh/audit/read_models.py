@@ -17,7 +17,7 @@ from mesh.audit.asking import Services, at_once, batched
 from mesh.audit.model import Difference, Kind, Replay, Subject
 
 #: Subjects whose events are folded in one call: some seconds, of the 25 that a transaction may take.
-BATCH: Final = 100
+BATCH: Final = 250
 _KINDS: Final = {"missing": Kind.ROW_MISSING, "extra": Kind.ROW_EXTRA, "stale": Kind.ROW_STALE}
 
 

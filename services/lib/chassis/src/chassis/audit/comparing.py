@@ -66,13 +66,15 @@ def compare(
     every = folds.tables(connection, schema)
     chosen = [table for table in every if table.subject is not None]
     ids = tenant_ids(connection, [table.name for table in chosen], {tenant for tenant, _ in subjects})
-    kinds = folding.temporary_tables(connection, schema)
+    kinds = folding.temporary_tables(connection, schema) if documents else {}
     asked = [(ids[tenant], subject) for tenant, subject in subjects if tenant in ids]
     live = _by_subject(chosen, {table.name: folds.live_rows(connection, schema, table, asked) for table in chosen})
 
     def folded(which: Iterable[Subject], mask: int) -> dict[Subject, Rows]:
         wanted = set(which)
         mine = [each for each in documents if (each["tenantid"], each["subject"]) in wanted]
+        if not mine:
+            return {}
         refused.update(folds.fold(connection, projections, mine, MASKS[mask]))
         rows = _by_subject(chosen, {table.name: folds.folded_rows(connection, table) for table in chosen})
         folds.empty(connection, kinds)
