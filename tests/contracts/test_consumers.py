@@ -99,6 +99,7 @@ def test_every_consumed_event_has_a_version_and_an_example() -> None:
             assert all(version.examples for version in found), f"{event_type}: a version without golden example"
 
 
+@pytest.mark.integration
 def test_an_audit_knows_what_consumers_react_to(place: Context) -> None:
     """A rebuild brings about no reaction, so what was not delivered is repaired in another way."""
     found: dict[str, set[str]] = {ref.service.service: set() for ref in CONSUMERS}

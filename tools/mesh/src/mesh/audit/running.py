@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from chassis.backlog import backlog
 from contracts import ReplayKind
 from mesh.audit import deliveries, objects, read_models
 from mesh.audit.asking import Services, at_once
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 Report = Callable[[str, int, int | None], None]
 #: When the latest event of a subject without any was recorded.
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
+#: At most so many subjects are named in a request, which is some 1 MB; for more everything is looked at again.
+_NARROWED: Final = 20_000
 #: Evidence by itself; anything else may have been under way, and is asked once more.
 _EVIDENT: Final = frozenset({Kind.DEAD_LETTER, Kind.PARKED})
 
@@ -48,7 +52,8 @@ class Auditor:
         findings = self._look(scope)
         doubtful = frozenset(each.subject for each in findings.differences if each.kind not in _EVIDENT)
         if doubtful:
-            again = self._look(replace(scope, subjects=doubtful, since=None), also=_unrecorded(findings)).differences
+            narrowed = replace(scope, subjects=doubtful, since=None) if len(doubtful) <= _NARROWED else scope
+            again = self._look(narrowed, also=_unrecorded(findings)).differences
             evident = [each for each in findings.differences if each.kind in _EVIDENT]
             findings.differences = evident + only_confirmed(findings.differences, again)
         return findings
@@ -83,7 +88,8 @@ class Auditor:
                 self._report("events", findings.events, None)
             return waiting
 
-        for unpublished in map(follow, self._services.owners):
+        for owner in self._services.owners:
+            unpublished = follow(owner)
             findings.differences += [deliveries.parked(event) for event in unpublished if event.state == "parked"]
             findings.skipped["events that wait in the outbox"] += sum(e.state == "waiting" for e in unpublished)
         letters = DeadLetterQueues(self._environment).letters(Selection())
@@ -152,8 +158,6 @@ class Auditor:
         return [(f"{consumer}.{f}", {i.event for i in service.consumes if i.function == f}) for f in functions]
 
     def _queued(self, function: str) -> int:
-        from chassis.backlog import backlog
-
         url = self._environment.functions[function].queue_url
         return backlog(self._environment.client("sqs"), url) if url else 0
 
@@ -168,8 +172,6 @@ class Auditor:
 
     def wait_for(self, consumers: Sequence[str], *, enough: Callable[[], bool]) -> None:
         """Wait until the queues of these services are empty, or it is enough."""
-        import time
-
         functions = [function for consumer in consumers for function, _ in self._queues(consumer)]
         while any(at_once(self._queued, functions)) and not enough():
             time.sleep(1)
