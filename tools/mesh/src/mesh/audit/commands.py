@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,13 +63,20 @@ def audit(
         with _progress(quiet=as_json) as report:
             auditor = _auditor(env, report)
             findings = auditor.audit(chosen)
-        if repair and findings.differences:
+        found = findings.differences
+        if repair and found:
             if not as_json:
                 _print(findings, env, limit)
             if _repair(env, auditor, findings, yes=yes, as_json=as_json):
+                if not as_json:
+                    typer.echo("audited again:")
                 with _progress(quiet=as_json) as report:
                     findings = _auditor(env, report).audit(chosen)
-        _show(findings, env, limit, as_json=as_json)
+        if as_json:
+            before = {"before_repair": _described(found, env)} if repair else {}
+            typer.echo(json.dumps(_document(findings, env) | before, indent=2))
+        else:
+            _show(findings, env, limit)
         if findings.differences:
             raise typer.Exit(DIFFERENT)
 
@@ -136,10 +143,7 @@ def _progress(*, quiet: bool) -> Iterator[Report]:
         yield report
 
 
-def _show(findings: Findings, env: str, limit: int, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(_document(findings, env), indent=2))
-        return
+def _show(findings: Findings, env: str, limit: int) -> None:
     _print(findings, env, limit)
     looked = f"{findings.events} events, {len(findings.subjects)} items and conversations, {findings.objects} objects"
     number = len(findings.differences)
@@ -175,7 +179,11 @@ def _document(findings: Findings, env: str) -> dict[str, Any]:
         "subjects": len(findings.subjects),
         "objects": findings.objects,
         "counts": [dict(zip(("kind", "where", "number"), row, strict=True)) for row in findings.counts()],
-        "differences": [each.model_dump(mode="json") | {"repair": each.repair(env)} for each in findings.differences],
+        "differences": _described(findings.differences, env),
         "not_judged": {reason: number for reason, number in findings.skipped.items() if number},
         "not_compared": sorted(findings.not_compared),
     }
+
+
+def _described(differences: Iterable[Difference], env: str) -> list[dict[str, Any]]:
+    return [each.model_dump(mode="json") | {"repair": each.repair(env)} for each in differences]

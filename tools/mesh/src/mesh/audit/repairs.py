@@ -51,14 +51,15 @@ def orders(differences: Iterable[Difference], manifests: Manifests) -> Iterator[
 
 
 def run(environment: Environment, owners: Owners, wanted: Sequence[Order], *, quiet: bool) -> None:
-    """Order one after the other and follow each to its end.
+    """Order all of them, then follow each to its end.
 
     Raises like `ordering.publish` and `following.follow`, and ReplayFailedError.
     """
-    for order in wanted:
-        replay_id = f"audit-{secrets.token_hex(6)}"
+    who = ordering.who(environment)
+    ordered = {f"audit-{secrets.token_hex(6)}": order for order in wanted}
+    for replay_id, order in ordered.items():
         request = ReplayRequested(
-            who=ordering.who(environment),
+            who=who,
             why="mesh audit --repair",
             consumer=order.consumer,
             kind=ReplayKind.REBUILD,
@@ -66,6 +67,7 @@ def run(environment: Environment, owners: Owners, wanted: Sequence[Order], *, qu
             rate=_RATE,
         )
         ordering.publish(environment, request, replay_id)
+    for replay_id, order in ordered.items():
         ended = following.follow(owners, replay_id, order.owners, quiet=quiet)
         if failed := [each.service for each in ended if each.state is not ReplayState.COMPLETED]:
             raise ReplayFailedError(f"{replay_id} has not ended in {', '.join(failed)}: `mesh replay show {replay_id}`")
