@@ -38,12 +38,12 @@ def event(kind: str = ANALYZED, *, age: timedelta = timedelta(hours=1), item: st
 
 def judged(
     *found: Lacking, waiting: int = 0, is_rebuild: bool = True
-) -> tuple[list[tuple[str, str | None, bool]], dict[str, int]]:
+) -> tuple[list[tuple[str, ReplayKind | None, bool]], dict[str, int]]:
     """(consumer, kind of the repairing replay) of each difference, and what is skipped."""
     differences, skipped = deliveries.judge(
         found, [], SCOPE, waiting=lambda consumer, kind: waiting, is_rebuild=lambda service, replay: is_rebuild
     )
-    return [(d.where, d.replay and d.replay.kind, "item-1" in d.repair("dev")) for d in differences], skipped
+    return [(d.where, d.replay.kind if d.replay else None, "item-1" in d.repair("dev")) for d in differences], skipped
 
 
 def test_what_a_consumer_lacks_is_repaired_as_far_as_it_reacts() -> None:

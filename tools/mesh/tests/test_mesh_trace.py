@@ -66,8 +66,8 @@ class Mesh:
         of_tenant = [e for e in self.events.get(service, []) if e["tenant"] == hash_tenant(request.get("tenant", ""))]
         match request:
             case {"recorded": _}:
-                rows = [[e["id"], e["type"], e["subject"], e["tenant"], e["recorded_at"], ""] for e in of_tenant]
-                return {"events": rows, "next": None}
+                names = ("id", "type", "subject", "tenant", "recorded_at")
+                return {"events": [[*(e[name] for name in names), ""] for e in of_tenant], "next": None}
             case {"history": subjects, "until": until}:
                 known = {subject for _, subject in subjects}
                 events = [e for e in self.events.get(service, []) if e["subject"] in known and e["time"] <= until]
