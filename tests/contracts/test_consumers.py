@@ -14,6 +14,7 @@ import pytest
 from chassis.queue import EventConsumer
 from localmesh.provision.context import Context
 from manifests import FunctionRef, load_manifests
+from mesh.audit.deliveries import REACTIONS
 from testkit.contract_tests.delivery import deliver, object_keys, with_fresh_ids
 from testkit.contract_tests.entry import consumer_of, environment_of
 from testkit.contract_tests.examples import PublishedVersionCase, published_version_cases
@@ -96,3 +97,14 @@ def test_every_consumed_event_has_a_version_and_an_example() -> None:
             found = published_version_cases(REGISTRY, event_type)
             assert found, f"{ref.service.service} consumes {event_type}, which was never published"
             assert all(version.examples for version in found), f"{event_type}: a version without golden example"
+
+
+@pytest.mark.integration
+def test_an_audit_knows_what_consumers_react_to(place: Context) -> None:
+    """A rebuild brings about no reaction, so what was not delivered is repaired in another way."""
+    found: dict[str, set[str]] = {ref.service.service: set() for ref in CONSUMERS}
+    for ref in CONSUMERS:
+        if ref.name != "replays":
+            with consumer_of(ref, environment_of(place, ref)) as consumer:
+                found[ref.service.service] |= {fact.removeprefix("collections.") for fact in consumer.reacts_to}
+    assert found == REACTIONS

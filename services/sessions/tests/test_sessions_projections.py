@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from chassis import audit
+from chassis.audit.masks import masked
+from chassis.observability import hash_tenant
 from contracts import Contract, Event, ReplayKind, new_event, replayed
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
 from testkit.refolding import assert_refolds
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.integration
 
 Turn = Callable[..., Event[Contract]]
 MINUTE = timedelta(minutes=1)
+TENANT = uuid.UUID("99999999-2222-4333-8444-555555555555")
 SESSION = "11111111-2222-4333-8444-555555555555"
 BEGINNING = datetime.now(UTC) - timedelta(hours=1)
 
@@ -159,3 +163,22 @@ def test_a_replay_folds_and_ends_nothing(running: Any, make_turn: Turn) -> None:
     again = replayed(turns[1], replay_id="again", replay_for="sessions", kind=ReplayKind.REPROCESS)
     assert running.consume(again) == 0
     assert [len(running.recorded("ann", turn.subject)) for turn in turns] == [1, 0]
+
+
+@pytest.mark.parametrize("course", ["both ends", "no first turn"])
+def test_an_audit_compares_the_rows_and_leaves_the_table_alone(running: Any, make_turn: Turn, course: str) -> None:
+    events = [replace(event, tenant_id=str(TENANT)) for event in happening(COURSES[course][0], make_turn)]
+    with running.service.work.on(str(TENANT), SESSION) as work:
+        for event in events:
+            work.fold(event)
+    kept = running.all_items()
+    request = {
+        "compare": [[hash_tenant(str(TENANT)), SESSION]],
+        "documents": [masked(event.to_wire(), event.tenant_id) for event in events],
+    }
+    assert audit.answer(running.service, request)["differences"] == []
+    with running.service.database.transaction() as connection:
+        connection.execute("UPDATE conversations SET turns = 9 WHERE tenant_id = %s", (str(TENANT),))
+    (found,) = audit.answer(running.service, request)["differences"]
+    assert (found["table"], found["kind"], found["columns"]) == ("conversations", "stale", ["turns"])
+    assert running.all_items() == kept

@@ -39,7 +39,9 @@ class Mesh:
         service = FunctionName.split("-")[1]
         answer: Any = {"published": 0}
         if service != self.outdated:
-            answer = self._answer(service, json.loads(Payload)["inspect"])
+            request = json.loads(Payload)
+            answer = self._audited(service, request["audit"]) if "audit" in request else None
+            answer = answer or self._answer(service, request["inspect"])
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
     def _answer(self, service: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -58,6 +60,21 @@ class Mesh:
             events = self.events.get(service, [])
             return {"events": [e for e in events if request["events"] in (e["subject"], e["correlationid"])]}
         return {"applied": self.applied.get(service, []), "unpublished": self.unpublished.get(service, [])}
+
+    def _audited(self, service: str, request: dict[str, Any]) -> dict[str, Any]:
+        """What is asked for the state of a tenant."""
+        of_tenant = [e for e in self.events.get(service, []) if e["tenant"] == hash_tenant(request.get("tenant", ""))]
+        match request:
+            case {"recorded": _}:
+                names = ("id", "type", "subject", "tenant", "recorded_at")
+                return {"events": [[*(e[name] for name in names), ""] for e in of_tenant], "next": None}
+            case {"history": subjects, "until": until}:
+                known = {subject for _, subject in subjects}
+                events = [e for e in self.events.get(service, []) if e["subject"] in known and e["time"] <= until]
+                return {"documents": events, "rest": []}
+        subjects = sorted({e["subject"] for e in request["count"]})
+        rows = [{"id": subject, "status": "uploaded", "created_at": None, "more": 1} for subject in subjects]
+        return {"tables": {"items": len(rows)} if service == "ingest" else {}, "rows": rows}
 
     def record(self, kind: str, after_s: float, cause: str | None = None, **more: Any) -> str:
         """Record an event (`ingest.item-uploaded.v1`) so many seconds after the first; returns its id."""
@@ -249,3 +266,24 @@ def test_what_cannot_be_told_of_the_past_is_refused(world: Mesh) -> None:
         "nothing is recorded about item-1 in dev until 2020-01-01 00:00:00+00:00"
         in state("item-1", "--at", "2020-01-01", exit_code=1).stderr
     )
+
+
+def test_the_state_of_a_tenant_is_counted_and_its_items_are_listed_page_by_page(world: Mesh) -> None:
+    for number in range(3):
+        world.record("ingest.item-uploaded.v1", number - 9, subject=f"item-{number}", tenantid=ALICE)
+    world.record("ingest.item-uploaded.v1", 0, subject="item-7", tenantid=BOB, tenant=BOB)
+    whole = json.loads(state("alice", "--limit", "2", "--json").stdout)
+    assert (whole["tenant"], whole["events"], whole["tables"], whole["next"]) == (
+        ALICE,
+        3,
+        {"ingest.items": 3},
+        "item-1",
+    )
+    assert whole["items"][0] == {"id": "item-0", "status": "uploaded", "created_at": None}
+    rest = state("alice", "--limit", "2", "--after", "item-1").stdout
+    assert "3  ingest.items" in rest
+    assert "item-2  uploaded" in rest
+    assert "item-1" not in rest
+    earlier = (NOW - timedelta(seconds=8.5)).isoformat()
+    assert json.loads(state("alice", "--at", earlier, "--json").stdout)["tables"] == {"ingest.items": 1}
+    assert "nothing is recorded about carol" in state("carol", exit_code=1).stderr

@@ -11,7 +11,7 @@ from chassis.retention import Rule
 from chassis.service import Service
 from sessions.projections import projections
 from sessions.settings import SessionsSettings
-from sessions.table import SessionTable
+from sessions.table import NoTable, SessionTable
 
 
 class SessionsService(Service[SessionsSettings]):
@@ -31,6 +31,11 @@ class SessionsService(Service[SessionsSettings]):
     def projections(self) -> Projections:
         """See `sessions.projections`."""
         return projections(self.table, self.settings)
+
+    @property
+    def database_projections(self) -> Projections:
+        """The folds without the table: functions that answer operators may not even write to it."""
+        return projections(NoTable(), self.settings)
 
     def waiting_turns(self) -> int:
         """How many turns have not been heard yet; more than none for long when the consumer does not run."""

@@ -186,6 +186,21 @@ class SessionTable:
             raise TransientError("DynamoDB left deletions undone")
 
 
+class NoTable(SessionTable):
+    """A table that keeps nothing, for folds of which only the rows in Postgres are looked at."""
+
+    def __init__(self) -> None:
+        """There is nothing to connect to."""
+
+    def keep(
+        self, tenant_id: str, session_id: str, turns: Iterable[tuple[datetime, int]], *, runs: bool, lifetime_s: int
+    ) -> None:
+        """There is nothing to remove."""
+
+    def _put(self, item: dict[str, Any]) -> None:
+        """Write nothing."""
+
+
 def _json(message: ChatMessage) -> str:
     """Keys in order: an event store does not keep the order in which they came, and a rebuild writes the same text."""
     return json.dumps(message.model_dump(mode="json", exclude_none=True), ensure_ascii=False, sort_keys=True)

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from chassis.audit.comparing import compare
+from chassis.audit.masks import masked
+from chassis.observability import hash_tenant
 from chassis.service import Service
 from contracts import REGISTRY, Contract, Event
 from contracts.envelope import format_time
@@ -107,3 +110,16 @@ class Folding:
             connection.execute("ROLLBACK")
             connection.execute("BEGIN")
         return rows
+
+    def audited(self, folded: Sequence[Event[Contract]], *, recorded: Sequence[Event[Contract]]) -> dict[str, Any]:
+        """What an audit answers where the tables are made of some events, and the logs have others, or the same."""
+        documents = [masked(event.to_wire(), event.tenant_id) for event in recorded]
+        subjects = sorted({(hash_tenant(event.tenant_id), event.subject) for event in (*folded, *recorded)})
+        schema = self._service.settings.database_schema
+        with self._service.database.transaction() as connection:
+            for event in folded:
+                self._service.projections.fold(connection, event)
+            answer = compare(connection, schema, self._service.database_projections, subjects, documents)
+            connection.execute("ROLLBACK")
+            connection.execute("BEGIN")
+        return answer

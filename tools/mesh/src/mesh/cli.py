@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from mesh.audit.commands import audit
 from mesh.cost.commands import cost
 from mesh.db.commands import app as db
 from mesh.deploy.commands import deploy
@@ -102,7 +103,7 @@ def logs(
     guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
 
 
-for command in (package, deploy, verify, cost, trace, state, rebuild):
+for command in (package, deploy, verify, cost, trace, state, audit, rebuild):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(new)

@@ -20,7 +20,7 @@ from contracts import REGISTRY
 from contracts.embedding import ItemEmbedded, encode_vector
 from contracts.personal import masked
 
-__all__ = ["fold", "history", "without_persons"]
+__all__ = ["fold", "history", "temporary_tables", "without_persons"]
 
 
 def history(connection: Connection, subject: str, until: datetime, *, limit: int) -> list[dict[str, Any]]:
@@ -48,16 +48,22 @@ def fold(
         ContractError: a document is no event that this service's code can read.
         PermanentError: an event cannot be folded.
     """
-    kinds = tables_of(connection, schema)
-    for table in kinds:
-        name = sql.Identifier(table)
-        statement = sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING ALL EXCLUDING COMMENTS) ON COMMIT DROP")
-        connection.execute(statement.format(name, sql.Identifier(schema, table)))
+    kinds = temporary_tables(connection, schema)
     for document in documents:
         projections.fold(connection, REGISTRY.read(document))
     folded = [table for table, kind in kinds.items() if kind in {TableKind.PROJECTION, TableKind.TOMBSTONE}]
     rows = {table: _rows(connection, table) for table in folded}
     return {table: found for table, found in rows.items() if found}
+
+
+def temporary_tables(connection: Connection, schema: str) -> dict[str, TableKind]:
+    """Make empty tables with the names of the schema's, which come first until the transaction ends; their kinds."""
+    kinds = tables_of(connection, schema)
+    for table in kinds:
+        name = sql.Identifier(table)
+        statement = sql.SQL("CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING ALL EXCLUDING COMMENTS) ON COMMIT DROP")
+        connection.execute(statement.format(name, sql.Identifier(schema, table)))
+    return kinds
 
 
 def _rows(connection: Connection, table: str) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
                 return {"history": folding.history(connection, subject, moment, limit=MAX_EVENTS)}
             case {"fold": [*documents]}:
                 schema = service.settings.database_schema
-                return {"tables": folding.fold(connection, schema, service.projections, documents)}
+                return {"tables": folding.fold(connection, schema, service.database_projections, documents)}
     raise ValueError(f"not a request that is answered: {sorted(request)}")
 
 

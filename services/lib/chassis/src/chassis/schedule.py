@@ -36,13 +36,17 @@ def relay(service: Service[Any]) -> Entry:
 
 
 def answering(service: Service[Any], run: Entry) -> Entry:
-    """The entry point, which also answers operators: see `chassis.parked_events`, `inspection`, `replays`, and more."""
+    """The entry point, which also answers operators: see `chassis.parked_events`, `inspection`, `audit`, and more."""
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         if "parked" in event:
             return parked_events.answer(service.database, event["parked"])
         if "inspect" in event:
             return inspection.answer(service, event["inspect"])
+        if "audit" in event:
+            from chassis import audit  # which no scheduled run needs
+
+            return audit.answer(service, event["audit"])
         if "replays" in event:
             from chassis import replays  # with what queues need, which no scheduled run does
 

@@ -47,6 +47,11 @@ class Service(Generic[S_co]):
         return Projections()
 
     @property
+    def database_projections(self) -> Projections:
+        """The same folds, into the database alone: what operators ask about is folded apart from everything live."""
+        return self.projections
+
+    @property
     def retention(self) -> Sequence[Rule]:
         """How long which rows are kept; a service with more such tables adds its own rules."""
         return (INBOX, REPLAYS, TURNS, BUDGETS, idempotency.RETENTION)

@@ -38,15 +38,16 @@ class Inspectors:
 
     def ask(self, request: Mapping[str, Any], expected: str) -> dict[str, Any]:
         """The answer of every service, by name. Raises ServiceOutdatedError."""
-
-        def one(service: str) -> Any:  # noqa: ANN401 - any JSON document
-            answer = self._functions.invoke(self.keys[service], {"inspect": request})
-            if expected not in answer:  # it has run as on schedule, which does no harm
-                raise ServiceOutdatedError(f"{service} cannot be asked yet: deploy {service}")
-            return answer
-
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return dict(zip(self.keys, pool.map(one, self.keys), strict=True))
+            answers = pool.map(lambda service: self.ask_one(service, request, expected), self.keys)
+            return dict(zip(self.keys, answers, strict=True))
+
+    def ask_one(self, service: str, request: Mapping[str, Any], expected: str) -> Any:  # noqa: ANN401 - any JSON document
+        """The answer of one service. Raises ServiceOutdatedError."""
+        answer = self._functions.invoke(self.keys[service], {"inspect": request})
+        if expected not in answer:  # it has run as on schedule, which does no harm
+            raise ServiceOutdatedError(f"{service} cannot be asked yet: deploy {service}")
+        return answer
 
 
 def find(environment: Environment, asked: str, manifests: Manifests, *, tenant: str | None = None) -> Trace:

@@ -37,6 +37,12 @@ class EventConsumer(QueueEntry):
         """What is consumed: event type -> the contract under which it is read."""
         return {event_type: subscription.contract for event_type, subscription in self._subscriptions.items()}
 
+    @property
+    def reacts_to(self) -> frozenset[str]:
+        """The facts of which more follows than a fold."""
+        subscriptions = self._subscriptions.values()
+        return frozenset(each.contract.fact() for each in subscriptions if each.react is not None)
+
     def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
         self._batch = _Batch()
         understood = self.contracts
