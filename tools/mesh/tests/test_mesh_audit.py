@@ -84,7 +84,7 @@ def _difference(what: str, **fields: Any) -> Difference:
     return Difference.model_validate(basis | fields)
 
 
-def test_rebuilds_are_ordered_together_and_reactions_not_at_all() -> None:
+def test_replays_are_ordered_together_and_reactions_only_where_nobody_is_paid() -> None:
     rebuild, reprocess = ReplayKind.REBUILD, ReplayKind.REPROCESS
     found = [
         _difference("a", replay=Replay(consumer="search", kind=rebuild)),
@@ -92,13 +92,15 @@ def test_rebuilds_are_ordered_together_and_reactions_not_at_all() -> None:
         _difference("c", replay=Replay(consumer="search", kind=rebuild, types=(DELETED,))),
         _difference("d", replay=Replay(consumer="imaging", kind=reprocess)),
         _difference("e", advice="nothing"),
+        _difference("f", replay=Replay(consumer="analysis", kind=reprocess)),
     ]
-    orders = list(repairs.orders(found, load_manifests(REPOSITORY)))
-    assert [(o.consumer, o.selection.subjects, len(o.selection.types)) for o in orders] == [
-        ("search", ("item-1", "item-2"), 3),
-        ("search", ("item-1",), 1),
+    orders = list(repairs.orders(found, load_manifests(REPOSITORY), is_paid={"analysis", "embedding"}.__contains__))
+    assert [(o.consumer, o.kind, o.selection.subjects, len(o.selection.types)) for o in orders] == [
+        ("imaging", reprocess, ("item-1",), len(orders[0].selection.types)),
+        ("search", rebuild, ("item-1", "item-2"), 3),
+        ("search", rebuild, ("item-1",), 1),
     ]
-    assert orders[1].owners == ["ingest"]
+    assert orders[2].owners == ["ingest"]
 
 
 def document(kind: str, item: str, data: Mapping[str, Any], sequence: int = 1) -> dict[str, Any]:
@@ -264,7 +266,7 @@ def test_what_no_replay_repairs_is_said(world: Mesh) -> None:
         {"tenant": ALICE, "subject": "x", "table": "documents", "kind": "extra", "key": {}, "columns": []}
     ]
     result = audit("--repair", exit_code=4)
-    assert "no rebuild repairs any of it" in result.stderr
+    assert "no replay that is free of charge repairs any of it" in result.stderr
 
 
 def test_an_audit_that_cannot_be_made_fails(world: Mesh) -> None:

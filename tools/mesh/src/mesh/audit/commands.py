@@ -95,6 +95,7 @@ def _auditor(env: str, report: Report) -> Auditor:
 def _repair(env: str, auditor: Auditor, findings: Findings, *, yes: bool, as_json: bool) -> bool:
     """Show what would be replayed, ask, order it and wait until it is applied; whether anything was."""
     import time
+    from functools import cache, partial
 
     from manifests import load_manifests
     from mesh.audit import repairs
@@ -105,17 +106,18 @@ def _repair(env: str, auditor: Auditor, findings: Findings, *, yes: bool, as_jso
     from mesh.tables import print_table
     from workspace import REPOSITORY
 
-    wanted = list(repairs.orders(findings.differences, load_manifests(REPOSITORY)))
-    if not wanted:
-        typer.echo("no rebuild repairs any of it", err=True)
-        return False
     environment = open_environment(env)
     owners = Owners(environment)
+    is_paid = cache(partial(repairs.pays, owners))
+    wanted = list(repairs.orders(findings.differences, load_manifests(REPOSITORY), is_paid=is_paid))
+    if not wanted:
+        typer.echo("no replay that is free of charge repairs any of it", err=True)
+        return False
     numbers = [sum(sum(each.values()) for each in owners.count(o.owners, o.selection).values()) for o in wanted]
     if not as_json:
-        rows = [(o.consumer, len(o.selection.subjects), n) for o, n in zip(wanted, numbers, strict=True)]
-        print_table(("rebuild", "items", "events"), rows)
-        typer.echo(f"{sum(numbers)} events, about {usd(sum(numbers)):.2f} USD in AWS; no model is called")
+        rows = [(o.consumer, o.kind, len(o.selection.subjects), n) for o, n in zip(wanted, numbers, strict=True)]
+        print_table(("replay to", "kind", "items", "events"), rows)
+        typer.echo(f"{sum(numbers)} events, about {usd(sum(numbers)):.2f} USD in AWS; no provider is paid")
     confirm(f"Publish these {sum(numbers)} events again in {env}?", yes=yes)
     repairs.run(environment, owners, wanted, quiet=as_json)
     deadline = time.monotonic() + _APPLIED_S

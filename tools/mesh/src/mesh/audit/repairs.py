@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -27,9 +27,10 @@ _RATE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A rebuild of some items by one consumer."""
+    """A replay of some items' events to one consumer."""
 
     consumer: str
+    kind: ReplayKind
     selection: Selection
 
     @property
@@ -38,16 +39,23 @@ class Order:
         return ordering.owners_of(self.selection)
 
 
-def orders(differences: Iterable[Difference], manifests: Manifests) -> Iterator[Order]:
-    """The rebuilds that repair these. What needs a consumer's reactions is not ordered: it may pay a provider."""
-    wanted: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
+def orders(
+    differences: Iterable[Difference], manifests: Manifests, *, is_paid: Callable[[str], bool]
+) -> Iterator[Order]:
+    """The replays that repair these. The reactions of a consumer that pays a provider are not ordered."""
+    wanted: dict[tuple[str, ReplayKind, tuple[str, ...]], set[str]] = defaultdict(set)
     for each in differences:
-        if each.replay is not None and each.replay.kind is ReplayKind.REBUILD:
+        if each.replay is not None and (each.replay.kind is ReplayKind.REBUILD or not is_paid(each.replay.consumer)):
             consumed = tuple(sorted(ordering.consumed_types(manifests, each.replay.consumer).values()))
-            wanted[each.replay.consumer, each.replay.types or consumed].add(each.subject)
-    for (consumer, types), subjects in sorted(wanted.items()):
+            wanted[each.replay.consumer, each.replay.kind, each.replay.types or consumed].add(each.subject)
+    for (consumer, kind, types), subjects in sorted(wanted.items()):
         for some in batched(sorted(subjects), _SUBJECTS):
-            yield Order(consumer, Selection(types=types, subjects=some))
+            yield Order(consumer, kind, Selection(types=types, subjects=some))
+
+
+def pays(owners: Owners, consumer: str) -> bool:
+    """Whether a consumer's reactions may pay a provider, as it says itself."""
+    return bool(owners.reprocessing(consumer, None))
 
 
 def run(environment: Environment, owners: Owners, wanted: Sequence[Order], *, quiet: bool) -> None:
@@ -62,7 +70,7 @@ def run(environment: Environment, owners: Owners, wanted: Sequence[Order], *, qu
             who=who,
             why="mesh audit --repair",
             consumer=order.consumer,
-            kind=ReplayKind.REBUILD,
+            kind=order.kind,
             selection=order.selection,
             rate=_RATE,
         )
