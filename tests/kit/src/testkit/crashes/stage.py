@@ -1,0 +1,117 @@
+"""One service on real servers, whose processes live as short as a test wants them to."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from chassis.aws import Aws
+from chassis.entry_points import EntryPoints
+from manifests import load_manifests
+from testkit.crashes.processes import Ended, run
+from testkit.deployment import Deploy, Deployment, make_table
+from testkit.invoking import CONTEXT
+from testkit.providers import Providers
+from workspace import REPOSITORY
+
+#: Columns that say for how long a process that may have died keeps others out, and since when an event waits.
+_PASSING = ("until", "claimed_until", "lease_until", "recorded_at")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A service with a schema, bus, bucket, queues and tables of its own.
+
+    The test is its queue, its gateway and its schedule: it hands over invocations, and looks at what they left.
+    """
+
+    service: str
+    deployment: Deployment
+    tables: Mapping[str, str]
+    environment: Mapping[str, str]
+    #: The queue that gets everything that is published.
+    published_url: str
+    providers: Providers
+    connection: psycopg.Connection[dict[str, Any]]
+    log: Path
+    #: For the processes: its clients have never made a call, so there is no connection that two of them would share.
+    _aws: Aws
+
+    def invoke(self, entry: str, event: Mapping[str, Any], *, die_before: int | None = None) -> Ended:
+        """A new process starts the entry point, is handed the event, and may die at that call."""
+
+        def job() -> Any:
+            os.environ.update(self.environment)
+            bootstrap = importlib.import_module(f"{self.service}.bootstrap").bootstrap
+            entry_points: EntryPoints = importlib.import_module(f"{self.service}.handler").ENTRY_POINTS
+            return entry_points.build(entry, bootstrap(None, self._aws))(dict(event), CONTEXT)
+
+        return run(job, self.log, die_before=die_before)
+
+    def let_time_pass(self) -> None:
+        """As if hours had gone by: nobody waits any more for a process that died."""
+        columns = self.connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s"
+            " AND column_name = ANY(%s) AND table_name <> 'events' AND data_type LIKE 'timestamp%%'",
+            (self.deployment.schema.role, list(_PASSING)),
+        ).fetchall()
+        for column in columns:
+            name = sql.Identifier(column["column_name"])
+            statement = sql.SQL("UPDATE {} SET {} = {} - interval '6 hours' WHERE {} IS NOT NULL")
+            self.connection.execute(statement.format(sql.Identifier(column["table_name"]), name, name, name))
+
+    def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+        """What a statement in the service's schema finds."""
+        return self.connection.execute(statement.encode(), parameters).fetchall()
+
+    def put_pictures(self, keys: Iterable[str], picture: bytes) -> None:
+        """The picture under each of the keys."""
+        for key in keys:
+            bucket = self.deployment.settings["images_bucket"]
+            self.deployment.aws.s3.put_object(Bucket=bucket, Key=key, Body=picture, ContentType="image/jpeg")
+
+
+@contextmanager
+def staged(service: str, function: str, deploy: Deploy, providers: Providers, log: Path) -> Iterator[Stage]:
+    """The service as the manifest's function finds it."""
+    manifest = load_manifests(REPOSITORY).services[service]
+    secrets = sorted({name for each in manifest.functions.values() for name in each.secrets})
+    deployment = deploy(service, secret_names=secrets)
+    aws = deployment.aws
+    tables = {name: make_table(aws, service, name) for name in manifest.tables}
+    environment = {
+        **manifest.functions[function].configuration,
+        **deployment.variables,
+        **{f"TABLE_{name.upper().replace('-', '_')}": made for name, made in tables.items()},
+        **providers.variables,
+        "BACKLOG_QUEUE_URL": deployment.settings["queue_url"],
+    }
+    unused = Aws(aws.endpoint_url, aws.region, aws.credentials)
+    _ = (unused.events, unused.sqs, unused.s3, unused.s3_probe, unused.dynamodb, unused.ssm)
+    schema = deployment.schema
+    options = f"-c search_path={schema.role},public"
+    with psycopg.connect(schema.database.dsn, autocommit=True, row_factory=dict_row, options=options) as connection:
+        url = subscribe(deployment, "published", {"source": [{"prefix": ""}]})
+        yield Stage(service, deployment, tables, environment, url, providers, connection, log, unused)
+    for made in tables.values():
+        aws.dynamodb.delete_table(TableName=made)
+
+
+def subscribe(deployment: Deployment, name: str, pattern: Mapping[str, Any], queue_url: str | None = None) -> str:
+    """Lets a queue, by default one of that name, get what the bus carries of that pattern; returns its URL."""
+    bus, sqs, events = deployment.settings["event_bus"], deployment.aws.sqs, deployment.aws.events
+    url = queue_url or sqs.create_queue(QueueName=f"{bus}-{name}")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name=f"{bus}-{name}", EventBusName=bus, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=f"{bus}-{name}", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    return url
