@@ -24,9 +24,9 @@ ANSWER = "answer"
 
 
 class Boundaries:
-    """Counts the calls of this process, and kills it before the one whose number is given (0 is the first)."""
+    """Counts the calls of this process, and kills it before the one of that number (0 is the first), or of that name."""
 
-    def __init__(self, die_before: int | None = None) -> None:
+    def __init__(self, die_before: int | str | None = None) -> None:
         self.calls: list[str] = []
         self._die_before = die_before
         self._one_at_a_time = threading.Lock()
@@ -34,7 +34,7 @@ class Boundaries:
     def reach(self, call: str) -> None:
         """The call is about to be made."""
         with self._one_at_a_time:
-            if len(self.calls) == self._die_before:
+            if self._die_before in (call, len(self.calls)):
                 os.kill(os.getpid(), signal.SIGKILL)
             self.calls.append(call)
 

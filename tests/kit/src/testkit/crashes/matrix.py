@@ -40,10 +40,9 @@ class Report:
 class Matrix:
     """The points of one flow, which an undisturbed run finds."""
 
-    def __init__(self, flow: Flow, stage: Stage, picture: bytes) -> None:
+    def __init__(self, flow: Flow, stage: Stage) -> None:
         self._flow = flow
         self._stage = stage
-        self._picture = picture
         self.disturbed([]), self.disturbed([])  # the first one warms up
         self.undisturbed = self.disturbed([])
 
@@ -56,30 +55,36 @@ class Matrix:
         """A new case, whose processes die one after the other at these points, each in its own invocation."""
         stage, case = self._stage, Case(str(uuid.uuid4()), str(uuid.uuid4()))
         for before in self._flow.before:
-            self._drive(Run(), [before(stage, case, self._picture), Relay()], deque())
+            self._drive(Run(), [before(stage, case)], deque())
         stage.providers.calm()
         run = Run()
-        self._drive(run, [self._flow.work(stage, case, self._picture), Relay()], deque(die_before))
+        self._drive(run, [self._flow.work(stage, case), Relay()], deque(die_before))
         run.paid = len(stage.providers.requests())
+        for afterwards in self._flow.afterwards:
+            stage.let_time_pass()
+            self._drive(Run(), [afterwards(stage, case)], deque())
         run.left = traces(stage, case)
         return run
 
     def _drive(self, run: Run, works: Sequence[Work], die_before: deque[int]) -> None:
-        for work in works:
-            for _ in range(_MOST):
+        """Until none of them has anything left to do: what one publishes may be work for another."""
+        for _ in range(_MOST):
+            for work in works:
                 event = work.next(self._stage)
-                if event is None:
+                if event is not None:
                     break
-                ended = self._stage.invoke(work.entry, event, die_before=die_before.popleft() if die_before else None)
-                if ended.killed:
-                    run.faults += 1
-                    work.died(self._stage, event)
-                    continue
-                ended.import_too()
-                run.calls = run.calls or ended.calls
-                work.answered(self._stage, event, ended.answer)
             else:
-                raise AssertionError(f"{self._flow}: {work.entry} has not come to an end")
+                return
+            chosen = work.die_before or (die_before.popleft() if die_before else None)
+            ended = self._stage.invoke(work.entry, event, die_before=chosen)
+            if ended.killed:
+                run.faults += 1
+                work.died(self._stage, event)
+                continue
+            ended.import_too()
+            run.calls = run.calls or ended.calls
+            work.answered(self._stage, event, ended.answer)
+        raise AssertionError(f"{self._flow} has not come to an end")
 
     def every_point(self, order: random.Random) -> Report:
         """Every point once."""

@@ -5,6 +5,7 @@ The process is forked, so that what is imported need not be imported again. It m
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import signal
@@ -41,7 +42,7 @@ class Ended:
                 continue
 
 
-def run(job: Callable[[], Any], log: Path, *, die_before: int | None = None) -> Ended:
+def run(job: Callable[[], Any], log: Path, *, die_before: int | str | None = None) -> Ended:
     """The end of a new process that runs the job; what it prints goes to the log.
 
     Raises:
@@ -50,6 +51,7 @@ def run(job: Callable[[], Any], log: Path, *, die_before: int | None = None) -> 
     with tempfile.TemporaryFile() as result:
         sys.stdout.flush()
         sys.stderr.flush()
+        gc.freeze()  # a collection in the child would touch, and so copy, all that is imported
         child = os.fork()
         if child == 0:
             _be_the_process(job, log, result.fileno(), die_before)
@@ -65,9 +67,10 @@ def run(job: Callable[[], Any], log: Path, *, die_before: int | None = None) -> 
     return ended
 
 
-def _be_the_process(job: Callable[[], Any], log: Path, result: int, die_before: int | None) -> None:
+def _be_the_process(job: Callable[[], Any], log: Path, result: int, die_before: int | str | None) -> None:
     """Never returns: the caller's `finally` blocks are its parent's."""
     try:
+        gc.disable()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(_PATIENCE_S)
         with log.open("ab", buffering=0) as output:

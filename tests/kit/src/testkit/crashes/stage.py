@@ -7,7 +7,8 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from testkit.providers import Providers
 from workspace import REPOSITORY
 
 #: Columns that say for how long a process that may have died keeps others out, and since when an event waits.
-_PASSING = ("until", "claimed_until", "lease_until", "recorded_at")
+_PASSING = ("until", "claimed_until", "lease_until", "recorded_at", "put_at", "last_activity", "last_turn_at", "at")
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,9 @@ class Stage:
     log: Path
     #: For the processes: its clients have never made a call, so there is no connection that two of them would share.
     _aws: Aws
+    _known_columns: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
-    def invoke(self, entry: str, event: Mapping[str, Any], *, die_before: int | None = None) -> Ended:
+    def invoke(self, entry: str, event: Mapping[str, Any], *, die_before: int | str | None = None) -> Ended:
         """A new process starts the entry point, is handed the event, and may die at that call."""
 
         def job() -> Any:
@@ -60,25 +62,37 @@ class Stage:
 
     def let_time_pass(self) -> None:
         """As if hours had gone by: nobody waits any more for a process that died."""
-        columns = self.connection.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s"
-            " AND column_name = ANY(%s) AND table_name <> 'events' AND data_type LIKE 'timestamp%%'",
-            (self.deployment.schema.role, list(_PASSING)),
-        ).fetchall()
-        for column in columns:
-            name = sql.Identifier(column["column_name"])
-            statement = sql.SQL("UPDATE {} SET {} = {} - interval '6 hours' WHERE {} IS NOT NULL")
-            self.connection.execute(statement.format(sql.Identifier(column["table_name"]), name, name, name))
+        for table, column in self._columns(*_PASSING):
+            if table != "events":
+                name = sql.Identifier(column)
+                statement = sql.SQL("UPDATE {} SET {} = {} - interval '30 hours' WHERE {} IS NOT NULL")
+                self.connection.execute(statement.format(sql.Identifier(table), name, name, name))
 
-    def rows(self, statement: str, *parameters: object) -> list[dict[str, Any]]:
+    @cached_property
+    def tables_of_tenants(self) -> list[str]:
+        """The service's tables whose rows are a tenant's."""
+        return [table for table, _ in self._columns("tenant_id")]
+
+    def _columns(self, *names: str) -> list[tuple[str, str]]:
+        """Tables of the schema that have a column of one of these names, and the column."""
+        if names not in self._known_columns:
+            found = self.rows(
+                "SELECT table_name, column_name FROM information_schema.columns"
+                " WHERE table_schema = current_schema() AND column_name = ANY(%(names)s)"
+                " AND data_type = ANY(ARRAY['text', 'timestamp with time zone']) ORDER BY 1, 2",
+                {"names": list(names)},
+            )
+            self._known_columns[names] = [(row["table_name"], row["column_name"]) for row in found]
+        return self._known_columns[names]
+
+    def rows(self, statement: str, parameters: Mapping[str, object] | None = None) -> list[dict[str, Any]]:
         """What a statement in the service's schema finds."""
         return self.connection.execute(statement.encode(), parameters).fetchall()
 
-    def put_pictures(self, keys: Iterable[str], picture: bytes) -> None:
-        """The picture under each of the keys."""
-        for key in keys:
-            bucket = self.deployment.settings["images_bucket"]
-            self.deployment.aws.s3.put_object(Bucket=bucket, Key=key, Body=picture, ContentType="image/jpeg")
+    def put_picture(self, key: str, picture: bytes) -> None:
+        """The picture under the key."""
+        bucket = self.deployment.settings["images_bucket"]
+        self.deployment.aws.s3.put_object(Bucket=bucket, Key=key, Body=picture, ContentType="image/png")
 
 
 @contextmanager

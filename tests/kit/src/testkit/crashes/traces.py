@@ -18,6 +18,7 @@ Traces = Mapping[str, Counter[str]]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?")
 _TRACE = re.compile(r"\b[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\b")
+_PAGE = 10
 #: What no two runs have in common, without being lost or done twice.
 _OF_THE_RUN = frozenset({
     "position", "transaction_id", "until", "lease", "lease_until", "claim", "claimed_until", "duration_ms",
@@ -58,8 +59,8 @@ def traces(stage: Stage, case: Case) -> Traces:
     found["bucket"] = Counter(map(case.plain, _objects(stage, case)))
     for name, table in stage.tables.items():
         found[f"dynamodb {name}"] = Counter(case.plain(item) for item in _items(stage, case, table))
-    for queue in ("queue_url", "dead_letter_queue_url"):
-        found[queue] = Counter(map(case.plain, taken(stage, stage.deployment.settings[queue])))
+    dead_letters = received(stage, stage.deployment.settings["dead_letter_queue_url"])
+    found["dead letters"] = Counter(map(case.plain, dead_letters))
     found["bus"] = Counter(map(case.plain, _published(stage, case)))
     return found
 
@@ -90,34 +91,33 @@ def _beyond(more: Traces, less: Traces) -> Iterable[str]:
             yield f"{place}: {line}"
 
 
-def taken(stage: Stage, url: str) -> list[Any]:
-    """The messages of a queue, which is empty then."""
-    sqs, bodies = stage.deployment.aws.sqs, []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        bodies += [json.loads(message["Body"]) for message in messages]
-        entries: Any = [{"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(messages)]
-        sqs.delete_message_batch(QueueUrl=url, Entries=entries)
-    return bodies
+def received(stage: Stage, url: str) -> list[Any]:
+    """What has arrived in a queue since the last look."""
+    bodies: list[Any] = []
+    while True:
+        # Never shown again, which is quicker than to delete them.
+        answer = stage.deployment.aws.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=_PAGE, VisibilityTimeout=12 * 3600
+        )
+        bodies += [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+        if len(answer.get("Messages", [])) < _PAGE:
+            return bodies
 
 
 def _rows(stage: Stage, case: Case) -> dict[str, list[Any]]:
-    tables = stage.rows(
-        "SELECT table_name FROM information_schema.columns WHERE table_schema = %s AND column_name = 'tenant_id'"
-        " ORDER BY table_name",
-        stage.deployment.schema.role,
-    )
     of_tenant = " UNION ALL ".join(
-        f"SELECT '{row['table_name']}' AS name, to_jsonb(t) AS row FROM {row['table_name']} t WHERE tenant_id = %s"
-        for row in tables
+        f"SELECT '{table}' AS name, to_jsonb(t) AS row FROM {table} t WHERE tenant_id = %(tenant)s"
+        for table in stage.tables_of_tenants
     )
     found: dict[str, list[Any]] = {}
-    for row in stage.rows(of_tenant, *[case.tenant] * len(tables)):
+    query = f"""
+        {of_tenant}
+        UNION ALL SELECT 'inbox', jsonb_build_array(source, event_id) FROM inbox WHERE event_id = ANY(%(sent)s)
+        UNION ALL SELECT 'outbox', to_jsonb(type) FROM outbox JOIN events USING (position) WHERE tenant_id = %(tenant)s
+    """
+    for row in stage.rows(query, {"tenant": case.tenant, "sent": case.sent}):
         found.setdefault(row["name"], []).append(row["row"])
-    inbox = "SELECT source, event_id FROM inbox WHERE event_id = ANY(%s)"
-    return found | {
-        "inbox": stage.rows(inbox, case.sent),
-        "outbox": stage.rows("SELECT type FROM outbox JOIN events USING (position) WHERE tenant_id = %s", case.tenant),
-    }
+    return found
 
 
 def _objects(stage: Stage, case: Case) -> list[Any]:
@@ -133,11 +133,12 @@ def _items(stage: Stage, case: Case, table: str) -> Sequence[Any]:
 
 def _published(stage: Stage, case: Case) -> list[Any]:
     """Each event that is on the bus, once, however often it was put there."""
-    stored = {row["event_id"] for row in stage.rows("SELECT event_id FROM events WHERE tenant_id = %s", case.tenant)}
+    query = "SELECT event_id FROM events WHERE tenant_id = %(tenant)s"
+    stored = {row["event_id"] for row in stage.rows(query, {"tenant": case.tenant})}
     seen: dict[str, Any] = {}
 
     def all_there() -> bool:
-        for body in taken(stage, stage.published_url):
+        for body in received(stage, stage.published_url):
             seen.setdefault(body["detail"]["id"], body["detail"])
         return stored <= set(seen)
 

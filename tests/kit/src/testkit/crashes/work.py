@@ -20,6 +20,8 @@ class Work(ABC):
     """Invocations of one entry point."""
 
     entry: str
+    #: The call before which its process dies each time, whatever the test chooses.
+    die_before: str | None = None
 
     @abstractmethod
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
@@ -104,6 +106,26 @@ class Scheduled(Work):
 
     def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
         self._done = True
+
+
+class Unpublished(Work):
+    """Other work whose process dies when it is about to publish, and whose message is taken for acknowledged."""
+
+    die_before = "events PutEvents"
+
+    def __init__(self, work: Messages) -> None:
+        self.entry = work.entry
+        self._work = work
+
+    def next(self, stage: Stage) -> Mapping[str, Any] | None:
+        return self._work.next(stage)
+
+    def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
+        raise AssertionError("it was to die before it published")
+
+    def died(self, stage: Stage, event: Mapping[str, Any]) -> None:
+        self._work.answered(stage, event, {"batchItemFailures": []})
+        stage.let_time_pass()
 
 
 class Relay(Work):
