@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -40,13 +40,14 @@ class Flow:
         return f"{self.service}: {self.name}"
 
 
-def facts(*names: str, entry: str = "on_events", **data: Any) -> Makes:
+def facts(*names: str, entry: str = "on_events", ago: timedelta = timedelta(0), **data: Any) -> Makes:
     """Messages of the queue: the newest golden example of each fact, about the case, with these fields of its data."""
 
     def make(stage: Stage, case: Case) -> Work:
         documents = [_example(name, stage.service, case) for name in names]
         for document in documents:
             document["data"] |= data
+            document["time"] = format_time(datetime.now(UTC) - ago)
             _put_pictures(stage, object_keys(document["data"]))
         return Messages(entry, case, [_enveloped(document) for document in documents])
 
@@ -101,8 +102,7 @@ def replay(stage: Stage, case: Case) -> Work:
 def _example(fact: str, consumer: str, case: Case) -> dict[str, Any]:
     *_, newest = published_version_cases(REPOSITORY / "contracts", f"collections.{fact}")
     example = next(each for _, each in sorted(newest.documents().items()) if "replayid" not in each)
-    document = with_fresh_ids(example, consumer, tenant=case.tenant, subject=case.subject)
-    return document | {"time": format_time(datetime.now(UTC))}
+    return with_fresh_ids(example, consumer, tenant=case.tenant, subject=case.subject)
 
 
 def _enveloped(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,5 +186,5 @@ FLOWS = (
     ),
     Flow("keep a turn", "sessions", "events", facts(_TURN, turn=1)),
     Flow("delete a conversation", "sessions", "http", request("DELETE", "/chat/{id}"), [facts(_TURN, turn=1)]),
-    Flow("expire a conversation", "sessions", "cleanup", schedule("cleanup"), [facts(_TURN, turn=1)]),
+    Flow("expire a conversation", "sessions", "cleanup", schedule("cleanup"), [facts(_TURN, ago=timedelta(hours=5), turn=1)]),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +26,7 @@ from testkit.providers import Providers
 from workspace import REPOSITORY
 
 #: Columns that say for how long a process that may have died keeps others out, and since when an event waits.
-_PASSING = ("until", "claimed_until", "lease_until", "recorded_at", "put_at", "last_activity", "last_turn_at", "at")
+_PASSING = ("until", "claimed_until", "lease_until", "recorded_at", "put_at")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Stage:
     deployment: Deployment
     tables: Mapping[str, str]
     environment: Mapping[str, str]
+    #: Messages in an invocation.
+    batch_size: int
     #: The queue that gets everything that is published.
     published_url: str
     providers: Providers
@@ -49,14 +51,17 @@ class Stage:
     _aws: Aws
     _known_columns: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
-    def invoke(self, entry: str, event: Mapping[str, Any], *, die_before: int | str | None = None) -> Ended:
-        """A new process starts the entry point, is handed the event, and may die at that call."""
+    def invoke(
+        self, entry: str, events: Sequence[Mapping[str, Any]], *, die_before: int | str | None = None
+    ) -> Ended:
+        """A new process starts the entry point, answers the events one by one, and may die at that call."""
 
-        def job() -> Any:
+        def job() -> list[Any]:
             os.environ.update(self.environment)
             bootstrap = importlib.import_module(f"{self.service}.bootstrap").bootstrap
             entry_points: EntryPoints = importlib.import_module(f"{self.service}.handler").ENTRY_POINTS
-            return entry_points.build(entry, bootstrap(None, self._aws))(dict(event), CONTEXT)
+            function = entry_points.build(entry, bootstrap(None, self._aws))
+            return [function(dict(event), CONTEXT) for event in events]
 
         return run(job, self.log, die_before=die_before)
 
@@ -67,6 +72,11 @@ class Stage:
                 name = sql.Identifier(column)
                 statement = sql.SQL("UPDATE {} SET {} = {} - interval '30 hours' WHERE {} IS NOT NULL")
                 self.connection.execute(statement.format(sql.Identifier(table), name, name, name))
+
+    @property
+    def has_outbox(self) -> bool:
+        """Whether the service publishes: only such a service has a relay."""
+        return bool(load_manifests(REPOSITORY).services[self.service].publishes)
 
     @cached_property
     def tables_of_tenants(self) -> list[str]:
@@ -110,13 +120,15 @@ def staged(service: str, function: str, deploy: Deploy, providers: Providers, lo
         **providers.variables,
         "BACKLOG_QUEUE_URL": deployment.settings["queue_url"],
     }
+    queue = manifest.functions[function].queue
+    batch_size = queue.batch_size if queue else 1
     unused = Aws(aws.endpoint_url, aws.region, aws.credentials)
     _ = (unused.events, unused.sqs, unused.s3, unused.s3_probe, unused.dynamodb, unused.ssm)
     schema = deployment.schema
     options = f"-c search_path={schema.role},public"
     with psycopg.connect(schema.database.dsn, autocommit=True, row_factory=dict_row, options=options) as connection:
         url = subscribe(deployment, "published", {"source": [{"prefix": ""}]})
-        yield Stage(service, deployment, tables, environment, url, providers, connection, log, unused)
+        yield Stage(service, deployment, tables, environment, batch_size, url, providers, connection, log, unused)
     for made in tables.values():
         aws.dynamodb.delete_table(TableName=made)
 

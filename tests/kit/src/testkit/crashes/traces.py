@@ -1,11 +1,12 @@
-"""What a case has left everywhere, and what two of them have left differently."""
+"""What cases have left everywhere, and how that of one differs from that of another."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,16 +15,18 @@ from testkit.polling import eventually
 
 #: Lines by the place where they were found: a table, the bucket, the bus.
 Traces = Mapping[str, Counter[str]]
+#: What was found of each tenant, as (place, value).
+_Found = Iterator[tuple[str, str, Any]]
 
+_PAGE = 10
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d(:?\d\d)?)?")
 _TRACE = re.compile(r"\b[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\b")
-_PAGE = 10
-#: What no two runs have in common, without being lost or done twice.
+#: Fields in which two undisturbed runs differ: places, moments and durations, and what is derived from ids.
 _OF_THE_RUN = frozenset({
-    "position", "transaction_id", "until", "lease", "lease_until", "claim", "claimed_until", "duration_ms",
-    "response_time_ms", "latency_ms", "took_ms", "step", "attempts", "sequence", "stream_version", "last_position",
-    "expires_at", "checkpoint_id",
+    "position", "transaction_id", "until", "lease", "lease_until", "claim", "claimed_until", "duration_ms", "digest",
+    "response_time_ms", "latency_ms", "sequence", "stream_version", "expires_at", "checkpoint_id", "ttl", "payload",
+    "fingerprint", "answer",
 })  # fmt: skip
 
 
@@ -34,7 +37,7 @@ class Case:
     tenant: str
     subject: str
     #: Ids of the events that were sent to the service.
-    sent: list[str] = field(default_factory=list)
+    sent: set[str] = field(default_factory=set)
 
     def plain(self, value: Any) -> str:
         """Any JSON value as text that is the same in every case."""
@@ -53,21 +56,9 @@ def _without_the_run(value: Any) -> Any:
     return value
 
 
-def traces(stage: Stage, case: Case) -> Traces:
-    """All that the case has left: rows, objects, items, messages, dead letters, and what was published at least once."""
-    found = {name: Counter(map(case.plain, rows)) for name, rows in _rows(stage, case).items()}
-    found["bucket"] = Counter(map(case.plain, _objects(stage, case)))
-    for name, table in stage.tables.items():
-        found[f"dynamodb {name}"] = Counter(case.plain(item) for item in _items(stage, case, table))
-    dead_letters = received(stage, stage.deployment.settings["dead_letter_queue_url"])
-    found["dead letters"] = Counter(map(case.plain, dead_letters))
-    found["bus"] = Counter(map(case.plain, _published(stage, case)))
-    return found
-
-
 @dataclass(frozen=True)
 class Difference:
-    """What is missing that an undisturbed run leaves, and what is there beyond it; by place."""
+    """What is missing that an undisturbed run leaves, and what is there beyond it."""
 
     lost: tuple[str, ...]
     twice: tuple[str, ...]
@@ -76,8 +67,8 @@ class Difference:
         return bool(self.lost or self.twice)
 
     def __str__(self) -> str:
-        lines = [*(f"lost: {line}" for line in self.lost), *(f"twice: {line}" for line in self.twice)]
-        return "\n".join(line[:1500] for line in lines)
+        lines = [*(f"  lost: {line}" for line in self.lost), *(f"  twice: {line}" for line in self.twice)]
+        return "\n".join(line[:1000] for line in lines)
 
 
 def difference(expected: Traces, found: Traces) -> Difference:
@@ -85,13 +76,90 @@ def difference(expected: Traces, found: Traces) -> Difference:
     return Difference(tuple(_beyond(expected, found)), tuple(_beyond(found, expected)))
 
 
-def _beyond(more: Traces, less: Traces) -> Iterable[str]:
+def _beyond(more: Traces, less: Traces) -> Iterator[str]:
     for place in sorted(more):
         for line in (more[place] - less.get(place, Counter())).elements():
             yield f"{place}: {line}"
 
 
-def received(stage: Stage, url: str) -> list[Any]:
+def traces(stage: Stage, cases: Sequence[Case]) -> list[Traces]:
+    """All that each case has left: rows, objects, items, dead letters, and what was published at least once."""
+    by_tenant = {case.tenant: case for case in cases}
+    found: dict[str, dict[str, Counter[str]]] = {case.tenant: defaultdict(Counter) for case in cases}
+    for look in (_rows, _inbox, _objects, _items, _dead_letters, _published):
+        for tenant, place, value in look(stage, cases):
+            found[tenant][place][by_tenant[tenant].plain(value)] += 1
+    return [found[case.tenant] for case in cases]
+
+
+def _rows(stage: Stage, cases: Sequence[Case]) -> _Found:
+    tables = " UNION ALL ".join(
+        f"SELECT '{table}' AS name, tenant_id, to_jsonb(t) AS row FROM {table} t WHERE tenant_id = ANY(%(tenants)s)"
+        for table in stage.tables_of_tenants
+    )
+    outbox = "SELECT 'outbox', tenant_id, to_jsonb(type) FROM outbox JOIN events USING (position)"
+    for row in stage.rows(f"{tables} UNION ALL {outbox}", {"tenants": [case.tenant for case in cases]}):
+        yield row["tenant_id"], row["name"], row["row"]
+
+
+def _inbox(stage: Stage, cases: Sequence[Case]) -> _Found:
+    tenants = {event_id: case.tenant for case in cases for event_id in case.sent}
+    query = "SELECT source, event_id FROM inbox WHERE event_id = ANY(%(sent)s)"
+    for row in stage.rows(query, {"sent": list(tenants)}):
+        yield tenants[row["event_id"]], "inbox", row["source"]
+
+
+def _objects(stage: Stage, cases: Sequence[Case]) -> _Found:
+    tenants = {case.tenant for case in cases}
+    pages = stage.deployment.aws.s3.get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=stage.deployment.settings["images_bucket"]):
+        for each in page.get("Contents", []):
+            tenant = each["Key"].partition("/")[0]
+            if tenant in tenants:
+                yield tenant, "bucket", [each["Key"], each["ETag"]]
+
+
+def _items(stage: Stage, cases: Sequence[Case]) -> _Found:
+    """Of the checkpoints of a conversation the current one: what a turn that died has left expires."""
+    for name, table in stage.tables.items():
+        scan = stage.deployment.aws.dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        items = [(item, json.dumps(item, default=str)) for page in scan for item in page["Items"]]
+        for case in cases:
+            needles = [case.tenant]
+            if name == "checkpoints":
+                query = "SELECT checkpoint_id FROM agent_memory WHERE tenant_id = %(tenant)s"
+                needles += [row["checkpoint_id"] or "none" for row in stage.rows(query, {"tenant": case.tenant})]
+            for item, text in items:
+                if all(needle in text for needle in needles):
+                    yield case.tenant, f"dynamodb {name}", item
+
+
+def _dead_letters(stage: Stage, cases: Sequence[Case]) -> _Found:
+    for body in _received(stage, stage.deployment.settings["dead_letter_queue_url"]):
+        tenant = next(case.tenant for case in cases if case.tenant in json.dumps(body))
+        yield tenant, "dead letters", body
+
+
+def _published(stage: Stage, cases: Sequence[Case]) -> _Found:
+    """Each event that is on the bus, once, however often it was put there; a replayed one is another."""
+    tenants = [case.tenant for case in cases]
+    rows = stage.rows("SELECT event_id FROM events WHERE tenant_id = ANY(%(tenants)s)", {"tenants": tenants})
+    seen: dict[tuple[str, str], Any] = {}
+
+    def all_there() -> bool:
+        for body in _received(stage, stage.published_url):
+            event = body["detail"]
+            seen.setdefault((event["id"], event.get("replayid", "")), event)
+        return {(row["event_id"], "") for row in rows} <= set(seen)
+
+    with suppress(AssertionError):  # what is lost, the comparison shows
+        eventually(all_there, timeout_s=2)
+    for event in seen.values():
+        if event["tenantid"] in tenants:
+            yield event["tenantid"], "bus", event
+
+
+def _received(stage: Stage, url: str) -> list[Any]:
     """What has arrived in a queue since the last look."""
     bodies: list[Any] = []
     while True:
@@ -102,48 +170,3 @@ def received(stage: Stage, url: str) -> list[Any]:
         bodies += [json.loads(message["Body"]) for message in answer.get("Messages", [])]
         if len(answer.get("Messages", [])) < _PAGE:
             return bodies
-
-
-def _rows(stage: Stage, case: Case) -> dict[str, list[Any]]:
-    of_tenant = " UNION ALL ".join(
-        f"SELECT '{table}' AS name, to_jsonb(t) AS row FROM {table} t WHERE tenant_id = %(tenant)s"
-        for table in stage.tables_of_tenants
-    )
-    found: dict[str, list[Any]] = {}
-    query = f"""
-        {of_tenant}
-        UNION ALL SELECT 'inbox', jsonb_build_array(source, event_id) FROM inbox WHERE event_id = ANY(%(sent)s)
-        UNION ALL SELECT 'outbox', to_jsonb(type) FROM outbox JOIN events USING (position) WHERE tenant_id = %(tenant)s
-    """
-    for row in stage.rows(query, {"tenant": case.tenant, "sent": case.sent}):
-        found.setdefault(row["name"], []).append(row["row"])
-    return found
-
-
-def _objects(stage: Stage, case: Case) -> list[Any]:
-    settings = stage.deployment.settings
-    listing = stage.deployment.aws.s3.list_objects_v2(Bucket=settings["images_bucket"], Prefix=f"{case.tenant}/")
-    return [[each["Key"], each["ETag"]] for each in listing.get("Contents", [])]
-
-
-def _items(stage: Stage, case: Case, table: str) -> Sequence[Any]:
-    items = stage.deployment.aws.dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]
-    return [item for item in items if case.tenant in json.dumps(item, default=str)]
-
-
-def _published(stage: Stage, case: Case) -> list[Any]:
-    """Each event that is on the bus, once, however often it was put there."""
-    query = "SELECT event_id FROM events WHERE tenant_id = %(tenant)s"
-    stored = {row["event_id"] for row in stage.rows(query, {"tenant": case.tenant})}
-    seen: dict[str, Any] = {}
-
-    def all_there() -> bool:
-        for body in received(stage, stage.published_url):
-            seen.setdefault(body["detail"]["id"], body["detail"])
-        return stored <= set(seen)
-
-    try:
-        eventually(all_there, timeout_s=0.5)
-    except AssertionError:
-        pass  # what is lost, the comparison shows
-    return [document for document in seen.values() if document["tenantid"] == case.tenant]

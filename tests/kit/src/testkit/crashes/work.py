@@ -6,9 +6,9 @@ Each repeats what got no answer, and is done when nothing is left.
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from testkit.crashes.stage import Stage
@@ -21,7 +21,7 @@ class Work(ABC):
 
     entry: str
     #: The call before which its process dies each time, whatever the test chooses.
-    die_before: str | None = None
+    dies_before: str | None = None
 
     @abstractmethod
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
@@ -32,8 +32,10 @@ class Work(ABC):
         """The process lived to answer."""
 
     def died(self, stage: Stage, event: Mapping[str, Any]) -> None:
-        """The process died; as much time passes as it takes until somebody tries again."""
-        stage.let_time_pass()
+        """The process died."""
+
+    def wait(self, stage: Stage) -> None:
+        """Until what died, or failed, is to be tried again."""
 
 
 class Messages(Work):
@@ -43,55 +45,63 @@ class Messages(Work):
         self.entry = entry
         self._case = case
         self._bodies = list(bodies)
+        self._in_flight: list[Mapping[str, Any]] = []
 
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
         sqs, url = stage.deployment.aws.sqs, stage.deployment.settings["queue_url"]
         while self._bodies:
             body = self._bodies.pop(0)
-            if "id" in body.get("detail", {}):
-                self._case.sent.append(body["detail"]["id"])
+            if "id" in body["detail"]:
+                self._case.sent.add(body["detail"]["id"])
             sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
-        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
+        received = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=stage.batch_size,
+            VisibilityTimeout=3600,
+            MessageSystemAttributeNames=["All"],
+        )
         records = [_record(message) for message in received.get("Messages", [])]
         return {"Records": records} if records else None
 
     def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
-        sqs, url = stage.deployment.aws.sqs, stage.deployment.settings["queue_url"]
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         for record in event["Records"]:
-            if record["messageId"] not in failed:
-                with suppress(sqs.exceptions.ReceiptHandleIsInvalid):  # the consumer may have deleted it
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=record["receiptHandle"])
-        self.died(stage, {"Records": [record for record in event["Records"] if record["messageId"] in failed]})
+            if record["messageId"] in failed:
+                self._in_flight.append(record)
+                continue
+            with suppress(stage.deployment.aws.sqs.exceptions.ReceiptHandleIsInvalid):  # deleted by the consumer
+                stage.deployment.aws.sqs.delete_message(
+                    QueueUrl=stage.deployment.settings["queue_url"], ReceiptHandle=record["receiptHandle"]
+                )
 
     def died(self, stage: Stage, event: Mapping[str, Any]) -> None:
+        self._in_flight += event["Records"]
+
+    def wait(self, stage: Stage) -> None:
         sqs, url = stage.deployment.aws.sqs, stage.deployment.settings["queue_url"]
-        for record in event["Records"]:
-            # Unless the process had acknowledged it.
+        while self._in_flight:
+            receipt = self._in_flight.pop()["receiptHandle"]
             with suppress(sqs.exceptions.ReceiptHandleIsInvalid, sqs.exceptions.MessageNotInflight):
-                sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0)
+                sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
 
 class Request(Work):
     """A request of the tenant, which its client sends again until there is an answer that settles it."""
 
-    #: Of a repeated deletion: it is done.
+    #: The last two: what is to be deleted is not there any more.
     SETTLED = frozenset({200, 201, 202, 204, 404, 410})
 
     def __init__(self, case: Case, method: str, path: str, **options: Any) -> None:
         self.entry = "http"
         self._event = http_event(method, path, case.tenant, **options)
-        self.answer: Mapping[str, Any] | None = None
+        self._is_settled = False
 
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
-        return self._event if self.answer is None else None
+        return None if self._is_settled else self._event
 
     def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
-        if answer["statusCode"] in self.SETTLED:
-            self.answer = answer
-        else:
-            assert answer["statusCode"] in {409, 503}, answer
-            stage.let_time_pass()
+        self._is_settled = answer["statusCode"] in self.SETTLED
+        assert self._is_settled or answer["statusCode"] in {409, 503}, f"{answer} {stage.log.read_text()[-3000:]}"
 
 
 class Scheduled(Work):
@@ -99,21 +109,21 @@ class Scheduled(Work):
 
     def __init__(self, entry: str) -> None:
         self.entry = entry
-        self._done = False
+        self._is_done = False
 
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
-        return None if self._done else {}
+        return None if self._is_done else {}
 
     def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
-        self._done = True
+        self._is_done = True
 
 
 class Unpublished(Work):
-    """Other work whose process dies when it is about to publish, and whose message is taken for acknowledged."""
+    """Messages whose process dies when it is about to publish, and which are taken for acknowledged."""
 
-    die_before = "events PutEvents"
+    dies_before = "events PutEvents"
 
-    def __init__(self, work: Messages) -> None:
+    def __init__(self, work: Work) -> None:
         self.entry = work.entry
         self._work = work
 
@@ -125,7 +135,6 @@ class Unpublished(Work):
 
     def died(self, stage: Stage, event: Mapping[str, Any]) -> None:
         self._work.answered(stage, event, {"batchItemFailures": []})
-        stage.let_time_pass()
 
 
 class Relay(Work):
@@ -134,24 +143,19 @@ class Relay(Work):
     entry = "relay"
 
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
-        if not stage.rows("SELECT FROM outbox LIMIT 1"):
-            return None
-        stage.let_time_pass()
-        return {}
+        return {} if stage.has_outbox and stage.rows("SELECT FROM outbox LIMIT 1") else None
 
     def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
         """What it has published is no longer in the outbox."""
 
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:
+    receives = message["Attributes"]["ApproximateReceiveCount"]
     return {
         "messageId": message["MessageId"],
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
-        "attributes": {
-            "ApproximateReceiveCount": message["Attributes"]["ApproximateReceiveCount"],
-            "SentTimestamp": "0",
-        },
+        "attributes": {"ApproximateReceiveCount": receives, "SentTimestamp": "0"},
         "messageAttributes": {},
         "md5OfBody": message["MD5OfBody"],
         "eventSource": "aws:sqs",
