@@ -11,8 +11,9 @@ import functools
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.client
 import httpx
@@ -23,20 +24,38 @@ import requests.adapters
 ANSWER = "answer"
 
 
-class Boundaries:
-    """Counts the calls of this process, and kills it before the one of that number (0 is the first), or of that name."""
+class Boundary(NamedTuple):
+    """Before a call: the nth of its name (1 is the first)."""
 
-    def __init__(self, die_before: int | str | None = None) -> None:
-        self.calls: list[str] = []
-        self._die_before = die_before
+    call: str
+    nth: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.call} #{self.nth}"
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether the call may change what others see; of the statements of a transaction COMMIT alone does."""
+        return not self.call.startswith("postgres ") or self.call == "postgres COMMIT"
+
+
+class Boundaries:
+    """Counts the calls of this process, and kills it at the boundary that is given."""
+
+    def __init__(self, die_at: Boundary | None = None) -> None:
+        self.reached: list[Boundary] = []
+        self._die_at = die_at
+        self._counts: Counter[str] = Counter()
         self._one_at_a_time = threading.Lock()
 
     def reach(self, call: str) -> None:
         """The call is about to be made."""
         with self._one_at_a_time:
-            if self._die_before in (call, len(self.calls)):
+            self._counts[call] += 1
+            boundary = Boundary(call, self._counts[call])
+            if boundary == self._die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
-            self.calls.append(call)
+            self.reached.append(boundary)
 
     def watch(self) -> None:
         """Notice statements, calls of AWS, and requests to providers from now on; the process is not to outlive it."""

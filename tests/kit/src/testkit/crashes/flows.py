@@ -35,6 +35,8 @@ class Flow:
     work: Makes
     before: Sequence[Makes] = ()
     afterwards: Sequence[Makes] = ()
+    #: Its work is not that of one tenant: cases would do each other's.
+    alone: bool = False
 
     def __str__(self) -> str:
         return f"{self.service}: {self.name}"
@@ -118,12 +120,12 @@ def _picture() -> bytes:
     from PIL import Image
 
     buffer = BytesIO()
-    Image.new("RGB", (64, 48), "teal").save(buffer, "PNG")
+    Image.new("RGB", (64, 48), "teal").save(buffer, "JPEG")
     return buffer.getvalue()
 
 
 def _form() -> tuple[bytes, dict[str, str]]:
-    head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    head = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
     return head + _picture() + b"\r\n--edge--\r\n", {"content-type": "multipart/form-data; boundary=edge"}
 
 
@@ -132,7 +134,7 @@ _UPLOADED, _PROCESSED = "ingest.item-uploaded.v1", "imaging.image-processed.v1"
 _ANALYZED, _EMBEDDED = "analysis.item-analyzed.v1", "embedding.item-embedded.v1"
 _DELETED, _TURN = "ingest.item-deleted.v1", "chat.turn-completed.v1"
 _QUESTION = {"message": "Which pictures are there?", "session_id": "{id}"}
-_OFFER = {"filename": "a.png", "media_type": "image/png", "bytes": len(_picture())}
+_OFFER = {"filename": "a.jpg", "media_type": "image/jpeg", "bytes": len(_picture())}
 
 FLOWS = (
     Flow(
@@ -156,7 +158,7 @@ FLOWS = (
     Flow("replay", "ingest", "replays", replay, [request("POST", "/items", _FORM, headers=_OF_A_FORM)]),
     Flow("process a picture", "imaging", "events", facts(_UPLOADED)),
     Flow("remove renditions", "imaging", "events", facts(_DELETED), [facts(_UPLOADED)]),
-    Flow("relay", "imaging", "relay", schedule("relay"), [unpublished(facts(_UPLOADED))]),
+    Flow("relay", "imaging", "relay", schedule("relay"), [unpublished(facts(_UPLOADED))], alone=True),
     Flow("describe a picture", "analysis", "events", facts(_PROCESSED)),
     Flow(
         "describe by request",
@@ -186,5 +188,12 @@ FLOWS = (
     ),
     Flow("keep a turn", "sessions", "events", facts(_TURN, turn=1)),
     Flow("delete a conversation", "sessions", "http", request("DELETE", "/chat/{id}"), [facts(_TURN, turn=1)]),
-    Flow("expire a conversation", "sessions", "cleanup", schedule("cleanup"), [facts(_TURN, ago=timedelta(hours=5), turn=1)]),
+    Flow(
+        "expire a conversation",
+        "sessions",
+        "cleanup",
+        schedule("cleanup"),
+        [facts(_TURN, ago=timedelta(hours=5), turn=1)],
+        alone=True,
+    ),
 )

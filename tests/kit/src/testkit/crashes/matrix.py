@@ -1,4 +1,4 @@
-"""Kills the processes of a flow at chosen points, and compares what is left in the end with an undisturbed run.
+"""Kills the processes of a flow at chosen boundaries, and compares what is left in the end with an undisturbed run.
 
 Each case has processes of its own up to the one that dies. What is left of all cases then is done by processes that
 live: the next deliveries of the queue, the client's next attempt, the relay.
@@ -10,33 +10,37 @@ import random
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any
 
+from testkit.crashes.boundaries import Boundary
 from testkit.crashes.flows import Flow
 from testkit.crashes.stage import Stage
 from testkit.crashes.traces import Case, Difference, Traces, difference, traces
 from testkit.crashes.work import Relay, Work
 
-#: A flow that is not done after so many invocations never will be.
+#: A flow that is not done after so many rounds never will be.
 _MOST = 20
+#: Invocations in which an undisturbed case looks for boundaries: of a replay two do something.
+_LOOKED_AT = 3
+#: Of the points before and after statements that others see nothing of, so many are tried on a push.
+_OF_THE_OTHERS = 0.2
+#: A call that depends on what else the servers do may not come; then the case is tried again.
+_ATTEMPTS = 3
 
-
-class Point(NamedTuple):
-    """Before the call of that number, in that of a case's invocations which nothing disturbs."""
-
-    invocation: int
-    call: int
-
-
-#: Invocation of a case -> the number of the call before which its process dies.
-Plan = Mapping[int, int]
+#: Where the processes of a case's first invocations die, one after the other; None lives.
+Plan = Sequence[Boundary | None]
 
 
 @dataclass
 class Report:
-    """How much was tried, and what was wrong; `paid_again` counts requests to providers beyond the undisturbed ones."""
+    """How much was tried, and what was wrong.
+
+    There are so many `points` in the flow, and so many `cases` were disturbed, by `faults` that were injected.
+    `paid_again` counts requests to providers beyond the undisturbed ones.
+    """
 
     points: int = 0
+    cases: int = 0
     faults: int = 0
     paid_again: int = 0
     wrong: dict[str, Difference] = field(default_factory=dict)
@@ -45,83 +49,106 @@ class Report:
         return "\n".join(f"{where}\n{difference}" for where, difference in self.wrong.items())
 
 
+@dataclass
+class _Outcome:
+    """What became of one case."""
+
+    killed: int = 0
+    #: By invocation, of the processes that lived.
+    reached: list[Sequence[Boundary]] = field(default_factory=list)
+    left: Traces = field(default_factory=dict)
+
+
 class Matrix:
-    """The points of one flow, which an undisturbed run finds."""
+    """The points of one flow: the boundaries that two undisturbed runs have in common."""
 
     def __init__(self, flow: Flow, stage: Stage) -> None:
-        self._flow = flow
+        self.flow = flow
         self._stage = stage
-        self._calls: list[tuple[str, ...]] = []
-        self._undisturbed({})  # the first one imports
-        self._calls.clear()
-        self.expected, self.paid = self._undisturbed({0: _NEVER, 1: _NEVER, 2: _NEVER, 3: _NEVER})
+        [first], _ = self._run([[None] * _LOOKED_AT])
+        [second], self._paid = self._run([[None] * _LOOKED_AT])
+        assert not (wrong := difference(first.left, second.left)), f"{flow}: two undisturbed runs differ\n{wrong}"
+        self._expected = second.left
+        self.points = [
+            (number, boundary)
+            for number, (one, other) in enumerate(zip(first.reached, second.reached, strict=False))
+            for boundary in one
+            if boundary in other
+        ]
 
-    @property
-    def points(self) -> list[Point]:
-        """Where the flow's processes can die; the last one of each is its answer."""
-        return [Point(i, call) for i, calls in enumerate(self._calls) for call in range(len(calls))]
-
-    def every_point(self, order: random.Random) -> Report:
-        """A case for every point."""
-        points = order.sample(self.points, len(self.points))
-        return self.carry_out([{**dict.fromkeys(range(at.invocation), _NEVER), at.invocation: at.call} for at in points])
+    def every_point(self, drawn: random.Random, *, whole: bool) -> Report:
+        """A case for every point, in any order; unless it is to be the whole of them, without most of those where
+        nothing that others see has changed since the point before."""
+        before: list[Boundary | None] = [None]
+        chosen = []
+        for number, boundary in self.points:
+            if whole or boundary.changes_something or before[-1] is None or before[-1].changes_something:
+                chosen.append((number, boundary))
+            elif drawn.random() < _OF_THE_OTHERS:
+                chosen.append((number, boundary))
+            before.append(boundary)
+        drawn.shuffle(chosen)
+        return self.carry_out([[*[None] * number, boundary] for number, boundary in chosen])
 
     def sequence(self, drawn: random.Random) -> Plan:
-        """One to three faults, in one invocation after the other."""
-        most = [len(calls) for calls in self._calls]
-        return {n: drawn.randrange(most[min(n, len(most) - 1)]) for n in range(drawn.randint(1, 3))}
+        """One to three faults, in one invocation after the other; the first one is certain."""
+        first = [boundary for number, boundary in self.points if number == 0]
+        return [drawn.choice(first), *(drawn.choice(self.points)[1] for _ in range(drawn.randrange(3)))]
 
     def carry_out(self, plans: Sequence[Plan]) -> Report:
-        """A case for each plan, compared with the undisturbed one."""
-        left, faults, paid = self._run(plans)
-        report = Report(len(self.points), faults, paid - self.paid * len(plans))
-        for plan, found in zip(plans, left, strict=True):
-            if wrong := difference(self.expected, found):
-                report.wrong[f"{self._flow}, killed before {self._described(plan)}"] = wrong
+        """A case for each plan, compared with the undisturbed one; every plan has a fault at least."""
+        report, waiting = Report(len(self.points), len(plans)), list(plans)
+        for _ in range(_ATTEMPTS):
+            groups = [[plan] for plan in waiting] if self.flow.alone else [waiting]
+            waiting = [plan for group in groups if group for plan in self._try_out(group, report)]
+        assert not waiting, f"{self.flow}: never reached: {waiting}"
         return report
 
-    def _described(self, plan: Plan) -> str:
-        named = {(n, call): name for n, calls in enumerate(self._calls) for call, name in enumerate(calls)}
-        faults = {n: call for n, call in plan.items() if call != _NEVER}
-        return ", ".join(f"call {call} of process {n} ({named.get((n, call), '')})" for n, call in faults.items())
+    def _try_out(self, plans: Sequence[Plan], report: Report) -> list[Plan]:
+        """Carry the plans out together; returns those without a fault."""
+        outcomes, paid = self._run(plans)
+        report.paid_again += max(paid - self._paid * len(plans), 0)
+        for plan, outcome in zip(plans, outcomes, strict=True):
+            report.faults += outcome.killed
+            if wrong := difference(self._expected, outcome.left):
+                report.wrong[f"{self.flow}, killed before {', '.join(str(at) for at in plan if at)}"] = wrong
+        return [plan for plan, outcome in zip(plans, outcomes, strict=True) if not outcome.killed]
 
-    def _undisturbed(self, plan: Plan) -> tuple[Traces, int]:
-        [left], _, paid = self._run([plan])
-        return left, paid
-
-    def _run(self, plans: Sequence[Plan]) -> tuple[list[Traces], int, int]:
-        """What each case has left, how many processes were killed, and how many requests providers got."""
+    def _run(self, plans: Sequence[Plan]) -> tuple[list[_Outcome], int]:
+        """What becomes of a case for each plan, and how many requests providers got."""
         stage = self._stage
         cases = [Case(str(uuid.uuid4()), str(uuid.uuid4())) for _ in plans]
-        for before in self._flow.before:
+        for before in self.flow.before:
             self._finish([before(stage, case) for case in cases])
         stage.providers.calm()
-        works = [self._flow.work(stage, case) for case in cases]
-        faults = sum(self._disturb(work, plan) for work, plan in zip(works, plans, strict=True))
+        works = [self.flow.work(stage, case) for case in cases]
+        outcomes = [self._disturb(work, plan) for work, plan in zip(works, plans, strict=True)]
         self._finish([*works, Relay()])
         paid = len(stage.providers.requests())
-        for afterwards in self._flow.afterwards:
+        for afterwards in self.flow.afterwards:
             self._finish([afterwards(stage, cases[0])])
-        return traces(stage, cases), faults, paid
+        for outcome, left in zip(outcomes, traces(stage, cases), strict=True):
+            outcome.left = left
+        return outcomes, paid
 
-    def _disturb(self, work: Work, plan: Plan) -> int:
-        """The work's first invocations, each in a process of its own; returns how many of these were killed."""
-        killed = 0
-        for _, call in sorted(plan.items()):
-            if killed:
+    def _disturb(self, work: Work, plan: Plan) -> _Outcome:
+        """The work's first invocations, each in a process of its own."""
+        outcome = _Outcome()
+        for boundary in plan:
+            if outcome.killed:
                 self._let_time_pass([work])
             event = work.next(self._stage)
             if event is None:
                 break
-            ended = self._stage.invoke(work.entry, [event], die_before=call)
+            ended = self._stage.invoke(work.entry, [event], die_at=boundary)
             if ended.killed:
-                killed += 1
+                outcome.killed += 1
                 work.died(self._stage, event)
             else:
-                if call == _NEVER and len(self._calls) < len(plan) and not killed and set(plan.values()) == {_NEVER}:
-                    self._calls.append(ended.calls)
+                ended.import_too()
+                outcome.reached.append(ended.reached)
                 work.answered(self._stage, event, ended.answer[0])
-        return killed
+        return outcome
 
     def _finish(self, works: Sequence[Work]) -> None:
         """Until nothing is left to do: what one publishes may be work for another."""
@@ -132,15 +159,15 @@ class Matrix:
                 return
             for entry in dict.fromkeys(work.entry for work, _ in waiting):
                 self._invoke([(work, event) for work, event in waiting if work.entry == entry])
-        raise AssertionError(f"{self._flow} has not come to an end: {[work.entry for work in works]}")
+        raise AssertionError(f"{self.flow} has not come to an end")
 
-    def _invoke(self, waiting: Sequence[tuple[Work, Mapping[str, object]]]) -> None:
+    def _invoke(self, waiting: Sequence[tuple[Work, Mapping[str, Any]]]) -> None:
         """Hand these to one process, one after the other; those that are to die to one each."""
         for work, event in waiting:
-            if work.dies_before:
-                assert self._stage.invoke(work.entry, [event], die_before=work.dies_before).killed
+            if work.dies_at is not None:
+                assert self._stage.invoke(work.entry, [event], die_at=work.dies_at).killed
                 work.died(self._stage, event)
-        living = [(work, event) for work, event in waiting if not work.dies_before]
+        living = [(work, event) for work, event in waiting if work.dies_at is None]
         if living:
             ended = self._stage.invoke(living[0][0].entry, [event for _, event in living])
             ended.import_too()
@@ -151,7 +178,3 @@ class Matrix:
         self._stage.let_time_pass()
         for work in works:
             work.wait(self._stage)
-
-
-#: The number of no call.
-_NEVER = -1

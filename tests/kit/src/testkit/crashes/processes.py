@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from testkit.crashes.boundaries import ANSWER, Boundaries
+from testkit.crashes.boundaries import ANSWER, Boundaries, Boundary
 
 #: Seconds after which a process hangs.
 _PATIENCE_S = 60
@@ -26,11 +26,11 @@ _PATIENCE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a process ended: killed at its call, or with an answer after `calls`."""
+    """How a process ended: killed at its boundary, or with an answer after the boundaries that it `reached`."""
 
     killed: bool
     answer: Any = None
-    calls: tuple[str, ...] = ()
+    reached: tuple[Boundary, ...] = ()
     modules: frozenset[str] = frozenset()
 
     def import_too(self) -> None:
@@ -42,7 +42,7 @@ class Ended:
                 continue
 
 
-def run(job: Callable[[], Any], log: Path, *, die_before: int | str | None = None) -> Ended:
+def run(job: Callable[[], Any], log: Path, *, die_at: Boundary | None = None) -> Ended:
     """The end of a new process that runs the job; what it prints goes to the log.
 
     Raises:
@@ -54,11 +54,11 @@ def run(job: Callable[[], Any], log: Path, *, die_before: int | str | None = Non
         gc.freeze()  # a collection in the child would touch, and so copy, all that is imported
         child = os.fork()
         if child == 0:
-            _be_the_process(job, log, result.fileno(), die_before)
+            _be_the_process(job, log, result.fileno(), die_at)
         _, status = os.waitpid(child, 0)
         result.seek(0)
         written = result.read()
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and die_before is not None:
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and die_at is not None:
         return Ended(killed=True)
     assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0, (
         f"the process ended with status {status}: {written.decode(errors='replace')}\n{log.read_text()[-4000:]}"
@@ -67,7 +67,7 @@ def run(job: Callable[[], Any], log: Path, *, die_before: int | str | None = Non
     return ended
 
 
-def _be_the_process(job: Callable[[], Any], log: Path, result: int, die_before: int | str | None) -> None:
+def _be_the_process(job: Callable[[], Any], log: Path, result: int, die_at: Boundary | None) -> None:
     """Never returns: the caller's `finally` blocks are its parent's."""
     try:
         gc.disable()
@@ -76,11 +76,11 @@ def _be_the_process(job: Callable[[], Any], log: Path, result: int, die_before: 
         with log.open("ab", buffering=0) as output:
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
-        boundaries = Boundaries(die_before)
+        boundaries = Boundaries(die_at)
         boundaries.watch()
         answer = job()
         boundaries.reach(ANSWER)
-        ended = Ended(False, answer, tuple(boundaries.calls), frozenset(sys.modules))
+        ended = Ended(False, answer, tuple(boundaries.reached), frozenset(sys.modules))
         os.write(result, pickle.dumps(ended))
         os._exit(0)
     except BaseException:

@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from chassis.aws import Aws
 from chassis.entry_points import EntryPoints
 from manifests import load_manifests
+from testkit.crashes.boundaries import Boundary
 from testkit.crashes.processes import Ended, run
 from testkit.deployment import Deploy, Deployment, make_table
 from testkit.invoking import CONTEXT
@@ -27,6 +28,9 @@ from workspace import REPOSITORY
 
 #: Columns that say for how long a process that may have died keeps others out, and since when an event waits.
 _PASSING = ("until", "claimed_until", "lease_until", "recorded_at", "put_at")
+
+#: Settings of some services that say how long to wait for what may yet come.
+_IMPATIENT = {"PENDING_LIFETIME_S": "300", "TURN_WAIT_S": "0"}
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,8 @@ class Stage:
     _aws: Aws
     _known_columns: dict[tuple[str, ...], list[tuple[str, str]]] = field(default_factory=dict)
 
-    def invoke(
-        self, entry: str, events: Sequence[Mapping[str, Any]], *, die_before: int | str | None = None
-    ) -> Ended:
-        """A new process starts the entry point, answers the events one by one, and may die at that call."""
+    def invoke(self, entry: str, events: Sequence[Mapping[str, Any]], *, die_at: Boundary | None = None) -> Ended:
+        """A new process starts the entry point, answers the events one by one, and may die at that boundary."""
 
         def job() -> list[Any]:
             os.environ.update(self.environment)
@@ -63,14 +65,14 @@ class Stage:
             function = entry_points.build(entry, bootstrap(None, self._aws))
             return [function(dict(event), CONTEXT) for event in events]
 
-        return run(job, self.log, die_before=die_before)
+        return run(job, self.log, die_at=die_at)
 
     def let_time_pass(self) -> None:
-        """As if hours had gone by: nobody waits any more for a process that died."""
+        """As if an hour had gone by: nobody waits any more for a process that died."""
         for table, column in self._columns(*_PASSING):
             if table != "events":
                 name = sql.Identifier(column)
-                statement = sql.SQL("UPDATE {} SET {} = {} - interval '30 hours' WHERE {} IS NOT NULL")
+                statement = sql.SQL("UPDATE {} SET {} = {} - interval '1 hour' WHERE {} IS NOT NULL")
                 self.connection.execute(statement.format(sql.Identifier(table), name, name, name))
 
     @property
@@ -102,7 +104,7 @@ class Stage:
     def put_picture(self, key: str, picture: bytes) -> None:
         """The picture under the key."""
         bucket = self.deployment.settings["images_bucket"]
-        self.deployment.aws.s3.put_object(Bucket=bucket, Key=key, Body=picture, ContentType="image/png")
+        self.deployment.aws.s3.put_object(Bucket=bucket, Key=key, Body=picture, ContentType="image/jpeg")
 
 
 @contextmanager
@@ -119,6 +121,7 @@ def staged(service: str, function: str, deploy: Deploy, providers: Providers, lo
         **{f"TABLE_{name.upper().replace('-', '_')}": made for name, made in tables.items()},
         **providers.variables,
         "BACKLOG_QUEUE_URL": deployment.settings["queue_url"],
+        **_IMPATIENT,
     }
     queue = manifest.functions[function].queue
     batch_size = queue.batch_size if queue else 1

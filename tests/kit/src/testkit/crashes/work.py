@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from testkit.crashes.boundaries import Boundary
 from testkit.crashes.stage import Stage
 from testkit.crashes.traces import Case
 from testkit.invoking import http_event
@@ -20,8 +21,8 @@ class Work(ABC):
     """Invocations of one entry point."""
 
     entry: str
-    #: The call before which its process dies each time, whatever the test chooses.
-    dies_before: str | None = None
+    #: Where its process dies each time, whatever the test chooses.
+    dies_at: Boundary | None = None
 
     @abstractmethod
     def next(self, stage: Stage) -> Mapping[str, Any] | None:
@@ -121,7 +122,7 @@ class Scheduled(Work):
 class Unpublished(Work):
     """Messages whose process dies when it is about to publish, and which are taken for acknowledged."""
 
-    dies_before = "events PutEvents"
+    dies_at = Boundary("events PutEvents")
 
     def __init__(self, work: Work) -> None:
         self.entry = work.entry
