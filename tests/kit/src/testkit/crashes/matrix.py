@@ -82,9 +82,7 @@ class Matrix:
         before: list[Boundary | None] = [None]
         chosen = []
         for number, boundary in self.points:
-            if whole or boundary.changes_something or before[-1] is None or before[-1].changes_something:
-                chosen.append((number, boundary))
-            elif drawn.random() < _OF_THE_OTHERS:
+            if whole or boundary.changes_something or before[-1] is None or before[-1].changes_something or drawn.random() < _OF_THE_OTHERS:
                 chosen.append((number, boundary))
             before.append(boundary)
         drawn.shuffle(chosen)

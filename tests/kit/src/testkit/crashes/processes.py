@@ -38,7 +38,7 @@ class Ended:
         for name in sorted(self.modules - set(sys.modules)):
             try:
                 import_module(name)
-            except Exception:  # noqa: S112  # whatever it lacks, a process that needs it will say
+            except Exception:  # whatever it lacks, a process that needs it will say
                 continue
 
 
