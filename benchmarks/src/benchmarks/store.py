@@ -52,6 +52,8 @@ PLAIN = """
 LEAST = {1: 3_500, 10: 13_000}
 LEAST_READ = 100_000
 PAGE = 5_000
+#: Held in memory at once: 25 MB.
+BULK = 20_000
 
 Connection = psycopg.Connection[dict[str, Any]]
 Write = Callable[[Connection, list[Event[Contract]], int], None]
@@ -136,16 +138,11 @@ def read_typed(connection: Connection) -> int:
 
 
 def read_bulk(connection: Connection) -> int:
-    """Read everything as it is stored, a hundred thousand at a time; returns how many."""
+    """Read everything as it is stored, `BULK` at a time; returns how many."""
     count, after = 0, store.BEGINNING
-    last: store.Stored | None
-    while True:
-        last = None
-        for last in store.read_bulk(connection, after):
-            count += 1
-        if last is None:
-            return count
-        after = last.checkpoint
+    while found := list(store.read_bulk(connection, after, limit=BULK)):
+        count, after = count + len(found), found[-1].checkpoint
+    return count
 
 
 def _rate(connection: Connection, read: Callable[[Connection], int]) -> float:

@@ -106,7 +106,7 @@ class Folding:
     @property
     def service(self) -> str:
         """The service's name."""
-        return self._service.settings.service
+        return str(self._service.settings.service)
 
     def consumed(self, events: Iterable[Event[Contract]]) -> list[Event[Contract]]:
         """Those of which the service makes something."""

@@ -22,6 +22,8 @@ import requests.adapters
 
 #: What stands for the answer of the process, after its last call.
 ANSWER = "answer"
+#: How operations of AWS begin that only read.
+_READING = ("Get", "Head", "List", "Query", "Scan", "Describe", "BatchGet")
 
 
 class Boundary(NamedTuple):
@@ -35,8 +37,11 @@ class Boundary(NamedTuple):
 
     @property
     def changes_something(self) -> bool:
-        """Whether the call may change what others see; of the statements of a transaction COMMIT alone does."""
-        return not self.call.startswith("postgres ") or self.call == "postgres COMMIT"
+        """Whether the call may change what others see: of the statements of a transaction COMMIT alone does."""
+        kind, _, operation = self.call.partition(" ")
+        if kind == "postgres":
+            return operation == "COMMIT"
+        return not operation.startswith(_READING)
 
 
 class Boundaries:

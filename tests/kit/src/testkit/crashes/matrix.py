@@ -22,8 +22,8 @@ from testkit.crashes.work import Relay, Work
 _MOST = 20
 #: Invocations in which an undisturbed case looks for boundaries: of a replay two do something.
 _LOOKED_AT = 3
-#: Of the points before and after statements that others see nothing of, so many are tried on a push.
-_OF_THE_OTHERS = 0.2
+#: How many are tried on a push of the points where nothing has changed since the one before.
+_OF_THE_OTHERS = 0.1
 #: A call that depends on what else the servers do may not come; then the case is tried again.
 _ATTEMPTS = 3
 
@@ -77,14 +77,17 @@ class Matrix:
         ]
 
     def every_point(self, drawn: random.Random, *, whole: bool) -> Report:
-        """A case for every point, in any order; unless it is to be the whole of them, without most of those where
-        nothing that others see has changed since the point before."""
-        before: list[Boundary | None] = [None]
-        chosen = []
-        for number, boundary in self.points:
-            if whole or boundary.changes_something or before[-1] is None or before[-1].changes_something or drawn.random() < _OF_THE_OTHERS:
-                chosen.append((number, boundary))
-            before.append(boundary)
+        """A case for every point, in any order.
+
+        Unless it is to be the `whole` of them, most of those are left out where nothing that others see has changed
+        since the point before: what a process does not commit dies with it.
+        """
+        before = [None, *(boundary for _, boundary in self.points)]
+        chosen = [
+            (number, boundary)
+            for (number, boundary), last in zip(self.points, before, strict=False)
+            if whole or last is None or last.changes_something or drawn.random() < _OF_THE_OTHERS
+        ]
         drawn.shuffle(chosen)
         return self.carry_out([[*[None] * number, boundary] for number, boundary in chosen])
 

@@ -32,10 +32,10 @@ class Work(ABC):
     def answered(self, stage: Stage, event: Mapping[str, Any], answer: Any) -> None:
         """The process lived to answer."""
 
-    def died(self, stage: Stage, event: Mapping[str, Any]) -> None:
+    def died(self, stage: Stage, event: Mapping[str, Any]) -> None:  # noqa: B027  # most have nothing to do
         """The process died."""
 
-    def wait(self, stage: Stage) -> None:
+    def wait(self, stage: Stage) -> None:  # noqa: B027
         """Until what died, or failed, is to be tried again."""
 
 
