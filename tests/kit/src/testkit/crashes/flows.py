@@ -176,6 +176,7 @@ FLOWS = (
         facts("embedding.rebuild-requested.v1", entry="on_rebuilds", model="voyage-4"),
         [facts(_ANALYZED)],
     ),
+    Flow("ask for a rebuild", "embedding", "http", request("POST", "/vector-index/rebuild", {}), [facts(_ANALYZED)]),
     Flow("fold the read model", "search", "events", facts(_ANALYZED, _EMBEDDED)),
     Flow("delete from the read model", "search", "events", facts(_DELETED), [facts(_ANALYZED, _EMBEDDED)]),
     Flow("take a turn", "chat", "http", request("POST", "/chat", _QUESTION)),
