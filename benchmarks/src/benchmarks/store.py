@@ -3,7 +3,7 @@
 Each writer is a process with a connection of its own, as a function is; it appends events of a usual size with all that
 `chassis.store.append` does: the contract, the size, the outbox. Beside it the same documents are inserted into a table
 with the same order and nothing else, so that the ratio is what the guarantees cost. What is read back follows the
-gap-safe order from the first event to the last, as typed events.
+gap-safe order from the first event to the last: as typed events, and in bulk as they are stored.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ PLAIN = """
 LEAST = {1: 3_500, 10: 13_000}
 LEAST_READ = 100_000
 PAGE = 5_000
+#: Held in memory at once: 25 MB.
+BULK = 20_000
 
 Connection = psycopg.Connection[dict[str, Any]]
 Write = Callable[[Connection, list[Event[Contract]], int], None]
@@ -110,8 +112,10 @@ def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, r
             figures.append(Figure(subject, "of the least", rates["append"] / least, "", limit=1, least=True))
         report("reading back")
         with _connected(dsn) as connection:
-            rate = statistics.median(_read(connection) for _ in range(runs))
-        figures.append(Figure("read back", "events/s", rate, "", limit=LEAST_READ, least=True))
+            typed = statistics.median(_rate(connection, read_typed) for _ in range(runs))
+            bulk = statistics.median(_rate(connection, read_bulk) for _ in range(runs))
+        figures.append(Figure("read back, typed", "events/s", typed, ""))
+        figures.append(Figure("read back, in bulk", "events/s", bulk, "", limit=LEAST_READ, least=True))
     title = f"Event store, {connections} connections"
     return [Section(title, tuple(figures), reference="the same documents in a table with the same order, unchecked")]
 
@@ -125,11 +129,25 @@ def _written(dsn: str, kind: str, batch: int, connections: int, seconds: float) 
         return sum(count.result() for count in counts) / seconds
 
 
-def _read(connection: Connection) -> float:
-    started, count, after = time.perf_counter(), 0, store.BEGINNING
+def read_typed(connection: Connection) -> int:
+    """Read everything as events, page by page; returns how many."""
+    count, after = 0, store.BEGINNING
     while page := store.read_all(connection, after, limit=PAGE):
         count, after = count + len(page), page[-1].checkpoint
-    return count / (time.perf_counter() - started)
+    return count
+
+
+def read_bulk(connection: Connection) -> int:
+    """Read everything as it is stored, `BULK` at a time; returns how many."""
+    count, after = 0, store.BEGINNING
+    while found := list(store.read_bulk(connection, after, limit=BULK)):
+        count, after = count + len(found), found[-1].checkpoint
+    return count
+
+
+def _rate(connection: Connection, read: Callable[[Connection], int]) -> float:
+    started = time.perf_counter()
+    return read(connection) / (time.perf_counter() - started)
 
 
 @contextmanager

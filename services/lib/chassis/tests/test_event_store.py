@@ -14,7 +14,7 @@ from chassis.database import Connection
 from chassis.errors import AlreadyAppliedError, ConcurrencyError, EventTooLargeError, TransientError
 from chassis.service import Service
 from chassis.settings import Settings
-from chassis.store import BEGINNING, append, read_all, read_stream
+from chassis.store import BEGINNING, append, read_all, read_bulk, read_stream
 from contracts import Contract, Event, new_event, replayed
 from contracts.chat import ChatMessage, TurnCompleted
 from contracts.imaging import ImageRejected, ImageRejection
@@ -162,6 +162,25 @@ def test_the_order_is_that_of_numbers_where_transactions_gain_a_digit(service: I
     for item, transaction in (("first", 9), ("second", 10)):
         connection.execute("UPDATE events SET transaction_id = %s WHERE stream_id = %s", (str(transaction), item))
     assert [recorded.event.subject for recorded in read_all(settled(connection))] == ["first", "second"]
+
+
+def test_in_bulk_the_same_events_come_in_the_same_order_as_they_are_stored(service: Imaging) -> None:
+    text = 'a "quoted" \\ path\\n, a tab\t, a line\nbreak, \u30b9 and \U0001f35c'
+    data = ImageRejected(reason=ImageRejection.CORRUPT, detail=text)
+    for item in ("first", "second", "third"):
+        with service.work.on("tenant-a", item) as work:
+            work.record(new_event(data, subject=item, tenant_id="tenant-a"))
+    connection = settled(service.database.connection())
+    expected = read_all(connection)
+    found = list(read_bulk(connection))
+    assert [(each.checkpoint, each.decoded()) for each in found] == [
+        (each.checkpoint, each.event.to_wire()) for each in expected
+    ]
+    assert found[0].decoded()["data"]["detail"] == text
+    assert list(read_bulk(connection, found[0].checkpoint, limit=1)) == found[1:2]
+    with Service(service.settings, service.aws).database.transaction() as other:
+        append(other, [rejected("late")])
+        assert list(read_bulk(connection)) == found, "an open transaction's events are out of sight"
 
 
 def test_what_is_recorded_is_published_after_the_commit(service: Imaging, published: Published) -> None:

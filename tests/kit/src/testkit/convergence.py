@@ -16,7 +16,7 @@ from contracts import REGISTRY, Contract, Event
 from contracts.envelope import format_time
 from testkit.contract_tests.delivery import with_fresh_ids
 from testkit.contract_tests.examples import PublishedVersionCase, published_version_cases
-from testkit.refolding import Rows, rows_of
+from testkit.refolding import Rows, rows_of, take_items
 from workspace import REPOSITORY
 
 _UPLOADED, _PROCESSED = "ingest.item-uploaded", "imaging.image-processed"
@@ -48,12 +48,19 @@ _BEGIN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def stream(flow: str, *, tenant: str, subject: str, versions: Mapping[str, str] | None = None) -> list[Event[Contract]]:
-    """The flow's events about one subject, a minute apart, read as today's code reads them.
+    """The `documents` of a flow as today's code reads them."""
+    return [REGISTRY.read(document) for document in documents(flow, tenant=tenant, subject=subject, versions=versions)]
+
+
+def documents(
+    flow: str, *, tenant: str, subject: str, versions: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
+    """Wire documents of the flow's events about one subject, a minute apart.
 
     `versions` names the published version of a fact (`1.0`) where it is not the newest.
     """
     count: Counter[str] = Counter()
-    events = []
+    made = []
     for step, fact in enumerate(FLOWS[flow]):
         count[fact] += 1
         case = _published(fact, (versions or {}).get(fact))
@@ -62,8 +69,8 @@ def stream(flow: str, *, tenant: str, subject: str, versions: Mapping[str, str] 
         own = {"version": number, "analysis_version": number, "turn": number, "analysis_id": f"{subject}-{number}"}
         document["data"] |= {name: value for name, value in own.items() if name in document["data"]}
         document |= {"time": time, "sequence": str(number)}
-        events.append(REGISTRY.read(document))
-    return events
+        made.append(document)
+    return made
 
 
 def published_versions(flow: str) -> Iterator[tuple[str, str]]:
@@ -94,8 +101,15 @@ def _cases(fact: str) -> list[PublishedVersionCase]:
 class Folding:
     """Folds streams into a service's empty tables, and leaves them empty."""
 
-    def __init__(self, service: Service[Any]) -> None:
+    def __init__(self, service: Service[Any], dynamodb: Sequence[str] = ()) -> None:
+        """`dynamodb` names the service's tables there, in which a fold takes twenty times as long."""
         self._service = service
+        self.dynamodb = dynamodb
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return str(self._service.settings.service)
 
     def consumed(self, events: Iterable[Event[Contract]]) -> list[Event[Contract]]:
         """Those of which the service makes something."""
@@ -109,7 +123,7 @@ class Folding:
             rows = rows_of(self._service, connection)
             connection.execute("ROLLBACK")
             connection.execute("BEGIN")
-        return rows
+        return rows | take_items(self._service, self.dynamodb)
 
     def audited(self, folded: Sequence[Event[Contract]], *, recorded: Sequence[Event[Contract]]) -> dict[str, Any]:
         """What an audit answers where the tables are made of some events, and the logs have others, or the same."""

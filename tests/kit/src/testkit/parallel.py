@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: Folders whose tests stay together, the longest first.
 _TOGETHER: Final = (
     "tests/e2e",  # one mesh
+    "tests/crashes",  # one file, which takes long
     "tests/infrastructure",  # one copy of the configuration, and plans of it
     "localstack/localmesh/tests/provision",  # one provisioned workspace
     "tools/mesh/tests/infra",  # the bucket of Terraform's state has one name for all projects of an account

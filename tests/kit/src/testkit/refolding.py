@@ -50,7 +50,7 @@ def own_events(service: Service[Any]) -> list[Event[Any]]:
 
 def projected_rows(service: Service[Any], dynamodb: Sequence[str] = ()) -> Rows:
     """The rows of every table that is folded from events, as text, sorted."""
-    items = {table: sorted(json.dumps(item, sort_keys=True) for item in _items(service, table)) for table in dynamodb}
+    items = {table: _as_text(_items(service, table)) for table in dynamodb}
     with service.database.transaction() as connection:
         return items | rows_of(service, connection)
 
@@ -62,15 +62,28 @@ def rows_of(service: Service[Any], connection: psycopg.Connection[Any]) -> Rows:
 
 def empty_projections(service: Service[Any], dynamodb: Sequence[str] = ()) -> None:
     """Delete the rows of every table that is folded from events."""
-    for table in dynamodb:
-        keys = [
-            key["AttributeName"] for key in service.aws.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
-        ]
-        for item in _items(service, table):
-            service.aws.dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
+    take_items(service, dynamodb)
     with service.database.transaction() as connection:
         names = sql.SQL(", ").join(map(sql.Identifier, _projections(service, connection)))
         connection.execute(sql.SQL("TRUNCATE {}").format(names))
+
+
+def take_items(service: Service[Any], dynamodb: Sequence[str]) -> Rows:
+    """The items of the DynamoDB tables, which are empty then."""
+    taken: Rows = {}
+    for number, table in enumerate(dynamodb):
+        schema = service.aws.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]
+        items = _items(service, table)
+        for item in items:
+            service.aws.dynamodb.delete_item(
+                TableName=table, Key={key["AttributeName"]: item[key["AttributeName"]] for key in schema}
+            )
+        taken[f"dynamodb {number}"] = _as_text(items)
+    return taken
+
+
+def _as_text(items: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(item, sort_keys=True) for item in items)
 
 
 def _items(service: Service[Any], table: str) -> list[dict[str, Any]]:

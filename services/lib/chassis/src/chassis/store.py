@@ -1,7 +1,9 @@
 """The event store: streams with optimistic concurrency, and a gap-safe order over all of them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -16,10 +18,12 @@ __all__ = [
     "BEGINNING",
     "Checkpoint",
     "Recorded",
+    "Stored",
     "append",
     "insert",
     "lock",
     "read_all",
+    "read_bulk",
     "read_stream",
     "stream_version",
 ]
@@ -42,6 +46,24 @@ class Recorded:
 
     checkpoint: Checkpoint
     event: Event[Contract]
+
+
+class Stored(NamedTuple):
+    """An event as it is stored: its place, and its wire document as JSON (UTF-8)."""
+
+    transaction_id: int
+    position: int
+    document: bytes
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The place from which a reader goes on behind it."""
+        return Checkpoint(self.transaction_id, self.position)
+
+    def decoded(self) -> dict[str, Any]:
+        """The wire document, of whatever major it was recorded under."""
+        document: dict[str, Any] = json.loads(self.document)
+        return document
 
 
 def append(
@@ -158,3 +180,24 @@ def read_all(connection: Connection, after: Checkpoint = BEGINNING, *, limit: in
     return [
         Recorded(Checkpoint(int(row["transaction_id"]), row["position"]), REGISTRY.read(row["event"])) for row in rows
     ]
+
+
+def read_bulk(connection: Connection, after: Checkpoint = BEGINNING, *, limit: int = 100_000) -> Iterator[Stored]:
+    """What `read_all` reads, as it is stored: neither decoded, nor upcast, nor checked, and ten times as fast.
+
+    Rows come as they are taken, so memory holds one; the connection serves nothing else meanwhile, and the whole must
+    be taken within the statement time-out (20 s): go on behind the last one rather than raise `limit`.
+    """
+    query = """
+        COPY (
+            SELECT transaction_id, position, event FROM events
+            WHERE (transaction_id, position) > (%s::text::xid8, %s)
+              AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+            ORDER BY transaction_id, position LIMIT %s
+        ) TO STDOUT
+    """
+    with connection.cursor() as cursor, cursor.copy(query, (str(after.transaction_id), after.position, limit)) as rows:
+        for row in rows:
+            transaction_id, position, document = bytes(row).split(b"\t", 2)
+            # COPY doubles backslashes. It escapes other characters, too, none of which occurs in the text of a jsonb.
+            yield Stored(int(transaction_id), int(position), document[:-1].replace(b"\\\\", b"\\"))
