@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
+from chassis.queue.entry import REPLAYED
 from contracts.envelope import format_time
 from testkit.contract_tests.delivery import object_keys, with_fresh_ids
 from testkit.contract_tests.examples import published_version_cases
@@ -93,11 +94,16 @@ def replay(stage: Stage, case: Case) -> Work:
     deployment = stage.deployment
     reports = {"detail-type": [f"collections.{stage.service}.replay-progressed.v1"]}
     subscribe(deployment, "reports", reports, deployment.settings["queue_url"])
-    # That of the consumer, where the replay looks whether live events wait.
-    deployment.aws.sqs.create_queue(QueueName=f"{deployment.settings['queue_url'].rpartition('/')[2]}search-events")
+    # Those of the consumer, where the replay looks whether events wait.
+    consumers = f"{deployment.settings['queue_url'].rpartition('/')[2]}search-events"
+    for name in (consumers, f"{consumers}{REPLAYED}"):
+        deployment.aws.sqs.create_queue(QueueName=name)
     document = _example("operator.replay-requested.v1", stage.service, case)
     types = [f"collections.{stage.service}.{fact}" for fact in ("item-uploaded.v1", "item-deleted.v1")]
-    document["data"] |= {"consumer": "search", "selection": {"types": types, "tenants": [case.tenant]}}
+    selection = {"types": types, "tenants": [case.tenant]}
+    document["data"] = {
+        "who": "a test", "why": "a test", "consumer": "search", "kind": "rebuild", "selection": selection, "rate": 20,
+    }  # fmt: skip
     return Messages("on_replays", case, [_enveloped(document)])
 
 
