@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg import sql
@@ -21,6 +22,7 @@ from workspace import REPOSITORY
 
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
+BETTER = "claude-opus-5-5"
 READ_MODEL = ("documents", "postings", "vectors")
 
 
@@ -95,7 +97,7 @@ def test_the_archive_of_the_bus_gives_one_consumer_what_it_never_got(
     inboxes = {service: _inbox(mesh, service) for service in ("ingest", "analysis", "embedding", "chat")}
 
     events, bus = mesh.aws("events"), local_environment(mesh.settings).event_bus
-    (rule,) = events.list_rules(EventBusName=bus, NamePrefix=f"{bus}-search-events")["Rules"]
+    rule = events.describe_rule(EventBusName=bus, Name=f"{bus}-search-events")
     replay = f"archived-{secrets.token_hex(4)}"
     events.start_replay(
         ReplayName=replay,
@@ -113,6 +115,45 @@ def test_the_archive_of_the_bus_gives_one_consumer_what_it_never_got(
 def _inbox(mesh: RunningMesh, service: str) -> int:
     (row,) = mesh.rows(sql.SQL("SELECT count(*) AS n FROM {}").format(sql.Identifier(service, "inbox")))
     return int(row["n"])
+
+
+def test_a_better_model_describes_old_pictures_within_a_budget(
+    mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
+) -> None:
+    items = [str(alice.upload(picture(f"by the better model {number}"))["id"]) for number in range(2)]
+    alice.follow(items)
+    environment = local_environment(mesh.settings)
+    owners = Owners(environment)
+    told = owners.reprocessing("analysis", BETTER)
+    selection = Selection(types=tuple(told["types"]), subjects=tuple(items))
+    replay = f"reprocess-{secrets.token_hex(4)}"
+    order = ReplayRequested(
+        who="a test",
+        why="a better model",
+        consumer="analysis",
+        kind=ReplayKind.REPROCESS,
+        selection=selection,
+        rate=500,
+        budget_usd=10 * told["most_usd"],
+        model=BETTER,
+    )
+    ordering.publish(environment, order, replay)
+    (ended,) = following.wait_for(owners, replay, ["imaging"], {ReplayState.COMPLETED})
+
+    def spending() -> dict[str, Any]:
+        return owners.spending(ended) or {}
+
+    eventually(lambda: spending().get("made") == len(items), timeout_s=30)
+    found = spending()
+    assert 0 < found["spent_usd"] < order.budget_usd
+    assert (found["reserved_usd"], found["reused"], found["left_over"]) == (0, 0, 0)
+    eventually(lambda: {_model(mesh, item) for item in items} == {BETTER}, timeout_s=30)
+
+
+def _model(mesh: RunningMesh, item: str) -> str:
+    newest = "SELECT model FROM analysis.analyses WHERE item_id = %s ORDER BY version DESC LIMIT 1"
+    (row,) = mesh.rows(newest, item)
+    return str(row["model"])
 
 
 def _deliveries(mesh: RunningMesh, service: str, replay: str) -> int:

@@ -43,7 +43,7 @@ def correct(runtime: Any, service: Any) -> None:  # noqa: ANN401 - MiniStack is 
 def worker_limit(config: Mapping[str, Any]) -> int:
     """How many workers a function may have, from its configuration."""
     variables = (config.get("Environment") or {}).get("Variables") or {}
-    return {"http": HTTP_WORKERS, "events": CONSUMER_WORKERS}.get(str(variables.get("FUNCTION")), DEFAULT_WORKERS)
+    return {"http": HTTP_WORKERS, "events": CONSUMER_WORKERS}.get(variables.get("FUNCTION", ""), DEFAULT_WORKERS)
 
 
 def _queueing(
