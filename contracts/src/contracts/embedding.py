@@ -18,6 +18,11 @@ def encode_vector(values: Sequence[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode("ascii")
 
 
+def blank_vector(dimensions: int) -> str:
+    """A vector that says nothing and can be compared like any other: of unit length, since zero has no direction."""
+    return encode_vector([1.0] + [0.0] * (dimensions - 1))
+
+
 class ItemEmbedded(Contract):
     """A version of the item's description became a vector."""
 

@@ -89,7 +89,7 @@ class ImageRejected(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     reason: ImageRejection
-    detail: str = Field(description="One sentence for the user.")
+    detail: Annotated[str, Personal()] = Field(description="One sentence for the user.")
 
 
 class ReplayProgressed(ReplayReport):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chassis import idempotency, tombstones
+from chassis import erasure, idempotency, tombstones
 from chassis.database import Connection
 from contracts import Contract, Event
 
@@ -27,7 +27,8 @@ class Projections:
     """The folds of one service by the contract they read.
 
     `deletions` are those of events that end their subject for good: they leave a tombstone, and whatever is folded of
-    that subject from then on changes nothing.
+    that subject from then on changes nothing. What the service has recorded about it is erased, and so is what it
+    records later.
     """
 
     folds: Mapping[type[Contract], Fold] = field(default_factory=dict)
@@ -45,7 +46,8 @@ class Projections:
             tombstones.mark_deleted(connection, event)
             idempotency.forget(connection, event.tenant_id, event.subject)
             self.deletions[contract](connection, event)
-        elif contract in self.folds and not (
-            self.deletions and tombstones.is_deleted(connection, event.tenant_id, event.subject)
-        ):
+            erasure.erase_stream(connection, event.tenant_id, event.subject)
+        elif self.deletions and tombstones.is_deleted(connection, event.tenant_id, event.subject):
+            erasure.erase_stream(connection, event.tenant_id, event.subject)
+        elif contract in self.folds:
             self.folds[contract](connection, event)

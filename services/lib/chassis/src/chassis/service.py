@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from chassis import idempotency
+from chassis import erasure, idempotency
 from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Database
@@ -22,6 +22,8 @@ from contracts import REGISTRY
 __all__ = [
     "Service",
 ]
+
+_ERASED_AT_ONCE = 200
 
 S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
@@ -83,8 +85,15 @@ class Service(Generic[S_co]):
             self.prune()
 
     def prune(self) -> dict[str, int]:
-        """Delete a batch of what is past its retention; returns how many rows of which table."""
+        """Delete a batch of what is past its retention; returns how many rows of which table.
+
+        Streams whose subjects were deleted before deletion erased them are erased, a batch at a time.
+        """
         deleted = prune(self.database, self.retention)
+        with self.database.transaction() as connection:
+            erased = erasure.erase_deleted(connection, limit=_ERASED_AT_ONCE)
+        if erased:
+            logger.info("streams of deleted subjects erased", extra={"subjects": erased})
         if deleted:
             logger.info("pruned", extra={"rows": deleted})
         return deleted

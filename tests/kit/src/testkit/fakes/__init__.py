@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chassis import idempotency, inbox, outbox, retention, store, tombstones
+from chassis import erasure, idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.replays import rows as replays
@@ -26,6 +26,7 @@ from testkit.fakes.aws import FakeAws, FakeObject
 from testkit.fakes.schema import (
     FakeConnection,
     FakeDatabase,
+    FakeErasure,
     FakeIdempotency,
     FakeInbox,
     FakeOutbox,
@@ -140,6 +141,7 @@ class Fakes:
 
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
+        self.erasure = FakeErasure(self.store)
         self.replays = FakeReplays(self.store, self.tombstones)
         self.database = FakeDatabase()
         for module, fake in (
@@ -148,6 +150,7 @@ class Fakes:
             (outbox, self.outbox),
             (tombstones, self.tombstones),
             (idempotency, self.idempotency),
+            (erasure, self.erasure),
             (retention, self.retention),
             (replays, self.replays),
         ):

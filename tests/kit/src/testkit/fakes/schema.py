@@ -171,6 +171,32 @@ class FakeStore:
 
 
 @dataclass
+class FakeErasure:
+    """Of `chassis.erasure`. Nothing was deleted before deletion erased."""
+
+    store: FakeStore
+    erased: set[str] = field(default_factory=set)
+
+    def erase_stream(
+        self, connection: Connection, tenant_id: str, stream_id: str, *, until: datetime | None = None
+    ) -> int:
+        stream = self.store.read_stream(connection, tenant_id, stream_id)
+        return self._erase([event for event in stream if until is None or event.time <= until])
+
+    def erase_tenant(self, connection: Connection, tenant_id: str, *, limit: int) -> int:
+        left = [e for e in self.store.events if e.tenant_id == tenant_id and e.id not in self.erased]
+        return self._erase(left[:limit])
+
+    def erase_deleted(self, connection: Connection, *, limit: int) -> int:
+        return 0
+
+    def _erase(self, events: Sequence[Event[Contract]]) -> int:
+        left = {event.id for event in events} - self.erased
+        self.erased |= left
+        return len(left)
+
+
+@dataclass
 class FakeReplays:
     """Of `chassis.replays.rows`. Every transaction has ended; an event's place is that in the store."""
 
