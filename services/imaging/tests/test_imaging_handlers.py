@@ -354,7 +354,7 @@ def test_a_deletion_removes_the_renditions_of_the_item_alone(imaging: Imaging) -
 
 def test_a_deletion_is_known_before_its_objects_are_gone(imaging: Imaging) -> None:
     event = deletion()
-    with imaging.fakes.aws.s3.failing("delete_objects"):
+    with imaging.fakes.aws.s3.failing("list_object_versions"):
         assert deliver(imaging.on_events, event) == [envelope(event)]
     assert set(imaging.fakes.tombstones.deleted) == {(ALICE, ITEM)}
     assert imaging.fakes.inbox.deliveries == set()

@@ -800,7 +800,7 @@ def test_a_deletion_removes_the_items_objects_alone(unit: Ingest) -> None:
 def test_a_deletion_is_visible_before_its_objects_are_gone(unit: Ingest) -> None:
     item = unit.upload().body["id"]
     deleted = example(ItemDeleted, subject=item, tenant=ALICE)
-    with unit.fakes.aws.s3.failing("delete_objects"):
+    with unit.fakes.aws.s3.failing("list_object_versions"):
         assert deliver(unit.on_events, deleted) == [envelope(deleted)]
     assert (unit.items.rows, len(unit.objects)) == ({}, 1)
     assert deliver(unit.on_events, deleted) == []
@@ -998,7 +998,7 @@ def test_what_was_stored_and_never_recorded_is_swept(unit: Ingest) -> None:
     unit.fakes.database.fail(after=1)
     assert problem(unit.upload()) == (503, "unavailable")
     assert len(unit.objects) == 1
-    with unit.fakes.aws.s3.failing("delete_objects"), pytest.raises(TransientError):
+    with unit.fakes.aws.s3.failing("list_object_versions"), pytest.raises(TransientError):
         sweep(unit)
     assert sweep(unit) == {"accepted": 0, "deleted": 1}
     assert (unit.objects, unit.pending.rows) == ({}, {})
