@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from contracts.contract import Contract, Part, Timestamp
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
@@ -48,4 +48,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of chat's events has ended."""
 
     event_type: ClassVar[str] = "collections.chat.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Chat has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.chat.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

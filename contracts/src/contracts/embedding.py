@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
@@ -103,4 +103,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of embedding's events has ended."""
 
     event_type: ClassVar[str] = "collections.embedding.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Embedding has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.embedding.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"
