@@ -107,7 +107,7 @@ class ReplayReport(Contract):
 
 
 class ForgetRequested(_Order):
-    """An operator ordered everything of a tenant to be erased; the subject is the tenant's id. A second order is none."""
+    """An operator ordered everything of a tenant to be erased, whose id is the subject; a second order is none."""
 
     event_type: ClassVar[str] = "collections.operator.forget-requested.v1"
     schema_version: ClassVar[str] = "1.0"
@@ -116,7 +116,9 @@ class ForgetRequested(_Order):
 class Erased(Part):
     """How much of one store was erased."""
 
-    store: str = Field(description="`events`, `table NAME`, `objects`, `items of TABLE` or `dead letters`.", min_length=1)
+    store: str = Field(
+        description="`events`, `table NAME`, `objects`, `items of TABLE` or `dead letters`.", min_length=1
+    )
     count: int = Field(description="Events, rows, versions of objects, items or messages.", ge=0)
 
 

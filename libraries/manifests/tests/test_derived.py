@@ -129,7 +129,8 @@ def test_a_policy_allows_what_is_declared(functions: dict[str, FunctionRef]) -> 
     assert found["ssm:GetParameter"] == parameters
     assert set(found) == {
         "logs:CreateLogStream", "logs:PutLogEvents", "events:PutEvents", "s3:GetObject", "s3:PutObject",
-        "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucket", "s3:ListBucketVersions", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem",
+        "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucket", "s3:ListBucketVersions",
+        "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem",
         "dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
         "ssm:GetParameter", "ssm:GetParameters",
     }  # fmt: skip

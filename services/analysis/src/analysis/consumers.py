@@ -4,6 +4,7 @@ from functools import partial
 
 from analysis.bootstrap import AnalysisService
 from analysis.reactions import Reactions, embed_again
+from chassis import forgetting
 from chassis.queue import EventConsumer, on
 from contracts.analysis import AnalysisRequested
 from contracts.imaging import ImageProcessed, ImageRejected
@@ -32,5 +33,6 @@ def on_events(service: AnalysisService) -> EventConsumer:
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),
             on(RetryRequested, partial(embed_again, service)),
+            forgetting.subscription(service),
         ],
     )

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from chassis import forgetting
 from chassis.queue import EventConsumer, on
 from chat import reactions
 from chat.bootstrap import ChatService
@@ -17,5 +18,6 @@ def on_events(service: ChatService) -> EventConsumer:
             *(on(contract) for contract in READ_MODEL.contracts),
             on(SessionDeleted, partial(reactions.end_deleted, service.checkpoints)),
             on(SessionExpired, partial(reactions.end_expired, service.checkpoints)),
+            forgetting.subscription(service),
         ],
     )

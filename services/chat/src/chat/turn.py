@@ -8,11 +8,13 @@ unchanged, so the same message can be sent again.
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chassis.database import Connection
+from chassis.errors import TenantForgottenError
 from chassis.observability import MetricUnit, metrics
 from chat.bootstrap import ChatService
 from chat.checkpoints import thread_id
@@ -98,7 +100,7 @@ def take_turn(service: ChatService, question: Question, keep: Callable[[Connecti
         _complete(service, question, lease, answered, completed, lambda connection: keep(connection, reply))
     except BaseException:
         # On any error: the next message need not wait for the lease to expire.
-        with service.work.on(*keys) as work:
+        with suppress(TenantForgottenError), service.work.on(*keys) as work:
             agent_memory.release(work.connection, *keys, lease)
         raise
     metrics.add_metric("TurnDuration", MetricUnit.Milliseconds, reply.response_time_ms)
@@ -184,7 +186,7 @@ def _complete(
             agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
             work.record(event)
             keep(work.connection)
-    except ConversationEndedError:
+    except (ConversationEndedError, TenantForgottenError):
         # What the user deleted meanwhile must not stay in an unused checkpoint.
         service.checkpoints.delete(thread_id(*keys), answered.checkpoint_id)
         raise

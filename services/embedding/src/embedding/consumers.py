@@ -1,5 +1,6 @@
 """The queues' entry points: which event goes to which reaction. Projections follow by themselves."""
 
+from chassis import forgetting
 from chassis.queue import EventConsumer, on
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import RebuildRequested
@@ -26,6 +27,7 @@ def on_events(service: EmbeddingService) -> EventConsumer:
                 fold_first=True,
             ),
             on(ItemDeleted, reactions.release_claim),
+            forgetting.subscription(service),
         ],
     )
 

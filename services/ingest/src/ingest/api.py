@@ -99,7 +99,7 @@ class ImageSize(StrEnum):
 
 def http(service: IngestService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database, open_to_forgotten=frozenset({"DELETE /me"}))
 
 
 def routes(service: IngestService) -> APIGatewayHttpResolver:

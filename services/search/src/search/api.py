@@ -22,7 +22,7 @@ _GATEWAY_S = 28.0
 
 def http(service: SearchService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: SearchService) -> APIGatewayHttpResolver:

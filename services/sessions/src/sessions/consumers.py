@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from chassis import forgetting
 from chassis.queue import EventConsumer, on
 from contracts.chat import TurnCompleted
 from sessions import reactions
@@ -11,4 +12,10 @@ from sessions.bootstrap import SessionsService
 def on_events(service: SessionsService) -> EventConsumer:
     """Completed turns."""
     # The turn first, without waiting for what it crowds out: other conversations end under locks of their own.
-    return EventConsumer(service, [on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True)])
+    return EventConsumer(
+        service,
+        [
+            on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True),
+            forgetting.subscription(service),
+        ],
+    )

@@ -145,6 +145,13 @@ class SessionTable:
         for start in range(0, len(superfluous), _BATCH):
             self._delete(superfluous[start : start + _BATCH])
 
+    def erase(self, tenant_id: str, session_id: str) -> int:
+        """Delete everything under the session id; returns how many items."""
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self._items(tenant_id, session_id, "pk, sk")]
+        for start in range(0, len(keys), _BATCH):
+            self._delete(keys[start : start + _BATCH])
+        return len(keys)
+
     def _items(self, tenant_id: str, session_id: str, attributes: str | None = None) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {
             "TableName": self._name,

@@ -89,3 +89,15 @@ def delete(connection: Connection, tenant_id: str, session_id: str, *, spare_lea
         {"tenant": tenant_id, "session": session_id, "spare": spare_leased},
     ).rowcount
     return deleted == 1
+
+
+def ids(connection: Connection, tenant_id: str) -> list[str]:
+    """Every session id of the tenant under which there may be memory."""
+    rows = connection.execute(
+        """
+        SELECT session_id FROM agent_memory WHERE tenant_id = %(tenant)s
+        UNION SELECT session_id FROM conversations WHERE tenant_id = %(tenant)s
+        """,
+        {"tenant": tenant_id},
+    )
+    return [row["session_id"] for row in rows]

@@ -34,10 +34,14 @@ def erase_stream(connection: Connection, tenant_id: str, stream_id: str, *, unti
 
 
 def erase_tenant(connection: Connection, tenant_id: str, *, limit: int) -> int:
-    """Erase the payloads of at most so many of the tenant's events; returns how many, 0 when none is left."""
+    """Erase the payloads of at most so many of the tenant's events; returns how many, 0 when none is left.
+
+    Those that say that the tenant is forgotten, and what was erased, stay: they say nothing else.
+    """
     rows = connection.execute(
         """
-        SELECT position, event FROM events WHERE tenant_id = %s AND NOT is_erased
+        SELECT position, event FROM events
+        WHERE tenant_id = %s AND NOT is_erased AND type !~ '[.]tenant-(forgotten|erased)[.]v'
         ORDER BY stream_id, stream_version LIMIT %s FOR UPDATE
         """,
         (tenant_id, limit),

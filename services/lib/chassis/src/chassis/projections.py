@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chassis import erasure, idempotency, tombstones
+from chassis import erasure, forgotten, idempotency, tombstones
 from chassis.database import Connection
 from contracts import Contract, Event
+from contracts.ingest import TenantForgotten
 
 __all__ = ["Fold", "Projections"]
 
+#: What is left of a tenant is deleted whole; the reaction has deleted most of it before, a page at a time.
+_ALL = 2**31
 #: Folds an event into tables, in the caller's transaction, under the lock of the event's subject.
 Fold = Callable[[Connection, Event[Any]], None]
 
@@ -42,7 +45,10 @@ class Projections:
     def fold(self, connection: Connection, event: Event[Contract]) -> None:
         """Fold the event; one without a fold changes nothing."""
         contract = type(event.data)
-        if contract in self.deletions:
+        if contract is TenantForgotten:
+            forgotten.mark(connection, event)
+            forgotten.delete(connection, event.tenant_id, limit=_ALL)
+        elif contract in self.deletions:
             tombstones.mark_deleted(connection, event)
             idempotency.forget(connection, event.tenant_id, event.subject)
             self.deletions[contract](connection, event)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import inspection, parked_events
+from chassis import forgetting, inspection, parked_events
 from chassis.observability import MetricUnit, logger, metrics
 from chassis.service import Service
 
@@ -36,13 +36,15 @@ def relay(service: Service[Any]) -> Entry:
 
 
 def answering(service: Service[Any], run: Entry) -> Entry:
-    """The entry point, which also answers operators: see `chassis.parked_events`, `inspection` and `replays`."""
+    """The entry point, which also answers operators: `parked_events`, `inspection`, `forgetting`, `replays`."""
 
     def entry(event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         if "parked" in event:
             return parked_events.answer(service.database, event["parked"])
         if "inspect" in event:
             return inspection.answer(service, event["inspect"])
+        if "forgetting" in event:
+            return forgetting.answer(service, event["forgetting"])
         if "replays" in event:
             from chassis import replays  # with what queues need, which no scheduled run does
 

@@ -102,12 +102,19 @@ def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[in
     return [row["position"] for row in rows]
 
 
-def lock(connection: Connection, tenant_id: str, stream_id: str) -> None:
-    """Hold the stream for the caller's transaction; waits for another that holds it."""
+def lock(connection: Connection, tenant_id: str, stream_id: str, *, whole_tenant: bool = False) -> None:
+    """Hold the stream for the caller's transaction; waits for another that holds it.
+
+    The tenant is held with it, together with others; with `whole_tenant` alone, once all others have ended.
+    """
     # Such locks belong to the whole database: the schema in the key keeps services apart.
+    shared = "" if whole_tenant else "_shared"
     connection.execute(
-        "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))",
-        (f"{tenant_id}/{stream_id}",),
+        f"""
+        SELECT pg_advisory_xact_lock{shared}(hashtextextended(current_schema() || '/' || %s, 0)),
+               pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0))
+        """,  # one of two words of this module
+        (tenant_id, f"{tenant_id}/{stream_id}"),
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chassis import erasure, idempotency, inbox, outbox, retention, store, tombstones
+from chassis import erasure, forgotten, idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.replays import rows as replays
@@ -27,6 +27,7 @@ from testkit.fakes.schema import (
     FakeConnection,
     FakeDatabase,
     FakeErasure,
+    FakeForgotten,
     FakeIdempotency,
     FakeInbox,
     FakeOutbox,
@@ -136,13 +137,14 @@ class Fakes:
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     inbox: FakeInbox = field(default_factory=FakeInbox)
     tombstones: FakeTombstones = field(default_factory=FakeTombstones)
+    forgotten: FakeForgotten = field(default_factory=FakeForgotten)
     idempotency: FakeIdempotency = field(default_factory=FakeIdempotency)
     retention: FakeRetention = field(default_factory=FakeRetention)
 
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
         self.erasure = FakeErasure(self.store)
-        self.replays = FakeReplays(self.store, self.tombstones)
+        self.replays = FakeReplays(self.store, self.tombstones, self.forgotten)
         self.database = FakeDatabase()
         for module, fake in (
             (store, self.store),
@@ -151,6 +153,7 @@ class Fakes:
             (tombstones, self.tombstones),
             (idempotency, self.idempotency),
             (erasure, self.erasure),
+            (forgotten, self.forgotten),
             (retention, self.retention),
             (replays, self.replays),
         ):
