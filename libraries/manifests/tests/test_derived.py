@@ -150,9 +150,9 @@ def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None
     assert found.pop("logs:CreateLogStream") == group
     assert found == {
         "sqs:ChangeMessageVisibility": [queue],
-        "sqs:DeleteMessage": [queue],
+        "sqs:DeleteMessage": [queue, f"{queue}-dlq"],
         "sqs:GetQueueAttributes": [queue],
-        "sqs:ReceiveMessage": [queue],
+        "sqs:ReceiveMessage": [queue, f"{queue}-dlq"],
         "sqs:SendMessage": [f"{queue}-dlq"],
     }
 

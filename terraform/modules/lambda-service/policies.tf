@@ -49,7 +49,8 @@ locals {
         resources = function.trigger == "queue" ? [local.queues[name].arn] : []
       },
       {
-        actions   = ["sqs:SendMessage"]
+        # It reads and deletes dead letters of a tenant who is forgotten.
+        actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]
         resources = function.trigger == "queue" ? [local.queues[name].dead_letter_arn] : []
       },
       {

@@ -114,7 +114,9 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
         names = deployment.names
         consume = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
         yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(names.function(ref))])
-        yield _allow(["sqs:SendMessage"], [names.queue_arn(names.dead_letter_queue(ref))])
+        # It reads and deletes dead letters of a tenant who is forgotten.
+        letters = ("DeleteMessage", "ReceiveMessage", "SendMessage")
+        yield _allow([f"sqs:{action}" for action in letters], [names.queue_arn(names.dead_letter_queue(ref))])
     if ref.function.backlog_of:
         names = deployment.names
         backlog = names.function(ref.sibling(ref.function.backlog_of))

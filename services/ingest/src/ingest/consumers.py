@@ -5,9 +5,11 @@ from functools import partial
 from chassis import forgetting
 from chassis.queue import EventConsumer, MessageConsumer, on
 from contracts.ingest import ItemDeleted, RetryRequested
+from contracts.operations import ForgetRequested
 from ingest import direct_uploads, item_state, reactions
 from ingest.bootstrap import IngestService
 from ingest.direct_uploads import Arrival
+from ingest.forgetting import forget_as_ordered
 
 
 def on_events(service: IngestService) -> EventConsumer:
@@ -19,6 +21,7 @@ def on_events(service: IngestService) -> EventConsumer:
             # The tombstone first: a direct upload that is being accepted finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_objects, service), fold_first=True),
             on(RetryRequested, partial(reactions.process_again, service)),
+            on(ForgetRequested, partial(forget_as_ordered, service)),
             forgetting.subscription(service),
         ],
     )
