@@ -77,7 +77,7 @@ class UserPool:
             raise _password_refused(error) from None
 
     def delete(self, email: str) -> None:
-        """Delete a user; their uploads stay. Raises UserUnknownError."""
+        """Delete a user; their data stay, see `mesh forget`. Raises UserUnknownError."""
         try:
             self._cognito.admin_delete_user(UserPoolId=self._environment.user_pool_id, Username=email)
         except self._cognito.exceptions.UserNotFoundException:
@@ -90,6 +90,11 @@ class UserPool:
         except self._cognito.exceptions.UserNotFoundException:
             raise self._unknown(email) from None
         return _user(found, found["UserAttributes"])
+
+    def name_of(self, sub: str) -> str | None:
+        """The name of the account with that id, if there is one."""
+        found = self._cognito.list_users(UserPoolId=self._environment.user_pool_id, Filter=f'sub = "{sub}"', Limit=1)
+        return next((str(user["Username"]) for user in found["Users"]), None)
 
     def users(self) -> Iterator[User]:
         """Everybody."""
