@@ -4,14 +4,18 @@ Upcasters, folds and replays read it like any other, so that a stream keeps its 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic_core import to_json
 
 from contracts.contract import Contract, Part
 from contracts.embedding import ItemEmbedded, blank_vector
 from contracts.imaging import ImageProcessed
 from contracts.personal import blank, is_personal, parts_of
 
-__all__ = ["erased"]
+__all__ = ["erased", "erased_copy"]
+
+T = TypeVar("T", bound=Contract)
 
 #: Not marked as personal, because `mesh state` may show them; but somebody who is forgotten was there at that time.
 _TELLING: Mapping[type[Contract], frozenset[str]] = {ImageProcessed: frozenset({"exif"})}
@@ -28,6 +32,12 @@ def erased(contract: type[Contract], payload: Mapping[str, Any]) -> dict[str, An
     if contract is ItemEmbedded:
         kept["vector"] = blank_vector(payload["dimensions"])
     return kept
+
+
+def erased_copy(data: T) -> T:
+    """The payload as it is after it was erased."""
+    kept = erased(type(data), data.model_dump(mode="json", exclude_none=True))
+    return type(data).model_validate_json(to_json(kept))
 
 
 def _erased_part(part: type[Part], payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -219,6 +219,7 @@ REGISTRY = Registry(
         embedding.TenantErased,
         search.TenantErased,
         chat.TurnCompleted,
+        chat.TurnsErased,
         chat.ReplayProgressed,
         chat.ReplayCompleted,
         chat.TenantErased,

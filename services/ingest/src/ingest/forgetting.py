@@ -27,14 +27,14 @@ def forget_caller(service: IngestService, caller: Caller, access_token: str) -> 
     if time.time() - caller.signed_in_at > FRESH_S:
         detail = f"this cannot be undone: sign in again and send it within {FRESH_S // 60} minutes"
         raise ProblemError(HTTPStatus.FORBIDDEN, "sign-in-again", detail)
-    with service.work.on(caller.tenant_id, caller.tenant_id, forgets=True) as work:
+    with service.work.on(caller.tenant_id, caller.tenant_id, alone=True) as work:
         _record(work, caller.tenant_id, ForgottenBy.TENANT, caller)
     delete_account(service.aws, access_token)
 
 
 def forget_as_ordered(service: IngestService, event: Event[ForgetRequested]) -> Complete | None:
     """Publish that the tenant is forgotten whom the order is about."""
-    with service.work.on(event.subject, event.subject, forgets=True) as work:
+    with service.work.on(event.subject, event.subject, alone=True) as work:
         _record(work, event.subject, ForgottenBy.OPERATOR, event)
     return None
 

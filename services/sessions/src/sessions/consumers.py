@@ -4,7 +4,7 @@ from functools import partial
 
 from chassis import forgetting
 from chassis.queue import EventConsumer, on
-from contracts.chat import TurnCompleted
+from contracts.chat import TurnCompleted, TurnsErased
 from sessions import reactions
 from sessions.bootstrap import SessionsService
 
@@ -16,6 +16,7 @@ def on_events(service: SessionsService) -> EventConsumer:
         service,
         [
             on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True),
+            on(TurnsErased),
             forgetting.subscription(service),
         ],
     )

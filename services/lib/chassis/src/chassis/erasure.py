@@ -17,8 +17,15 @@ from contracts.erasure import erased
 __all__ = ["erase_deleted", "erase_stream", "erase_tenant"]
 
 
-def erase_stream(connection: Connection, tenant_id: str, stream_id: str, *, until: datetime | None = None) -> int:
-    """Erase the payloads of a stream's events, with `until` of those up to that time; returns how many.
+def erase_stream(
+    connection: Connection,
+    tenant_id: str,
+    stream_id: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> int:
+    """Erase the payloads of a stream's events, of those from and up to these times; returns how many.
 
     The caller holds the stream's lock.
     """
@@ -26,9 +33,10 @@ def erase_stream(connection: Connection, tenant_id: str, stream_id: str, *, unti
         """
         SELECT position, event FROM events
         WHERE tenant_id = %s AND stream_id = %s AND NOT is_erased
+          AND (event ->> 'time')::timestamptz >= coalesce(%s, '-infinity'::timestamptz)
           AND (event ->> 'time')::timestamptz <= coalesce(%s, 'infinity'::timestamptz)
         """,
-        (tenant_id, stream_id, until),
+        (tenant_id, stream_id, since, until),
     ).fetchall()
     return _write(connection, tenant_id, rows)
 

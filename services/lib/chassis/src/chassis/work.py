@@ -68,19 +68,19 @@ class UnitsOfWork:
         self.projections = projections
 
     @contextmanager
-    def on(self, tenant_id: str, subject: str, *, forgets: bool = False) -> Iterator[UnitOfWork]:
+    def on(self, tenant_id: str, subject: str, *, alone: bool = False) -> Iterator[UnitOfWork]:
         """A unit of work that no event caused (an HTTP request, a schedule).
 
-        One that `forgets` the tenant waits for all others of theirs, and may follow when they are forgotten already.
+        One that is `alone` waits until every other of the tenant has ended, and may be about that they are forgotten.
 
         Raises:
-            TenantForgottenError: the tenant is forgotten, and the unit of work is about something else.
+            TenantForgottenError: the tenant is forgotten, and it is not alone.
         """
         with self.database.transaction() as connection:
             work = UnitOfWork(connection, tenant_id, subject, self.projections)
             # Taken before the first write, so that a stream's events also come out of `read_all` in their order.
-            store.lock(connection, tenant_id, subject, whole_tenant=forgets)
-            if not forgets and forgotten.is_forgotten(connection, tenant_id):
+            store.lock(connection, tenant_id, subject, whole_tenant=alone)
+            if not alone and forgotten.is_forgotten(connection, tenant_id):
                 raise TenantForgottenError("the tenant is forgotten")
             yield work
         if time.monotonic() - work.recorded_since > GRACE_S / 2:
@@ -96,7 +96,7 @@ class UnitsOfWork:
         Raises:
             AlreadyAppliedError: they happened before; the block is not entered.
         """
-        with self.on(event.tenant_id, event.subject, forgets=_forgets(event)) as work:
+        with self.on(event.tenant_id, event.subject, alone=_forgets(event)) as work:
             if not inbox.add(work.connection, event):
                 raise AlreadyAppliedError(event.id)
             yield work

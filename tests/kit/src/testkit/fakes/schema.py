@@ -178,10 +178,17 @@ class FakeErasure:
     erased: set[str] = field(default_factory=set)
 
     def erase_stream(
-        self, connection: Connection, tenant_id: str, stream_id: str, *, until: datetime | None = None
+        self,
+        connection: Connection,
+        tenant_id: str,
+        stream_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> int:
         stream = self.store.read_stream(connection, tenant_id, stream_id)
-        return self._erase([event for event in stream if until is None or event.time <= until])
+        first, last = since or datetime.min.replace(tzinfo=UTC), until or datetime.max.replace(tzinfo=UTC)
+        return self._erase([event for event in stream if first <= event.time <= last])
 
     def erase_tenant(self, connection: Connection, tenant_id: str, *, limit: int) -> int:
         left = [e for e in self.store.events if e.tenant_id == tenant_id and e.id not in self.erased]

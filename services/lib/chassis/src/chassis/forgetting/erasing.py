@@ -48,7 +48,7 @@ def _erase(service: "Service[Any]", event: Event[TenantForgotten]) -> "Complete"
     from chassis.queue.dead_letters import erase_dead_letters
 
     tenant = event.tenant_id
-    with service.work.on(tenant, tenant, forgets=True) as work:  # no other unit of work of the tenant is open
+    with service.work.on(tenant, tenant, alone=True) as work:  # no other unit of work of the tenant is open
         forgotten.mark(work.connection, event)
     erased = service.erase_objects(tenant) + service.erase_items(tenant)
     settings = service.settings
