@@ -4,6 +4,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,48 +17,80 @@ from testkit.operator.scanning import places
 pytestmark = [pytest.mark.e2e, pytest.mark.integration]
 
 Draw = Callable[..., Path]
+SERVICES = {"ingest", "imaging", "analysis", "embedding", "search", "chat", "sessions"}
 
 
-def plant(alice: Api, picture: Draw, session: str) -> tuple[str, list[str]]:
-    """An item, and texts of alice's that are in no other's: its file name, its description, a question, a query."""
+def plant(alice: Api, picture: Draw) -> tuple[str, list[str]]:
+    """An item, and texts of it that are in no other's: its file name and its description."""
     canary = f"canary-{secrets.token_hex(8)}"
     item = alice.upload(picture("words"), name=f"{canary}.png")
-    final = alice.follow([item["id"]])[item["id"]]
-    summary = final["latest_analysis"]["summary"]
-    (mark,) = re.findall("the mark ([0-9a-f]{8})", summary)
-    alice.chat(session, f"Which pictures do I have of {canary}?")
-    alice.search(canary)
+    described = alice.follow([item["id"]])[item["id"]]["latest_analysis"]["summary"]
+    (mark,) = re.findall("the mark ([0-9a-f]{8})", described)
     return item["id"], [canary, f"({mark})", f"mark {mark}"]
 
 
+def nothing_of(mesh: RunningMesh, needles: list[str], since: datetime) -> bool:
+    return not places(mesh, needles, since=since)
+
+
+def erased_by(mesh: RunningMesh, tenant: str) -> set[str]:
+    """The services that have recorded a receipt."""
+    found = set()
+    for service in SERVICES:
+        query = f"SELECT type FROM {service}.events WHERE tenant_id = %s AND type LIKE '%%.tenant-erased.v1'"
+        found |= {row["type"].split(".")[1] for row in mesh.rows(query, tenant)}
+    return found
+
+
 def test_nothing_is_found_of_a_person_who_is_forgotten(
+    mesh: RunningMesh, instant: None, alice: Api, bob: Api, picture: Draw
+) -> None:
+    begun = datetime.now(UTC)
+    item, canaries = plant(alice, picture)
+    kept = bob.upload(picture("of somebody else"))["id"]
+    bob.follow([kept])
+    said = f"canary-{secrets.token_hex(8)}"
+    alice.chat("talk", f"Which pictures do I have of {said}?")
+    alice.search(said)
+    eventually(mesh.is_idle, timeout_s=60)
+    (row,) = mesh.rows("SELECT tenant_id FROM ingest.items WHERE id = %s", item)
+    tenant: str = row["tenant_id"]
+    planted = places(mesh, [*canaries, said, f"{tenant}/"], since=begun)
+    for service, table in (("ingest", "items"), ("analysis", "events"), ("search", "documents"), ("chat", "events")):
+        assert f"table {service}.{table}" in planted
+    for kind in ("items of", "object", "file"):
+        assert any(place.startswith(kind) for place in planted), f"{kind} holds no canary: nothing would be proven"
+
+    assert alice.request("DELETE", "/me").status_code == 202
+    assert alice.request("GET", "/items").status_code == 410
+    eventually(lambda: erased_by(mesh, tenant) == SERVICES, timeout_s=60)
+    eventually(partial(nothing_of, mesh, [*canaries, said], begun), timeout_s=60)
+    left = places(mesh, [f"{tenant}/", f"{tenant}#"], since=begun)
+    assert {place for place in left if not place.startswith("table")} == set(), "objects and items name no tenant"
+    pool = mesh.aws("cognito-idp").list_users(UserPoolId=mesh.provisioned.user_pool_id)
+    assert tenant not in str(pool["Users"])
+    assert bob.item(kept)["status"] == "searchable"
+
+
+def test_nothing_is_found_of_an_item_that_is_deleted(
     mesh: RunningMesh, instant: None, alice: Api, picture: Draw
 ) -> None:
     begun = datetime.now(UTC)
-    _, canaries = plant(alice, picture, "talk")
+    item, canaries = plant(alice, picture)
+    first = alice.chat("talk", "Which pictures do I have?")
+    assert item in {result["item_id"] for result in first["search_results"]}
     eventually(mesh.is_idle, timeout_s=60)
-    found = places(mesh, canaries, since=begun)
-    for store in ("ingest.events", "analysis.events", "chat.events", "search.documents", "ingest.items"):
-        assert f"table {store}" in found
-    assert any(place.startswith("items of") for place in found)
+    planted = places(mesh, canaries, since=begun)
+    assert {"table chat.events", "table embedding.documents", "table imaging.events"} <= planted
 
-    import time
-
-    t = time.monotonic()
-    print("PLANTED", (datetime.now(UTC) - begun).total_seconds(), found)
-    assert alice.request("DELETE", "/me").status_code == 202
-    assert alice.request("GET", "/items").status_code == 410
-    print("DELETED", time.monotonic() - t)
-    eventually(mesh.is_idle, timeout_s=60)
-    print("IDLE", time.monotonic() - t)
-
-    def look():
-        f = places(mesh, canaries, since=begun)
-        print(time.monotonic() - t, f)
-        return not f
-
-    eventually(look, timeout_s=60)
-
-
-def _receipts(mesh: RunningMesh, _: str) -> list[object]:
-    return list(mesh.rows("SELECT 1 FROM ingest.events WHERE type LIKE '%%tenant-erased%%'"))
+    alice.delete(item)
+    eventually(partial(nothing_of, mesh, canaries, begun), timeout_s=60)
+    named = places(mesh, [f"/{item}."], since=begun)
+    assert {place for place in named if not place.startswith("table")} == set(), "versions of its pictures are left"
+    mesh.providers.calm()
+    second = alice.chat("talk", "And what was in it?")
+    assert second["conversation_turn"] == 2
+    asked = str(mesh.providers.requests("anthropic"))
+    assert not [canary for canary in canaries if canary in asked], "the model was told again"
+    history = alice.json("GET", "/chat/talk/history")["messages"]
+    assert [message["content"] for message in history[:2]] == ["***", "***"]

@@ -27,6 +27,7 @@ from imaging.repository import Original, Rejection
 from imaging.settings import ImagingSettings
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
+from testkit.forgetting import assert_forgets
 from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
@@ -489,3 +490,14 @@ def test_resize_only_while_a_store_is_silent(imaging: Imaging) -> None:
 def test_an_operator_has_stored_events_published_again(imaging: Imaging) -> None:
     stored = example(ImageProcessed, subject="subject-1", tenant="alice")
     assert_replays(imaging.fakes, ENTRY_POINTS.build("on_replays", imaging.service), stored, consumer="analysis")
+
+
+def test_a_tenant_is_forgotten(imaging: Imaging) -> None:
+    objects = imaging.fakes.aws.s3.objects
+    for key in ("alice/renditions/a.jpg", "alice/thumbnails/a.webp", "alice/images/a.jpg", "bob/renditions/b.jpg"):
+        objects[key] = FakeObject(b"", "image/jpeg")
+    imaging.fakes.aws.s3.noncurrent["alice/renditions/a.jpg"] = 1
+    stored = example(ImageProcessed, subject="subject-1", tenant="alice")
+    on_events = ENTRY_POINTS.build("on_events", imaging.service)
+    assert assert_forgets(imaging.fakes, on_events, "alice", stored) == {"events": 1, "objects": 3}
+    assert set(objects) == {"alice/images/a.jpg", "bob/renditions/b.jpg"}, "originals are deleted by ingest"

@@ -209,6 +209,18 @@ class FakeSsm(FakeClient):
         return {"Parameter": {"Value": self.parameters[Name]}}
 
 
+class FakeUserPools(FakeClient):
+    """Cognito, as far as a person's own token allows. `deleted` are the tokens of deleted accounts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleted: list[str] = []
+
+    def delete_user(self, *, AccessToken: str) -> None:  # noqa: N803
+        self._called("delete_user")
+        self.deleted.append(AccessToken)
+
+
 @dataclass(frozen=True)
 class FakeAws(Aws):
     """An AWS environment in memory."""
@@ -232,6 +244,10 @@ class FakeAws(Aws):
     @cached_property
     def ssm(self) -> Any:
         return FakeSsm()
+
+    @cached_property
+    def user_pools(self) -> Any:
+        return FakeUserPools()
 
     @cached_property
     def dynamodb(self) -> Any:
