@@ -1176,7 +1176,7 @@ def test_an_operator_orders_a_tenant_to_be_forgotten_once(unit: Ingest) -> None:
     orders = [
         new_event(ForgetRequested(who="me", why="a letter"), subject=ALICE, tenant_id=OPERATORS) for _ in range(2)
     ]
-    assert deliver(unit.on_events, *orders) == []
+    assert deliver(ENTRY_POINTS.build("on_replays", unit.service), *orders) == []
     assert facts(unit) == [(ALICE, "operator")]
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 from chassis import forgetting
 from chassis.queue import EventConsumer, MessageConsumer, on
+from chassis.replays import on_replays
 from contracts.ingest import ItemDeleted, RetryRequested
 from contracts.operations import ForgetRequested
 from ingest import direct_uploads, item_state, reactions
@@ -21,10 +22,14 @@ def on_events(service: IngestService) -> EventConsumer:
             # The tombstone first: a direct upload that is being accepted finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_objects, service), fold_first=True),
             on(RetryRequested, partial(reactions.process_again, service)),
-            on(ForgetRequested, partial(forget_as_ordered, service)),
             forgetting.subscription(service),
         ],
     )
+
+
+def on_orders(service: IngestService) -> EventConsumer:
+    """Orders of operators: about replays, as every service takes them, and to forget a tenant."""
+    return on_replays(service, on(ForgetRequested, partial(forget_as_ordered, service)))
 
 
 def on_uploads(service: IngestService) -> MessageConsumer[Arrival]:

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from chassis.errors import PermanentError
 from chassis.observability import logger
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, Subscription, on
 from chassis.replays import pages, rows
 from chassis.replays.pace import backlog_of
 from chassis.replays.rows import Replay
@@ -30,8 +30,8 @@ _RESUMABLE = frozenset({ReplayState.PAUSED, ReplayState.FAILED})
 _CANCELLABLE = _PAUSABLE | _RESUMABLE
 
 
-def on_replays(service: Service[Any]) -> EventConsumer:
-    """Orders of operators about replays, and this service's reports on its own."""
+def on_replays(service: Service[Any], *others: Subscription[Any]) -> EventConsumer:
+    """Orders of operators about replays, this service's reports on its own, and other orders that it takes."""
     replays = _Replays(service)
     return EventConsumer(
         service,
@@ -44,6 +44,7 @@ def on_replays(service: Service[Any]) -> EventConsumer:
                 lambda event: lambda work: replays.turn(work, event, ReplayState.CANCELLED, _CANCELLABLE),
             ),
             on(replays.progressed, replays.go_on, give_up=replays.give_up),
+            *others,
         ],
     )
 
