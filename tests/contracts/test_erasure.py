@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from chassis import forgetting
 from chassis.aws import Aws
 from chassis.errors import TenantForgottenError
-from chassis.queue import EventConsumer
+from chassis.queue import EventConsumer, forgets
 from chassis.service import Service
 from chassis.tables import TableKind
 from contracts import REGISTRY, Contract, Event, new_event
@@ -148,7 +147,7 @@ def test_nothing_of_a_forgotten_tenant_is_kept(deployed: Deployed) -> None:
         events, _ = events_of(service, each, str(uuid.uuid4()))
         fold(service, events)
     fact = new_event(TenantForgotten(by=ForgottenBy.TENANT), subject=tenant, tenant_id=tenant)
-    consumer = EventConsumer(service, [forgetting.subscription(service)])
+    consumer = EventConsumer(service, [forgets(service)])
     assert deliver(consumer, fact) == []
 
     def held(needle: str) -> set[str]:

@@ -4,8 +4,7 @@ from functools import partial
 
 from analysis.bootstrap import AnalysisService
 from analysis.reactions import Reactions, embed_again
-from chassis import forgetting
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from contracts.analysis import AnalysisRequested
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, RetryRequested, UploadRejected
@@ -33,6 +32,6 @@ def on_events(service: AnalysisService) -> EventConsumer:
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),
             on(RetryRequested, partial(embed_again, service)),
-            forgetting.subscription(service),
+            forgets(service),
         ],
     )

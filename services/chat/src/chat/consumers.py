@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from chassis import forgetting
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from chat import quoting, reactions
 from chat.bootstrap import ChatService
 from contracts.ingest import ItemDeleted
@@ -21,6 +20,6 @@ def on_events(service: ChatService) -> EventConsumer:
             on(ItemDeleted, partial(quoting.erase_quotes, service), fold_first=True),
             on(SessionDeleted, partial(reactions.end_deleted, service.checkpoints)),
             on(SessionExpired, partial(reactions.end_expired, service.checkpoints)),
-            forgetting.subscription(service),
+            forgets(service),
         ],
     )

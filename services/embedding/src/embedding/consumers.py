@@ -1,7 +1,6 @@
 """The queues' entry points: which event goes to which reaction. Projections follow by themselves."""
 
-from chassis import forgetting
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import RebuildRequested
 from contracts.ingest import ItemDeleted
@@ -27,7 +26,7 @@ def on_events(service: EmbeddingService) -> EventConsumer:
                 fold_first=True,
             ),
             on(ItemDeleted, reactions.release_claim),
-            forgetting.subscription(service),
+            forgets(service),
         ],
     )
 

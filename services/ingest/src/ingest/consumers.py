@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from chassis import forgetting
-from chassis.queue import EventConsumer, MessageConsumer, on
+from chassis.queue import EventConsumer, MessageConsumer, forgets, on
 from chassis.replays import on_replays
 from contracts.ingest import ItemDeleted, RetryRequested
 from contracts.operations import ForgetRequested
@@ -22,7 +21,7 @@ def on_events(service: IngestService) -> EventConsumer:
             # The tombstone first: a direct upload that is being accepted finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_objects, service), fold_first=True),
             on(RetryRequested, partial(reactions.process_again, service)),
-            forgetting.subscription(service),
+            forgets(service),
         ],
     )
 

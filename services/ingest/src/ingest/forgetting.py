@@ -2,9 +2,10 @@
 
 import time
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from chassis.accounts import delete_account
-from chassis.http import Caller, ProblemError
+from chassis.errors import ProblemError
 from chassis.work import Complete, UnitOfWork
 from contracts import Event, new_event
 from contracts.envelope import Cause
@@ -13,11 +14,14 @@ from contracts.operations import ForgetRequested
 from ingest.bootstrap import IngestService
 from ingest.repository import forgotten
 
+if TYPE_CHECKING:
+    from chassis.http import Caller
+
 #: Seconds for which a sign-in proves that the person is there, and not just somebody with their browser.
 FRESH_S = 600
 
 
-def forget_caller(service: IngestService, caller: Caller, access_token: str) -> None:
+def forget_caller(service: IngestService, caller: "Caller", access_token: str) -> None:
     """Publish that the caller is forgotten, then delete their account; a second time completes the first.
 
     Raises:

@@ -11,7 +11,7 @@ from chassis.database import Connection
 from chassis.errors import TenantForgottenError
 from chassis.http import CallerDep, HttpEntry, create_api
 from chassis.projections import Projections
-from chassis.queue import DeadLetter, EventConsumer, on
+from chassis.queue import DeadLetter, EventConsumer, forgets, on
 from chassis.queue.dead_letters import send_dead_letter
 from chassis.service import Service
 from chassis.settings import Settings
@@ -50,7 +50,7 @@ class Noting(Service[Settings]):
                 new_event(rejected, subject=event.subject, tenant_id=event.tenant_id, cause=event)
             )
 
-        return EventConsumer(self, [on(UploadRejected, reject), forgetting.subscription(self)])
+        return EventConsumer(self, [on(UploadRejected, reject), forgets(self)])
 
     def holds(self, needle: str) -> list[str]:
         """Tables in which the text occurs, and keys of objects' versions."""

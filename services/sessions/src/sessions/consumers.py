@@ -2,8 +2,7 @@
 
 from functools import partial
 
-from chassis import forgetting
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from contracts.chat import TurnCompleted, TurnsErased
 from sessions import reactions
 from sessions.bootstrap import SessionsService
@@ -17,6 +16,6 @@ def on_events(service: SessionsService) -> EventConsumer:
         [
             on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True),
             on(TurnsErased),
-            forgetting.subscription(service),
+            forgets(service),
         ],
     )

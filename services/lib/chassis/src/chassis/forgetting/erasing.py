@@ -13,23 +13,15 @@ from contracts.ingest import TenantForgotten
 from contracts.operations import Erased, ErasureReceipt
 
 if TYPE_CHECKING:
-    from chassis.queue import Subscription
     from chassis.service import Service
     from chassis.work import Complete, UnitOfWork
 
-__all__ = ["look_again", "subscription"]
+__all__ = ["erase", "look_again"]
 
 #: Rows and events of one transaction.
 _PAGE = 2000
 #: Longer than anything runs that began before the mark: functions end after 15 minutes.
 _LOOKED_AFTER = timedelta(hours=1)
-
-
-def subscription(service: "Service[Any]") -> "Subscription[Any]":
-    """For the consumer of a service: erase what it holds of the tenant, and record the receipt."""
-    from chassis.queue import on
-
-    return on(TenantForgotten, lambda event: _erase(service, event))
 
 
 def look_again(service: "Service[Any]") -> Counter[str]:
@@ -43,8 +35,12 @@ def look_again(service: "Service[Any]") -> Counter[str]:
     return sum((_erase_rows(service, tenant) + service.erase_objects(tenant) for tenant in tenants), Counter())
 
 
-def _erase(service: "Service[Any]", event: Event[TenantForgotten]) -> "Complete":
-    """Raises `TransientError` where a store does not answer; what is erased by then stays erased."""
+def erase(service: "Service[Any]", event: Event[TenantForgotten]) -> "Complete":
+    """Erase what the service holds of the tenant; the unit of work records the receipt.
+
+    Raises:
+        TransientError: a store does not answer; what is erased by then stays erased.
+    """
     from chassis.queue.dead_letters import erase_dead_letters
 
     tenant = event.tenant_id
