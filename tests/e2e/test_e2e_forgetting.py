@@ -1,5 +1,6 @@
 """Forgetting on the running mesh: canaries are planted in every store, and none is found anywhere afterwards."""
 
+import json
 import re
 import secrets
 from collections.abc import Callable
@@ -8,8 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mesh.cli import app
 from mesh.client import Api
+from mesh.environments.opening import local_environment
 from testkit import eventually
 from testkit.operator import RunningMesh
 from testkit.operator.scanning import places
@@ -73,7 +77,7 @@ def test_nothing_is_found_of_a_person_who_is_forgotten(
 
 
 def test_nothing_is_found_of_an_item_that_is_deleted(
-    mesh: RunningMesh, instant: None, alice: Api, picture: Draw
+    mesh: RunningMesh, instant: None, alice: Api, picture: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = datetime.now(UTC)
     item, canaries = plant(alice, picture)
@@ -94,3 +98,15 @@ def test_nothing_is_found_of_an_item_that_is_deleted(
     assert not [canary for canary in canaries if canary in asked], "the model was told again"
     history = alice.json("GET", "/chat/talk/history")["messages"]
     assert [message["content"] for message in history[:2]] == ["***", "***"]
+
+    # The operator's way, for what is left of alice.
+    environment = local_environment(mesh.settings)
+    monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
+    (row,) = mesh.rows("SELECT DISTINCT tenant_id FROM ingest.events WHERE stream_id = %s", item)
+    result = CliRunner().invoke(app, ["forget", row["tenant_id"], "--confirm", row["tenant_id"], "--json"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert set(report["services"]) == SERVICES
+    assert report["services"]["chat"]["events"] >= 2
+    assert report["account_deleted"]
+    assert alice.request("GET", "/items").status_code == 410
