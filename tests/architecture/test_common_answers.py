@@ -7,6 +7,7 @@ being listed here.
 import gzip
 import importlib
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -93,6 +94,17 @@ def test_a_route_answers_nobody_without_a_token(case: tuple[str, Route], entry: 
     """Behind the gateway, which checks tokens first: a route that was opened by mistake answers nobody either."""
     assert ask(entry, case[1], None, body=example_body(case[1])).status == 401
     assert fakes.store.locks == []
+
+
+@pytest.mark.parametrize("case", CLOSED, ids=names(CLOSED))
+def test_a_route_answers_nobody_who_is_forgotten(case: tuple[str, Route], entry: HttpEntry, fakes: Fakes) -> None:
+    _, route = case
+    fakes.forgotten.at["alice"] = datetime.now(UTC)
+    if (route.method, route.path) == ("DELETE", "/me"):  # which may have to be sent again
+        assert problem(ask(entry, route)) == (403, "sign-in-again")
+    else:
+        assert ask(entry, route, **valid(route)).status == 410
+        assert fakes.store.locks == []
 
 
 @pytest.mark.parametrize("case", ROUTES, ids=names(ROUTES))

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 
 from chassis.aws import Aws
+from chassis.errors import TenantForgottenError
+from chassis.queue import EventConsumer, forgets
 from chassis.service import Service
 from chassis.tables import TableKind
-from contracts import REGISTRY, Contract, Event
+from contracts import REGISTRY, Contract, Event, new_event
+from contracts.ingest import ForgottenBy, TenantForgotten
 from manifests import TableKind as DynamoDbKind
 from manifests import load_manifests
-from testkit import Deploy, make_table
+from testkit import Deploy, deliver, make_table
 from testkit.contract_tests.delivery import with_fresh_ids
 from testkit.contract_tests.entry import service_of
 from testkit.contract_tests.examples import published_version_cases
@@ -109,3 +112,51 @@ def test_tombstones_hold_no_contents(deployed: Deployed) -> None:
     assert tombstones
     for table in tombstones:
         assert content_columns(service, table) == set(), f"{table} outlives what it is about"
+
+
+#: Tables that name no tenant, and why nothing of one is in them.
+WITHOUT_TENANTS = {
+    "cleanups": "how many conversations of all tenants have ended",
+    "inbox": "ids of events",
+    "lag": "a number of seconds",
+    "outbox": "positions of events; of a forgotten tenant's those that are parked are given up",
+    "replays": "ids of what operators selected",
+    "schema_migrations": "names of files",
+}
+
+
+@pytest.mark.integration
+def test_every_table_names_the_tenant_of_its_rows(deployed: Deployed) -> None:
+    """By it the rows of a forgotten tenant are found, whatever table it is: none can be missed."""
+    query = """
+        SELECT relname AS name FROM pg_class
+         WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT EXISTS (
+             SELECT FROM pg_attribute WHERE attrelid = pg_class.oid AND attname = 'tenant_id'
+         )
+    """
+    with deployed.service.database.transaction() as connection:
+        nameless = {row["name"] for row in connection.execute(query)}
+    assert nameless <= set(WITHOUT_TENANTS)
+
+
+@pytest.mark.integration
+def test_nothing_of_a_forgotten_tenant_is_kept(deployed: Deployed) -> None:
+    service = deployed.service
+    tenant, other = str(uuid.uuid4()), str(uuid.uuid4())
+    for each in (tenant, other):
+        events, _ = events_of(service, each, str(uuid.uuid4()))
+        fold(service, events)
+    fact = new_event(TenantForgotten(by=ForgottenBy.TENANT), subject=tenant, tenant_id=tenant)
+    consumer = EventConsumer(service, [forgets(service)])
+    assert deliver(consumer, fact) == []
+
+    def held(needle: str) -> set[str]:
+        return {
+            table for kind in TableKind for table in tables_holding(service, kind, needle, dynamodb=deployed.dynamodb)
+        }
+
+    assert held(tenant) == {"events", "forgotten_tenants"}, "the receipt, and the mark"
+    # An analysis is keyed by its own id, which is the example's for both.
+    assert held(other) >= tables_of_kind(service, TableKind.PROJECTION) - {"analyses"}
+    with pytest.raises(TenantForgottenError):
+        fold(service, events_of(service, tenant, str(uuid.uuid4()))[0])

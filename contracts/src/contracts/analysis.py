@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract, Part
-from contracts.operations import BudgetReport, ReplayReport
+from contracts.operations import BudgetReport, ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
@@ -124,4 +124,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of analysis's events has ended."""
 
     event_type: ClassVar[str] = "collections.analysis.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Analysis has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.analysis.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from contracts.contract import Contract, Part, Timestamp
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
@@ -36,6 +36,27 @@ class TurnCompleted(Contract):
     cost_usd: float = Field(default=0, ge=0)
     response_time_ms: int = Field(ge=0)
 
+    def quoted(self) -> tuple[str, ...]:
+        """Ids of the items that the answer cites or its searches found: what they say may be in the conversation."""
+        found = (result.get("item_id") for result in self.answer.search_results or ())
+        return tuple(dict.fromkeys((*self.citations, *(each for each in found if isinstance(each, str)))))
+
+
+class ErasedTurn(Part):
+    """A turn by its number and the time of its `turn-completed`."""
+
+    turn: int = Field(ge=1)
+    completed_at: Timestamp
+
+
+class TurnsErased(Contract):
+    """What was said in these turns is erased, for it may quote an item that is deleted; the conversation goes on."""
+
+    event_type: ClassVar[str] = "collections.chat.turns-erased.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    turns: tuple[ErasedTurn, ...]
+
 
 class ReplayProgressed(ReplayReport):
     """The replay of chat's events has begun, goes on, or was paused."""
@@ -48,4 +69,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of chat's events has ended."""
 
     event_type: ClassVar[str] = "collections.chat.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Chat has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.chat.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

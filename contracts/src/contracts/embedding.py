@@ -9,13 +9,18 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
 def encode_vector(values: Sequence[float]) -> str:
     """Little-endian float32 values as base64 (4 bytes a dimension, so 5,464 characters for 1,024)."""
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode("ascii")
+
+
+def blank_vector(dimensions: int) -> str:
+    """A vector that says nothing and can be compared like any other: of unit length, since zero has no direction."""
+    return encode_vector([1.0] + [0.0] * (dimensions - 1))
 
 
 class ItemEmbedded(Contract):
@@ -98,4 +103,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of embedding's events has ended."""
 
     event_type: ClassVar[str] = "collections.embedding.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Embedding has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.embedding.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

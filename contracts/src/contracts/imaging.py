@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract, LocalTime, Part
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
@@ -89,7 +89,7 @@ class ImageRejected(Contract):
     schema_version: ClassVar[str] = "1.0"
 
     reason: ImageRejection
-    detail: str = Field(description="One sentence for the user.")
+    detail: Annotated[str, Personal()] = Field(description="One sentence for the user.")
 
 
 class ReplayProgressed(ReplayReport):
@@ -103,4 +103,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of imaging's events has ended."""
 
     event_type: ClassVar[str] = "collections.imaging.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Imaging has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.imaging.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from contracts.personal import Personal
 
 
@@ -84,4 +84,27 @@ class ReplayCompleted(ReplayReport):
     """The replay of ingest's events has ended."""
 
     event_type: ClassVar[str] = "collections.ingest.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class ForgottenBy(StrEnum):
+    """Whose wish it was."""
+
+    TENANT = "tenant"
+    OPERATOR = "operator"
+
+
+class TenantForgotten(Contract):
+    """Everything of the tenant is to be erased, by every service, for good; the subject is the tenant's id."""
+
+    event_type: ClassVar[str] = "collections.ingest.tenant-forgotten.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    by: ForgottenBy
+
+
+class TenantErased(ErasureReceipt):
+    """Ingest has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.ingest.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

@@ -1,7 +1,8 @@
-"""Facts about replays: what operators order, and what the services that own the events report.
+"""What operators order, and what the services report of it: replays, and the erasure of a tenant.
 
 The source of an order is `collections.operator`, which is no service: whoever may put such events on the bus publishes
-it. It belongs to no tenant; `OPERATORS` stands where the tenant does. The subject of all of them is the replay's id.
+it. It belongs to no tenant; `OPERATORS` stands where the tenant does. The subject is the replay's id,
+or the tenant that is to be forgotten.
 """
 
 from enum import StrEnum
@@ -124,3 +125,25 @@ class BudgetReport(Contract):
 
     budget_usd: float = Field(description="What was ordered, in US dollars.", ge=0)
     spent_usd: float = Field(description="What calls have cost so far, or may have cost where they died.", ge=0)
+
+
+class ForgetRequested(_Order):
+    """An operator ordered everything of a tenant to be erased, whose id is the subject; a second order is none."""
+
+    event_type: ClassVar[str] = "collections.operator.forget-requested.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class Erased(Part):
+    """How much of one store was erased."""
+
+    store: str = Field(
+        description="`events`, `table NAME`, `objects`, `items of TABLE` or `dead letters`.", min_length=1
+    )
+    count: int = Field(description="Events, rows, versions of objects, items or messages.", ge=0)
+
+
+class ErasureReceipt(Contract):
+    """A service has erased everything that it held of the tenant; the subject is the tenant's id."""
+
+    stores: tuple[Erased, ...] = Field(description="Those that held anything, in alphabetical order.")

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema
 
 from contracts.contract import Contract, Part
@@ -43,6 +44,11 @@ def masked(contract: type[Contract], payload: Mapping[str, Any]) -> dict[str, An
 def personal_paths(contract: type[Contract]) -> tuple[str, ...]:
     """Where personal fields are, as `description/media_metadata/hashtags`; items of lists have no step of their own."""
     return tuple(_paths(marks(contract), ""))
+
+
+def is_personal(field: FieldInfo) -> bool:
+    """Whether the field, with everything below it, is marked."""
+    return any(isinstance(mark, Personal) for mark in field.metadata)
 
 
 def redaction(*data: Contract) -> Callable[[str], str]:
@@ -82,25 +88,26 @@ def marks(part: type[Part]) -> Marks:
     """The personal fields of a part, found once."""
     found: dict[str, bool | Marks] = {}
     for name, field in part.model_fields.items():
-        if any(isinstance(mark, Personal) for mark in field.metadata):
+        if is_personal(field):
             found[name] = True
             continue
         below: dict[str, bool | Marks] = {}
-        for inner in _parts(field.annotation):
+        for inner in parts_of(field.annotation):
             below |= marks(inner)
         if below:
             found[name] = below
     return found
 
 
-def _parts(annotation: object) -> Iterator[type[Part]]:
+def parts_of(annotation: object) -> Iterator[type[Part]]:
+    """The parts that values of a field with this annotation consist of."""
     if isinstance(annotation, type) and issubclass(annotation, Part):
         yield annotation
     elif get_origin(annotation) in (Union, types.UnionType, tuple, list):
         for argument in get_args(annotation):
-            yield from _parts(argument)
+            yield from parts_of(argument)
     elif get_origin(annotation) is not None and get_args(annotation):
-        yield from _parts(get_args(annotation)[0])  # Annotated
+        yield from parts_of(get_args(annotation)[0])  # Annotated
 
 
 def _paths(found: Marks, above: str) -> Iterator[str]:
@@ -121,17 +128,18 @@ def _masked(found: Marks, value: Any) -> Any:  # noqa: ANN401  # any JSON value
 
 def _below(mark: "bool | Marks", value: Any) -> Any:  # noqa: ANN401  # any JSON value
     if mark is True:
-        return _mask(value)
+        return blank(value)
     return value if mark is False else _masked(mark, value)
 
 
-def _mask(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+def blank(value: Any) -> Any:  # noqa: ANN401  # any JSON value
+    """The value with its shape alone: texts are `***`, numbers 0."""
     if isinstance(value, str):
         return MASK
     if isinstance(value, Mapping):
-        return {name: _mask(item) for name, item in value.items()}
+        return {name: blank(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_mask(item) for item in value]
+        return [blank(item) for item in value]
     # A whole number stays one; true and false reveal something too, and false reveals less.
     return value if value is None else type(value)(0)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from contracts import analysis, chat, embedding, imaging, ingest, operations, retired, sessions
+from contracts import analysis, chat, embedding, imaging, ingest, operations, retired, search, sessions
 from contracts.contract import TYPE_PATTERN, VERSION_PATTERN, Contract, fact_of, read_timestamp
 from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
 from contracts.errors import (
@@ -202,32 +202,42 @@ REGISTRY = Registry(
         ingest.RetryRequested,
         ingest.ReplayProgressed,
         ingest.ReplayCompleted,
+        ingest.TenantForgotten,
+        ingest.TenantErased,
         imaging.ImageProcessed,
         imaging.ImageRejected,
         imaging.ReplayProgressed,
         imaging.ReplayCompleted,
+        imaging.TenantErased,
         analysis.ItemAnalyzed,
         analysis.AnalysisFailed,
         analysis.AnalysisRequested,
         analysis.BudgetSpent,
         analysis.ReplayProgressed,
         analysis.ReplayCompleted,
+        analysis.TenantErased,
         embedding.ItemEmbedded,
         embedding.EmbeddingFailed,
         embedding.RebuildRequested,
         embedding.ReplayProgressed,
         embedding.ReplayCompleted,
+        embedding.TenantErased,
+        search.TenantErased,
         chat.TurnCompleted,
+        chat.TurnsErased,
         chat.ReplayProgressed,
         chat.ReplayCompleted,
+        chat.TenantErased,
         sessions.SessionDeleted,
         sessions.SessionExpired,
         sessions.ReplayProgressed,
         sessions.ReplayCompleted,
+        sessions.TenantErased,
         operations.ReplayRequested,
         operations.ReplayPaused,
         operations.ReplayResumed,
         operations.ReplayCancelled,
+        operations.ForgetRequested,
     ),
     retired.CONTRACTS,
 )

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from contracts.contract import Contract, Part, Timestamp
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 
 
 class SessionDeleted(Contract):
@@ -54,4 +54,11 @@ class ReplayCompleted(ReplayReport):
     """The replay of sessions's events has ended."""
 
     event_type: ClassVar[str] = "collections.sessions.replay-completed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+
+class TenantErased(ErasureReceipt):
+    """Sessions has erased everything that it held of the tenant."""
+
+    event_type: ClassVar[str] = "collections.sessions.tenant-erased.v1"
     schema_version: ClassVar[str] = "1.0"

@@ -127,13 +127,15 @@ def test_a_policy_allows_what_is_declared(functions: dict[str, FunctionRef]) -> 
     assert found["s3:GetObject"] == [f"{bucket}/*/images/*"]
     assert found["s3:PutObject"] == [f"{bucket}/*/images/*", f"{bucket}/*/renditions/*"]
     assert found["s3:DeleteObject"] == [f"{bucket}/*/renditions/*"]
-    assert found["s3:ListBucket"] == [bucket]
+    assert found["s3:DeleteObjectVersion"] == found["s3:DeleteObject"]
+    assert found["s3:ListBucket"] == found["s3:ListBucketVersions"] == [bucket]
     assert found["dynamodb:PutItem"] == [table]
     assert found["dynamodb:Query"] == [table, f"{table}/index/by_time"]
     assert found["ssm:GetParameter"] == parameters
     assert set(found) == {
         "logs:CreateLogStream", "logs:PutLogEvents", "events:PutEvents", "s3:GetObject", "s3:PutObject",
-        "s3:DeleteObject", "s3:ListBucket", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem",
+        "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucket", "s3:ListBucketVersions",
+        "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:GetItem",
         "dynamodb:Query", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
         "ssm:GetParameter", "ssm:GetParameters",
     }  # fmt: skip
@@ -153,9 +155,9 @@ def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None
     assert found.pop("logs:CreateLogStream") == group
     assert found == {
         "sqs:ChangeMessageVisibility": [queue, f"{queue}-replayed"],
-        "sqs:DeleteMessage": [queue, f"{queue}-replayed"],
+        "sqs:DeleteMessage": [queue, f"{queue}-dlq", f"{queue}-replayed"],
         "sqs:GetQueueAttributes": [queue, f"{queue}-replayed"],
-        "sqs:ReceiveMessage": [queue, f"{queue}-replayed"],
+        "sqs:ReceiveMessage": [queue, f"{queue}-dlq", f"{queue}-replayed"],
         "sqs:SendMessage": [f"{queue}-dlq"],
     }
 

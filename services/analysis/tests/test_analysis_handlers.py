@@ -43,6 +43,7 @@ from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
 from contracts.ingest import ItemDeleted, RetryRequested, RetryStep, UploadRejected
 from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
+from testkit.forgetting import assert_forgets
 from testkit.invoking import CONTEXT, http_event
 from testkit.replaying import assert_replays
 
@@ -1042,3 +1043,9 @@ def test_a_route_needs_a_token_and_the_database(unit: Analysis, method: str, pat
 def test_an_operator_has_stored_events_published_again(unit: Analysis) -> None:
     stored = example(ItemAnalyzed, subject="subject-1", tenant="alice")
     assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="search")
+
+
+def test_a_tenant_is_forgotten(unit: Analysis) -> None:
+    stored = example(ItemAnalyzed, subject="subject-1", tenant="alice")
+    on_events = ENTRY_POINTS.build("on_events", unit.service)
+    assert assert_forgets(unit.fakes, on_events, "alice", stored) == {"events": 1}

@@ -1,5 +1,7 @@
 """Every entry point of chat in memory: turns and their problems, ends of conversations, and the read model's events."""
 
+from __future__ import annotations
+
 import json
 import time
 import uuid
@@ -30,13 +32,13 @@ from chat.errors import (
     ModelUnavailableError,
 )
 from chat.handler import ENTRY_POINTS
-from chat.repository import agent_memory, conversations
+from chat.repository import agent_memory, conversations, quotations
 from chat.repository.agent_memory import ConversationState
 from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
 from contracts import Contract, Event, ReplayKind, replayed
 from contracts.analysis import ItemAnalyzed
-from contracts.chat import ChatMessage, TurnCompleted
+from contracts.chat import ChatMessage, ErasedTurn, TurnCompleted, TurnsErased
 from contracts.embedding import ItemEmbedded
 from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
@@ -45,6 +47,7 @@ from retrieval import projections as read_model
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes import SETTINGS, TRACED, example, requested
+from testkit.forgetting import assert_forgets, forgotten
 from testkit.invoking import CONTEXT, http_event
 from testkit.replaying import assert_replays
 from workspace import REPOSITORY
@@ -105,6 +108,7 @@ class AgentMemory:
 
     conversations: Conversations
     rows: dict[Key, tuple[str | None, str | None]] = field(default_factory=dict)
+    blanked: set[Key] = field(default_factory=set)
     leased_s: list[float] = field(default_factory=list)
 
     def claim(
@@ -116,7 +120,8 @@ class AgentMemory:
         self.rows[tenant_id, session_id] = checkpoint, lease
         self.leased_s.append(seconds)
         turns = self.conversations.completed_turns(connection, tenant_id, session_id)
-        return ConversationState(turns, checkpoint if turns else None)
+        is_blank = bool(turns) and (tenant_id, session_id) in self.blanked
+        return ConversationState(turns, checkpoint if turns else None, is_blank)
 
     def complete(
         self, connection: Connection, tenant_id: str, session_id: str, lease: str, *, checkpoint_id: str
@@ -124,6 +129,15 @@ class AgentMemory:
         if self.rows.get((tenant_id, session_id), (None, None))[1] != lease:
             raise ConversationEndedError(session_id)
         self.rows[tenant_id, session_id] = checkpoint_id, None
+        self.blanked -= {(tenant_id, session_id)}
+
+    def blank(self, connection: Connection, tenant_id: str, session_id: str) -> None:
+        if (tenant_id, session_id) in self.rows:
+            self.rows[tenant_id, session_id] = None, None
+            self.blanked |= {(tenant_id, session_id)}
+
+    def ids(self, connection: Connection, tenant_id: str) -> list[str]:
+        return [session for tenant, session in {*self.rows, *self.conversations.rows} if tenant == tenant_id]
 
     def release(self, connection: Connection, tenant_id: str, session_id: str, lease: str) -> None:
         checkpoint, held = self.rows.get((tenant_id, session_id), (None, None))
@@ -133,6 +147,39 @@ class AgentMemory:
     def delete(self, connection: Connection, tenant_id: str, session_id: str, *, spare_leased: bool = False) -> bool:
         _, held = self.rows.get((tenant_id, session_id), (None, None))
         return not (spare_leased and held) and self.rows.pop((tenant_id, session_id), None) is not None
+
+
+@dataclass
+class Quotations:
+    """Of `chat.repository.quotations`."""
+
+    read_model: ReadModel
+    rows: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+
+    def add(
+        self, connection: Connection, tenant_id: str, session_id: str, item_ids: Sequence[str], *, at: datetime
+    ) -> None:
+        for item_id in item_ids:
+            self.rows.setdefault((tenant_id, item_id, session_id), at)
+
+    def of_item(self, connection: Connection, tenant_id: str, item_id: str) -> list[str]:
+        return [session for tenant, item, session in self.rows if (tenant, item) == (tenant_id, item_id)]
+
+    def of_deleted_items(
+        self, connection: Connection, tenant_id: str, session_id: str, item_ids: Sequence[str]
+    ) -> datetime | None:
+        deleted = [item for tenant, item in self.read_model.deleted if tenant == tenant_id and item in item_ids]
+        return min(
+            (at for key, at in self.rows.items() if key in self._keys(tenant_id, session_id, deleted)), default=None
+        )
+
+    def delete(self, connection: Connection, tenant_id: str, session_id: str, item_ids: Sequence[str]) -> None:
+        for key in self._keys(tenant_id, session_id, item_ids):
+            self.rows.pop(key, None)
+
+    @staticmethod
+    def _keys(tenant_id: str, session_id: str, item_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+        return [(tenant_id, item_id, session_id) for item_id in item_ids]
 
 
 class Checkpoints(CheckpointTable):
@@ -260,6 +307,7 @@ class Chat:
     memory: AgentMemory
     checkpoints: Checkpoints
     read_model: ReadModel
+    quotations: Quotations
 
     def ask(self, tenant: str | None = ALICE, **changes: Any) -> Answer:
         body = {"message": "Where did I eat ramen?", "session_id": SESSION} | changes
@@ -282,6 +330,7 @@ def unit(fakes: Fakes) -> Chat:
     agent, checkpoints = FakeAgent(fakes), Checkpoints()
     vars(service)["checkpoints"] = checkpoints
     turns = fakes.stand_in(conversations, Conversations())
+    model = fakes.stand_in(read_model, ReadModel())
     return Chat(
         fakes,
         service,
@@ -292,7 +341,8 @@ def unit(fakes: Fakes) -> Chat:
         turns,
         fakes.stand_in(agent_memory, AgentMemory(turns)),
         checkpoints,
-        fakes.stand_in(read_model, ReadModel()),
+        model,
+        fakes.stand_in(quotations, Quotations(model)),
     )
 
 
@@ -772,3 +822,70 @@ def test_the_maintenance_reports_the_tenants_whose_indexes_changed(unit: Chat, l
 def test_an_operator_has_stored_events_published_again(unit: Chat) -> None:
     stored = example(TurnCompleted, subject="subject-1", tenant="alice")
     assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="sessions")
+
+
+# Items that are deleted
+
+
+def use_ramen(unit: Chat) -> None:
+    """The next turn finds an item."""
+    unit.agent.meanwhile = lambda: unit.agent.asked[-1][1].hits.append(HIT)
+
+
+def delete_ramen(unit: Chat) -> None:
+    deleted = example(ItemDeleted, subject="ramen-1", tenant=ALICE)
+    assert deliver(unit.on_events, deleted, deleted) == []
+
+
+def test_a_deleted_item_leaves_the_conversations_that_found_it(unit: Chat) -> None:
+    use_ramen(unit)
+    assert unit.ask().body["conversation_turn"] == 1
+    unit.agent.meanwhile = lambda: None
+    unit.ask(session_id="another")
+    delete_ramen(unit)
+    (turn, other, erased) = unit.fakes.store.events
+    assert unit.fakes.erasure.erased == {turn.id}
+    assert isinstance(erased.data, TurnsErased)
+    assert (erased.subject, erased.data.turns) == (SESSION, (ErasedTurn(turn=1, completed_at=turn.time),))
+    assert unit.memory.rows[ALICE, SESSION] == (None, None)
+    assert (f"{ALICE}#{SESSION}", None) in unit.checkpoints.deleted
+    assert unit.memory.rows[ALICE, other.subject][0] is not None, "another conversation goes on as it was"
+
+    assert unit.ask().body["conversation_turn"] == 2, "it goes on, without memory"
+    assert unit.agent.asked[-1][3] is None
+
+
+def test_a_turn_that_found_an_item_which_is_deleted_meanwhile_leaves_no_memory(unit: Chat) -> None:
+    def found_and_deleted() -> None:
+        unit.agent.asked[-1][1].hits.append(HIT)
+        delete_ramen(unit)
+
+    unit.agent.meanwhile = found_and_deleted
+    assert unit.ask().status == 200
+    (turn, erased) = unit.fakes.store.events
+    assert (type(erased.data), unit.fakes.erasure.erased) == (TurnsErased, {turn.id})
+    assert unit.memory.rows[ALICE, SESSION] == (None, None)
+
+
+def test_a_turn_that_may_remember_the_item_is_discarded_when_it_is_deleted_meanwhile(unit: Chat) -> None:
+    use_ramen(unit)
+    unit.ask()
+    unit.agent.meanwhile = lambda: delete_ramen(unit)
+    assert problem(unit.ask()) == (409, "conversation-ended")
+
+
+def test_a_tenant_is_forgotten(unit: Chat) -> None:
+    unit.remember()
+    unit.remember(tenant=BOB)
+    stored = example(TurnCompleted, subject=SESSION, tenant=ALICE)
+    erased = assert_forgets(unit.fakes, unit.on_events, ALICE, stored)
+    assert erased == {"events": 1, "items of checkpoints": 1}
+    assert unit.checkpoints.deleted == [(f"{ALICE}#{SESSION}", None)]
+
+
+def test_a_turn_of_a_tenant_who_is_forgotten_meanwhile_is_discarded_with_its_memory(unit: Chat) -> None:
+    unit.agent.meanwhile = lambda: deliver(unit.on_events, forgotten(ALICE))
+    answer = unit.ask()
+    assert problem(answer) == (410, "forgotten")
+    assert unit.checkpoints.deleted[-1] == (f"{ALICE}#{SESSION}", ANSWER.checkpoint_id)
+    assert not [event for event in unit.fakes.store.events if isinstance(event.data, TurnCompleted)]

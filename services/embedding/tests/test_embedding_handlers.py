@@ -28,6 +28,7 @@ from embedding.repository.vectors import Space, StoredVector
 from embedding.settings import EmbeddingSettings
 from testkit import Answer, Fakes, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
+from testkit.forgetting import assert_forgets
 from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM, REBUILD = "alice", "bob", "item-1", "rebuild-1"
@@ -621,3 +622,9 @@ def test_a_route_needs_a_token_and_the_database(unit: Embedding, method: str, pa
 def test_an_operator_has_stored_events_published_again(unit: Embedding) -> None:
     stored = example(ItemEmbedded, subject="subject-1", tenant="alice")
     assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="search")
+
+
+def test_a_tenant_is_forgotten(unit: Embedding) -> None:
+    stored = example(ItemEmbedded, subject="subject-1", tenant="alice")
+    on_events = ENTRY_POINTS.build("on_events", unit.service)
+    assert assert_forgets(unit.fakes, on_events, "alice", stored) == {"events": 1}

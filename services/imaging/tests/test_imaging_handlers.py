@@ -27,6 +27,7 @@ from imaging.repository import Original, Rejection
 from imaging.settings import ImagingSettings
 from testkit import Answer, Fakes, call, deliver, envelope
 from testkit.fakes import SETTINGS, TRACED, FakeObject, caused, example, requested
+from testkit.forgetting import assert_forgets
 from testkit.replaying import assert_replays
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
@@ -354,7 +355,7 @@ def test_a_deletion_removes_the_renditions_of_the_item_alone(imaging: Imaging) -
 
 def test_a_deletion_is_known_before_its_objects_are_gone(imaging: Imaging) -> None:
     event = deletion()
-    with imaging.fakes.aws.s3.failing("delete_objects"):
+    with imaging.fakes.aws.s3.failing("list_object_versions"):
         assert deliver(imaging.on_events, event) == [envelope(event)]
     assert set(imaging.fakes.tombstones.deleted) == {(ALICE, ITEM)}
     assert imaging.fakes.inbox.deliveries == set()
@@ -489,3 +490,14 @@ def test_resize_only_while_a_store_is_silent(imaging: Imaging) -> None:
 def test_an_operator_has_stored_events_published_again(imaging: Imaging) -> None:
     stored = example(ImageProcessed, subject="subject-1", tenant="alice")
     assert_replays(imaging.fakes, ENTRY_POINTS.build("on_replays", imaging.service), stored, consumer="analysis")
+
+
+def test_a_tenant_is_forgotten(imaging: Imaging) -> None:
+    objects = imaging.fakes.aws.s3.objects
+    for key in ("alice/renditions/a.jpg", "alice/thumbnails/a.webp", "alice/images/a.jpg", "bob/renditions/b.jpg"):
+        objects[key] = FakeObject(b"", "image/jpeg")
+    imaging.fakes.aws.s3.noncurrent["alice/renditions/a.jpg"] = 1
+    stored = example(ImageProcessed, subject="subject-1", tenant="alice")
+    on_events = ENTRY_POINTS.build("on_events", imaging.service)
+    assert assert_forgets(imaging.fakes, on_events, "alice", stored) == {"events": 1, "objects": 3}
+    assert set(objects) == {"alice/images/a.jpg", "bob/renditions/b.jpg"}, "originals are deleted by ingest"

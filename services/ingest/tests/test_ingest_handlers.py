@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from chassis.database import Connection
 from chassis.errors import PermanentError, TransientError
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer, MessageConsumer
-from contracts import Contract, Event
+from contracts import Contract, Event, new_event
 from contracts.analysis import AnalysisFailed, ItemAnalyzed
 from contracts.embedding import ItemEmbedded
 from contracts.imaging import ImageProcessed, ImageRejected
@@ -24,9 +25,11 @@ from contracts.ingest import (
     ItemUploaded,
     RetryRequested,
     RetryStep,
+    TenantForgotten,
     UploadRejected,
     UploadRejection,
 )
+from contracts.operations import OPERATORS, ForgetRequested
 from ingest import sweeping
 from ingest.bootstrap import IngestService, bootstrap
 from ingest.cursors import Cursor
@@ -44,6 +47,7 @@ from ingest.repository.uploads import Upload
 from ingest.settings import IngestSettings
 from testkit import Answer, Fakes, LogLines, call, deliver, envelope, read
 from testkit.fakes import CORRELATION_ID, SETTINGS, TRACED, FakeObject, example, requested
+from testkit.forgetting import assert_forgets, forgotten
 from testkit.invoking import CONTEXT, http_event
 from testkit.replaying import assert_replays
 
@@ -800,7 +804,7 @@ def test_a_deletion_removes_the_items_objects_alone(unit: Ingest) -> None:
 def test_a_deletion_is_visible_before_its_objects_are_gone(unit: Ingest) -> None:
     item = unit.upload().body["id"]
     deleted = example(ItemDeleted, subject=item, tenant=ALICE)
-    with unit.fakes.aws.s3.failing("delete_objects"):
+    with unit.fakes.aws.s3.failing("list_object_versions"):
         assert deliver(unit.on_events, deleted) == [envelope(deleted)]
     assert (unit.items.rows, len(unit.objects)) == ({}, 1)
     assert deliver(unit.on_events, deleted) == []
@@ -995,10 +999,10 @@ def test_an_upload_that_ended_is_not_swept(unit: Ingest) -> None:
 
 
 def test_what_was_stored_and_never_recorded_is_swept(unit: Ingest) -> None:
-    unit.fakes.database.fail(after=1)
+    unit.fakes.database.fail(after=2)
     assert problem(unit.upload()) == (503, "unavailable")
     assert len(unit.objects) == 1
-    with unit.fakes.aws.s3.failing("delete_objects"), pytest.raises(TransientError):
+    with unit.fakes.aws.s3.failing("list_object_versions"), pytest.raises(TransientError):
         sweep(unit)
     assert sweep(unit) == {"accepted": 0, "deleted": 1}
     assert (unit.objects, unit.pending.rows) == ({}, {})
@@ -1112,3 +1116,73 @@ def test_what_the_sweep_has_taken_becomes_no_item(unit: Ingest) -> None:
 def test_an_operator_has_stored_events_published_again(unit: Ingest) -> None:
     stored = example(ItemDeleted, subject="subject-1", tenant="alice")
     assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="search")
+
+
+def test_a_tenant_is_forgotten(unit: Ingest) -> None:
+    for key in (f"{ALICE}/images/a.png", f"{ALICE}/uploads/b", f"{BOB}/images/c.png"):
+        unit.objects[key] = CONTENT
+    stored = example(ItemUploaded, subject="subject-1", tenant=ALICE)
+    assert assert_forgets(unit.fakes, unit.on_events, ALICE, stored) == {"events": 1, "objects": 2}
+    assert set(unit.objects) == {f"{BOB}/images/c.png"}
+
+
+def delete_me(unit: Ingest, *, signed_in_s_ago: float | None = 1, tenant: str = ALICE) -> tuple[int, str]:
+    event = http_event("DELETE", "/me", tenant, headers={"authorization": "Bearer the-token"})
+    if signed_in_s_ago is not None:
+        claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+        claims["auth_time"] = str(int(time.time() - signed_in_s_ago))
+    answer = unit.http(event, CONTEXT)
+    body = json.loads(answer["body"])
+    return answer["statusCode"], body.get("type", body.get("status", ""))
+
+
+def facts(unit: Ingest) -> list[tuple[str, str]]:
+    found = [event for event in unit.fakes.store.events if isinstance(event.data, TenantForgotten)]
+    return [(event.tenant_id, event.data.by.value) for event in found if isinstance(event.data, TenantForgotten)]
+
+
+def test_a_person_is_forgotten_with_a_fresh_sign_in(unit: Ingest) -> None:
+    assert delete_me(unit) == delete_me(unit) == (202, "forgotten")
+    assert facts(unit) == [(ALICE, "tenant")]
+    assert unit.fakes.aws.user_pools.deleted == ["the-token", "the-token"]
+    assert call(unit.http, "GET", "/items", ALICE).status == 410
+    assert call(unit.http, "GET", "/items", BOB).status == 200
+
+
+@pytest.mark.parametrize("ago_s", [601, None])
+def test_an_old_sign_in_forgets_nobody(unit: Ingest, ago_s: float | None) -> None:
+    assert delete_me(unit, signed_in_s_ago=ago_s) == (403, "urn:collections:problem:sign-in-again")
+    assert (facts(unit), unit.fakes.aws.user_pools.deleted) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("NotAuthorizedException", (202, "forgotten")),
+        ("UserNotFoundException", (202, "forgotten")),
+        ("InvalidParameterException", (403, "urn:collections:problem:access-token-wanted")),
+        ("InternalErrorException", (503, "urn:collections:problem:unavailable")),
+        ("", (503, "urn:collections:problem:unavailable")),
+    ],
+)
+def test_an_account_that_is_gone_or_stays(unit: Ingest, code: str, answer: tuple[int, str]) -> None:
+    with unit.fakes.aws.user_pools.failing("delete_user", code):
+        assert delete_me(unit) == answer
+    assert facts(unit) == [(ALICE, "tenant")]
+    assert delete_me(unit) == (202, "forgotten"), "it can be sent again"
+
+
+def test_an_operator_orders_a_tenant_to_be_forgotten_once(unit: Ingest) -> None:
+    orders = [
+        new_event(ForgetRequested(who="me", why="a letter"), subject=ALICE, tenant_id=OPERATORS) for _ in range(2)
+    ]
+    assert deliver(ENTRY_POINTS.build("on_replays", unit.service), *orders) == []
+    assert facts(unit) == [(ALICE, "operator")]
+
+
+def test_an_upload_of_a_forgotten_tenant_is_removed(unit: Ingest) -> None:
+    unit.await_upload()
+    assert deliver(unit.on_events, forgotten(ALICE)) == []
+    unit.objects[LANDING] = CONTENT
+    assert unit.arrive() == 0
+    assert unit.objects == {}

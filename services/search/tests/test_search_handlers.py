@@ -51,6 +51,7 @@ from search.searching import Question
 from search.settings import SearchSettings
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, example
+from testkit.forgetting import assert_forgets
 from testkit.invoking import CONTEXT, http_event
 
 ALICE, BOB, ITEM = "alice", "bob", "item-1"
@@ -651,3 +652,7 @@ def test_clients_are_made_of_the_settings_and_once_for_each_key(fakes: Fakes) ->
     fakes.put_secret("anthropic-api-key", "another key")
     assert (service.answerer._client.api_key, service.embedder) == ("another key", embedder)
     assert service.agent is not agent
+
+
+def test_a_tenant_is_forgotten(unit: Search) -> None:
+    assert assert_forgets(unit.fakes, ENTRY_POINTS.build("on_events", unit.service), "alice") == {}

@@ -4,7 +4,7 @@ Which conversation turns make is a matter of SQL; here a conversation is what it
 """
 
 import base64
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -20,20 +20,21 @@ from chassis.http import HttpEntry
 from chassis.projections import Projections
 from chassis.queue import EventConsumer
 from contracts import Contract, Event, ReplayKind, replayed
-from contracts.chat import ChatMessage, TurnCompleted
+from contracts.chat import ChatMessage, ErasedTurn, TurnCompleted, TurnsErased
 from contracts.sessions import CrowdedOut, Idle, SessionDeleted, SessionExpired
 from sessions import projections as folds
 from sessions.bootstrap import SessionsService, bootstrap
 from sessions.cursors import Cursor
 from sessions.expiry import expire_idle
 from sessions.handler import ENTRY_POINTS
-from sessions.repository import conversations, lag, statistics
+from sessions.repository import conversations, erased_turns, lag, statistics
 from sessions.repository.conversations import Conversation
 from sessions.repository.statistics import LastCleanup, Totals
 from sessions.settings import SessionsSettings
 from sessions.table import History, SessionTable, Summary
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, TRACED, caused, example, requested
+from testkit.forgetting import assert_forgets
 from testkit.replaying import assert_replays
 
 ALICE, BOB, SESSION, OTHER = "alice", "bob", "session-1", "session-2"
@@ -57,6 +58,9 @@ class Conversations:
     def running(self, connection: Connection, tenant_id: str, session_id: str) -> Conversation | None:
         return self.rows.get((tenant_id, session_id))
 
+    def ids(self, connection: Connection, tenant_id: str) -> list[str]:
+        return [session for owner, session in self.rows if owner == tenant_id]
+
     def superfluous(self, connection: Connection, tenant_id: str, limit: int) -> list[str]:
         own = [(row.last_activity, session) for (owner, session), row in self.rows.items() if owner == tenant_id]
         return self._listed([session for _, session in sorted(own)[: max(len(own) - limit, 0)]])
@@ -79,7 +83,7 @@ class Conversations:
             self.rows.pop((event.tenant_id, event.subject), None)
 
     def _projections(self) -> Projections:
-        return Projections(dict.fromkeys((TurnCompleted, SessionDeleted, SessionExpired), self._fold))
+        return Projections(dict.fromkeys((TurnCompleted, TurnsErased, SessionDeleted, SessionExpired), self._fold))
 
 
 @dataclass
@@ -130,6 +134,11 @@ class Table(SessionTable):
         self.histories: dict[tuple[str, str], History] = {}
         self.is_silent = False
         self.since: list[datetime] = []
+        self.erased: list[tuple[str, str]] = []
+
+    def erase(self, tenant_id: str, session_id: str) -> int:
+        self.erased.append((tenant_id, session_id))
+        return 2
 
     def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
         self._asked(active_since)
@@ -265,9 +274,23 @@ class WrittenTable(SessionTable):
         self.made.append(("keep", tenant_id, session_id, list(turns), runs, lifetime_s))
 
 
+class ErasedTurns:
+    """Of `sessions.repository.erased_turns`."""
+
+    def __init__(self) -> None:
+        self.marks: set[tuple[str, str, datetime, int]] = set()
+
+    def add(self, connection: Connection, tenant_id: str, session_id: str, turns: Sequence[ErasedTurn]) -> None:
+        self.marks |= {(tenant_id, session_id, each.completed_at, each.turn) for each in turns}
+
+    def contains(self, connection: Connection, tenant_id: str, session_id: str, *, at: datetime, turn: int) -> bool:
+        return (tenant_id, session_id, at, turn) in self.marks
+
+
 def folded(fakes: Fakes, rows: SettledRows, event: Event[Any]) -> list[Any]:
     """What the fold of the event writes into the table."""
     fakes.stand_in(conversations, rows)
+    fakes.stand_in(erased_turns, ErasedTurns())
     table = WrittenTable()
     settings = SessionsSettings(session_ttl_s=60, turn_retention_s=600)
     folds.projections(table, settings).folds[type(event.data)](fakes.connection, event)
@@ -716,3 +739,11 @@ def test_the_relay_publishes_what_the_bus_did_not_take(unit: Sessions) -> None:
 def test_an_operator_has_stored_events_published_again(unit: Sessions) -> None:
     stored = example(SessionDeleted, subject="subject-1", tenant="alice")
     assert_replays(unit.fakes, ENTRY_POINTS.build("on_replays", unit.service), stored, consumer="chat")
+
+
+def test_a_tenant_is_forgotten(unit: Sessions) -> None:
+    unit.begin("one", "two")
+    unit.begin("one", tenant=BOB)
+    stored = example(SessionDeleted, subject="subject-1", tenant=ALICE)
+    assert assert_forgets(unit.fakes, unit.on_events, ALICE, stored) == {"events": 1, "items of sessions": 4}
+    assert unit.table.erased == [(ALICE, "one"), (ALICE, "two")]

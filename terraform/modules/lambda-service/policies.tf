@@ -9,10 +9,11 @@ locals {
   # An index can only be read.
   index_actions = { read = "dynamodb:Query", scan = "dynamodb:Scan" }
   image_actions = [
-    { access = "read", action = "s3:GetObject" },
-    { access = "write", action = "s3:PutObject" },
-    { access = "delete", action = "s3:DeleteObject" },
-    { access = "tag", action = "s3:PutObjectTagging" },
+    { access = "read", actions = ["s3:GetObject"] },
+    { access = "write", actions = ["s3:PutObject"] },
+    # What is deleted is gone with all its versions.
+    { access = "delete", actions = ["s3:DeleteObject", "s3:DeleteObjectVersion"] },
+    { access = "tag", actions = ["s3:PutObjectTagging"] },
   ]
   table_arns = { for table in keys(local.tables) : table => "arn:aws:dynamodb:${local.place}:table/${local.prefix}${table}" }
   parameters = "arn:aws:ssm:${local.place}:parameter${var.context.parameter_prefix}"
@@ -51,7 +52,8 @@ locals {
         )
       },
       {
-        actions   = ["sqs:SendMessage"]
+        # It reads and deletes dead letters of a tenant who is forgotten.
+        actions   = ["sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]
         resources = function.trigger == "queue" ? [local.queues[name].dead_letter_arn] : []
       },
       {
@@ -68,11 +70,15 @@ locals {
     ],
     [
       for item in local.image_actions : {
-        actions   = [item.action]
+        actions   = item.actions
         resources = [for key in try(function.images[item.access], []) : "${var.context.images.arn}/${key}"]
       }
     ],
     [
+      {
+        actions   = ["s3:ListBucketVersions"]
+        resources = length(try(function.images.delete, [])) > 0 ? [var.context.images.arn] : []
+      },
       {
         actions   = ["s3:ListBucket"]
         resources = try(function.images.list, false) ? [var.context.images.arn] : []

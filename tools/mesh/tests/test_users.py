@@ -169,7 +169,7 @@ def test_a_missing_password(desk: Desk) -> None:
 def test_deleting_asks_first(desk: Desk) -> None:
     desk.create()
     declined = desk.run("delete", ADA, given="n\n", exit_code=1)
-    assert "stay until they are deleted through the API" in declined.output
+    assert "stay: `mesh forget` erases them" in declined.output
     assert desk.emails() == [ADA]
     desk.run("delete", ADA, "--yes")
     assert desk.emails() == []

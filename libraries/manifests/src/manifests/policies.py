@@ -18,11 +18,12 @@ TABLE_ACTIONS: dict[Access, tuple[str, ...]] = {
 }
 # An index can only be read.
 INDEX_ACTIONS: dict[Access, str] = {Access.READ: "dynamodb:Query", Access.SCAN: "dynamodb:Scan"}
-IMAGE_ACTIONS: dict[str, str] = {
-    "read": "s3:GetObject",
-    "write": "s3:PutObject",
-    "delete": "s3:DeleteObject",
-    "tag": "s3:PutObjectTagging",
+IMAGE_ACTIONS: dict[str, tuple[str, ...]] = {
+    "read": ("s3:GetObject",),
+    "write": ("s3:PutObject",),
+    # What is deleted is gone with all its versions.
+    "delete": ("s3:DeleteObject", "s3:DeleteObjectVersion"),
+    "tag": ("s3:PutObjectTagging",),
 }
 
 
@@ -114,7 +115,9 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
         consume = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage")
         queues = [queue for queue in (names.function(ref), names.replayed_queue(ref)) if queue]
         yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(queue) for queue in queues])
-        yield _allow(["sqs:SendMessage"], [names.queue_arn(names.dead_letter_queue(ref))])
+        # It reads and deletes dead letters of a tenant who is forgotten.
+        letters = ("DeleteMessage", "ReceiveMessage", "SendMessage")
+        yield _allow([f"sqs:{action}" for action in letters], [names.queue_arn(names.dead_letter_queue(ref))])
     if ref.function.backlog_of:
         names = deployment.names
         backlog = names.function(ref.sibling(ref.function.backlog_of))
@@ -131,9 +134,11 @@ def _backlogs(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
 
 def _images(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
     names, images = deployment.names, ref.function.images
-    for access, action in IMAGE_ACTIONS.items():
+    for access, actions in IMAGE_ACTIONS.items():
         if patterns := getattr(images, access):
-            yield _allow([action], [names.bucket_arn(pattern) for pattern in patterns])
+            yield _allow([*actions], [names.bucket_arn(pattern) for pattern in patterns])
+    if images.delete:
+        yield _allow(["s3:ListBucketVersions"], [names.bucket_arn()])
     if images.list:
         yield _allow(["s3:ListBucket"], [names.bucket_arn()])
     if images.read_lifecycle:

@@ -103,7 +103,7 @@ _ANALYZE_RESPONSES = documented(
 
 def http(service: AnalysisService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: AnalysisService) -> APIGatewayHttpResolver:

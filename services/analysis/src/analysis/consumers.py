@@ -5,7 +5,7 @@ from functools import partial
 from analysis.bootstrap import AnalysisService
 from analysis.reactions import Reactions, embed_again
 from analysis.reprocessing import Reprocessing
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from contracts.analysis import AnalysisRequested
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, RetryRequested, UploadRejected
@@ -34,5 +34,6 @@ def on_events(service: AnalysisService) -> EventConsumer:
             on(AnalysisRequested, reactions.describe_requested, give_up=reactions.give_up),
             on(ItemDeleted),
             on(RetryRequested, partial(embed_again, service)),
+            forgets(service),
         ],
     )

@@ -70,7 +70,7 @@ def http(service: ChatService) -> HttpEntry:
     # with what is imported by then.
     for module in ("chat.agent", "chat.tracing", "chassis.voyage"):
         import_module(module)
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: ChatService) -> APIGatewayHttpResolver:

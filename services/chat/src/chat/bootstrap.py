@@ -1,5 +1,6 @@
 """The service's real dependencies."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from chassis.langsmith import LangSmith
 from chassis.projections import Projections
 from chassis.retention import Rule
 from chassis.service import Service
-from chat.checkpoints import CheckpointTable
+from chat.checkpoints import CheckpointTable, thread_id
 from chat.repository import agent_memory
 from chat.settings import ChatSettings
 
@@ -35,6 +36,13 @@ class ChatService(Service[ChatSettings]):
         from chat.projections import PROJECTIONS
 
         return PROJECTIONS
+
+    def erase_items(self, tenant_id: str) -> Counter[str]:
+        """The agent's memory of every conversation."""
+        with self.database.transaction() as connection:
+            session_ids = agent_memory.ids(connection, tenant_id)
+        deleted = sum(self.checkpoints.delete(thread_id(tenant_id, each)) for each in session_ids)
+        return +Counter({"items of checkpoints": deleted})
 
     @cached_property
     def checkpoints(self) -> CheckpointTable:

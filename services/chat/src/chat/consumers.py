@@ -2,9 +2,10 @@
 
 from functools import partial
 
-from chassis.queue import EventConsumer, on
-from chat import reactions
+from chassis.queue import EventConsumer, forgets, on
+from chat import quoting, reactions
 from chat.bootstrap import ChatService
+from contracts.ingest import ItemDeleted
 from contracts.sessions import SessionDeleted, SessionExpired
 from retrieval.projections import READ_MODEL
 
@@ -14,8 +15,11 @@ def on_events(service: ChatService) -> EventConsumer:
     return EventConsumer(
         service,
         [
-            *(on(contract) for contract in READ_MODEL.contracts),
+            *(on(contract) for contract in READ_MODEL.contracts if contract is not ItemDeleted),
+            # The deletion first: a turn that is completed meanwhile finds it.
+            on(ItemDeleted, partial(quoting.erase_quotes, service), fold_first=True),
             on(SessionDeleted, partial(reactions.end_deleted, service.checkpoints)),
             on(SessionExpired, partial(reactions.end_expired, service.checkpoints)),
+            forgets(service),
         ],
     )

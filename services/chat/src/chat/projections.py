@@ -1,6 +1,6 @@
 """Folds events into tables: the read model of the collection, and `conversations`."""
 
-from chassis import idempotency
+from chassis import erasure, idempotency
 from chassis.database import Connection
 from chassis.projections import Projections
 from chat.repository import conversations
@@ -18,6 +18,7 @@ def turn_completed(connection: Connection, event: Event[TurnCompleted]) -> None:
 def session_deleted(connection: Connection, event: Event[SessionDeleted]) -> None:
     """The conversation that began before the deletion has ended. No tombstone: the id may be reused."""
     conversations.deleted(connection, event.tenant_id, event.subject, at=event.time)
+    erasure.erase_stream(connection, event.tenant_id, event.subject, until=event.time)
     idempotency.forget(connection, event.tenant_id, event.subject, until=event.time)
 
 

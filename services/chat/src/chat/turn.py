@@ -8,16 +8,19 @@ unchanged, so the same message can be sent again.
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chassis.database import Connection
+from chassis.errors import TenantForgottenError
 from chassis.observability import MetricUnit, metrics
 from chat.bootstrap import ChatService
 from chat.checkpoints import thread_id
 from chat.errors import ConversationEndedError
-from chat.repository import agent_memory
+from chat.quoting import erase_if_deleted
+from chat.repository import agent_memory, quotations
 from chat.repository.agent_memory import ConversationState
 from chat.results import search_results
 from chat.turn_context import TurnContext
@@ -93,12 +96,12 @@ def take_turn(service: ChatService, question: Question, keep: Callable[[Connecti
         )
         with traced_turn(service.langsmith) as callbacks:
             answered = agent.answer(question.text, context, thread=thread_id(*keys), memory=memory, callbacks=callbacks)
-        turn = state.turns + 1 if memory else 1
+        turn = state.turns + 1 if memory or state.is_blank else 1
         reply, completed = _outcome(service, question, turn, answered, context, asked_at, started)
         _complete(service, question, lease, answered, completed, lambda connection: keep(connection, reply))
     except BaseException:
         # On any error: the next message need not wait for the lease to expire.
-        with service.work.on(*keys) as work:
+        with suppress(TenantForgottenError), service.work.on(*keys) as work:
             agent_memory.release(work.connection, *keys, lease)
         raise
     metrics.add_metric("TurnDuration", MetricUnit.Milliseconds, reply.response_time_ms)
@@ -184,7 +187,10 @@ def _complete(
             agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
             work.record(event)
             keep(work.connection)
-    except ConversationEndedError:
+            quoted = completed.quoted()
+            quotations.add(work.connection, *keys, quoted, at=event.time)
+            erase_if_deleted(work, service.checkpoints, quoted, event)
+    except (ConversationEndedError, TenantForgottenError):
         # What the user deleted meanwhile must not stay in an unused checkpoint.
         service.checkpoints.delete(thread_id(*keys), answered.checkpoint_id)
         raise

@@ -64,7 +64,7 @@ class VectorIndexStatus(BaseModel):
 
 def http(service: EmbeddingService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: EmbeddingService) -> APIGatewayHttpResolver:

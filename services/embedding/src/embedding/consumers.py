@@ -1,6 +1,6 @@
 """The queues' entry points: which event goes to which reaction. Projections follow by themselves."""
 
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import RebuildRequested
 from contracts.ingest import ItemDeleted
@@ -26,6 +26,7 @@ def on_events(service: EmbeddingService) -> EventConsumer:
                 fold_first=True,
             ),
             on(ItemDeleted, reactions.release_claim),
+            forgets(service),
         ],
     )
 

@@ -34,7 +34,7 @@ class ResizedItem(BaseModel):
 
 def http(service: ImagingService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: ImagingService) -> APIGatewayHttpResolver:

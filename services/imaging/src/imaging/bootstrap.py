@@ -1,5 +1,7 @@
 """The service's real dependencies."""
 
+from collections.abc import Sequence
+
 from chassis.aws import Aws
 from chassis.projections import Projections
 from chassis.service import Service
@@ -9,6 +11,11 @@ from imaging.settings import ImagingSettings
 
 class ImagingService(Service[ImagingSettings]):
     """The dependencies of the entry points."""
+
+    @property
+    def folders(self) -> Sequence[str]:
+        """What is made of originals."""
+        return ("renditions", "thumbnails")
 
     @property
     def projections(self) -> Projections:

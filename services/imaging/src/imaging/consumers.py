@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, forgets, on
 from contracts.ingest import ItemDeleted, ItemUploaded, RetryRequested, UploadRejected
 from imaging import reactions
 from imaging.bootstrap import ImagingService
@@ -22,5 +22,6 @@ def on_events(service: ImagingService) -> EventConsumer:
             # The tombstone first: processing that is under way finds it and removes what it stored.
             on(ItemDeleted, partial(reactions.remove_renditions, service.images), fold_first=True),
             on(RetryRequested, partial(reactions.analyze_again, service)),
+            forgets(service),
         ],
     )

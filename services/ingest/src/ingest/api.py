@@ -23,12 +23,13 @@ from chassis.http import (
     Response,
     create_api,
     documented,
+    header,
     not_found,
     once,
 )
 from chassis.objects import PresignedPost
 from contracts.ingest import RetryStep
-from ingest import deleting, documents, health, retrying, uploading
+from ingest import deleting, documents, forgetting, health, retrying, uploading
 from ingest.absent import no_item
 from ingest.bootstrap import IngestService
 from ingest.cursors import MAX_CHARACTERS, Cursor
@@ -39,6 +40,7 @@ from ingest.repository.items import Filters, StoredItem
 from ingest.requests import wants_image
 from ingest.views import (
     DeletedItem,
+    ForgottenAccount,
     Health,
     ImageLink,
     Item,
@@ -99,7 +101,7 @@ class ImageSize(StrEnum):
 
 def http(service: IngestService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database, open_to_forgotten=frozenset({"DELETE /me"}))
 
 
 def routes(service: IngestService) -> APIGatewayHttpResolver:
@@ -108,6 +110,7 @@ def routes(service: IngestService) -> APIGatewayHttpResolver:
     _uploads(api, service)
     _items(api, service)
     _images(api, service)
+    _account(api, service)
     _operations(api, service)
     _documents(api)
     return api
@@ -332,6 +335,22 @@ def _images(api: APIGatewayHttpResolver, service: IngestService) -> None:
         if wants_image(request.resolved_event.raw_event):
             return Response(HTTPStatus.FOUND, "application/json", link, headers | {"Location": link.url})
         return Response(HTTPStatus.OK, "application/json", link, headers)
+
+
+def _account(api: APIGatewayHttpResolver, service: IngestService) -> None:
+    @api.delete(
+        "/me",
+        summary="Delete the account and everything that belongs to it",
+        responses=documented(
+            (HTTPStatus.FORBIDDEN, "The sign-in is older than ten minutes, or the token is no access token"),
+            success={202: {"description": "Everything is being erased"}},
+        ),
+    )
+    def delete_me(request: Request, caller: CallerDep) -> Response[ForgottenAccount]:
+        """For good. The account and its token open nothing any more; every service erases within minutes."""
+        token = header(request.resolved_event.raw_event, "authorization").rpartition(" ")[2]
+        forgetting.forget_caller(service, caller, token)
+        return Response(HTTPStatus.ACCEPTED.value, "application/json", ForgottenAccount())
 
 
 def _operations(api: APIGatewayHttpResolver, service: IngestService) -> None:

@@ -20,6 +20,11 @@ class IngestService(Service[IngestSettings]):
         return (*super().retention, Rule("uploads", "expires_at", timedelta(days=60)))
 
     @property
+    def folders(self) -> Sequence[str]:
+        """Originals, and what has landed."""
+        return ("images", "uploads")
+
+    @property
     def projections(self) -> Projections:
         """See `ingest.projections`."""
         return PROJECTIONS

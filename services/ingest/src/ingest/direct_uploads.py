@@ -10,7 +10,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from chassis.errors import ObjectMissingError, PermanentError, PoisonError, TransientError
+from chassis.errors import (
+    ObjectMissingError,
+    PermanentError,
+    PoisonError,
+    TenantForgottenError,
+    TransientError,
+)
 from chassis.objects import original_key, upload_key
 from chassis.observability import event_context, hash_tenant, logger
 from contracts import Contract, is_storable, new_event
@@ -65,6 +71,14 @@ def accept_arrival(service: IngestService, arrival: Arrival) -> None:
     if arrival.bucket != service.settings.images_bucket:
         raise PermanentError("foreign-bucket", f"{arrival.bucket} is not the images bucket")
     landing = upload_key(arrival.tenant_id, arrival.item_id)
+    try:
+        _accept(service, arrival, landing)
+    except TenantForgottenError:
+        service.images.delete(landing)  # the form was handed out before
+        raise
+
+
+def _accept(service: IngestService, arrival: Arrival, landing: str) -> None:
     with service.work.on(arrival.tenant_id, arrival.item_id) as work:
         upload = uploads.find(work.connection, arrival.tenant_id, arrival.item_id)
         deleted = work.is_deleted()

@@ -7,7 +7,7 @@ ENTRY_POINTS = EntryPoints(
     http="ingest.api:http",
     on_events="ingest.consumers:on_events",
     on_uploads="ingest.consumers:on_uploads",
-    on_replays="chassis.replays:on_replays",
+    on_replays="ingest.consumers:on_orders",
     relay="ingest.schedule:relay",
     sweep="ingest.schedule:sweep",
 )

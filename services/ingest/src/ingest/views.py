@@ -143,6 +143,12 @@ class DeletedItem(View):
     id: Id = Field(description="Of the item.")
 
 
+class ForgottenAccount(View):
+    """The account is gone; what belonged to it is being erased."""
+
+    status: Literal["forgotten"] = Field(default="forgotten", description="Always this.")
+
+
 class RetriedItem(View):
     """A step begins again in the background."""
 

@@ -200,7 +200,7 @@ USES: dict[str, tuple[str, Use]] = {
     "size": ("HeadObject", lambda images: images.size("t/k")),
     "put": ("PutObject", lambda images: images.put("t/k", b"b", "image/png")),
     "put_new": ("PutObject", lambda images: images.put_new("t/k", b"b", "image/png")),
-    "delete": ("DeleteObjects", lambda images: images.delete("t/k")),
+    "delete": ("ListObjectVersions", lambda images: images.delete("t/k")),
 }
 FAULTS: list[tuple[Any, type[Exception], str]] = [
     (fails("NoSuchKey"), ObjectMissingError, "t/k"),
@@ -258,12 +258,18 @@ def test_an_object_that_is_there_already_is_left_alone(code: str, offline_aws: A
             ImageStore("the-bucket", offline_aws).put("t/k", b"b", "image/png")
 
 
+def one_version(call: dict[str, Any]) -> Any:
+    """The object of that key, and another whose key begins alike."""
+    versions = [{"Key": call["Prefix"], "VersionId": "1"}, {"Key": f"{call['Prefix']}.other", "VersionId": "1"}]
+    return answers(Versions=versions)(call)
+
+
 @pytest.mark.parametrize(
     ("number", "calls"), [(0, []), (1, [1]), (1000, [1000]), (1001, [1000, 1]), (2500, [1000, 1000, 500])]
 )
 def test_objects_are_deleted_a_thousand_at_a_time(number: int, calls: list[int], offline_aws: Aws) -> None:
     keys = [f"t/{place}" for place in range(number)]
-    with AwsCalls(offline_aws.s3, DeleteObjects=answers()) as made:
+    with AwsCalls(offline_aws.s3, DeleteObjects=answers(), ListObjectVersions=one_version) as made:
         ImageStore("the-bucket", offline_aws).delete(*keys)
     asked = made.of("DeleteObjects")
     assert [len(call["Delete"]["Objects"]) for call in asked] == calls
@@ -271,10 +277,27 @@ def test_objects_are_deleted_a_thousand_at_a_time(number: int, calls: list[int],
     assert all(call["Bucket"] == "the-bucket" and call["Delete"]["Quiet"] is True for call in asked)
 
 
+def test_versions_and_delete_markers_are_deleted_until_none_is_left(offline_aws: Aws) -> None:
+    pages = iter(
+        [
+            answers(Versions=[{"Key": "t/images/a", "VersionId": "2"}, {"Key": "t/images/a", "VersionId": "1"}]),
+            answers(DeleteMarkers=[{"Key": "t/images/b", "VersionId": "9"}]),
+            answers(),
+        ]
+    )
+    with AwsCalls(offline_aws.s3, DeleteObjects=answers(), ListObjectVersions=lambda call: next(pages)(call)) as made:
+        assert ImageStore("the-bucket", offline_aws).delete_all("t/images/") == 3
+    deleted = [
+        (each["Key"], each["VersionId"]) for call in made.of("DeleteObjects") for each in call["Delete"]["Objects"]
+    ]
+    assert deleted == [("t/images/a", "2"), ("t/images/a", "1"), ("t/images/b", "9")]
+    assert {call["Prefix"] for call in made.of("ListObjectVersions")} == {"t/images/"}
+
+
 def test_an_object_that_the_bucket_keeps_is_a_transient_fault(offline_aws: Aws) -> None:
     kept = answers(Errors=[{"Key": "t/1", "Code": "InternalError"}, {"Key": "t/2", "Code": "Other"}])
     with (
-        AwsCalls(offline_aws.s3, DeleteObjects=kept),
+        AwsCalls(offline_aws.s3, DeleteObjects=kept, ListObjectVersions=one_version),
         pytest.raises(TransientError, match=r"^S3 kept 2 objects: InternalError$"),
     ):
         ImageStore("the-bucket", offline_aws).delete("t/1", "t/2", "t/3")

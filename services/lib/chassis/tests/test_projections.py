@@ -236,3 +236,28 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
         "seen": TableKind.PROJECTION,
         "tombstones": TableKind.TOMBSTONE,
     }
+
+
+def test_deletion_erases_what_was_recorded_and_what_is_recorded_later(folding: Folding) -> None:
+    consumer = EventConsumer(folding, [on(UploadRejected, react), on(ItemDeleted)])
+    assert not deliver(consumer, uploaded(), uploaded("item-2"))
+    connection = folding.database.connection()
+    assert not deliver(consumer, new_event(ItemDeleted(), subject=ITEM, tenant_id=TENANT))
+    with folding.work.on(TENANT, ITEM) as work:  # by a process that has not looked for the tombstone
+        late = ImageRejected(reason=ImageRejection.CORRUPT, detail="late")
+        work.record(new_event(late, subject=ITEM, tenant_id=TENANT))
+
+    stored = [recorded.event for recorded in read_all(settled(connection))]
+    details = [(e.subject, e.sequence, e.data.detail) for e in stored if isinstance(e.data, ImageRejected)]
+    assert details == [(ITEM, 1, "***"), ("item-2", 1, "d"), (ITEM, 2, "***")]
+
+
+def test_streams_of_subjects_that_were_deleted_before_are_erased_by_the_relay(folding: Folding) -> None:
+    consumer = EventConsumer(folding, [on(UploadRejected, react)])
+    assert not deliver(consumer, uploaded(), uploaded("item-2"))
+    connection = folding.database.connection()
+    connection.execute("INSERT INTO tombstones (tenant_id, subject, deleted_at) VALUES (%s, %s, now())", (TENANT, ITEM))
+    for _ in range(2):
+        folding.prune()
+    rows = connection.execute("SELECT stream_id, event -> 'data' ->> 'detail' AS detail FROM events").fetchall()
+    assert {(row["stream_id"], row["detail"]) for row in rows} == {(ITEM, "***"), ("item-2", "d")}

@@ -510,6 +510,18 @@ def test_an_index_is_built_above_the_limit_and_dropped_below_four_fifths_of_it(
     assert conn.execute(held).fetchone() == (0,)
 
 
+def test_the_index_of_a_tenant_whose_rows_are_all_gone_is_dropped(
+    conn: Connection[Any], collection: Collection
+) -> None:
+    maintain_vector_indexes(conn, exact_limit=1)
+    named = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'vectors_hnsw_%'"
+    assert conn.execute(named).fetchall()
+    conn.execute("DELETE FROM vector_indexes")
+    conn.execute("DELETE FROM tenant_stats")
+    maintain_vector_indexes(conn, exact_limit=1)
+    assert conn.execute(named).fetchall() == []
+
+
 def index_scans(conn: Connection[Any]) -> int:
     conn.execute("SELECT pg_stat_force_next_flush()")
     query = "SELECT coalesce(sum(idx_scan), 0) FROM pg_stat_user_indexes WHERE indexrelname LIKE 'vectors_hnsw_%'"

@@ -26,7 +26,7 @@ _ALGORITHMS = {
 
 def http(service: SearchService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: SearchService) -> APIGatewayHttpResolver:

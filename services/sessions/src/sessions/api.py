@@ -18,7 +18,7 @@ _NO_SESSION = (HTTPStatus.NOT_FOUND, "The caller has no such conversation")
 
 def http(service: SessionsService) -> HttpEntry:
     """The entry point of the API."""
-    return HttpEntry(routes(service))
+    return HttpEntry(routes(service), service.database)
 
 
 def routes(service: SessionsService) -> APIGatewayHttpResolver:

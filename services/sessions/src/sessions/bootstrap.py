@@ -1,5 +1,6 @@
 """The service's real dependencies."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
@@ -10,6 +11,7 @@ from chassis.projections import Projections
 from chassis.retention import Rule
 from chassis.service import Service
 from sessions.projections import projections
+from sessions.repository import conversations
 from sessions.settings import SessionsSettings
 from sessions.table import NoTable, SessionTable
 
@@ -36,6 +38,12 @@ class SessionsService(Service[SessionsSettings]):
     def database_projections(self) -> Projections:
         """The folds without the table: functions that answer operators may not even write to it."""
         return projections(NoTable(), self.settings)
+
+    def erase_items(self, tenant_id: str) -> Counter[str]:
+        """Every conversation's items, of every id that was ever used."""
+        with self.database.transaction() as connection:
+            session_ids = conversations.ids(connection, tenant_id)
+        return +Counter({"items of sessions": sum(self.table.erase(tenant_id, each) for each in session_ids)})
 
     def waiting_turns(self) -> int:
         """How many turns have not been heard yet; more than none for long when the consumer does not run."""

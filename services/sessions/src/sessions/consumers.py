@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from chassis.queue import EventConsumer, on
-from contracts.chat import TurnCompleted
+from chassis.queue import EventConsumer, forgets, on
+from contracts.chat import TurnCompleted, TurnsErased
 from sessions import reactions
 from sessions.bootstrap import SessionsService
 
@@ -11,4 +11,11 @@ from sessions.bootstrap import SessionsService
 def on_events(service: SessionsService) -> EventConsumer:
     """Completed turns."""
     # The turn first, without waiting for what it crowds out: other conversations end under locks of their own.
-    return EventConsumer(service, [on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True)])
+    return EventConsumer(
+        service,
+        [
+            on(TurnCompleted, partial(reactions.enforce_limit, service), fold_first=True),
+            on(TurnsErased),
+            forgets(service),
+        ],
+    )

@@ -15,9 +15,10 @@ from datetime import datetime
 from chassis.database import Connection
 from chassis.projections import Projections
 from contracts import Contract, Event
-from contracts.chat import TurnCompleted
+from contracts.chat import TurnCompleted, TurnsErased
+from contracts.erasure import erased_copy
 from contracts.sessions import SessionDeleted, SessionExpired
-from sessions.repository import conversations
+from sessions.repository import conversations, erased_turns
 from sessions.repository.conversations import Conversation
 from sessions.settings import SessionsSettings
 from sessions.table import SessionTable
@@ -29,6 +30,7 @@ def projections(table: SessionTable, settings: SessionsSettings) -> Projections:
     return Projections(
         {
             TurnCompleted: folds.turn_completed,
+            TurnsErased: folds.turns_erased,
             SessionDeleted: folds.session_deleted,
             SessionExpired: folds.session_expired,
         }
@@ -51,13 +53,19 @@ class _Folds:
             return
         conversation = conversations.settle(connection, tenant_id, session_id)
         if conversation is None or at >= conversation.opened_at:
-            self.table.put_turn(
-                tenant_id, session_id, event.data, at=at, lifetime_s=self._turn_lifetime_s(conversation)
-            )
+            is_erased = erased_turns.contains(connection, tenant_id, session_id, at=at, turn=event.data.turn)
+            said = erased_copy(event.data) if is_erased else event.data
+            self.table.put_turn(tenant_id, session_id, said, at=at, lifetime_s=self._turn_lifetime_s(conversation))
         if conversation is not None:
             self._put_conversation(event, conversation)
             if waiting or (before is not None and before.opened_at < conversation.opened_at):
                 self._align(connection, event, conversation)
+
+    def turns_erased(self, connection: Connection, event: Event[TurnsErased]) -> None:
+        """What these turns say is gone; those that arrive later find the marks."""
+        erased_turns.add(connection, event.tenant_id, event.subject, event.data.turns)
+        for each in event.data.turns:
+            self.table.erase_turn(event.tenant_id, event.subject, at=each.completed_at, turn=each.turn)
 
     def session_deleted(self, connection: Connection, event: Event[SessionDeleted]) -> None:
         """Turns up to the deletion are over, and only a first turn begins another conversation."""

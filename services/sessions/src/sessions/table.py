@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chassis.errors import TransientError
 from contracts.chat import ChatMessage, TurnCompleted
+from contracts.personal import MASK
 from sessions.cursors import Cursor
 from sessions.errors import MalformedItemError
 from sessions.repository.conversations import Conversation
@@ -68,6 +69,14 @@ class SessionTable:
                 "expires_at": _epoch(at, lifetime_s),
             }
         )
+
+    def erase_turn(self, tenant_id: str, session_id: str, *, at: datetime, turn: int) -> None:
+        """Blank both messages of the turn; one that is not there is no error."""
+        key = {"pk": {"S": _partition(tenant_id, session_id)}, "sk": {"S": _sort_key(at, turn)}}
+        with _answering():
+            item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
+        if item is not None:
+            self._put(item | {name: {"S": _json(_blank(_attribute(item, name)))} for name in ("question", "answer")})
 
     def put_conversation(self, tenant_id: str, session_id: str, conversation: Conversation, *, lifetime_s: int) -> None:
         """Write the conversation's item as the rows in Postgres have it."""
@@ -145,6 +154,13 @@ class SessionTable:
         for start in range(0, len(superfluous), _BATCH):
             self._delete(superfluous[start : start + _BATCH])
 
+    def erase(self, tenant_id: str, session_id: str) -> int:
+        """Delete everything under the session id; returns how many items."""
+        keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self._items(tenant_id, session_id, "pk, sk")]
+        for start in range(0, len(keys), _BATCH):
+            self._delete(keys[start : start + _BATCH])
+        return len(keys)
+
     def _items(self, tenant_id: str, session_id: str, attributes: str | None = None) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {
             "TableName": self._name,
@@ -204,6 +220,11 @@ class NoTable(SessionTable):
 def _json(message: ChatMessage) -> str:
     """Keys in order: an event store does not keep the order in which they came, and a rebuild writes the same text."""
     return json.dumps(message.model_dump(mode="json", exclude_none=True), ensure_ascii=False, sort_keys=True)
+
+
+def _blank(message: str) -> ChatMessage:
+    known = ChatMessage.model_validate_json(message)
+    return ChatMessage(role=known.role, content=MASK, timestamp=known.timestamp)
 
 
 def _partition(tenant_id: str, session_id: str) -> str:

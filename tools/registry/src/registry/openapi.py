@@ -130,6 +130,8 @@ _IF_NONE_MATCH: Json = {
     "description": "Tags of answers that the caller has; 304 where one of them is still right.",
     "schema": {"type": "string", "examples": ['"9f86d081884c7d659a2feaa0c55ad015"']},
 }
+#: Who is forgotten may send it again: the first may not have reached the user pool.
+_OPEN_TO_FORGOTTEN = ("DELETE", "/me")
 #: What routes answer beside what they declare: name -> status, and the response.
 _COMMON: Mapping[str, tuple[str, Json]] = {
     "NotModified": ("304", {"description": "What the caller has is still right", "headers": _ETAG}),
@@ -151,7 +153,10 @@ _COMMON: Mapping[str, tuple[str, Json]] = {
             "content": _BY_SERVICE,
         },
     ),
-    "Gone": ("410", {"description": "What this Idempotency-Key made is deleted", "content": _BY_SERVICE}),
+    "Gone": (
+        "410",
+        {"description": "The account is deleted, or what this Idempotency-Key made", "content": _BY_SERVICE},
+    ),
     "TooLarge": ("413", {"description": "The body is too large", "content": _BY_GATEWAY | _BY_SERVICE}),
     "UnsupportedMediaType": (
         "415",
@@ -431,8 +436,10 @@ def _common(route: Route, operation: Json) -> Iterator[str]:
     yield from ("Fault", "InvalidRequest", "TooManyRequests", "Unavailable")
     if route.auth is not RouteAuth.NONE:
         yield from ("Unauthorized", "Forbidden")
+        if (route.method, route.path) != _OPEN_TO_FORGOTTEN:
+            yield "Gone"
     if any(parameter["name"].lower() == "idempotency-key" for parameter in operation.get("parameters", [])):
-        yield from ("Conflict", "Gone")
+        yield "Conflict"
     if operation.get("requestBody"):
         yield from ("BadRequest", "TooLarge", "UnsupportedMediaType")
 

@@ -15,10 +15,14 @@ from chat.repository import conversations
 
 @dataclass(frozen=True, slots=True)
 class ConversationState:
-    """The state that the next turn continues from; `checkpoint_id` is None for a first turn."""
+    """The state that the next turn continues from; `checkpoint_id` is None for a first turn.
+
+    A conversation whose memory `is_blank` goes on without one.
+    """
 
     turns: int
     checkpoint_id: str | None
+    is_blank: bool = False
 
 
 def retention(lifetime_s: int) -> Rule:
@@ -41,14 +45,14 @@ def claim(connection: Connection, tenant_id: str, session_id: str, lease: str, *
         VALUES (%(tenant)s, %(session)s, %(lease)s, clock_timestamp() + make_interval(secs => %(seconds)s))
         ON CONFLICT (tenant_id, session_id) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until
         WHERE m.lease IS NULL OR m.lease_until < clock_timestamp()
-        RETURNING checkpoint_id
+        RETURNING checkpoint_id, is_blank
         """,
         {"tenant": tenant_id, "session": session_id, "lease": lease, "seconds": seconds},
     ).fetchone()
     if row is None:
         raise ConversationBusyError(session_id)
     turns = conversations.completed_turns(connection, tenant_id, session_id)
-    return ConversationState(turns, row["checkpoint_id"] if turns else None)
+    return ConversationState(turns, row["checkpoint_id"] if turns else None, bool(turns) and row["is_blank"])
 
 
 def complete(connection: Connection, tenant_id: str, session_id: str, lease: str, *, checkpoint_id: str) -> None:
@@ -59,7 +63,7 @@ def complete(connection: Connection, tenant_id: str, session_id: str, lease: str
     """
     changed = connection.execute(
         """
-        UPDATE agent_memory SET checkpoint_id = %s, lease = NULL, lease_until = clock_timestamp()
+        UPDATE agent_memory SET checkpoint_id = %s, lease = NULL, lease_until = clock_timestamp(), is_blank = false
         WHERE tenant_id = %s AND session_id = %s AND lease = %s
         """,
         (checkpoint_id, tenant_id, session_id, lease),
@@ -89,3 +93,26 @@ def delete(connection: Connection, tenant_id: str, session_id: str, *, spare_lea
         {"tenant": tenant_id, "session": session_id, "spare": spare_leased},
     ).rowcount
     return deleted == 1
+
+
+def blank(connection: Connection, tenant_id: str, session_id: str) -> None:
+    """Forget the checkpoint, and revoke the lease of a turn in progress; the conversation goes on without memory."""
+    connection.execute(
+        """
+        UPDATE agent_memory SET checkpoint_id = NULL, lease = NULL, lease_until = clock_timestamp(), is_blank = true
+        WHERE tenant_id = %s AND session_id = %s
+        """,
+        (tenant_id, session_id),
+    )
+
+
+def ids(connection: Connection, tenant_id: str) -> list[str]:
+    """Every session id of the tenant under which there may be memory."""
+    rows = connection.execute(
+        """
+        SELECT session_id FROM agent_memory WHERE tenant_id = %(tenant)s
+        UNION SELECT session_id FROM conversations WHERE tenant_id = %(tenant)s
+        """,
+        {"tenant": tenant_id},
+    )
+    return [row["session_id"] for row in rows]

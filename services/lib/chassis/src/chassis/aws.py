@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from botocore import UNSIGNED
 from botocore.config import Config
 
 if TYPE_CHECKING:
     import boto3
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
@@ -33,6 +35,7 @@ _OBJECTS_PROBE = _retrying(2, **_SIGNED, connect_timeout=1, read_timeout=2)
 # Calls are made while the lock of a subject is held: none may take long.
 _TABLES = _retrying(connect_timeout=1, read_timeout=3)
 # A function that answers users has 29 s in all.
+_UNSIGNED = _retrying(signature_version=UNSIGNED, connect_timeout=2, read_timeout=5)
 _PARAMETERS = _retrying(connect_timeout=2, read_timeout=3)
 
 
@@ -77,6 +80,11 @@ class Aws:
     def dynamodb(self) -> "DynamoDBClient":
         """DynamoDB."""
         return self.session.client("dynamodb", config=_TABLES, endpoint_url=self.endpoint_url)
+
+    @cached_property
+    def user_pools(self) -> "CognitoIdentityProviderClient":
+        """Cognito, for calls that a person's own token allows: they are not signed."""
+        return self.session.client("cognito-idp", config=_UNSIGNED, endpoint_url=self.endpoint_url)
 
     @cached_property
     def ssm(self) -> "SSMClient":

@@ -8,6 +8,7 @@ ChassisError
 ├── ConcurrencyError          another process appended to the stream first
 ├── EventTooLargeError        an event exceeds what the bus carries
 ├── AlreadyAppliedError       this delivery of the event was applied before
+│   └── TenantForgottenError  the tenant is forgotten: nothing of theirs is worked on
 ├── ObjectMissingError        no object under that key
 ├── PoisonError               a message that no retry can repair
 ├── ProblemError              an HTTP answer other than success
@@ -36,6 +37,7 @@ __all__ = [
     "PermanentError",
     "PoisonError",
     "ProblemError",
+    "TenantForgottenError",
     "TransientError",
     "UndeclaredTableError",
 ]
@@ -79,6 +81,10 @@ class EventTooLargeError(ChassisError):
 
 class AlreadyAppliedError(ChassisError):
     """The inbox holds this delivery already; its effects are there."""
+
+
+class TenantForgottenError(AlreadyAppliedError):
+    """The tenant is forgotten for good: for a consumer there is nothing to do, a caller over HTTP gets 410."""
 
 
 class ObjectMissingError(ChassisError):

@@ -1,5 +1,6 @@
 """The images bucket: which object is stored under which key. Keys are URL-safe and begin with the tenant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 LINK_LIFETIME_S = 3600
+#: Of one DeleteObjects.
+_BATCH = 1000
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 _ALREADY_THERE = {"PreconditionFailed", "412"}
 
@@ -107,17 +110,40 @@ class ImageStore:
         return True
 
     def delete(self, *keys: str) -> None:
-        """Delete the objects; deleting a missing one is no error.
+        """Delete the objects and all their versions; deleting a missing one is no error.
 
         Raises:
             TransientError: S3 did not answer, or kept one of them.
         """
-        for start in range(0, len(keys), 1000):
-            objects: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[start : start + 1000]]
+        self._delete_versions([version for key in keys for version in self._versions(key) if version["Key"] == key])
+
+    def delete_all(self, prefix: str) -> int:
+        """Delete every object whose key begins so, with all their versions; returns how many versions.
+
+        Raises like `delete`; what is deleted by then stays deleted.
+        """
+        deleted = 0
+        while versions := self._versions(prefix):
+            self._delete_versions(versions)
+            deleted += len(versions)
+        return deleted
+
+    def _versions(self, prefix: str) -> "list[ObjectIdentifierTypeDef]":
+        """Versions and delete markers of the first objects whose keys begin so, at most 1,000."""
+        try:
+            page = self._aws.s3.list_object_versions(Bucket=self._bucket, Prefix=prefix)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error, prefix) from error
+        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
+        return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+
+    def _delete_versions(self, versions: "Sequence[ObjectIdentifierTypeDef]") -> None:
+        for start in range(0, len(versions), _BATCH):
+            objects = list(versions[start : start + _BATCH])
             try:
                 answer = self._aws.s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})
             except (ClientError, BotoCoreError) as error:
-                raise _translated(error, keys[start]) from error
+                raise _translated(error, objects[0]["Key"]) from error
             if answer.get("Errors"):
                 raise TransientError(f"S3 kept {len(answer['Errors'])} objects: {answer['Errors'][0].get('Code')}")
 

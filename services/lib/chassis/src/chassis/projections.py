@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from chassis import idempotency, tombstones
+from chassis import erasure, forgotten, idempotency, tombstones
 from chassis.database import Connection
 from contracts import Contract, Event
+from contracts.ingest import TenantForgotten
 
 __all__ = ["Fold", "Projections"]
 
+#: What is left of a tenant is deleted whole; the reaction has deleted most of it before, a page at a time.
+_ALL = 2**31
 #: Folds an event into tables, in the caller's transaction, under the lock of the event's subject.
 Fold = Callable[[Connection, Event[Any]], None]
 
@@ -27,7 +30,8 @@ class Projections:
     """The folds of one service by the contract they read.
 
     `deletions` are those of events that end their subject for good: they leave a tombstone, and whatever is folded of
-    that subject from then on changes nothing.
+    that subject from then on changes nothing. What the service has recorded about it is erased, and so is what it
+    records later.
     """
 
     folds: Mapping[type[Contract], Fold] = field(default_factory=dict)
@@ -41,11 +45,15 @@ class Projections:
     def fold(self, connection: Connection, event: Event[Contract]) -> None:
         """Fold the event; one without a fold changes nothing."""
         contract = type(event.data)
-        if contract in self.deletions:
+        if contract is TenantForgotten:
+            forgotten.mark(connection, event)
+            forgotten.delete(connection, event.tenant_id, limit=_ALL)
+        elif contract in self.deletions:
             tombstones.mark_deleted(connection, event)
             idempotency.forget(connection, event.tenant_id, event.subject)
             self.deletions[contract](connection, event)
-        elif contract in self.folds and not (
-            self.deletions and tombstones.is_deleted(connection, event.tenant_id, event.subject)
-        ):
+            erasure.erase_stream(connection, event.tenant_id, event.subject)
+        elif self.deletions and tombstones.is_deleted(connection, event.tenant_id, event.subject):
+            erasure.erase_stream(connection, event.tenant_id, event.subject)
+        elif contract in self.folds:
             self.folds[contract](connection, event)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chassis import inspection, parked_events
+from chassis import forgetting, inspection, parked_events
 from chassis.observability import MetricUnit, logger, metrics
 from chassis.service import Service
 
@@ -47,6 +47,8 @@ def answering(service: Service[Any], run: Entry) -> Entry:
             from chassis import audit  # which no scheduled run needs
 
             return audit.answer(service, event["audit"])
+        if "forgetting" in event:
+            return forgetting.answer(service, event["forgetting"])
         if "replays" in event:
             from chassis import replays  # with what queues need, which no scheduled run does
 

@@ -1,14 +1,16 @@
 """One service in one process: its settings, its database, its bus. Connects when first used."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from chassis import idempotency
+from chassis import erasure, idempotency
 from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Database
+from chassis.forgetting import look_again
 from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
@@ -23,6 +25,8 @@ from contracts import REGISTRY
 __all__ = [
     "Service",
 ]
+
+_ERASED_AT_ONCE = 200
 
 S_co = TypeVar("S_co", bound=Settings, covariant=True)
 
@@ -89,6 +93,27 @@ class Service(Generic[S_co]):
         """The images bucket."""
         return ImageStore(self.settings.images_bucket, self.aws)
 
+    @property
+    def folders(self) -> Sequence[str]:
+        """Folders of the images bucket, behind the tenant, whose objects are this service's."""
+        return ()
+
+    def erase_objects(self, tenant_id: str) -> Counter[str]:
+        """Delete every object of the tenant, with all versions; returns how many.
+
+        Raises:
+            TransientError: S3 did not answer, or kept one.
+        """
+        return +Counter({"objects": sum(self.images.delete_all(f"{tenant_id}/{name}/") for name in self.folders)})
+
+    def erase_items(self, tenant_id: str) -> Counter[str]:
+        """Delete what the service keeps of the tenant in DynamoDB; returns how many items of which table.
+
+        Raises:
+            TransientError: DynamoDB did not answer.
+        """
+        return Counter()
+
     def relay(self) -> int:
         """Publish what a crash left in the outbox; returns how many events. Then prune."""
         try:
@@ -99,10 +124,17 @@ class Service(Generic[S_co]):
     def prune(self) -> dict[str, int]:
         """Delete a batch of what is past its retention; returns how many rows of which table.
 
+        Streams whose subjects were deleted before deletion erased them are erased, a batch at a time.
         The tables that a rebuild has left beside the live ones are dropped when their time is over.
         """
         deleted = prune(self.database, self.retention)
         retire(self.database, self.settings.database_schema)
+        with self.database.transaction() as connection:
+            erased = erasure.erase_deleted(connection, limit=_ERASED_AT_ONCE)
+        if erased:
+            logger.info("streams of deleted subjects erased", extra={"subjects": erased})
+        if late := look_again(self):
+            logger.info("forgotten tenants erased once more", extra={"stores": dict(late)})
         if deleted:
             logger.info("pruned", extra={"rows": deleted})
         return deleted

@@ -125,21 +125,25 @@ def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[in
     return [row["position"] for row in rows]
 
 
-def lock(connection: Connection, tenant_id: str, stream_id: str) -> Beside | None:
+_LOCK = """
+    SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '/' || %s, 0)),
+           pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0)),
+           current_schema() AS schema, rebuild_id, state, tenants
+    FROM (VALUES (true)) AS once LEFT JOIN projection_rebuilds ON state IN ('folding', 'switched')
+"""
+_LOCK_ALONE = _LOCK.replace("_shared", "")
+
+
+def lock(connection: Connection, tenant_id: str, stream_id: str, *, whole_tenant: bool = False) -> Beside | None:
     """Hold the stream for the caller's transaction; waits for another that holds it.
 
+    The tenant is held with it, together with others; with `whole_tenant` alone, once all others have ended.
     Returns the rebuild that is alive: until the transaction ends, none begins, switches or ends.
     """
     # Such locks belong to the whole database: the schema in the key keeps services apart. Having read the rebuilds, the
     # transaction holds their table too (ACCESS SHARE), which whoever changes a rebuild's state locks against everybody.
-    row = connection.execute(
-        """
-        SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0)),
-               current_schema() AS schema, rebuild_id, state, tenants
-        FROM (VALUES (true)) AS once LEFT JOIN projection_rebuilds ON state IN ('folding', 'switched')
-        """,
-        (f"{tenant_id}/{stream_id}",),
-    ).fetchone()
+    statement = _LOCK_ALONE if whole_tenant else _LOCK
+    row = connection.execute(statement, (tenant_id, f"{tenant_id}/{stream_id}")).fetchone()
     return Beside.of(row)
 
 

@@ -18,12 +18,12 @@ def is_deleted(connection: Connection, tenant_id: str, subject: str) -> bool:
 
 
 def mark_deleted(connection: Connection, event: Event[Contract]) -> None:
-    """Put a tombstone on the event's subject; of several deletions the earliest counts."""
+    """Put a tombstone on the subject, whose stream the caller erases; of several deletions the earliest counts."""
     connection.execute(
         """
-        INSERT INTO tombstones AS t (tenant_id, subject, deleted_at) VALUES (%s, %s, %s)
-        ON CONFLICT (tenant_id, subject) DO UPDATE SET deleted_at = excluded.deleted_at
-        WHERE t.deleted_at > excluded.deleted_at
+        INSERT INTO tombstones AS t (tenant_id, subject, deleted_at, is_erased) VALUES (%s, %s, %s, true)
+        ON CONFLICT (tenant_id, subject) DO UPDATE
+        SET deleted_at = least(t.deleted_at, excluded.deleted_at), is_erased = true
         """,
         (event.tenant_id, event.subject, event.time),
     )

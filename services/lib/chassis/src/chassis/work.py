@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from chassis import inbox, store, tombstones
+from chassis import forgotten, inbox, store, tombstones
 from chassis.beside import Beside
 from chassis.bus import Bus
 from chassis.database import Connection, Database
-from chassis.errors import AlreadyAppliedError
+from chassis.errors import AlreadyAppliedError, TenantForgottenError
 from chassis.observability import logger
 from chassis.outbox import GRACE_S, publish
 from chassis.projections import Projections
 from contracts import Contract, Event
+from contracts.ingest import TenantForgotten
 
 __all__ = [
     "Complete",
@@ -80,11 +81,19 @@ class UnitsOfWork:
         self.projections = projections
 
     @contextmanager
-    def on(self, tenant_id: str, subject: str) -> Iterator[UnitOfWork]:
-        """A unit of work that no event caused (an HTTP request, a schedule)."""
+    def on(self, tenant_id: str, subject: str, *, alone: bool = False) -> Iterator[UnitOfWork]:
+        """A unit of work that no event caused (an HTTP request, a schedule).
+
+        One that is `alone` waits until every other of the tenant has ended, and may be about that they are forgotten.
+
+        Raises:
+            TenantForgottenError: the tenant is forgotten, and it is not alone.
+        """
         with self.database.transaction() as connection:
             # Taken before the first write, so that a stream's events also come out of `read_all` in their order.
-            beside = store.lock(connection, tenant_id, subject)
+            beside = store.lock(connection, tenant_id, subject, whole_tenant=alone)
+            if not alone and forgotten.is_forgotten(connection, tenant_id):
+                raise TenantForgottenError("the tenant is forgotten")
             work = UnitOfWork(connection, tenant_id, subject, self.projections, beside)
             yield work
         if time.monotonic() - work.recorded_since > GRACE_S / 2:
@@ -100,16 +109,22 @@ class UnitsOfWork:
         Raises:
             AlreadyAppliedError: they happened before; the block is not entered.
         """
-        with self.on(event.tenant_id, event.subject) as work:
+        with self.on(event.tenant_id, event.subject, alone=_forgets(event)) as work:
             if not inbox.add(work.connection, event):
                 raise AlreadyAppliedError(event.id)
             yield work
 
     def applied(self, events: Sequence[Event[Contract]]) -> set[tuple[str, str]]:
-        """Which of these deliveries the inbox holds already, as (event id, replay id).
+        """Deliveries with nothing left to do, as (event id, replay id): applied before, or of a forgotten tenant.
 
         Raises:
             TransientError: the database does not answer.
         """
         with self.database.transaction() as connection:
-            return inbox.applied(connection, events)
+            late = forgotten.forgotten(connection, {event.tenant_id for event in events})
+            dropped = {(e.id, e.replay_id or "") for e in events if e.tenant_id in late and not _forgets(e)}
+            return inbox.applied(connection, events) | dropped
+
+
+def _forgets(event: Event[Contract]) -> bool:
+    return isinstance(event.data, TenantForgotten)

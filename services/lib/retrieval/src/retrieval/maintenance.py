@@ -31,6 +31,8 @@ def maintain_vector_indexes(conn: Connection[Any], exact_limit: int = DEFAULT_RA
             conn.execute("SELECT set_config(%s, '0', false)", (limit,))
         large = cursor.execute(_MISSING, (exact_limit,)).fetchall()
         small = cursor.execute(_SUPERFLUOUS, (exact_limit * 0.8,)).fetchall()
+        for (name,) in cursor.execute(_ORPHANED).fetchall():
+            conn.execute(sql.SQL("DROP INDEX CONCURRENTLY IF EXISTS {}").format(sql.Identifier(name)))
         for (tenant_id,) in large:
             _build(conn, tenant_id)
         for tenant_id, name in small:
@@ -55,6 +57,14 @@ SELECT tenant_id FROM tenant_stats LEFT JOIN vector_indexes USING (tenant_id)
 _SUPERFLUOUS = """
 SELECT tenant_id, name FROM vector_indexes LEFT JOIN tenant_stats USING (tenant_id)
  WHERE coalesce(vectors, 0) < %s ORDER BY tenant_id
+"""
+
+
+#: Of a tenant who is forgotten, or of a build that was interrupted: the row is written after it.
+_ORPHANED = """
+SELECT indexname FROM pg_indexes
+ WHERE schemaname = current_schema() AND tablename = 'vectors' AND indexname LIKE 'vectors\\_hnsw\\_%'
+   AND indexname NOT IN (SELECT name FROM vector_indexes)
 """
 
 

@@ -111,6 +111,12 @@ def end(connection: Connection, tenant_id: str, session_id: str, *, at: datetime
     )
 
 
+def ids(connection: Connection, tenant_id: str) -> list[str]:
+    """Every session id that the tenant has ever used, as long as its row is kept."""
+    rows = connection.execute("SELECT session_id FROM conversations WHERE tenant_id = %s", (tenant_id,))
+    return [row["session_id"] for row in rows]
+
+
 def superfluous(connection: Connection, tenant_id: str, limit: int) -> list[str]:
     """Session ids of the tenant's running conversations beyond the `limit` most recent, oldest first."""
     rows = connection.execute(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from contracts import REGISTRY, Contract
-from contracts.operations import ReplayReport
+from contracts.ingest import TenantForgotten
+from contracts.operations import ErasureReceipt, ReplayReport
 from manifests import Service
 
 
@@ -24,7 +25,9 @@ def publication_problems(service: Service, folder: Path) -> list[str]:
     """Differences between what a service declares to publish and the contracts that the code in the folder builds."""
     built = {contract.event_type: place for place, contract in contracts_built(folder)}
     if any(function.handler.endswith(".on_replays") for function in service.functions.values()):
-        built |= {report.event_type: "chassis.replays" for report in _reports(service)}
+        built |= {report.event_type: "chassis.replays" for report in _reports(service, ReplayReport)}
+    if any(item.event == TenantForgotten.event_type for item in service.consumes):
+        built |= {receipt.event_type: "chassis.forgetting" for receipt in _reports(service, ErasureReceipt)}
     declared = set(service.publishes)
     return [
         *(
@@ -35,9 +38,9 @@ def publication_problems(service: Service, folder: Path) -> list[str]:
     ]
 
 
-def _reports(service: Service) -> Iterator[type[Contract]]:
-    """What the chassis reports of a service's replays."""
-    return (each for each in REGISTRY if issubclass(each, ReplayReport) and each.source() == service.source)
+def _reports(service: Service, kind: type[Contract]) -> Iterator[type[Contract]]:
+    """What the chassis records for the service: reports of replays, receipts of erasure."""
+    return (each for each in REGISTRY if issubclass(each, kind) and each.source() == service.source)
 
 
 def contracts_built(folder: Path) -> Iterator[tuple[str, type[Contract]]]:

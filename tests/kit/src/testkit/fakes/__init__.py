@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from chassis import budgets, idempotency, inbox, outbox, retention, store, tombstones
+from chassis import budgets, erasure, forgotten, idempotency, inbox, outbox, retention, store, tombstones
 from chassis.database import Connection
 from chassis.queue import DeadLetter
 from chassis.rebuilds import rows as rebuilds
@@ -28,6 +28,8 @@ from testkit.fakes.schema import (
     FakeBudgets,
     FakeConnection,
     FakeDatabase,
+    FakeErasure,
+    FakeForgotten,
     FakeIdempotency,
     FakeInbox,
     FakeOutbox,
@@ -138,12 +140,14 @@ class Fakes:
     outbox: FakeOutbox = field(default_factory=FakeOutbox)
     inbox: FakeInbox = field(default_factory=FakeInbox)
     tombstones: FakeTombstones = field(default_factory=FakeTombstones)
+    forgotten: FakeForgotten = field(default_factory=FakeForgotten)
     idempotency: FakeIdempotency = field(default_factory=FakeIdempotency)
     retention: FakeRetention = field(default_factory=FakeRetention)
 
     def __post_init__(self) -> None:
         self.store = FakeStore(self.outbox)
-        self.replays = FakeReplays(self.store, self.tombstones)
+        self.erasure = FakeErasure(self.store)
+        self.replays = FakeReplays(self.store, self.tombstones, self.forgotten)
         self.budgets = FakeBudgets()
         self.database = FakeDatabase()
         for module, fake in (
@@ -152,6 +156,8 @@ class Fakes:
             (outbox, self.outbox),
             (tombstones, self.tombstones),
             (idempotency, self.idempotency),
+            (erasure, self.erasure),
+            (forgotten, self.forgotten),
             (retention, self.retention),
             (replays, self.replays),
             (rebuilds, FakeRebuilds()),

@@ -65,11 +65,12 @@ class FakeObject:
 
 
 class FakeS3(FakeClient):
-    """S3 with the bucket `images`: its `objects` by their keys."""
+    """S3 with the bucket `images`: its `objects` by their keys, and how many older versions each key has."""
 
     def __init__(self) -> None:
         super().__init__()
         self.objects: dict[str, FakeObject] = {}
+        self.noncurrent: dict[str, int] = {}
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
         self._called("get_object", Bucket)
@@ -83,12 +84,25 @@ class FakeS3(FakeClient):
         self._called("put_object", Bucket)
         if IfNoneMatch and Key in self.objects:
             raise _error("PreconditionFailed", "put_object")
+        if Key in self.objects:
+            self.noncurrent[Key] = self.noncurrent.get(Key, 0) + 1
         self.objects[Key] = FakeObject(Body, ContentType)
+
+    def list_object_versions(self, *, Bucket: str, Prefix: str) -> dict[str, Any]:  # noqa: N803
+        self._called("list_object_versions", Bucket)
+        older = [{"Key": key, "VersionId": f"v{i}"} for key, number in self.noncurrent.items() for i in range(number)]
+        found = [*({"Key": key, "VersionId": "current"} for key in self.objects), *older]
+        return {"Versions": [version for version in found if version["Key"].startswith(Prefix)]}
 
     def delete_objects(self, *, Bucket: str, Delete: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803
         self._called("delete_objects", Bucket)
         for entry in Delete["Objects"]:
-            self.objects.pop(entry["Key"], None)
+            if entry["VersionId"] == "current":
+                self.objects.pop(entry["Key"], None)
+            elif self.noncurrent[entry["Key"]] == 1:
+                del self.noncurrent[entry["Key"]]
+            else:
+                self.noncurrent[entry["Key"]] -= 1
         return {}
 
     def generate_presigned_url(self, operation: str, *, Params: Mapping[str, str], ExpiresIn: int) -> str:  # noqa: N803
@@ -195,6 +209,18 @@ class FakeSsm(FakeClient):
         return {"Parameter": {"Value": self.parameters[Name]}}
 
 
+class FakeUserPools(FakeClient):
+    """Cognito, as far as a person's own token allows. `deleted` are the tokens of deleted accounts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deleted: list[str] = []
+
+    def delete_user(self, *, AccessToken: str) -> None:  # noqa: N803
+        self._called("delete_user")
+        self.deleted.append(AccessToken)
+
+
 @dataclass(frozen=True)
 class FakeAws(Aws):
     """An AWS environment in memory."""
@@ -218,6 +244,10 @@ class FakeAws(Aws):
     @cached_property
     def ssm(self) -> Any:
         return FakeSsm()
+
+    @cached_property
+    def user_pools(self) -> Any:
+        return FakeUserPools()
 
     @cached_property
     def dynamodb(self) -> Any:

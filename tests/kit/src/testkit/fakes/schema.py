@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn, cast
 
@@ -162,7 +162,7 @@ class FakeStore:
         self.outbox.documents |= {place: event.to_wire() for place, event in zip(positions, events, strict=True)}
         return positions
 
-    def lock(self, connection: Connection, tenant_id: str, stream_id: str) -> None:
+    def lock(self, connection: Connection, tenant_id: str, stream_id: str, *, whole_tenant: bool = False) -> None:
         self.locks.append((tenant_id, stream_id))
 
     def stream_version(self, connection: Connection, tenant_id: str, stream_id: str) -> int:
@@ -180,11 +180,45 @@ class FakeRebuilds:
 
 
 @dataclass
+class FakeErasure:
+    """Of `chassis.erasure`. Nothing was deleted before deletion erased."""
+
+    store: FakeStore
+    erased: set[str] = field(default_factory=set)
+
+    def erase_stream(
+        self,
+        connection: Connection,
+        tenant_id: str,
+        stream_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        stream = self.store.read_stream(connection, tenant_id, stream_id)
+        first, last = since or datetime.min.replace(tzinfo=UTC), until or datetime.max.replace(tzinfo=UTC)
+        return self._erase([event for event in stream if first <= event.time <= last])
+
+    def erase_tenant(self, connection: Connection, tenant_id: str, *, limit: int) -> int:
+        left = [e for e in self.store.events if e.tenant_id == tenant_id and e.id not in self.erased]
+        return self._erase(left[:limit])
+
+    def erase_deleted(self, connection: Connection, *, limit: int) -> int:
+        return 0
+
+    def _erase(self, events: Sequence[Event[Contract]]) -> int:
+        left = {event.id for event in events} - self.erased
+        self.erased |= left
+        return len(left)
+
+
+@dataclass
 class FakeReplays:
     """Of `chassis.replays.rows`. Every transaction has ended; an event's place is that in the store."""
 
     store: FakeStore
     tombstones: FakeTombstones
+    forgotten: FakeForgotten
     rows: dict[str, Replay] = field(default_factory=dict)
     turns: dict[str, tuple[ReplayState, datetime]] = field(default_factory=dict)
 
@@ -251,6 +285,7 @@ class FakeReplays:
             event.type in types
             and (not selection.tenants or event.tenant_id in selection.tenants)
             and (not selection.subjects or event.subject in selection.subjects)
+            and (event.subject == event.tenant_id or event.tenant_id not in self.forgotten.at)
             and (event.type in deletions or (event.tenant_id, event.subject) not in self.tombstones.deleted)
         )
 
@@ -353,3 +388,28 @@ class FakeTombstones:
     def mark_deleted(self, connection: Connection, event: Event[Contract]) -> None:
         key = event.tenant_id, event.subject
         self.deleted[key] = min(self.deleted.get(key, event.time), event.time)
+
+
+@dataclass
+class FakeForgotten:
+    """Of `chassis.forgotten`. No table but the chassis' own is looked into: deleting finds nothing."""
+
+    at: dict[str, datetime] = field(default_factory=dict)
+
+    def is_forgotten(self, connection: Connection, tenant_id: str) -> bool:
+        return tenant_id in self.at
+
+    def forgotten(self, connection: Connection, tenant_ids: Collection[str]) -> set[str]:
+        return set(tenant_ids) & set(self.at)
+
+    def mark(self, connection: Connection, event: Event[Contract]) -> None:
+        self.at[event.tenant_id] = min(self.at.get(event.tenant_id, event.time), event.time)
+
+    def recent(self, connection: Connection, within: timedelta) -> list[str]:
+        return [tenant for tenant, at in self.at.items() if at > datetime.now(UTC) - within]
+
+    def count(self, connection: Connection, tenant_id: str) -> Counter[str]:
+        return Counter()
+
+    def delete(self, connection: Connection, tenant_id: str, *, limit: int) -> Counter[str]:
+        return Counter()

@@ -10,7 +10,7 @@ from typing import Final
 from mesh.packaging.dependencies import Dependencies
 
 #: The botocore service descriptions to keep: our clients', and sts for the credentials of roles.
-AWS_SERVICES: Final = frozenset({"dynamodb", "events", "rds", "s3", "sqs", "ssm", "sts"})
+AWS_SERVICES: Final = frozenset({"cognito-idp", "dynamodb", "events", "rds", "s3", "sqs", "ssm", "sts"})
 #: Folders that nothing imports at run time. hf_xet speeds up model downloads, of which there are none here.
 _UNUSED_FOLDERS: Final = frozenset({"tests", "bin", "__pycache__", "hf_xet"})
 _UNUSED_SUFFIXES: Final = frozenset({".pyi", ".pyx", ".pxd", ".c", ".h"})

@@ -36,15 +36,15 @@ class Inspectors:
         self.keys: dict[str, str] = {service: key for service, key in found.items() if key is not None}
         self._functions = Functions(environment)
 
-    def ask(self, request: Mapping[str, Any], expected: str) -> dict[str, Any]:
+    def ask(self, request: Mapping[str, Any], expected: str, *, about: str = "inspect") -> dict[str, Any]:
         """The answer of every service, by name. Raises ServiceOutdatedError."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            answers = pool.map(lambda service: self.ask_one(service, request, expected), self.keys)
+            answers = pool.map(lambda service: self.ask_one(service, request, expected, about=about), self.keys)
             return dict(zip(self.keys, answers, strict=True))
 
-    def ask_one(self, service: str, request: Mapping[str, Any], expected: str) -> Any:  # noqa: ANN401 - any JSON document
+    def ask_one(self, service: str, request: Mapping[str, Any], expected: str, *, about: str = "inspect") -> Any:  # noqa: ANN401 - any JSON document
         """The answer of one service. Raises ServiceOutdatedError."""
-        answer = self._functions.invoke(self.keys[service], {"inspect": request})
+        answer = self._functions.invoke(self.keys[service], {about: request})
         if expected not in answer:  # it has run as on schedule, which does no harm
             raise ServiceOutdatedError(f"{service} cannot be asked yet: deploy {service}")
         return answer

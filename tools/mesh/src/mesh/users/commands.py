@@ -156,7 +156,7 @@ def _delete(email: str, env: str, *, yes: bool) -> None:
 
     pool = UserPool(open_environment(env))
     found = pool.find(email)
-    typer.echo(f"the pictures of {email} (tenant {found.sub}) stay until they are deleted through the API")
+    typer.echo(f"the pictures of {email} (tenant {found.sub}) stay: `mesh forget` erases them")
     confirm(f"Delete {email} in {env}?", yes=yes)
     pool.delete(email)
     typer.echo(f"{email} is deleted in {env}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from pydantic import SecretStr
 
 from mesh.environments import Environment
 from mesh.users.errors import PasswordRefusedError, SignInRefusedError, UserExistsError, UserUnknownError
+
+#: What can be asked for in a filter, where quotes would mean something.
+_SUB = re.compile("[A-Za-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class UserPool:
             raise _password_refused(error) from None
 
     def delete(self, email: str) -> None:
-        """Delete a user; their uploads stay. Raises UserUnknownError."""
+        """Delete a user; their data stay, see `mesh forget`. Raises UserUnknownError."""
         try:
             self._cognito.admin_delete_user(UserPoolId=self._environment.user_pool_id, Username=email)
         except self._cognito.exceptions.UserNotFoundException:
@@ -90,6 +94,13 @@ class UserPool:
         except self._cognito.exceptions.UserNotFoundException:
             raise self._unknown(email) from None
         return _user(found, found["UserAttributes"])
+
+    def name_of(self, sub: str) -> str | None:
+        """The name of the account with that id, if there is one."""
+        if not _SUB.fullmatch(sub):
+            return None
+        found = self._cognito.list_users(UserPoolId=self._environment.user_pool_id, Filter=f'sub = "{sub}"', Limit=1)
+        return next((str(user["Username"]) for user in found["Users"]), None)
 
     def users(self) -> Iterator[User]:
         """Everybody."""

@@ -16,7 +16,7 @@ from chassis.http.correlation import CORRELATION_ID
 from chassis.http.headers import header
 from chassis.observability import annotate, child_span, hash_tenant, logger
 
-__all__ = ["Caller", "CallerDep", "caller"]
+__all__ = ["Caller", "CallerDep", "caller", "verified_tenant"]
 
 _LONGEST_START_S = 10.0
 
@@ -37,6 +37,8 @@ class Caller:
     idempotency_key: str | None = None
     route: str = ""
     fingerprint: str = ""
+    #: When the person signed in, in seconds since 1970; refreshing a token changes nothing. 0 where it is not known.
+    signed_in_at: int = 0
 
 
 def caller(request: Request) -> Caller:
@@ -47,7 +49,7 @@ def caller(request: Request) -> Caller:
     """
     event = request.resolved_event.raw_event
     context = event.get("requestContext", {})
-    tenant_id = context.get("authorizer", {}).get("jwt", {}).get("claims", {}).get("sub")
+    tenant_id = verified_tenant(event)
     if not tenant_id:
         headers = {"WWW-Authenticate": "Bearer"}
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid token is required", headers=headers)
@@ -63,7 +65,23 @@ def caller(request: Request) -> Caller:
         idempotency_key=key,
         route=f"{context.get('http', {}).get('method')} {request.route}",
         fingerprint=_fingerprint(event) if key else "",
+        signed_in_at=_signed_in_at(event),
     )
+
+
+def verified_tenant(event: Mapping[str, Any]) -> str | None:
+    """The `sub` of the token that the gateway has verified; None where the route needs none."""
+    return _claims(event).get("sub")
+
+
+def _claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    claims: Mapping[str, Any] = event.get("requestContext", {}).get("authorizer", {}).get("jwt", {}).get("claims", {})
+    return claims
+
+
+def _signed_in_at(event: Mapping[str, Any]) -> int:
+    text = str(_claims(event).get("auth_time", ""))
+    return int(text) if text.isdecimal() else 0
 
 
 def _fingerprint(event: Mapping[str, Any]) -> str:

@@ -8,11 +8,15 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.middlewares.openapi_validation import OpenAPIRequestValidationMiddleware
 
+from chassis import forgotten
+from chassis.database import Database
+from chassis.errors import TenantForgottenError, TransientError
 from chassis.http.bodies import json_object, refuse_unstorable
+from chassis.http.caller import verified_tenant
 from chassis.http.codings import compressed
 from chassis.http.correlation import CORRELATION_ID, correlated
 from chassis.http.head import as_get, without_body
-from chassis.http.problems import ANSWERS
+from chassis.http.problems import ANSWERS, answered
 from chassis.http.validators import conditional
 from chassis.observability import MetricUnit, logger, metrics
 
@@ -71,10 +75,21 @@ class _RequestValidation(OpenAPIRequestValidationMiddleware):
 
 
 class HttpEntry:
-    """A Lambda entry point for an HTTP API (payload 2.0): resolves, and logs one line a request."""
+    """A Lambda entry point for an HTTP API (payload 2.0): resolves, and logs one line a request.
 
-    def __init__(self, api: APIGatewayHttpResolver) -> None:
+    A tenant that is forgotten gets 410 whatever they ask for, but from the routes in `open_to_forgotten`.
+    """
+
+    def __init__(
+        self,
+        api: APIGatewayHttpResolver,
+        database: Database | None = None,
+        *,
+        open_to_forgotten: frozenset[str] = frozenset(),
+    ) -> None:
         self.api = api
+        self._database = database
+        self._open_to_forgotten = open_to_forgotten
 
     def __call__(self, event: dict[str, Any], context: "LambdaContext") -> dict[str, Any]:
         """Answer one request."""
@@ -86,7 +101,7 @@ class HttpEntry:
         is_head = method == "HEAD"
         asked = as_get(event) if is_head else event
         # Compressed before it is tagged: the tag is of what is sent.
-        answer = conditional(asked, compressed(asked, self.api.resolve(asked, context)))
+        answer = conditional(asked, compressed(asked, self._refusal(event) or self.api.resolve(asked, context)))
         if is_head:
             answer = without_body(answer)
         answer["headers"] = {**answer["headers"], CORRELATION_ID: correlation_id}
@@ -103,3 +118,17 @@ class HttpEntry:
         metrics.add_metric("RequestDuration", MetricUnit.Milliseconds, duration_ms)
         metrics.flush_metrics()
         return answer
+
+    def _refusal(self, event: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to a forgotten tenant, whose token is valid until it runs out."""
+        tenant_id = verified_tenant(event)
+        if self._database is None or not tenant_id or event.get("routeKey") in self._open_to_forgotten:
+            return None
+        try:
+            with self._database.transaction() as connection:
+                if not forgotten.is_forgotten(connection, tenant_id):
+                    return None
+            fault: Exception = TenantForgottenError("the tenant is forgotten")
+        except TransientError as error:
+            fault = error
+        return answered(fault)

@@ -9,13 +9,20 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from chassis.errors import CommitUnknownError, ConcurrencyError, MalformedCursorError, ProblemError, TransientError
+from chassis.errors import (
+    CommitUnknownError,
+    ConcurrencyError,
+    MalformedCursorError,
+    ProblemError,
+    TenantForgottenError,
+    TransientError,
+)
 from chassis.observability import MetricUnit, logger, metrics
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 
-__all__ = ["ANSWERS", "PROBLEM_JSON", "documented", "not_found", "not_yet", "problem"]
+__all__ = ["ANSWERS", "PROBLEM_JSON", "answered", "documented", "not_found", "not_yet", "problem"]
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -88,6 +95,10 @@ def _outcome_unknown(error: CommitUnknownError) -> Response[str]:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, "outcome-unknown", detail)
 
 
+def _forgotten(_error: TenantForgottenError) -> Response[str]:
+    return problem(HTTPStatus.GONE, "forgotten", "this account is deleted, with everything that belonged to it")
+
+
 def _service_error(error: ServiceError) -> Response[str]:
     status = HTTPStatus(error.status_code)
     return problem(status, status.phrase.lower().replace(" ", "-"), str(error.msg))
@@ -112,9 +123,22 @@ ANSWERS: Sequence[tuple[type[Exception], Callable[[Any], Response[str]]]] = (
     (MalformedCursorError, lambda error: problem(HTTPStatus.BAD_REQUEST, "malformed-cursor", str(error))),
     (RequestValidationError, _invalid),
     (ConcurrencyError, _conflict),
+    (TenantForgottenError, _forgotten),
     (CommitUnknownError, _outcome_unknown),
     (TransientError, _unavailable),
     (NotFoundError, _no_route),
     (ServiceError, _service_error),
     (Exception, _fault),
 )
+
+
+def answered(error: Exception) -> dict[str, Any]:
+    """The answer to an error that is raised before any route, as API Gateway takes it."""
+    given = next(answer for kind, answer in ANSWERS if isinstance(error, kind))(error)
+    return {
+        "statusCode": given.status_code,
+        "body": given.body,
+        "isBase64Encoded": False,
+        "headers": {"Content-Type": PROBLEM_JSON, **given.headers},
+        "cookies": [],
+    }

@@ -7,6 +7,7 @@ from chassis.errors import PoisonError
 from chassis.queue.consumer import EventConsumer
 from chassis.queue.dead_letters import DeadLetter
 from chassis.queue.decoding import decode
+from chassis.queue.forgets import forgets
 from chassis.queue.messages import MessageConsumer
 from chassis.queue.retry import attempt
 from chassis.queue.subscriptions import Subscription, on
@@ -19,5 +20,6 @@ __all__ = [
     "Subscription",
     "attempt",
     "decode",
+    "forgets",
     "on",
 ]

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chassis.errors import TransientError
 from chassis.observability import MetricUnit, logger, metrics, redacted
 
 if TYPE_CHECKING:
@@ -13,10 +16,11 @@ if TYPE_CHECKING:
 
     from contracts import Violation
 
-__all__ = ["DeadLetter", "send_dead_letter"]
+__all__ = ["DeadLetter", "erase_dead_letters", "send_dead_letter"]
 
 _UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DETAIL = 1000
+_HIDDEN_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,30 @@ def send_dead_letter(
     extra = {"reason": letter.reason, "detail": letter.detail[:300]}
     logger.error("dead-lettered", extra=extra | ({"violations": broken} if broken else {}))
     metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)
+
+
+def erase_dead_letters(sqs: "SQSClient", queue_url: str, tenant_id: str) -> int:
+    """Delete the dead letters in which the tenant's id occurs; returns how many. Others are hidden for half a minute.
+
+    Raises:
+        TransientError: SQS does not answer.
+    """
+    erased = 0
+    try:
+        while True:
+            # Waiting asks every server of the queue: without, an answer may be empty where the queue is not.
+            page = sqs.receive_message(
+                QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=_HIDDEN_S
+            )
+            messages = page.get("Messages", [])
+            if not messages:
+                return erased
+            for message in messages:
+                if tenant_id in message["Body"]:
+                    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+                    erased += 1
+    except (ClientError, BotoCoreError) as error:
+        raise TransientError(f"SQS: {type(error).__name__}") from error
 
 
 def detail_of(reason: str, text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from chassis.errors import PermanentError
 from chassis.observability import logger
-from chassis.queue import EventConsumer, on
+from chassis.queue import EventConsumer, Subscription, on
 from chassis.replays import pages, rows
 from chassis.replays.pace import backlog_of
 from chassis.replays.rows import Replay
@@ -33,8 +33,8 @@ _RESUMABLE = frozenset({ReplayState.PAUSED, ReplayState.FAILED})
 _CANCELLABLE = _PAUSABLE | _RESUMABLE
 
 
-def on_replays(service: Service[Any]) -> EventConsumer:
-    """Orders of operators about replays, reports of consumers on budgets, and this service's reports on its own."""
+def on_replays(service: Service[Any], *others: Subscription[Any]) -> EventConsumer:
+    """Orders of operators about replays, reports on budgets and on its own replays, and other orders that it takes."""
     replays = _Replays(service)
     stop = replays.turning(ReplayState.CANCELLED, _CANCELLABLE)
     return EventConsumer(
@@ -46,6 +46,7 @@ def on_replays(service: Service[Any]) -> EventConsumer:
             on(ReplayCancelled, stop),
             *(on(contract, stop) for contract in REGISTRY if issubclass(contract, BudgetReport)),
             on(replays.progressed, replays.go_on, give_up=replays.give_up),
+            *others,
         ],
     )
 

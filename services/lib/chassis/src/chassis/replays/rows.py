@@ -170,7 +170,7 @@ def save(connection: Connection, replay: Replay) -> bool:
     return row is not None
 
 
-#: Of a deleted subject nothing but its deletion is published again.
+#: Of a deleted subject nothing but its deletion is published again, and of a forgotten tenant that they are forgotten.
 _SELECTED = """(
     type = ANY(%(types)s)
     AND (%(tenants)s::text[] IS NULL OR tenant_id = ANY(%(tenants)s))
@@ -182,6 +182,9 @@ _SELECTED = """(
     AND (type = ANY(%(deletions)s) OR NOT EXISTS (
         SELECT FROM tombstones
         WHERE tombstones.tenant_id = events.tenant_id AND tombstones.subject = events.stream_id
+    ))
+    AND (stream_id = tenant_id OR NOT EXISTS (
+        SELECT FROM forgotten_tenants WHERE forgotten_tenants.tenant_id = events.tenant_id
     ))
 )"""
 

@@ -1,0 +1,16 @@
+"""The subscription of every service to the fact that a tenant is forgotten."""
+
+from functools import partial
+from typing import Any
+
+from chassis.forgetting import erase
+from chassis.queue.subscriptions import Subscription, on
+from chassis.service import Service
+from contracts.ingest import TenantForgotten
+
+__all__ = ["forgets"]
+
+
+def forgets(service: Service[Any]) -> "Subscription[Any]":
+    """Erase everything that the service holds of a forgotten tenant; see `chassis.forgetting`."""
+    return on(TenantForgotten, partial(erase, service))

@@ -1,0 +1,187 @@
+"""Forgetting a tenant: the mark, what is erased, what comes late, and what the caller is told."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from chassis import forgetting
+from chassis.database import Connection
+from chassis.errors import TenantForgottenError
+from chassis.http import CallerDep, HttpEntry, create_api
+from chassis.projections import Projections
+from chassis.queue import DeadLetter, EventConsumer, forgets, on
+from chassis.queue.dead_letters import send_dead_letter
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.store import read_all
+from contracts import Event, new_event
+from contracts.imaging import ImageRejected, ImageRejection
+from contracts.ingest import ForgottenBy, TenantForgotten, UploadRejected, UploadRejection
+from testkit import Deployment, dead_letters, deliver, envelope, settled
+from testkit.invoking import CONTEXT, http_event
+
+pytestmark = pytest.mark.integration
+
+ALICE, BOB = "tenant-alice", "tenant-bob"
+CANARY = "canary-of-alice"
+
+
+def noted(connection: Connection, event: Event[UploadRejected]) -> None:
+    connection.execute(
+        "INSERT INTO notes VALUES (%s, %s, %s)", (event.tenant_id, event.subject, event.data.original_filename)
+    )
+
+
+class Noting(Service[Settings]):
+    """A service that notes file names, and rejects every picture."""
+
+    folders = ("renditions",)
+
+    @cached_property
+    def projections(self) -> Projections:
+        return Projections({UploadRejected: noted})
+
+    def consumer(self) -> EventConsumer:
+        def reject(event: Event[UploadRejected]) -> Any:
+            rejected = ImageRejected(reason=ImageRejection.CORRUPT, detail=event.data.original_filename)
+            return lambda work: work.record(
+                new_event(rejected, subject=event.subject, tenant_id=event.tenant_id, cause=event)
+            )
+
+        return EventConsumer(self, [on(UploadRejected, reject), forgets(self)])
+
+    def holds(self, needle: str) -> list[str]:
+        """Tables in which the text occurs, and keys of objects' versions."""
+        connection = self.database.connection()
+        tables = [
+            row["relname"]
+            for row in connection.execute(
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
+            ).fetchall()
+        ]
+        found = [
+            table
+            for table in tables
+            if connection.execute(
+                f"SELECT 1 FROM {table} AS t WHERE strpos(to_jsonb(t)::text, %s) > 0 LIMIT 1",
+                (needle,),
+            ).fetchone()
+        ]
+        page = self.aws.s3.list_object_versions(Bucket=self.settings.images_bucket)
+        keys = [each["Key"] for each in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]]
+        return found + [key for key in keys if needle in key]
+
+
+@pytest.fixture
+def noting(deployment: Deployment) -> Iterator[Noting]:
+    started = Noting(Settings(**deployment.settings, max_receives=3), deployment.aws)
+    started.database.connection().execute("CREATE TABLE notes (tenant_id text, item_id text, name text)")
+    versioning = {"Status": "Enabled"}
+    started.aws.s3.put_bucket_versioning(
+        Bucket=started.settings.images_bucket,
+        VersioningConfiguration=versioning,  # type: ignore[arg-type]
+    )
+    yield started
+    started.database.close()
+
+
+def uploaded(tenant: str, item: str = "item-1", name: str = CANARY) -> Event[UploadRejected]:
+    data = UploadRejected(original_filename=name, size=1, reason=UploadRejection.NOT_AN_IMAGE, detail="d")
+    return new_event(data, subject=item, tenant_id=tenant)
+
+
+def forgotten(tenant: str = ALICE) -> Event[TenantForgotten]:
+    return new_event(TenantForgotten(by=ForgottenBy.TENANT), subject=tenant, tenant_id=tenant)
+
+
+def receipts(service: Noting) -> list[dict[str, int]]:
+    events = [recorded.event for recorded in read_all(settled(service.database.connection()))]
+    return [
+        {each["store"]: each["count"] for each in event.data.model_dump()["stores"]}
+        for event in events
+        if event.type.endswith("tenant-erased.v1")
+    ]
+
+
+def test_nothing_is_left_of_the_tenant_and_everything_of_others(noting: Noting) -> None:
+    consumer, settings = noting.consumer(), noting.settings
+    assert not deliver(consumer, uploaded(ALICE), uploaded(ALICE, "item-2"), uploaded(BOB, name="of-bob"))
+    for _ in range(2):
+        noting.images.put(f"{ALICE}/renditions/{CANARY}.jpg", b"picture", "image/jpeg")
+    noting.images.put(f"{BOB}/renditions/of-bob.jpg", b"picture", "image/jpeg")
+    for tenant in (ALICE, BOB):
+        letter = DeadLetter(envelope(uploaded(tenant)), "invalid-event", "broken")
+        send_dead_letter(noting.aws.sqs, settings.dead_letter_queue_url, letter)
+    with noting.database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO idempotent_requests (tenant_id, route, key, fingerprint, claim, claimed_until, answer)"
+            " VALUES (%s, 'POST /items', %s, 'f', 'c', now(), %s)",
+            (ALICE, CANARY, CANARY),
+        )
+    assert {"events", "notes", "idempotent_requests"} < set(noting.holds(CANARY))
+    of_bob = noting.holds("of-bob")
+
+    assert not deliver(consumer, forgotten(), forgotten())
+    assert noting.holds(CANARY) == []
+    assert noting.holds("of-bob") == of_bob
+    assert set(noting.holds(ALICE)) == {"events", "forgotten_tenants"}
+    assert receipts(noting) == [
+        {"dead letters": 1, "events": 2, "objects": 2, "table idempotent_requests": 1, "table notes": 2},
+        {},
+    ]
+    stored = [recorded.event for recorded in read_all(settled(noting.database.connection()))]
+    assert [(e.subject, e.sequence) for e in stored if e.tenant_id == ALICE and e.subject != ALICE] == [
+        ("item-1", 1),
+        ("item-2", 1),
+    ]
+
+
+def test_what_comes_late_is_dropped_and_nothing_more_can_be_recorded(noting: Noting) -> None:
+    consumer = noting.consumer()
+    assert not deliver(consumer, forgotten())
+    assert not deliver(consumer, uploaded(ALICE), uploaded(ALICE, ALICE), uploaded(BOB, name="of-bob"))
+    assert noting.holds(CANARY) == []
+    assert "notes" in noting.holds("of-bob")
+    assert not dead_letters(noting.aws.sqs, noting.settings.dead_letter_queue_url)
+    for subject in ("item-1", ALICE):
+        with pytest.raises(TenantForgottenError), noting.work.on(ALICE, subject):
+            pytest.fail("a unit of work of a forgotten tenant began")
+
+
+def test_what_was_under_way_is_erased_by_the_relay(noting: Noting) -> None:
+    assert not deliver(noting.consumer(), forgotten())
+    noting.database.connection().execute("INSERT INTO notes VALUES (%s, 'item-1', %s)", (ALICE, CANARY))
+    noting.images.put(f"{ALICE}/renditions/{CANARY}.jpg", b"picture", "image/jpeg")
+    noting.relay()
+    assert noting.holds(CANARY) == []
+
+
+def test_a_forgotten_tenants_token_opens_nothing(noting: Noting) -> None:
+    api = create_api()
+
+    @api.get("/items")
+    def items(caller: CallerDep) -> list[str]:
+        return [caller.tenant_id]
+
+    entry = HttpEntry(api, noting.database, open_to_forgotten=frozenset({"DELETE /me"}))
+    assert entry(http_event("GET", "/items", tenant=ALICE), CONTEXT)["statusCode"] == 200
+    assert not deliver(noting.consumer(), forgotten())
+    answer = entry(http_event("GET", "/items", tenant=ALICE), CONTEXT)
+    assert (answer["statusCode"], "urn:collections:problem:forgotten" in answer["body"]) == (410, True)
+    assert entry(http_event("GET", "/items", tenant=BOB), CONTEXT)["statusCode"] == 200
+
+
+def test_operators_are_told_what_there_is_and_what_was_erased(noting: Noting) -> None:
+    consumer = noting.consumer()
+    assert not deliver(consumer, uploaded(ALICE))
+    assert forgetting.answer(noting, {"count": ALICE}) == {"stores": {"events": 1, "table notes": 1}}
+    assert forgetting.answer(noting, {"show": ALICE}) == {"is_forgotten": False, "stores": None}
+    assert not deliver(consumer, forgotten())
+    assert forgetting.answer(noting, {"show": ALICE}) == {
+        "is_forgotten": True,
+        "stores": {"events": 1, "table notes": 1},
+    }
+    with pytest.raises(ValueError, match="neither count nor show"):
+        forgetting.answer(noting, {"erase": ALICE})
