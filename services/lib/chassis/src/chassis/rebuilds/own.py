@@ -15,6 +15,7 @@ from chassis.replays.pages import deletions_of
 from chassis.replays.rows import Looked, count, horizons, look
 from chassis.service import Service
 from contracts import REGISTRY
+from contracts.ingest import TenantForgotten
 from contracts.operations import Selection
 
 __all__ = ["fold", "selected", "types_of"]
@@ -27,7 +28,8 @@ _HELD_BACK_S = 0.2
 def types_of(service: Service[Any]) -> tuple[str, ...]:
     """The types of the service's own events that it folds, in every major."""
     source = f"collections.{service.settings.service}"
-    own = [contract for contract in service.projections.contracts if contract.source() == source]
+    folded = (*service.projections.contracts, TenantForgotten)
+    own = [contract for contract in folded if contract.source() == source]
     return tuple(sorted(kind for contract in own for kind in understood_types(contract)))
 
 
