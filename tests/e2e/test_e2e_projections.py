@@ -13,7 +13,7 @@ from psycopg import sql
 
 from chassis.service import Service
 from contracts import REGISTRY, Contract, ContractError, Event
-from contracts.operations import ReplayReport
+from contracts.operations import ErasureReceipt, ReplayReport
 from manifests import Manifests, TableKind, load_manifests
 from mesh.client import Api
 from testkit import eventually
@@ -41,9 +41,11 @@ def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
     return [*events, *_put_by_tests(mesh)]
 
 
-#: Failures of providers and of uploads, stuck items, expiry by the clock, and replays have tests of their own.
+#: Failures of providers and of uploads, stuck items, expiry by the clock, replays, and forgetting have their own tests.
 NOT_CAUSED_HERE = {
-    *(contract.event_type for contract in REGISTRY if issubclass(contract, ReplayReport)),
+    *(contract.event_type for contract in REGISTRY if issubclass(contract, ReplayReport | ErasureReceipt)),
+    "collections.chat.turns-erased.v1",
+    "collections.ingest.tenant-forgotten.v1",
     "collections.analysis.analysis-failed.v1",
     "collections.embedding.embedding-failed.v1",
     "collections.ingest.retry-requested.v1",

@@ -198,7 +198,8 @@ def test_routes_declare_what_routes_of_their_kind_answer() -> None:
     asks["responses"]["422"] = {"description": "Unknown", "content": PROBLEMS}
     document = merge([part("a", {"/a": {"post": asks}}, {}, {"method": "POST", "path": "/a"})])
     responses = document["paths"]["/a"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "401", "403", "409", "413", "415", "422", "429", "500", "503", "default"}
+    refused = {"400", "401", "403", "409", "410", "413", "415", "422", "429"}
+    assert set(responses) == {"200", *refused, "500", "503", "default"}
     assert "Retry-After" in responses["409"]["headers"]
     assert responses["422"]["description"] == "Unknown", "the route's own meaning goes before the common one"
     assert responses["415"] == {"$ref": "#/components/responses/UnsupportedMediaType"}
@@ -271,7 +272,7 @@ def test_paths_and_authorization_come_from_the_manifest() -> None:
     thing = document["paths"]["/things/{id}"]["get"]
     assert [parameter["name"] for parameter in thing["parameters"]] == ["id", "If-None-Match"]
     assert thing["security"] == [{"bearer": []}]
-    assert list(thing["responses"]) == ["200", "304", "401", "403", "422", "429", "500", "503", "default"]
+    assert list(thing["responses"]) == ["200", "304", "401", "403", "410", "422", "429", "500", "503", "default"]
     assert list(document["paths"]["/open"]["get"]["responses"]) == ["200", "304", "422", "429", "500", "503", "default"]
     assert document["paths"]["/open"]["get"]["security"] == []
     assert list(document["components"]["schemas"]) == ["Message", "Problem"]
