@@ -120,6 +120,10 @@ WITHOUT_TENANTS = {
     "inbox": "ids of events",
     "lag": "a number of seconds",
     "outbox": "positions of events; of a forgotten tenant's those that are parked are given up",
+    "projection_rebuilds": "ids of tenants, as the operator named them",
+    "replay_budgets": "sums of a replay",
+    "replay_reservations": "ids of events, and sums",
+    "replay_turns": "ids of replays",
     "replays": "ids of what operators selected",
     "schema_migrations": "names of files",
 }

@@ -179,7 +179,10 @@ def test_operators_may_put_their_events_on_the_bus_and_nothing_else() -> None:
     )
     assert allowed["Condition"]["ForAllValues:StringEquals"] == {
         "events:source": "collections.operator",
-        "events:detail-type": [f"collections.operator.replay-{fact}.v1" for fact in FACTS_OF_OPERATORS],
+        "events:detail-type": [
+            *(f"collections.operator.replay-{fact}.v1" for fact in FACTS_OF_OPERATORS),
+            "collections.operator.forget-requested.v1",
+        ],
     }
     assert allowed["Condition"]["Null"] == {"events:source": "false", "events:detail-type": "false"}
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 import pytest
-from psycopg import connect
+from psycopg import connect, sql
 
 import testkit
 from chassis.errors import TransientError
@@ -82,8 +82,15 @@ def test_a_server_that_restarted_between_two_batches_costs_nothing(
 
 
 @pytest.mark.integration
-def test_services_do_not_wait_for_each_others_locks(service: Imaging) -> None:
+def test_services_do_not_wait_for_each_others_locks(service: Imaging, service_database: FreshDatabase) -> None:
     elsewhere = Service(service.settings.model_copy(update={"database_schema": "public"}), service.aws)
+    with connect(service_database.dsn, autocommit=True) as connection:
+        for table in ("projection_rebuilds", "forgotten_tenants"):
+            like = sql.SQL("CREATE TABLE public.{} (LIKE {})")
+            connection.execute(
+                like.format(sql.Identifier(table), sql.Identifier(service.settings.database_schema, table))
+            )
+            connection.execute(sql.SQL("GRANT SELECT ON public.{} TO PUBLIC").format(sql.Identifier(table)))
     try:
         with service.work.on("tenant-a", "item-1"), elsewhere.work.on("tenant-a", "item-1") as work:
             assert work.connection.execute("SELECT current_schema() AS name").fetchone() == {"name": "public"}

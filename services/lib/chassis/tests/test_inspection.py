@@ -121,7 +121,8 @@ def test_the_past_is_folded_apart_from_the_live_tables(worker: Worker) -> None:
     deleting = Deleting(worker.settings, worker.aws)
     deleting.__dict__["database"] = worker.database
     gone = new_event(ItemDeleted(), subject="item-1", tenant_id="tenant-a")
-    folded = {"tables": {"tombstones": [{"tenant_id": "tenant-a", "subject": "item-1", "deleted_at": ANY}]}}
+    tombstone = {"tenant_id": "tenant-a", "subject": "item-1", "deleted_at": ANY, "is_erased": True}
+    folded = {"tables": {"tombstones": [tombstone]}}
     for _ in range(2):
         assert inspection.answer(deleting, {"fold": [gone.to_wire()]}) == folded
     assert inspection.answer(deleting, {"fold": []}) == {"tables": {}}

@@ -228,8 +228,13 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
     folding.database.connection().execute("COMMENT ON TABLE seen IS 'projection: for a test: not for long'")
     assert tables_of(folding.database.connection(), schema) == {
         "events": TableKind.LOG,
+        "forgotten_tenants": TableKind.TOMBSTONE,
         "idempotent_requests": TableKind.BOOKKEEPING,
         "inbox": TableKind.BOOKKEEPING,
+        "projection_rebuilds": TableKind.BOOKKEEPING,
+        "replay_budgets": TableKind.BOOKKEEPING,
+        "replay_reservations": TableKind.BOOKKEEPING,
+        "replay_turns": TableKind.BOOKKEEPING,
         "replays": TableKind.BOOKKEEPING,
         "outbox": TableKind.BOOKKEEPING,
         "schema_migrations": TableKind.BOOKKEEPING,

@@ -18,15 +18,17 @@ from mesh.dlq.letters import Letter
 _QUEUE_DAYS: Final = 4
 
 #: What consumers react to, beside folding it: a rebuild does not bring that about. Held by a test.
-REACTIONS: Final[Mapping[str, frozenset[str]]] = {
+_REACTIONS: Final[Mapping[str, frozenset[str]]] = {
     "analysis": frozenset({"imaging.image-processed", "analysis.analysis-requested", "ingest.retry-requested"}),
-    "chat": frozenset({"sessions.session-deleted", "sessions.session-expired"}),
+    "chat": frozenset({"ingest.item-deleted", "sessions.session-deleted", "sessions.session-expired"}),
     "embedding": frozenset({"analysis.item-analyzed", "ingest.item-deleted", "embedding.rebuild-requested"}),
     "imaging": frozenset({"ingest.item-uploaded", "ingest.item-deleted", "ingest.retry-requested"}),
     "ingest": frozenset({"ingest.item-deleted", "ingest.retry-requested"}),
     "search": frozenset(),
     "sessions": frozenset({"chat.turn-completed"}),
 }
+#: What every service does when a person is forgotten.
+REACTIONS: Final = {service: facts | {"ingest.tenant-forgotten"} for service, facts in _REACTIONS.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,13 +55,16 @@ class Filter:
 def recorded(connection: Connection, after: Checkpoint, chosen: Filter, *, limit: int = PAGE) -> dict[str, Any]:
     """A page of the service's own events, of every tenant that is selected, in the order of `store.read_all`.
 
+    Tenants that are forgotten are left out: what is left of their events says nothing, and nothing is made of it.
+
     An event is `[id, type, subject, tenant's hash, recorded at, outbox]`; the last is `waiting` or `parked` while it is
     not on the bus, and else empty. A page is bounded by the events that are looked at.
     """
     rows = connection.execute(
         """
         SELECT transaction_id::text AS transaction_id, position, event_id, type, tenant_id, stream_id,
-               page.recorded_at, outbox.position IS NOT NULL AS is_waiting, parked_at IS NOT NULL AS is_parked
+               page.recorded_at, outbox.position IS NOT NULL AS is_waiting, parked_at IS NOT NULL AS is_parked,
+               EXISTS (SELECT FROM forgotten_tenants AS f WHERE f.tenant_id = page.tenant_id) AS is_forgotten
         FROM (
             SELECT * FROM events
             WHERE (transaction_id, position) > (%s::text::xid8, %s)
@@ -83,7 +86,7 @@ def recorded(connection: Connection, after: Checkpoint, chosen: Filter, *, limit
             "parked" if row["is_parked"] else "waiting" if row["is_waiting"] else "",
         ]
         for row in rows
-        if row["type"] not in reports and chosen.selects(row)
+        if row["type"] not in reports and not row["is_forgotten"] and chosen.selects(row)
     ]
     place = [int(rows[-1]["transaction_id"]), rows[-1]["position"]] if len(rows) == limit else None
     return {"events": events, "next": place}
@@ -132,6 +135,7 @@ def history(
         FROM unnest(%(tenants)s::text[], %(subjects)s::text[]) WITH ORDINALITY AS asked (tenant_id, subject, place)
         JOIN events ON events.tenant_id = asked.tenant_id AND events.stream_id = asked.subject
         WHERE (event ->> 'time')::timestamptz <= %(until)s
+          AND NOT EXISTS (SELECT FROM forgotten_tenants WHERE forgotten_tenants.tenant_id = events.tenant_id)
           AND (regexp_replace(type, '\\.v[0-9]+$', '') = ANY(%(deletions)s) OR NOT EXISTS (
               SELECT FROM tombstones
               WHERE tombstones.tenant_id = events.tenant_id AND tombstones.subject = events.stream_id
