@@ -80,8 +80,8 @@ class QueueEntry(ABC):
     def _queue_url(self, record: SQSRecord) -> str:
         """That of the queue which the record is from: a consumer has a second one, for replayed events."""
         queue_url = self.service.settings.queue_url
-        is_replayed = str(record.get("eventSourceARN", "")).endswith(f"-events{REPLAYED}")
-        return f"{queue_url}{REPLAYED}" if is_replayed else queue_url
+        arn = str(record.raw_event.get("eventSourceARN", ""))
+        return f"{queue_url}{REPLAYED}" if arn.endswith(f"-events{REPLAYED}") else queue_url
 
     def _settle(
         self,

@@ -8,6 +8,8 @@ published of the page twice, the consumer's inbox finds.
 `rows` has the statements, `pages` reads and publishes, `pace` says when, and `answer` is what operators ask.
 """
 
+# First: it must find pydantic not yet imported.
+import chassis.queue  # noqa: F401
 from chassis.replays.asking import answer
 from chassis.replays.orders import on_replays
 
