@@ -131,10 +131,15 @@ def test_a_silent_provider_may_have_been_paid(start: Callable[..., Any], provide
     assert spending(running)["made"] == 1
 
 
-def test_what_no_price_is_known_of_is_not_called(running: Any, providers: Any) -> None:
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [({"replay_model": "claude-of-the-future"}, "no-price"), ({"replay_prompt": "another@2"}, "not-the-prompt")],
+    ids=["no price", "another prompt"],
+)
+def test_what_cannot_be_done_as_ordered_is_not_called(running: Any, providers: Any, how: Any, reason: str) -> None:
     event = running.upload("alice")
-    assert running.consume(again(event, 5, replay_model="claude-of-the-future")) == 0
-    assert running.dead_letters() == ["no-price"]
+    assert running.consume(again(event, 5, **how)) == 0
+    assert running.dead_letters() == [reason]
     assert providers.requests("anthropic") == []
 
 

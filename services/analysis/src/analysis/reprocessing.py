@@ -37,7 +37,7 @@ class Reprocessing:
         """Describe the picture by the model and prompt that were ordered, unless that is done or the budget is spent.
 
         Raises:
-            PermanentError: the model has no known price, or the prompt does not exist.
+            PermanentError: the model has no known price, or the prompt that was ordered is not the current one.
             TransientError: a later attempt may succeed.
         """
         plan = self._plan(event)
@@ -67,6 +67,8 @@ class Reprocessing:
 
     def _plan(self, event: Event[ImageProcessed]) -> Plan:
         plan = self.analyst.plan(model=event.replay_model)
+        if event.replay_prompt not in {None, plan.prompt.id}:
+            raise PermanentError("not-the-prompt", f"{event.replay_prompt} is not the current prompt, {plan.prompt.id}")
         # Nobody stands in for the model that was ordered.
         return replace(plan, choice=replace(plan.choice, asked=True))
 

@@ -43,7 +43,7 @@ run "analysis" {
         "collections.analysis.analysis-requested.v1",
         "collections.ingest.retry-requested.v1",
       ]
-      detail = { replayfor = [{ exists = false }, "analysis"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes pictures, rejections, deletions, its own requests, and those to start again."
   }

@@ -45,7 +45,7 @@ run "chat" {
         "collections.sessions.session-expired.v2",
         "collections.sessions.session-expired.v3",
       ]
-      detail = { replayfor = [{ exists = false }, "chat"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes the events of its read model, and ended sessions in every version that an archive may hold."
   }

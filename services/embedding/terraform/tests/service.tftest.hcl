@@ -41,7 +41,7 @@ run "embedding" {
         "collections.analysis.item-analyzed.v1",
         "collections.ingest.item-deleted.v1",
       ]
-      detail = { replayfor = [{ exists = false }, "embedding"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes descriptions and deletions."
   }

@@ -41,7 +41,7 @@ run "imaging" {
         "collections.ingest.item-deleted.v1",
         "collections.ingest.retry-requested.v1",
       ]
-      detail = { replayfor = [{ exists = false }, "imaging"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes uploads and deletions of originals, and requests to start again."
   }

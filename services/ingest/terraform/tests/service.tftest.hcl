@@ -50,7 +50,7 @@ run "ingest" {
         "collections.ingest.upload-rejected.v1",
         "collections.ingest.retry-requested.v1",
       ]
-      detail = { replayfor = [{ exists = false }, "ingest"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes every event that changes an item's status."
   }

@@ -182,6 +182,32 @@ def test_traces_can_be_found_by_thread_and_type(worker: Worker, monkeypatch: pyt
     assert annotations == [{"correlation_id": event.correlation_id, "event_type": event.type}]
 
 
+@pytest.mark.parametrize(
+    ("arn", "queue_url"),
+    [
+        ("arn:aws:sqs:eu-west-1:1:mesh-search-events", ""),
+        ("arn:aws:sqs:eu-west-1:1:mesh-search-events-replayed", "-replayed"),
+    ],
+    ids=["live", "replayed"],
+)
+def test_a_message_goes_back_to_the_queue_that_it_is_from(
+    worker: Worker, sqs: AwsCalls, arn: str, queue_url: str
+) -> None:
+    def react(event: Event[UploadRejected]) -> Complete | None:
+        if event.subject == "fails":
+            raise TransientError("not now")
+        return None
+
+    records = [
+        message(event.subject, envelope(event), receives=2) | {"eventSourceARN": arn}
+        for event in (uploaded("fails"), uploaded("works"))
+    ]
+    EventConsumer(worker, [on(UploadRejected, react)])({"Records": records}, CONTEXT)
+    expected = f"{worker.settings.queue_url}{queue_url}"
+    assert [call["QueueUrl"] for call in sqs.of("ChangeMessageVisibility")] == [expected]
+    assert [call["QueueUrl"] for call in sqs.of("DeleteMessage")] == [expected]
+
+
 def test_what_is_given_up_and_what_never_works_are_told_apart(worker: Worker, sqs: AwsCalls) -> None:
     given_up: list[tuple[str, int]] = []
 

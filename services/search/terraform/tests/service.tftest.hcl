@@ -38,7 +38,7 @@ run "search" {
         "collections.embedding.item-embedded.v1",
         "collections.ingest.item-deleted.v1",
       ]
-      detail = { replayfor = [{ exists = false }, "search"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes the events of its read model."
   }

@@ -39,7 +39,7 @@ run "sessions" {
       detail-type = [
         "collections.chat.turn-completed.v1",
       ]
-      detail = { replayfor = [{ exists = false }, "sessions"] }
+      detail = { replayfor = [{ exists = false }] }
     }
     error_message = "It consumes completed turns."
   }
