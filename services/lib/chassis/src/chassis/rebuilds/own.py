@@ -14,7 +14,7 @@ from chassis.rebuilds.rows import Rebuild
 from chassis.replays.pages import deletions_of
 from chassis.replays.rows import Looked, count, horizons, look
 from chassis.service import Service
-from contracts import REGISTRY
+from contracts import REGISTRY, Contract
 from contracts.ingest import TenantForgotten
 from contracts.operations import Selection
 
@@ -28,7 +28,7 @@ _HELD_BACK_S = 0.2
 def types_of(service: Service[Any]) -> tuple[str, ...]:
     """The types of the service's own events that it folds, in every major."""
     source = f"collections.{service.settings.service}"
-    folded = (*service.projections.contracts, TenantForgotten)
+    folded: tuple[type[Contract], ...] = (*service.projections.contracts, TenantForgotten)
     own = [contract for contract in folded if contract.source() == source]
     return tuple(sorted(kind for contract in own for kind in understood_types(contract)))
 
