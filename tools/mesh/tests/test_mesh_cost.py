@@ -152,10 +152,10 @@ def test_quantities_can_be_followed(inventory: Inventory) -> None:
     by_upload = sum(use.upload for use in usage.functions.values())
     by_message = sum(use.message for use in usage.functions.values())
     assert small["function_runs"] == pytest.approx(6 * 60 * 730 + 4 * 730 + 1000 * (by_upload + by_message))
-    # Fifteen queues, five polls of 20 s each; three requests a message.
+    # Fifteen queues, and seven for replayed events; five polls of 20 s each; three requests a message.
     queues = [use for use in usage.functions.values() if use.trigger == "queue"]
     messages = 1000 * sum(use.upload + use.message for use in queues)
-    assert small["queue_requests"] == pytest.approx(15 * 5 * 730 * 180 + 3 * messages)
+    assert small["queue_requests"] == pytest.approx(22 * 5 * 730 * 180 + 3 * messages)
     assert small["database_storage"] == 20
     assert large["database_storage"] > 20
     assert large["object_storage"] == pytest.approx(1 + 100_000 * 12 * 0.0034)
