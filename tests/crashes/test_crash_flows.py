@@ -7,7 +7,7 @@ from workspace import REPOSITORY
 #: Why a function has none.
 WITHOUT = {
     "imaging.http": "a request without Idempotency-Key: sent again it is another request, and makes renditions again",
-    "search.maintenance": "it relays as the relay of imaging does; what else it does is index upkeep",
+    "search.maintenance": "relays as that of imaging does; what else it does is the upkeep of indexes",
     "ingest.sweep": "runs behind the flows of uploads, whose leavings it clears away",
 }
 #: Functions of the chassis, which are the same in every service: one stands for all.

@@ -22,6 +22,7 @@ LOST = """
 STALE = "UPDATE ingest.items SET status = 'uploaded' WHERE id = %s AND tenant_id = %s RETURNING 1"
 
 
+@pytest.mark.scheduled
 def test_what_differs_is_found_and_repaired_by_replays(
     mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,7 +198,7 @@ def test_poison_ends_in_the_dead_letter_queue_with_its_reason_and_blocks_nothing
     eventually(lambda: len(mesh.dead_letters()) == 2, timeout_s=60)
     eventually(mesh.is_idle)
     assert first.keys().isdisjoint(letter["id"] for letter in operator("dlq", "list")["letters"]), "back once more"
-    assert len(operator("dlq", "discard", "--yes")["discarded"]) == 2
+    assert len(operator("dlq", "discard", "--all", "--yes")["discarded"]) == 2
     assert mesh.dead_letters() == {}, "no other consumer received it"
 
 

@@ -76,6 +76,7 @@ def test_nothing_is_found_of_a_person_who_is_forgotten(
     assert bob.item(kept)["status"] == "searchable"
 
 
+@pytest.mark.scheduled
 def test_nothing_is_found_of_an_item_that_is_deleted(
     mesh: RunningMesh, instant: None, alice: Api, picture: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from chassis.service import Service
 from contracts import REGISTRY, Contract, ContractError, Event
-from contracts.operations import ErasureReceipt, ReplayReport
+from contracts.operations import BudgetReport, ErasureReceipt, ReplayReport
 from manifests import Manifests, TableKind, load_manifests
 from mesh.client import Api
 from testkit import eventually
@@ -43,7 +43,11 @@ def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
 
 #: Failures of providers and of uploads, stuck items, expiry by the clock, replays, and forgetting have their own tests.
 NOT_CAUSED_HERE = {
-    *(contract.event_type for contract in REGISTRY if issubclass(contract, ReplayReport | ErasureReceipt)),
+    *(
+        contract.event_type
+        for contract in REGISTRY
+        if issubclass(contract, BudgetReport | ErasureReceipt | ReplayReport)
+    ),
     "collections.chat.turns-erased.v1",
     "collections.ingest.tenant-forgotten.v1",
     "collections.analysis.analysis-failed.v1",

@@ -117,6 +117,7 @@ def _inbox(mesh: RunningMesh, service: str) -> int:
     return int(row["n"])
 
 
+@pytest.mark.scheduled
 def test_a_better_model_describes_old_pictures_within_a_budget(
     mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 from localmesh.emulator.corrections import VERSION, check_names, load_corrected
 from localmesh.emulator.events import entry_bytes, entry_fault, merge, source_context
 from localmesh.emulator.launch import EmulatorOptions, environment
-from localmesh.emulator.workers import DEFAULT_WORKERS, HTTP_WORKERS, worker_limit
+from localmesh.emulator.workers import CONSUMER_WORKERS, DEFAULT_WORKERS, HTTP_WORKERS, worker_limit
 from localmesh.errors import EmulatorVersionError
 
 
@@ -54,7 +54,7 @@ def test_merge_keeps_the_order_of_the_request() -> None:
 
 def test_worker_limit_is_by_kind_of_function() -> None:
     assert worker_limit({"Environment": {"Variables": {"FUNCTION": "http"}}}) == HTTP_WORKERS
-    assert worker_limit({"Environment": {"Variables": {"FUNCTION": "events"}}}) == DEFAULT_WORKERS
+    assert worker_limit({"Environment": {"Variables": {"FUNCTION": "events"}}}) == CONSUMER_WORKERS
     assert worker_limit({}) == DEFAULT_WORKERS
 
 

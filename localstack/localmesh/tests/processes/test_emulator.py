@@ -134,7 +134,7 @@ def test_a_replay_reaches_only_the_rules_it_names(emulator: Emulator) -> None:
     assert drain(sqs, queues["other"], 1, timeout_s=1) == []
 
 
-@pytest.mark.parametrize(("kind", "limit"), [("events", 2), ("http", 4)])
+@pytest.mark.parametrize(("kind", "limit"), [("relay", 2), ("http", 4), ("events", 4)])
 def test_a_burst_waits_for_the_workers_there_are(emulator: Emulator, kind: str, limit: int) -> None:
     call = make_function(emulator, kind=kind)
     with ThreadPoolExecutor(20) as pool:
@@ -143,7 +143,7 @@ def test_a_burst_waits_for_the_workers_there_are(emulator: Emulator, kind: str, 
 
 
 def test_a_call_that_finds_no_worker_in_time_is_throttled(emulator: Emulator) -> None:
-    call = make_function(emulator, timeout=1)
+    call = make_function(emulator, kind="relay", timeout=1)
     with ThreadPoolExecutor(6) as pool:
         outcomes = [pool.submit(call, sleep=0.9) for _ in range(6)]
     errors = [outcome.exception() for outcome in outcomes if outcome.exception() is not None]

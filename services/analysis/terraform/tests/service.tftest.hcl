@@ -42,6 +42,7 @@ run "analysis" {
         "collections.ingest.item-deleted.v1",
         "collections.analysis.analysis-requested.v1",
         "collections.ingest.retry-requested.v1",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

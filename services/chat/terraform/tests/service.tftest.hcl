@@ -44,6 +44,7 @@ run "chat" {
         "collections.sessions.session-expired.v1",
         "collections.sessions.session-expired.v2",
         "collections.sessions.session-expired.v3",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

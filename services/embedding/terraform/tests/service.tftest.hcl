@@ -40,6 +40,7 @@ run "embedding" {
       detail-type = [
         "collections.analysis.item-analyzed.v1",
         "collections.ingest.item-deleted.v1",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

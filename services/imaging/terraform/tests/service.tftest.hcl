@@ -40,6 +40,7 @@ run "imaging" {
         "collections.ingest.upload-rejected.v1",
         "collections.ingest.item-deleted.v1",
         "collections.ingest.retry-requested.v1",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

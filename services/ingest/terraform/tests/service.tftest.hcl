@@ -49,6 +49,7 @@ run "ingest" {
         "collections.ingest.item-uploaded.v1",
         "collections.ingest.upload-rejected.v1",
         "collections.ingest.retry-requested.v1",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

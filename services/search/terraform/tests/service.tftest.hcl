@@ -37,6 +37,7 @@ run "search" {
         "collections.analysis.item-analyzed.v1",
         "collections.embedding.item-embedded.v1",
         "collections.ingest.item-deleted.v1",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

@@ -38,6 +38,8 @@ run "sessions" {
     condition = jsondecode(output.service.rules["collections-test-sessions-events"].pattern) == {
       detail-type = [
         "collections.chat.turn-completed.v1",
+        "collections.chat.turns-erased.v1",
+        "collections.ingest.tenant-forgotten.v1",
       ]
       detail = { replayfor = [{ exists = false }] }
     }

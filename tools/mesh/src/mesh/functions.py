@@ -18,8 +18,22 @@ _READ_TIMEOUT_S = 60
 _QUOTED = 300
 
 
+#: Functions that answer operators, the first that a service has: one that is asked for nothing else has no relay.
+_ANSWERING = ("relay", "maintenance")
+
+
 class FunctionFailedError(OperatorError):
     """A function is missing or has failed; the message is a sentence for the operator."""
+
+
+def answering(environment: Environment) -> dict[str, str]:
+    """The function of each service that answers operators: service -> `<service>.<function>`."""
+    services = sorted({key.partition(".")[0] for key in environment.functions})
+    found = {
+        service: next((key for name in _ANSWERING if (key := f"{service}.{name}") in environment.functions), None)
+        for service in services
+    }
+    return {service: key for service, key in found.items() if key is not None}
 
 
 class Functions:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from chassis.parked_events import PAGE
 from mesh.environments import Environment
-from mesh.functions import Functions
+from mesh.functions import Functions, answering
 from mesh.outbox.errors import RelayOutdatedError, ServiceUnknownError
 
 # Within the concurrency of a small account or machine.
@@ -53,16 +53,17 @@ class ParkedOf(BaseModel):
 
 
 class Relays:
-    """The relays of all services of an environment that publish events, or of one."""
+    """The relays of all services of an environment, or of one; of search it is its maintenance."""
 
     def __init__(self, environment: Environment, only: str | None = None) -> None:
-        having = [key.removesuffix(".relay") for key in environment.functions if key.endswith(".relay")]
+        having = answering(environment)
         if only is not None and only not in having:
             known = ", ".join(sorted(having)) or "none"
             raise ServiceUnknownError(
                 f"{only!r} is no service with an outbox in {environment.environment} (there are: {known})"
             )
         self._services = sorted(having) if only is None else [only]
+        self._keys = having
         self._functions = Functions(environment)
 
     def parked(self, *, limit: int | None = None) -> list[ParkedOf]:
@@ -87,7 +88,7 @@ class Relays:
                 return ParkedOf(service=service, total=answer["total"], events=tuple(events[:limit]))
 
     def _ask(self, service: str, request: dict[str, Any], expected: str) -> dict[str, Any]:
-        answer = self._functions.invoke(f"{service}.relay", {"parked": request})
+        answer = self._functions.invoke(self._keys[service], {"parked": request})
         if expected not in answer:  # it has run as on schedule, which does no harm
             raise RelayOutdatedError(f"the relay of {service} knows nothing of parked events yet: deploy {service}")
         return answer

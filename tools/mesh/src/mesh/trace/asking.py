@@ -12,7 +12,7 @@ from manifests import Manifests
 from mesh.dlq.letters import Letter, Selection
 from mesh.dlq.queues import DeadLetterQueues
 from mesh.environments import Environment
-from mesh.functions import Functions
+from mesh.functions import Functions, answering
 from mesh.trace.errors import NothingRecordedError, ServiceOutdatedError, SeveralTenantsError
 from mesh.trace.model import Delivery, Recorded, Trace, Unpublished
 
@@ -20,20 +20,13 @@ from mesh.trace.model import Delivery, Recorded, Trace, Unpublished
 _AT_ONCE: Final = 3
 # Inbox rows are kept for 90 days: a delivery that is missing says nothing thereafter.
 _INBOX_DAYS: Final = 89
-#: Functions that answer, the first that a service has: those that publish nothing have no relay.
-_ANSWERING: Final = ("relay", "maintenance")
 
 
 class Inspectors:
     """The functions of an environment that answer, by service."""
 
     def __init__(self, environment: Environment) -> None:
-        services = sorted({key.partition(".")[0] for key in environment.functions})
-        found = {
-            service: next((key for name in _ANSWERING if (key := f"{service}.{name}") in environment.functions), None)
-            for service in services
-        }
-        self.keys: dict[str, str] = {service: key for service, key in found.items() if key is not None}
+        self.keys = answering(environment)
         self._functions = Functions(environment)
 
     def ask(self, request: Mapping[str, Any], expected: str, *, about: str = "inspect") -> dict[str, Any]:
