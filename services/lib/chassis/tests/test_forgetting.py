@@ -13,6 +13,7 @@ from chassis.http import CallerDep, HttpEntry, create_api
 from chassis.projections import Projections
 from chassis.queue import DeadLetter, EventConsumer, forgets, on
 from chassis.queue.dead_letters import send_dead_letter
+from chassis.schedule import relayed
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import read_all
@@ -154,7 +155,7 @@ def test_what_was_under_way_is_erased_by_the_relay(noting: Noting) -> None:
     assert not deliver(noting.consumer(), forgotten())
     noting.database.connection().execute("INSERT INTO notes VALUES (%s, 'item-1', %s)", (ALICE, CANARY))
     noting.images.put(f"{ALICE}/renditions/{CANARY}.jpg", b"picture", "image/jpeg")
-    noting.relay()
+    relayed(noting)
     assert noting.holds(CANARY) == []
 
 

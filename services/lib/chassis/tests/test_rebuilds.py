@@ -18,6 +18,7 @@ from chassis.migrations import migrate
 from chassis.projections import Projections
 from chassis.rebuilds import retiring, rows, switching, tables
 from chassis.rebuilds.asking import answer
+from chassis.schedule import clear_up
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.tables import next_of, previous_of
@@ -345,7 +346,7 @@ def test_tables_beside_are_dropped_when_their_time_is_over(service: Service[Any]
     assert len(details(service, previous_of(schema))) == ITEMS
     with service.database.transaction() as connection:
         connection.execute("UPDATE projection_rebuilds SET kept_until = now()")
-    service.prune()
+    clear_up(service)
     assert state(service) == "ended"
     with service.database.transaction() as connection:
         assert tables.folded_tables(connection, previous_of(schema)) == []

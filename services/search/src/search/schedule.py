@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from chassis.schedule import Entry, answering, scheduled
+from chassis.schedule import Entry, answering, relayed, scheduled
 from retrieval import maintain_vector_indexes
 from search.bootstrap import SearchService
 
@@ -14,7 +14,7 @@ def maintenance(service: SearchService) -> Entry:
     """
 
     def maintain() -> dict[str, Any]:
-        service.relay()
+        relayed(service)
         return {"tenants": len(maintain_vector_indexes(service.database.fresh_connection()))}
 
     return answering(service, scheduled("maintenance", maintain))

@@ -22,7 +22,8 @@ from mesh.packaging.commands import package
 from mesh.rebuild.commands import rebuild
 from mesh.replay.commands import app as replay
 from mesh.secrets.commands import app as secrets
-from mesh.trace.commands import state, trace
+from mesh.state.commands import state
+from mesh.trace.commands import trace
 from mesh.users.commands import app as users
 from mesh.verify.commands import verify
 from registry.commands import app as contracts
@@ -46,7 +47,8 @@ def up(
     provision: Annotated[bool, typer.Option(help="Provision what the manifests declare.")] = True,
 ) -> None:
     """Start the mesh; does nothing when it is already running."""
-    from mesh.run import guarded, up
+    from mesh.local import up
+    from mesh.run import guarded
 
     guarded(lambda: up(iam=iam, provision=provision))
 
@@ -54,7 +56,8 @@ def up(
 @app.command()
 def demo() -> None:
     """Start the mesh and demonstrate it: upload pictures, run one search of each type, hold a conversation."""
-    from mesh.run import demo, guarded
+    from mesh.local import demo
+    from mesh.run import guarded
 
     guarded(demo)
 
@@ -62,7 +65,8 @@ def demo() -> None:
 @app.command()
 def down() -> None:
     """Stop the mesh's processes; its state stays."""
-    from mesh.run import down, guarded
+    from mesh.local import down
+    from mesh.run import guarded
 
     guarded(down)
 
@@ -70,7 +74,8 @@ def down() -> None:
 @app.command()
 def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
     """Stop the mesh and delete all its data: users, pictures, events, conversations."""
-    from mesh.run import guarded, reset
+    from mesh.local import reset
+    from mesh.run import guarded
 
     guarded(lambda: reset(yes=yes))
 

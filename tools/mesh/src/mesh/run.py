@@ -1,25 +1,18 @@
-"""`mesh up`, `down` and `reset`; and the error handling of every command."""
+"""The error handling of every command."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.status import Status
 
 from localmesh.config import MeshSettings
 from workspace import OperatorError
 
-if TYPE_CHECKING:
-    from localmesh.lifecycle import Up
-
 NOT_UP = 3
-_QUIET_S = 3.0
 _errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -87,104 +80,3 @@ def _is_invalid_utf8(file: Path) -> bool:
     except OSError:
         return False
     return False
-
-
-class Progress:
-    """Progress lines with the time since the start; on a terminal also a status line with the current step."""
-
-    def __init__(self, console: Console, status: Status) -> None:
-        self._console = console
-        self._status = status
-        self._begun = time.monotonic()
-        self._spoke = self._begun
-
-    def __call__(self, line: str) -> None:
-        """Print a line that stays."""
-        self._spoke = time.monotonic()
-        self._console.print(f"[{self._spoke - self._begun:5.1f} s] {line}")
-        self._status.update(line)
-
-    def detail(self, line: str) -> None:
-        """Show the current step; without a terminal, print one now and then."""
-        self._status.update(line)
-        if not self._console.is_terminal and time.monotonic() - self._spoke > _QUIET_S:
-            self(line)
-
-
-def up(*, iam: bool | None, provision: bool) -> None:
-    """Start and provision; print the API's URL."""
-    start(MeshSettings() if iam is None else MeshSettings(iam=iam), _console(), provision=provision)
-
-
-def start(settings: MeshSettings, console: Console, *, provision: bool = True) -> Up:
-    """Bring the mesh up, with progress on the console."""
-    from localmesh.lifecycle import up
-
-    real = [provider.name for provider in settings.providers if provider.real]
-    console.print(f"Collections mesh in {settings.state_dir} (real AI providers: {', '.join(real) or 'none'})")
-    with console.status("checking this machine") as status:
-        progress = Progress(console, status)
-        try:
-            result = up(settings, progress, progress.detail, with_provisioning=provision)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("`make down` stops what was started") from None
-        if provision:
-            _rebuild_due(settings, progress)
-    api = settings.api_url if provision else "not provisioned"
-    console.print(f"ready after {result.seconds:.1f} s: {api}", style="bold")
-    return result
-
-
-def _rebuild_due(settings: MeshSettings, report: Progress) -> None:
-    """Rebuild what migrations have changed the meaning of: the code that folds it is there now."""
-    from manifests import load_manifests
-    from mesh.environments.opening import local_environment
-    from mesh.rebuild.due import run_due
-    from workspace import REPOSITORY
-
-    manifests = load_manifests(REPOSITORY)
-    run_due(local_environment(settings), manifests, sorted(manifests.services), report)
-
-
-def demo() -> None:
-    """Bring the mesh up and run the demo on it; exit code 1 when a picture did not reach its expected status."""
-    from mesh.client import ApiError
-    from mesh.demo import run_demo
-
-    settings = MeshSettings()
-    provisioned = start(settings, _console()).provisioned
-    if provisioned is None:
-        raise OperatorError("the demo needs a provisioned mesh")
-    try:
-        as_planned = run_demo(settings, provisioned, Console())
-    except (ApiError, TimeoutError) as error:
-        raise OperatorError(f"the demo stopped: {error}; `make status` shows the last errors") from error
-    if not as_planned:
-        raise typer.Exit(1)
-
-
-def down() -> None:
-    """Stop the processes."""
-    from localmesh import lifecycle
-
-    console = _console()
-    with console.status("ending") as status:
-        ran = lifecycle.down(MeshSettings(), Progress(console, status))
-    console.print("the mesh is down; its state is kept" if ran else "the mesh was not up")
-
-
-def reset(*, yes: bool) -> None:
-    """Ask, then delete all data."""
-    from localmesh import lifecycle
-
-    settings = MeshSettings()
-    if not yes and not typer.confirm(f"Delete everything in {settings.state_dir} (users, pictures, events)?"):
-        raise typer.Exit(1)
-    console = _console()
-    with console.status("deleting") as status:
-        lifecycle.reset(settings, Progress(console, status))
-    console.print("the mesh is down and empty")
-
-
-def _console() -> Console:
-    return Console(highlight=False, markup=False, soft_wrap=True)

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import forgetting, inspection, parked_events
 from chassis.observability import MetricUnit, logger, metrics
+from chassis.rebuilds.retiring import retire
 from chassis.service import Service
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["Entry", "answering", "relay", "scheduled"]
+__all__ = ["Entry", "answering", "clear_up", "relay", "relayed", "scheduled"]
 
 Entry = Callable[[dict[str, Any], "LambdaContext"], dict[str, Any]]
 
@@ -32,7 +33,22 @@ def scheduled(name: str, job: Callable[[], dict[str, Any]]) -> Entry:
 
 def relay(service: Service[Any]) -> Entry:
     """The entry point of a service's outbox relay, which also answers operators."""
-    return answering(service, scheduled("relay", lambda: {"published": service.relay()}))
+    return answering(service, scheduled("relay", lambda: relayed(service)))
+
+
+def relayed(service: Service[Any]) -> dict[str, Any]:
+    """Publish what a crash left in the outbox, prune and clear up; says how many events were published."""
+    try:
+        return {"published": service.relay()}
+    finally:
+        clear_up(service)
+
+
+def clear_up(service: Service[Any]) -> None:
+    """Erase what was under way when a tenant was forgotten; drop what a rebuild has left when its time is over."""
+    retire(service.database, service.settings.database_schema)
+    if late := forgetting.look_again(service):
+        logger.info("forgotten tenants erased once more", extra={"stores": dict(late)})
 
 
 def answering(service: Service[Any], run: Entry) -> Entry:

@@ -10,12 +10,10 @@ from chassis import erasure, idempotency
 from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Database
-from chassis.forgetting import look_again
 from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
 from chassis.projections import Projections
-from chassis.rebuilds.retiring import retire
 from chassis.retention import BUDGETS, INBOX, REPLAYS, TURNS, Rule, prune
 from chassis.secrets import Secrets
 from chassis.settings import Settings
@@ -125,16 +123,12 @@ class Service(Generic[S_co]):
         """Delete a batch of what is past its retention; returns how many rows of which table.
 
         Streams whose subjects were deleted before deletion erased them are erased, a batch at a time.
-        The tables that a rebuild has left beside the live ones are dropped when their time is over.
         """
         deleted = prune(self.database, self.retention)
-        retire(self.database, self.settings.database_schema)
         with self.database.transaction() as connection:
             erased = erasure.erase_deleted(connection, limit=_ERASED_AT_ONCE)
         if erased:
             logger.info("streams of deleted subjects erased", extra={"subjects": erased})
-        if late := look_again(self):
-            logger.info("forgotten tenants erased once more", extra={"stores": dict(late)})
         if deleted:
             logger.info("pruned", extra={"rows": deleted})
         return deleted

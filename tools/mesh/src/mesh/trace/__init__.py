@@ -1,4 +1,4 @@
-"""`mesh trace`: everything that followed from an upload or a request; `mesh state`: an item at a moment.
+"""`mesh trace`: everything that followed from an upload or a request.
 
 TraceError
 ├── NothingRecordedError    no service has an event about that id

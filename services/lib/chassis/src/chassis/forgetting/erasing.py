@@ -35,21 +35,20 @@ def look_again(service: "Service[Any]") -> Counter[str]:
     return sum((_erase_rows(service, tenant) + service.erase_objects(tenant) for tenant in tenants), Counter())
 
 
-def erase(service: "Service[Any]", event: Event[TenantForgotten]) -> "Complete":
+def erase(service: "Service[Any]", erase_letters: Callable[[str], int], event: Event[TenantForgotten]) -> "Complete":
     """Erase what the service holds of the tenant; the unit of work records the receipt.
+
+    `erase_letters` deletes the tenant's dead letters, and says how many there were.
 
     Raises:
         TransientError: a store does not answer; what is erased by then stays erased.
     """
-    from chassis.queue.dead_letters import erase_dead_letters
-
     tenant = event.tenant_id
     with service.work.on(tenant, tenant, alone=True) as work:  # no other unit of work of the tenant is open
         forgotten.mark(work.connection, event)
     erased = service.erase_objects(tenant) + service.erase_items(tenant)
     settings = service.settings
-    letters = erase_dead_letters(service.aws.sqs, settings.dead_letter_queue_url, tenant)
-    erased += Counter({"dead letters": letters}) + _erase_rows(service, tenant)
+    erased += Counter({"dead letters": erase_letters(tenant)}) + _erase_rows(service, tenant)
 
     def complete(work: "UnitOfWork") -> None:
         contract = cast("type[ErasureReceipt]", REGISTRY.contract(f"collections.{settings.service}.tenant-erased.v1"))
