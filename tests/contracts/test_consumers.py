@@ -81,6 +81,7 @@ def stage(place: Context) -> Iterator[Stage]:
 
 
 @pytest.mark.integration
+@pytest.mark.sampled(80)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_consumer_handles_what_it_may_meet(case: Case, stage: Stage, place: Context, picture: bytes) -> None:
     documents = case.version.documents() | case.version.variants()

@@ -56,6 +56,7 @@ def test_every_version_that_was_ever_published_is_folded(folding: Folding) -> No
     assert folded
 
 
+@pytest.mark.sampled(2)
 def test_an_audit_finds_what_differs_from_the_log_and_nothing_else(folding: Folding) -> None:
     """Whatever a flow leaves equals its fold without anything personal; rows that are lost, or of no event, do not."""
     kept = 0

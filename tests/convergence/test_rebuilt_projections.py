@@ -49,6 +49,7 @@ def _started(name: str, deployment: Deployment) -> Service[Any]:
     return started
 
 
+@pytest.mark.sampled(2)
 def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
     chance = random.Random(service.settings.service)
     before, meanwhile, after = (_events(service, chance, name) for name in ("before", "meanwhile", "after"))

@@ -59,6 +59,7 @@ def found(api: Api) -> set[str]:
     return {result["item_id"] for result in answer["results"]}
 
 
+@pytest.mark.scheduled
 def test_search_is_rebuilt_and_rolled_back_while_items_arrive(
     mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
 ) -> None:
