@@ -35,7 +35,7 @@ def judge(report: Report, what: object, record_property: Callable[[str, object],
     assert report.faults >= report.cases > 0
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("matrix", FLOWS, ids=str, indirect=True)
 def test_a_process_that_dies_anywhere_loses_nothing_and_does_nothing_twice(
     matrix: Matrix, whole: bool, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]

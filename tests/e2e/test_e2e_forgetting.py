@@ -46,7 +46,6 @@ def erased_by(mesh: RunningMesh, tenant: str) -> set[str]:
     return found
 
 
-@pytest.mark.scheduled
 def test_nothing_is_found_of_a_person_who_is_forgotten(
     mesh: RunningMesh, instant: None, alice: Api, bob: Api, picture: Draw
 ) -> None:

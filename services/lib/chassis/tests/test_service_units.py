@@ -202,8 +202,11 @@ def test_what_a_failing_job_measured_is_emitted(measured: Measured) -> None:
     assert measured() == {"ScheduledRuns": ("Count", [1]), "OutboxParked": ("Count", [2])}
 
 
-def test_the_relay_says_how_many_it_published(log_lines: LogLines) -> None:
+def test_the_relay_says_how_many_it_published(log_lines: LogLines, monkeypatch: pytest.MonkeyPatch) -> None:
     service: Any = SimpleNamespace(relay=lambda: 7)
+    cleared: list[Any] = []
+    monkeypatch.setattr("chassis.schedule.clear_up", cleared.append)
     assert relay(service)({}, CONTEXT) == {"published": 7}
+    assert cleared == [service]
     (line,) = log_lines()
     assert (line["message"], line["published"]) == ("relay", 7)

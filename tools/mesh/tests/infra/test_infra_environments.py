@@ -20,7 +20,8 @@ from mesh.infra import summary
 from testkit import eventually
 from testkit.operator.projects import ACCOUNT, BUCKET, OUTPUTS, Project
 
-pytestmark = pytest.mark.integration
+# The longest of the operator tests: bootstrapping and prerequisites run on a push.
+pytestmark = [pytest.mark.integration, pytest.mark.scheduled]
 
 
 def test_from_nothing_to_nothing(dev: Project) -> None:
