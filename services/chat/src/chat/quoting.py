@@ -1,7 +1,7 @@
 """Conversations that quote items which are deleted: from the first such turn on, what was said is erased.
 
 Later turns may repeat it from memory. So they are erased with it, and the memory too: the conversation goes on, and the
-agent begins anew. `turns-erased` tells the history.
+agent starts again. `turns-erased` tells sessions, whose history shows `***` instead.
 """
 
 from collections.abc import Sequence

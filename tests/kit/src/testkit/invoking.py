@@ -54,9 +54,16 @@ def call(
     query: Mapping[str, object] | None = None,
     body: object = None,
     headers: Mapping[str, str] | None = None,
+    claims: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Call an HTTP entry point with a tenant's verified token, or without one; what it answers is documented."""
-    answer = entry(http_event(method, path, tenant, query=query, body=body, headers=headers), CONTEXT)
+    """Call an HTTP entry point with a tenant's verified token, or without one; what it answers is documented.
+
+    `claims` are what the token says beside whose it is.
+    """
+    event = http_event(method, path, tenant, query=query, body=body, headers=headers)
+    if claims:
+        event["requestContext"]["authorizer"]["jwt"]["claims"] |= claims
+    answer = entry(event, CONTEXT)
     answered = Answer(answer["statusCode"], answer["headers"], _text(answer))
     documented.check(method, path, answered.status, answered.headers, answered.text)
     return answered

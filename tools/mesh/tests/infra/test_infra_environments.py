@@ -20,8 +20,9 @@ from mesh.infra import summary
 from testkit import eventually
 from testkit.operator.projects import ACCOUNT, BUCKET, OUTPUTS, Project
 
-# The longest of the operator tests: bootstrapping and prerequisites run on a push.
-pytestmark = [pytest.mark.integration, pytest.mark.scheduled]
+pytestmark = pytest.mark.integration
+#: On a push the life cycle and what keeps operators from destroying things are tried; a run of Terraform takes seconds.
+scheduled = pytest.mark.scheduled
 
 
 def test_from_nothing_to_nothing(dev: Project) -> None:
@@ -80,6 +81,7 @@ def test_the_shown_plan_is_applied(dev: Project) -> None:
     assert dev.things() == {"one"}
 
 
+@scheduled
 def test_a_stale_plan_is_not_applied(dev: Project) -> None:
     """Another apply between plan and confirmation makes the plan stale, and is kept."""
 
@@ -94,6 +96,7 @@ def test_a_stale_plan_is_not_applied(dev: Project) -> None:
 
 
 @pytest.mark.parametrize(("typed", "why"), [("n\n", "not confirmed"), ("", "without a terminal: --yes")])
+@scheduled
 def test_without_a_yes_nothing_changes(dev: Project, typed: str, why: str) -> None:
     assert why in dev.failed("apply", typed=typed)
     assert dev.things() == set()
@@ -101,11 +104,13 @@ def test_without_a_yes_nothing_changes(dev: Project, typed: str, why: str) -> No
     assert dev.plans() == set()
 
 
+@scheduled
 def test_yes_skips_the_question(dev: Project) -> None:
     dev.done("apply", "--yes")
     assert dev.things() == {"one"}
 
 
+@scheduled
 def test_an_apply_that_finds_nothing_to_do_saves_the_outputs(dev: Project) -> None:
     dev.done("apply", "--yes")
     dev.saved.unlink()
@@ -125,6 +130,7 @@ def test_production_requires_its_name(prod: Project) -> None:
     assert prod.things() == {"one", "two"}
 
 
+@scheduled
 def test_losing_data_requires_the_name_too(dev: Project) -> None:
     dev.done("apply", "--yes")
     dev.write("two")
@@ -149,6 +155,7 @@ def test_destroy_has_no_yes(dev: Project) -> None:
     assert dev.things() == set()
 
 
+@scheduled
 def test_destroy_removes_leftovers(dev: Project) -> None:
     """Secrets and log groups of this environment are deleted; those of an environment with the same prefix stay."""
     ssm, logs = boto3.client("ssm"), boto3.client("logs")
@@ -190,6 +197,7 @@ def test_destroy_removes_leftovers(dev: Project) -> None:
 @pytest.mark.parametrize(
     "command", [("plan",), ("apply", "--yes"), ("diff",), ("destroy", "--confirm", "infra"), ("outputs",)]
 )
+@scheduled
 def test_another_account_is_refused(dev: Project, command: tuple[str, ...]) -> None:
     dev.saved.parent.mkdir()
     dev.saved.write_text(json.dumps({**OUTPUTS, "environment": "infra", "account": "123456789012"}))
@@ -201,11 +209,13 @@ def test_another_account_is_refused(dev: Project, command: tuple[str, ...]) -> N
     assert not (dev.file.parent / ".terraform").exists()
 
 
+@scheduled
 def test_without_a_state_bucket_its_target_is_named(make: Callable[[str], Project]) -> None:
     printed = make("infra").failed("plan")
     assert f"the bucket {BUCKET} for Terraform's state does not exist: run `make infra-bootstrap`" in printed
 
 
+@scheduled
 def test_outputs_come_from_the_state(dev: Project) -> None:
     assert "has no outputs: run `make infra-apply ENV=infra`" in dev.failed("outputs")
     dev.done("apply", "--yes")
@@ -217,6 +227,7 @@ def test_outputs_come_from_the_state(dev: Project) -> None:
     assert rows == {"api_url": "https://api.example.org", "tables.sessions": "collections-dev-sessions"}
 
 
+@scheduled
 def test_sensitive_outputs_are_neither_saved_nor_shown(dev: Project) -> None:
     with dev.file.open("a") as file:
         file.write('output "password" {\n  value     = "hunter2"\n  sensitive = true\n}\n')
@@ -226,12 +237,14 @@ def test_sensitive_outputs_are_neither_saved_nor_shown(dev: Project) -> None:
     assert "has no outputs" in dev.failed("apply", "--yes")
 
 
+@scheduled
 def test_outputs_of_another_environment_are_not_saved(dev: Project) -> None:
     dev.write("one", environment="staging")
     assert "has the outputs of 'staging': nothing is saved" in dev.failed("apply", "--yes")
     assert not dev.saved.parent.exists()
 
 
+@scheduled
 def test_a_plan_as_json_is_all_that_stdout_has(dev: Project) -> None:
     ran = dev.run("plan", "--json")
     result = json.loads(ran.out)
@@ -240,6 +253,7 @@ def test_a_plan_as_json_is_all_that_stdout_has(dev: Project) -> None:
     assert "AWS account" in ran.err
 
 
+@scheduled
 def test_terraforms_errors_are_reported(dev: Project) -> None:
     with dev.file.open("a") as file:
         file.write('output "broken" {\n  value = terraform_data.nobody.id\n}\n')
@@ -247,6 +261,7 @@ def test_terraforms_errors_are_reported(dev: Project) -> None:
     assert "Reference to undeclared resource" in dev.failed("plan", "--json")
 
 
+@scheduled
 def test_a_plan_that_failed_leaves_no_file(dev: Project) -> None:
     """Terraform writes one, with mode 0644."""
     check = 'postcondition {\n condition = self.input == "two"\n error_message = "no"\n }'
@@ -257,6 +272,7 @@ def test_a_plan_that_failed_leaves_no_file(dev: Project) -> None:
     assert "Resource postcondition failed" in ran.err
 
 
+@scheduled
 def test_a_locked_state_is_left_alone(dev: Project) -> None:
     lock = {"ID": "1", "Operation": "apply", "Who": "somebody", "Created": "2026-01-01T00:00:00Z", "Path": "p"}
     boto3.client("s3").put_object(Bucket=BUCKET, Key="infra/terraform.tfstate.tflock", Body=json.dumps(lock).encode())
@@ -266,6 +282,7 @@ def test_a_locked_state_is_left_alone(dev: Project) -> None:
     assert dev.things() == set()
 
 
+@scheduled
 def test_ctrl_c_lets_terraform_shut_down_cleanly(dev: Project, tmp_path: Path) -> None:
     """Terminals signal both: Terraform saves its state and releases the lock, and the command waits for that."""
     started = tmp_path / "started"
@@ -288,6 +305,7 @@ def test_ctrl_c_lets_terraform_shut_down_cleanly(dev: Project, tmp_path: Path) -
     assert dev.things() == {"one"}, "tainted, but known"
 
 
+@scheduled
 def test_the_local_environment_keeps_its_state_beside_the_mesh(
     make: Callable[[str], Project], emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -304,6 +322,7 @@ def test_the_local_environment_keeps_its_state_beside_the_mesh(
     assert "local: 1 destroy, done" in local.done("destroy", "--confirm", "local")
 
 
+@scheduled
 def test_terraform_is_restricted_to_the_confirmed_account(dev: Project) -> None:
     dev.write("one", account_given="${var.account}")
     with dev.file.open("a") as file:
@@ -313,6 +332,7 @@ def test_terraform_is_restricted_to_the_confirmed_account(dev: Project) -> None:
     assert json.loads(dev.saved.read_text())["account"] == ACCOUNT
 
 
+@scheduled
 def test_an_environment_is_destroyed_although_its_operator_policy_is_attached(dev: Project) -> None:
     dev.done("apply", "--yes")
     iam = boto3.client("iam")

@@ -46,7 +46,9 @@ def audit(
         timedelta,
         typer.Option("--settled", metavar="DURATION", parser=duration, help="What is younger may be under way."),
     ] = "5m",  # type: ignore[assignment]  # parsed
-    repair: Annotated[bool, typer.Option("--repair", help="Order rebuilds that repair it, and audit again.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Order the replays that repair it and pay nobody; audit again.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many examples of each kind; --json has all.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
