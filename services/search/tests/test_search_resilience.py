@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import psycopg
 import pytest
 
 from contracts import new_event
@@ -17,10 +16,7 @@ def test_a_restart_of_the_database_fails_no_search(search: Any, deployment: Depl
     item = search.show("Receipt from Café Mori")
     options = {"search_type": "bm25", "min_relevance_score": 0, "include_answer": False}
     assert search.search("café mori", **options)["total_results"] == 1
-    with psycopg.connect(deployment.schema.database.dsn, autocommit=True) as administrator:
-        administrator.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'search-%%'", ()
-        )
+    deployment.schema.database.disconnect()
     assert [found["item_id"] for found in search.search("café mori", **options)["results"]] == [item]
 
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import psycopg
 import pytest
 
 from testkit import FreshDatabase
@@ -14,10 +13,7 @@ SESSION = "11111111-2222-4333-8444-555555555555"
 
 def test_a_restarted_database_costs_no_answer(running: Any, make_turn: Any, fresh_database: FreshDatabase) -> None:
     assert running.consume(make_turn("alice", SESSION)) == 0
-    with psycopg.connect(fresh_database.dsn, autocommit=True) as administrator:
-        administrator.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'sessions-%%'", ()
-        )
+    fresh_database.disconnect()
     answer = running.request("GET", "/chat/sessions", "alice")
     assert answer.status == 200
     assert answer.body["stats"]["active_sessions"] == 1

@@ -72,11 +72,7 @@ def test_a_server_that_restarted_between_two_batches_costs_nothing(
     handled: list[str] = []
     consumer = EventConsumer(service, [on(ItemDeleted, lambda event: handled.append(event.subject))])
     assert deliver(consumer, "before") == []
-    with connect(service_database.dsn, autocommit=True) as administrator:
-        administrator.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s",
-            (service.settings.database_role,),
-        )
+    service_database.disconnect()
     assert deliver(consumer, "after") == []
     assert handled == ["before", "after"]
 

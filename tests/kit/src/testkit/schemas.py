@@ -90,11 +90,8 @@ class _Pooled:
 
     def empty(self) -> bool:
         """End every connection and delete every row; False when more than rows were changed."""
+        self.schema.database.disconnect()
         with psycopg.connect(self.schema.database.dsn, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
             if _catalogue(connection) != self.catalogue:
                 return False
             tables = connection.execute(

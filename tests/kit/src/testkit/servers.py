@@ -56,6 +56,14 @@ class FreshDatabase:
         """The same database for another role."""
         return self.server.dsn(self.name, user, password)
 
+    def disconnect(self) -> None:
+        """End every connection to this database, as a restart would, and none of the tests beside this one."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class _Place:
