@@ -164,6 +164,7 @@ def test_a_version_without_schema_fails(repository: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines([f"FAILED {DONE} 1.0 was emitted, and *1.0.producer.json does not exist (*)"])
 
 
+@pytest.mark.scheduled
 def test_parallel_workers_are_checked_as_one_run(repository: pytest.Pytester) -> None:
     write(repository, "services/alpha/tests/test_them.py", EMIT_BOTH[0], f"emit({ADDED!r}, secret=1)")
     write(repository, "services/alpha/tests/test_more.py", EMIT_BOTH[0], EMIT_BOTH[0])

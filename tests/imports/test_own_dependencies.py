@@ -90,7 +90,7 @@ def borrow_compiled_modules(folder: Path) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 def test_every_handler_starts_with_its_package_alone(package: Built, manifests: Manifests) -> None:
     environment: dict[str, str] = {}
     # One interpreter for all of them: what is missing is missed there too, and starting is slow.

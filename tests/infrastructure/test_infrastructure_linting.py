@@ -15,8 +15,6 @@ from workspace import REPOSITORY
 REQUIREMENTS = Path(__file__).parent / "checkov" / "requirements.txt"
 # A shorter reason explains nothing.
 _A_REASON = 25
-# Environments of the same modules with other numbers: half of the work. The scheduled run checks them, too.
-_LIKE_PRODUCTION = ("dev", "staging")
 _PLANTED = "planted"
 _PUBLIC_BUCKET = """
 resource "aws_s3_bucket" "open" {
@@ -30,8 +28,12 @@ resource "aws_s3_bucket_acl" "open" {
 """
 
 
+# Half a minute of work; a job of its own does it on every push.
+by_checkov = pytest.mark.scheduled
+
+
 @pytest.fixture(scope="module")
-def linted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Linted:
+def linted(tmp_path_factory: pytest.TempPathFactory) -> Linted:
     """The whole configuration, linted once."""
     try:
         program = install_checkov(REQUIREMENTS, REPOSITORY / ".tools")
@@ -41,25 +43,25 @@ def linted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.skip(f"NOT CHECKED BY CHECKOV: {error}")
     folder = tmp_path_factory.mktemp("linted") / "repository"
     copy_configuration(REPOSITORY, folder)
-    if not request.config.getoption("scheduled"):
-        for name in _LIKE_PRODUCTION:
-            shutil.rmtree(folder / "terraform" / "environments" / name)
     (folder / _PLANTED).mkdir()
     (folder / _PLANTED / "main.tf").write_text(_PUBLIC_BUCKET, encoding="utf-8")
     return lint(program, folder)
 
 
+@by_checkov
 def test_checkov_finds_nothing(linted: Linted) -> None:
     assert [str(remark) for remark in linted.failed if not _is_planted(remark)] == []
     assert linted.unread == ()
     assert linted.passed > 200, "too few checks ran"
 
 
+@by_checkov
 def test_every_exception_has_a_reason(linted: Linted) -> None:
     assert [str(remark) for remark in linted.excused if len(remark.reason) < _A_REASON] == []
     assert linted.excused, "exceptions are no longer recognised"
 
 
+@by_checkov
 def test_a_public_bucket_is_found(linted: Linted) -> None:
     """Otherwise a clean report proves nothing."""
     assert "CKV_AWS_20" in {remark.check for remark in linted.failed if _is_planted(remark)}

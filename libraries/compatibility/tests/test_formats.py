@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import (
@@ -167,7 +167,6 @@ def test_nothing_wrong_is_claimed_of_texts_that_are_nearly_right(
 ) -> None:
     edits = st.lists(st.tuples(st.integers(0, 99), st.sampled_from(CHARACTERS)), max_size=3)
 
-    @settings(deadline=None)
     @given(st.sampled_from(TEXTS), edits)
     def check(text: str, changes: list[tuple[int, str]]) -> None:
         claim = surely(name, edited(text, changes))

@@ -94,7 +94,7 @@ def test_bit_flips_end_as_result_or_rejection(sound_files: dict[str, bytes]) -> 
     assert seen[ImageRejection.CORRUPT] > 50, seen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     magic=st.sampled_from(
         [

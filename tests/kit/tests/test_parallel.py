@@ -176,6 +176,7 @@ def test_own(n, postgres_server):
 
 
 @pytest.mark.integration
+@pytest.mark.scheduled
 def test_files_and_some_folders_stay_with_one_worker_and_servers_are_shared(inner: pytest.Pytester) -> None:
     folder = "tests/e2e/"
     files = [f"{folder}{name}" for name in ("test_one.py", "test_two.py")] + [f"test_{n}.py" for n in range(4)]

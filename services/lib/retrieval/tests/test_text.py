@@ -1,7 +1,7 @@
 """Tokens: every kind of text, and strings without any."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrieval.text import (
@@ -88,7 +88,6 @@ def test_what_a_query_asks_for_may_be_written_in_other_ways(
     assert (query_tokens(text), alternative_tokens(text)) == (asked, alternatives)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(), max_size=60))
 def test_query_tokens_are_a_subset_of_document_tokens(text: str) -> None:
     assert set(query_tokens(text)) <= set(document_tokens(text))
