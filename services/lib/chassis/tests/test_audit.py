@@ -65,7 +65,7 @@ def ask(worker: Worker, **request: Any) -> dict[str, Any]:
 @pytest.mark.integration
 def test_recorded_events_are_told_page_by_page(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     events = [record(worker, rejected(f"item-{at}", tenant=f"tenant-{'ab'[at % 2]}")) for at in range(3)]
-    monkeypatch.setattr(log.recorded, "__kwdefaults__", {"limit": 2})
+    monkeypatch.setattr(log, "PAGE", 2)
     first = ask(worker, recorded=BEGINNING)
     second = ask(worker, recorded=first["next"])
     told = [*first["events"], *second["events"]]

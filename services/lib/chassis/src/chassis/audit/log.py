@@ -52,7 +52,7 @@ class Filter:
         )
 
 
-def recorded(connection: Connection, after: Checkpoint, chosen: Filter, *, limit: int = PAGE) -> dict[str, Any]:
+def recorded(connection: Connection, after: Checkpoint, chosen: Filter) -> dict[str, Any]:
     """A page of the service's own events, of every tenant that is selected, in the order of `store.read_all`.
 
     Tenants that are forgotten are left out: what is left of their events says nothing, and nothing is made of it.
@@ -73,7 +73,7 @@ def recorded(connection: Connection, after: Checkpoint, chosen: Filter, *, limit
         ) AS page LEFT JOIN outbox USING (position)
         ORDER BY page.transaction_id, position  -- the number, not the text of the same name
         """,
-        (str(after.transaction_id), after.position, limit),
+        (str(after.transaction_id), after.position, PAGE),
     ).fetchall()
     reports = _reports()
     events = [
@@ -88,7 +88,7 @@ def recorded(connection: Connection, after: Checkpoint, chosen: Filter, *, limit
         for row in rows
         if row["type"] not in reports and not row["is_forgotten"] and chosen.selects(row)
     ]
-    place = [int(rows[-1]["transaction_id"]), rows[-1]["position"]] if len(rows) == limit else None
+    place = [int(rows[-1]["transaction_id"]), rows[-1]["position"]] if len(rows) == PAGE else None
     return {"events": events, "next": place}
 
 
