@@ -24,7 +24,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         "SERVICE_REGISTRY", "SERVICE_HANDLERS",
     ),
     "ministack.core.persistence": ("STATE_DIR", "_json_default", "_json_object_hook", "_state_format_version"),
-    "ministack.core.iam_actions": ("request_tag_context",),
+    "ministack.core.iam_actions": ("request_tag_context", "extract_iam_action"),
     "ministack.core.lambda_runtime": (
         "_PYTHON_WORKER_SCRIPT", "acquire_worker", "release_worker", "Worker", "zipfile", "_lock",
     ),
@@ -63,6 +63,7 @@ def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack
     modules = {name: importlib.import_module(name) for name in _NEEDED}
     check_names(modules)
     events.correct(modules["ministack.services.eventbridge"], modules["ministack.core.iam_actions"])
+    queues.correct_permissions(modules["ministack.core.iam_actions"])
     workers.correct(modules["ministack.core.lambda_runtime"], modules["ministack.services.lambda_svc"])
     metrics.correct(modules["ministack.services.lambda_svc"])
     queues.correct(
