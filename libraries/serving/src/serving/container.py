@@ -159,7 +159,7 @@ class Container:
         return {queue.name: queue_check(queue, sqs, self._metrics) for queue in function.queues}
 
     def _add_thread(self, name: str, run: Callable[[], None]) -> None:
-        """A thread that ends the container where it fails: the platform starts another, which half of one would hide."""
+        """A thread that ends the container where it fails: the platform starts another."""
 
         def guarded() -> None:
             try:
@@ -208,7 +208,7 @@ class Container:
 
 def _server(application: WebApplication | ManagementApplication, drain_s: int) -> _Server:
     config = uvicorn.Config(
-        application,  # type: ignore[arg-type]  # a scope is any mapping here
+        application,
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -1,4 +1,4 @@
-"""What a container measures of itself, for Prometheus. What handlers measure stays in their log (CloudWatch's format)."""
+"""What a container measures of itself, for Prometheus. What handlers measure stays in their log."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 

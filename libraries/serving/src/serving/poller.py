@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_GONE: Final = "ReceiptHandleIsInvalid"
 
 
 class Invoked(Protocol):
@@ -122,6 +123,8 @@ class Poller:
             log.error("messages were handled and could not be deleted", extra=extra)
             return False
         for fault in answer.get("Failed", []):
+            if fault.get("Code") == _GONE:  # deleted by the handler, which does so to what comes a second time
+                continue
             log.error("a message was not deleted", extra={"queue": self._queue.name, "error": fault.get("Code")})
         return True
 

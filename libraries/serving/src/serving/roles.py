@@ -6,6 +6,7 @@ of the container; see docs/containers.md.
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,6 +99,4 @@ class Identities:
 
 
 def _epoch(expiry: str) -> float:
-    from dateutil.parser import isoparse  # as botocore does, which writes it
-
-    return float(isoparse(expiry).timestamp())
+    return datetime.fromisoformat(expiry).timestamp()
