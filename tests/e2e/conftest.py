@@ -1,6 +1,7 @@
 """One running mesh for all end-to-end tests: own ports, own state, IAM enforced, so that it proves that the manifests
-grant enough."""
+grant enough. With `MODE=containers` in the environment, the services run without Lambda (docs/containers.md)."""
 
+import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
 from localmesh.lifecycle import down, up
-from localmesh.processes import free_port
+from localmesh.processes import free_port, free_ports
+from manifests import load_manifests
 from mesh.client import Api
 from testkit import control
 from testkit.operator import RunningMesh
+from workspace import REPOSITORY
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +29,9 @@ def mesh() -> Iterator[RunningMesh]:
             emulator_port=free_port(),
             postgres_port=free_port(),
             providers_port=free_port(),
+            mode=Mode(os.environ.get("MODE", Mode.LAMBDA)),
+            web_port=free_port(),
+            management_port=free_ports(1 + len(load_manifests(REPOSITORY).services)),
             iam=True,
             anthropic_api_key=None,
             openai_api_key=None,

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,6 +115,20 @@ def free_port(host: str = "127.0.0.1") -> int:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> int:
+    """The first of so many ports in a row that are free at this moment. Raises OSError where none were found."""
+    for _ in range(50):
+        first = free_port(host)
+        try:
+            with ExitStack() as stack:
+                for port in range(first, first + count):
+                    stack.enter_context(closing(socket.create_server((host, port))))
+                return first
+        except (OSError, OverflowError):
+            continue
+    raise OSError(f"no {count} free ports in a row")
 
 
 def is_listening(host: str, port: int, timeout_s: float = 0.25) -> bool:
