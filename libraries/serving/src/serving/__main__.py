@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 
 from pydantic import ValidationError
@@ -54,11 +55,21 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m serving", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("roles", type=_roles, help="worker, web, schedule, several with commas, or all")
-    parser.add_argument("services", nargs="+", metavar="SERVICE", help="services whose packages are installed here")
+    own = os.environ.get("SERVICE", "").split()
+    parser.add_argument(
+        "services",
+        nargs="*",
+        metavar="SERVICE",
+        default=own,
+        help="installed services (default: SERVICE, of the image)",
+    )
     parser.add_argument("--revision", default="", help="ignored; distinguishes the command of one build from another's")
     parser.add_argument("--dry-run", action="store_true", help="say what would run, and end")
     parser.add_argument("--json", action="store_true", help="with --dry-run: one JSON object")
-    return parser.parse_args(arguments)
+    given = parser.parse_args(arguments)
+    if not given.services:
+        parser.error("name a service, or set SERVICE")
+    return given
 
 
 def _roles(text: str) -> tuple[Role, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import typer
@@ -40,10 +40,13 @@ def show(
     if source in (*NAMES, *_containers(environment)):
         if environment != LOCAL:
             raise OperatorError(f"{source} is a process of the local mesh; {environment} does not have one")
-        if function is not None:
-            raise OperatorError("in containers a log is that of a whole process: leave --function out")
         for text in process_lines(MeshSettings().paths.log(source), follow=follow):
-            typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
+            if source in NAMES:
+                typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
+            elif as_json:
+                typer.echo(text)
+            elif not (line := _of_container(source, text)).is_metric:
+                console.print(render(line))
         return
     for line in _lines(source, environment, function, parse_duration(since), follow=follow):
         if as_json:
@@ -59,6 +62,15 @@ def _containers(environment: str) -> tuple[str, ...]:
     if environment != LOCAL or settings.as_running().mode is not Mode.CONTAINERS:
         return ()
     return container_names(load_manifests(REPOSITORY))
+
+
+def _of_container(name: str, text: str) -> LogLine:
+    """A line of a container, which logs as its handlers do: one JSON object each."""
+    try:
+        time = datetime.fromisoformat(json.loads(text)["timestamp"])
+    except (ValueError, KeyError, TypeError):
+        time = datetime.now(UTC)  # what is not from a logger, such as the traceback of a crash
+    return LogLine(time, name, text)
 
 
 def _lines(

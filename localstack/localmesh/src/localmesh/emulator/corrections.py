@@ -11,7 +11,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localmesh.emulator import durability, events, gateway, metrics, objects, queues, workers
+from localmesh.emulator import durability, events, gateway, metrics, objects, queues, sessions, workers
 from localmesh.emulator.disk import Disk
 from localmesh.emulator.launch import EmulatorOptions
 from localmesh.errors import EmulatorVersionError
@@ -36,6 +36,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         "_invoke_lambda_proxy", "_v2_request_body_is_text", "_cors_response_headers", "_handle_execute_in_scope",
         "_apis",
     ),
+    "ministack.services.sts": ("_sessions", "register_session"),
     "ministack.services.dynamodb": ("_tables", "_set_item", "_remove_item"),
     "ministack.services.s3": (
         "_atomic_write", "_record_object_version", "_persist_object", "_fire_s3_event_async", "_fire_s3_event",
@@ -74,6 +75,7 @@ def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack
     )
     gateway.correct(modules["ministack.services.lambda_svc"], modules["ministack.services.apigateway"])
     app, disk = modules["ministack.app"], Disk(options.state_dir)
+    sessions.keep(modules["ministack.services.sts"], options.state_dir, disk)
     objects.correct(app, modules["ministack.services.s3"], disk)
     durability.keep(app, modules, disk, options.snapshot_s)
     return app
