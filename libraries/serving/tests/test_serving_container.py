@@ -77,7 +77,8 @@ def test_probes_metrics_and_invocations() -> None:
         path = "/2015-03-31/functions/collections-test-shop-events/invocations"
         assert client.post(path, json={"n": 1}).json()["event"] == {"n": 1}
         assert client.post(path, content=b"[1]").status_code == 400
-        assert client.post(path.replace("shop", "other"), json={}).status_code == 404
+        missing = client.post(path.replace("shop", "other"), json={})
+        assert (missing.status_code, missing.headers["x-amzn-errortype"]) == (404, "ResourceNotFoundException")
         assert client.get("/items").status_code == 404
         process.terminate()
         assert process.wait(10) == 0

@@ -67,7 +67,7 @@ class Container:
             checks[function.key] = self._warm_check(function)
         for function in plan.of(Role.SCHEDULE):
             schedule = Schedule(function, self._pools[function], self._stopping, self._metrics)
-            self._add_thread(f"schedule {function.key}", schedule.run)
+            self._threads.append(self._thread(f"schedule {function.key}", schedule.run))
         self._readiness = Readiness(checks, self._stopping)
         self._sockets = [_listen(settings.host, settings.management_port)]
         self._servers = [self._management()]
@@ -92,10 +92,7 @@ class Container:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, receive, number)
-        background = [
-            threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (("readiness", self._readiness.run), ("reaper", self._reap))
-        ]
+        background = [self._thread("readiness", self._readiness.run), self._thread("reaper", self._reap)]
         for thread in [*self._threads, *background]:
             thread.start()
         serving = [
@@ -155,10 +152,10 @@ class Container:
                     region=self._settings.aws_region,
                     wait_s=self._settings.poll_wait_s,
                 )
-                self._add_thread(f"poll {queue.name} {number}", poller.run)
+                self._threads.append(self._thread(f"poll {queue.name} {number}", poller.run))
         return {queue.name: queue_check(queue, sqs, self._metrics) for queue in function.queues}
 
-    def _add_thread(self, name: str, run: Callable[[], None]) -> None:
+    def _thread(self, name: str, run: Callable[[], None]) -> threading.Thread:
         """A thread that ends the container where it fails: the platform starts another."""
 
         def guarded() -> None:
@@ -169,7 +166,7 @@ class Container:
                 self._crashed.set()
                 raise
 
-        self._threads.append(threading.Thread(target=guarded, name=name, daemon=True))
+        return threading.Thread(target=guarded, name=name, daemon=True)
 
     def _warm_check(self, function: FunctionPlan) -> Check:
         """Ready to answer once a process has imported the handler."""

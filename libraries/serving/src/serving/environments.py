@@ -223,6 +223,7 @@ class Pool:
     def _start(self) -> Environment:
         begun = time.monotonic()
         try:
+            # What the variables need may fail, too: credentials.
             environment = Environment(self.function, self._variables(self.function))
         except InitError as error:
             self._metrics.environment(self.function.key, "not started")

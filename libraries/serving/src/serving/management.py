@@ -47,8 +47,12 @@ class ManagementApplication:
         if scope["type"] != "http":
             raise RuntimeError(f"{scope['type']} is not served")
         path, method = scope["path"], scope["method"]
-        if method == "POST" and (found := _INVOCATION.fullmatch(path)) and found[1] in self._functions:
-            await self._invoke(found[1], scope, receive, send)
+        if method == "POST" and (found := _INVOCATION.fullmatch(path)):
+            if found[1] in self._functions:
+                await self._invoke(found[1], scope, receive, send)
+            else:
+                missing = json.dumps({"Type": "User", "Message": f"Function not found: {found[1]}"}).encode()
+                await _answer(send, 404, missing, headers=[(b"x-amzn-errortype", b"ResourceNotFoundException")])
         elif method in {"GET", "HEAD"} and path == "/healthz":
             await _answer(send, 200, b'{"alive": true}')
         elif method in {"GET", "HEAD"} and path == "/readyz":

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
 from serving.environments import Variables, inherited
+from serving.errors import InitError
 from serving.plan import FunctionPlan
 
 if TYPE_CHECKING:
@@ -40,11 +42,11 @@ class Identities:
         self._fetchers: dict[str, AssumeRoleCredentialFetcher] = {}
 
     def variables(self, function: FunctionPlan) -> Variables:
-        """What a new environment of the function starts with. Raises botocore's errors where STS refuses."""
+        """What a new environment of the function starts with. Raises InitError where STS gives no credentials."""
         own = inherited()
         expire_at = None
         if self._assume:
-            fetched: dict[str, Any] = self._fetcher(function).fetch_credentials()
+            fetched = self._fetch(function)
             own = {name: value for name, value in own.items() if name not in _OWN} | {
                 "AWS_ACCESS_KEY_ID": fetched["access_key"],
                 "AWS_SECRET_ACCESS_KEY": fetched["secret_key"],
@@ -78,6 +80,13 @@ class Identities:
             max_pool_connections=50,
         )
         return boto3.Session(botocore_session=session, region_name=self._region).client("sqs", config=config)
+
+    def _fetch(self, function: FunctionPlan) -> dict[str, Any]:
+        try:
+            fetched: dict[str, Any] = self._fetcher(function).fetch_credentials()
+        except (BotoCoreError, ClientError) as error:
+            raise InitError(type(error).__name__, f"{function.role_arn} cannot be assumed: {error}") from error
+        return fetched
 
     def _fetcher(self, function: FunctionPlan) -> AssumeRoleCredentialFetcher:
         """One for each role: it keeps what it has fetched until that is about to expire."""
