@@ -61,6 +61,7 @@ class FakeSqs:
         self.batches = list(batches)
         self.deleted: list[str] = []
         self.given_back: list[str] = []
+        self.delays_s: list[int] = []
         self.faults: dict[str, str] = {}
         self.undeletable: dict[str, str] = {}
         self.received = threading.Event()
@@ -81,7 +82,8 @@ class FakeSqs:
         return {"Failed": [{"Id": key, "Code": self.undeletable[handles[key]]} for key in bad]}
 
     def change_message_visibility_batch(self, Entries: list[dict[str, Any]], **_: Any) -> None:  # noqa: N803
-        assert {entry["VisibilityTimeout"] for entry in Entries} == {0}
+        self._fail("change_message_visibility_batch")
+        self.delays_s = [entry["VisibilityTimeout"] for entry in Entries]
         self.given_back += [entry["ReceiptHandle"].removeprefix("handle-") for entry in Entries]
 
     def get_queue_attributes(self, **_: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What a container runs follows from the manifests, as everything in AWS does."""
 
 import json
+import re
 
 import pytest
 
@@ -8,6 +9,7 @@ from manifests import load_manifests
 from manifests.topology import ApiRoute, LambdaFunction, QueueMapping, Rule, topology_of
 from serving.__main__ import main
 from serving.errors import PlanError
+from serving.metrics import Metrics
 from serving.plan import Role, make_plan
 from serving.settings import Settings
 from workspace import REPOSITORY
@@ -89,3 +91,16 @@ def test_a_dry_run_says_what_would_run(settings: Settings, capsys: pytest.Captur
         "search.maintenance": "schedule",
     }
     assert rows[1]["every_s"] == 3600
+
+
+def test_the_readme_lists_every_setting_and_metric() -> None:
+    text = (REPOSITORY / "libraries/serving/README.md").read_text(encoding="utf-8")
+    settings_table = text.partition("## Settings")[2].partition("## Metrics")[0]
+    listed = re.findall(
+        r"`([A-Z][A-Z0-9_]+)`", "".join(line.split("|")[1] for line in settings_table.splitlines() if "|" in line)
+    )
+    assert sorted(listed) == sorted(name.upper() for name in Settings.model_fields)
+    metrics = {
+        f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in Metrics().registry.collect()
+    }
+    assert set(re.findall(r"`(serving_\w+)`", text)) == metrics

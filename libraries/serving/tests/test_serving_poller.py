@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from serving_fakes import QUEUE, Answering, FakeSqs, message
 
-from serving.errors import HandlerError, InitError, TimedOutError
+from serving.errors import EnvironmentEndedError, HandlerError, InitError, TimedOutError
 from serving.metrics import Metrics
 from serving.poller import Poller, failures, record_of
 
@@ -65,6 +65,16 @@ def test_what_arrives_during_a_drain_is_given_back() -> None:
     stopping.set()
     poller(sqs, function, stopping).poll_once()
     assert (sqs.given_back, sqs.deleted, function.events) == (BATCH, [], [])
+    assert sqs.delays_s == [0, 0, 0]
+
+
+def test_what_a_process_left_that_died_comes_back_soon() -> None:
+    sqs = FakeSqs(BATCH)
+    died = Answering(EnvironmentEndedError("Runtime.ExitError", "exit code -9"))
+    assert poller(sqs, died).poll_once()
+    assert (sqs.given_back, sqs.deleted, sqs.delays_s) == (BATCH, [], [3, 3, 3])
+    sqs.batches, sqs.faults["change_message_visibility_batch"] = [BATCH], "AccessDenied"
+    assert poller(sqs, died).poll_once(), "it comes back by itself, only later"
 
 
 def test_what_cannot_be_deleted_is_told_and_slows_the_loop_down(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,7 +1,7 @@
 """Polls a queue as Lambda's event source mapping does: batches, partial failures, deletion of what is done.
 
 What failed stays in the queue. It comes back when its visibility timeout ends (six times the function's timeout), or
-when the handler said, which sets another for the messages that it failed on. After the queue's number of receives, SQS
+when the handler said, which sets another for the messages that it failed on; sooner where the process died. After the queue's number of receives, SQS
 moves it to the dead-letter queue.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from serving.errors import InitError, InvocationError
+from serving.errors import EnvironmentEndedError, InitError, InvocationError
 from serving.log import log
 from serving.metrics import Metrics
 from serving.plan import QueuePlan
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_CRASH_BASE_S: Final = 3
+_LONGEST_DELAY_S: Final = 900
 _GONE: Final = "ReceiptHandleIsInvalid"
 
 
@@ -86,6 +88,7 @@ class Poller:
         if not messages:
             return True
         if self._stopping.is_set():
+            # They arrived with the answer to the last request before the drain: others may have them at once.
             self._give_back(messages)
             return True
         self._metrics.received(self._queue.name, [_age_s(message) for message in messages])
@@ -97,7 +100,10 @@ class Poller:
         try:
             left = failures(self._function.invoke({"Records": records}), [one["messageId"] for one in records])
         except InvocationError as error:
-            # All of it comes back after the visibility timeout.
+            # All of it comes back after the visibility timeout; of an environment that died, sooner: the visibility
+            # timeout protects from two that handle the same, and nobody handles it any more.
+            if isinstance(error, EnvironmentEndedError):
+                self._give_back(messages, after_a_crash=True)
             could_start = not isinstance(error, InitError)
             left = {record["messageId"] for record in records}
             log.error(
@@ -128,13 +134,24 @@ class Poller:
             log.error("a message was not deleted", extra={"queue": self._queue.name, "error": fault.get("Code")})
         return True
 
-    def _give_back(self, messages: Sequence[MessageTypeDef]) -> None:
-        """They arrived with the answer to the last request before the drain: others may have them at once."""
+    def _give_back(self, messages: Sequence[MessageTypeDef], *, after_a_crash: bool = False) -> None:
+        """Make them visible at once; after a crash in 3, 9, 27 … seconds, so that what kills processes does so rarely.
+
+        Where SQS cannot be told, they come back after the visibility timeout.
+        """
         entries = [
-            {"Id": str(n), "ReceiptHandle": one["ReceiptHandle"], "VisibilityTimeout": 0}
+            {
+                "Id": str(n),
+                "ReceiptHandle": one["ReceiptHandle"],
+                "VisibilityTimeout": min(_CRASH_BASE_S ** _receives(one), _LONGEST_DELAY_S) if after_a_crash else 0,
+            }
             for n, one in enumerate(messages)
         ]
-        self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]
+        try:
+            self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]
+        except (BotoCoreError, ClientError) as error:
+            self._metrics.call_failed(self._queue.name)
+            log.warning("messages were not given back", extra={"queue": self._queue.name, "error": str(error)})
 
 
 def record_of(message: MessageTypeDef, queue_arn: str, region: str) -> dict[str, Any]:
@@ -173,6 +190,10 @@ def failures(answer: Any, message_ids: Sequence[str]) -> set[str]:  # noqa: ANN4
         return everything
     left = {item.get("itemIdentifier") if isinstance(item, dict) else None for item in reported}
     return {str(name) for name in left} if left <= everything else everything
+
+
+def _receives(message: MessageTypeDef) -> int:
+    return int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1"))
 
 
 def _age_s(message: MessageTypeDef) -> float:

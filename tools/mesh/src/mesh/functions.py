@@ -47,8 +47,9 @@ class Functions:
     def _client(self, url: str | None) -> Any:  # noqa: ANN401 - as of `Environment.client`
         """Of Lambda, or of the container at that address, which speaks its API."""
         if url not in self._clients:
+            elsewhere = {"endpoint_url": url} if url else {}
             self._clients[url] = self._environment.client(
-                "lambda", url, read_timeout=_READ_TIMEOUT_S, max_pool_connections=20
+                "lambda", read_timeout=_READ_TIMEOUT_S, max_pool_connections=20, **elsewhere
             )
         return self._clients[url]
 
