@@ -1,8 +1,8 @@
 """Polls a queue as Lambda's event source mapping does: batches, partial failures, deletion of what is done.
 
 What failed stays in the queue. It comes back when its visibility timeout ends (six times the function's timeout), or
-when the handler said, which sets another for the messages that it failed on; sooner where the process died. After the queue's number of receives, SQS
-moves it to the dead-letter queue.
+when the handler said, which sets another for the messages that it failed on; sooner where the process died. After the
+queue's number of receives, SQS moves it to the dead-letter queue.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from serving.aws_errors import AWS_ERRORS
 from serving.errors import EnvironmentEndedError, InitError, InvocationError
 from serving.log import log
 from serving.metrics import Metrics
@@ -66,7 +65,7 @@ class Poller:
         while not self._stopping.is_set():
             try:
                 is_well = self.poll_once()
-            except (BotoCoreError, ClientError) as error:
+            except AWS_ERRORS as error:
                 self._metrics.call_failed(self._queue.name)
                 log.error("the queue cannot be polled", extra={"queue": self._queue.name, "error": str(error)})
                 is_well = False
@@ -123,7 +122,7 @@ class Poller:
         entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
         try:
             answer = self._sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             self._metrics.call_failed(self._queue.name)
             extra = {"queue": self._queue.name, "messages": len(entries), "error": str(error)}
             log.error("messages were handled and could not be deleted", extra=extra)
@@ -149,7 +148,7 @@ class Poller:
         ]
         try:
             self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             self._metrics.call_failed(self._queue.name)
             log.warning("messages were not given back", extra={"queue": self._queue.name, "error": str(error)})
 

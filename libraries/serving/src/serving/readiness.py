@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from serving.aws_errors import AWS_ERRORS
 from serving.metrics import Metrics
 from serving.plan import QueuePlan
 
@@ -72,7 +71,7 @@ def queue_check(queue: QueuePlan, sqs: SQSClient, metrics: Metrics) -> Check:
     def check() -> str | None:
         try:
             answer = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=list(_STATES))  # type: ignore[arg-type]
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             return f"{type(error).__name__}: {error}"
         for attribute, state in _STATES.items():
             count = int(answer["Attributes"].get(attribute, 0))  # type: ignore[call-overload]

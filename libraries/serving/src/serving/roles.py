@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import get_session
 
+from serving.aws_errors import AWS_ERRORS
 from serving.environments import Variables, inherited
 from serving.errors import InitError
 from serving.plan import FunctionPlan
@@ -84,7 +84,7 @@ class Identities:
     def _fetch(self, function: FunctionPlan) -> dict[str, Any]:
         try:
             fetched: dict[str, Any] = self._fetcher(function).fetch_credentials()
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             raise InitError(type(error).__name__, f"{function.role_arn} cannot be assumed: {error}") from error
         return fetched
 

@@ -7,6 +7,7 @@ and cannot know that they were forgotten.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from localmesh.emulator.disk import Disk
 
 def keep(sts: Any, folder: Path, disk: Disk) -> None:  # noqa: ANN401 - MiniStack is untyped
     """Know the sessions of before, and write each new one that has an end before it is handed out."""
-    file = folder / "sts.json"
+    file = folder / "assumed-roles.json"  # MiniStack has a sts.json of its own
     if file.exists():
         sts._sessions.update(json.loads(file.read_text(encoding="utf-8")))
     sts.register_session = _writing(sts, sts.register_session, file, disk)
@@ -28,9 +29,13 @@ def _writing(
     file: Path,
     disk: Disk,
 ) -> Callable[[str, dict[str, Any]], None]:
+    one_at_a_time = threading.Lock()
+
     def register_session(access_key: str, session: dict[str, Any]) -> None:
         original(access_key, session)
-        if "Expiration" in session:
+        if "Expiration" not in session:
+            return
+        with one_at_a_time:
             lasting = {key: one for key, one in list(sts._sessions.items()) if "Expiration" in one}
             disk.write(file, json.dumps(lasting).encode())
 
