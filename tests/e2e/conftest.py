@@ -23,6 +23,7 @@ from workspace import REPOSITORY
 def mesh() -> Iterator[RunningMesh]:
     """Started once, with real IAM checks; ended with the session."""
     with tempfile.TemporaryDirectory(prefix="collections-mesh-") as folder:
+        ports = free_ports(2 + len(load_manifests(REPOSITORY).services))
         settings = MeshSettings(
             _env_file=None,  # tests never read a developer's keys
             state_dir=Path(folder),
@@ -30,8 +31,8 @@ def mesh() -> Iterator[RunningMesh]:
             postgres_port=free_port(),
             providers_port=free_port(),
             mode=Mode(os.environ.get("MODE", Mode.LAMBDA)),
-            web_port=free_port(),
-            management_port=free_ports(1 + len(load_manifests(REPOSITORY).services)),
+            web_port=ports,
+            management_port=ports + 1,
             iam=True,
             anthropic_api_key=None,
             openai_api_key=None,
