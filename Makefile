@@ -33,8 +33,8 @@ setup: ## Install everything into .venv (returns at once when nothing has change
 		python3 tools/bootstrap.py; \
 	fi
 
-up: setup ## Start the mesh; IAM=0 leaves IAM policies unenforced
-	@$(MESH) up $(if $(filter 0,$(IAM)),--no-iam)
+up: setup ## Start the mesh; IAM=0 leaves IAM policies unenforced, MODE=containers runs the services without Lambda
+	@$(MESH) up $(if $(filter 0,$(IAM)),--no-iam) $(if $(MODE),--mode "$(MODE)")
 
 down: setup ## Stop the mesh; its state stays
 	@$(MESH) down

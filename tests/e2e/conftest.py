@@ -1,6 +1,7 @@
 """One running mesh for all end-to-end tests: own ports, own state, IAM enforced, so that it proves that the manifests
-grant enough."""
+grant enough. With `MODE=containers` in the environment, the services run without Lambda (docs/containers.md)."""
 
+import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,24 +9,30 @@ from pathlib import Path
 
 import pytest
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
 from localmesh.lifecycle import down, up
-from localmesh.processes import free_port
+from localmesh.processes import free_port, free_ports
+from manifests import load_manifests
 from mesh.client import Api
 from testkit import control
 from testkit.operator import RunningMesh
+from workspace import REPOSITORY
 
 
 @pytest.fixture(scope="session")
 def mesh() -> Iterator[RunningMesh]:
     """Started once, with real IAM checks; ended with the session."""
     with tempfile.TemporaryDirectory(prefix="collections-mesh-") as folder:
+        ports = free_ports(2 + len(load_manifests(REPOSITORY).services))
         settings = MeshSettings(
             _env_file=None,  # tests never read a developer's keys
             state_dir=Path(folder),
             emulator_port=free_port(),
             postgres_port=free_port(),
             providers_port=free_port(),
+            mode=Mode(os.environ.get("MODE", Mode.LAMBDA)),
+            web_port=ports,
+            management_port=ports + 1,
             iam=True,
             anthropic_api_key=None,
             openai_api_key=None,

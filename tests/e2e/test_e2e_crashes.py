@@ -30,11 +30,14 @@ SERVERS = ("postgres", "emulator", "providers")
 
 def kill(mesh: RunningMesh, victim: str) -> None:
     """As `kill -9` would: one server, the workers of all functions, the keepers, or everything (a power cut)."""
-    records = [record for name in SERVERS if (record := Records(mesh.settings.paths.run).read(name)) is not None]
+    records = Records(mesh.settings.paths.run).all()
     servers = {record.name: server for record in records if (server := record.ref.find()) is not None}
     keepers = [keeper for record in records if record.keeper is not None and (keeper := record.keeper.find())]
-    assert len(servers) == len(keepers) == len(SERVERS)
-    workers = servers["emulator"].children(recursive=True)
+    assert servers.keys() >= set(SERVERS)
+    assert len(servers) == len(keepers)
+    # Of the emulator's Lambda, or of containers.
+    running = [server for name, server in servers.items() if name not in {"postgres", "providers"}]
+    workers = [worker for server in running for worker in server.children(recursive=True)]
     victims = {
         **{name: [server] for name, server in servers.items()},
         "workers": workers,

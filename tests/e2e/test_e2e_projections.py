@@ -14,7 +14,8 @@ from psycopg import sql
 from chassis.service import Service
 from contracts import REGISTRY, Contract, ContractError, Event
 from contracts.operations import BudgetReport, ErasureReceipt, ReplayReport
-from manifests import Manifests, TableKind, load_manifests
+from localmesh.provision.place import deployment_of
+from manifests import Manifests, TableKind, function_environment, load_manifests
 from mesh.client import Api
 from testkit import eventually
 from testkit.operator import RunningMesh
@@ -103,13 +104,10 @@ def _recorded(mesh: RunningMesh, service: str) -> list[Event[Contract]]:
 def service(
     request: pytest.FixtureRequest, mesh: RunningMesh, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Service[Any]]:
-    """The service as one of its functions builds it, outside of the emulator."""
+    """The service as one of its functions builds it, outside of what runs them."""
     name = request.param
-    function = next(iter(MANIFESTS.services[name].functions))
-    configuration = mesh.aws("lambda").get_function_configuration(
-        FunctionName=mesh.provisioned.functions[f"{name}.{function}"].name
-    )
-    variables = configuration["Environment"]["Variables"]
+    function = next(ref for ref in MANIFESTS.functions if ref.service.service == name)
+    variables = function_environment(MANIFESTS, deployment_of(mesh.settings, REPOSITORY), function)
     for variable, value in variables.items():
         monkeypatch.setenv(variable, value)
     aws = {"AWS_ENDPOINT_URL": mesh.settings.emulator_url, "AWS_DEFAULT_REGION": mesh.settings.region}

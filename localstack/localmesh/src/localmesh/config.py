@@ -6,6 +6,8 @@ Malformed values (a port that is not a number) raise pydantic's `ValidationError
 
 from __future__ import annotations
 
+import json
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,6 +19,13 @@ from localmesh.provider_choice import EMULATED_KEY, Provider, describe_providers
 from workspace import REPOSITORY
 
 API_ID = "collections"
+
+
+class Mode(StrEnum):
+    """What runs the services' functions: the emulator's Lambda, or processes of `serving`, as in containers."""
+
+    LAMBDA = "lambda"
+    CONTAINERS = "containers"
 
 
 class MeshSettings(BaseSettings):
@@ -37,6 +46,10 @@ class MeshSettings(BaseSettings):
     emulator_port: int = Field(default=4566, ge=1, le=65535)
     postgres_port: int = Field(default=5433, ge=1, le=65535)
     providers_port: int = Field(default=4570, ge=1, le=65535)
+    mode: Mode = Mode.LAMBDA
+    web_port: int = Field(default=4580, ge=1, le=65535)
+    #: The first of the management ports: of `web`, and of each service in the order of their names.
+    management_port: int = Field(default=4581, ge=1, le=65000)
     environment: str = Field(default="local", pattern=r"^[a-z][a-z0-9-]{0,15}$")
     region: str = "us-east-1"
     account: str = Field(default="000000000000", pattern=r"^\d{12}$")
@@ -53,6 +66,14 @@ class MeshSettings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         """A relative folder is relative to the repository, wherever the command was run."""
         return value if value.is_absolute() else REPOSITORY / value
+
+    def as_running(self) -> MeshSettings:
+        """With the mode in which the mesh was last provisioned: `mesh up --mode` outlives its command."""
+        try:
+            mode = Mode(json.loads(self.paths.provisioned.read_text(encoding="utf-8"))["mode"])
+        except (FileNotFoundError, ValueError, KeyError):
+            return self  # never provisioned, or by an older version
+        return self if mode is self.mode else self.model_copy(update={"mode": mode})
 
     @property
     def paths(self) -> StatePaths:
@@ -71,6 +92,8 @@ class MeshSettings(BaseSettings):
     @property
     def api_url(self) -> str:
         """The base of the HTTP API; fixed, because the API's id is."""
+        if self.mode is Mode.CONTAINERS:
+            return f"http://{self.host}:{self.web_port}"
         return f"{self.emulator_url}/_aws/execute-api/{API_ID}"
 
     @property
@@ -99,4 +122,4 @@ class MeshSettings(BaseSettings):
         return describe_providers(keys, self.providers_url)
 
 
-__all__ = ["API_ID", "EMULATED_KEY", "MeshSettings", "Provider"]
+__all__ = ["API_ID", "EMULATED_KEY", "MeshSettings", "Mode", "Provider"]

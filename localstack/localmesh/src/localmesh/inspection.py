@@ -10,7 +10,9 @@ from typing import Final
 
 import psutil
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
+from localmesh.container_names import container_names
+from localmesh.containers import containers_of
 from localmesh.emulator.disk import Disk
 from localmesh.members import NAMES, Member, members_of
 from localmesh.records import Deaths, Records
@@ -24,7 +26,9 @@ _WINDOW: Final = timedelta(hours=1)
 
 def read_status(settings: MeshSettings) -> MeshStatus:
     """The status of everything that answers now."""
-    processes = tuple(_process(settings, member) for member in members_of(settings))
+    settings = settings.as_running()
+    containers = containers_of(settings) if settings.mode is Mode.CONTAINERS else ()
+    processes = tuple(_process(settings, member) for member in (*members_of(settings), *containers))
     answers = {process.name for process in processes if process.state == "running"}
     base = MeshStatus(
         state_dir=str(settings.state_dir),
@@ -55,7 +59,7 @@ def read_deaths(settings: MeshSettings) -> tuple[ProcessDeath, ...]:
     since = (datetime.now(UTC) - _WINDOW).strftime("%Y-%m-%dT%H:%M:%SZ")
     found = [
         ProcessDeath(**asdict(death), log_file=str(settings.paths.log(name)))
-        for name in NAMES
+        for name in (*NAMES, *container_names(load_manifests(REPOSITORY)))
         for death in Deaths(settings.paths.run).of(name)
         if death.time >= since
     ]

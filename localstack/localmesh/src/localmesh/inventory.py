@@ -15,11 +15,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
+from localmesh.container_names import container_names
 from localmesh.members import NAMES
 from localmesh.processes import tail
 from localmesh.status import ErrorLine, FunctionStatus, QueueStatus
-from manifests import Names
+from manifests import Names, load_manifests
+from workspace import REPOSITORY
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -187,8 +189,21 @@ def read_errors(clients: Clients, settings: MeshSettings) -> tuple[ErrorLine, ..
         found = pool.map(lambda group: _function_errors(clients, group), groups)
         of_functions = [line for lines in found for line in lines]
     of_processes = [line for name in NAMES for line in process_errors(name, settings.paths.log(name), since)]
+    of_processes += [
+        line for name in _containers(settings) for line in container_errors(name, settings.paths.log(name))
+    ]
     newest = sorted([*of_functions, *of_processes], key=lambda line: line.time)
     return tuple(newest[-_MOST_ERRORS:])
+
+
+def _containers(settings: MeshSettings) -> tuple[str, ...]:
+    return container_names(load_manifests(REPOSITORY)) if settings.mode is Mode.CONTAINERS else ()
+
+
+def container_errors(name: str, log: Path) -> list[ErrorLine]:
+    """Errors among the last lines that a container has logged, its handlers' and its own."""
+    found = (function_error(name, line) for line in tail(log, 400).splitlines())
+    return [error for error in found if error is not None][-_MOST_ERRORS:]
 
 
 def _function_errors(clients: Clients, group: str) -> list[ErrorLine]:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
 from localmesh.errors import LocalMeshError
 from localmesh.lock import mesh_lock
 from localmesh.members import members_of
@@ -74,12 +74,27 @@ def _start(
             if loading.exception() is None:
                 supervisor.undo(loading.result())
             raise
+        if settings.mode is Mode.LAMBDA:
+            _stop_containers(settings, supervisor)  # both would poll the same queues
         provisioned = _provision(settings, report, detail) if with_provisioning else None
         try:
-            return (*started, *loading.result()), provisioned
+            started = (*started, *loading.result())
         except LocalMeshError:
             supervisor.undo(started)
             raise
+    if provisioned is not None and settings.mode is Mode.CONTAINERS:
+        from localmesh.containers import containers_of
+
+        started = (*started, *supervisor.start(containers_of(settings, provisioned)))
+    return started, provisioned
+
+
+def _stop_containers(settings: MeshSettings, supervisor: Supervisor) -> bool:
+    from localmesh.containers import containers_of  # with what provisioning needs, which takes a while
+
+    if not any(settings.paths.run.glob("*.json")):
+        return False
+    return supervisor.stop(containers_of(settings))
 
 
 def down(settings: MeshSettings, report: Report) -> bool:
@@ -87,7 +102,10 @@ def down(settings: MeshSettings, report: Report) -> bool:
     if not settings.paths.run.is_dir():
         return False
     with mesh_lock(settings.paths.run / "lock", report):
-        return Supervisor(settings.paths, report).stop(members_of(settings, all_of_them=True))
+        supervisor = Supervisor(settings.paths, report)
+        # They finish what they handle, for which they need the others.
+        had_containers = _stop_containers(settings, supervisor)
+        return supervisor.stop(members_of(settings, all_of_them=True)) or had_containers
 
 
 def reset(settings: MeshSettings, report: Report) -> None:

@@ -51,6 +51,24 @@ def members_of(settings: MeshSettings, *, all_of_them: bool = False) -> tuple[Me
     return (_postgres(settings), _emulator(settings, needs), *providers)
 
 
+def plain_environment() -> dict[str, str]:
+    """Nothing of the developer's shell but where programs are and how this mesh is configured."""
+    mesh = {name: value for name, value in os.environ.items() if name.startswith("MESH_")}
+    plain = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+    return {**mesh, **plain, "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
+
+
+def answers(url: str) -> bool:
+    """Whether something answers there now, and not with an error of its own."""
+    try:
+        with _direct.open(url, timeout=2):
+            return True
+    except HTTPError as answer:
+        return answer.code < 500
+    except (URLError, TimeoutError, ConnectionError, http.client.HTTPException):
+        return False
+
+
 def _postgres(settings: MeshSettings) -> Member:
     server = Postgres(settings.paths.postgres, settings.postgres_port, host=settings.host)
 
@@ -61,7 +79,7 @@ def _postgres(settings: MeshSettings) -> Member:
         port_setting="MESH_POSTGRES_PORT",
         command=server.command,
         prepare=server.prepare,
-        environment=_plain_environment(),
+        environment=plain_environment(),
         is_ready=server.is_ready,
         stop_signal=signal.SIGINT,  # "fast": open transactions are rolled back, sessions ended
         stop_grace_s=15.0,
@@ -108,28 +126,11 @@ def _providers(settings: MeshSettings) -> Member:
         port_setting="MESH_PROVIDERS_PORT",
         command=lambda: command,
         prepare=lambda: None,
-        environment=_plain_environment(),
-        is_ready=partial(_answers, f"{settings.providers_url}/_health"),
+        environment=plain_environment(),
+        is_ready=partial(answers, f"{settings.providers_url}/_health"),
         stop_signal=signal.SIGTERM,
         stop_grace_s=10.0,
     )
-
-
-def _plain_environment() -> dict[str, str]:
-    """Nothing of the developer's shell but where programs are and how this mesh is configured."""
-    mesh = {name: value for name, value in os.environ.items() if name.startswith("MESH_")}
-    plain = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
-    return {**mesh, **plain, "TZ": "UTC", "PYTHONUNBUFFERED": "1"}
-
-
-def _answers(url: str) -> bool:
-    try:
-        with _direct.open(url, timeout=2):
-            return True
-    except HTTPError as answer:
-        return answer.code < 500
-    except (URLError, TimeoutError, ConnectionError, http.client.HTTPException):
-        return False
 
 
 def _clear_temporary(folder: Path) -> None:

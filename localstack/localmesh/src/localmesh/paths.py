@@ -51,6 +51,11 @@ class StatePaths:
         return self.run / "ready"
 
     @property
+    def provisioned(self) -> Path:
+        """Addresses and names of what was provisioned, for clients of the mesh."""
+        return self.root / "provisioned.json"
+
+    @property
     def temporary(self) -> Path:
         return self.root / "tmp"
 

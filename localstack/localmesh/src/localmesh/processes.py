@@ -7,10 +7,11 @@ are ended, because workers outlive a parent that is killed.
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ import psutil
 # psutil reads start times in ticks of 10 ms from a boot time that may be corrected by a second.
 _START_TOLERANCE_S = 2.0
 _POLL_S = 0.02
+_FIRST_PORT = 20_000
+# Of Linux; macOS begins at 49152.
+_FIRST_OUTGOING_PORT = 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,22 @@ def free_port(host: str = "127.0.0.1") -> int:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> int:
+    """The first of so many ports in a row that are free at this moment; none that a system gives to outgoing
+    connections, one of which would soon take one of so many. Raises OSError where none were found.
+    """
+    for _ in range(50):
+        first = random.randrange(_FIRST_PORT, _FIRST_OUTGOING_PORT - count)  # noqa: S311 - no secret
+        try:
+            with ExitStack() as stack:
+                for port in range(first, first + count):
+                    stack.enter_context(closing(socket.create_server((host, port))))
+                return first
+        except OSError:
+            continue
+    raise OSError(f"no {count} free ports in a row")
 
 
 def is_listening(host: str, port: int, timeout_s: float = 0.25) -> bool:

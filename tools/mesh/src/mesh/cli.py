@@ -6,7 +6,7 @@ Commands import what they need when they run, so that `mesh --help` returns at o
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -45,12 +45,16 @@ def up(
         bool | None, typer.Option("--iam/--no-iam", help="Enforce the functions' IAM policies (default: MESH_IAM, on).")
     ] = None,
     provision: Annotated[bool, typer.Option(help="Provision what the manifests declare.")] = True,
+    mode: Annotated[
+        Literal["lambda", "containers"] | None,
+        typer.Option(help="What runs the functions: lambda, or containers (default: MESH_MODE, lambda)."),
+    ] = None,
 ) -> None:
     """Start the mesh; does nothing when it is already running."""
     from mesh.local import up
     from mesh.run import guarded
 
-    guarded(lambda: up(iam=iam, provision=provision))
+    guarded(lambda: up(iam=iam, provision=provision, mode=mode))
 
 
 @app.command()

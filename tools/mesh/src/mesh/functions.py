@@ -41,14 +41,26 @@ class Functions:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._client = environment.client("lambda", read_timeout=_READ_TIMEOUT_S, max_pool_connections=20)
+        self._clients: dict[str | None, Any] = {}
+        self._client(None)
+
+    def _client(self, url: str | None) -> Any:  # noqa: ANN401 - as of `Environment.client`
+        """Of Lambda, or of the container at that address, which speaks its API."""
+        if url not in self._clients:
+            elsewhere = {"endpoint_url": url} if url else {}
+            self._clients[url] = self._environment.client(
+                "lambda", read_timeout=_READ_TIMEOUT_S, max_pool_connections=20, **elsewhere
+            )
+        return self._clients[url]
 
     def invoke(self, key: str, event: Json) -> Json:
         """The function's result. Raises FunctionFailedError."""
         function = self._environment.functions.get(key)
         if function is None:
             raise FunctionFailedError(f"the environment has no function {key}")
-        answer = self._client.invoke(FunctionName=function.name, Payload=json.dumps(event).encode())
+        answer = self._client(function.invoke_url).invoke(
+            FunctionName=function.name, Payload=json.dumps(event).encode()
+        )
         payload = json.loads(answer["Payload"].read() or b"null")
         if answer.get("FunctionError"):
             fault = payload if isinstance(payload, dict) else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -40,9 +40,11 @@ class Progress:
             self(line)
 
 
-def up(*, iam: bool | None, provision: bool) -> None:
+def up(*, iam: bool | None, provision: bool, mode: str | None = None) -> None:
     """Start and provision; print the API's URL."""
-    start(MeshSettings() if iam is None else MeshSettings(iam=iam), _console(), provision=provision)
+    given = {"iam": iam, "mode": mode}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    start(MeshSettings(**chosen), _console(), provision=provision)
 
 
 def start(settings: MeshSettings, console: Console, *, provision: bool = True) -> Up:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
+from localmesh.container_names import container_names
 from localmesh.logs import CLOUDWATCH, EMULATOR, LogLine, function_lines, process_lines
 from localmesh.members import NAMES
-from workspace import OperatorError
+from manifests import load_manifests
+from workspace import REPOSITORY, OperatorError
 
 # Not imported from mesh.environments, which is slow to import.
 LOCAL: Final = "local"
@@ -35,11 +37,16 @@ def show(
 ) -> None:
     """Print the lines. Raises OperatorError for a source that has never logged; the message names those that have."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    if source in NAMES:
+    if source in (*NAMES, *_containers(environment)):
         if environment != LOCAL:
             raise OperatorError(f"{source} is a process of the local mesh; {environment} does not have one")
         for text in process_lines(MeshSettings().paths.log(source), follow=follow):
-            typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
+            if source in NAMES:
+                typer.echo(json.dumps({"process": source, "message": text}) if as_json else text)
+            elif as_json:
+                typer.echo(text)
+            elif not (line := _of_container(source, text)).is_metric:
+                console.print(render(line))
         return
     for line in _lines(source, environment, function, parse_duration(since), follow=follow):
         if as_json:
@@ -47,6 +54,23 @@ def show(
                 typer.echo(json.dumps(line.as_json(), ensure_ascii=False))
         elif not line.is_platform and not line.is_metric:
             console.print(render(line))
+
+
+def _containers(environment: str) -> tuple[str, ...]:
+    """The processes that run the services of the local mesh, where it is not Lambda."""
+    settings = MeshSettings()
+    if environment != LOCAL or settings.as_running().mode is not Mode.CONTAINERS:
+        return ()
+    return container_names(load_manifests(REPOSITORY))
+
+
+def _of_container(name: str, text: str) -> LogLine:
+    """A line of a container, which logs as its handlers do: one JSON object each."""
+    try:
+        time = datetime.fromisoformat(json.loads(text)["timestamp"])
+    except (ValueError, KeyError, TypeError):
+        time = datetime.now(UTC)  # what is not from a logger, such as the traceback of a crash
+    return LogLine(time, name, text)
 
 
 def _lines(

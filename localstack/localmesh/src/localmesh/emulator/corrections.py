@@ -11,7 +11,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localmesh.emulator import durability, events, gateway, metrics, objects, queues, workers
+from localmesh.emulator import durability, events, gateway, metrics, objects, queues, sessions, workers
 from localmesh.emulator.disk import Disk
 from localmesh.emulator.launch import EmulatorOptions
 from localmesh.errors import EmulatorVersionError
@@ -24,7 +24,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         "SERVICE_REGISTRY", "SERVICE_HANDLERS",
     ),
     "ministack.core.persistence": ("STATE_DIR", "_json_default", "_json_object_hook", "_state_format_version"),
-    "ministack.core.iam_actions": ("request_tag_context",),
+    "ministack.core.iam_actions": ("request_tag_context", "extract_iam_action"),
     "ministack.core.lambda_runtime": (
         "_PYTHON_WORKER_SCRIPT", "acquire_worker", "release_worker", "Worker", "zipfile", "_lock",
     ),
@@ -36,6 +36,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
         "_invoke_lambda_proxy", "_v2_request_body_is_text", "_cors_response_headers", "_handle_execute_in_scope",
         "_apis",
     ),
+    "ministack.services.sts": ("_sessions", "register_session"),
     "ministack.services.dynamodb": ("_tables", "_set_item", "_remove_item"),
     "ministack.services.s3": (
         "_atomic_write", "_record_object_version", "_persist_object", "_fire_s3_event_async", "_fire_s3_event",
@@ -63,6 +64,7 @@ def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack
     modules = {name: importlib.import_module(name) for name in _NEEDED}
     check_names(modules)
     events.correct(modules["ministack.services.eventbridge"], modules["ministack.core.iam_actions"])
+    queues.correct_permissions(modules["ministack.core.iam_actions"])
     workers.correct(modules["ministack.core.lambda_runtime"], modules["ministack.services.lambda_svc"])
     metrics.correct(modules["ministack.services.lambda_svc"])
     queues.correct(
@@ -73,6 +75,7 @@ def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack
     )
     gateway.correct(modules["ministack.services.lambda_svc"], modules["ministack.services.apigateway"])
     app, disk = modules["ministack.app"], Disk(options.state_dir)
+    sessions.keep(modules["ministack.services.sts"], options.state_dir, disk)
     objects.correct(app, modules["ministack.services.s3"], disk)
     durability.keep(app, modules, disk, options.snapshot_s)
     return app

@@ -20,7 +20,7 @@ from urllib.request import ProxyHandler, build_opener
 HEALTH: Final = "/_ministack/health"
 # What a function needs to reach a real AI provider from behind a company's proxy. Only for https: calls to the
 # emulator itself are plain http and never take this way.
-_OUTWARD: Final = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+OUTWARD: Final = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _direct = build_opener(ProxyHandler({}))
 
 
@@ -62,7 +62,7 @@ def command(options: EmulatorOptions) -> list[str]:
 
 def environment(options: EmulatorOptions, inherited: Mapping[str, str]) -> dict[str, str]:
     """Everything the emulator, and with it every function, finds in its environment."""
-    outward = {name: inherited[name] for name in _OUTWARD if options.outward and name in inherited}
+    outward = {name: inherited[name] for name in OUTWARD if options.outward and name in inherited}
     return {
         "PATH": inherited.get("PATH", os.defpath),
         "HOME": inherited.get("HOME", str(options.temporary_dir)),

@@ -40,6 +40,17 @@ def correct(sqs: Any, eventbridge: Any, service: Any, needs: tuple[int, ...]) ->
     service._run_sqs_batch = _giving_back(service._run_sqs_batch, outcome, sqs)
 
 
+def correct_permissions(iam_actions: Any) -> None:  # noqa: ANN401 - MiniStack is untyped
+    """A batch needs the permission of its single action: AWS has none of the name DeleteMessageBatch."""
+    original = iam_actions.extract_iam_action
+
+    def action_of(service: str, *request: Any) -> str | None:  # noqa: ANN401 - untyped
+        found: str | None = original(service, *request)
+        return found.removesuffix("Batch") if service == "sqs" and found else found
+
+    iam_actions.extract_iam_action = action_of
+
+
 def _waiting_for(needs: tuple[int, ...], poll: Callable[[], bool]) -> Callable[[], bool]:
     missing = set(needs)
 

@@ -18,6 +18,9 @@ _PAGE = "500"
 
 def provision_api(context: Context, identity: IdentityPool) -> None:
     """Create or update the API and everything in it; remove undeclared routes and authorizers."""
+    if not context.topology.of(HttpApi):
+        _remove(context)
+        return
     api = context.topology.only(HttpApi)
     _api(context, api)
     authorizers = {item.name: _authorizer(context, item, identity) for item in api.authorizers}
@@ -43,6 +46,14 @@ def _api(context: Context, api: HttpApi) -> None:
     elif found[0].get("CorsConfiguration") != cors or found[0].get("Name") != name:
         client.update_api(ApiId=API_ID, Name=name, CorsConfiguration=cors)  # type: ignore[arg-type]  # literals
         context.note("api", name, Action.UPDATED)
+
+
+def _remove(context: Context) -> None:
+    client = context.clients.apigateway
+    for item in client.get_apis(MaxResults=_PAGE)["Items"]:
+        if item.get("ApiId") == API_ID:
+            client.delete_api(ApiId=API_ID)
+            context.note("api", item["Name"], Action.REMOVED)
 
 
 def _authorizer(context: Context, declared: Authorizer, identity: IdentityPool) -> str:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from localmesh.config import API_ID, MeshSettings
+from localmesh.config import API_ID, MeshSettings, Mode
 from localmesh.provision.clients import THREADS, Clients
 from manifests import Deployment, Manifests, Names
-from manifests.topology import Topology, topology_of
+from manifests.policies import operators_trust_policy
+from manifests.topology import (
+    ApiRoute,
+    HttpApi,
+    LambdaFunction,
+    QueueMapping,
+    Resource,
+    Role,
+    Rule,
+    Topology,
+    topology_of,
+)
 
 Report = Callable[[str], None]
 T = TypeVar("T")
@@ -61,8 +72,9 @@ class Context:
 
     @cached_property
     def topology(self) -> Topology:
-        """All resources that have to exist."""
-        return topology_of(self.manifests, self.deployment, API_ID)
+        """All resources that have to exist: in containers, no functions and what invokes them."""
+        whole = topology_of(self.manifests, self.deployment, API_ID)
+        return _without_functions(whole, self.deployment.names) if self.settings.mode is Mode.CONTAINERS else whole
 
     def note(self, kind: str, name: str, action: Action) -> None:
         """Record and report a change."""
@@ -70,6 +82,24 @@ class Context:
         with self._lock:
             self.changes.append(change)
             self.report(str(change))
+
+
+def _without_functions(whole: Topology, names: Names) -> Topology:
+    """Queues are polled, routes served and schedules kept by containers, which assume the functions' roles."""
+
+    def is_kept(resource: Resource) -> bool:
+        if isinstance(resource, (LambdaFunction, QueueMapping, HttpApi, ApiRoute)):
+            return False
+        return not (isinstance(resource, Rule) and resource.schedule)
+
+    return Topology(
+        tuple(_trusted(one, names) if isinstance(one, Role) else one for one in whole.resources if is_kept(one))
+    )
+
+
+def _trusted(role: Role, names: Names) -> Role:
+    trust = {**role.trust, "Statement": [*role.trust["Statement"], *operators_trust_policy(names)["Statement"]]}
+    return role if role.trust == operators_trust_policy(names) else replace(role, trust=trust)
 
 
 def in_parallel(work: Callable[[T], None], items: Iterable[T]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from localmesh.config import API_ID, MeshSettings
+from localmesh.config import API_ID, MeshSettings, Mode
+from localmesh.container_names import container_of, management_port
 from localmesh.provision.context import Context
 from localmesh.provision.identity import IdentityPool
-from manifests import Manifests
-
-PROVISIONED_FILE = "provisioned.json"
+from manifests import FunctionRef, Manifests
 
 
 class ProvisionedFunction(BaseModel):
@@ -24,6 +23,7 @@ class ProvisionedFunction(BaseModel):
     queue_url: str | None = None
     dead_letter_queue: str | None = None
     dead_letter_queue_url: str | None = None
+    invoke_url: str | None = None  # where a container takes its invocations; None: Lambda
 
 
 class Provisioned(BaseModel):
@@ -31,6 +31,7 @@ class Provisioned(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    mode: Mode = Mode.LAMBDA
     environment: str
     region: str
     account: str
@@ -51,19 +52,20 @@ class Provisioned(BaseModel):
 
 def load_provisioned(settings: MeshSettings) -> Provisioned:
     """The result of the last run. Raises FileNotFoundError before the first."""
-    return Provisioned.model_validate_json((settings.paths.root / PROVISIONED_FILE).read_text(encoding="utf-8"))
+    return Provisioned.model_validate_json(settings.paths.provisioned.read_text(encoding="utf-8"))
 
 
 def keep_result(settings: MeshSettings, result: Provisioned) -> None:
     """Store the result for `load_provisioned`."""
     text = result.model_dump_json(indent=2) + "\n"
-    (settings.paths.root / PROVISIONED_FILE).write_text(text, encoding="utf-8")
+    settings.paths.provisioned.write_text(text, encoding="utf-8")
 
 
 def describe(context: Context, identity: IdentityPool, seconds: float) -> Provisioned:
     """The result of a run that took so many seconds."""
     settings, names = context.settings, context.names
     return Provisioned(
+        mode=settings.mode,
         environment=names.environment,
         region=names.region,
         account=names.account,
@@ -96,8 +98,15 @@ def _functions(context: Context) -> dict[str, ProvisionedFunction]:
             queue_url=context.deployment.queue_url(queue) if queue else None,
             dead_letter_queue=dead,
             dead_letter_queue_url=context.deployment.queue_url(dead) if dead else None,
+            invoke_url=_invoke_url(context, ref) if context.settings.mode is Mode.CONTAINERS else None,
         )
     return functions_by_key
+
+
+def _invoke_url(context: Context, ref: FunctionRef) -> str:
+    name = container_of(ref.service.service, has_routes=bool(ref.function.routes))
+    settings = context.settings
+    return f"http://{settings.host}:{management_port(settings, context.manifests, name)}"
 
 
 def _table_names(manifests: Manifests) -> list[str]:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
 from localmesh.provision import bus, database, functions, logs, mappings, parameters, queues, roles, storage, tables
 from localmesh.provision.api import provision_api
 from localmesh.provision.clients import make_clients
@@ -41,7 +41,8 @@ def provision(settings: MeshSettings, report: Report, root: Path = REPOSITORY) -
     results = _Results()
 
     def build() -> None:
-        results.packages = functions.build_packages(context)
+        if settings.mode is Mode.LAMBDA:
+            results.packages = functions.build_packages(context)
 
     def identify() -> None:
         results.identity = provision_identity(context)

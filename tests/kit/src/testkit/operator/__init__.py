@@ -12,10 +12,13 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from localmesh.config import MeshSettings
+from localmesh.config import MeshSettings, Mode
+from localmesh.container_names import container_names
 from localmesh.provision import Provisioned
+from manifests import load_manifests
 from mesh.client import Api, Identity
 from testkit import Providers, eventually
+from workspace import REPOSITORY
 
 PASSWORD = "Correct-horse-7-battery"
 
@@ -65,6 +68,18 @@ class RunningMesh:
         """Object keys in the images bucket that contain the text."""
         pages = self.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=self.provisioned.images_bucket)
         return [entry["Key"] for page in pages for entry in page.get("Contents", []) if needle in entry["Key"]]
+
+    def function_logs(self) -> Iterator[tuple[str, str]]:
+        """What functions have logged: who, and the line."""
+        if self.settings.mode is Mode.CONTAINERS:
+            for name in container_names(load_manifests(REPOSITORY)):
+                for line in self.settings.paths.log(name).read_text(encoding="utf-8").splitlines():
+                    yield name, line
+            return
+        for function in self.provisioned.functions.values():
+            for page in self.aws("logs").get_paginator("filter_log_events").paginate(logGroupName=function.log_group):
+                for event in page["events"]:
+                    yield function.name, event["message"]
 
     def put_event(self, document: dict[str, Any]) -> None:
         """Put a wire document on the bus."""

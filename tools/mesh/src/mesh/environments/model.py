@@ -37,6 +37,7 @@ class DeployedFunction(_Model):
     log_group: str
     queue_url: str | None = None
     dead_letter_queue_url: str | None = None
+    invoke_url: str | None = None  # of the container that runs it; None: Lambda
 
 
 class Environment(_Model):
@@ -83,9 +84,9 @@ class Environment(_Model):
                 "choose others (AWS_PROFILE)"
             )
 
-    def client(self, service: str, **settings: Any) -> Any:  # noqa: ANN401 - the stubs know a client by a literal name
+    def client(self, service: str, endpoint_url: str | None = None, **settings: Any) -> Any:  # noqa: ANN401 - the stubs know a client by a literal name
         """A boto3 client of that AWS service; `settings` are those of `botocore.config.Config`."""
         retries = {"mode": "standard", "total_max_attempts": 3}
         config = Config(**{"retries": retries, "connect_timeout": 5, **settings})
         make: Any = self.aws.session.client
-        return make(service, endpoint_url=self.endpoint_url, config=config)
+        return make(service, endpoint_url=endpoint_url or self.endpoint_url, config=config)

@@ -45,6 +45,7 @@ def local_environment(settings: MeshSettings) -> Environment:
             log_group=function.log_group,
             queue_url=function.queue_url,
             dead_letter_queue_url=function.dead_letter_queue_url,
+            invoke_url=function.invoke_url,
         )
         for key, function in provisioned.functions.items()
     }

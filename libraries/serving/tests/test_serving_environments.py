@@ -1,0 +1,93 @@
+"""Environments: real processes, one event at a time in each."""
+
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving_fakes import function
+
+from serving.environments import Pool, Variables
+from serving.errors import BusyError, EnvironmentEndedError, HandlerError, InitError, TimedOutError
+from serving.metrics import Metrics
+from serving.plan import FunctionPlan
+
+
+def variables(plan: FunctionPlan) -> Variables:
+    path = {"PYTHONPATH": str(Path(__file__).parent), "PATH": os.environ["PATH"]}
+    return Variables({**path, **plan.variables})
+
+
+@pytest.fixture
+def pools() -> Iterator[list[Pool]]:
+    made: list[Pool] = []
+    yield made
+    for pool in made:
+        pool.close(kill=True)
+
+
+def pool(pools: list[Pool], handler: str, size: int = 1, **given: Any) -> Pool:
+    found = Pool(function(f"serving_handlers.{handler}", **given), size, variables, Metrics())
+    pools.append(found)
+    return found
+
+
+def test_an_environment_is_used_again_and_has_its_own_variables(pools: list[Pool]) -> None:
+    echo = pool(pools, "echo")
+    first, second = (echo.invoke({"n": number}) for number in range(2))
+    assert (first["event"], first["service"], second["calls"]) == ({"n": 0}, "shop", 2)
+    assert 4000 < first["left_ms"] <= 5000
+    assert first["pid"] == second["pid"] != os.getpid()
+
+
+def test_a_handler_that_fails_keeps_its_environment(pools: list[Pool]) -> None:
+    failing = pool(pools, "fails")
+    for _ in range(2):
+        with pytest.raises(HandlerError, match="ValueError: no such shop") as caught:
+            failing.invoke({})
+        assert any("serving_handlers.py" in line for line in caught.value.trace)
+    assert failing.environments == 1
+    with pytest.raises(HandlerError, match=r"Runtime\.MarshalError"):
+        pool(pools, "unspeakable").invoke({})
+
+
+def test_an_environment_that_ends_or_is_late_is_replaced(pools: list[Pool]) -> None:
+    ending = pool(pools, "exits")
+    with pytest.raises(EnvironmentEndedError, match="exit code 9"):
+        ending.invoke({})
+    late = pool(pools, "sleeps", timeout_s=1)
+    begun = time.monotonic()
+    with pytest.raises(TimedOutError, match=r"timed out after 1\.00 seconds"):
+        late.invoke({})
+    assert time.monotonic() - begun < 5
+    assert (ending.environments, late.environments) == (0, 0)
+
+
+def test_a_handler_that_cannot_be_imported(pools: list[Pool]) -> None:
+    broken = pool(pools, "missing")
+    for _ in range(2):  # the place in the pool is free again
+        with pytest.raises(InitError, match="AttributeError"):
+            broken.invoke({}, wait_s=1)
+
+
+def test_at_most_as_many_at_once_as_the_pool_has(pools: list[Pool]) -> None:
+    slow = pool(pools, "slow", size=1)
+    with ThreadPoolExecutor(1) as other:
+        running = other.submit(slow.invoke, {})
+        while not slow.in_flight:
+            time.sleep(0.01)
+        with pytest.raises(BusyError):
+            slow.invoke({}, wait_s=0.05)
+        running.result()
+
+
+def test_credentials_that_expire_take_their_environment_along(pools: list[Pool]) -> None:
+    plan = function("serving_handlers.echo")
+    expiring = Pool(plan, 1, lambda _: Variables(variables(plan).values, expire_at=time.time() - 1), Metrics())
+    pools.append(expiring)
+    assert expiring.invoke({})["pid"] != expiring.invoke({})["pid"]
+    expiring.reap()
+    assert expiring.environments == 0
