@@ -41,7 +41,10 @@ class SearchRequest(FilteredRequest):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=2000),
         BeforeValidator(_composed),
-    ] = Field(description="Words or a question.", examples=["ramen in Kyoto"])
+    ] = Field(
+        description='Words or a question; "phrases", -exclusions and field:value narrow what is found.',
+        examples=["ramen in Kyoto"],
+    )
     search_type: SearchType = Field(default=SearchType.HYBRID, description="In which of these ways.")
     top_k: int = Field(default=10, ge=1, le=50, description="Items to find at most.")
     min_relevance_score: float = Field(

@@ -7,8 +7,18 @@ from typing import Any
 
 from psycopg import Connection
 
-from retrieval import NO_FILTERS, Filters, Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
-from retrieval.text import query_tokens
+from retrieval import (
+    NO_FILTERS,
+    Filters,
+    Hit,
+    QueryEmbedder,
+    Ranking,
+    SearchMode,
+    SearchQuery,
+    parse_query,
+    search,
+    vector_model,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +54,16 @@ class Searcher:
             retrieval.EmbeddingRejectedError: the embedding model rejects the query.
             TransientError: the database is unavailable.
         """
-        if not query_tokens(question.text):
+        parsed = parse_query(question.text)
+        if not parsed.asks:
             return []  # punctuation alone: nothing that a model should be paid for
         vector, model = None, None
-        if question.mode is not SearchMode.BM25:
+        if question.mode is not SearchMode.BM25 and parsed.has_words:
             embedder = self._embedder()
             with self._connect() as connection:
                 model = vector_model(connection, tenant_id) or embedder.model
             # Outside of any transaction: the provider may take seconds.
-            vector = embedder.embed(tenant_id, question.text, model)
+            vector = embedder.embed(tenant_id, parsed.words, model)
         query = SearchQuery(
             tenant_id=tenant_id,
             text=question.text,

@@ -29,6 +29,7 @@ from retrieval.query import (
     SearchMode,
     SearchQuery,
 )
+from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
 from retrieval.search import collection_stats, search, vector_model
 from retrieval.vectors import DIMENSIONS
@@ -51,6 +52,7 @@ __all__ = [
     "InvalidQueryError",
     "InvalidVectorError",
     "Outcome",
+    "ParsedQuery",
     "QueryEmbedder",
     "Ranking",
     "RetrievalError",
@@ -60,6 +62,7 @@ __all__ = [
     "TransactionRequiredError",
     "collection_stats",
     "maintain_vector_indexes",
+    "parse_query",
     "project_analysis",
     "project_deletion",
     "project_vector",

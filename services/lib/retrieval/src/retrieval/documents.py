@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from retrieval.text import storable
+from retrieval.text import spelled, storable
 
 # In the order of the body's lines. Paths lead into the description; a value is a text or a list of texts.
 _SEARCHABLE = (
@@ -62,6 +62,10 @@ class AnalyzedItem:
         """All searchable text, one field a line: the description's and the original file name."""
         lines = [" ".join(_texts(self.description, path)) for path in _SEARCHABLE]
         return "\n".join(line for line in [*lines, self.original_filename] if line)
+
+    def spelling(self) -> str:
+        """The body as phrases are looked for in it; no phrase goes from one field into the next."""
+        return "\n".join(filter(None, map(spelled, self.body().split("\n"))))
 
     def digest(self) -> bytes:
         """SHA-256 of the content, the same for equal content in any order of keys."""

@@ -66,11 +66,12 @@ DEFAULT_RANKING = Ranking()
 class SearchQuery:
     """One search in one tenant's collection.
 
-    `text` may be any user input: without a word in it, or with stop words alone, nothing is found; where it is
-    empty, the vector alone is asked for. `vector` (1,024 values, of input type query) and `model` are needed by
-    vector and hybrid searches; only vectors of that model are compared. `max_bm25_score` drops what scores above it
-    (scores are negative; 0 keeps every match), `min_similarity` what is less similar; in a hybrid search each
-    applies to its own leg.
+    `text` may be any user input, in the query language of `retrieval.query_language`: without a word in it, or with
+    stop words alone, nothing is found; where it is empty, the vector alone is asked for; where it excludes or narrows
+    without words, what remains is listed, the latest first. `vector` (1,024 values, of input type query, of the parsed
+    query's `words`) and `model` are needed by vector and hybrid searches that have words; only vectors of that model
+    are compared. `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match),
+    `min_similarity` what is less similar; in a hybrid search each applies to its own leg.
     """
 
     tenant_id: str

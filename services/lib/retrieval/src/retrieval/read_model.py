@@ -74,6 +74,7 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
         "original_filename": item.original_filename,
         "description": Jsonb(item.description),
         "body": body,
+        "spelling": item.spelling(),
         "tokens": list(counts.keys()),
         "counts": list(counts.values()),
     }

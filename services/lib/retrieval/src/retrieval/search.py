@@ -27,8 +27,9 @@ from retrieval.query import (
     SearchMode,
     SearchQuery,
 )
-from retrieval.search_statements import INDEX_SETTINGS, search_statement
-from retrieval.text import alternative_tokens, query_tokens
+from retrieval.query_language import ParsedQuery, parse_query
+from retrieval.search_statements import INDEX_SETTINGS, NOTHING, Narrowing, listing_statement, search_statement
+from retrieval.text import alternative_tokens, phrase_tokens, query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
@@ -47,11 +48,16 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
         InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
+    parsed = parse_query(query.text)
     parameters = _parameters(query, ranking)
-    narrowed = tuple(query.filters.given())
-    approximate = query.mode is not SearchMode.BM25 and not narrowed and _has_index(conn, query.tenant_id, ranking)
-    statement = search_statement(query.mode, narrowed, fusion=ranking.fusion, approximate=approximate)
+    narrowing = _narrowing(query, parsed)
     score_type = _SCORE_TYPES[query.mode]
+    if parsed.narrows and not parsed.has_words:
+        return _hits(conn, listing_statement(narrowing), parameters, score_type)
+    approximate = (
+        query.mode is not SearchMode.BM25 and narrowing == NOTHING and _has_index(conn, query.tenant_id, ranking)
+    )
+    statement = search_statement(query.mode, narrowing, fusion=ranking.fusion, approximate=approximate)
     if not approximate:
         return _hits(conn, statement, parameters, score_type)
     with conn.transaction():
@@ -108,19 +114,35 @@ def _hits(
     return [Hit(score_type=score_type, **row) for row in rows]
 
 
+def _narrowing(query: SearchQuery, parsed: ParsedQuery) -> Narrowing:
+    return Narrowing(
+        tuple(condition.shape for condition in (*filters.conditions(query.filters), *parsed.conditions)),
+        by_phrases=bool(parsed.phrases),
+        by_exclusion=bool(parsed.excluded_words or parsed.excluded_phrases),
+    )
+
+
 def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
     if not query.tenant_id:
         raise InvalidQueryError("a search needs a tenant")
     if not 1 <= query.top_k <= MAX_TOP_K:
         raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
+    parsed = parse_query(query.text)
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
-        "tokens": query_tokens(query.text),
-        "alternatives": alternative_tokens(query.text),
+        "tokens": query_tokens(parsed.words),
+        "alternatives": alternative_tokens(parsed.words),
         "top_k": query.top_k,
         "fetch": _fetched(query, ranking),
         "c": ranking.rrf_constant,
-    } | filters.parameters(query.filters)
+    } | filters.parameters((*filters.conditions(query.filters), *parsed.conditions))
+    if parsed.narrows:
+        parameters |= {
+            "phrases": list(parsed.phrases),
+            "phrase_tokens": [token for phrase in parsed.phrases for token in phrase_tokens(phrase)],
+            "excluded_tokens": list(parsed.excluded_words),
+            "excluded_phrases": list(parsed.excluded_phrases),
+        }
     if query.mode is not SearchMode.VECTOR:
         parameters |= {
             "k1": ranking.k1,
@@ -129,10 +151,10 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
             "bm25_weight": ranking.bm25_weight,
         }
     if query.mode is not SearchMode.BM25:
-        if query.vector is None or query.model is None:
+        if (query.vector is None or query.model is None) and (parsed.has_words or not parsed.narrows):
             raise InvalidQueryError(f"a {query.mode} search needs a vector and its model")
         parameters |= {
-            "vector": unit_vector(query.vector),
+            "vector": unit_vector(query.vector) if query.vector is not None else None,
             "vector_alone": not query.text,
             "model": query.model,
             "min_similarity": query.min_similarity,

@@ -1,6 +1,7 @@
 """The SQL statement of each search, composed of its legs. Parameters are named as in `retrieval.search`."""
 
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache
 
 from psycopg import sql
 
@@ -51,6 +52,49 @@ asked AS MATERIALIZED (
 
 _KEYWORD_FILTER = sql.SQL("""
                AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
+
+# Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
+_PHRASED = sql.SQL("""
+phrase_words AS MATERIALIZED (
+    SELECT coalesce(array_agg(DISTINCT lexeme COLLATE "C"), '{}') AS lexemes
+      FROM unnest(%(phrase_tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+), with_words AS MATERIALIZED (
+    SELECT item_id FROM postings
+     WHERE tenant_id = %(tenant)s AND lexeme = ANY ((SELECT lexemes FROM phrase_words)::text[] COLLATE "C")
+     GROUP BY item_id HAVING count(*) = (SELECT cardinality(lexemes) FROM phrase_words)
+     UNION ALL
+    SELECT item_id FROM documents
+     WHERE tenant_id = %(tenant)s AND (SELECT cardinality(lexemes) FROM phrase_words) = 0
+), phrased AS MATERIALIZED (
+    SELECT item_id FROM documents d JOIN with_words USING (item_id)
+     WHERE d.tenant_id = %(tenant)s
+       AND NOT EXISTS (SELECT FROM unnest(%(phrases)s::text[]) AS phrase WHERE strpos(d.spelling, phrase) = 0)
+)""")
+
+_BARRED = sql.SQL("""
+barred AS MATERIALIZED (
+    SELECT p.item_id
+      FROM unnest(%(excluded_tokens)s::text[]) AS token
+     CROSS JOIN LATERAL unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = lexeme.lexeme COLLATE "C"
+     UNION
+    SELECT d.item_id
+      FROM unnest(%(excluded_phrases)s::text[]) AS phrase
+      JOIN documents d ON d.tenant_id = %(tenant)s AND strpos(d.spelling, phrase) > 0
+)""")
+
+_IS_PHRASED = sql.SQL(" AND item_id IN (SELECT item_id FROM phrased)")
+_IS_NOT_BARRED = sql.SQL(" AND item_id NOT IN (SELECT item_id FROM barred)")
+
+# Without words there is nothing to rank by: what is asked for in other ways, the latest described first.
+_LISTED = sql.SQL("""
+found AS (
+    SELECT item_id, 0::float8 AS score, NULL::float8 AS bm25, NULL::float8 AS similarity,
+           row_number() OVER (ORDER BY analyzed_at DESC, item_id) AS rank
+      FROM (SELECT item_id, analyzed_at FROM documents
+             WHERE tenant_id = %(tenant)s {filter}
+             ORDER BY analyzed_at DESC, item_id LIMIT %(top_k)s) AS latest
+)""")
 
 # Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
 _EXACT = sql.SQL("""
@@ -137,19 +181,55 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 the planner uses it whatever its estimates; the small sorts elsewhere have no other plan."""
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What narrows a search, without its values: what its SQL depends on."""
+
+    filters: tuple[tuple[tuple[str, ...], bool], ...] = ()
+    """The shapes of conditions (`retrieval.filters`)."""
+    by_phrases: bool = False
+    by_exclusion: bool = False
+
+
+NOTHING = Narrowing()
+
+
+@lru_cache(maxsize=512)
 def search_statement(
-    mode: SearchMode, filters: tuple[str, ...] = (), *, fusion: Fusion = Fusion.SCORES, approximate: bool
+    mode: SearchMode, narrowing: Narrowing = NOTHING, *, fusion: Fusion = Fusion.SCORES, approximate: bool
 ) -> sql.Composed:
-    """One statement for the mode, narrowed by the named filters, over all vectors or the tenant's index."""
-    narrowed = where(filters)
-    legs: list[sql.Composable] = [_ASKED] if mode is not SearchMode.BM25 else []
-    if mode is not SearchMode.VECTOR:
-        legs.append(_KEYWORD.format(filter=_KEYWORD_FILTER.format(where=narrowed) if filters else sql.SQL("")))
+    """One statement for the mode, narrowed so, over all vectors or the tenant's index."""
+    narrowed, by_words = where(narrowing.filters), _by_words(narrowing)
+    legs: list[sql.Composable] = _narrowing_parts(narrowing)
     if mode is not SearchMode.BM25:
-        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed)
+        legs.append(_ASKED)
+    if mode is not SearchMode.VECTOR:
+        by_filters = _KEYWORD_FILTER.format(where=narrowed) if narrowing.filters else sql.SQL("")
+        legs.append(_KEYWORD.format(filter=by_filters + by_words))
+    if mode is not SearchMode.BM25:
+        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed + by_words)
         legs.append(_SEMANTIC.format(compared=compared))
     return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _found(mode, fusion, approximate=approximate)]))
+
+
+@lru_cache(maxsize=512)
+def listing_statement(narrowing: Narrowing) -> sql.Composed:
+    """The statement of a search without words."""
+    listed = _LISTED.format(filter=where(narrowing.filters) + _by_words(narrowing))
+    return _STATEMENT.format(legs=sql.SQL(", ").join([*_narrowing_parts(narrowing), listed]))
+
+
+def _narrowing_parts(narrowing: Narrowing) -> list[sql.Composable]:
+    return [*([_PHRASED] if narrowing.by_phrases else []), *([_BARRED] if narrowing.by_exclusion else [])]
+
+
+def _by_words(narrowing: Narrowing) -> sql.Composed:
+    return sql.Composed(
+        [
+            *([_IS_PHRASED] if narrowing.by_phrases else []),
+            *([_IS_NOT_BARRED] if narrowing.by_exclusion else []),
+        ]
+    )
 
 
 def _found(mode: SearchMode, fusion: Fusion, *, approximate: bool) -> sql.Composable:

@@ -50,16 +50,18 @@ WITH counted AS (
     SELECT %(tenant)s, lexeme, %(item)s, tf, length FROM counted, whole
 )
 INSERT INTO documents AS d (tenant_id, item_id, analysis_id, analysis_version, analyzed_at, digest, category, headline,
-                            summary, filename, original_filename, description, body, lexemes, length)
+                            summary, filename, original_filename, description, body, spelling, lexemes,
+                            length)
 SELECT %(tenant)s, %(item)s, %(analysis_id)s, %(version)s, %(analyzed_at)s, %(digest)s, %(category)s, %(headline)s,
-       %(summary)s, %(filename)s, %(original_filename)s, %(description)s, %(body)s, lexemes, length
+       %(summary)s, %(filename)s, %(original_filename)s, %(description)s, %(body)s, %(spelling)s, lexemes,
+       length
   FROM whole
 ON CONFLICT (tenant_id, item_id) DO UPDATE SET
     (analysis_id, analysis_version, analyzed_at, digest, category, headline, summary, filename, original_filename,
-     description, body, lexemes, length)
+     description, body, spelling, lexemes, length)
   = (excluded.analysis_id, excluded.analysis_version, excluded.analyzed_at, excluded.digest, excluded.category,
      excluded.headline, excluded.summary, excluded.filename, excluded.original_filename, excluded.description,
-     excluded.body, excluded.lexemes, excluded.length)
+     excluded.body, excluded.spelling, excluded.lexemes, excluded.length)
 RETURNING length
 """
 
