@@ -47,7 +47,7 @@ from search.answering import Answerer
 from search.bootstrap import SearchService, bootstrap
 from search.errors import AnswerUnavailableError
 from search.handler import ENTRY_POINTS
-from search.searching import Question
+from search.searching import Degraded, Question
 from search.settings import SearchSettings
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, example
@@ -258,6 +258,7 @@ def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
         "search_type": search_type,
         "results": [as_result(hit).model_dump(mode="json") for hit in hits],
         "total_results": len(hits),
+        "degraded": None,
         **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
         **dict.fromkeys(("agent_reasoning", "tools_used")),
     } | fields
@@ -382,7 +383,7 @@ def test_a_key_that_is_missing_or_cannot_be_read_costs_no_results(unit: Search, 
     assert "anthropic" not in answer.text
 
 
-@pytest.mark.parametrize(("kind", "key"), [("hybrid", "voyage"), ("vector", "voyage"), ("agentic", "anthropic")])
+@pytest.mark.parametrize(("kind", "key"), [("vector", "voyage"), ("agentic", "anthropic")])
 def test_a_search_without_the_key_it_needs(unit: Search, kind: str, key: str) -> None:
     del unit.fakes.aws.ssm.parameters[f"/test/{key}-api-key"]
     answer = unit.ask(search_type=kind)
@@ -391,7 +392,7 @@ def test_a_search_without_the_key_it_needs(unit: Search, kind: str, key: str) ->
     assert key not in answer.text
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "vector", "agentic"])
+@pytest.mark.parametrize("kind", ["vector", "agentic"])
 @pytest.mark.parametrize(
     ("fault", "status", "code", "retry_after"),
     [
@@ -407,6 +408,32 @@ def test_a_query_that_cannot_be_embedded(
     assert (problem(answer), answer.headers.get("Retry-After")) == ((status, code), retry_after)
     assert "bm25" in answer.body["detail"]
     assert unit.answerer.asked == []
+
+
+@pytest.mark.parametrize("fault", [EmbeddingRateLimitedError("429"), EmbeddingRejectedError("400"), None])
+def test_a_hybrid_search_is_one_by_keywords_where_the_query_cannot_be_embedded(
+    unit: Search, fault: Exception | None, measured: Measured
+) -> None:
+    unit.embedder.fault = fault
+    if fault is None:
+        del unit.fakes.aws.ssm.parameters["/test/voyage-api-key"]
+    answer = unit.ask(min_relevance_score=-3)
+    assert (answer.status, answer.body["degraded"], answer.body["search_type"]) == (200, "keywords", "hybrid")
+    assert (unit.query.mode, unit.query.vector, unit.query.max_bm25_score) == (SearchMode.BM25, None, 0.0)
+    assert answer.body["answer"] == "In Kyoto."
+    assert measured()["SearchesWithoutMeaning"] == ("Count", [1])
+
+
+def test_an_agents_search_by_keywords_is_told(unit: Search) -> None:
+    unit.agent.outcome = Found(degraded=Degraded.KEYWORDS)
+    assert unit.ask(search_type="agentic").body["degraded"] == "keywords"
+
+
+def test_conditions_alone_are_not_embedded(unit: Search) -> None:
+    assert unit.ask(query="category:food -lentil", include_answer=False).status == 200
+    assert (unit.embedder.asked, unit.query.vector) == ([], None)
+    unit.ask(query="soup -lentil category:food", include_answer=False)
+    assert [text for _, text, _ in unit.embedder.asked] == ["soup"]
 
 
 @pytest.mark.parametrize("transaction", [0, 1])

@@ -43,7 +43,11 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         ),
     )
     def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
-        """Results, and an answer made of them. Where no answer can be made, `answer_error` says why."""
+        """Results, and an answer made of them.
+
+        Where no answer can be made, `answer_error` says why. Where the query cannot be embedded, `vector` is refused,
+        and other searches find by keywords alone: `degraded` says so.
+        """
         if body.answer_model is not None:
             require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
         try:
@@ -97,12 +101,14 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         body.max_bm25_score,
         body.min_similarity_score,
     )
-    hits = service.searcher.find(who.tenant_id, question)
+    found = service.searcher.find(who.tenant_id, question)
+    hits = found.hits
     response = SearchResponse(
         query=body.query,
         search_type=body.search_type,
         results=[as_result(hit) for hit in hits],
         total_results=len(hits),
+        degraded=found.degraded,
         retrieval_time_ms=_milliseconds(started),
     )
     return _with_answer(service, body, hits, response, deadline) if body.include_answer else response
@@ -147,6 +153,7 @@ def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> Search
         search_type=body.search_type,
         results=[as_result(hit, rank) for rank, hit in enumerate(hits, start=1)],
         total_results=len(hits),
+        degraded=found.degraded,
         answer=found.answer or None,
         citations=[item_id for item_id in found.citations() if item_id in {hit.item_id for hit in hits}],
         retrieval_time_ms=_milliseconds(started),

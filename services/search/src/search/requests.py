@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from retrieval import Fusion
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
+from search.searching import Degraded
 
 # "No limit" on the scale of the predecessor, whose clients send it with every search.
 _OLD_NO_LIMIT = -1.0
@@ -76,6 +77,11 @@ class SearchResponse(BaseModel):
     search_type: SearchType = Field(description="How it was searched.")
     results: list[SearchResult] = Field(description="The best first.")
     total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    degraded: Degraded | None = Field(
+        default=None,
+        description="In which lesser way it was searched, because the wanted one is unavailable: by `keywords`, whose"
+        " scores are of type `bm25`. Null where it was searched as wanted.",
+    )
     answer: str | None = Field(
         default=None, description="Null where none was wanted, or none could be made.", examples=["Two of them."]
     )

@@ -1,14 +1,18 @@
 """Retrieval for one tenant: keyword, vector or hybrid search over the service's own read model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from psycopg import Connection
 
+from chassis.errors import ConfigurationError
+from chassis.observability import MetricUnit, logger, metrics
 from retrieval import (
     NO_FILTERS,
+    EmbeddingError,
     Filters,
     Hit,
     QueryEmbedder,
@@ -33,6 +37,29 @@ class Question:
     min_similarity: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A query's vector, and the model that made it."""
+
+    vector: Sequence[float] | None = None
+    model: str | None = None
+
+
+class Degraded(StrEnum):
+    """In which lesser way it was searched, because what the wanted one needs is unavailable."""
+
+    KEYWORDS = "keywords"
+    """By words alone: the query could not be embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a search found, best first."""
+
+    hits: list[Hit]
+    degraded: Degraded | None = None
+
+
 class Searcher:
     """Searches the items of one tenant at a time."""
 
@@ -46,34 +73,45 @@ class Searcher:
         self._embedder = embedder
         self.ranking = ranking
 
-    def find(self, tenant_id: str, question: Question) -> list[Hit]:
-        """The best hits, best first.
+    def find(self, tenant_id: str, question: Question) -> Results:
+        """The best hits. A hybrid search whose query cannot be embedded is one by keywords, and says so.
 
         Raises:
-            retrieval.EmbeddingUnavailableError: the embedding provider is unavailable.
-            retrieval.EmbeddingRejectedError: the embedding model rejects the query.
+            retrieval.EmbeddingUnavailableError: of a vector search: the embedding provider is unavailable.
+            retrieval.EmbeddingRejectedError: of a vector search: the embedding model rejects the query.
+            ConfigurationError: of a vector search: the embedding provider is not configured.
             TransientError: the database is unavailable.
         """
         parsed = parse_query(question.text)
         if not parsed.asks:
-            return []  # punctuation alone: nothing that a model should be paid for
-        vector, model = None, None
-        if question.mode is not SearchMode.BM25 and parsed.has_words:
-            embedder = self._embedder()
-            with self._connect() as connection:
-                model = vector_model(connection, tenant_id) or embedder.model
-            # Outside of any transaction: the provider may take seconds.
-            vector = embedder.embed(tenant_id, parsed.words, model)
+            return Results([])  # punctuation alone: nothing that a model should be paid for
+        mode, meaning, degraded = question.mode, Meaning(), None
+        if mode is not SearchMode.BM25 and parsed.has_words:
+            try:
+                meaning = self._meaning(tenant_id, parsed.words)
+            except (EmbeddingError, ConfigurationError) as error:
+                if mode is SearchMode.VECTOR:
+                    raise
+                logger.warning("falling back to keyword search", extra={"error": type(error).__name__})
+                metrics.add_metric("SearchesWithoutMeaning", MetricUnit.Count, 1)
+                mode, degraded = SearchMode.BM25, Degraded.KEYWORDS
         query = SearchQuery(
             tenant_id=tenant_id,
             text=question.text,
-            mode=question.mode,
-            vector=vector,
-            model=model,
+            mode=mode,
+            vector=meaning.vector,
+            model=meaning.model,
             top_k=question.top_k,
             filters=question.filters,
             max_bm25_score=question.max_bm25_score if question.mode is SearchMode.BM25 else 0.0,
             min_similarity=question.min_similarity,
         )
         with self._connect() as connection:
-            return search(connection, query, self.ranking)
+            return Results(search(connection, query, self.ranking), degraded)
+
+    def _meaning(self, tenant_id: str, words: str) -> Meaning:
+        embedder = self._embedder()
+        with self._connect() as connection:
+            model = vector_model(connection, tenant_id) or embedder.model
+        # Outside of any transaction: the provider may take seconds.
+        return Meaning(embedder.embed(tenant_id, words, model), model)
