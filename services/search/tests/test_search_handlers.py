@@ -1,7 +1,7 @@
 """Every entry point of search in memory: which search a request becomes, its answers and problems, and the events."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,6 +31,8 @@ from retrieval import (
     Fusion,
     Hit,
     InvalidVectorError,
+    Matches,
+    Order,
     Outcome,
     QueryEmbedder,
     Ranking,
@@ -85,10 +87,17 @@ class Retrieval:
     hits: list[Hit] = field(default_factory=lambda: [hit("one"), hit("two", 2)])
     model: str | None = None
     asked: list[tuple[SearchQuery, Ranking]] = field(default_factory=list)
+    counted: list[tuple[SearchQuery, tuple[str, ...]]] = field(default_factory=list)
 
     def search(self, conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
         self.asked.append((query, ranking))
         return self.hits
+
+    def count_matches(
+        self, conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
+    ) -> Matches:
+        self.counted.append((query, tuple(facets)))
+        return Matches(7, {name: {"food": 4, "receipt": 3} for name in facets})
 
     def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
         return self.model
@@ -258,7 +267,7 @@ def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
         "search_type": search_type,
         "results": [as_result(hit).model_dump(mode="json") for hit in hits],
         "total_results": len(hits),
-        "degraded": None,
+        **dict.fromkeys(("degraded", "total_matches", "facets")),
         **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
         **dict.fromkeys(("agent_reasoning", "tools_used")),
     } | fields
@@ -427,6 +436,22 @@ def test_a_hybrid_search_is_one_by_keywords_where_the_query_cannot_be_embedded(
 def test_an_agents_search_by_keywords_is_told(unit: Search) -> None:
     unit.agent.outcome = Found(degraded=Degraded.KEYWORDS)
     assert unit.ask(search_type="agentic").body["degraded"] == "keywords"
+
+
+def test_matches_are_counted_where_it_is_asked_for(unit: Search) -> None:
+    body = unit.ask(facets=["category"], sort="newest", place="Kyoto", include_answer=False).body
+    values = [{"value": "food", "count": 4}, {"value": "receipt", "count": 3}]
+    assert (body["total_matches"], body["facets"], body["total_results"]) == (7, {"category": values}, 2)
+    assert unit.retrieval.counted == [(unit.query, ("category",))]
+    assert (unit.query.order, unit.query.filters) == (Order.NEWEST, Filters(place="Kyoto"))
+    assert unit.ask(facets=[], include_answer=False).body["facets"] == {}
+    nothing = unit.ask(query="???", facets=["tag"], include_answer=False).body
+    assert (nothing["total_matches"], nothing["facets"]) == (0, {"tag": []})
+
+
+@pytest.mark.parametrize("changes", [{"facets": ["colour"]}, {"sort": "best"}, {"added_from": "soon"}])
+def test_an_unknown_facet_order_or_time_is_refused(unit: Search, changes: dict[str, Any]) -> None:
+    assert unit.ask(**changes).status == 422
 
 
 def test_conditions_alone_are_not_embedded(unit: Search) -> None:

@@ -54,6 +54,9 @@ QUERIES: dict[str, set[str]] = {
     '-"???"': set(),
     "-the": set(),
     'category:food "no such phrase"': set(),
+    "type:png added:2026-01 -place:lisbon category:other": {"cable", "tower"},
+    "-added:2026 -type:jpg": set(),
+    "-added:2025 -category:food": {"cable", "tower"},
     "category:food -the": {"lentil", "tomato", "bread"},
 }
 
@@ -101,11 +104,11 @@ def test_without_words_the_latest_come_first_and_nothing_is_compared(
     recipes: Connection[Any], make_item: MakeItem
 ) -> None:
     with recipes.transaction():
-        project_analysis(recipes, "alice", make_item("bread", RECIPES["bread"], category="Food", version=2))
+        project_analysis(recipes, "alice", make_item("new", "A recipe", category="Food", version=2))
     hits = search(recipes, SearchQuery("alice", "category:food", SearchMode.HYBRID, top_k=2))
     assert [(hit.item_id, hit.rank, hit.score, hit.bm25, hit.similarity) for hit in hits] == [
-        ("bread", 1, 0.0, None, None),
-        ("lentil", 2, 0.0, None, None),
+        ("new", 1, 0.0, None, None),
+        ("bread", 2, 0.0, None, None),
     ]
 
 

@@ -9,11 +9,11 @@ from chassis.errors import ConfigurationError, TransientError
 from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
-from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, SearchMode
+from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, Matches, SearchMode
 from retrieval.results import as_result
 from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
-from search.requests import SearchConfig, SearchRequest, SearchResponse, SearchType
+from search.requests import FacetValue, SearchConfig, SearchRequest, SearchResponse, SearchType
 from search.searching import Question
 
 # The gateway waits 30 s, including the round trip.
@@ -100,6 +100,8 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         body.filters,
         body.max_bm25_score,
         body.min_similarity_score,
+        body.sort,
+        None if body.facets is None else tuple(body.facets),
     )
     found = service.searcher.find(who.tenant_id, question)
     hits = found.hits
@@ -108,10 +110,21 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         search_type=body.search_type,
         results=[as_result(hit) for hit in hits],
         total_results=len(hits),
+        total_matches=found.matches.total if found.matches else None,
+        facets=_facets(found.matches),
         degraded=found.degraded,
         retrieval_time_ms=_milliseconds(started),
     )
     return _with_answer(service, body, hits, response, deadline) if body.include_answer else response
+
+
+def _facets(matches: Matches | None) -> dict[str, list[FacetValue]] | None:
+    if matches is None:
+        return None
+    return {
+        name: [FacetValue(value=value, count=count) for value, count in counts.items()]
+        for name, counts in matches.facets.items()
+    }
 
 
 def _with_answer(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from retrieval import Fusion
+from retrieval import FACETS, Fusion, Order
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult
 from search.searching import Degraded
@@ -22,6 +22,9 @@ class SearchType(StrEnum):
     VECTOR = "vector"
     HYBRID = "hybrid"
     AGENTIC = "agentic"
+
+
+Facet = StrEnum("Facet", {name.upper(): name for name in FACETS})  # type: ignore[misc]
 
 
 def _composed(text: object) -> object:
@@ -57,6 +60,17 @@ class SearchRequest(FilteredRequest):
     min_similarity_score: float = Field(
         default=0.0, ge=0, le=1, description="Items less similar to the query are not found by their vectors."
     )
+    sort: Order = Field(
+        default=Order.RELEVANCE,
+        description="Which of all that match, and in which order: the best, or those that were added last or first."
+        " Not in agentic searches.",
+    )
+    facets: Annotated[list[Facet], Field(max_length=len(Facet))] | None = Field(
+        default=None,
+        description="Count all that match, by the values of these; an empty list counts them in all. Not in agentic"
+        " searches.",
+        examples=[["category", "place"]],
+    )
     include_answer: bool = Field(default=True, description="Whether to answer the query from what was found.")
     answer_model: Annotated[str, StringConstraints(max_length=100)] | None = Field(
         default=None,
@@ -70,6 +84,13 @@ class SearchRequest(FilteredRequest):
         return 0.0 if self.min_relevance_score == _OLD_NO_LIMIT else self.min_relevance_score
 
 
+class FacetValue(BaseModel):
+    """A value of a facet."""
+
+    value: str = Field(description="In lower case, without accents.", examples=["kyoto"])
+    count: int = Field(ge=1, description="How many matching items have it.", examples=[3])
+
+
 class SearchResponse(BaseModel):
     """What was found, and an answer made of it."""
 
@@ -77,6 +98,16 @@ class SearchResponse(BaseModel):
     search_type: SearchType = Field(description="How it was searched.")
     results: list[SearchResult] = Field(description="The best first.")
     total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    total_matches: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many items match, whatever `top_k`; null where `facets` was not asked for. Of a query without"
+        " words, and of `bm25`, all; else those that were ranked, which is 200 at most by words and by meaning each.",
+        examples=[42],
+    )
+    facets: dict[str, list[FacetValue]] | None = Field(
+        default=None, description="By facet, its most frequent values among the items that match."
+    )
     degraded: Degraded | None = Field(
         default=None,
         description="In which lesser way it was searched, because the wanted one is unavailable: by `keywords`, whose"

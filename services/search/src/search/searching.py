@@ -15,10 +15,13 @@ from retrieval import (
     EmbeddingError,
     Filters,
     Hit,
+    Matches,
+    Order,
     QueryEmbedder,
     Ranking,
     SearchMode,
     SearchQuery,
+    count_matches,
     parse_query,
     search,
     vector_model,
@@ -35,6 +38,9 @@ class Question:
     filters: Filters = NO_FILTERS
     max_bm25_score: float = 0.0
     min_similarity: float = 0.0
+    order: Order = Order.RELEVANCE
+    facets: tuple[str, ...] | None = None
+    """What to count matches by; None counts none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ class Results:
 
     hits: list[Hit]
     degraded: Degraded | None = None
+    matches: Matches | None = None
 
 
 class Searcher:
@@ -84,7 +91,8 @@ class Searcher:
         """
         parsed = parse_query(question.text)
         if not parsed.asks:
-            return Results([])  # punctuation alone: nothing that a model should be paid for
+            facets = None if question.facets is None else Matches(0, {name: {} for name in question.facets})
+            return Results([], matches=facets)  # punctuation alone: nothing that a model should be paid for
         mode, meaning, degraded = question.mode, Meaning(), None
         if mode is not SearchMode.BM25 and parsed.has_words:
             try:
@@ -105,9 +113,13 @@ class Searcher:
             filters=question.filters,
             max_bm25_score=question.max_bm25_score if question.mode is SearchMode.BM25 else 0.0,
             min_similarity=question.min_similarity,
+            order=question.order,
         )
         with self._connect() as connection:
-            return Results(search(connection, query, self.ranking), degraded)
+            hits = search(connection, query, self.ranking)
+            if question.facets is None:
+                return Results(hits, degraded)
+            return Results(hits, degraded, count_matches(connection, query, question.facets, self.ranking))
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

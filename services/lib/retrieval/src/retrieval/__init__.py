@@ -17,6 +17,7 @@ from retrieval.errors import (
     RetrievalError,
     TransactionRequiredError,
 )
+from retrieval.facets import FACETS, Matches
 from retrieval.filters import NO_FILTERS, Filters
 from retrieval.maintenance import maintain_vector_indexes
 from retrieval.query import (
@@ -24,6 +25,7 @@ from retrieval.query import (
     CollectionStats,
     Fusion,
     Hit,
+    Order,
     Ranking,
     ScoreType,
     SearchMode,
@@ -31,13 +33,14 @@ from retrieval.query import (
 )
 from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
-from retrieval.search import collection_stats, search, vector_model
+from retrieval.search import collection_stats, count_matches, search, vector_model
 from retrieval.vectors import DIMENSIONS
 
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_RANKING",
     "DIMENSIONS",
+    "FACETS",
     "NO_FILTERS",
     "AnalyzedItem",
     "CollectionStats",
@@ -51,6 +54,8 @@ __all__ = [
     "Hit",
     "InvalidQueryError",
     "InvalidVectorError",
+    "Matches",
+    "Order",
     "Outcome",
     "ParsedQuery",
     "QueryEmbedder",
@@ -61,6 +66,7 @@ __all__ = [
     "SearchQuery",
     "TransactionRequiredError",
     "collection_stats",
+    "count_matches",
     "maintain_vector_indexes",
     "parse_query",
     "project_analysis",

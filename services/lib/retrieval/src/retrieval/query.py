@@ -39,6 +39,15 @@ class Fusion(StrEnum):
     """Reciprocal ranks, as the predecessor did it: the order of the first results may depend on top_k."""
 
 
+class Order(StrEnum):
+    """In which order hits are returned, and which of all that match."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+    """Of all that match, those that were added last; what matches is said in `retrieval.facets`."""
+    OLDEST = "oldest"
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The constants of the ranking; clients rely on the defaults."""
@@ -83,6 +92,7 @@ class SearchQuery:
     filters: Filters = NO_FILTERS
     max_bm25_score: float = 0.0
     min_similarity: float = 0.0
+    order: Order = Order.RELEVANCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ rows that match. This library chooses, not the planner, which would use the inde
 too, and lose neighbours.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection, sql
@@ -17,22 +20,34 @@ from psycopg.rows import dict_row, tuple_row
 
 from retrieval import filters
 from retrieval.errors import InvalidQueryError
+from retrieval.facets import FACETS, Matches, as_matches
 from retrieval.query import (
     DEFAULT_RANKING,
     CollectionStats,
     Fusion,
     Hit,
+    Order,
     Ranking,
     ScoreType,
     SearchMode,
     SearchQuery,
 )
 from retrieval.query_language import ParsedQuery, parse_query
-from retrieval.search_statements import INDEX_SETTINGS, NOTHING, Narrowing, listing_statement, search_statement
+from retrieval.search_statements import (
+    INDEX_SETTINGS,
+    NOTHING,
+    Narrowing,
+    listing_statement,
+    matches_statement,
+    search_statement,
+)
 from retrieval.text import alternative_tokens, phrase_tokens, query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
+
+ALL = 2**31 - 1
+"""A limit that is none."""
 
 _SCORE_TYPES = {
     SearchMode.BM25: ScoreType.BM25,
@@ -51,20 +66,41 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     parsed = parse_query(query.text)
     parameters = _parameters(query, ranking)
     narrowing = _narrowing(query, parsed)
-    score_type = _SCORE_TYPES[query.mode]
     if parsed.narrows and not parsed.has_words:
-        return _hits(conn, listing_statement(narrowing), parameters, score_type)
-    approximate = (
-        query.mode is not SearchMode.BM25 and narrowing == NOTHING and _has_index(conn, query.tenant_id, ranking)
+        return _hits(conn, listing_statement(narrowing, query.order), parameters, _SCORE_TYPES[query.mode])
+    approximate = _is_approximate(conn, query, narrowing, ranking)
+    statement = search_statement(
+        query.mode, narrowing, fusion=ranking.fusion, approximate=approximate, order=query.order
     )
-    statement = search_statement(query.mode, narrowing, fusion=ranking.fusion, approximate=approximate)
-    if not approximate:
-        return _hits(conn, statement, parameters, score_type)
-    with conn.transaction():
-        conn.execute(INDEX_SETTINGS, parameters)
-        # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index
-        # applies.
-        return _hits(conn, statement, parameters, score_type, prepare=False)
+    # Unprepared where the index is read, so that the plan is made for this tenant: a generic one cannot know that the
+    # tenant's index applies.
+    with _reading(conn, parameters, approximate=approximate) as prepare:
+        return _hits(conn, statement, parameters, _SCORE_TYPES[query.mode], prepare=prepare)
+
+
+def count_matches(
+    conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
+) -> Matches:
+    """How many items match, whatever `top_k`; in all, and by the values of these facets (`retrieval.facets.FACETS`).
+
+    Raises:
+        InvalidQueryError: as `search`; also an unknown facet.
+        InvalidVectorError: not 1,024 finite values of non-zero norm.
+    """
+    names = tuple(dict.fromkeys(facets))
+    if unknown := set(names) - set(FACETS):
+        raise InvalidQueryError(f"unknown facets: {sorted(unknown)}")
+    parsed = parse_query(query.text)
+    parameters = _parameters(replace(query, order=Order.NEWEST), ranking)
+    if not parsed.asks and query.text:
+        return as_matches(names, [])
+    narrowing = _narrowing(query, parsed)
+    listing = parsed.narrows and not parsed.has_words
+    approximate = not listing and _is_approximate(conn, query, narrowing, ranking)
+    statement = matches_statement(query.mode, narrowing, names, approximate=approximate, listing=listing)
+    with _reading(conn, parameters, approximate=approximate) as prepare:
+        rows = vector_cursor(conn, tuple_row).execute(statement, parameters, prepare=prepare).fetchall()
+    return as_matches(names, rows)
 
 
 def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
@@ -93,6 +129,21 @@ def vector_model(conn: Connection[Any], tenant_id: str) -> str | None:
         .fetchone()
     )
     return str(row[0]) if row else None
+
+
+@contextmanager
+def _reading(conn: Connection[Any], parameters: dict[str, Any], *, approximate: bool) -> Iterator[bool | None]:
+    """Whether to prepare the statement that runs within."""
+    if not approximate:
+        yield None
+        return
+    with conn.transaction():
+        conn.execute(INDEX_SETTINGS, parameters)
+        yield False
+
+
+def _is_approximate(conn: Connection[Any], query: SearchQuery, narrowing: Narrowing, ranking: Ranking) -> bool:
+    return query.mode is not SearchMode.BM25 and narrowing == NOTHING and _has_index(conn, query.tenant_id, ranking)
 
 
 def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
@@ -132,10 +183,12 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
         "tenant": query.tenant_id,
         "tokens": query_tokens(parsed.words),
         "alternatives": alternative_tokens(parsed.words),
-        "top_k": query.top_k,
+        "top_k": query.top_k if query.order is Order.RELEVANCE else ALL,
         "fetch": _fetched(query, ranking),
         "c": ranking.rrf_constant,
     } | filters.parameters((*filters.conditions(query.filters), *parsed.conditions))
+    if query.order is not Order.RELEVANCE:
+        parameters["shown"] = query.top_k
     if parsed.narrows:
         parameters |= {
             "phrases": list(parsed.phrases),
@@ -167,6 +220,8 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
 
 def _fetched(query: SearchQuery, ranking: Ranking) -> int:
     """Candidates of each leg."""
+    if query.order is not Order.RELEVANCE:
+        return ALL if query.mode is SearchMode.BM25 else max(ranking.window, query.top_k)
     if query.mode is not SearchMode.HYBRID:
         return query.top_k
     if ranking.fusion is Fusion.RRF:

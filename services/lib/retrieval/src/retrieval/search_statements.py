@@ -5,8 +5,9 @@ from functools import lru_cache
 
 from psycopg import sql
 
+from retrieval.facets import counted
 from retrieval.filters import where
-from retrieval.query import Fusion, SearchMode
+from retrieval.query import Fusion, Order, SearchMode
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
 # is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
@@ -86,14 +87,14 @@ barred AS MATERIALIZED (
 _IS_PHRASED = sql.SQL(" AND item_id IN (SELECT item_id FROM phrased)")
 _IS_NOT_BARRED = sql.SQL(" AND item_id NOT IN (SELECT item_id FROM barred)")
 
-# Without words there is nothing to rank by: what is asked for in other ways, the latest described first.
+# Without words there is nothing to rank by: what is asked for in other ways, the latest first.
 _LISTED = sql.SQL("""
 found AS (
     SELECT item_id, 0::float8 AS score, NULL::float8 AS bm25, NULL::float8 AS similarity,
-           row_number() OVER (ORDER BY analyzed_at DESC, item_id) AS rank
-      FROM (SELECT item_id, analyzed_at FROM documents
+           row_number() OVER (ORDER BY added_at DESC, item_id) AS rank
+      FROM (SELECT item_id, added_at FROM documents
              WHERE tenant_id = %(tenant)s {filter}
-             ORDER BY analyzed_at DESC, item_id LIMIT %(top_k)s) AS latest
+             ORDER BY added_at DESC, item_id LIMIT %(top_k)s) AS latest
 )""")
 
 # Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
@@ -166,10 +167,29 @@ _STATEMENT = sql.SQL("""
 WITH {legs}
 SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline, d.summary,
        d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body
-  FROM found f
+  FROM {found} f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
  ORDER BY f.rank
 """)
+
+# In the order of time, of all that was found.
+_IN_TIME = sql.SQL("""in_time AS (
+    SELECT item_id, score, bm25, similarity, row_number() OVER (ORDER BY {order}) AS rank
+      FROM (SELECT f.item_id, f.score, f.bm25, f.similarity, d.added_at
+              FROM found f JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
+             ORDER BY {order} LIMIT %(shown)s) AS first
+)""")
+_ORDERS = {
+    Order.NEWEST: sql.SQL("added_at DESC NULLS LAST, item_id"),
+    Order.OLDEST: sql.SQL("added_at NULLS FIRST, item_id"),
+}
+
+_MATCHED = {
+    SearchMode.BM25: sql.SQL("SELECT item_id FROM keyword"),
+    SearchMode.VECTOR: sql.SQL("SELECT item_id FROM semantic"),
+    SearchMode.HYBRID: sql.SQL("SELECT item_id FROM keyword UNION SELECT item_id FROM semantic"),
+}
+_MATCHES = sql.SQL("WITH {legs}, matched AS MATERIALIZED ({matched}) {counted}")
 
 INDEX_SETTINGS = sql.SQL("""
 SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
@@ -196,9 +216,47 @@ NOTHING = Narrowing()
 
 @lru_cache(maxsize=512)
 def search_statement(
-    mode: SearchMode, narrowing: Narrowing = NOTHING, *, fusion: Fusion = Fusion.SCORES, approximate: bool
+    mode: SearchMode,
+    narrowing: Narrowing = NOTHING,
+    *,
+    fusion: Fusion = Fusion.SCORES,
+    approximate: bool,
+    order: Order = Order.RELEVANCE,
 ) -> sql.Composed:
     """One statement for the mode, narrowed so, over all vectors or the tenant's index."""
+    legs = _legs(mode, narrowing, approximate=approximate)
+    return _of_found([*legs, _found(mode, fusion, approximate=approximate)], order)
+
+
+@lru_cache(maxsize=512)
+def listing_statement(narrowing: Narrowing, order: Order = Order.RELEVANCE) -> sql.Composed:
+    """The statement of a search without words."""
+    return _of_found(_listing(narrowing), order)
+
+
+@lru_cache(maxsize=512)
+def matches_statement(
+    mode: SearchMode, narrowing: Narrowing, facets: tuple[str, ...], *, approximate: bool, listing: bool
+) -> sql.Composed:
+    """The statement that counts what such a search matches (`retrieval.facets`)."""
+    legs = _listing(narrowing) if listing else _legs(mode, narrowing, approximate=approximate)
+    matched = sql.SQL("SELECT item_id FROM found") if listing else _MATCHED[mode]
+    return _MATCHES.format(legs=sql.SQL(", ").join(legs), matched=matched, counted=counted(facets))
+
+
+def _of_found(legs: list[sql.Composable], order: Order) -> sql.Composed:
+    if order is Order.RELEVANCE:
+        return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=sql.SQL("found"))
+    in_time = _IN_TIME.format(order=_ORDERS[order])
+    return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, in_time]), found=sql.SQL("in_time"))
+
+
+def _listing(narrowing: Narrowing) -> list[sql.Composable]:
+    listed = _LISTED.format(filter=where(narrowing.filters) + _by_words(narrowing))
+    return [*_narrowing_parts(narrowing), listed]
+
+
+def _legs(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> list[sql.Composable]:
     narrowed, by_words = where(narrowing.filters), _by_words(narrowing)
     legs: list[sql.Composable] = _narrowing_parts(narrowing)
     if mode is not SearchMode.BM25:
@@ -209,14 +267,7 @@ def search_statement(
     if mode is not SearchMode.BM25:
         compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed + by_words)
         legs.append(_SEMANTIC.format(compared=compared))
-    return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _found(mode, fusion, approximate=approximate)]))
-
-
-@lru_cache(maxsize=512)
-def listing_statement(narrowing: Narrowing) -> sql.Composed:
-    """The statement of a search without words."""
-    listed = _LISTED.format(filter=where(narrowing.filters) + _by_words(narrowing))
-    return _STATEMENT.format(legs=sql.SQL(", ").join([*_narrowing_parts(narrowing), listed]))
+    return legs
 
 
 def _narrowing_parts(narrowing: Narrowing) -> list[sql.Composable]:
