@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from types import SimpleNamespace
@@ -41,7 +41,8 @@ from retrieval import (
     SearchQuery,
 )
 from retrieval import projections as read_model
-from retrieval.results import as_result
+from retrieval.confidence import Thresholds
+from retrieval.explanation import Explanation, Highlight
 from search import searching
 from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
@@ -49,6 +50,7 @@ from search.answering import Answerer
 from search.bootstrap import SearchService, bootstrap
 from search.errors import AnswerUnavailableError
 from search.handler import ENTRY_POINTS
+from search.requests import found_item
 from search.searching import Degraded, Question
 from search.settings import SearchSettings
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
@@ -98,6 +100,12 @@ class Retrieval:
     ) -> Matches:
         self.counted.append((query, tuple(facets)))
         return Matches(7, {name: {"food": 4, "receipt": 3} for name in facets})
+
+    def explain(
+        self, conn: Connection[Any], query: SearchQuery, hits: Sequence[Hit], ranking: Ranking = DEFAULT_RANKING
+    ) -> dict[str, Explanation]:
+        highlight = Highlight("headline", (("Ramen", True), (" soup", False)))
+        return {hits[0].item_id: Explanation(1, None, 0.25, 0.0, ("Ramen",), ("headline",), (highlight,))}
 
     def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
         return self.model
@@ -265,9 +273,9 @@ def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
     return {
         "query": "ramen in Kyoto",
         "search_type": search_type,
-        "results": [as_result(hit).model_dump(mode="json") for hit in hits],
+        "results": [found_item(hit).model_dump(mode="json") for hit in hits],
         "total_results": len(hits),
-        **dict.fromkeys(("degraded", "total_matches", "facets")),
+        **dict.fromkeys(("degraded", "confident", "total_matches", "facets")),
         **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
         **dict.fromkeys(("agent_reasoning", "tools_used")),
     } | fields
@@ -355,7 +363,7 @@ def test_what_the_gateway_has_waited_is_taken_off(unit: Search, kind: str) -> No
 def test_without_results_no_model_is_asked(unit: Search) -> None:
     unit.retrieval.hits = []
     given = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
-    assert unit.ask().body == response("hybrid", **given, retrieval_time_ms=12.3, answer_time_ms=0.0)
+    assert unit.ask().body == response("hybrid", **given, confident=False, retrieval_time_ms=12.3, answer_time_ms=0.0)
     assert unit.answerer.asked == []
 
 
@@ -452,6 +460,37 @@ def test_matches_are_counted_where_it_is_asked_for(unit: Search) -> None:
 @pytest.mark.parametrize("changes", [{"facets": ["colour"]}, {"sort": "best"}, {"added_from": "soon"}])
 def test_an_unknown_facet_order_or_time_is_refused(unit: Search, changes: dict[str, Any]) -> None:
     assert unit.ask(**changes).status == 422
+
+
+def test_a_threshold_says_whether_anything_was_found(unit: Search) -> None:
+    unit.service.searcher._thresholds = Thresholds(0.5, {"voyage-3.5-lite": 0.8})
+    far = replace(hit("far", 2), similarity=0.7)
+    unit.retrieval.hits = [hit("near"), far]
+    assert unit.ask(include_answer=False).body["confident"] is True
+    found = unit.ask(include_answer=False, confident_only=True).body
+    assert [result["item_id"] for result in found["results"]] == ["near"]
+    unit.retrieval.hits = [far]
+    assert unit.ask(include_answer=False).body["confident"] is False
+    nothing = unit.ask(confident_only=True).body
+    assert (nothing["results"], nothing["answer"]) == ([], "Nothing in the collection matches.")
+    unit.retrieval.hits = [replace(far, keyword_share=0.5)]
+    assert unit.ask(include_answer=False, confident_only=True).body["confident"] is True
+    assert unit.ask(query="???").body["confident"] is False
+
+
+def test_each_result_is_explained_where_it_is_asked_for(unit: Search) -> None:
+    body = unit.ask(explain=True, include_answer=False).body
+    assert body["results"][0]["explanation"] == {
+        "keyword_rank": 1,
+        "vector_rank": None,
+        "keyword_share": 0.25,
+        "vector_share": 0.0,
+        "terms": ["Ramen"],
+        "fields": ["headline"],
+    }
+    pieces = [{"text": "Ramen", "matches": True}, {"text": " soup", "matches": False}]
+    assert body["results"][0]["highlights"] == [{"field": "headline", "pieces": pieces}]
+    assert body["results"][1]["explanation"] is None
 
 
 def test_conditions_alone_are_not_embedded(unit: Search) -> None:

@@ -18,10 +18,12 @@ from retrieval import (
     EmbeddingError,
     Filters,
     Hit,
+    Matches,
     QueryEmbedder,
     Ranking,
     SearchMode,
     SearchQuery,
+    count_matches,
     parse_query,
     search,
     vector_model,
@@ -63,6 +65,16 @@ class CollectionSearch:
         )
         with self._lock, self.database.transaction() as connection:
             return search(connection, wanted, self.ranking)
+
+    def count(self, context: TurnContext, query: str, filters: Filters, by: str | None) -> Matches:
+        """How many items have one of the words and match the filters; those of an empty query match the filters alone.
+
+        Raises:
+            TransientError: the database is unavailable.
+        """
+        wanted = SearchQuery(context.tenant_id, query, SearchMode.BM25, filters=context.filters.before(filters))
+        with self._lock, self.database.transaction() as connection:
+            return count_matches(connection, wanted, [by] if by else [], self.ranking)
 
     def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
         with self._lock, self.database.transaction() as connection:

@@ -93,6 +93,9 @@ def test_without_words_everything_that_is_narrowed_to_is_counted(
             "media_type": {"png": 2},
             "added": {"2026-01": 2},
         }
+    everything = SearchQuery("alice", "", SearchMode.BM25)
+    assert count_matches(trips, everything, ["added"]).facets == {"added": {"2026-01": 12}}
+    assert count_matches(trips, replace(everything, filters=Filters(category="receipt"))).total == 4
     with pytest.raises(InvalidQueryError, match="unknown facets"):
         count_matches(trips, asking("cat", SearchMode.BM25, make_vector), ["colour"])
 

@@ -10,10 +10,9 @@ from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api,
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
 from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, Matches, SearchMode
-from retrieval.results import as_result
 from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
-from search.requests import FacetValue, SearchConfig, SearchRequest, SearchResponse, SearchType
+from search.requests import FacetValue, SearchConfig, SearchRequest, SearchResponse, SearchType, found_item
 from search.searching import Question
 
 # The gateway waits 30 s, including the round trip.
@@ -102,13 +101,16 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         body.min_similarity_score,
         body.sort,
         None if body.facets is None else tuple(body.facets),
+        body.explain,
+        body.confident_only,
     )
     found = service.searcher.find(who.tenant_id, question)
     hits = found.hits
     response = SearchResponse(
         query=body.query,
         search_type=body.search_type,
-        results=[as_result(hit) for hit in hits],
+        results=[found_item(hit, found.explanations.get(hit.item_id)) for hit in hits],
+        confident=found.confident,
         total_results=len(hits),
         total_matches=found.matches.total if found.matches else None,
         facets=_facets(found.matches),
@@ -164,7 +166,7 @@ def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> Search
     return SearchResponse(
         query=body.query,
         search_type=body.search_type,
-        results=[as_result(hit, rank) for rank, hit in enumerate(hits, start=1)],
+        results=[found_item(hit, rank=rank) for rank, hit in enumerate(hits, start=1)],
         total_results=len(hits),
         degraded=found.degraded,
         answer=found.answer or None,

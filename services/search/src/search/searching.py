@@ -1,8 +1,8 @@
 """Retrieval for one tenant: keyword, vector or hybrid search over the service's own read model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -26,6 +26,10 @@ from retrieval import (
     search,
     vector_model,
 )
+from retrieval.confidence import Thresholds, best_is_confident, is_confident
+from retrieval.explanation import Explanation, explain
+
+DEFAULT_THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Question:
     order: Order = Order.RELEVANCE
     facets: tuple[str, ...] | None = None
     """What to count matches by; None counts none."""
+    explain: bool = False
+    confident_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,9 @@ class Results:
     hits: list[Hit]
     degraded: Degraded | None = None
     matches: Matches | None = None
+    confident: bool | None = None
+    """Whether what was asked for is among the hits; None where that cannot be told."""
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 class Searcher:
@@ -75,10 +84,12 @@ class Searcher:
         connect: Callable[[], AbstractContextManager[Connection[Any]]],
         embedder: Callable[[], QueryEmbedder],
         ranking: Ranking,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
     ) -> None:
         self._connect = connect
         self._embedder = embedder
         self.ranking = ranking
+        self._thresholds = thresholds
 
     def find(self, tenant_id: str, question: Question) -> Results:
         """The best hits. A hybrid search whose query cannot be embedded is one by keywords, and says so.
@@ -92,7 +103,9 @@ class Searcher:
         parsed = parse_query(question.text)
         if not parsed.asks:
             facets = None if question.facets is None else Matches(0, {name: {} for name in question.facets})
-            return Results([], matches=facets)  # punctuation alone: nothing that a model should be paid for
+            return Results(
+                [], matches=facets, confident=False
+            )  # punctuation alone: nothing that a model should be paid for
         mode, meaning, degraded = question.mode, Meaning(), None
         if mode is not SearchMode.BM25 and parsed.has_words:
             try:
@@ -117,9 +130,14 @@ class Searcher:
         )
         with self._connect() as connection:
             hits = search(connection, query, self.ranking)
-            if question.facets is None:
-                return Results(hits, degraded)
-            return Results(hits, degraded, count_matches(connection, query, question.facets, self.ranking))
+            matches = None
+            if question.facets is not None:
+                matches = count_matches(connection, query, question.facets, self.ranking)
+            confident = best_is_confident(hits, self._thresholds, meaning.model)
+            if question.confident_only:
+                hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
+            explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
+        return Results(hits, degraded, matches, confident, explanations)
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

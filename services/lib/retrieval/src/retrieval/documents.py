@@ -95,6 +95,12 @@ class AnalyzedItem:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest()
 
 
+def searchable(description: Mapping[str, Any], original_filename: str) -> list[tuple[str, str]]:
+    """The searchable texts of an item, each with the name of its field."""
+    texts = [(path[-1], text) for path in _SEARCHABLE for text in _texts(description, path)]
+    return [*texts, ("original_filename", original_filename)]
+
+
 def _keys(texts: Iterable[str]) -> list[str]:
     return sorted({key(text) for text in texts} - {""})
 

@@ -117,6 +117,8 @@ class Hit:
     analysis_version: int
     description: Mapping[str, Any] = field(repr=False)
     body: str = field(repr=False)
+    keyword_share: float | None = None
+    """BM25 over its bound, 0 to 1: how far the words match. One that has every word once is near .45."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,18 @@ class ParsedQuery:
     @property
     def has_words(self) -> bool:
         """Whether there is something to rank by."""
-        return bool(query_tokens(self.words))
+        return _has_tokens(self.words)
 
     @property
     def asks(self) -> bool:
         """Whether it asks for anything at all; punctuation alone does not."""
         return self.narrows or self.has_words
+
+
+# Small caches: one search asks several times, and text of the past is not to be kept.
+@lru_cache(maxsize=16)
+def _has_tokens(text: str) -> bool:
+    return bool(query_tokens(text))
 
 
 @dataclass
@@ -73,7 +79,7 @@ class _Parts:
         return len(words) + len(self.conditions) >= MAX_CONDITIONS
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def parse_query(text: str) -> ParsedQuery:
     """The parts of any text; never raises. Of a text without syntax, `words` is the text itself."""
     parts = _Parts()

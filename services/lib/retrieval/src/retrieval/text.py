@@ -99,6 +99,11 @@ def alternative_tokens(text: str) -> list[str]:
     return [token for token in dict.fromkeys([*parts, *neighbours]) if token not in asked][:MAX_QUERY_TOKENS]
 
 
+def plain_tokens(text: str) -> list[str]:
+    """The distinct tokens of words of one part, of scripts with spaces; at most `MAX_QUERY_TOKENS`."""
+    return list(dict.fromkeys(word.parts[0] for word in _words(text) if word.is_plain))[:MAX_QUERY_TOKENS]
+
+
 def spelled(text: str) -> str:
     """The text's words one after another, folded as tokens are, with a space on each side of a word.
 
