@@ -34,7 +34,7 @@ def ndcg(found: Sequence[str], grades: Mapping[str, int], k: int) -> float:
 
 
 def _gain(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / math.log2(place + 1) for place, grade in enumerate(grades, start=1))
+    return sum((2.0**grade - 1) / math.log2(place + 1) for place, grade in enumerate(grades, start=1))
 
 
 def _relevant(found: Sequence[str], grades: Mapping[str, int], k: int) -> set[str]:
