@@ -166,5 +166,6 @@ def measure_search(sizes: list[int], queries: int, dsn: str | None) -> None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="collections-bench-"))
             dsn = stack.enter_context(Postgres(Path(folder), fast=True)).dsn()
         conn = stack.enter_context(psycopg.connect(dsn, autocommit=True))
-        conn.execute("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
+        for extension in ("vector", "pg_trgm"):
+            conn.execute(f"CREATE EXTENSION IF NOT EXISTS {extension} WITH SCHEMA public")
         run(conn, sizes, queries)

@@ -3,12 +3,12 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -29,6 +29,7 @@ from chat import agent as agent_module
 from chat import collection
 from chat.agent import Agent, Answered, connect
 from chat.collection import MAX_RESULT, CollectionSearch, collection_tool
+from chat.counting import counting_tool
 from chat.errors import ModelRejectedError, ToolFailedError
 from chat.saver import TurnSaver
 from chat.settings import ChatSettings
@@ -40,6 +41,7 @@ from retrieval import (
     EmbeddingRateLimitedError,
     Filters,
     Hit,
+    Matches,
     QueryEmbedder,
     Ranking,
     ScoreType,
@@ -104,10 +106,17 @@ class Retrieval:
     hits: list[Hit] = field(default_factory=lambda: [hit()])
     model: str | None = None
     asked: list[tuple[SearchQuery, Ranking]] = field(default_factory=list)
+    counted: list[tuple[SearchQuery, list[str]]] = field(default_factory=list)
 
     def search(self, conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
         self.asked.append((query, ranking))
         return self.hits
+
+    def count_matches(
+        self, conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
+    ) -> Matches:
+        self.counted.append((query, list(facets)))
+        return Matches(7, {name: {"kyoto": 4} for name in facets})
 
     def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
         assert tenant_id == "alice"
@@ -194,6 +203,21 @@ def test_what_the_model_reads_of_a_search(search: CollectionSearch, retrieval: R
     assert context.hits == retrieval.hits
     used = {"name": "search_collection", "input": {"query": "ramen", "category": "Poster"}, "results": 2}
     assert context.tools_used == [used]
+
+
+def test_items_are_counted_by_words_and_filters(search: CollectionSearch, retrieval: Retrieval) -> None:
+    context, call = turn(filters=Filters(category="Food")), cast("Any", counting_tool(search))
+    runtime = SimpleNamespace(context=context)
+    document = call.func(runtime=runtime, query="ramen", by="place", category="Poster", has_text=True)
+    assert json.loads(document) == {"total": 7, "place": {"kyoto": 4}}
+    asked = SearchQuery("alice", "ramen", SearchMode.BM25, filters=Filters(category="Food", has_text=True))
+    assert retrieval.counted == [(asked, ["place"])]
+    assert json.loads(call.func(runtime=runtime)) == {"total": 7}
+    used = {"query": "ramen", "by": "place", "category": "Poster", "has_text": True}
+    assert context.tools_used == [
+        {"name": "count_items", "input": used, "results": 7},
+        {"name": "count_items", "input": {}, "results": 7},
+    ]
 
 
 def test_long_texts_are_clipped(search: CollectionSearch, retrieval: Retrieval) -> None:
@@ -506,7 +530,8 @@ def test_the_agent_has_the_tools_of_its_keys(
         tavily_base_url="http://tavily.invalid",
     )
     connect(settings, fakes.database, offline_aws, anthropic="a", voyage="v", tavily=tavily)
-    (((of, saver, (search, *webs)), keys),) = made
+    (((of, saver, (search, counting, *webs)), keys),) = made
+    assert counting.name == "count_items"
     assert (of, keys, len(webs)) == (settings, {"api_key": "a"}, 1 if tavily else 0)
     assert (saver.table_name, saver.storage.ttl_seconds, saver.repo.ttl_seconds) == ("checkpoints", 60, 60)
     assert saver.client.meta.endpoint_url == offline_aws.endpoint_url

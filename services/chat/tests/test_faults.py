@@ -108,7 +108,11 @@ def test_after_the_last_round_the_model_must_answer(running: Any, session: str, 
     assert running.chat("ann", session, QUESTION).status == 200
     (request,) = providers.requests("anthropic")
     assert request["body"]["tool_choice"] == {"type": "none"}
-    assert [tool["name"] for tool in request["body"]["tools"]] == ["search_collection", "search_web"]
+    assert [tool["name"] for tool in request["body"]["tools"]] == [
+        "search_collection",
+        "count_items",
+        "search_web",
+    ]
 
 
 def test_without_embeddings_keywords_are_searched(

@@ -101,6 +101,8 @@ def test_the_model_may_use_every_filter(running: Any, session: str, providers: A
     tools = {tool["name"]: tool["input_schema"] for tool in providers.requests("anthropic")[0]["body"]["tools"]}
     assert set(tools["search_collection"]["properties"]) == {"query", *FILTERS}
     assert tools["search_collection"]["required"] == ["query"]
+    assert set(tools["count_items"]["properties"]) == {"query", "by", *FILTERS}
+    assert "required" not in tools["count_items"]
 
 
 def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, session: str, providers: Any) -> None:
@@ -116,7 +118,7 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, 
     assert running.chat("ann", str(uuid.uuid4()), question).status == 200
     assert providers.requests("tavily") == []
     declared = [tool["name"] for tool in providers.requests("anthropic")[0]["body"]["tools"]]
-    assert declared == ["search_collection"]
+    assert declared == ["search_collection", "count_items"]
 
 
 def test_a_deleted_item_is_no_longer_found(running: Any, add_item: AddItem, session: str) -> None:

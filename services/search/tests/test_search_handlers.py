@@ -1,9 +1,9 @@
 """Every entry point of search in memory: which search a request becomes, its answers and problems, and the events."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
 from types import SimpleNamespace
@@ -31,6 +31,8 @@ from retrieval import (
     Fusion,
     Hit,
     InvalidVectorError,
+    Matches,
+    Order,
     Outcome,
     QueryEmbedder,
     Ranking,
@@ -39,7 +41,8 @@ from retrieval import (
     SearchQuery,
 )
 from retrieval import projections as read_model
-from retrieval.results import as_result
+from retrieval.confidence import Thresholds
+from retrieval.explanation import Explanation, Highlight
 from search import searching
 from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
@@ -47,7 +50,8 @@ from search.answering import Answerer
 from search.bootstrap import SearchService, bootstrap
 from search.errors import AnswerUnavailableError
 from search.handler import ENTRY_POINTS
-from search.searching import Question
+from search.requests import found_item
+from search.searching import Degraded, Question
 from search.settings import SearchSettings
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope, read
 from testkit.fakes import SETTINGS, example
@@ -85,10 +89,23 @@ class Retrieval:
     hits: list[Hit] = field(default_factory=lambda: [hit("one"), hit("two", 2)])
     model: str | None = None
     asked: list[tuple[SearchQuery, Ranking]] = field(default_factory=list)
+    counted: list[tuple[SearchQuery, tuple[str, ...]]] = field(default_factory=list)
 
     def search(self, conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
         self.asked.append((query, ranking))
         return self.hits
+
+    def count_matches(
+        self, conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
+    ) -> Matches:
+        self.counted.append((query, tuple(facets)))
+        return Matches(7, {name: {"food": 4, "receipt": 3} for name in facets})
+
+    def explain(
+        self, conn: Connection[Any], query: SearchQuery, hits: Sequence[Hit], ranking: Ranking = DEFAULT_RANKING
+    ) -> dict[str, Explanation]:
+        highlight = Highlight("headline", (("Ramen", True), (" soup", False)))
+        return {hits[0].item_id: Explanation(1, None, 0.25, 0.0, ("Ramen",), ("headline",), (highlight,))}
 
     def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
         return self.model
@@ -256,8 +273,9 @@ def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
     return {
         "query": "ramen in Kyoto",
         "search_type": search_type,
-        "results": [as_result(hit).model_dump(mode="json") for hit in hits],
+        "results": [found_item(hit).model_dump(mode="json") for hit in hits],
         "total_results": len(hits),
+        **dict.fromkeys(("degraded", "confident", "total_matches", "facets")),
         **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
         **dict.fromkeys(("agent_reasoning", "tools_used")),
     } | fields
@@ -345,7 +363,7 @@ def test_what_the_gateway_has_waited_is_taken_off(unit: Search, kind: str) -> No
 def test_without_results_no_model_is_asked(unit: Search) -> None:
     unit.retrieval.hits = []
     given = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
-    assert unit.ask().body == response("hybrid", **given, retrieval_time_ms=12.3, answer_time_ms=0.0)
+    assert unit.ask().body == response("hybrid", **given, confident=False, retrieval_time_ms=12.3, answer_time_ms=0.0)
     assert unit.answerer.asked == []
 
 
@@ -382,7 +400,7 @@ def test_a_key_that_is_missing_or_cannot_be_read_costs_no_results(unit: Search, 
     assert "anthropic" not in answer.text
 
 
-@pytest.mark.parametrize(("kind", "key"), [("hybrid", "voyage"), ("vector", "voyage"), ("agentic", "anthropic")])
+@pytest.mark.parametrize(("kind", "key"), [("vector", "voyage"), ("agentic", "anthropic")])
 def test_a_search_without_the_key_it_needs(unit: Search, kind: str, key: str) -> None:
     del unit.fakes.aws.ssm.parameters[f"/test/{key}-api-key"]
     answer = unit.ask(search_type=kind)
@@ -391,7 +409,7 @@ def test_a_search_without_the_key_it_needs(unit: Search, kind: str, key: str) ->
     assert key not in answer.text
 
 
-@pytest.mark.parametrize("kind", ["hybrid", "vector", "agentic"])
+@pytest.mark.parametrize("kind", ["vector", "agentic"])
 @pytest.mark.parametrize(
     ("fault", "status", "code", "retry_after"),
     [
@@ -407,6 +425,79 @@ def test_a_query_that_cannot_be_embedded(
     assert (problem(answer), answer.headers.get("Retry-After")) == ((status, code), retry_after)
     assert "bm25" in answer.body["detail"]
     assert unit.answerer.asked == []
+
+
+@pytest.mark.parametrize("fault", [EmbeddingRateLimitedError("429"), EmbeddingRejectedError("400"), None])
+def test_a_hybrid_search_is_one_by_keywords_where_the_query_cannot_be_embedded(
+    unit: Search, fault: Exception | None, measured: Measured
+) -> None:
+    unit.embedder.fault = fault
+    if fault is None:
+        del unit.fakes.aws.ssm.parameters["/test/voyage-api-key"]
+    answer = unit.ask(min_relevance_score=-3)
+    assert (answer.status, answer.body["degraded"], answer.body["search_type"]) == (200, "keywords", "hybrid")
+    assert (unit.query.mode, unit.query.vector, unit.query.max_bm25_score) == (SearchMode.BM25, None, 0.0)
+    assert answer.body["answer"] == "In Kyoto."
+    assert measured()["SearchesWithoutMeaning"] == ("Count", [1])
+
+
+def test_an_agents_search_by_keywords_is_told(unit: Search) -> None:
+    unit.agent.outcome = Found(degraded=Degraded.KEYWORDS)
+    assert unit.ask(search_type="agentic").body["degraded"] == "keywords"
+
+
+def test_matches_are_counted_where_it_is_asked_for(unit: Search) -> None:
+    body = unit.ask(facets=["category"], sort="newest", place="Kyoto", include_answer=False).body
+    values = [{"value": "food", "count": 4}, {"value": "receipt", "count": 3}]
+    assert (body["total_matches"], body["facets"], body["total_results"]) == (7, {"category": values}, 2)
+    assert unit.retrieval.counted == [(unit.query, ("category",))]
+    assert (unit.query.order, unit.query.filters) == (Order.NEWEST, Filters(place="Kyoto"))
+    assert unit.ask(facets=[], include_answer=False).body["facets"] == {}
+    nothing = unit.ask(query="???", facets=["tag"], include_answer=False).body
+    assert (nothing["total_matches"], nothing["facets"]) == (0, {"tag": []})
+
+
+@pytest.mark.parametrize("changes", [{"facets": ["colour"]}, {"sort": "best"}, {"added_from": "soon"}])
+def test_an_unknown_facet_order_or_time_is_refused(unit: Search, changes: dict[str, Any]) -> None:
+    assert unit.ask(**changes).status == 422
+
+
+def test_a_threshold_says_whether_anything_was_found(unit: Search) -> None:
+    unit.service.searcher._thresholds = Thresholds(0.5, {"voyage-3.5-lite": 0.8})
+    far = replace(hit("far", 2), similarity=0.7)
+    unit.retrieval.hits = [hit("near"), far]
+    assert unit.ask(include_answer=False).body["confident"] is True
+    found = unit.ask(include_answer=False, confident_only=True).body
+    assert [result["item_id"] for result in found["results"]] == ["near"]
+    unit.retrieval.hits = [far]
+    assert unit.ask(include_answer=False).body["confident"] is False
+    nothing = unit.ask(confident_only=True).body
+    assert (nothing["results"], nothing["answer"]) == ([], "Nothing in the collection matches.")
+    unit.retrieval.hits = [replace(far, keyword_share=0.5)]
+    assert unit.ask(include_answer=False, confident_only=True).body["confident"] is True
+    assert unit.ask(query="???").body["confident"] is False
+
+
+def test_each_result_is_explained_where_it_is_asked_for(unit: Search) -> None:
+    body = unit.ask(explain=True, include_answer=False).body
+    assert body["results"][0]["explanation"] == {
+        "keyword_rank": 1,
+        "vector_rank": None,
+        "keyword_share": 0.25,
+        "vector_share": 0.0,
+        "terms": ["Ramen"],
+        "fields": ["headline"],
+    }
+    pieces = [{"text": "Ramen", "matches": True}, {"text": " soup", "matches": False}]
+    assert body["results"][0]["highlights"] == [{"field": "headline", "pieces": pieces}]
+    assert body["results"][1]["explanation"] is None
+
+
+def test_conditions_alone_are_not_embedded(unit: Search) -> None:
+    assert unit.ask(query="category:food -lentil", include_answer=False).status == 200
+    assert (unit.embedder.asked, unit.query.vector) == ([], None)
+    unit.ask(query="soup -lentil category:food", include_answer=False)
+    assert [text for _, text, _ in unit.embedder.asked] == ["soup"]
 
 
 @pytest.mark.parametrize("transaction", [0, 1])

@@ -158,6 +158,8 @@ def test_deleted_stays_deleted_in_any_order(order: tuple[int, ...], search: Any)
 def test_only_keyword_search_works_without_a_provider(search: Any, found: dict[str, str], providers: Any) -> None:
     providers.fault(provider="*", kind="status", status=503)
     assert search.search("café mori", **KEYWORD)["results"]
+    by_words = search.search("café mori", include_answer=False)
+    assert (by_words["degraded"], by_words["results"][0]["score_type"]) == ("keywords", "bm25")
     for search_type, code in (("vector", "embedding-unavailable"), ("agentic", "agent-unavailable")):
         status, problem = search.ask("POST", "/search", {"query": "a new question", "search_type": search_type})
         assert (status, problem["type"]) == (503, f"urn:collections:problem:{code}")

@@ -20,7 +20,7 @@ from retrieval import NO_FILTERS, Filters, Hit, ScoreType, SearchMode
 from search.agent import Found, SearchAgent
 from search.answering import MAX_TOKENS, Answerer
 from search.errors import AnswerUnavailableError
-from search.searching import Question, Searcher
+from search.searching import Question, Results, Searcher
 from search.sources import as_sources, known_citations
 
 
@@ -209,9 +209,9 @@ class Searches(Searcher):
         self.found = list(found)
         self.asked: list[tuple[str, Question]] = []
 
-    def find(self, tenant_id: str, question: Question) -> list[Hit]:
+    def find(self, tenant_id: str, question: Question) -> Results:
         self.asked.append((tenant_id, question))
-        return self.found.pop(0)
+        return Results(self.found.pop(0))
 
 
 def calling(number: int, text: str = "", **arguments: Any) -> AIMessage:

@@ -24,6 +24,7 @@ from chassis.aws import Aws
 from chassis.database import Database
 from chat.checkpoints import translated
 from chat.collection import CollectionSearch, collection_tool
+from chat.counting import counting_tool
 from chat.errors import ModelRejectedError
 from chat.messages import compacted, current_turn
 from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, StorableText
@@ -146,7 +147,8 @@ def connect(
     embedder = QueryEmbedder(
         EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
     )
-    tools = [collection_tool(CollectionSearch(database, embedder, settings.ranking))]
+    collection = CollectionSearch(database, embedder, settings.ranking)
+    tools = [collection_tool(collection), counting_tool(collection)]
     if tavily:
         tools.append(web_tool(WebSearch.connect(tavily, settings)))
     saver = TurnSaver(settings.table_checkpoints, aws, ttl_s=settings.session_ttl_s)

@@ -18,16 +18,18 @@ from retrieval import (
     EmbeddingError,
     Filters,
     Hit,
+    Matches,
     QueryEmbedder,
     Ranking,
     SearchMode,
     SearchQuery,
+    count_matches,
+    parse_query,
     search,
     vector_model,
 )
 from retrieval.requests import filtered_arguments
 from retrieval.results import texts
-from retrieval.text import query_tokens
 
 #: Limits on what one search may add to the model's context and to memory, in characters.
 MAX_RESULT = 24_000
@@ -49,7 +51,8 @@ class CollectionSearch:
         Raises:
             TransientError: the database is unavailable.
         """
-        if not query_tokens(query):
+        parsed = parse_query(query)
+        if not parsed.asks:
             return []  # punctuation alone: nothing that a model should be paid for
         wanted = SearchQuery(
             context.tenant_id,
@@ -58,10 +61,20 @@ class CollectionSearch:
             # The caller's filters take precedence over the model's.
             filters=context.filters.before(filters),
             min_similarity=context.min_similarity,
-            **self._meaning(context.tenant_id, query),
+            **(self._meaning(context.tenant_id, parsed.words) if parsed.has_words else {}),
         )
         with self._lock, self.database.transaction() as connection:
             return search(connection, wanted, self.ranking)
+
+    def count(self, context: TurnContext, query: str, filters: Filters, by: str | None) -> Matches:
+        """How many items have one of the words and match the filters; those of an empty query match the filters alone.
+
+        Raises:
+            TransientError: the database is unavailable.
+        """
+        wanted = SearchQuery(context.tenant_id, query, SearchMode.BM25, filters=context.filters.before(filters))
+        with self._lock, self.database.transaction() as connection:
+            return count_matches(connection, wanted, [by] if by else [], self.ranking)
 
     def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
         with self._lock, self.database.transaction() as connection:

@@ -37,7 +37,13 @@ def make_item() -> MakeItem:
     """An analysed item whose text is the summary."""
 
     def make(
-        item_id: str, summary: str = "", *, version: int = 1, category: str = "photo", **fields: Any
+        item_id: str,
+        summary: str = "",
+        *,
+        version: int = 1,
+        category: str = "photo",
+        extension: str = "png",
+        **fields: Any,
     ) -> AnalyzedItem:
         description = {"category": category, "headline": "", "summary": summary, **fields}
         return AnalyzedItem(
@@ -45,7 +51,7 @@ def make_item() -> MakeItem:
             version=version,
             analysis_id=f"{item_id}-{version}",
             analyzed_at=START + timedelta(minutes=version),
-            filename=f"{item_id}.png",
+            filename=f"{item_id}.{extension}",
             original_filename="",
             description=description,
         )

@@ -1,9 +1,10 @@
 """Filters: one field each, from which the HTTP parameter, the tools' argument and the conditions in SQL follow."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from retrieval import (
     project_vector,
     search,
 )
-from retrieval.filters import COLUMNS, FILTERS
+from retrieval.filters import COLUMNS, FIELDS, FILTERS, conditions, media_type_key, parameters
 from retrieval.requests import FilteredRequest, filtered_arguments, filtered_request
 
 MakeItem = Callable[..., AnalyzedItem]
@@ -39,9 +40,34 @@ class Case:
     fold: Callable[[Connection[Any], str], object] | None = None
 
 
+def media(**fields: Any) -> dict[str, Any]:
+    return {"media_metadata": fields}
+
+
+def seen(**fields: Any) -> dict[str, Any]:
+    return {"image_details": fields}
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
 CASES = {
     "category": Case("rECEIPT", {"category": "Receipt"}, {"category": "poster"}),
+    "subcategory": Case("Rāmen", {"subcategories": ["noodles", "ramen"]}, {"subcategories": ["ramen shop"]}),
+    "place": Case("kyoto", media(location_tags=["Gion, Kyoto"]), media(location_tags=["Kyotographie", "Gion"])),
+    "person": Case("@Ann_Lee", media(original_poster="ann lee"), media(tagged_accounts=["@ann", "lee"])),
+    "tag": Case("travel", media(hashtags=["#Travel"]), {"image_details": {"themes": ["time travel"]}}),
+    "source": Case("instagram", seen(likely_source="Instagram story"), seen(likely_source="a camera")),
+    "has_text": Case(False, seen(extracted_text=[" "]), seen(extracted_text=["SALE"])),
+    "media_type": Case("image/PNG", {}, {"extension": "jpg"}),
+    "added_from": Case(START + timedelta(minutes=2), {"version": 2}, {"version": 1}),
+    "added_before": Case(START + timedelta(minutes=2), {"version": 1}, {"version": 2}),
 }
+
+
+def span(first: str, end: str) -> tuple[tuple[str, datetime], ...]:
+    return tuple(
+        (name, datetime.fromisoformat(day).replace(tzinfo=UTC))
+        for name, day in (("added_from", first), ("added_before", end))
+    )
 
 
 @filtered_request
@@ -64,10 +90,9 @@ def test_every_filter_has_its_case() -> None:
 
 @pytest.mark.integration
 @pytest.mark.parametrize("vector_first", [True, False])
-@pytest.mark.parametrize("mode", list(SearchMode))
 @pytest.mark.parametrize("name", CASES)
 def test_a_filter_narrows_every_kind_of_search(
-    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, name: str, mode: SearchMode, vector_first: bool
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector, name: str, vector_first: bool
 ) -> None:
     case = CASES[name]
     for item_id, attributes in (("matching", case.matching), ("other", case.other)):
@@ -82,14 +107,12 @@ def test_a_filter_narrows_every_kind_of_search(
             with conn.transaction():
                 step()
     maintain_vector_indexes(conn, exact_limit=1)
-    query = SearchQuery("alice", "cat", mode, vector=make_vector(1), model="model")
-    filtered = SearchQuery(
-        "alice", "cat", mode, vector=make_vector(1), model="model", filters=Filters.of({name: case.value})
-    )
     # An index that is filtered afterwards may lose what is rare: even a large tenant is compared exactly.
-    for ranking in (Ranking(), Ranking(exact_limit=1)):
+    for mode, ranking in product(SearchMode, (Ranking(), Ranking(exact_limit=1))):
+        query = SearchQuery("alice", "cat", mode, vector=make_vector(1), model="model")
         assert {hit.item_id for hit in search(conn, query, ranking)} == {"matching", "other"}
-        assert [hit.item_id for hit in search(conn, filtered, ranking)] == ["matching"]
+        narrowed = replace(query, filters=Filters.of({name: case.value}))
+        assert [hit.item_id for hit in search(conn, narrowed, ranking)] == ["matching"]
 
 
 def embed(conn: Connection[Any], item_id: str, make_vector: MakeVector) -> None:
@@ -142,3 +165,54 @@ def test_the_first_filters_take_precedence() -> None:
     assert photos.before(Filters()) == photos
     assert Filters().given() == {}
     assert photos.given() == {"category": "photo"}
+
+
+@pytest.mark.integration
+def test_of_two_versions_the_earlier_says_when_an_item_was_added(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector
+) -> None:
+    for version in (2, 1):
+        with conn.transaction():
+            project_analysis(conn, "alice", make_item("item", "a cat", version=version))
+        if version == 2:
+            with conn.transaction():
+                embed(conn, "item", make_vector)
+    query = "SELECT added_at FROM documents UNION ALL SELECT added_at FROM vectors"
+    assert conn.execute(query).fetchall() == [(START + timedelta(minutes=1),)] * 2
+
+
+@pytest.mark.parametrize(
+    ("field_name", "text", "values"),
+    [
+        ("place", "Kyoto", (("place", "Kyoto"),)),
+        ("place", "???", None),
+        ("type", "png", (("media_type", "png"),)),
+        ("has_text", "Yes", (("has_text", True),)),
+        ("has_text", "false", (("has_text", False),)),
+        ("has_text", "perhaps", None),
+        ("added_from", "2026-03-01", (("added_from", datetime(2026, 3, 1, tzinfo=UTC)),)),
+        ("added_from", "2026-03-01T02:00:00+02:00", (("added_from", datetime(2026, 3, 1, tzinfo=UTC)),)),
+        ("added_before", "soon", None),
+        ("added", "2026", span("2026-01-01", "2027-01-01")),
+        ("added", "2026-12", span("2026-12-01", "2027-01-01")),
+        ("added", "2024-02-29", span("2024-02-29", "2024-03-01")),
+        ("added", "2026-13", None),
+        ("added", "2026-02-30", None),
+        ("added", "0000", None),
+        ("added", "9999", None),
+        ("added", "9999-12-31", None),
+        ("added", "yesterday", None),
+    ],
+)
+def test_what_a_field_of_a_query_narrows_by(field_name: str, text: str, values: object) -> None:
+    assert FIELDS[field_name](text) == values
+
+
+def test_a_time_without_offset_is_in_utc() -> None:
+    filters = Request.model_validate({"query": "cat", "added_from": "2026-03-01"}).filters
+    assert parameters(conditions(filters)) == {"filter_0_0": datetime(2026, 3, 1, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(("name", "expected"), [("a.JPG", "jpeg"), ("image/tif", "tiff"), ("png", "png"), ("", "")])
+def test_a_media_type_has_one_name(name: str, expected: str) -> None:
+    assert media_type_key(name) == expected

@@ -353,7 +353,7 @@ COMMON = {
     "alternatives": ["redboat", "boatred"],
     "top_k": 4,
     "c": 9,
-    "filter_category": "Food",
+    "filter_0_0": "Food",
 }
 WORDS = {"k1": 1.5, "b": 0.5, "max_bm25": -2.0, "bm25_weight": 0.1}
 MEANING = {

@@ -408,7 +408,7 @@ NASTY = [
     "'; DROP TABLE documents; --",
     "cat & | ! ( ) : * <-> \\",
     '"unbalanced cat',
-    "cat:* AND NOT (dog",
+    "cat:* AND NOT (bird",
     "%s %(tenant)s {} $1",
     "\x00",
     "cat\x00dog",

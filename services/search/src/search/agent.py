@@ -21,7 +21,7 @@ from retrieval import Filters, Hit, SearchMode
 from retrieval.requests import filtered_arguments
 from retrieval.results import mentioned
 from search.errors import AnswerUnavailableError
-from search.searching import Question, Searcher
+from search.searching import Degraded, Question, Searcher
 
 _INSTRUCTIONS = resources.files("search").joinpath("prompts", "agent.txt").read_text(encoding="utf-8")
 _MAX_TOKENS = 1024
@@ -44,6 +44,7 @@ class Found:
     tools_used: list[dict[str, Any]] = field(default_factory=list)
     reasoning: list[str] = field(default_factory=list)
     answer: str = ""
+    degraded: Degraded | None = None
 
     def add(self, found: list[Hit]) -> None:
         """Keep each item once, at its first position: earlier searches first, then by rank."""
@@ -89,14 +90,15 @@ class SearchAgent:
             """Search the person's collection. search_type: hybrid (default), bm25 (exact words) or vector (meaning)."""
             chosen = Filters.of(filters)
             mode = SearchMode(search_type) if search_type in set(SearchMode) else SearchMode.HYBRID
-            hits = self._searcher.find(
+            results = self._searcher.find(
                 tenant_id,
                 Question(query, mode, question.top_k, question.filters.before(chosen), 0.0, question.min_similarity),
             )
-            found.add(hits)
+            found.add(results.hits)
+            found.degraded = found.degraded or results.degraded
             arguments = {"query": query, "search_type": mode, **to_jsonable_python(chosen.given())}
-            found.tools_used.append({"name": "search_collection", "input": arguments, "results": len(hits)})
-            return json.dumps({"results": [_brief(hit) for hit in hits]}, ensure_ascii=False)
+            found.tools_used.append({"name": "search_collection", "input": arguments, "results": len(results.hits)})
+            return json.dumps({"results": [_brief(hit) for hit in results.hits]}, ensure_ascii=False)
 
         agent = create_agent(
             self._model,

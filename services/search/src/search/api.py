@@ -9,11 +9,10 @@ from chassis.errors import ConfigurationError, TransientError
 from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
-from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, SearchMode
-from retrieval.results import as_result
+from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, Matches, SearchMode
 from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
-from search.requests import SearchConfig, SearchRequest, SearchResponse, SearchType
+from search.requests import FacetValue, SearchConfig, SearchRequest, SearchResponse, SearchType, found_item
 from search.searching import Question
 
 # The gateway waits 30 s, including the round trip.
@@ -43,7 +42,11 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         ),
     )
     def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
-        """Results, and an answer made of them. Where no answer can be made, `answer_error` says why."""
+        """Results, and an answer made of them.
+
+        Where no answer can be made, `answer_error` says why. Where the query cannot be embedded, `vector` is refused,
+        and other searches find by keywords alone: `degraded` says so.
+        """
         if body.answer_model is not None:
             require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
         try:
@@ -96,16 +99,34 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         body.filters,
         body.max_bm25_score,
         body.min_similarity_score,
+        body.sort,
+        None if body.facets is None else tuple(body.facets),
+        body.explain,
+        body.confident_only,
     )
-    hits = service.searcher.find(who.tenant_id, question)
+    found = service.searcher.find(who.tenant_id, question)
+    hits = found.hits
     response = SearchResponse(
         query=body.query,
         search_type=body.search_type,
-        results=[as_result(hit) for hit in hits],
+        results=[found_item(hit, found.explanations.get(hit.item_id)) for hit in hits],
+        confident=found.confident,
         total_results=len(hits),
+        total_matches=found.matches.total if found.matches else None,
+        facets=_facets(found.matches),
+        degraded=found.degraded,
         retrieval_time_ms=_milliseconds(started),
     )
     return _with_answer(service, body, hits, response, deadline) if body.include_answer else response
+
+
+def _facets(matches: Matches | None) -> dict[str, list[FacetValue]] | None:
+    if matches is None:
+        return None
+    return {
+        name: [FacetValue(value=value, count=count) for value, count in counts.items()]
+        for name, counts in matches.facets.items()
+    }
 
 
 def _with_answer(
@@ -145,8 +166,9 @@ def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> Search
     return SearchResponse(
         query=body.query,
         search_type=body.search_type,
-        results=[as_result(hit, rank) for rank, hit in enumerate(hits, start=1)],
+        results=[found_item(hit, rank=rank) for rank, hit in enumerate(hits, start=1)],
         total_results=len(hits),
+        degraded=found.degraded,
         answer=found.answer or None,
         citations=[item_id for item_id in found.citations() if item_id in {hit.item_id for hit in hits}],
         retrieval_time_ms=_milliseconds(started),

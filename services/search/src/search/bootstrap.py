@@ -32,7 +32,8 @@ class SearchService(Service[SearchSettings]):
     @cached_property
     def searcher(self) -> Searcher:
         """Retrieval over the service's own read model."""
-        return Searcher(self.database.transaction, lambda: self.embedder, self.settings.ranking)
+        settings = self.settings
+        return Searcher(self.database.transaction, lambda: self.embedder, settings.ranking, settings.thresholds)
 
     @property
     def answer_models(self) -> frozenset[str]:

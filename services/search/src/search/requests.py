@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from retrieval import Fusion
+from retrieval import FACETS, Fusion, Hit, Order
+from retrieval.explanation import Explanation
 from retrieval.requests import FilteredRequest, filtered_request
-from retrieval.results import SearchResult
+from retrieval.results import SearchResult, as_result
+from search.searching import Degraded
 
 # "No limit" on the scale of the predecessor, whose clients send it with every search.
 _OLD_NO_LIMIT = -1.0
@@ -21,6 +23,9 @@ class SearchType(StrEnum):
     VECTOR = "vector"
     HYBRID = "hybrid"
     AGENTIC = "agentic"
+
+
+Facet = StrEnum("Facet", {name.upper(): name for name in FACETS})  # type: ignore[misc]
 
 
 def _composed(text: object) -> object:
@@ -41,7 +46,10 @@ class SearchRequest(FilteredRequest):
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=2000),
         BeforeValidator(_composed),
-    ] = Field(description="Words or a question.", examples=["ramen in Kyoto"])
+    ] = Field(
+        description='Words or a question; "phrases", -exclusions and field:value narrow what is found.',
+        examples=["ramen in Kyoto"],
+    )
     search_type: SearchType = Field(default=SearchType.HYBRID, description="In which of these ways.")
     top_k: int = Field(default=10, ge=1, le=50, description="Items to find at most.")
     min_relevance_score: float = Field(
@@ -52,6 +60,23 @@ class SearchRequest(FilteredRequest):
     )
     min_similarity_score: float = Field(
         default=0.0, ge=0, le=1, description="Items less similar to the query are not found by their vectors."
+    )
+    sort: Order = Field(
+        default=Order.RELEVANCE,
+        description="Which of all that match, and in which order: the best, or those that were added last or first."
+        " Not in agentic searches.",
+    )
+    facets: Annotated[list[Facet], Field(max_length=len(Facet))] | None = Field(
+        default=None,
+        description="Count all that match, by the values of these; an empty list counts them in all. Not in agentic"
+        " searches.",
+        examples=[["category", "place"]],
+    )
+    explain: bool = Field(default=False, description="Say of each result why it was found. Not in agentic searches.")
+    confident_only: bool = Field(
+        default=False,
+        description="Leave out what is known not to be what was asked for: nothing is better than the least bad. Not in"
+        " agentic searches.",
     )
     include_answer: bool = Field(default=True, description="Whether to answer the query from what was found.")
     answer_model: Annotated[str, StringConstraints(max_length=100)] | None = Field(
@@ -66,13 +91,92 @@ class SearchRequest(FilteredRequest):
         return 0.0 if self.min_relevance_score == _OLD_NO_LIMIT else self.min_relevance_score
 
 
+class Piece(BaseModel):
+    """A part of a highlight."""
+
+    text: str = Field(description="As it stands in the field.", examples=["ramen"])
+    matches: bool = Field(description="Whether it is one of the words of the query.")
+
+
+class HighlightedField(BaseModel):
+    """Where a field has words of the query."""
+
+    field: str = Field(description="Of the description, or `original_filename`.", examples=["headline"])
+    pieces: list[Piece] = Field(description="One after another they are a part of the field's text.")
+
+
+class ResultExplanation(BaseModel):
+    """Why an item was found."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    keyword_rank: int | None = Field(description="Among what was found by words; null where it was not.", examples=[1])
+    vector_rank: int | None = Field(description="Among what was found by meaning.", examples=[3])
+    keyword_share: float | None = Field(
+        description="Of a hybrid search: what the words contribute to the score.", examples=[0.13]
+    )
+    vector_share: float | None = Field(
+        description="Of a hybrid search: what the meaning contributes to the score.", examples=[0.5]
+    )
+    terms: list[str] = Field(description="Words of the query, as the item has them.", examples=[["Ramen"]])
+    fields: list[str] = Field(description="In which they are.", examples=[["headline", "objects"]])
+
+
+class FoundItem(SearchResult):
+    """One item found, and why."""
+
+    explanation: ResultExplanation | None = Field(default=None, description="Where `explain` asked for it.")
+    highlights: list[HighlightedField] | None = Field(
+        default=None, description="Where `explain` asked for them: at most five, in the order of the item's fields."
+    )
+
+
+def found_item(hit: Hit, why: Explanation | None = None, *, rank: int | None = None) -> FoundItem:
+    """The hit as a result of this API."""
+    result = dict(as_result(hit, rank))
+    if why is None:
+        return FoundItem(**result)
+    highlights = [
+        HighlightedField(field=part.field, pieces=[Piece(text=text, matches=matches) for text, matches in part.pieces])
+        for part in why.highlights
+    ]
+    return FoundItem(**result, explanation=ResultExplanation.model_validate(why), highlights=highlights)
+
+
+class FacetValue(BaseModel):
+    """A value of a facet."""
+
+    value: str = Field(description="In lower case, without accents.", examples=["kyoto"])
+    count: int = Field(ge=1, description="How many matching items have it.", examples=[3])
+
+
 class SearchResponse(BaseModel):
     """What was found, and an answer made of it."""
 
     query: str = Field(description="As it was understood.", examples=["ramen in Kyoto"])
     search_type: SearchType = Field(description="How it was searched.")
-    results: list[SearchResult] = Field(description="The best first.")
+    results: list[FoundItem] = Field(description="The best first.")
     total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    confident: bool | None = Field(
+        default=None,
+        description="Whether what was asked for is among the results; false where nothing is near it, null where that"
+        " cannot be told.",
+    )
+    total_matches: int | None = Field(
+        default=None,
+        ge=0,
+        description="How many items match, whatever `top_k`; null where `facets` was not asked for. Of a query without"
+        " words, and of `bm25`, all; else those that were ranked, which is 200 at most by words and by meaning each.",
+        examples=[42],
+    )
+    facets: dict[str, list[FacetValue]] | None = Field(
+        default=None, description="By facet, its most frequent values among the items that match."
+    )
+    degraded: Degraded | None = Field(
+        default=None,
+        description="In which lesser way it was searched, because the wanted one is unavailable: by `keywords`, whose"
+        " scores are of type `bm25`. Null where it was searched as wanted.",
+    )
     answer: str | None = Field(
         default=None, description="Null where none was wanted, or none could be made.", examples=["Two of them."]
     )

@@ -1,14 +1,35 @@
 """Retrieval for one tenant: keyword, vector or hybrid search over the service's own read model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from psycopg import Connection
 
-from retrieval import NO_FILTERS, Filters, Hit, QueryEmbedder, Ranking, SearchMode, SearchQuery, search, vector_model
-from retrieval.text import query_tokens
+from chassis.errors import ConfigurationError
+from chassis.observability import MetricUnit, logger, metrics
+from retrieval import (
+    NO_FILTERS,
+    EmbeddingError,
+    Filters,
+    Hit,
+    Matches,
+    Order,
+    QueryEmbedder,
+    Ranking,
+    SearchMode,
+    SearchQuery,
+    count_matches,
+    parse_query,
+    search,
+    vector_model,
+)
+from retrieval.confidence import Thresholds, best_is_confident, is_confident
+from retrieval.explanation import Explanation, explain
+
+DEFAULT_THRESHOLDS = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +42,38 @@ class Question:
     filters: Filters = NO_FILTERS
     max_bm25_score: float = 0.0
     min_similarity: float = 0.0
+    order: Order = Order.RELEVANCE
+    facets: tuple[str, ...] | None = None
+    """What to count matches by; None counts none."""
+    explain: bool = False
+    confident_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """A query's vector, and the model that made it."""
+
+    vector: Sequence[float] | None = None
+    model: str | None = None
+
+
+class Degraded(StrEnum):
+    """In which lesser way it was searched, because what the wanted one needs is unavailable."""
+
+    KEYWORDS = "keywords"
+    """By words alone: the query could not be embedded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a search found, best first."""
+
+    hits: list[Hit]
+    degraded: Degraded | None = None
+    matches: Matches | None = None
+    confident: bool | None = None
+    """Whether what was asked for is among the hits; None where that cannot be told."""
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
 
 
 class Searcher:
@@ -31,38 +84,64 @@ class Searcher:
         connect: Callable[[], AbstractContextManager[Connection[Any]]],
         embedder: Callable[[], QueryEmbedder],
         ranking: Ranking,
+        thresholds: Thresholds = DEFAULT_THRESHOLDS,
     ) -> None:
         self._connect = connect
         self._embedder = embedder
         self.ranking = ranking
+        self._thresholds = thresholds
 
-    def find(self, tenant_id: str, question: Question) -> list[Hit]:
-        """The best hits, best first.
+    def find(self, tenant_id: str, question: Question) -> Results:
+        """The best hits. A hybrid search whose query cannot be embedded is one by keywords, and says so.
 
         Raises:
-            retrieval.EmbeddingUnavailableError: the embedding provider is unavailable.
-            retrieval.EmbeddingRejectedError: the embedding model rejects the query.
+            retrieval.EmbeddingUnavailableError: of a vector search: the embedding provider is unavailable.
+            retrieval.EmbeddingRejectedError: of a vector search: the embedding model rejects the query.
+            ConfigurationError: of a vector search: the embedding provider is not configured.
             TransientError: the database is unavailable.
         """
-        if not query_tokens(question.text):
-            return []  # punctuation alone: nothing that a model should be paid for
-        vector, model = None, None
-        if question.mode is not SearchMode.BM25:
-            embedder = self._embedder()
-            with self._connect() as connection:
-                model = vector_model(connection, tenant_id) or embedder.model
-            # Outside of any transaction: the provider may take seconds.
-            vector = embedder.embed(tenant_id, question.text, model)
+        parsed = parse_query(question.text)
+        if not parsed.asks:
+            facets = None if question.facets is None else Matches(0, {name: {} for name in question.facets})
+            return Results(
+                [], matches=facets, confident=False
+            )  # punctuation alone: nothing that a model should be paid for
+        mode, meaning, degraded = question.mode, Meaning(), None
+        if mode is not SearchMode.BM25 and parsed.has_words:
+            try:
+                meaning = self._meaning(tenant_id, parsed.words)
+            except (EmbeddingError, ConfigurationError) as error:
+                if mode is SearchMode.VECTOR:
+                    raise
+                logger.warning("falling back to keyword search", extra={"error": type(error).__name__})
+                metrics.add_metric("SearchesWithoutMeaning", MetricUnit.Count, 1)
+                mode, degraded = SearchMode.BM25, Degraded.KEYWORDS
         query = SearchQuery(
             tenant_id=tenant_id,
             text=question.text,
-            mode=question.mode,
-            vector=vector,
-            model=model,
+            mode=mode,
+            vector=meaning.vector,
+            model=meaning.model,
             top_k=question.top_k,
             filters=question.filters,
             max_bm25_score=question.max_bm25_score if question.mode is SearchMode.BM25 else 0.0,
             min_similarity=question.min_similarity,
+            order=question.order,
         )
         with self._connect() as connection:
-            return search(connection, query, self.ranking)
+            hits = search(connection, query, self.ranking)
+            matches = None
+            if question.facets is not None:
+                matches = count_matches(connection, query, question.facets, self.ranking)
+            confident = best_is_confident(hits, self._thresholds, meaning.model)
+            if question.confident_only:
+                hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
+            explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
+        return Results(hits, degraded, matches, confident, explanations)
+
+    def _meaning(self, tenant_id: str, words: str) -> Meaning:
+        embedder = self._embedder()
+        with self._connect() as connection:
+            model = vector_model(connection, tenant_id) or embedder.model
+        # Outside of any transaction: the provider may take seconds.
+        return Meaning(embedder.embed(tenant_id, words, model), model)

@@ -88,7 +88,7 @@ def rds(folder: Path) -> Iterator[Rds]:
     with server:
         with psycopg.connect(server.dsn("template1"), autocommit=True) as connection:
             # The administrator of RDS may create this one too.
-            connection.execute("CREATE EXTENSION vector")
+            connection.execute("CREATE EXTENSION vector; CREATE EXTENSION pg_trgm")
             connection.execute(_ROLES.encode())
         started = Rds(server, authority)
         with socket.create_server((_HOST, 0)) as listening:

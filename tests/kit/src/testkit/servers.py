@@ -141,7 +141,7 @@ def _ask(kind: str) -> _Place:
 def _postgres(folder: Path) -> Iterator[int]:
     with Postgres(folder, fast=True) as server:
         with psycopg.connect(server.dsn("template1"), autocommit=True) as connection:
-            connection.execute("CREATE EXTENSION vector")
+            connection.execute("CREATE EXTENSION vector; CREATE EXTENSION pg_trgm")
         yield server.port
 
 

@@ -15,6 +15,7 @@ from mesh.cost.commands import cost
 from mesh.db.commands import app as db
 from mesh.deploy.commands import deploy
 from mesh.dlq.commands import app as dlq
+from mesh.evaluate.commands import evaluate
 from mesh.forget.commands import forget
 from mesh.infra.commands import app as infra
 from mesh.outbox.commands import app as outbox
@@ -113,7 +114,7 @@ def logs(
     guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
 
 
-for command in (package, deploy, verify, cost, trace, state, audit, rebuild, forget):
+for command in (package, deploy, verify, cost, trace, state, audit, rebuild, forget, evaluate):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(new)

@@ -17,6 +17,7 @@ from retrieval.errors import (
     RetrievalError,
     TransactionRequiredError,
 )
+from retrieval.facets import FACETS, Matches
 from retrieval.filters import NO_FILTERS, Filters
 from retrieval.maintenance import maintain_vector_indexes
 from retrieval.query import (
@@ -24,19 +25,22 @@ from retrieval.query import (
     CollectionStats,
     Fusion,
     Hit,
+    Order,
     Ranking,
     ScoreType,
     SearchMode,
     SearchQuery,
 )
+from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
-from retrieval.search import collection_stats, search, vector_model
+from retrieval.search import collection_stats, count_matches, search, vector_model
 from retrieval.vectors import DIMENSIONS
 
 __all__ = [
     "DEFAULT_MODEL",
     "DEFAULT_RANKING",
     "DIMENSIONS",
+    "FACETS",
     "NO_FILTERS",
     "AnalyzedItem",
     "CollectionStats",
@@ -50,7 +54,10 @@ __all__ = [
     "Hit",
     "InvalidQueryError",
     "InvalidVectorError",
+    "Matches",
+    "Order",
     "Outcome",
+    "ParsedQuery",
     "QueryEmbedder",
     "Ranking",
     "RetrievalError",
@@ -59,7 +66,9 @@ __all__ = [
     "SearchQuery",
     "TransactionRequiredError",
     "collection_stats",
+    "count_matches",
     "maintain_vector_indexes",
+    "parse_query",
     "project_analysis",
     "project_deletion",
     "project_vector",

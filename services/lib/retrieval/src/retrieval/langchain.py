@@ -14,6 +14,7 @@ from pydantic import ConfigDict
 from retrieval.embeddings import QueryEmbedder
 from retrieval.filters import NO_FILTERS, Filters
 from retrieval.query import DEFAULT_RANKING, Hit, Ranking, SearchMode, SearchQuery
+from retrieval.query_language import parse_query
 from retrieval.search import search
 
 ConnectionSource = Callable[[], AbstractContextManager[Connection[Any]]]
@@ -67,11 +68,14 @@ class VectorRetriever(CollectionRetriever):
     min_similarity: float = 0.0
 
     def _question(self, text: str) -> SearchQuery:
+        parsed = parse_query(text)
+        # Where it narrows without words, nothing is compared.
+        words = parsed.words if parsed.has_words or not parsed.narrows else ""
         return SearchQuery(
             self.tenant_id,
             text,
             self.mode,
-            vector=self.embedder.embed(self.tenant_id, text),
+            vector=self.embedder.embed(self.tenant_id, words) if words else None,
             model=self.embedder.model,
             top_k=self.top_k,
             filters=self.filters,

@@ -39,6 +39,15 @@ class Fusion(StrEnum):
     """Reciprocal ranks, as the predecessor did it: the order of the first results may depend on top_k."""
 
 
+class Order(StrEnum):
+    """In which order hits are returned, and which of all that match."""
+
+    RELEVANCE = "relevance"
+    NEWEST = "newest"
+    """Of all that match, those that were added last; what matches is said in `retrieval.facets`."""
+    OLDEST = "oldest"
+
+
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The constants of the ranking; clients rely on the defaults."""
@@ -66,11 +75,12 @@ DEFAULT_RANKING = Ranking()
 class SearchQuery:
     """One search in one tenant's collection.
 
-    `text` may be any user input: without a word in it, or with stop words alone, nothing is found; where it is
-    empty, the vector alone is asked for. `vector` (1,024 values, of input type query) and `model` are needed by
-    vector and hybrid searches; only vectors of that model are compared. `max_bm25_score` drops what scores above it
-    (scores are negative; 0 keeps every match), `min_similarity` what is less similar; in a hybrid search each
-    applies to its own leg.
+    `text` may be any user input, in the query language of `retrieval.query_language`: without a word in it, or with
+    stop words alone, nothing is found; where it is empty, the vector alone is asked for; where it excludes or narrows
+    without words, what remains is listed, the latest first. `vector` (1,024 values, of input type query, of the parsed
+    query's `words`) and `model` are needed by vector and hybrid searches that have words; only vectors of that model
+    are compared. `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match),
+    `min_similarity` what is less similar; in a hybrid search each applies to its own leg.
     """
 
     tenant_id: str
@@ -82,6 +92,7 @@ class SearchQuery:
     filters: Filters = NO_FILTERS
     max_bm25_score: float = 0.0
     min_similarity: float = 0.0
+    order: Order = Order.RELEVANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +117,8 @@ class Hit:
     analysis_version: int
     description: Mapping[str, Any] = field(repr=False)
     body: str = field(repr=False)
+    keyword_share: float | None = None
+    """BM25 over its bound, 0 to 1: how far the words match. One that has every word once is near .45."""
 
 
 @dataclass(frozen=True, slots=True)

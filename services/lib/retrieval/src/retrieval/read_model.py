@@ -22,7 +22,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
@@ -57,13 +57,15 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
         return Outcome.DELETED
     order = (item.version, item.analyzed_at, item.digest())
     if known[0] is not None and order <= tuple(known):
+        if conn.execute(statements.WAS_ADDED, {**keys, "analyzed_at": item.analyzed_at}).rowcount:
+            conn.execute(statements.SHOW_VECTOR, keys)
         return Outcome.SUPERSEDED
     if lexemes:
         conn.execute(statements.DELETE_POSTINGS, {**keys, "lexemes": lexemes})
     body = item.body()
     counts = Counter(document_tokens(body))
     columns = {
-        "version": item.version,
+        "analysis_version": item.version,
         "analyzed_at": item.analyzed_at,
         "digest": order[2],
         "analysis_id": item.analysis_id,
@@ -74,6 +76,8 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
         "original_filename": item.original_filename,
         "description": Jsonb(item.description),
         "body": body,
+        "spelling": item.spelling(),
+        **item.keys(),
         "tokens": list(counts.keys()),
         "counts": list(counts.values()),
     }
@@ -157,7 +161,7 @@ def _count(conn: Connection[Any], tenant_id: str, *, documents: int = 0, tokens:
     conn.execute(statements.COUNT, change)
 
 
-def _one(conn: Connection[Any], statement: str, parameters: dict[str, Any]) -> tuple[Any, ...]:
+def _one(conn: Connection[Any], statement: str | sql.Composed, parameters: dict[str, Any]) -> tuple[Any, ...]:
     row = conn.cursor(row_factory=tuple_row).execute(statement, parameters).fetchone()
     if row is None:
         raise AssertionError("the statement always returns a row")

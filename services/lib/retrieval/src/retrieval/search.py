@@ -10,6 +10,9 @@ rows that match. This library chooses, not the planner, which would use the inde
 too, and lose neighbours.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg import Connection, sql
@@ -17,21 +20,35 @@ from psycopg.rows import dict_row, tuple_row
 
 from retrieval import filters
 from retrieval.errors import InvalidQueryError
+from retrieval.expansion import Expansion, expandable, expansions
+from retrieval.facets import FACETS, Matches, as_matches
 from retrieval.query import (
     DEFAULT_RANKING,
     CollectionStats,
     Fusion,
     Hit,
+    Order,
     Ranking,
     ScoreType,
     SearchMode,
     SearchQuery,
 )
-from retrieval.search_statements import INDEX_SETTINGS, search_statement
-from retrieval.text import alternative_tokens, query_tokens
+from retrieval.query_language import ParsedQuery, parse_query
+from retrieval.search_statements import (
+    INDEX_SETTINGS,
+    Narrowing,
+    listing_statement,
+    matches_statement,
+    ranks_statement,
+    search_statement,
+)
+from retrieval.text import alternative_tokens, phrase_tokens, query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
+
+ALL = 2**31 - 1
+"""A limit that is none."""
 
 _SCORE_TYPES = {
     SearchMode.BM25: ScoreType.BM25,
@@ -47,18 +64,98 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
         InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
-    parameters = _parameters(query, ranking)
-    narrowed = tuple(query.filters.given())
-    approximate = query.mode is not SearchMode.BM25 and not narrowed and _has_index(conn, query.tenant_id, ranking)
-    statement = search_statement(query.mode, narrowed, fusion=ranking.fusion, approximate=approximate)
-    score_type = _SCORE_TYPES[query.mode]
-    if not approximate:
-        return _hits(conn, statement, parameters, score_type)
-    with conn.transaction():
-        conn.execute(INDEX_SETTINGS, parameters)
-        # Unprepared, so that the plan is made for this tenant: a generic one cannot know that the tenant's index
-        # applies.
-        return _hits(conn, statement, parameters, score_type, prepare=False)
+    parsed = parse_query(query.text)
+    if parsed.narrows and not parsed.has_words:
+        statement = listing_statement(_narrowing(query, parsed), query.order)
+        return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
+    by_words = query.mode is not SearchMode.VECTOR
+    expanded = expansions(conn, query.tenant_id, parsed) if by_words and parsed.prefixes else []
+    hits, has_unknown = _ranked(conn, query, ranking, expanded)
+    # A word that no document has may be misspelled; only then is it looked up, and the search made again.
+    if by_words and not parsed.prefixes and (has_unknown or not hits) and expandable(parsed):
+        expanded = expansions(conn, query.tenant_id, parsed)
+        return _ranked(conn, query, ranking, expanded)[0] if expanded else hits
+    return hits
+
+
+def _ranked(
+    conn: Connection[Any], query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansion]
+) -> tuple[list[Hit], bool]:
+    """The hits, and whether a word is asked for that no document has."""
+    parsed = parse_query(query.text)
+    parameters = _parameters(query, ranking, expanded)
+    narrowing = _narrowing(query, parsed, is_expanded=bool(expanded))
+    approximate = _is_approximate(conn, query, narrowing, ranking)
+    statement = search_statement(
+        query.mode, narrowing, fusion=ranking.fusion, approximate=approximate, order=query.order
+    )
+    # Unprepared where the index is read, so that the plan is made for this tenant: a generic one cannot know that the
+    # tenant's index applies.
+    with _reading(conn, parameters, approximate=approximate) as prepare:
+        return _hits(conn, statement, parameters, query.mode, prepare=prepare)
+
+
+def count_matches(
+    conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
+) -> Matches:
+    """How many items match, whatever `top_k`; in all, and by the values of these facets (`retrieval.facets.FACETS`).
+
+    An empty text, in a keyword search, matches whatever the filters let through.
+
+    Raises:
+        InvalidQueryError: as `search`; also an unknown facet.
+        InvalidVectorError: not 1,024 finite values of non-zero norm.
+    """
+    names = tuple(dict.fromkeys(facets))
+    if unknown := set(names) - set(FACETS):
+        raise InvalidQueryError(f"unknown facets: {sorted(unknown)}")
+    parsed = parse_query(query.text)
+    by_words = query.mode is not SearchMode.VECTOR
+    expanded = expansions(conn, query.tenant_id, parsed) if by_words else []
+    parameters = _parameters(replace(query, order=Order.NEWEST), ranking, expanded)
+    if not parsed.asks and query.text:
+        return as_matches(names, [])
+    is_empty = not query.text and query.mode is SearchMode.BM25
+    narrowing = _narrowing(query, parsed, is_expanded=bool(expanded))
+    listing = (parsed.narrows or is_empty) and not parsed.has_words
+    approximate = not listing and _is_approximate(conn, query, narrowing, ranking)
+    statement = matches_statement(query.mode, narrowing, names, approximate=approximate, listing=listing)
+    with _reading(conn, parameters, approximate=approximate) as prepare:
+        rows = vector_cursor(conn, tuple_row).execute(statement, parameters, prepare=prepare).fetchall()
+    return as_matches(names, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The tokens that a query asks for by words, and what stands for those that no document has."""
+
+    tokens: Sequence[str]
+    alternatives: Sequence[str]
+    expanded: Sequence[Expansion]
+
+
+def asked_of(conn: Connection[Any], query: SearchQuery) -> Asked:
+    """What the query asks for, in a search by words."""
+    parsed = parse_query(query.text)
+    expanded = expansions(conn, query.tenant_id, parsed)
+    return Asked(query_tokens(parsed.words), alternative_tokens(parsed.words), expanded)
+
+
+def leg_ranks(
+    conn: Connection[Any], query: SearchQuery, asked: Asked, items: Sequence[str], ranking: Ranking
+) -> dict[str, tuple[int | None, int | None]]:
+    """The items' ranks by words and by meaning, None where that leg did not find them."""
+    parsed = parse_query(query.text)
+    if parsed.narrows and not parsed.has_words:
+        return dict.fromkeys(items, (None, None))
+    expanded = asked.expanded if query.mode is not SearchMode.VECTOR else ()
+    parameters = _parameters(query, ranking, expanded) | {"items": list(items)}
+    narrowing = _narrowing(query, parsed, is_expanded=bool(expanded))
+    approximate = _is_approximate(conn, query, narrowing, ranking)
+    statement = ranks_statement(query.mode, narrowing, approximate=approximate)
+    with _reading(conn, parameters, approximate=approximate) as prepare:
+        rows = vector_cursor(conn, tuple_row).execute(statement, parameters, prepare=prepare).fetchall()
+    return {item: (keyword, semantic) for item, keyword, semantic in rows}
 
 
 def collection_stats(conn: Connection[Any], tenant_id: str) -> CollectionStats:
@@ -89,6 +186,21 @@ def vector_model(conn: Connection[Any], tenant_id: str) -> str | None:
     return str(row[0]) if row else None
 
 
+@contextmanager
+def _reading(conn: Connection[Any], parameters: dict[str, Any], *, approximate: bool) -> Iterator[bool | None]:
+    """Whether to prepare the statement that runs within."""
+    if not approximate:
+        yield None
+        return
+    with conn.transaction():
+        conn.execute(INDEX_SETTINGS, parameters)
+        yield False
+
+
+def _is_approximate(conn: Connection[Any], query: SearchQuery, narrowing: Narrowing, ranking: Ranking) -> bool:
+    return query.mode is not SearchMode.BM25 and not narrowing.narrows and _has_index(conn, query.tenant_id, ranking)
+
+
 def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
     row = conn.execute(
         "SELECT 1 FROM tenant_stats JOIN vector_indexes USING (tenant_id) WHERE tenant_id = %s AND vectors > %s",
@@ -101,26 +213,52 @@ def _hits(
     conn: Connection[Any],
     statement: sql.Composed,
     parameters: dict[str, Any],
-    score_type: ScoreType,
+    mode: SearchMode,
     prepare: bool | None = None,
-) -> list[Hit]:
-    rows = vector_cursor(conn, dict_row).execute(statement, parameters, prepare=prepare)
-    return [Hit(score_type=score_type, **row) for row in rows]
+) -> tuple[list[Hit], bool]:
+    rows = vector_cursor(conn, dict_row).execute(statement, parameters, prepare=prepare).fetchall()
+    has_unknown = [row.pop("has_unknown") for row in rows]
+    return [Hit(score_type=_SCORE_TYPES[mode], **row) for row in rows], any(has_unknown)
 
 
-def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
+def _narrowing(query: SearchQuery, parsed: ParsedQuery, *, is_expanded: bool = False) -> Narrowing:
+    return Narrowing(
+        tuple(condition.shape for condition in (*filters.conditions(query.filters), *parsed.conditions)),
+        by_phrases=bool(parsed.phrases),
+        by_exclusion=bool(parsed.excluded_words or parsed.excluded_phrases),
+        is_expanded=is_expanded,
+    )
+
+
+def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansion] = ()) -> dict[str, Any]:
     if not query.tenant_id:
         raise InvalidQueryError("a search needs a tenant")
     if not 1 <= query.top_k <= MAX_TOP_K:
         raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
+    parsed = parse_query(query.text)
+    replaced = {expansion.token for expansion in expanded}
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
-        "tokens": query_tokens(query.text),
-        "alternatives": alternative_tokens(query.text),
-        "top_k": query.top_k,
+        "tokens": [token for token in query_tokens(parsed.words) if token not in replaced],
+        "alternatives": alternative_tokens(parsed.words),
+        "top_k": query.top_k if query.order is Order.RELEVANCE else ALL,
         "fetch": _fetched(query, ranking),
         "c": ranking.rrf_constant,
-    } | filters.parameters(query.filters)
+    } | filters.parameters((*filters.conditions(query.filters), *parsed.conditions))
+    if expanded:
+        parameters |= {
+            "expansions": [lexeme for expansion in expanded for lexeme in expansion.lexemes],
+            "others": [place > 0 for expansion in expanded for place, _ in enumerate(expansion.lexemes)],
+        }
+    if query.order is not Order.RELEVANCE:
+        parameters["shown"] = query.top_k
+    if parsed.narrows:
+        parameters |= {
+            "phrases": list(parsed.phrases),
+            "phrase_tokens": [token for phrase in parsed.phrases for token in phrase_tokens(phrase)],
+            "excluded_tokens": list(parsed.excluded_words),
+            "excluded_phrases": list(parsed.excluded_phrases),
+        }
     if query.mode is not SearchMode.VECTOR:
         parameters |= {
             "k1": ranking.k1,
@@ -129,11 +267,12 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
             "bm25_weight": ranking.bm25_weight,
         }
     if query.mode is not SearchMode.BM25:
-        if query.vector is None or query.model is None:
+        if (query.vector is None or query.model is None) and (parsed.has_words or not parsed.narrows):
             raise InvalidQueryError(f"a {query.mode} search needs a vector and its model")
         parameters |= {
-            "vector": unit_vector(query.vector),
-            "vector_alone": not query.text,
+            "vector": unit_vector(query.vector) if query.vector is not None else None,
+            # What words are replaced by stands for something.
+            "vector_alone": not query.text or bool(expanded),
             "model": query.model,
             "min_similarity": query.min_similarity,
             "vector_weight": ranking.vector_weight,
@@ -145,6 +284,8 @@ def _parameters(query: SearchQuery, ranking: Ranking) -> dict[str, Any]:
 
 def _fetched(query: SearchQuery, ranking: Ranking) -> int:
     """Candidates of each leg."""
+    if query.order is not Order.RELEVANCE:
+        return ALL if query.mode is SearchMode.BM25 else max(ranking.window, query.top_k)
     if query.mode is not SearchMode.HYBRID:
         return query.top_k
     if ranking.fusion is Fusion.RRF:

@@ -1,27 +1,25 @@
 """The SQL statement of each search, composed of its legs. Parameters are named as in `retrieval.search`."""
 
-from functools import cache
+from dataclasses import dataclass
+from functools import lru_cache
 
 from psycopg import sql
 
+from retrieval.facets import counted
 from retrieval.filters import where
-from retrieval.query import Fusion, SearchMode
+from retrieval.query import Fusion, Order, SearchMode
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
 # is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
-# postings.
+# postings. BM25 divided by its bound, which it nears as a document repeats every word of the query without end, is a
+# share of 1. A word that no document has is missed in all of them.
 _KEYWORD = sql.SQL("""
 stats AS (
     SELECT documents::float8 AS n, greatest(tokens, 1)::float8 / documents AS average_length
       FROM tenant_stats WHERE tenant_id = %(tenant)s AND documents > 0
 ), terms AS MATERIALIZED (
-    SELECT lexeme, df, is_alternative, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
-      FROM (SELECT lexeme COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative
-              FROM (SELECT token, false AS is_alternative FROM unnest(%(tokens)s::text[]) AS token
-                     UNION ALL
-                    SELECT token, true FROM unnest(%(alternatives)s::text[]) AS token) AS words,
-                   unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
-             GROUP BY 1) AS asked
+    SELECT asked.*, df, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
+      FROM ({lexemes}) AS asked
      CROSS JOIN stats
      CROSS JOIN LATERAL (SELECT count(*)::float8 AS df FROM postings p
                           WHERE p.tenant_id = %(tenant)s AND p.lexeme = asked.lexeme) AS counted
@@ -39,7 +37,26 @@ stats AS (
       FROM (SELECT item_id, bm25 FROM scored s
              WHERE bm25 <= %(max_bm25)s {filter}
              ORDER BY bm25, item_id LIMIT %(fetch)s) AS best
+), bound AS (
+    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most FROM terms WHERE (df > 0 OR NOT is_alternative) {bound}
 )""")
+
+_LEXEMES = sql.SQL("""
+            SELECT lexeme COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative
+              FROM (SELECT token, false AS is_alternative FROM unnest(%(tokens)s::text[]) AS token
+                     UNION ALL
+                    SELECT token, true FROM unnest(%(alternatives)s::text[]) AS token) AS words,
+                   unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+             GROUP BY 1""")
+
+# Of the lexemes that stand for one unknown word, the first is what is asked for; the others count where they are found.
+_LEXEMES_EXPANDED = sql.SQL("""
+            SELECT lexeme, bool_and(is_alternative) AS is_alternative, bool_and(is_other) AS is_other
+              FROM (SELECT lexeme, is_alternative, false AS is_other FROM ({lexemes}) AS known
+                     UNION ALL
+                    SELECT lexeme COLLATE "C", false, is_other
+                      FROM unnest(%(expansions)s::text[], %(others)s::bool[]) AS expanded (lexeme, is_other)) AS every
+             GROUP BY 1""").format(lexemes=_LEXEMES)
 
 # A text of stop words or punctuation alone asks for nothing, though some vector is always the nearest to it.
 _ASKED = sql.SQL("""
@@ -51,6 +68,49 @@ asked AS MATERIALIZED (
 
 _KEYWORD_FILTER = sql.SQL("""
                AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
+
+# Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
+_PHRASED = sql.SQL("""
+phrase_words AS MATERIALIZED (
+    SELECT coalesce(array_agg(DISTINCT lexeme COLLATE "C"), '{}') AS lexemes
+      FROM unnest(%(phrase_tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+), with_words AS MATERIALIZED (
+    SELECT item_id FROM postings
+     WHERE tenant_id = %(tenant)s AND lexeme = ANY ((SELECT lexemes FROM phrase_words)::text[] COLLATE "C")
+     GROUP BY item_id HAVING count(*) = (SELECT cardinality(lexemes) FROM phrase_words)
+     UNION ALL
+    SELECT item_id FROM documents
+     WHERE tenant_id = %(tenant)s AND (SELECT cardinality(lexemes) FROM phrase_words) = 0
+), phrased AS MATERIALIZED (
+    SELECT item_id FROM documents d JOIN with_words USING (item_id)
+     WHERE d.tenant_id = %(tenant)s
+       AND NOT EXISTS (SELECT FROM unnest(%(phrases)s::text[]) AS phrase WHERE strpos(d.spelling, phrase) = 0)
+)""")
+
+_BARRED = sql.SQL("""
+barred AS MATERIALIZED (
+    SELECT p.item_id
+      FROM unnest(%(excluded_tokens)s::text[]) AS token
+     CROSS JOIN LATERAL unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = lexeme.lexeme COLLATE "C"
+     UNION
+    SELECT d.item_id
+      FROM unnest(%(excluded_phrases)s::text[]) AS phrase
+      JOIN documents d ON d.tenant_id = %(tenant)s AND strpos(d.spelling, phrase) > 0
+)""")
+
+_IS_PHRASED = sql.SQL(" AND item_id IN (SELECT item_id FROM phrased)")
+_IS_NOT_BARRED = sql.SQL(" AND item_id NOT IN (SELECT item_id FROM barred)")
+
+# Without words there is nothing to rank by: what is asked for in other ways, the latest first.
+_LISTED = sql.SQL("""
+found AS (
+    SELECT item_id, 0::float8 AS score, NULL::float8 AS bm25, NULL::float8 AS similarity,
+           row_number() OVER (ORDER BY added_at DESC, item_id) AS rank
+      FROM (SELECT item_id, added_at FROM documents
+             WHERE tenant_id = %(tenant)s {filter}
+             ORDER BY added_at DESC, item_id LIMIT %(top_k)s) AS latest
+)""")
 
 # Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
 _EXACT = sql.SQL("""
@@ -81,16 +141,13 @@ _VECTOR_FOUND = sql.SQL(
     "found AS (SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic)"
 )
 
-# What only one leg found gets its value of the other, too. BM25 divided by its bound, which it nears as a document
-# repeats every word of the query without end, is a share of 1. A word that no document has is missed in all of them.
+# What only one leg found gets its value of the other, too.
 _SCORES_FUSED = sql.SQL("""
-bound AS (
-    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most FROM terms WHERE df > 0 OR NOT is_alternative
-), candidates AS MATERIALIZED (
+candidates AS MATERIALIZED (
     SELECT item_id FROM keyword UNION SELECT item_id FROM semantic
 ), fused AS (
     SELECT item_id, bm25, similarity,
-           round(1e9 * (%(bm25_weight)s::float8 * coalesce(bm25 / (SELECT most FROM bound), 0)
+           round(1e9 * (%(bm25_weight)s::float8 * least(coalesce(bm25 / (SELECT most FROM bound), 0), 1)
                         + %(vector_weight)s::float8 * greatest(coalesce(similarity, 0), 0))) / 1e9 AS score
       FROM candidates LEFT JOIN scored USING (item_id) LEFT JOIN ({similarities}) AS near USING (item_id)
 )""")
@@ -121,11 +178,40 @@ _HYBRID_FOUND = sql.SQL("""{fused}, found AS (
 _STATEMENT = sql.SQL("""
 WITH {legs}
 SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline, d.summary,
-       d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body
-  FROM found f
+       d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body,
+       {words}
+  FROM {found} f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
  ORDER BY f.rank
 """)
+
+# How far the words match, 0 to 1, and whether one is asked for that no document has.
+_WORDS = sql.SQL("""
+       least(f.bm25 / (SELECT most FROM bound), 1) AS keyword_share,
+       EXISTS (SELECT FROM terms WHERE df = 0 AND NOT is_alternative) AS has_unknown""")
+_NO_WORDS = sql.SQL("NULL::float8 AS keyword_share, false AS has_unknown")
+
+# In the order of time, of all that was found.
+_IN_TIME = sql.SQL("""in_time AS (
+    SELECT item_id, score, bm25, similarity, row_number() OVER (ORDER BY {order}) AS rank
+      FROM (SELECT f.item_id, f.score, f.bm25, f.similarity, d.added_at
+              FROM found f JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
+             ORDER BY {order} LIMIT %(shown)s) AS first
+)""")
+_ORDERS = {
+    Order.NEWEST: sql.SQL("added_at DESC NULLS LAST, item_id"),
+    Order.OLDEST: sql.SQL("added_at NULLS FIRST, item_id"),
+}
+
+_MATCHED = {
+    SearchMode.BM25: sql.SQL("SELECT item_id FROM keyword"),
+    SearchMode.VECTOR: sql.SQL("SELECT item_id FROM semantic"),
+    SearchMode.HYBRID: sql.SQL("SELECT item_id FROM keyword UNION SELECT item_id FROM semantic"),
+}
+_MATCHES = sql.SQL("WITH {legs}, matched AS MATERIALIZED ({matched}) {counted}")
+
+_RANK = sql.SQL("(SELECT rank FROM {leg} WHERE {leg}.item_id = wanted)")
+_RANKS = sql.SQL("WITH {legs} SELECT wanted, {keyword}, {semantic} FROM unnest(%(items)s::text[]) AS wanted")
 
 INDEX_SETTINGS = sql.SQL("""
 SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
@@ -137,19 +223,107 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 the planner uses it whatever its estimates; the small sorts elsewhere have no other plan."""
 
 
-@cache
+@dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What is said in a search beside words, without its values: what its SQL depends on."""
+
+    filters: tuple[tuple[tuple[str, ...], bool], ...] = ()
+    """The shapes of conditions (`retrieval.filters`)."""
+    by_phrases: bool = False
+    by_exclusion: bool = False
+    is_expanded: bool = False
+    """Whether words stand for others (`retrieval.expansion`); narrows nothing."""
+
+    @property
+    def narrows(self) -> bool:
+        """Whether there are hits that it leaves out."""
+        return bool(self.filters) or self.by_phrases or self.by_exclusion
+
+
+NOTHING = Narrowing()
+
+
+@lru_cache(maxsize=512)
 def search_statement(
-    mode: SearchMode, filters: tuple[str, ...] = (), *, fusion: Fusion = Fusion.SCORES, approximate: bool
+    mode: SearchMode,
+    narrowing: Narrowing = NOTHING,
+    *,
+    fusion: Fusion = Fusion.SCORES,
+    approximate: bool,
+    order: Order = Order.RELEVANCE,
 ) -> sql.Composed:
-    """One statement for the mode, narrowed by the named filters, over all vectors or the tenant's index."""
-    narrowed = where(filters)
-    legs: list[sql.Composable] = [_ASKED] if mode is not SearchMode.BM25 else []
-    if mode is not SearchMode.VECTOR:
-        legs.append(_KEYWORD.format(filter=_KEYWORD_FILTER.format(where=narrowed) if filters else sql.SQL("")))
+    """One statement for the mode, narrowed so, over all vectors or the tenant's index."""
+    legs = _legs(mode, narrowing, approximate=approximate)
+    words = _NO_WORDS if mode is SearchMode.VECTOR else _WORDS
+    return _of_found([*legs, _found(mode, fusion, approximate=approximate)], order, words)
+
+
+@lru_cache(maxsize=512)
+def listing_statement(narrowing: Narrowing, order: Order = Order.RELEVANCE) -> sql.Composed:
+    """The statement of a search without words."""
+    return _of_found(_listing(narrowing), order, _NO_WORDS)
+
+
+@lru_cache(maxsize=512)
+def matches_statement(
+    mode: SearchMode, narrowing: Narrowing, facets: tuple[str, ...], *, approximate: bool, listing: bool
+) -> sql.Composed:
+    """The statement that counts what such a search matches (`retrieval.facets`)."""
+    legs = _listing(narrowing) if listing else _legs(mode, narrowing, approximate=approximate)
+    matched = sql.SQL("SELECT item_id FROM found") if listing else _MATCHED[mode]
+    return _MATCHES.format(legs=sql.SQL(", ").join(legs), matched=matched, counted=counted(facets))
+
+
+@lru_cache(maxsize=512)
+def ranks_statement(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> sql.Composed:
+    """The statement that gives the ranks of items in each leg of such a search."""
+    legs = sql.SQL(", ").join(_legs(mode, narrowing, approximate=approximate))
+    keyword, semantic = (
+        _RANK.format(leg=sql.Identifier(leg)) if mode is not without else sql.SQL("NULL::bigint")
+        for leg, without in (("keyword", SearchMode.VECTOR), ("semantic", SearchMode.BM25))
+    )
+    return _RANKS.format(legs=legs, keyword=keyword, semantic=semantic)
+
+
+def _of_found(legs: list[sql.Composable], order: Order, words: sql.SQL) -> sql.Composed:
+    if order is Order.RELEVANCE:
+        return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=sql.SQL("found"), words=words)
+    in_time = sql.SQL(", ").join([*legs, _IN_TIME.format(order=_ORDERS[order])])
+    return _STATEMENT.format(legs=in_time, found=sql.SQL("in_time"), words=words)
+
+
+def _listing(narrowing: Narrowing) -> list[sql.Composable]:
+    listed = _LISTED.format(filter=where(narrowing.filters) + _by_words(narrowing))
+    return [*_narrowing_parts(narrowing), listed]
+
+
+def _legs(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> list[sql.Composable]:
+    narrowed, by_words = where(narrowing.filters), _by_words(narrowing)
+    legs: list[sql.Composable] = _narrowing_parts(narrowing)
     if mode is not SearchMode.BM25:
-        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed)
+        legs.append(_ASKED)
+    if mode is not SearchMode.VECTOR:
+        by_filters = _KEYWORD_FILTER.format(where=narrowed) if narrowing.filters else sql.SQL("")
+        lexemes = _LEXEMES_EXPANDED if narrowing.is_expanded else _LEXEMES
+        bound = sql.SQL("AND NOT is_other" if narrowing.is_expanded else "")
+        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, filter=by_filters + by_words))
+    if mode is not SearchMode.BM25:
+        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed + by_words)
         legs.append(_SEMANTIC.format(compared=compared))
-    return _STATEMENT.format(legs=sql.SQL(", ").join([*legs, _found(mode, fusion, approximate=approximate)]))
+    return legs
+
+
+def _narrowing_parts(narrowing: Narrowing) -> list[sql.Composable]:
+    return [*([_PHRASED] if narrowing.by_phrases else []), *([_BARRED] if narrowing.by_exclusion else [])]
+
+
+def _by_words(narrowing: Narrowing) -> sql.Composed:
+    return sql.Composed(
+        [
+            *([_IS_PHRASED] if narrowing.by_phrases else []),
+            *([_IS_NOT_BARRED] if narrowing.by_exclusion else []),
+        ]
+    )
 
 
 def _found(mode: SearchMode, fusion: Fusion, *, approximate: bool) -> sql.Composable:

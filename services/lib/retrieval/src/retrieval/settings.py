@@ -1,8 +1,11 @@
-"""The settings that every service has that searches: how it ranks."""
+"""The settings of services that search: how they rank, and when something is found."""
 
 from pydantic import BaseModel, Field
 
+from retrieval.confidence import Thresholds
 from retrieval.query import Fusion, Ranking
+
+_SIMILARITIES = r"^([^=,]+=(0(\.[0-9]+)?|1)(,[^=,]+=(0(\.[0-9]+)?|1))*)?$"
 
 
 class RankingSettings(BaseModel):
@@ -30,3 +33,18 @@ class RankingSettings(BaseModel):
             rrf_constant=self.rrf_constant,
             fetch_multiplier=self.fetch_multiplier,
         )
+
+
+class ConfidenceSettings(BaseModel):
+    """Joined to the settings of a service that says whether anything was found."""
+
+    #: From which share of the query's words on (BM25 over its bound, 0 to 1) a result is taken for what was asked for.
+    confident_keyword_share: float = Field(default=0.2, ge=0, le=1)
+    #: The same of similarities, by embedding model: `voyage-3.5-lite=0.45,voyage-4=0.4`. Of others nothing is known.
+    confident_similarity: str = Field(default="", pattern=_SIMILARITIES)
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """From which values on results are taken for what was asked for."""
+        pairs = (pair.split("=") for pair in self.confident_similarity.split(",") if pair)
+        return Thresholds(self.confident_keyword_share, {model: float(least) for model, least in pairs})

@@ -34,33 +34,49 @@ DELETE_POSTINGS = """
 DELETE FROM postings WHERE tenant_id = %(tenant)s AND lexeme = ANY (%(lexemes)s) AND item_id = %(item)s
 """
 
+_DOCUMENT = (
+    *("analysis_id", "analysis_version", "analyzed_at", "digest", "category", "headline", "summary", "filename"),
+    *("original_filename", "description", "body", "spelling"),
+    *("subcategories", "places", "people", "tags", "source", "has_text", "media_type"),
+)
+
+
+def _document_columns(*table: str) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(*table, name) for name in _DOCUMENT)
+
+
 # ts_lexize instead of to_tsvector: it splits by the database's locale, treats paths, addresses and Japanese
 # as single tokens, and drops occurrences beyond 255.
-WRITE_DOCUMENT = """
+WRITE_DOCUMENT = sql.SQL("""
 WITH counted AS (
     SELECT lexeme COLLATE "C" AS lexeme, sum(count)::int AS tf
       FROM unnest(%(tokens)s::text[], %(counts)s::int[]) AS given (token, count),
            unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
      GROUP BY 1
 ), whole AS (
-    SELECT coalesce(sum(tf), 0)::int AS length, coalesce(array_agg(lexeme ORDER BY lexeme), '{}') AS lexemes
+    SELECT coalesce(sum(tf), 0)::int AS length, coalesce(array_agg(lexeme ORDER BY lexeme), '{{}}') AS lexemes
       FROM counted
 ), posted AS (
     INSERT INTO postings (tenant_id, lexeme, item_id, tf, dl)
     SELECT %(tenant)s, lexeme, %(item)s, tf, length FROM counted, whole
 )
-INSERT INTO documents AS d (tenant_id, item_id, analysis_id, analysis_version, analyzed_at, digest, category, headline,
-                            summary, filename, original_filename, description, body, lexemes, length)
-SELECT %(tenant)s, %(item)s, %(analysis_id)s, %(version)s, %(analyzed_at)s, %(digest)s, %(category)s, %(headline)s,
-       %(summary)s, %(filename)s, %(original_filename)s, %(description)s, %(body)s, lexemes, length
+INSERT INTO documents AS d (tenant_id, item_id, {columns}, added_at, lexemes, length)
+SELECT %(tenant)s, %(item)s, {values}, %(analyzed_at)s, lexemes, length
   FROM whole
 ON CONFLICT (tenant_id, item_id) DO UPDATE SET
-    (analysis_id, analysis_version, analyzed_at, digest, category, headline, summary, filename, original_filename,
-     description, body, lexemes, length)
-  = (excluded.analysis_id, excluded.analysis_version, excluded.analyzed_at, excluded.digest, excluded.category,
-     excluded.headline, excluded.summary, excluded.filename, excluded.original_filename, excluded.description,
-     excluded.body, excluded.lexemes, excluded.length)
+    ({columns}, added_at, lexemes, length)
+  = ({excluded}, least(d.added_at, excluded.added_at), excluded.lexemes, excluded.length)
 RETURNING length
+""").format(
+    columns=_document_columns(),
+    values=sql.SQL(", ").join(map(sql.Placeholder, _DOCUMENT)),
+    excluded=_document_columns("excluded"),
+)
+
+# Of an analysis that is superseded: the item was first described no later.
+WAS_ADDED = """
+UPDATE documents SET added_at = %(analyzed_at)s
+ WHERE tenant_id = %(tenant)s AND item_id = %(item)s AND added_at > %(analyzed_at)s
 """
 
 # What filters read of the document is repeated beside its vector: the exact scan then visits one table. Whatever writes

@@ -99,6 +99,44 @@ def alternative_tokens(text: str) -> list[str]:
     return [token for token in dict.fromkeys([*parts, *neighbours]) if token not in asked][:MAX_QUERY_TOKENS]
 
 
+def plain_tokens(text: str) -> list[str]:
+    """The distinct tokens of words of one part, of scripts with spaces; at most `MAX_QUERY_TOKENS`."""
+    return list(dict.fromkeys(word.parts[0] for word in _words(text) if word.is_plain))[:MAX_QUERY_TOKENS]
+
+
+def spelled(text: str) -> str:
+    """The text's words one after another, folded as tokens are, with a space on each side of a word.
+
+    A phrase occurs in a document where its spelling occurs in the document's. Text without spaces gets none at its
+    ends, so that a phrase may begin or end within it. Empty where there is no word.
+    """
+    runs = list(_runs(_folded(text)))
+    pieces = [(kind, _signed(runs, place)) for place, (kind, _) in enumerate(runs) if kind]
+    if not pieces:
+        return ""
+    before, after = (" " if pieces[end][0] == "word" else "" for end in (0, -1))
+    return before + " ".join(piece for _, piece in pieces) + after
+
+
+def phrase_tokens(spelling: str) -> list[str]:
+    """Tokens that every document has in whose spelling this one occurs."""
+    found = [token for word in _words(spelling) for token in word.parts]
+    return [token for token in dict.fromkeys(found) if len(token) > 1 or _kind(token) != "unspaced" or _is_han(token)]
+
+
+def is_spaced(text: str) -> bool:
+    """Whether all its words are of scripts that are written with spaces."""
+    return all(kind in ("", "word") for kind, _ in _runs(_folded(text)))
+
+
+def _signed(runs: Sequence[tuple[str, str]], place: int) -> str:
+    """The run, with the sign of `C++` and `C#`."""
+    run = runs[place][1]
+    after = runs[place + 1][1] if place + 1 < len(runs) and not runs[place + 1][0] else ""
+    sign = _AFTER_A_LETTER.match(after)
+    return run + sign[0] if sign and len(run) == 1 and run.isalpha() else run
+
+
 def _folded(text: str) -> str:
     composed = _HUMPS.sub(_HUMP, unicodedata.normalize("NFKC", storable(text)))
     decomposed = unicodedata.normalize("NFKD", composed.casefold())
@@ -204,7 +242,11 @@ def _tokens(kind: str, run: str) -> Iterator[str]:
 
 def _alone(kind: str, run: str) -> Iterator[str]:
     if kind == "unspaced" and len(run) > 1:
-        yield from (character for character in run if any(_within(character, han) for han in _HAN))
+        yield from filter(_is_han, run)
+
+
+def _is_han(character: str) -> bool:
+    return any(_within(character, han) for han in _HAN)
 
 
 def _within(character: str, block: tuple[int, int]) -> bool:

@@ -1,0 +1,85 @@
+"""The command `mesh evaluate`. It imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
+
+Queries = Annotated[Path | None, typer.Argument(metavar="[QUERIES]", help="A query set; see docs/search.md.")]
+Url = Annotated[str | None, typer.Option("--url", help="Of the API, as `make status` shows it.")]
+Token = Annotated[
+    str | None, typer.Option("--token", envvar="MESH_TOKEN", help="An access token of the user whose collection it is.")
+]
+SearchType = Annotated[str, typer.Option("--search-type", help="bm25, vector or hybrid.")]
+Depth = Annotated[int, typer.Option("-k", min=1, max=50, help="Results that count.")]
+Compare = Annotated[
+    tuple[Path, Path] | None, typer.Option("--compare", metavar="A B", help="Two reports of --json: B beside A.")
+]
+MaxDrop = Annotated[float, typer.Option("--max-drop", min=0, help="With --compare: a larger drop in NDCG fails.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+def evaluate(  # options of a command
+    queries: Queries = None,
+    url: Url = None,
+    token: Token = None,
+    search_type: SearchType = "hybrid",
+    k: Depth = 10,
+    compare: Compare = None,
+    max_drop: MaxDrop = 0.01,
+    as_json: AsJson = False,
+) -> None:
+    """Ask an API a set of queries with known answers: P@k, R@k, MRR, NDCG@k, by kind; or compare two reports."""
+    from mesh.run import guarded
+
+    if (queries is None) == (compare is None):
+        raise typer.BadParameter("give a query set, or --compare with two reports")
+    if search_type not in ("bm25", "vector", "hybrid"):
+        raise typer.BadParameter(f"no search type to evaluate: {search_type}")
+    if queries is not None and not (url and token):
+        raise typer.BadParameter("a query set is asked of an API: give --url, and --token or MESH_TOKEN")
+
+    def ask() -> None:
+        from mesh.client import Api
+        from mesh.evaluate.asking import ask_all
+        from mesh.evaluate.scoring import QuerySet
+        from mesh.evaluate.showing import document, markdown
+
+        with Api(str(url), token) as api:
+            report = ask_all(api, _read(Path(str(queries)), QuerySet), search_type=search_type, k=k)
+        typer.echo(json.dumps(document(report), indent=2) if as_json else markdown(report))
+
+    def beside() -> None:
+        from mesh.evaluate.scoring import Report, differences
+        from mesh.evaluate.showing import compared
+
+        before, after = (_read(path, Report) for path in compare or ())
+        changes = differences(before, after)
+        dumped = {name: figure.model_dump() for name, figure in changes.items()}
+        typer.echo(json.dumps(dumped, indent=2) if as_json else compared(changes, before.k))
+        if changes["ndcg"].mean < -max_drop:
+            raise typer.Exit(1)
+
+    guarded(ask if compare is None else beside)
+
+
+def _read(path: Path, model: type[Model]) -> Model:
+    from pydantic import ValidationError
+
+    from mesh.evaluate.scoring import EvaluationError
+
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        wanted = {name: value for name, value in known.items() if name in model.model_fields}
+        return model.model_validate(wanted)
+    except (OSError, ValueError, AttributeError, ValidationError) as error:
+        reason = str(error).replace("\n", " ")
+        raise EvaluationError(f"{path} cannot be read: {reason}") from error
