@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from analysis import runs
+from analysis.bootstrap import bootstrap
+from analysis.tracing import LangSmith
 from chassis.replays import answer
 from contracts import Event, ReplayKind, ReprocessMode, replayed
 from contracts.analysis import CandidateAnalyzed, ItemAnalyzed
@@ -148,3 +150,13 @@ def test_what_is_asked_otherwise_is_refused(running: Any) -> None:
         "reprocessing"
     ]
     assert (told["prompt"], told["provider"], told["model"]) == (BRIEF, "anthropic", MODEL)
+
+
+def test_a_prompt_of_langsmith_is_waited_for(running: Any, providers: Any) -> None:
+    service = bootstrap(running.service.settings, running.service.aws)
+    vars(service)["langsmith"] = LangSmith(lambda: "key", endpoint="http://127.0.0.1:9")
+    running, first = type(running).over(service), running
+    event = first.upload("alice")
+    assert running.consume(again(event, RUN, replay_prompt="mine@abcdef012345")) == 1
+    assert (running.dead_letters(), providers.requests("anthropic")) == ([], [])
+    service.database.close()

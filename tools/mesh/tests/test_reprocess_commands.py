@@ -175,7 +175,7 @@ def test_a_sample_is_confirmed_ordered_as_candidates_and_compared(dev: Mesh, tmp
         "live": {"ndcg@10": 0.6309, "mrr": 0.5}, "candidate": {"ndcg@10": 1.0, "mrr": 1.0},
     }  # fmt: skip
     assert [len(each["documents"]) for each in dev.ranked] == [2, 2]
-    run(*sampling, "--yes")
+    assert "ordered before: " in run(*sampling, "--yes").stderr
     assert len(dev.orders) == 1, "the same order twice is one run"
 
 
@@ -261,6 +261,8 @@ def test_an_unknown_prompt_run_or_an_old_service_is_said(dev: Mesh) -> None:
     sampling = ("--sample", "3", "--budget", "5", "--yes")
     dev.contract = "1.1"
     assert "imaging does not understand such an order yet: deploy it" in run(*sampling, exit_code=1).stderr
+    dev.told = {name: value for name, value in dev.told.items() if name != "prompt"}
+    assert "analysis knows nothing of prompts by id yet" in run(*sampling, exit_code=1).stderr
     dev.told = {"refused": "no prompt nobody@7"}
     assert "no prompt nobody@7" in run(*sampling, "--dry-run", "--prompt", "nobody@7", exit_code=1).stderr
     dev.promoted = {"versions": 0, "returning": 0, "items": []}

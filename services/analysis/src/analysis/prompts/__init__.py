@@ -68,8 +68,9 @@ class PromptSource:
         Raises:
             PromptUnknownError: there is none, or LangSmith does not give it.
         """
-        if wanted == self.configured:
-            return self.current()
+        current = self.current()
+        if wanted in {self.configured, current.id}:
+            return current
         if wanted not in self._known:
             found = self._look(wanted) or _of_package(wanted)
             if found is None:

@@ -24,7 +24,7 @@ def reprocess(
     seed: Annotated[int, typer.Option(help="Another seed chooses other items.")] = 0,
     tenants: Annotated[list[str] | None, typer.Option("--tenant", help="Only this tenant; repeatable.")] = None,
     budget: Annotated[
-        float | None, typer.Option(min=0, metavar="USD", help="What --sample or --promote may pay at the most.")
+        float | None, typer.Option(min=0, max=100_000, metavar="USD", help="What --sample or --promote may pay.")
     ] = None,
     queries: Annotated[
         Path | None,

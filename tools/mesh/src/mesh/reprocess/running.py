@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -103,6 +104,8 @@ def carry_out(
             **order.how,
         )
         ordering.publish(environment, fact, replay_id)
+    elif not quiet:
+        typer.echo(f"ordered before: {replay_id}; --id NAME makes another of it", err=True)
     found = following.follow(runs.owners, replay_id, owning, quiet=quiet)
     if failed := [each.service for each in found if each.state is ReplayState.FAILED]:
         raise ReplayFailedError(f"failed in {', '.join(failed)}; `mesh replay resume {replay_id}` goes on")

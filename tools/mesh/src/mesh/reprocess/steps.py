@@ -11,7 +11,7 @@ from contracts import ReprocessMode
 from mesh.environments import Environment
 from mesh.prompts import confirm
 from mesh.replay import reprocessing
-from mesh.replay.errors import BudgetInvalidError
+from mesh.replay.errors import ReplaysOutdatedError
 from mesh.replay.reprocessing import Price
 from mesh.reprocess import comparing, showing
 from mesh.reprocess.asking import ANALYSIS, Runs
@@ -187,8 +187,8 @@ def _compare(runs: Runs, how: How, run_id: str, ended: Ordered | None, tenants: 
 
 def _price(told: dict[str, Any], budget: float | None) -> Price:
     price = reprocessing.price(ANALYSIS, told, budget)
-    if price is None:
-        raise BudgetInvalidError(f"{ANALYSIS} says nothing of what a description costs: deploy it")
+    if price is None or "prompt" not in told:
+        raise ReplaysOutdatedError(f"{ANALYSIS} knows nothing of prompts by id yet: deploy it")
     return price
 
 
