@@ -152,9 +152,20 @@ def test_what_is_asked_otherwise_is_refused(running: Any) -> None:
     assert (told["prompt"], told["provider"], told["model"]) == (BRIEF, "anthropic", MODEL)
 
 
+class Silent(LangSmith):
+    """There is a key, and no prompt comes."""
+
+    @property
+    def client(self) -> Any:
+        return object()
+
+    def pull(self, name: str) -> None:
+        return None
+
+
 def test_a_prompt_of_langsmith_is_waited_for(running: Any, providers: Any) -> None:
     service = bootstrap(running.service.settings, running.service.aws)
-    vars(service)["langsmith"] = LangSmith(lambda: "key", endpoint="http://127.0.0.1:9")
+    vars(service)["langsmith"] = Silent(lambda: "key")
     running, first = type(running).over(service), running
     event = first.upload("alice")
     assert running.consume(again(event, RUN, replay_prompt="mine@abcdef012345")) == 1

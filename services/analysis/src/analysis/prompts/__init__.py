@@ -68,26 +68,27 @@ class PromptSource:
         Raises:
             PromptUnknownError: there is none, or LangSmith does not give it.
         """
-        current = self.current()
-        if wanted in {self.configured, current.id}:
-            return current
-        if wanted not in self._known:
-            found = self._look(wanted) or _of_package(wanted)
-            if found is None:
-                there = ", ".join(sorted(packaged_ids()))
-                raise PromptUnknownError(
-                    f"no prompt {wanted} (packaged: {there}; name:commit of LangSmith needs its key)"
-                )
-            if _parts(wanted)[1] is None:
-                return found  # the newest may be another tomorrow
-            self._known[wanted] = found
-        return self._known[wanted]
+        known = self._known.get(wanted) or self._exact(wanted)
+        if known is None:
+            current = self.current()
+            known = current if wanted in {self.configured, current.id} else self._look(wanted) or _of_package(wanted)
+        if known is None:
+            there = ", ".join(sorted(packaged_ids()))
+            raise PromptUnknownError(f"no prompt {wanted} (packaged: {there}; name:commit of LangSmith needs its key)")
+        if _parts(wanted)[1] is not None:  # the newest of a name may be another tomorrow
+            self._known[wanted] = known
+        return known
+
+    def _exact(self, wanted: str) -> Prompt | None:
+        """The packaged prompt of exactly that version: LangSmith is not asked for it."""
+        name, version = _parts(wanted)
+        return None if version is None else _of_package(f"{name}@{version}")
 
     def _look(self, wanted: str) -> Prompt | None:
         name, version = _parts(wanted)
         if not name:
             return None
-        if version is not None and (known := _of_package(f"{name}@{version}")) is not None:
+        if (known := self._exact(wanted)) is not None:
             return known
         pulled = self.pull(name if version is None else f"{name}:{version}")
         return parse_manifest(*pulled, name=name) if pulled else None
