@@ -5,7 +5,7 @@ documents of the wire; `new_event` makes facts; `Event.to_wire` writes them.
 """
 
 from contracts.contract import Contract, Part
-from contracts.envelope import Cause, Event, ReplayKind, new_event, replayed
+from contracts.envelope import Cause, Event, ReplayKind, ReprocessMode, new_event, replayed
 from contracts.errors import (
     BrokenRegistryError,
     ContractError,
@@ -33,6 +33,7 @@ __all__ = [
     "Personal",
     "Registry",
     "ReplayKind",
+    "ReprocessMode",
     "UnknownEventError",
     "Violation",
     "is_storable",

@@ -48,7 +48,7 @@ class ItemAnalyzed(Contract):
     """A vision model described the picture; versions of one item count 1, 2, …"""
 
     event_type: ClassVar[str] = "collections.analysis.item-analyzed.v1"
-    schema_version: ClassVar[str] = "1.1"
+    schema_version: ClassVar[str] = "1.2"
 
     analysis_id: str = Field(min_length=1)
     version: int = Field(ge=1)
@@ -66,6 +66,36 @@ class ItemAnalyzed(Contract):
         default=None,
         description="Of the original's bytes that were described, lower-case hexadecimal; absent in events before 1.1.",
         pattern="^[0-9a-f]{64}$",
+    )
+    run: str | None = Field(
+        default=None, description="Id of the run that an operator ordered, where one led to it.", min_length=1
+    )
+    restores: int | None = Field(
+        default=None, description="The version whose description this is once more, after a rollback.", ge=1
+    )
+
+
+class CandidateAnalyzed(Contract):
+    """A model described the picture under another prompt, beside the live version, which stays as it is."""
+
+    event_type: ClassVar[str] = "collections.analysis.candidate-analyzed.v1"
+    schema_version: ClassVar[str] = "1.0"
+
+    candidate_id: str = Field(min_length=1)
+    run: str = Field(description="Id of the run that an operator ordered.", min_length=1)
+    description: Description
+    provider: str
+    model: str
+    prompt_id: str = Field(description="Name and version of the prompt.")
+    trace_id: str | None = None
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    cost_usd: float = Field(default=0, ge=0)
+    duration_ms: int | None = Field(
+        default=None, description="What the calls of the model took; absent where a result was reused.", ge=0
+    )
+    sha256: str = Field(
+        description="Of the original's bytes that were described, lower-case hexadecimal.", pattern="^[0-9a-f]{64}$"
     )
 
 

@@ -37,6 +37,9 @@ EXTENSIONS: Mapping[str, str] = {
     "replayforce": "replay_force",
     "replaymodel": "replay_model",
     "replayprompt": "replay_prompt",
+    "replaymode": "replay_mode",
+    "replayrun": "replay_run",
+    "replayversion": "replay_version",
 }
 
 _REQUIRED = ("id", "type", "source", "subject", "time", "tenantid", "correlationid", "dataschema")
@@ -56,6 +59,15 @@ class ReplayKind(StrEnum):
     """Run the reactions as well, on purpose: providers may be paid, new events are emitted."""
 
 
+class ReprocessMode(StrEnum):
+    """What becomes of a reprocessing's results; without one they are new versions, and live."""
+
+    CANDIDATES = "candidates"
+    """They are kept beside the live versions, to be compared with them."""
+    ROLLBACK = "rollback"
+    """Nothing is made: what was current before is so again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event(Generic[T_co]):
     """A fact under its contract.
@@ -63,7 +75,8 @@ class Event(Generic[T_co]):
     `sequence` is the version of the stream it belongs to (1, 2, …); 0 means not recorded yet. `replay_for` names the
     one consumer that a republished event is meant for, `replay_kind` what it is to do (a rebuild when absent).
     `replay_budget` is what the whole replay may pay providers, in US dollars; what is sent again on request has
-    none. `replay_force`, `replay_model` and `replay_prompt` say how to reprocess; see `ReplayRequested`.
+    none. `replay_force`, `replay_model`, `replay_prompt`, `replay_mode`, `replay_run` and `replay_version` say how to
+    reprocess; see `ReplayRequested`.
     """
 
     id: str
@@ -82,6 +95,9 @@ class Event(Generic[T_co]):
     replay_force: str | None = None
     replay_model: str | None = None
     replay_prompt: str | None = None
+    replay_mode: ReprocessMode | None = None
+    replay_run: str | None = None
+    replay_version: str | None = None
     # What was checked and written once: attributes, and the payload as JSON.
     _written: tuple[dict[str, Any], bytes] | None = field(default=None, init=False, compare=False, repr=False)
 
@@ -109,6 +125,11 @@ class Event(Generic[T_co]):
     def budget_usd(self) -> Decimal | None:
         """What the replay may pay providers, in US dollars; None for an event that no order limits."""
         return None if self.replay_budget is None else Decimal(self.replay_budget)
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that what follows from a replayed event belongs to: the one that was named, or the replay itself."""
+        return self.replay_run or self.replay_id
 
     @property
     def is_forced(self) -> bool:
@@ -252,6 +273,10 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
         problems.append(Violation("replaybudget", "/replaybudget", "replaybudget is an amount in USD: 12.5"))
     if attributes.get("replayforce") not in (None, "true", "false"):
         problems.append(Violation("replayforce", "/replayforce", "replayforce is true or false"))
+    if attributes.get("replaymode") not in (None, *ReprocessMode):
+        problems.append(Violation("replaymode", "/replaymode", f"replaymode is one of: {', '.join(ReprocessMode)}"))
+    if not problems and not _SEQUENCE.fullmatch(attributes.get("replayversion", "1")):
+        problems.append(Violation("replayversion", "/replayversion", "replayversion is a whole number"))
     if not problems and not _SEQUENCE.fullmatch(attributes.get("sequence", "0")):
         problems.append(Violation("sequence", "/sequence", "sequence is a whole number"))
     if not problems:

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from contracts.contract import Contract, Part, Timestamp
-from contracts.envelope import ReplayKind
+from contracts.envelope import ReplayKind, ReprocessMode
 from contracts.personal import Personal
 
 #: The `tenantid` of what belongs to no tenant; those of tenants are UUIDs.
@@ -41,7 +41,7 @@ class ReplayRequested(Contract):
     """An operator ordered stored events to be published again, to one consumer; a second order of one id is none."""
 
     event_type: ClassVar[str] = "collections.operator.replay-requested.v1"
-    schema_version: ClassVar[str] = "1.1"
+    schema_version: ClassVar[str] = "1.2"
 
     who: Annotated[str, Personal()] = Field(description="Who ordered it, as AWS or the machine names them.")
     why: Annotated[str, Personal()]
@@ -58,6 +58,18 @@ class ReplayRequested(Contract):
     force: bool = Field(default=False, description="Reprocess also what has the same content, prompt and model.")
     model: str | None = Field(default=None, description="The model to reprocess with, instead of the configured one.")
     prompt: str | None = Field(default=None, description="The id of the prompt to reprocess with.")
+    mode: ReprocessMode | None = Field(
+        default=None,
+        description="What becomes of the results: candidates beside the live versions; a rollback makes none.",
+    )
+    run: str | None = Field(
+        default=None,
+        description="The run that is promoted or rolled back; by default the replay is a run of its own.",
+        min_length=1,
+    )
+    version: int | None = Field(
+        default=None, description="The version that a rollback of selected items returns to, instead of a run's.", ge=1
+    )
 
 
 class _Order(Contract):

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from contracts import analysis, chat, embedding, imaging, ingest, operations, retired, search, sessions
 from contracts.contract import TYPE_PATTERN, VERSION_PATTERN, Contract, fact_of, read_timestamp
-from contracts.envelope import Event, ReplayKind, envelope_problems, read_cloudevent
+from contracts.envelope import Event, ReplayKind, ReprocessMode, envelope_problems, read_cloudevent
 from contracts.errors import (
     BrokenRegistryError,
     InvalidEventError,
@@ -183,6 +183,9 @@ class Registry:
             replay_force=attributes.get("replayforce"),
             replay_model=attributes.get("replaymodel"),
             replay_prompt=attributes.get("replayprompt"),
+            replay_mode=ReprocessMode(attributes["replaymode"]) if "replaymode" in attributes else None,
+            replay_run=attributes.get("replayrun"),
+            replay_version=attributes.get("replayversion"),
             data=self._payload(contract, data, understood),
         )
 
@@ -210,6 +213,7 @@ REGISTRY = Registry(
         imaging.ReplayCompleted,
         imaging.TenantErased,
         analysis.ItemAnalyzed,
+        analysis.CandidateAnalyzed,
         analysis.AnalysisFailed,
         analysis.AnalysisRequested,
         analysis.BudgetSpent,

@@ -27,7 +27,7 @@ from analysis.models import Provider, facts
 from analysis.output import ImageDetailsAnswer, MediaMetadataAnswer, PictureDescription
 from analysis.prompts import packaged
 from analysis.providers import Choice
-from analysis.repository import analyses, leases, pictures, rejections
+from analysis.repository import analyses, candidates, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
 from analysis.repository.rejections import Rejection
@@ -38,7 +38,7 @@ from chassis.http import HttpEntry
 from chassis.item_ids import new_item_id
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, replayed
-from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, ItemAnalyzed
+from contracts.analysis import AnalysisFailed, AnalysisFailure, AnalysisRequested, CandidateAnalyzed, ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected, RenditionKind
 from contracts.ingest import ItemDeleted, RetryRequested, RetryStep, UploadRejected
 from testkit import Answer, Fakes, call, deliver, envelope, read
@@ -185,6 +185,27 @@ class Leases:
 
 
 @dataclass
+class Candidates:
+    """Of `analysis.repository.candidates`."""
+
+    rows: dict[tuple[str, str, str], Event[CandidateAnalyzed]] = field(default_factory=dict)
+
+    def add(self, connection: Connection, event: Event[CandidateAnalyzed]) -> None:
+        self.rows[event.tenant_id, event.subject, event.data.run] = event
+
+    def exists(self, connection: Connection, tenant_id: str, item_id: str, run_id: str) -> bool:
+        return (tenant_id, item_id, run_id) in self.rows
+
+    def find_result(
+        self, connection: Connection, tenant_id: str, sha256: str, prompt_id: str, choice: Choice
+    ) -> Result | None:
+        return None
+
+    def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
+        self.rows = {key: event for key, event in self.rows.items() if key[:2] != (tenant_id, item_id)}
+
+
+@dataclass
 class Model:
     """A provider's models. Each of `outcomes` is answered, or raised, once; then every picture is ramen."""
 
@@ -221,6 +242,7 @@ class Analysis:
     gpt: Model
     pictures: Pictures
     analyses: Analyses
+    candidates: Candidates
     leases: Leases
     rejections: Rejections
 
@@ -278,6 +300,7 @@ def build(fakes: Fakes, *, keys: tuple[str, ...] = ("anthropic", "openai"), **se
         gpt,
         shown,
         fakes.stand_in(analyses, Analyses()),
+        fakes.stand_in(candidates, Candidates()),
         fakes.stand_in(leases, Leases(shown)),
         rejected,
     )

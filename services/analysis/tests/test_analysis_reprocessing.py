@@ -133,7 +133,7 @@ def test_a_silent_provider_may_have_been_paid(start: Callable[..., Any], provide
 
 @pytest.mark.parametrize(
     ("how", "reason"),
-    [({"replay_model": "claude-of-the-future"}, "no-price"), ({"replay_prompt": "another@2"}, "not-the-prompt")],
+    [({"replay_model": "claude-of-the-future"}, "no-price"), ({"replay_prompt": "another@2"}, "unknown-prompt")],
     ids=["no price", "another prompt"],
 )
 def test_what_cannot_be_done_as_ordered_is_not_called(running: Any, providers: Any, how: Any, reason: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
+from importlib import resources
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from analysis import claude, gpt
 from analysis.errors import (
     AnalysisError,
     InvalidOutputError,
+    PromptUnknownError,
     ProviderNotConfiguredError,
     ProviderRejectedError,
     ProviderUnavailableError,
@@ -22,7 +25,7 @@ from analysis.errors import (
 )
 from analysis.models import facts
 from analysis.output import PictureDescription
-from analysis.prompts import PromptSource, packaged, parse_manifest
+from analysis.prompts import PromptSource, packaged, packaged_ids, parse_manifest
 from analysis.providers import Choice, Providers
 from analysis.vision import faults_of
 
@@ -369,3 +372,34 @@ def test_a_failed_pull_falls_back_and_is_not_repeated_at_once() -> None:
     now[0] = 400
     assert source.current().id == "collections-app-initial@c1", "an earlier pull beats the packaged prompt"
     assert len(pulls) == 3
+
+
+def test_a_prompt_is_found_by_its_id() -> None:
+    pulled = {"mine:abcdef012345": "abcdef0123456789", "mine": "fedcba9876543210", "collections-app-brief": None}
+
+    def pull(name: str) -> Any:
+        commit = pulled.get(name)
+        return commit and (commit, manifest(("SystemMessagePromptTemplate", f"Be {commit[:3]}.")))
+
+    source = PromptSource(pull)
+    brief = packaged("collections-app-brief")
+    assert source.find("collections-app-brief@1") == source.find("collections-app-brief") == brief
+    by_commit = source.find("mine:abcdef012345")
+    assert (by_commit.id, by_commit.text) == ("mine@abcdef012345", "Be abc.")
+    assert source.find(by_commit.id) == by_commit, "what is recorded is found again"
+    assert source.find("mine").id == "mine@fedcba987654"
+    assert source.find("collections-app-initial") == source.current() == packaged()
+    for wanted in ("collections-app-brief@2", "another", "another:abc", "", "../guard", "guard"):
+        with pytest.raises(PromptUnknownError, match="no prompt"):
+            source.find(wanted)
+    assert PromptSource(pull, "collections-app-brief@1").current().id == "collections-app-brief@1"
+    assert PromptSource(pull, "another@1").current() == packaged(), "what is configured wrongly stops no upload"
+
+
+def test_a_packaged_prompt_never_changes() -> None:
+    """Its id is recorded with what was made under it: a change is a new version, a file of its own."""
+    released = {"collections-app-initial@1": "68ec38cc34131d94", "collections-app-brief@1": "b1963bd366236a6b"}
+    folder = resources.files("analysis.prompts")
+    found = {name: sha256(folder.joinpath(f"{name}.txt").read_bytes()).hexdigest()[:16] for name in packaged_ids()}
+    assert found == released
+    assert {packaged(name).id for name in found} == set(found)

@@ -190,3 +190,17 @@ def test_a_deletion_in_the_same_batch(running: Any, deleted: Deleted) -> None:
     event = running.describe("alice")
     assert running.consume(deleted("alice", event.subject), event) == 0
     assert running.recorded("alice", event.subject) == []
+
+
+def test_a_text_that_an_item_returns_to_is_not_paid_for_again(running: Any, providers: Any) -> None:
+    """As after a rollback: of an item the newest vector alone is kept, and the log has the older ones."""
+    old = running.describe("alice", headline="A cat")
+    new = running.describe("alice", old.subject, headline="A black cat", version=2)
+    back = running.describe("alice", old.subject, headline="A cat", version=3)
+    for event in (old, new, back):
+        assert running.consume(event) == 0
+    first, _, third = [each.data for each in running.recorded("alice", old.subject)]
+    assert (third.vector, third.analysis_version, third.tokens) == (first.vector, 3, 0)
+    assert len(providers.requests("voyage")) == 2
+    assert running.consume(running.describe("bob", headline="A cat", version=2)) == 0
+    assert len(providers.requests("voyage")) == 3, "another tenant's is not looked at"

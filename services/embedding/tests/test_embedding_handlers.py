@@ -80,6 +80,9 @@ class Vectors:
         found = {(row.tenant_id, row.text_sha256 or ""): Vector(values_of(row)) for row in fitting}
         return {key: vector for key, vector in found.items() if key in asked}
 
+    def recorded(self, connection: Connection, documents: Iterable[Document], space: Space) -> Mapping[Key, Vector]:
+        return {}
+
     def delete(self, connection: Connection, tenant_id: str, item_id: str) -> None:
         self.rows = {key: row for key, row in self.rows.items() if key[:2] != (tenant_id, item_id)}
 

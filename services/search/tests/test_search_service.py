@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chassis import replays
 from contracts import new_event
 from contracts.ingest import ItemDeleted
 from retrieval.filters import FILTERS
@@ -249,3 +250,21 @@ def test_the_read_model_can_be_folded_again(search: Any) -> None:
     search.apply(*events[:6], deleted)
     search.apply(*events[6:])
     assert_refolds(search.service, [*events, deleted])
+
+
+def test_descriptions_that_are_not_live_are_ranked_among_themselves(search: Any) -> None:
+    """What operators ask before a better prompt is promoted."""
+    live = search.show("Receipt from Café Mori")
+
+    def described(item: str, headline: str) -> dict[str, Any]:
+        return {"item_id": item, "description": {"category": "Receipt", "headline": headline, "summary": ""}}
+
+    headlines = {"a": "Receipt from Café Mori, Shibuya", "b": "A ramen bowl", "c": "Mori"}
+    documents = [described(item, headline) for item, headline in headlines.items()]
+    request = {"documents": documents, "queries": ["café mori", "ramen", "nothing of it"], "depth": 10}
+    found = replays.answer(search.service, {"runs": request})["runs"]["rankings"]
+    assert found == {"café mori": ["a", "c"], "ramen": ["b"], "nothing of it": []}
+    still = [each["item_id"] for each in search.search("mori", **KEYWORD)["results"]]
+    assert still == [live], "the read model is as it was"
+    with pytest.raises(ValueError, match="search makes no candidates"):
+        replays.answer(search.service, {"runs": {"run": "run-1"}})

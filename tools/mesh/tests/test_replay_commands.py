@@ -238,7 +238,7 @@ def test_what_was_spent_is_shown(ingest: Mesh) -> None:
         (PRICE, ["--kind", "reprocess"], "ingest pays a-model: --budget USD is required to reprocess"),
         (PRICE, ["--kind", "reprocess", "--budget", "1"], "one call of a-model may cost 1.50 USD: a budget of 1.00"),
         ({"refused": "not here"}, ["--kind", "reprocess", "--budget", "1"], "not here"),
-        (PRICE, ["--budget", "1"], "--budget, --force and --model are for --kind reprocess"),
+        (PRICE, ["--budget", "1"], "--budget, --force, --model, --prompt are for --kind reprocess"),
     ],
     ids=["no budget", "too little", "refused", "rebuild"],
 )

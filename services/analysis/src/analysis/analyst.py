@@ -38,9 +38,14 @@ class Analyst:
     load: Callable[[str], bytes]
     describer: Describer
 
-    def plan(self, provider: Provider | None = None, model: str | None = None) -> Plan:
-        """The plan for a provider or model that was asked for; else the configured one."""
-        return Plan(self.choose(provider, model), self.describer.prompts.current())
+    def plan(self, provider: Provider | None = None, model: str | None = None, prompt: str | None = None) -> Plan:
+        """The plan for a provider, model or prompt that was asked for; else the configured one.
+
+        Raises:
+            PromptUnknownError: there is no such prompt.
+        """
+        prompts = self.describer.prompts
+        return Plan(self.choose(provider, model), prompts.current() if prompt is None else prompts.find(prompt))
 
     def choose(self, provider: Provider | None = None, model: str | None = None) -> Choice:
         """The model of that plan. Makes no call."""
@@ -62,8 +67,20 @@ class Analyst:
             lambda: self._picture(picture), plan.choice, plan.prompt, deadline=deadline, fallback=fallback
         )
 
-    def record(self, work: UnitOfWork, picture: PictureRecord, result: Result, cause: Cause) -> AnalysisRecord:
-        """Record the item's next version, in the caller's unit of work, which holds the item's lock."""
+    def record(
+        self,
+        work: UnitOfWork,
+        picture: PictureRecord,
+        result: Result,
+        cause: Cause,
+        *,
+        run: str | None = None,
+        restored: AnalysisRecord | None = None,
+    ) -> AnalysisRecord:
+        """Record the item's next version, in the caller's unit of work, which holds the item's lock.
+
+        `run` is the run that it belongs to, `restored` the earlier version that it repeats, where it does.
+        """
         analyzed = ItemAnalyzed(
             analysis_id=str(uuid.uuid4()),
             version=analyses.latest_version(work.connection, picture.tenant_id, picture.item_id) + 1,
@@ -77,7 +94,9 @@ class Analyst:
             input_tokens=result.input_tokens,
             output_tokens=result.output_tokens,
             cost_usd=result.cost_usd,
-            sha256=picture.sha256,
+            sha256=restored.sha256 if restored else picture.sha256,
+            run=run,
+            restores=restored.version if restored else None,
         )
         event = new_event(analyzed, subject=picture.item_id, tenant_id=picture.tenant_id, cause=cause)
         work.record(event)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+from analysis import runs
 from analysis.analyst import Analyst
 from analysis.describe import Describer, most_usd
+from analysis.errors import PromptUnknownError
 from analysis.models import facts
 from analysis.projections import PROJECTIONS
-from analysis.prompts import PromptSource, packaged
+from analysis.prompts import PromptSource
 from analysis.providers import Providers
 from analysis.repository import analyses
 from analysis.settings import AnalysisSettings
@@ -32,10 +34,13 @@ class AnalysisService(Service[AnalysisSettings]):
         """See `analysis.projections`."""
         return PROJECTIONS
 
-    def reprocessing(self, model: str | None) -> Mapping[str, Any]:
-        """The price of a description by that model, from the tokens of the latest descriptions."""
-        choice = self.providers.choose(None, model)
-        most = most_usd(choice, packaged())
+    def reprocessing(self, model: str | None, prompt: str | None = None) -> Mapping[str, Any]:
+        """The price of a description by that model under that prompt, from the tokens of the latest descriptions."""
+        try:
+            choice, chosen = self.providers.choose(None, model), self.prompts.find(prompt or self.prompts.configured)
+        except PromptUnknownError as error:
+            return {"refused": str(error)}
+        most = most_usd(choice, chosen)
         known = facts(choice.model)
         if most is None or known is None:
             return {"refused": f"no price is known of {choice.model}, so no budget holds"}
@@ -43,10 +48,21 @@ class AnalysisService(Service[AnalysisSettings]):
             tokens = analyses.usual_tokens(connection) or _USUAL_TOKENS
         return {
             "types": [ImageProcessed.event_type],
+            "provider": choice.provider,
             "model": choice.model,
+            "prompt": chosen.id,
             "each_usd": known.cost_usd(*tokens),
             "most_usd": most,
         }
+
+    def runs(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See `analysis.runs`."""
+        return runs.answer(self.database, request)
+
+    @cached_property
+    def prompts(self) -> PromptSource:
+        """The configured prompt, and others by their ids."""
+        return PromptSource(self.langsmith.pull, self.settings.analysis_prompt)
 
     @cached_property
     def langsmith(self) -> LangSmith:
@@ -72,9 +88,7 @@ class AnalysisService(Service[AnalysisSettings]):
     @cached_property
     def analyst(self) -> Analyst:
         """Describes pictures of the images bucket and records the outcome."""
-        describer = Describer(
-            self.providers, PromptSource(self.langsmith.pull), self.langsmith, self.settings.provider_timeout_s
-        )
+        describer = Describer(self.providers, self.prompts, self.langsmith, self.settings.provider_timeout_s)
         return Analyst(self.database, self.images.get, describer)
 
     def _claude(self, key: str) -> VisionModel:

@@ -1,6 +1,7 @@
 """What can go wrong when a picture is described.
 
 AnalysisError
+├── PromptUnknownError              no prompt has that id, or LangSmith does not give it
 ├── NotDescribedError               no description, and trying again as before will not help
 │   ├── RefusedError                the model declines to describe the picture
 │   ├── InvalidOutputError          the answer is cut off, or has not the shape that was asked for
@@ -20,6 +21,10 @@ class AnalysisError(Exception):
     """Base of what this service raises; `unpaid` where it is certain that no provider is paid for what failed."""
 
     unpaid: bool = False
+
+
+class PromptUnknownError(AnalysisError):
+    """No prompt has that id, or LangSmith does not give it now."""
 
 
 class NotDescribedError(AnalysisError):

@@ -1,12 +1,12 @@
-"""Events become `pictures`, `rejections` (of pictures and of uploads) and `analyses` (of the service's own events)."""
+"""Events become `pictures` and `rejections` (of pictures and of uploads), `analyses` and `candidates`."""
 
-from analysis.repository import analyses, leases, pictures, rejections
+from analysis.repository import analyses, candidates, leases, pictures, rejections
 from analysis.repository.analyses import AnalysisRecord
 from analysis.repository.pictures import PictureRecord
 from chassis.database import Connection
 from chassis.projections import Projections
 from contracts import Event
-from contracts.analysis import ItemAnalyzed
+from contracts.analysis import CandidateAnalyzed, ItemAnalyzed
 from contracts.imaging import ImageProcessed, ImageRejected
 from contracts.ingest import ItemDeleted, UploadRejected
 
@@ -31,12 +31,18 @@ def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
     analyses.add(connection, event.tenant_id, AnalysisRecord.of(event))
 
 
+def candidate_analyzed(connection: Connection, event: Event[CandidateAnalyzed]) -> None:
+    """A description beside the live version is known."""
+    candidates.add(connection, event)
+
+
 def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
     """Everything about the item is gone; what is still being made finds the tombstone."""
     # In this order: a lease is taken under the lock of the picture's row.
     pictures.delete(connection, event.tenant_id, event.subject)
     leases.end(connection, event.tenant_id, event.subject)
     analyses.delete(connection, event.tenant_id, event.subject)
+    candidates.delete(connection, event.tenant_id, event.subject)
     rejections.delete(connection, event.tenant_id, event.subject)
 
 
@@ -46,6 +52,7 @@ PROJECTIONS = Projections(
         ImageRejected: rejected,
         UploadRejected: rejected,
         ItemAnalyzed: item_analyzed,
+        CandidateAnalyzed: candidate_analyzed,
     },
     deletions={ItemDeleted: item_deleted},
 )

@@ -30,6 +30,8 @@ class AnalysisSettings(Settings):
         "gpt-5.5,gpt-5.5-2026-04-23,gpt-5,gpt-5-2025-08-07,gpt-5-mini,gpt-5-mini-2025-08-07,gpt-5-nano,"
         "gpt-5-nano-2025-08-07,gpt-4o,gpt-4o-2024-11-20,gpt-4o-2024-08-06,gpt-4o-mini,gpt-4o-mini-2024-07-18"
     )
+    #: The prompt: an id, or a name, of which the newest is used.
+    analysis_prompt: str = "collections-app-initial"
     #: How much a Claude model thinks before it describes ("": its own default); for models that take the setting.
     anthropic_effort: Effort = "low"
     #: Deliveries of an event that wait for the first provider before the other may answer.

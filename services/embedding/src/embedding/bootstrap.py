@@ -27,7 +27,7 @@ class EmbeddingService(Service[EmbeddingSettings]):
         """See `embedding.projections`."""
         return PROJECTIONS
 
-    def reprocessing(self, model: str | None) -> Mapping[str, Any]:
+    def reprocessing(self, model: str | None, prompt: str | None = None) -> Mapping[str, Any]:
         """Vectors by another model are made by rebuilds, which count what they do on their own."""
         return {"refused": "embedding has rebuilds of its own: POST /vector-index/rebuild"}
 

@@ -37,7 +37,9 @@ class DescriptionReactions:
         described = {event.id: Document.of(event) for event in events if event.budget_usd is None}
         with self.database.transaction() as connection:
             current = documents.current(connection, described.values())
-            known = vectors.known(connection, current, self.space)
+            known = dict(vectors.known(connection, current, self.space))
+            older = [each for each in current if (each.tenant_id, each.sha256) not in known]
+            known |= vectors.recorded(connection, older, self.space)
         missing = [d.text for d in described.values() if d in current and (d.tenant_id, d.sha256) not in known]
         made = self.embedder.embed(missing, self.space.model)
         for event_id, document in described.items():

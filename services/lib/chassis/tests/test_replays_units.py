@@ -271,5 +271,5 @@ def test_operators_are_told_by_the_relay(fakes: Fakes, service: Service[Settings
     assert entry({"replays": {"show": "another"}}, CONTEXT) == {"replays": []}
     counted = entry({"replays": {"count": order.data.selection.model_dump(mode="json")}}, CONTEXT)
     assert counted == {"counts": {ImageRejected.event_type: 2}}
-    with pytest.raises(ValueError, match="neither list, show, count, spending nor reprocessing"):
+    with pytest.raises(ValueError, match="no such question about replays"):
         answer(service, {"delete": "replay-1"})

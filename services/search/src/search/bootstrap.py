@@ -1,8 +1,8 @@
 """The service's real dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chassis.aws import Aws
 from chassis.model_names import listed
@@ -28,6 +28,18 @@ class SearchService(Service[SearchSettings]):
     def projections(self) -> Projections:
         """See `search.projections`."""
         return PROJECTIONS
+
+    def runs(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`{"documents": descriptions, "queries": texts, "depth": number}`: see `search.quality`."""
+        match request:
+            case {"documents": list(documents), "queries": list(queries), "depth": int(depth)}:
+                from search import quality
+
+                with self.database.transaction() as connection:
+                    schema, ranking = self.settings.database_schema, self.settings.ranking
+                    found = quality.rankings(connection, schema, ranking, documents, queries, depth=depth)
+                return {"rankings": found}
+        return super().runs(request)
 
     @cached_property
     def searcher(self) -> Searcher:

@@ -39,6 +39,7 @@ FLOWS: Mapping[str, tuple[str, ...]] = {
         _EMBEDDED,
     ),
     "processed twice": (_UPLOADED, _PROCESSED, _ANALYZED, _PROCESSED, _ANALYZED, _EMBEDDED),
+    "described beside": (_PROCESSED, _ANALYZED, "analysis.candidate-analyzed", _DELETED),
     "deleted": (_UPLOADED, _PROCESSED, _ANALYZED, _EMBEDDED, _DELETED),
     "deleted meanwhile": (_UPLOADED, _PROCESSED, _DELETED, _ANALYZED, _EMBEDDED),
     "a conversation that is deleted": (_TURN, _TURN, "sessions.session-deleted", _TURN),

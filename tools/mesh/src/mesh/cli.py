@@ -22,6 +22,7 @@ from mesh.outbox.commands import app as outbox
 from mesh.packaging.commands import package
 from mesh.rebuild.commands import rebuild
 from mesh.replay.commands import app as replay
+from mesh.reprocess.commands import reprocess
 from mesh.secrets.commands import app as secrets
 from mesh.state.commands import state
 from mesh.trace.commands import trace
@@ -114,7 +115,7 @@ def logs(
     guarded(lambda: show(source, environment=env, function=function, since=since, follow=follow, as_json=as_json))
 
 
-for command in (package, deploy, verify, cost, trace, state, audit, rebuild, forget, evaluate):
+for command in (package, deploy, verify, cost, trace, state, audit, rebuild, reprocess, forget, evaluate):
     app.command()(command)
 app.add_typer(contracts)
 app.add_typer(new)

@@ -1,5 +1,6 @@
 """`analyses`: every version of every item's description."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,10 @@ from contracts.analysis import Description, ItemAnalyzed
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRecord:
-    """One version of an item's description; `sha256` of the original, None where its event was before 1.1."""
+    """One version of an item's description; `sha256` of the original, None where its event was before 1.1.
+
+    `run_id` is of the run that an operator ordered, `restores` the version that it repeats after a rollback.
+    """
 
     analysis_id: str
     item_id: str
@@ -24,6 +28,8 @@ class AnalysisRecord:
     sha256: str | None
     result: Result
     created_at: datetime
+    run_id: str | None = None
+    restores: int | None = None
 
     @classmethod
     def of(cls, event: Event[ItemAnalyzed]) -> "AnalysisRecord":
@@ -39,7 +45,9 @@ class AnalysisRecord:
             output_tokens=data.output_tokens,
             cost_usd=data.cost_usd,
         )
-        return cls(data.analysis_id, event.subject, data.version, data.sha256, result, event.time)
+        return cls(
+            data.analysis_id, event.subject, data.version, data.sha256, result, event.time, data.run, data.restores
+        )
 
 
 def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
@@ -48,8 +56,9 @@ def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
     connection.execute(
         """
         INSERT INTO analyses (analysis_id, tenant_id, item_id, version, description, provider, model, prompt_id,
-                              sha256, trace_id, input_tokens, output_tokens, cost_usd, created_at)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                              sha256, trace_id, input_tokens, output_tokens, cost_usd, created_at, run_id,
+                              restores)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (analysis_id) DO NOTHING
         """,
         (
@@ -67,6 +76,8 @@ def add(connection: Connection, tenant_id: str, record: AnalysisRecord) -> None:
             result.output_tokens,
             result.cost_usd,
             record.created_at,
+            record.run_id,
+            record.restores,
         ),
     )
 
@@ -96,7 +107,7 @@ def find_result(connection: Connection, tenant_id: str, sha256: str, prompt_id: 
         """,
         (tenant_id, sha256, prompt_id, choice.provider, choice.model),
     ).fetchone()
-    return _result(row) if row else None
+    return result_of(row) if row else None
 
 
 def is_described(connection: Connection, picture: PictureRecord) -> bool:
@@ -125,6 +136,54 @@ def is_described_by(connection: Connection, picture: PictureRecord, prompt_id: s
         (picture.tenant_id, picture.item_id, picture.sha256, prompt_id, choice.provider, choice.model),
     ).fetchone()
     return row is not None
+
+
+def is_by(record: AnalysisRecord | None, picture: PictureRecord, prompt_id: str, choice: Choice) -> bool:
+    """Whether a version is of this content, by that model under that prompt; one without a hash is taken to be."""
+    if record is None or record.sha256 not in {picture.sha256, None}:
+        return False
+    result = record.result
+    return (result.prompt_id, result.provider, result.model) == (prompt_id, choice.provider, choice.model)
+
+
+def made(
+    connection: Connection,
+    tenant_id: str,
+    item_id: str,
+    *,
+    before: int | None = None,
+    version: int | None = None,
+) -> AnalysisRecord | None:
+    """The version in which the item's current description was made: what a rollback has recorded repeats another.
+
+    `before` looks at the versions before that one, `version` at that one alone.
+    """
+    row = connection.execute(
+        """
+        SELECT made.* FROM (
+            SELECT coalesce(restores, version) AS version FROM analyses
+            WHERE tenant_id = %(tenant)s AND item_id = %(item)s
+              AND (%(before)s::integer IS NULL OR version < %(before)s)
+              AND (%(version)s::integer IS NULL OR version = %(version)s)
+            ORDER BY analyses.version DESC LIMIT 1
+        ) AS latest
+        JOIN analyses AS made USING (version)
+        WHERE made.tenant_id = %(tenant)s AND made.item_id = %(item)s
+        """,
+        {"tenant": tenant_id, "item": item_id, "before": before, "version": version},
+    ).fetchone()
+    return _analysis(row) if row else None
+
+
+def before_run(connection: Connection, tenant_id: str, item_id: str, run_id: str) -> AnalysisRecord | None:
+    """The version that was current before the run; None where the current one is not the run's, or there was none."""
+    current = made(connection, tenant_id, item_id)
+    while current is not None and current.run_id == run_id:
+        earlier = made(connection, tenant_id, item_id, before=current.version)
+        if earlier is None or earlier.run_id != run_id:
+            return earlier
+        current = earlier
+    return None
 
 
 def usual_tokens(connection: Connection) -> tuple[int, int] | None:
@@ -168,7 +227,8 @@ def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
     connection.execute("DELETE FROM analyses WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
 
 
-def _result(row: dict[str, Any]) -> Result:
+def result_of(row: Mapping[str, Any]) -> Result:
+    """What a row of descriptions says."""
     return Result(
         description=Description.model_validate(row["description"]),
         provider=row["provider"],
@@ -183,5 +243,12 @@ def _result(row: dict[str, Any]) -> Result:
 
 def _analysis(row: dict[str, Any]) -> AnalysisRecord:
     return AnalysisRecord(
-        row["analysis_id"], row["item_id"], row["version"], row["sha256"], _result(row), row["created_at"]
+        row["analysis_id"],
+        row["item_id"],
+        row["version"],
+        row["sha256"],
+        result_of(row),
+        row["created_at"],
+        row["run_id"],
+        row["restores"],
     )

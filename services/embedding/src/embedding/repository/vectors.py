@@ -1,6 +1,7 @@
 """Vectors: the newest of each item and model."""
 
 import struct
+from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
@@ -108,6 +109,34 @@ def known(
         ([tenant for tenant, _ in wanted], [text for _, text in wanted], space.model, space.dimensions, since),
     )
     return {(row["tenant_id"], row["text_sha256"]): Vector(_unpack(row["vector"])) for row in rows}
+
+
+def recorded(connection: Connection, documents: Iterable[Document], space: Space) -> Mapping[tuple[str, str], Vector]:
+    """Vectors that were recorded of these items' own texts before, by tenant and hash: none is kept of an old text.
+
+    A rollback returns to such a text. The first version of an item has no earlier one.
+    """
+    wanted = [document for document in documents if document.version > 1]
+    if not wanted:
+        return {}
+    rows = connection.execute(
+        """
+        SELECT events.tenant_id, asked.text_sha256, event -> 'data' ->> 'vector' AS vector
+        FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (tenant_id, item_id, text_sha256)
+        JOIN events ON events.tenant_id = asked.tenant_id AND events.stream_id = asked.item_id
+        WHERE type = %s AND event -> 'data' ->> 'text_sha256' = asked.text_sha256 AND NOT is_erased
+          AND event -> 'data' ->> 'model' = %s AND (event -> 'data' ->> 'dimensions')::integer = %s
+        """,
+        (
+            [document.tenant_id for document in wanted],
+            [document.item_id for document in wanted],
+            [document.sha256 for document in wanted],
+            ItemEmbedded.event_type,
+            space.model,
+            space.dimensions,
+        ),
+    )
+    return {(row["tenant_id"], row["text_sha256"]): Vector(_unpack(b64decode(row["vector"]))) for row in rows}
 
 
 def delete(connection: Connection, tenant_id: str, item_id: str) -> None:

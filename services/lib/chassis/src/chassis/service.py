@@ -58,13 +58,22 @@ class Service(Generic[S_co]):
         """How long which rows are kept; a service with more such tables adds its own rules."""
         return (INBOX, REPLAYS, TURNS, BUDGETS, idempotency.RETENTION)
 
-    def reprocessing(self, model: str | None) -> Mapping[str, Any]:
-        """What operators are told before they order a reprocessing by this service, with that model or the usual one.
+    def reprocessing(self, model: str | None, prompt: str | None = None) -> Mapping[str, Any]:
+        """What operators are told before they order a reprocessing, with that model and prompt or the usual ones.
 
-        Nothing where no provider is paid. Else `types` (of events, for each of which a provider is paid), `model`,
-        `each_usd` (about what one costs) and `most_usd` (what is reserved for one); or `refused`, why not.
+        Nothing where no provider is paid. Else `types` (of events, for each of which a provider is paid), `provider`,
+        `model`, `prompt` (its id), `each_usd` (about what one costs) and `most_usd` (what is reserved for one); or
+        `refused`, why not.
         """
         return {}
+
+    def runs(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What operators ask about samples of a reprocessing, their promotion and rollback.
+
+        Raises:
+            ValueError: the service makes no candidates, or the request is not understood.
+        """
+        raise ValueError(f"{self.settings.service} makes no candidates")
 
     @cached_property
     def database(self) -> Database:

@@ -7,6 +7,7 @@ relay and a replay.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,6 +54,22 @@ def facts(*names: str, entry: str = "on_events", ago: timedelta = timedelta(0), 
             document["time"] = format_time(datetime.now(UTC) - ago)
             _put_pictures(stage, object_keys(document["data"]))
         return Messages(entry, case, [_enveloped(document) for document in documents])
+
+    return make
+
+
+def reprocessed(name: str, **how: str) -> Makes:
+    """The newest golden example of the fact about the case, replayed so that it is reacted to as ordered.
+
+    Every one of a case is of a replay of its own, and of the case's run.
+    """
+
+    def make(stage: Stage, case: Case) -> Work:
+        document = _example(name, stage.service, case)
+        _put_pictures(stage, object_keys(document["data"]))
+        replay = {"replayid": str(uuid.uuid4()), "replayfor": stage.service, "replaykind": "reprocess"}
+        document |= replay | {"replaybudget": "50.000000", "replayforce": "false", "replayrun": case.subject} | how
+        return Messages("on_events", case, [_enveloped(document)])
 
     return make
 
@@ -166,6 +183,20 @@ FLOWS = (
     Flow("remove renditions", "imaging", "events", facts(_DELETED), [facts(_UPLOADED)]),
     Flow("relay", "imaging", "relay", schedule("relay"), [unpublished(facts(_UPLOADED))], alone=True),
     Flow("describe a picture", "analysis", "events", facts(_PROCESSED)),
+    Flow(
+        "describe beside the live version",
+        "analysis",
+        "events",
+        reprocessed(_PROCESSED, replaymode="candidates", replaymodel="claude-opus-5-5"),
+        [facts(_PROCESSED)],
+    ),
+    Flow(
+        "return to an earlier description",
+        "analysis",
+        "events",
+        reprocessed(_PROCESSED, replaymode="rollback"),
+        [facts(_PROCESSED), reprocessed(_PROCESSED, replaymodel="claude-opus-5-5")],
+    ),
     Flow(
         "describe by request",
         "analysis",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts import ReplayKind
 from contracts.operations import ReplayState, Selection, TypeCount
 from mesh.environments import Environment
-from mesh.functions import Functions
+from mesh.functions import FunctionFailedError, Functions
 from mesh.replay.errors import ReplaysOutdatedError, ReplayUnknownError, SelectionInvalidError
 
 # Within the concurrency of a small account or machine.
@@ -91,12 +91,33 @@ class Owners:
         found: dict[str, Any] | None = self._ask(replay.consumer, {"spending": replay.id}, "spending")["spending"]
         return found
 
-    def reprocessing(self, consumer: str, model: str | None) -> dict[str, Any]:
+    def reprocessing(self, consumer: str, model: str | None, prompt: str | None = None) -> dict[str, Any]:
         """What a reprocessing by the consumer costs; see `Service.reprocessing` of the chassis."""
         if consumer not in self.services:
             return {}
-        found: dict[str, Any] = self._ask(consumer, {"reprocessing": {"model": model}}, "reprocessing")["reprocessing"]
+        found: dict[str, Any] = self._ask(
+            consumer, {"reprocessing": {"model": model, "prompt": prompt}}, "reprocessing"
+        )["reprocessing"]
         return found
+
+    def runs(self, consumer: str, request: dict[str, Any]) -> dict[str, Any]:
+        """What the consumer answers about a run; see `Service.runs` of the chassis."""
+        found: dict[str, Any] = self._ask(consumer, {"runs": request}, "runs")["runs"]
+        return found
+
+    def understand(self, services: Sequence[str], version: str) -> None:
+        """Check that they understand orders of that version of the contract: an older one would ignore what is new.
+
+        Raises:
+            ReplaysOutdatedError: the code of one does not.
+        """
+        for service in services:
+            try:
+                known = self._ask(service, {"contract": "replay-requested"}, "contract")["contract"]
+            except FunctionFailedError as error:
+                raise ReplaysOutdatedError(f"{service} does not understand such an order yet: deploy it") from error
+            if [int(part) for part in known.split(".")] < [int(part) for part in version.split(".")]:
+                raise ReplaysOutdatedError(f"{service} does not understand such an order yet: deploy it")
 
     def _each(self, services: Sequence[str], request: dict[str, Any], expected: str) -> dict[str, dict[str, Any]]:
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -80,6 +80,7 @@ def start(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Reprocess what the model has done already, too.")] = False,
     model: Annotated[str | None, typer.Option(help="The model to reprocess with. Default: the configured one.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="The prompt to reprocess with; else the configured.")] = None,
     rate: Annotated[int, typer.Option(min=1, max=10_000, help="Events a second at most, of each owner.")] = _RATE,
     why: Why = "",
     replay_id: Annotated[
@@ -104,7 +105,7 @@ def start(
         "from_position": from_position,
         "to_position": to_position,
     }
-    how = {"budget_usd": budget, "force": force, "model": model}
+    how = {"budget_usd": budget, "force": force, "model": model, "prompt": prompt}
 
     def run() -> None:
         from contracts import ReplayKind

@@ -76,7 +76,7 @@ def start(env: str, wanted: Wanted, *, dry_run: bool, follow: bool, yes: bool, a
 
 def _check(wanted: Wanted) -> None:
     if _given(wanted) and wanted.kind is not ReplayKind.REPROCESS:
-        raise BudgetInvalidError("--budget, --force and --model are for --kind reprocess: a rebuild pays nobody")
+        raise BudgetInvalidError("--budget, --force, --model, --prompt are for --kind reprocess: a rebuild pays nobody")
     if wanted.replay_id is not None and not _ID.fullmatch(wanted.replay_id):
         raise SelectionInvalidError("--id has 1 to 64 letters, digits, dots, dashes and underscores")
 
@@ -89,7 +89,9 @@ def _price(owners: Owners, wanted: Wanted) -> Price | None:
     """What a reprocessing costs; None of a rebuild, and where no provider is paid."""
     if wanted.kind is not ReplayKind.REPROCESS:
         return None
-    told = owners.reprocessing(wanted.consumer, wanted.how["model"])
+    told = owners.reprocessing(wanted.consumer, wanted.how["model"], wanted.how.get("prompt"))
+    if told.get("prompt") and wanted.how.get("prompt"):
+        wanted.how["prompt"] = told["prompt"]
     return reprocessing.price(wanted.consumer, told, wanted.how["budget_usd"])
 
 

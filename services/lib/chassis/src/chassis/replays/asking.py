@@ -10,7 +10,7 @@ from chassis import budgets
 from chassis.replays import pages, rows
 from chassis.replays.rows import Replay
 from chassis.service import Service
-from contracts.operations import Selection
+from contracts.operations import ReplayRequested, Selection
 
 __all__ = ["LISTED", "answer"]
 
@@ -24,7 +24,9 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     `{"show": id}`: the one with that id, as a list of one or none.
     `{"count": selection}`: how many events are selected, by stored type.
     `{"spending": id}`: as a consumer, how far the replay has come with its budget; null where it has none.
-    `{"reprocessing": {"model": name or null}}`: see `Service.reprocessing`.
+    `{"reprocessing": {"model": name or null, "prompt": id or null}}`: see `Service.reprocessing`.
+    `{"runs": request}`: see `Service.runs`.
+    `{"contract": "replay-requested"}`: the version of the order that the service understands.
 
     Raises:
         ValueError: the request is none of these, or the selection breaks its contract.
@@ -47,8 +49,12 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
                 known = budgets.spending(connection, replay_id)
             return {"spending": known and known.described()}
         case {"reprocessing": {"model": str() | None as model}}:
-            return {"reprocessing": dict(service.reprocessing(model))}
-    raise ValueError(f"neither list, show, count, spending nor reprocessing: {sorted(request)}")
+            return {"reprocessing": dict(service.reprocessing(model, request["reprocessing"].get("prompt")))}
+        case {"runs": dict(asked)}:
+            return {"runs": dict(service.runs(asked))}
+        case {"contract": "replay-requested"}:
+            return {"contract": ReplayRequested.schema_version}
+    raise ValueError(f"no such question about replays: {sorted(request)}")
 
 
 def _described(replay: Replay) -> dict[str, Any]:

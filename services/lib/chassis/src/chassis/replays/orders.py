@@ -162,5 +162,11 @@ def _attributes(order: ReplayRequested) -> dict[str, str]:
     if order.kind is not ReplayKind.REPROCESS:
         return {}
     attributes = {"replaybudget": f"{order.budget_usd or 0:.6f}", "replayforce": "true" if order.force else "false"}
-    named = {"replaymodel": order.model, "replayprompt": order.prompt}
+    named = {
+        "replaymodel": order.model,
+        "replayprompt": order.prompt,
+        "replaymode": str(order.mode) if order.mode else None,
+        "replayrun": order.run,
+        "replayversion": str(order.version) if order.version else None,
+    }
     return attributes | {name: value for name, value in named.items() if value is not None}
