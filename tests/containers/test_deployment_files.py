@@ -189,6 +189,18 @@ def test_the_image_is_built_of_what_exists() -> None:
     assert (REPOSITORY / "services/lib/chassis/src/chassis/rds-ca.pem").is_file()
 
 
+def test_the_manifests_in_the_image_are_all_that_a_plan_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = re.search(r"cp --parents ([^&]+?)\\\n\s+/app/manifests", DOCKERFILE)
+    assert copied is not None
+    for pattern in copied[1].split():
+        for path in REPOSITORY.glob(pattern):
+            target = tmp_path / path.relative_to(REPOSITORY)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    made = settings(ENVIRONMENT, monkeypatch)
+    assert make_plan(load_manifests(tmp_path), made.deployment(), MANIFESTS.services, ()).functions
+
+
 def instructions(name: str) -> list[str]:
     return re.findall(rf"^{name} (.+)$", DOCKERFILE, re.MULTILINE)
 
