@@ -95,7 +95,7 @@ class Piece(BaseModel):
     """A part of a highlight."""
 
     text: str = Field(description="As it stands in the field.", examples=["ramen"])
-    matches: bool = Field(description="Whether it is one of the words of the query.")
+    matches: bool = Field(description="Whether it is one of the words of the query.", examples=[True])
 
 
 class HighlightedField(BaseModel):
@@ -161,6 +161,7 @@ class SearchResponse(BaseModel):
         default=None,
         description="Whether what was asked for is among the results; false where nothing is near it, null where that"
         " cannot be told.",
+        examples=[True],
     )
     total_matches: int | None = Field(
         default=None,
