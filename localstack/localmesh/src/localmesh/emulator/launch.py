@@ -20,7 +20,7 @@ from urllib.request import ProxyHandler, build_opener
 HEALTH: Final = "/_ministack/health"
 # What a function needs to reach a real AI provider from behind a company's proxy. Only for https: calls to the
 # emulator itself are plain http and never take this way.
-_OUTWARD: Final = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+OUTWARD: Final = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _direct = build_opener(ProxyHandler({}))
 
 
@@ -30,6 +30,7 @@ class EmulatorOptions:
 
     `outward` lets functions use this shell's HTTPS proxy; after a crash what came in the
     last `snapshot_s` seconds is replayed from a journal. Messages wait until something listens on the ports `needs`.
+    With `functions_url` the HTTP API invokes functions there, and has none here.
     """
 
     port: int
@@ -42,6 +43,7 @@ class EmulatorOptions:
     outward: bool = False
     snapshot_s: float = 15.0
     needs: tuple[int, ...] = ()
+    functions_url: str = ""
 
     @property
     def url(self) -> str:
@@ -56,13 +58,14 @@ def command(options: EmulatorOptions) -> list[str]:
         "--state-dir", str(options.state_dir), "--objects-dir", str(options.objects_dir),
         "--temporary-dir", str(options.temporary_dir), "--snapshot-s", str(options.snapshot_s),
         *(f"--needs={port}" for port in options.needs),
+        *(("--functions-url", options.functions_url) if options.functions_url else ()),
         *(("--iam",) if options.iam else ()), *(("--outward",) if options.outward else ()),
     ]  # fmt: skip
 
 
 def environment(options: EmulatorOptions, inherited: Mapping[str, str]) -> dict[str, str]:
     """Everything the emulator, and with it every function, finds in its environment."""
-    outward = {name: inherited[name] for name in _OUTWARD if options.outward and name in inherited}
+    outward = {name: inherited[name] for name in OUTWARD if options.outward and name in inherited}
     return {
         "PATH": inherited.get("PATH", os.defpath),
         "HOME": inherited.get("HOME", str(options.temporary_dir)),
