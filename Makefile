@@ -18,7 +18,7 @@ member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib li
 # The first line of every target that acts on one environment: without ENV it prints the usage.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 
-.PHONY: help setup up down status logs reset demo test smoke test-fast test-changed test-scheduled mutants check fmt \
+.PHONY: help setup up down status logs reset demo test smoke conformance test-fast test-changed test-scheduled mutants check fmt \
 	contracts-export contracts-check contracts-docs openapi readmes \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
 	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
@@ -43,7 +43,7 @@ status: setup ## Processes, functions, queues, dead letters, parked events, last
 	@$(MESH) status
 
 logs: setup ## Logs of SERVICE=imaging; FOLLOW=1 follows, SINCE=1h goes further back
-	@test -n "$(SERVICE)" || { echo "usage: make logs SERVICE=imaging (one of: $(SERVICES) postgres emulator providers)" >&2; exit 2; }
+	@test -n "$(SERVICE)" || { echo "usage: make logs SERVICE=imaging (one of: $(SERVICES) postgres emulator companion providers)" >&2; exit 2; }
 	@$(MESH) logs $(SERVICE) $(if $(SINCE),--since $(SINCE)) $(if $(FOLLOW),--follow)
 
 reset: setup ## Stop the mesh and delete all its data (asks first; YES=1 does not)
@@ -54,6 +54,9 @@ demo: setup ## Start the mesh and demonstrate it: upload pictures, search, chat
 
 test: setup ## All tests that need no Docker, in parallel; with ARGS= one pytest with these arguments
 	@$(PYTEST) $(or $(ARGS),$(PARALLEL))
+
+conformance: setup ## What AWS does, tried on both emulators of it, with a table of what differs
+	@$(PYTEST) tests/conformance --scheduled $(ARGS)
 
 test-fast: setup ## The tests that start no server and no Terraform, in two minutes
 	@$(PYTEST) $(PARALLEL) -m "not integration and not e2e and not terraform" $(ARGS)

@@ -23,9 +23,9 @@ class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
 @hooks.on_infra_start(name="mesh_addons")
 def correct_localstack() -> None:
     """Runs before LocalStack serves anything; what fails here ends it."""
-    from mesh_addons import companion, concurrency, polling, replays
+    from mesh_addons import companion, concurrency, polling, rules
 
-    replays.correct()
+    rules.correct()
     concurrency.correct()
     polling.correct()
     # The licensed edition has all services itself.

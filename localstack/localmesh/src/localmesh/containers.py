@@ -36,15 +36,19 @@ def run(member: Member) -> NoReturn:
     os.execve(command[0], command, {**os.environ, **member.environment})  # noqa: S606 - it takes the place of this
 
 
-def main() -> None:
-    """Do what the arguments say; exit code 1 with one line for what goes wrong."""
+def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command and, for `run` and `check`, the server; ends with exit code 2 for others."""
     parser = argparse.ArgumentParser(prog="python -m localmesh.containers", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("prepare")
     for name in ("run", "check"):
         commands.add_parser(name).add_argument("server", choices=SERVERS)
-    given = parser.parse_args()
-    settings = MeshSettings()
+    return parser.parse_args(given)
+
+
+def main() -> None:
+    """Do what the arguments say; exit code 1 with one line for what goes wrong."""
+    given, settings = read_arguments(), MeshSettings()
     try:
         if given.command == "prepare":
             prepare(settings)

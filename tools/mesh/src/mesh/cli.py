@@ -101,7 +101,10 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 @app.command()
 def logs(
     source: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="A service; in the local mesh also: postgres, emulator, providers.")
+        str,
+        typer.Argument(
+            metavar="SERVICE", help="A service; in the local mesh also: postgres, emulator, companion, providers."
+        ),
     ],
     env: Annotated[
         str, typer.Option("--env", help="The environment: local, or one whose outputs are saved.")

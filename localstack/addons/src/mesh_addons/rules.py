@@ -1,8 +1,9 @@
-"""StartReplay, which answers 500 as soon as its archive holds an event of the time asked for, and FilterArns.
+"""Rules of EventBridge: a disabled one gets nothing, and StartReplay works, with its FilterArns.
 
-LocalStack keeps the time of an archived event as text where its own code expects a datetime; and it delivers replayed
-events to every rule of the bus. Replays select by whole minutes in LocalStack, by milliseconds on AWS: here by seconds,
-which is what an archived event has.
+LocalStack delivers to disabled rules as well, and replayed events to every rule of the bus. It keeps the time of an
+archived event as text where its own code expects a datetime, so that StartReplay answers 500 as soon as the archive
+holds an event of the time asked for. Replays select by whole minutes in LocalStack, by milliseconds on AWS: here by
+seconds, which is what an archived event has.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ def correct() -> None:
     """Replace the three places that are wrong."""
     archive.ArchiveService._normalize_datetime = lambda _, value: time_of(value).replace(microsecond=0)
     replay.re_format_event = _with_time(replay.re_format_event)
-    provider.EventsProvider._process_rules = _filtering(provider.EventsProvider._process_rules)
+    provider.EventsProvider._process_rules = _choosing(provider.EventsProvider._process_rules)
 
 
 def time_of(value: datetime | str) -> datetime:
@@ -33,7 +34,7 @@ def _with_time(original: Any) -> Any:
     return re_format_event
 
 
-def _filtering(original: Any) -> Any:
+def _choosing(original: Any) -> Any:
     def process_rules(
         self: Any,
         rule: Any,
@@ -42,6 +43,8 @@ def _filtering(original: Any) -> Any:
         event: dict[str, Any],
         *rest: Any,
     ) -> None:
+        if str(rule.state) == "DISABLED":
+            return
         if name := event.get("replay-name"):
             found = self.get_store(region, account).replays.get(name)
             wanted = (found.destination.get("FilterArns") or ()) if found else ()
