@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from testkit import eventually
-
-if TYPE_CHECKING:
-    from conftest import Aws
+from testkit.conformance import Aws
 
 pytestmark = pytest.mark.integration
 

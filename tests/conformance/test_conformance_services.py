@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import name
 from testkit import eventually
-
-if TYPE_CHECKING:
-    from conftest import Aws
+from testkit.conformance import Aws, name
 
 pytestmark = pytest.mark.integration
 
@@ -79,7 +76,7 @@ def test_conditions_and_transactions_hold(aws: Aws) -> None:
     other = {**put, "Item": {"id": {"S": "b"}}}
     with pytest.raises(ClientError) as failed:
         dynamodb.transact_write_items(TransactItems=[{"Put": other}, {"Put": put}])
-    reasons = failed.value.response["CancellationReasons"]  # type: ignore[typeddict-item]  # of this operation
+    reasons = failed.value.response["CancellationReasons"]
     assert [reason["Code"] for reason in reasons] == ["None", "ConditionalCheckFailed"]
     assert "Item" not in dynamodb.get_item(TableName=table, Key={"id": {"S": "b"}}, ConsistentRead=True)
 
