@@ -114,10 +114,16 @@ def down() -> None:
     """Stop the processes."""
     from localmesh import lifecycle
 
-    console = _console()
+    settings, console = MeshSettings(), _console()
     with console.status("ending") as status:
-        ran = lifecycle.down(MeshSettings(), Progress(console, status))
-    console.print("the mesh is down; its state is kept" if ran else "the mesh was not up")
+        ran = lifecycle.down(settings, Progress(console, status))
+    console.print(f"the mesh is down; {_kept(settings)}" if ran else "the mesh was not up")
+
+
+def _kept(settings: MeshSettings) -> str:
+    if "durability" in settings.backend.capabilities:
+        return "its state is kept"
+    return "events and users are kept, pictures and queues are not: LocalStack's community edition keeps nothing"
 
 
 def reset(*, yes: bool) -> None:
