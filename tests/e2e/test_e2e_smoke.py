@@ -18,7 +18,7 @@ def test_a_picture_is_found_talked_about_and_deleted(
     mesh: RunningMesh, alice: Api, bob: Api, picture: Callable[..., Path]
 ) -> None:
     item = str(alice.upload(picture("Ferry to Naxos\ndeparts 07:45\nPier 4"))["id"])
-    assert alice.follow([item], timeout_s=120)[item]["status"] == "searchable"
+    assert alice.follow([item], timeout_s=240)[item]["status"] == "searchable"
     found = alice.search("when does the ferry to Naxos depart", search_type="hybrid", top_k=3)
     assert [result["item_id"] for result in found["results"]] == [item]
     assert bob.search("ferry to Naxos", search_type="hybrid")["results"] == []
