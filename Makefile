@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
-MESH := $(BIN)/mesh
+MESH := $(if $(BACKEND),MESH_BACKEND=$(BACKEND) )$(BIN)/mesh
 PYTEST := $(BIN)/python -m pytest
 # Each worker takes a file at a time (how many there are: testkit.parallel); the slowest tests are listed.
 PARALLEL := -n logical --durations 20
@@ -18,7 +18,7 @@ member = $(firstword $(wildcard $(patsubst %,%/$*/tests,services services/lib li
 # The first line of every target that acts on one environment: without ENV it prints the usage.
 needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 
-.PHONY: help setup up down status logs reset demo test test-fast test-changed test-scheduled mutants check fmt \
+.PHONY: help setup up down status logs reset demo test smoke conformance test-fast test-changed test-scheduled mutants check fmt \
 	contracts-export contracts-check contracts-docs openapi readmes \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
 	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
@@ -33,7 +33,7 @@ setup: ## Install everything into .venv (returns at once when nothing has change
 		python3 tools/bootstrap.py; \
 	fi
 
-up: setup ## Start the mesh; IAM=0 leaves IAM policies unenforced, MODE=containers runs the services without Lambda
+up: setup ## Start the mesh; BACKEND=localstack, MODE=containers, IAM=0
 	@$(MESH) up $(if $(filter 0,$(IAM)),--no-iam) $(if $(MODE),--mode "$(MODE)")
 
 down: setup ## Stop the mesh; its state stays
@@ -43,7 +43,7 @@ status: setup ## Processes, functions, queues, dead letters, parked events, last
 	@$(MESH) status
 
 logs: setup ## Logs of SERVICE=imaging; FOLLOW=1 follows, SINCE=1h goes further back
-	@test -n "$(SERVICE)" || { echo "usage: make logs SERVICE=imaging (one of: $(SERVICES) postgres emulator providers)" >&2; exit 2; }
+	@test -n "$(SERVICE)" || { echo "usage: make logs SERVICE=imaging (one of: $(SERVICES) postgres emulator companion providers)" >&2; exit 2; }
 	@$(MESH) logs $(SERVICE) $(if $(SINCE),--since $(SINCE)) $(if $(FOLLOW),--follow)
 
 reset: setup ## Stop the mesh and delete all its data (asks first; YES=1 does not)
@@ -54,6 +54,9 @@ demo: setup ## Start the mesh and demonstrate it: upload pictures, search, chat
 
 test: setup ## All tests that need no Docker, in parallel; with ARGS= one pytest with these arguments
 	@$(PYTEST) $(or $(ARGS),$(PARALLEL))
+
+conformance: setup ## What AWS does, tried on both emulators of it, with a table of what differs
+	@$(PYTEST) tests/conformance --scheduled $(ARGS)
 
 test-fast: setup ## The tests that start no server and no Terraform, in two minutes
 	@$(PYTEST) $(PARALLEL) -m "not integration and not e2e and not terraform" $(ARGS)
@@ -66,9 +69,12 @@ test-changed: setup ## The tests that can notice what changed since BASE (main),
 test-scheduled: setup ## All tests, with whole corpora and what takes long, as the scheduled workflow runs them
 	@$(PYTEST) $(PARALLEL) --scheduled $(ARGS)
 
-test-%: setup ## The tests of one service or library, e.g. make test-imaging
+test-%: setup ## The tests of one service or library, e.g. make test-imaging; make test-e2e BACKEND=localstack
 	@test -n "$(member)" || { echo "make: there are no tests named $*" >&2; exit 2; }
-	@$(PYTEST) $(member) $(ARGS)
+	@$(if $(BACKEND),MESH_BACKEND=$(BACKEND) )$(PYTEST) $(member) $(ARGS)
+
+smoke: setup ## The few end-to-end tests that every back end has to pass, in three minutes; BACKEND=localstack
+	@$(if $(BACKEND),MESH_BACKEND=$(BACKEND) )$(PYTEST) tests/e2e -m smoke --scheduled --durations 5 $(ARGS)
 
 mutants: setup ## Which changes of the code does no test notice? MODULE=chassis.outbox; default: a sample of all. ARGS=--help
 	@$(BIN)/python -P -m mutation run $(MODULE) $(ARGS)

@@ -1,5 +1,6 @@
 """One running mesh for all end-to-end tests: own ports, own state, IAM enforced, so that it proves that the manifests
-grant enough. With `MODE=containers` in the environment, the services run without Lambda (docs/containers.md)."""
+grant enough. `MESH_BACKEND=localstack` runs the same tests on LocalStack (which enforces no IAM policies), and
+`MODE=containers` the services without Lambda (docs/containers.md)."""
 
 import os
 import secrets
@@ -33,6 +34,7 @@ def mesh() -> Iterator[RunningMesh]:
             mode=Mode(os.environ.get("MODE", Mode.LAMBDA)),
             web_port=ports,
             management_port=ports + 1,
+            companion_port=free_port(),
             iam=True,
             anthropic_api_key=None,
             openai_api_key=None,
@@ -47,6 +49,15 @@ def mesh() -> Iterator[RunningMesh]:
                 yield RunningMesh(settings, provisioned, providers)
         finally:
             down(settings, report=lambda line: None)
+
+
+@pytest.fixture(autouse=True)
+def _able(request: pytest.FixtureRequest) -> None:
+    """Leave out what the back end cannot do; localstack/README.md lists it."""
+    backend = MeshSettings(_env_file=None).backend
+    for marker in request.node.iter_markers("needs"):
+        if missing := set(marker.args) - backend.capabilities:
+            pytest.skip(f"{backend} lacks {', '.join(sorted(missing))}")
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from testkit import eventually
 from testkit.operator import PASSWORD, RunningMesh
 
 pytestmark = [
-    pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant"), pytest.mark.timeout(900)
+    pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant"), pytest.mark.timeout(900),
+    pytest.mark.needs("durability"),
 ]  # fmt: skip
 
 Draw = Callable[..., Path]

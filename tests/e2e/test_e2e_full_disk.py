@@ -16,7 +16,12 @@ from mesh.client import Api
 from testkit import eventually
 from testkit.operator import RunningMesh
 
-pytestmark = [pytest.mark.e2e, pytest.mark.integration, pytest.mark.usefixtures("instant")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.integration,
+    pytest.mark.usefixtures("instant"),
+    pytest.mark.needs("durability"),
+]
 
 
 @contextmanager

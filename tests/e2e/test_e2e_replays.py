@@ -43,6 +43,7 @@ def lose(mesh: RunningMesh, tenant: str) -> None:
         assert mesh.rows(delete, tenant)
 
 
+@pytest.mark.smoke
 def test_a_lost_read_model_is_rebuilt_while_items_arrive(
     mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
 ) -> None:
@@ -80,6 +81,7 @@ def test_a_lost_read_model_is_rebuilt_while_items_arrive(
     assert _deliveries(mesh, "chat", replay) == _deliveries(mesh, "ingest", replay) == 0, "it was for search alone"
 
 
+@pytest.mark.smoke
 def test_the_archive_of_the_bus_gives_one_consumer_what_it_never_got(
     mesh: RunningMesh, instant: None, alice: Api, picture: Callable[..., Path]
 ) -> None:

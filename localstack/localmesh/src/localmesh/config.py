@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from localmesh.paths import StatePaths
@@ -19,6 +20,21 @@ from localmesh.provider_choice import EMULATED_KEY, Provider, describe_providers
 from workspace import REPOSITORY
 
 API_ID = "collections"
+_STATE_DIRS: Final = {"ministack": REPOSITORY / ".mesh", "localstack": REPOSITORY / ".mesh-localstack"}
+
+
+class Backend(StrEnum):
+    """What emulates AWS."""
+
+    MINISTACK = "ministack"
+    #: LocalStack's community edition, with MiniStack beside it (the companion) for what it lacks.
+    LOCALSTACK = "localstack"
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the mesh can rely on: `durability` (what was accepted survives a kill and a restart), `iam` (policies of
+        the functions' roles are enforced)."""
+        return frozenset({"durability", "iam"}) if self is Backend.MINISTACK else frozenset()
 
 
 class Mode(StrEnum):
@@ -41,7 +57,8 @@ class MeshSettings(BaseSettings):
         env_ignore_empty=True,
     )
 
-    state_dir: Path = REPOSITORY / ".mesh"
+    backend: Backend = Backend.MINISTACK
+    state_dir: Path = _STATE_DIRS["ministack"]
     host: str = "127.0.0.1"
     emulator_port: int = Field(default=4566, ge=1, le=65535)
     postgres_port: int = Field(default=5433, ge=1, le=65535)
@@ -50,6 +67,7 @@ class MeshSettings(BaseSettings):
     web_port: int = Field(default=4580, ge=1, le=65535)
     #: The first of the management ports: of `web`, and of each service in the order of their names.
     management_port: int = Field(default=4581, ge=1, le=65000)
+    companion_port: int = Field(default=4571, ge=1, le=65535)  # with LocalStack alone
     environment: str = Field(default="local", pattern=r"^[a-z][a-z0-9-]{0,15}$")
     region: str = "us-east-1"
     account: str = Field(default="000000000000", pattern=r"^\d{12}$")
@@ -60,6 +78,21 @@ class MeshSettings(BaseSettings):
     voyage_api_key: SecretStr | None = Field(default=None, validation_alias="VOYAGE_API_KEY")
     tavily_api_key: SecretStr | None = Field(default=None, validation_alias="TAVILY_API_KEY")
     langsmith_api_key: SecretStr | None = Field(default=None, validation_alias="LANGSMITH_API_KEY")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _choose_backend(cls, given: Any) -> Any:  # noqa: ANN401 - whatever was given
+        """Each back end has a state folder of its own; unless it is named, the one that is up is meant.
+
+        A folder that is named was made by the back end that it has written into it, or will be by MiniStack.
+        """
+        if not isinstance(given, dict):
+            return given
+        if "state_dir" not in given:
+            up = [name for name, folder in _STATE_DIRS.items() if StatePaths(folder).is_up]
+            backend = str(given.get("backend") or (up[0] if len(up) == 1 else Backend.MINISTACK))
+            return {"state_dir": _STATE_DIRS.get(backend, _STATE_DIRS["ministack"]), **given, "backend": backend}
+        return {"backend": StatePaths(REPOSITORY / given["state_dir"]).backend or Backend.MINISTACK, **given}
 
     @field_validator("state_dir")
     @classmethod
@@ -83,6 +116,11 @@ class MeshSettings(BaseSettings):
     def emulator_url(self) -> str:
         """The endpoint of every AWS service."""
         return f"http://{self.host}:{self.emulator_port}"
+
+    @property
+    def companion_url(self) -> str:
+        """What answers for the services that LocalStack lacks; clients reach it through `emulator_url`."""
+        return f"http://{self.host}:{self.companion_port}"
 
     @property
     def providers_url(self) -> str:
@@ -122,4 +160,4 @@ class MeshSettings(BaseSettings):
         return describe_providers(keys, self.providers_url)
 
 
-__all__ = ["API_ID", "EMULATED_KEY", "MeshSettings", "Mode", "Provider"]
+__all__ = ["API_ID", "EMULATED_KEY", "Backend", "MeshSettings", "Mode", "Provider"]

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from localmesh.config import MeshSettings, Mode
+from localmesh import hostmode
+from localmesh.config import Backend, MeshSettings, Mode
 from localmesh.errors import LocalMeshError
 from localmesh.lock import mesh_lock
 from localmesh.members import members_of
@@ -50,6 +51,8 @@ def up(settings: MeshSettings, report: Report, detail: Report | None = None, *, 
     """
     begun = time.monotonic()
     check_machine(settings)
+    if settings.backend is Backend.LOCALSTACK:
+        hostmode.install(report)
     paths = make_state(settings)
     with mesh_lock(paths.run / "lock", report):
         started, provisioned = _start(settings, paths, report, detail or (lambda _: None), with_provisioning)
@@ -125,6 +128,14 @@ def make_state(settings: MeshSettings) -> StatePaths:
     """The folders of this mesh, created and marked."""
     paths = settings.paths
     paths.make()
+    made_by = paths.backend
+    if made_by is None:
+        (paths.root / "backend").write_text(settings.backend, encoding="ascii")
+    elif made_by != settings.backend:
+        raise LocalMeshError(
+            f"{paths.root} is the state of a mesh on {made_by}: set MESH_STATE_DIR to another folder,"
+            " or `make reset` first"
+        )
     mark = paths.root / _MARK
     if not mark.exists():
         mark.write_text(_MARK_TEXT, encoding="ascii")

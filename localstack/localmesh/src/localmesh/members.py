@@ -16,12 +16,12 @@ from typing import Final
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
-from localmesh import emulator
-from localmesh.config import MeshSettings
+from localmesh import emulator, hostmode
+from localmesh.config import Backend, MeshSettings
 from localmesh.emulator.launch import environment as emulator_environment
 from localmesh.postgres import Postgres
 
-NAMES: Final = ("postgres", "emulator", "providers")
+NAMES: Final = ("postgres", "emulator", "companion", "providers")
 _KEEP_CODE_S: Final = 7 * 24 * 3600
 _direct = build_opener(ProxyHandler({}))
 
@@ -48,6 +48,8 @@ def members_of(settings: MeshSettings, *, all_of_them: bool = False) -> tuple[Me
     emulated = any(provider.environment for provider in settings.providers)
     providers = (_providers(settings),) if emulated or all_of_them else ()
     needs = (settings.postgres_port, *((settings.providers_port,) if emulated else ()))
+    if settings.backend is Backend.LOCALSTACK:
+        return (_postgres(settings), _localstack(settings), _companion(settings), *providers)
     return (_postgres(settings), _emulator(settings, needs), *providers)
 
 
@@ -87,24 +89,42 @@ def _postgres(settings: MeshSettings) -> Member:
 
 
 def _emulator(settings: MeshSettings, needs: tuple[int, ...]) -> Member:
+    return _ministack(settings, "emulator", settings.emulator_port, iam=settings.iam, needs=needs)
+
+
+def _companion(settings: MeshSettings) -> Member:
+    """LocalStack has signed what it hands on, with credentials that only it knows: policies cannot be enforced."""
+    return _ministack(settings, "companion", settings.companion_port, functions_url=settings.emulator_url)
+
+
+def _ministack(
+    settings: MeshSettings,
+    name: str,
+    port: int,
+    *,
+    iam: bool = False,
+    needs: tuple[int, ...] = (),
+    functions_url: str = "",
+) -> Member:
     paths = settings.paths
     options = emulator.EmulatorOptions(
-        port=settings.emulator_port,
+        port=port,
         state_dir=paths.emulator,
         objects_dir=paths.objects,
         temporary_dir=paths.temporary,
         host=settings.host,
         region=settings.region,
-        iam=settings.iam,
-        outward=any(provider.real for provider in settings.providers),
+        iam=iam,
+        outward=_is_outward(settings),
         needs=needs,
+        functions_url=functions_url,
     )
 
     return Member(
-        name="emulator",
+        name=name,
         host=settings.host,
-        port=settings.emulator_port,
-        port_setting="MESH_EMULATOR_PORT",
+        port=port,
+        port_setting=f"MESH_{name.upper()}_PORT",
         command=lambda: emulator.command(options),
         prepare=lambda: _clear_temporary(paths.temporary),
         environment=emulator_environment(options, os.environ),
@@ -112,6 +132,34 @@ def _emulator(settings: MeshSettings, needs: tuple[int, ...]) -> Member:
         stop_signal=signal.SIGTERM,
         stop_grace_s=25.0,  # it writes its state
     )
+
+
+def _localstack(settings: MeshSettings) -> Member:
+    options = hostmode.HostModeOptions(
+        port=settings.emulator_port,
+        folder=settings.paths.localstack,
+        companion_url=settings.companion_url,
+        host=settings.host,
+        region=settings.region,
+        outward=_is_outward(settings),
+    )
+    return Member(
+        name="emulator",
+        host=settings.host,
+        port=settings.emulator_port,
+        port_setting="MESH_EMULATOR_PORT",
+        command=hostmode.command,
+        prepare=lambda: _clear_temporary(options.folder),
+        environment=hostmode.environment(options, os.environ),
+        is_ready=partial(hostmode.is_ready, settings.emulator_url),
+        # Asked to end, it takes up to twenty seconds for threads of its own; it keeps nothing that could be lost.
+        stop_signal=signal.SIGKILL,
+        stop_grace_s=5.0,
+    )
+
+
+def _is_outward(settings: MeshSettings) -> bool:
+    return any(provider.real for provider in settings.providers)
 
 
 def _providers(settings: MeshSettings) -> Member:

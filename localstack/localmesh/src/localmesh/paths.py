@@ -32,6 +32,24 @@ class StatePaths:
         return self.root / "s3"
 
     @property
+    def localstack(self) -> Path:
+        """What LocalStack works with while it runs; emptied with each start, because it cannot read it again."""
+        return self.root / "localstack"
+
+    @property
+    def backend(self) -> str | None:
+        """The name of what emulates AWS over this state; None before the first start."""
+        try:
+            return (self.root / "backend").read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+
+    @property
+    def is_up(self) -> bool:
+        """Whether commands have started a mesh here and not stopped it."""
+        return any(self.run.glob("*.json"))
+
+    @property
     def models(self) -> Path:
         """Model weights that the AI provider emulator has unpacked and checked."""
         return self.root / "models"
@@ -64,5 +82,14 @@ class StatePaths:
 
     def make(self) -> None:
         """Create every folder; only their owner may look inside, because passwords and pictures are in them."""
-        for folder in (self.root, self.emulator, self.objects, self.models, self.logs, self.run, self.temporary):
+        for folder in (
+            self.root,
+            self.emulator,
+            self.localstack,
+            self.objects,
+            self.models,
+            self.logs,
+            self.run,
+            self.temporary,
+        ):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

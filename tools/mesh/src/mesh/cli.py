@@ -60,12 +60,21 @@ def up(
 
 
 @app.command()
-def demo() -> None:
+def provision() -> None:
+    """Provision a mesh whose servers something else runs, as docker-compose.yml does; idempotent."""
+    from mesh.local import provision
+    from mesh.run import guarded
+
+    guarded(provision)
+
+
+@app.command()
+def demo(start: Annotated[bool, typer.Option(help="Start the mesh first.")] = True) -> None:
     """Start the mesh and demonstrate it: upload pictures, run one search of each type, hold a conversation."""
     from mesh.local import demo
     from mesh.run import guarded
 
-    guarded(demo)
+    guarded(lambda: demo(start_first=start))
 
 
 @app.command()
@@ -98,7 +107,10 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON object
 @app.command()
 def logs(
     source: Annotated[
-        str, typer.Argument(metavar="SERVICE", help="A service; in the local mesh also: postgres, emulator, providers.")
+        str,
+        typer.Argument(
+            metavar="SERVICE", help="A service; in the local mesh also: postgres, emulator, companion, providers."
+        ),
     ],
     env: Annotated[
         str, typer.Option("--env", help="The environment: local, or one whose outputs are saved.")

@@ -178,10 +178,15 @@ def _how_to_go_on(settings: MeshSettings, provisioned: Provisioned, token: str, 
         """-d '{"query": "receipts in Tokyo"}' "$API/search\"""",
         "make status          # processes, functions, queues, dead letters",
         "make logs SERVICE=imaging",
-        "make down            # stop; everything is there again after make up",
+        "make down            # stop; " + _after(settings),
     ]
     for line in lines:
         console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _after(settings: MeshSettings) -> str:
+    kept = "durability" in settings.backend.capabilities
+    return "everything is there again after make up" if kept else "pictures are not kept by LocalStack"
 
 
 def _readable(answer: str, names: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""`mesh up`, `down`, `reset` and `demo`: the mesh on this machine."""
+"""`mesh up`, `provision`, `down`, `reset` and `demo`: the mesh on this machine."""
 
 from __future__ import annotations
 
@@ -66,6 +66,19 @@ def start(settings: MeshSettings, console: Console, *, provision: bool = True) -
     return result
 
 
+def provision() -> None:
+    """Provision what runs already; print the API's URL."""
+    from localmesh.provision import provision
+
+    settings, console = MeshSettings(), _console()
+    with console.status("provisioning") as status:
+        progress = Progress(console, status)
+        result = provision(settings, progress.detail)
+        _rebuild_due(settings, progress)
+    changes = len(result.changes) or "no"
+    console.print(f"provisioned after {result.seconds:.1f} s ({changes} changes): {settings.api_url}", style="bold")
+
+
 def _rebuild_due(settings: MeshSettings, report: Progress) -> None:
     """Rebuild what migrations have changed the meaning of: the code that folds it is there now."""
     from manifests import load_manifests
@@ -77,13 +90,18 @@ def _rebuild_due(settings: MeshSettings, report: Progress) -> None:
     run_due(local_environment(settings), manifests, sorted(manifests.services), report)
 
 
-def demo() -> None:
-    """Bring the mesh up and run the demo on it; exit code 1 when a picture did not reach its expected status."""
+def demo(*, start_first: bool) -> None:
+    """Bring the mesh up, unless it is, and run the demo on it; exit code 1 when a picture did not reach its expected
+    status."""
+    from localmesh.provision import load_provisioned
     from mesh.client import ApiError
     from mesh.demo import run_demo
 
     settings = MeshSettings()
-    provisioned = start(settings, _console()).provisioned
+    try:
+        provisioned = start(settings, _console()).provisioned if start_first else load_provisioned(settings)
+    except FileNotFoundError:
+        provisioned = None
     if provisioned is None:
         raise OperatorError("the demo needs a provisioned mesh")
     try:
@@ -98,10 +116,16 @@ def down() -> None:
     """Stop the processes."""
     from localmesh import lifecycle
 
-    console = _console()
+    settings, console = MeshSettings(), _console()
     with console.status("ending") as status:
-        ran = lifecycle.down(MeshSettings(), Progress(console, status))
-    console.print("the mesh is down; its state is kept" if ran else "the mesh was not up")
+        ran = lifecycle.down(settings, Progress(console, status))
+    console.print(f"the mesh is down; {_kept(settings)}" if ran else "the mesh was not up")
+
+
+def _kept(settings: MeshSettings) -> str:
+    if "durability" in settings.backend.capabilities:
+        return "its state is kept"
+    return "events and users are kept, pictures and queues are not: LocalStack's community edition keeps nothing"
 
 
 def reset(*, yes: bool) -> None:

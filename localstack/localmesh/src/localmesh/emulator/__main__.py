@@ -46,6 +46,7 @@ def _read_arguments() -> tuple[EmulatorOptions, bool]:
     parser.add_argument("--temporary-dir", type=Path, default=state / "tmp")
     parser.add_argument("--snapshot-s", type=float, default=15.0, help="seconds between compactions of the journal")
     parser.add_argument("--needs", type=int, action="append", default=[], help="a port without which functions fail")
+    parser.add_argument("--functions-url", default="", help="invoke the functions of the HTTP API at this endpoint")
     parser.add_argument("--iam", action="store_true", help="enforce the policies of the functions' roles")
     parser.add_argument("--outward", action="store_true", help="let functions use this shell's HTTPS proxy")
     parser.add_argument("--die-with-parent", action="store_true", help="end when the starting process does (Linux)")

@@ -11,7 +11,7 @@ import importlib.metadata
 from collections.abc import Mapping
 from typing import Any, Final
 
-from localmesh.emulator import durability, events, gateway, metrics, objects, queues, sessions, workers
+from localmesh.emulator import durability, elsewhere, events, gateway, metrics, objects, queues, sessions, workers
 from localmesh.emulator.disk import Disk
 from localmesh.emulator.launch import EmulatorOptions
 from localmesh.errors import EmulatorVersionError
@@ -31,6 +31,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "ministack.services.lambda_svc": (
         "acquire_worker", "release_worker", "_execute_function_dispatch", "_emit_lambda_metrics",
         "_execute_function", "_run_sqs_batch", "_poll_sqs", "lambda_execute_result_to_api_proxy_response",
+        "_get_func_record_for_ref_in_scope", "_execute_function_with_config_scope", "logger",
     ),
     "ministack.services.apigateway": (
         "_invoke_lambda_proxy", "_v2_request_body_is_text", "_cors_response_headers", "_handle_execute_in_scope",
@@ -74,6 +75,8 @@ def load_corrected(options: EmulatorOptions) -> Any:  # noqa: ANN401 - MiniStack
         options.needs,
     )
     gateway.correct(modules["ministack.services.lambda_svc"], modules["ministack.services.apigateway"])
+    if options.functions_url:
+        elsewhere.correct(modules["ministack.services.lambda_svc"], options.functions_url, options.region)
     app, disk = modules["ministack.app"], Disk(options.state_dir)
     sessions.keep(modules["ministack.services.sts"], options.state_dir, disk)
     objects.correct(app, modules["ministack.services.s3"], disk)

@@ -30,6 +30,7 @@ class EmulatorOptions:
 
     `outward` lets functions use this shell's HTTPS proxy; after a crash what came in the
     last `snapshot_s` seconds is replayed from a journal. Messages wait until something listens on the ports `needs`.
+    With `functions_url` the HTTP API invokes functions there, and has none here.
     """
 
     port: int
@@ -42,6 +43,7 @@ class EmulatorOptions:
     outward: bool = False
     snapshot_s: float = 15.0
     needs: tuple[int, ...] = ()
+    functions_url: str = ""
 
     @property
     def url(self) -> str:
@@ -56,6 +58,7 @@ def command(options: EmulatorOptions) -> list[str]:
         "--state-dir", str(options.state_dir), "--objects-dir", str(options.objects_dir),
         "--temporary-dir", str(options.temporary_dir), "--snapshot-s", str(options.snapshot_s),
         *(f"--needs={port}" for port in options.needs),
+        *(("--functions-url", options.functions_url) if options.functions_url else ()),
         *(("--iam",) if options.iam else ()), *(("--outward",) if options.outward else ()),
     ]  # fmt: skip
 

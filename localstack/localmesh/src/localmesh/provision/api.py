@@ -40,8 +40,9 @@ def _api(context: Context, api: HttpApi) -> None:
     }
     found = [item for item in client.get_apis(MaxResults=_PAGE)["Items"] if item.get("ApiId") == API_ID]
     if not found:
-        # The tag fixes the id, so that the address of the API is known before it exists.
-        client.create_api(Name=name, ProtocolType="HTTP", CorsConfiguration=cors, Tags={"ms-custom-id": API_ID})  # type: ignore[arg-type]  # literals
+        # A tag fixes the id, so that the address of the API is known before it exists: MiniStack's, or LocalStack's.
+        tags = {"ms-custom-id": API_ID, "_custom_id_": API_ID}
+        client.create_api(Name=name, ProtocolType="HTTP", CorsConfiguration=cors, Tags=tags)  # type: ignore[arg-type]  # literals
         context.note("api", name, Action.CREATED)
     elif found[0].get("CorsConfiguration") != cors or found[0].get("Name") != name:
         client.update_api(ApiId=API_ID, Name=name, CorsConfiguration=cors)  # type: ignore[arg-type]  # literals
