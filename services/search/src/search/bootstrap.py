@@ -1,14 +1,15 @@
 """The service's real dependencies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from chassis.aws import Aws
+from chassis.database import Connection
 from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
-from retrieval import EmbedderConfig, QueryEmbedder
+from retrieval import EmbedderConfig, QueryEmbedder, sampling
 from search.projections import PROJECTIONS
 from search.searching import Searcher
 from search.settings import SearchSettings
@@ -28,6 +29,12 @@ class SearchService(Service[SearchSettings]):
     def projections(self) -> Projections:
         """See `search.projections`."""
         return PROJECTIONS
+
+    def questions(
+        self, connection: Connection, number: int, tenants: Sequence[str]
+    ) -> Sequence[Callable[[Connection], object]]:
+        """Searches of the read model."""
+        return sampling.questions(connection, number, tenants)
 
     @cached_property
     def searcher(self) -> Searcher:
