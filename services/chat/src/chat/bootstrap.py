@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chassis.aws import Aws
 from chassis.database import Connection
+from chassis.deviations import Deviation
 from chassis.langsmith import LangSmith
 from chassis.projections import Projections
 from chassis.retention import Rule
@@ -37,6 +38,17 @@ class ChatService(Service[ChatSettings]):
         from chat.projections import PROJECTIONS
 
         return PROJECTIONS
+
+    @property
+    def derived_tables(self) -> Sequence[str]:
+        """Those of the read model."""
+        return ("postings", "tenant_stats")
+
+    def deviations(self, connection: Connection, tenant_id: str) -> Sequence[Deviation]:
+        """Of the read model."""
+        from retrieval import deviations
+
+        return deviations.deviations(connection, tenant_id)
 
     def questions(
         self, connection: Connection, number: int, tenants: Sequence[str]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chassis.aws import Aws
 from chassis.database import Connection
+from chassis.deviations import Deviation
 from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
@@ -29,6 +30,17 @@ class SearchService(Service[SearchSettings]):
     def projections(self) -> Projections:
         """See `search.projections`."""
         return PROJECTIONS
+
+    @property
+    def derived_tables(self) -> Sequence[str]:
+        """Those of the read model."""
+        return ("postings", "tenant_stats")
+
+    def deviations(self, connection: Connection, tenant_id: str) -> Sequence[Deviation]:
+        """Of the read model."""
+        from retrieval import deviations
+
+        return deviations.deviations(connection, tenant_id)
 
     def questions(
         self, connection: Connection, number: int, tenants: Sequence[str]

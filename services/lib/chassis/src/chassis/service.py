@@ -10,6 +10,7 @@ from chassis import erasure, idempotency
 from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Connection, Database
+from chassis.deviations import Deviation
 from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
@@ -65,6 +66,19 @@ class Service(Generic[S_co]):
         `each_usd` (about what one costs) and `most_usd` (what is reserved for one); or `refused`, why not.
         """
         return {}
+
+    @property
+    def derived_tables(self) -> Sequence[str]:
+        """Tables that nothing finds by subject, and that follow from other tables of the service: see `deviations`."""
+        return ()
+
+    def deviations(self, connection: Connection, tenant_id: str) -> Sequence[Deviation]:
+        """What the tenant's rows of `derived_tables` are not as they follow from the others.
+
+        Raises:
+            TransientError: the database does not answer.
+        """
+        return ()
 
     def questions(
         self, connection: Connection, number: int, tenants: Sequence[str]
