@@ -140,10 +140,10 @@ class EventConsumer(QueueEntry):
             if event.id in self._batch.unprepared:
                 self._prepare(subscription, [event])
             complete = self._react(event, subscription.react)
-        if isinstance(event.data, ItemDeleted) and event.replay_id is None:
+        letters = self.service.settings.dead_letter_queue_url
+        if letters and isinstance(event.data, ItemDeleted) and event.replay_id is None:
             # Before the inbox knows of it: what fails here is delivered again.
-            settings = self.service.settings
-            erase_letters_of(self.service.aws.sqs, settings.dead_letter_queue_url, event.tenant_id, event.subject)
+            erase_letters_of(self.service.aws.sqs, letters, event.tenant_id, event.subject)
         with self.service.work.applying(event) as work:
             self._fold(work, event)
             if complete is not None:
