@@ -159,7 +159,7 @@ def test_nothing_of_a_forgotten_tenant_is_kept(deployed: Deployed) -> None:
             table for kind in TableKind for table in tables_holding(service, kind, needle, dynamodb=deployed.dynamodb)
         }
 
-    assert held(tenant) == {"events", "forgotten_tenants"}, "the receipt, and the mark"
+    assert held(tenant) == {"events", "forgotten_tenants", "erasures"}, "the receipt, the mark, and what was erased"
     # An analysis is keyed by its own id, which is the example's for both.
     assert held(other) >= tables_of_kind(service, TableKind.PROJECTION) - {"analyses"}
     with pytest.raises(TenantForgottenError):

@@ -3,7 +3,8 @@
 Each writer is a process with a connection of its own, as a function is; it appends events of a usual size with all that
 `chassis.store.append` does: the contract, the size, the outbox. Beside it the same documents are inserted into a table
 with the same order and nothing else, so that the ratio is what the guarantees cost. What is read back follows the
-gap-safe order from the first event to the last: as typed events, and in bulk as they are stored.
+gap-safe order from the first event to the last: as typed events, in bulk as they are stored (the place of each and its
+document as text: what the least is set for), and in bulk with every document decoded to a dictionary.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import multiprocessing
 import statistics
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +36,8 @@ from localmesh.postgres import Postgres
 from workspace import REPOSITORY
 
 if TYPE_CHECKING:
+    from multiprocessing.synchronize import Barrier
+
     from benchmarks.target_mesh import Report
 
 SCHEMA = "bench"
@@ -77,20 +82,23 @@ def insert(connection: Connection, events: list[Event[Contract]], version: int) 
 
 
 WRITES: dict[str, Write] = {"append": append, "insert": insert}
+# Where the writers of a run wait until each has imported what it needs, and is connected.
+_start: list[Barrier] = []
 
 
-def write(dsn: str, kind: str, stream: str, batch: int, begin: float, seconds: float) -> int:
-    """Write events of one stream from the moment `begin` (of the wall clock) on; how many there were in that time."""
+def write(dsn: str, kind: str, stream: str, batch: int, seconds: float) -> float:
+    """Write events of one stream for so long, once all writers are there; returns how many a second."""
     _, _, example = next(iter(examples(REPOSITORY / "contracts/examples", ImageProcessed.event_type)))
     data = REGISTRY.read(json.loads(example.read_text(encoding="utf-8"))).data
     version = 0
     with _connected(dsn) as connection:
-        time.sleep(max(0.0, begin - time.time()))
-        while time.time() < begin + seconds:
+        _start[0].wait()
+        begun = time.perf_counter()
+        while (took := time.perf_counter() - begun) < seconds:
             events = [new_event(data, subject=stream, tenant_id="tenant") for _ in range(batch)]
             WRITES[kind](connection, events, version)
             version += batch
-    return version
+    return version / took
 
 
 def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, runs: int = 3) -> list[Section]:
@@ -114,19 +122,25 @@ def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, r
         with _connected(dsn) as connection:
             typed = statistics.median(_rate(connection, read_typed) for _ in range(runs))
             bulk = statistics.median(_rate(connection, read_bulk) for _ in range(runs))
+            decoded = statistics.median(_rate(connection, partial(read_bulk, decode=True)) for _ in range(runs))
         figures.append(Figure("read back, typed", "events/s", typed, ""))
         figures.append(Figure("read back, in bulk", "events/s", bulk, "", limit=LEAST_READ, least=True))
+        figures.append(Figure("read back, in bulk, decoded", "events/s", decoded, ""))
     title = f"Event store, {connections} connections"
     return [Section(title, tuple(figures), reference="the same documents in a table with the same order, unchecked")]
 
 
 def _written(dsn: str, kind: str, batch: int, connections: int, seconds: float) -> float:
-    begin = time.time() + 3  # by then every process has imported what it needs
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(connections, mp_context=spawn) as pool:
-        streams = [f"{kind}-{batch}-{begin}-{number}" for number in range(connections)]
-        counts = [pool.submit(write, dsn, kind, stream, batch, begin, seconds) for stream in streams]
-        return sum(count.result() for count in counts) / seconds
+    barrier = spawn.Barrier(connections)
+    with ProcessPoolExecutor(connections, spawn, initializer=_begin_at, initargs=(barrier,)) as pool:
+        streams = [str(uuid.uuid4()) for _ in range(connections)]
+        rates = [pool.submit(write, dsn, kind, stream, batch, seconds) for stream in streams]
+        return sum(rate.result() for rate in rates)
+
+
+def _begin_at(barrier: Barrier) -> None:
+    _start.append(barrier)
 
 
 def read_typed(connection: Connection) -> int:
@@ -137,10 +151,13 @@ def read_typed(connection: Connection) -> int:
     return count
 
 
-def read_bulk(connection: Connection) -> int:
+def read_bulk(connection: Connection, *, decode: bool = False) -> int:
     """Read everything as it is stored, `BULK` at a time; returns how many."""
     count, after = 0, store.BEGINNING
     while found := list(store.read_bulk(connection, after, limit=BULK)):
+        if decode:
+            for each in found:
+                each.decoded()
         count, after = count + len(found), found[-1].checkpoint
     return count
 

@@ -156,7 +156,7 @@ def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None
     assert found == {
         "sqs:ChangeMessageVisibility": [queue, f"{queue}-replayed"],
         "sqs:DeleteMessage": [queue, f"{queue}-replayed", f"{queue}-dlq"],
-        "sqs:GetQueueAttributes": [queue, f"{queue}-replayed"],
+        "sqs:GetQueueAttributes": [queue, f"{queue}-replayed", f"{queue}-dlq"],
         "sqs:ReceiveMessage": [queue, f"{queue}-replayed", f"{queue}-dlq"],
         "sqs:SendMessage": [f"{queue}-dlq"],
     }

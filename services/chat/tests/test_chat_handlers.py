@@ -189,6 +189,9 @@ class Checkpoints(CheckpointTable):
         self.deleted: list[tuple[str, str | None]] = []
         self.is_silent = False
 
+    def count(self, thread: str) -> int:
+        return 1
+
     def delete(self, thread: str, checkpoint_id: str | None = None) -> int:
         if self.is_silent:
             raise TransientError("DynamoDB: ThrottlingException")

@@ -662,8 +662,9 @@ def test_a_replay_for_search_is_folded_and_one_for_others_is_not(unit: Search) -
 def test_a_vector_that_compares_with_none_is_dead_lettered_alone(unit: Search) -> None:
     unit.read_model.fault = InvalidVectorError("3 dimensions")
     analyzed, embedded, deleted = events_of()
-    assert deliver(unit.on_events, embedded, "no json", analyzed, deleted) == []
+    assert deliver(unit.on_events, embedded, "no json", analyzed) == []
     assert sorted(letter.reason for letter in unit.fakes.dead_letters()) == ["invalid-vector", "not-json"]
+    assert deliver(unit.on_events, deleted) == []
     assert (len(unit.read_model.analyzed), len(unit.read_model.deleted)) == (1, 1)
 
 

@@ -136,9 +136,11 @@ class Table(SessionTable):
         self.since: list[datetime] = []
         self.erased: list[tuple[str, str]] = []
 
-    def erase(self, tenant_id: str, session_id: str) -> int:
-        self.erased.append((tenant_id, session_id))
+    def count(self, tenant_id: str, session_id: str) -> int:
         return 2
+
+    def erase(self, tenant_id: str, session_id: str) -> None:
+        self.erased.append((tenant_id, session_id))
 
     def history(self, tenant_id: str, session_id: str, *, active_since: datetime) -> History | None:
         self._asked(active_since)

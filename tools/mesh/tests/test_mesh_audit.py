@@ -152,6 +152,7 @@ class Mesh:
     events: list[list[Any]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
+    derived: list[dict[str, Any]] = field(default_factory=list)
     sqs: FakeSqs = field(default_factory=FakeSqs)
     outdated: bool = False
 
@@ -171,6 +172,9 @@ class Mesh:
                 return {"documents": [], "rest": []}
             case {"subjects": _}:
                 return {"subjects": [], "next": None}
+            case {"derived": tenants}:
+                mine = [each for each in self.derived if "search" in function and each["tenant"] in tenants]
+                return {"differences": mine}
         mine = [each for each in self.differences if "search" in function]
         return {"differences": mine, "refused": [], "not_compared": ["postings"]}
 
@@ -218,6 +222,20 @@ def test_nothing_differs(world: Mesh) -> None:
         [],
         ["ingest.postings", "search.postings"],
     )
+
+
+def test_tables_that_follow_from_others_are_compared_by_tenant(world: Mesh) -> None:
+    each = {"tenant": ALICE, "key": {}}
+    world.derived = [
+        each | {"table": "postings", "kind": "extra", "subject": "item-7", "columns": []},
+        each | {"table": "tenant_stats", "kind": "stale", "subject": "", "columns": ["tokens"]},
+    ]
+    told = json.loads(audit("--json", exit_code=4).stdout)["differences"]
+    assert [(d["kind"], d["where"], d["subject"]) for d in told] == [
+        ("row of no event", "search.postings", "item-7"),
+        ("row stale", "search.tenant_stats", ""),
+    ]
+    assert "mesh rebuild search" in audit(exit_code=4).stdout
 
 
 def test_a_difference_is_named_with_its_repair_and_the_exit_code_says_so(world: Mesh) -> None:

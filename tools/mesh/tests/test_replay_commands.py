@@ -68,7 +68,14 @@ class Mesh:
         return {"Arn": "arn:aws:iam::000000000000:user/me"}
 
 
+#: What every other service says of its reprocessing: it pays for what ingest publishes.
+FOLLOWING = {"types": [DELETED], "model": "small", "each_usd": 0.001, "most_usd": 0.01}
+BESIDE = "; beside the budget embedding pays small about 0.003000 USD for what follows"
+
+
 def _nothing(request: dict[str, Any]) -> dict[str, Any]:
+    if "reprocessing" in request:
+        return {"reprocessing": FOLLOWING}
     return {"counts": {}} if "count" in request else {"replays": []}
 
 
@@ -206,7 +213,8 @@ def test_a_reprocessing_says_what_it_costs_and_is_ordered_with_its_budget(ingest
     sell(ingest, PRICE)
     reprocess = ("ingest", "--kind", "reprocess", "--budget", "2")
     shown = run(*reprocess, "--dry-run").stdout
-    assert "up to 3 calls of a-model, about 0.2500 USD each: 0.75 USD; the budget of 2.00 USD suffices" in shown
+    assert "up to 3 calls of a-model, about 0.250000 USD each: 0.750000 USD; the budget of 2.00 USD suffices" in shown
+    assert BESIDE in shown
     counted = json.loads(run(*reprocess, "--dry-run", "--json").stdout)
     assert (counted["counts"], counted["provider"]["calls_in_budget"]) == ({"ingest": {DELETED: 3}}, 3)
     assert ingest.orders == []
@@ -226,10 +234,11 @@ def test_what_was_spent_is_shown(ingest: Mesh) -> None:
     spent = Spending(Decimal(2), Decimal("0.75"), Decimal("0.25"), made=3, reused=1, failed=0, left_over=2)
     ingest.fakes.budgets.rows["mine"] = spent
     shown = run("show", "mine").stdout
-    assert (
-        "0.7500 of 2.00 USD spent, 0.25 reserved by calls under way: 3 made, 1 reused, 0 failed, 2 left over" in shown
-    )
-    assert json.loads(run("show", "mine", "--json").stdout)["spending"] == spent.described()
+    reserved = "0.250000 reserved by calls under way"
+    assert f"0.750000 of 2.00 USD spent, {reserved}: 3 made, 1 reused, 0 failed, 2 left over" in shown
+    assert BESIDE in shown
+    paying = [{"service": name, "model": "small", "provider_usd": 0.003} for name in ("analysis", "chat", "embedding")]
+    assert json.loads(run("show", "mine", "--json").stdout)["spending"] == spent.described() | {"beside": paying}
 
 
 @pytest.mark.parametrize(

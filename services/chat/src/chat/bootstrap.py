@@ -6,6 +6,8 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from chassis.aws import Aws
+from chassis.database import Connection
+from chassis.deviations import Deviation
 from chassis.langsmith import LangSmith
 from chassis.projections import Projections
 from chassis.retention import Rule
@@ -37,12 +39,37 @@ class ChatService(Service[ChatSettings]):
 
         return PROJECTIONS
 
-    def erase_items(self, tenant_id: str) -> Counter[str]:
+    @property
+    def derived_tables(self) -> Sequence[str]:
+        """Those of the read model."""
+        return ("postings", "tenant_stats")
+
+    def deviations(self, connection: Connection, tenant_id: str) -> Sequence[Deviation]:
+        """Of the read model."""
+        from retrieval import deviations
+
+        return deviations.deviations(connection, tenant_id)
+
+    def questions(
+        self, connection: Connection, number: int, tenants: Sequence[str]
+    ) -> Sequence[Callable[[Connection], object]]:
+        """Searches of the read model."""
+        from retrieval import sampling
+
+        return sampling.questions(connection, number, tenants)
+
+    def count_items(self, tenant_id: str) -> Counter[str]:
+        """Those of the agent's memory."""
+        return +Counter({"items of checkpoints": sum(map(self.checkpoints.count, self._threads(tenant_id)))})
+
+    def erase_items(self, tenant_id: str) -> None:
         """The agent's memory of every conversation."""
+        for thread in self._threads(tenant_id):
+            self.checkpoints.delete(thread)
+
+    def _threads(self, tenant_id: str) -> list[str]:
         with self.database.transaction() as connection:
-            session_ids = agent_memory.ids(connection, tenant_id)
-        deleted = sum(self.checkpoints.delete(thread_id(tenant_id, each)) for each in session_ids)
-        return +Counter({"items of checkpoints": deleted})
+            return [thread_id(tenant_id, each) for each in agent_memory.ids(connection, tenant_id)]
 
     @cached_property
     def checkpoints(self) -> CheckpointTable:

@@ -33,6 +33,13 @@ class CheckpointTable:
         self._name = name
         self._dynamodb = dynamodb
 
+    def count(self, thread: str) -> int:
+        """How many items the thread has."""
+        try:
+            return sum(1 for _ in self._keys(thread, None))
+        except (ClientError, BotoCoreError) as error:
+            raise translated(error) from error
+
     def delete(self, thread: str, checkpoint_id: str | None = None) -> int:
         """Delete the whole thread, or one checkpoint; returns the number of deleted items."""
         try:

@@ -9,14 +9,19 @@ from chassis.errors import ConfigurationError
 from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
+from contracts.analysis import ItemAnalyzed
 from embedding.embedder import Embedder, EmbeddingModel
 from embedding.errors import ProviderUnavailableError
+from embedding.prices import cost_usd, most_tokens
 from embedding.projections import PROJECTIONS
 from embedding.repository.vectors import Space
 from embedding.settings import EmbeddingSettings
+from embedding.text import MAX_LENGTH
 
 #: Voyage takes 1,000 texts and, for its largest models, 120,000 tokens in a request.
 BATCH_SIZE = 64
+# Of a description.
+_USUAL_TOKENS = 400
 
 
 class EmbeddingService(Service[EmbeddingSettings]):
@@ -28,8 +33,19 @@ class EmbeddingService(Service[EmbeddingSettings]):
         return PROJECTIONS
 
     def reprocessing(self, model: str | None, prompt: str | None = None) -> Mapping[str, Any]:
-        """Vectors by another model are made by rebuilds, which count what they do on their own."""
-        return {"refused": "embedding has rebuilds of its own: POST /vector-index/rebuild"}
+        """The price of a vector by the model of new descriptions. Vectors by another are made by `POST
+        /vector-index/rebuild`, for one tenant."""
+        if prompt is not None:
+            return {"refused": "embedding has no prompts"}
+        used = self.settings.embedding_model
+        each, most = cost_usd(used, _USUAL_TOKENS), cost_usd(used, most_tokens("\U0010ffff" * MAX_LENGTH))
+        if model not in {None, used}:
+            return {
+                "refused": f"descriptions are embedded by {used}; rebuilds of a tenant's vectors take another model"
+            }
+        if each is None or most is None:
+            return {"refused": f"no price is known of {used}, so no budget holds"}
+        return {"types": [ItemAnalyzed.event_type], "model": used, "each_usd": each, "most_usd": most}
 
     @property
     def space(self) -> Space:
@@ -44,12 +60,20 @@ class EmbeddingService(Service[EmbeddingSettings]):
     @cached_property
     def embedder(self) -> Embedder:
         """The embedder on Voyage; a client is made for each model and key when first used."""
+        return self._embedder(self.settings.provider_attempts)
+
+    @cached_property
+    def asking_once(self) -> Embedder:
+        """One that sends each request once, whose price is known therefore."""
+        return self._embedder(attempts=1)
+
+    def _embedder(self, attempts: int) -> Embedder:
         clients: dict[tuple[str, str], EmbeddingModel] = {}
 
         def connect(model: str) -> EmbeddingModel:
             key = self._voyage_key()
             if (model, key) not in clients:
-                clients[model, key] = self._voyage_model(model, key)
+                clients[model, key] = self._voyage_model(model, key, attempts)
             return clients[model, key]
 
         return Embedder(connect, self.settings.embedding_dimensions, BATCH_SIZE)
@@ -59,9 +83,9 @@ class EmbeddingService(Service[EmbeddingSettings]):
             return self.secrets.get("voyage-api-key")
         except ConfigurationError as error:
             # The key may be added while the message waits in the queue.
-            raise ProviderUnavailableError(str(error)) from error
+            raise ProviderUnavailableError(str(error), unpaid=True) from error
 
-    def _voyage_model(self, model: str, key: str) -> EmbeddingModel:
+    def _voyage_model(self, model: str, key: str, attempts: int) -> EmbeddingModel:
         from embedding.voyage import VoyageModel
 
         return VoyageModel(
@@ -70,7 +94,7 @@ class EmbeddingService(Service[EmbeddingSettings]):
             model=model,
             dimensions=self.settings.embedding_dimensions,
             timeout_s=self.settings.provider_timeout_s,
-            attempts=self.settings.provider_attempts,
+            attempts=attempts,
         )
 
 

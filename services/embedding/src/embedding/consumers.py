@@ -4,7 +4,7 @@ from chassis.queue import EventConsumer, forgets, on
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import RebuildRequested
 from contracts.ingest import ItemDeleted
-from embedding import reactions, rebuild
+from embedding import reactions, rebuild, reprocessing
 from embedding.bootstrap import EmbeddingService
 
 
@@ -13,7 +13,8 @@ def on_events(service: EmbeddingService) -> EventConsumer:
     # Every invocation needs the SDK: its cost belongs into the initialisation (and its snapshot), not the first event.
     import embedding.voyage  # noqa: F401
 
-    descriptions = reactions.DescriptionReactions(service.database, service.embedder, service.space)
+    again = reprocessing.Reprocessing(service.database, service.asking_once, service.space)
+    descriptions = reactions.DescriptionReactions(service.database, service.embedder, service.space, again)
     return EventConsumer(
         service,
         [

@@ -57,10 +57,18 @@ class Embedder:
             outcomes |= self._batch(unique[start : start + self.batch_size], model)
         return outcomes
 
+    def ask(self, texts: Sequence[str], model: str) -> Mapping[str, Outcome]:
+        """One request about different texts, at most `batch_size`.
+
+        Raises:
+            ProviderUnavailableError, TextRejectedError, InvalidVectorError: no text has a vector.
+        """
+        answer = self.connect(model).embed(texts)
+        return dict(zip(texts, self._checked(texts, answer), strict=True))
+
     def _batch(self, texts: Sequence[str], model: str) -> Mapping[str, Outcome]:
         try:
-            answer = self.connect(model).embed(texts)
-            return dict(zip(texts, self._checked(texts, answer), strict=True))
+            return self.ask(texts, model)
         except ProviderUnavailableError as error:
             return dict.fromkeys(texts, error)
         except NotEmbeddedError as error:

@@ -36,4 +36,11 @@ class InvalidVectorError(NotEmbeddedError):
 
 
 class ProviderUnavailableError(EmbeddingError, TransientError):
-    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be fixed."""
+    """The provider is limiting us, overloaded, down or silent, or does not accept our key, which may be fixed.
+
+    `unpaid` where it is known to have done nothing.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, unpaid: bool = False) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.unpaid = unpaid

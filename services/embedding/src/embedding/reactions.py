@@ -19,6 +19,7 @@ from embedding.errors import EmbeddingError, NotEmbeddedError
 from embedding.repository import documents, rebuilds, vectors
 from embedding.repository.documents import Document
 from embedding.repository.vectors import Space
+from embedding.reprocessing import Reprocessing
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,16 @@ class DescriptionReactions:
     database: Database
     embedder: Embedder
     space: Space
+    reprocessing: Reprocessing
     _outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def prepare(self, events: Sequence[Event[ItemAnalyzed]]) -> None:
-        """Find or make the vectors of those descriptions that are current."""
+        """Find or make the vectors of those descriptions that are current. Raises as `Reprocessing.prepare`."""
         self._outcomes.clear()
-        # Nothing here keeps the budget of a replay: what has one is folded, and nobody is paid.
+        self.reprocessing.prepare([event for event in events if event.budget_usd is not None])
         described = {event.id: Document.of(event) for event in events if event.budget_usd is None}
+        if not described:
+            return
         with self.database.transaction() as connection:
             current = documents.current(connection, described.values())
             known = dict(vectors.known(connection, current, self.space))
@@ -53,6 +57,8 @@ class DescriptionReactions:
         Raises:
             TransientError: the provider did not answer.
         """
+        if event.budget_usd is not None:
+            return self.reprocessing.complete(event, self._record)
         outcome = self._outcomes.get(event.id)
         if outcome is None:
             return None  # deleted, or overtaken by a newer description
@@ -63,6 +69,8 @@ class DescriptionReactions:
     def give_up(self, work: UnitOfWork, event: Event[ItemAnalyzed], error: Exception, attempts: int) -> None:
         """The last attempt failed. The inbox stays clean: a message redriven from the dead-letter queue counts."""
         document = Document.of(event)
+        if event.budget_usd is not None and self.reprocessing.give_up(work, event):
+            return
         # Only our own errors are known to quote nothing of the description.
         detail = str(error) if isinstance(error, EmbeddingError | ChassisError) else type(error).__name__
         if documents.current(work.connection, [document]):

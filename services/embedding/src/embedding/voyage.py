@@ -27,4 +27,5 @@ def translated(error: VoyageError) -> EmbeddingError:
         case VoyageFault.MALFORMED:
             return InvalidVectorError(str(error))
         case VoyageFault.LIMITED | VoyageFault.UNAVAILABLE | VoyageFault.REFUSED:
-            return ProviderUnavailableError(str(error), retry_after_s=error.retry_after_s)
+            unpaid = error.fault is not VoyageFault.UNAVAILABLE  # it may have worked, and the answer was lost
+            return ProviderUnavailableError(str(error), retry_after_s=error.retry_after_s, unpaid=unpaid)

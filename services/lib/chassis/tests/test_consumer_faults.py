@@ -36,6 +36,12 @@ Measured = Callable[[], dict[str, tuple[str, list[float]]]]
 
 
 @pytest.fixture(autouse=True)
+def no_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No dead letter waits when an item is deleted; what happens to those that do is test_forgetting's."""
+    monkeypatch.setattr("chassis.queue.consumer.erase_letters_of", lambda *_: 0)
+
+
+@pytest.fixture(autouse=True)
 def sqs(offline_aws: Aws) -> Iterator[AwsCalls]:
     """What the consumer asks of SQS."""
     well = answers()

@@ -1,25 +1,28 @@
 """Forgetting a tenant: the mark, what is erased, what comes late, and what the caller is told."""
 
+import json
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
 import pytest
 
-from chassis import forgetting
+from chassis import erasure, forgetting
 from chassis.database import Connection
-from chassis.errors import TenantForgottenError
+from chassis.errors import TenantForgottenError, TransientError
+from chassis.forgetting import erasing
 from chassis.http import CallerDep, HttpEntry, create_api
 from chassis.projections import Projections
 from chassis.queue import DeadLetter, EventConsumer, forgets, on
+from chassis.queue import dead_letters as queued_letters
 from chassis.queue.dead_letters import send_dead_letter
 from chassis.schedule import relayed
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import read_all
-from contracts import Event, new_event
+from contracts import Event, new_event, replayed
 from contracts.imaging import ImageRejected, ImageRejection
-from contracts.ingest import ForgottenBy, TenantForgotten, UploadRejected, UploadRejection
+from contracts.ingest import ForgottenBy, ItemDeleted, TenantForgotten, UploadRejected, UploadRejection
 from testkit import Deployment, dead_letters, deliver, envelope, settled
 from testkit.invoking import CONTEXT, http_event
 
@@ -127,16 +130,50 @@ def test_nothing_is_left_of_the_tenant_and_everything_of_others(noting: Noting) 
     assert not deliver(consumer, forgotten(), forgotten())
     assert noting.holds(CANARY) == []
     assert noting.holds("of-bob") == of_bob
-    assert set(noting.holds(ALICE)) == {"events", "forgotten_tenants"}
-    assert receipts(noting) == [
-        {"dead letters": 1, "events": 2, "objects": 2, "table idempotent_requests": 1, "table notes": 2},
-        {},
-    ]
+    assert set(noting.holds(ALICE)) == {"events", "forgotten_tenants", "erasures"}
+    erased = {"dead letters": 1, "events": 2, "objects": 2, "table idempotent_requests": 1, "table notes": 2}
+    assert receipts(noting) == [erased, erased], "the second fact erased nothing, and tells what is"
     stored = [recorded.event for recorded in read_all(settled(noting.database.connection()))]
     assert [(e.subject, e.sequence) for e in stored if e.tenant_id == ALICE and e.subject != ALICE] == [
         ("item-1", 1),
         ("item-2", 1),
     ]
+
+
+def test_a_receipt_counts_what_every_attempt_has_erased(noting: Noting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first attempt ends behind the objects and one event, the second behind another event."""
+    consumer = noting.consumer()
+    assert not deliver(consumer, *(uploaded(ALICE, f"item-{number}") for number in range(3)))
+    for number in range(3):
+        noting.images.put(f"{ALICE}/renditions/{number}.jpg", b"picture", "image/jpeg")
+    erase_tenant, pages = erasure.erase_tenant, iter(range(10))
+
+    def failing(connection: Connection, tenant_id: str, *, limit: int) -> int:
+        if next(pages) in {1, 3}:
+            raise TransientError("died")
+        return erase_tenant(connection, tenant_id, limit=limit)
+
+    monkeypatch.setattr(erasure, "erase_tenant", failing)
+    monkeypatch.setattr(erasing, "_PAGE", 1)
+    fact = forgotten()
+    assert [len(deliver(consumer, fact)) for _ in range(3)] == [1, 1, 0]
+    assert receipts(noting) == [{"events": 3, "objects": 3, "table notes": 3}]
+
+
+def test_dead_letters_of_an_item_go_with_it(noting: Noting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queued_letters, "_HIDDEN_S", 0)
+    url = noting.settings.dead_letter_queue_url
+    consumer = EventConsumer(noting, [on(ItemDeleted)])
+    for event in (uploaded(ALICE), uploaded(ALICE, "item-2"), uploaded(BOB)):
+        send_dead_letter(noting.aws.sqs, url, DeadLetter(envelope(event), "invalid-event", "broken"))
+    send_dead_letter(noting.aws.sqs, url, DeadLetter(f"{{ {ALICE} item-1", "not-json", "broken"))
+    deleted = new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE)
+    assert not deliver(consumer, replayed(deleted, replay_id="r", replay_for=noting.settings.service))
+    attributes = noting.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert attributes["ApproximateNumberOfMessages"] == "4"
+    assert not deliver(consumer, deleted)
+    left = [json.loads(letter.body)["detail"] for letter in dead_letters(noting.aws.sqs, url)]
+    assert sorted((each["tenantid"], each["subject"]) for each in left) == [(ALICE, "item-2"), (BOB, "item-1")]
 
 
 def test_what_comes_late_is_dropped_and_nothing_more_can_be_recorded(noting: Noting) -> None:

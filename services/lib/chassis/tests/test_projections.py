@@ -227,6 +227,7 @@ def test_every_table_is_declared_as_a_kind(folding: Folding) -> None:
         tables_of(folding.database.connection(), schema)
     folding.database.connection().execute("COMMENT ON TABLE seen IS 'projection: for a test: not for long'")
     assert tables_of(folding.database.connection(), schema) == {
+        "erasures": TableKind.BOOKKEEPING,
         "events": TableKind.LOG,
         "forgotten_tenants": TableKind.TOMBSTONE,
         "idempotent_requests": TableKind.BOOKKEEPING,

@@ -12,8 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from chassis import forgotten
 from chassis.database import Connection
-from chassis.errors import PermanentError
+from chassis.errors import PermanentError, TenantForgottenError
 from chassis.migrations import migrate
 from chassis.projections import Projections
 from chassis.rebuilds import retiring, rows, switching, tables
@@ -24,6 +25,7 @@ from chassis.settings import Settings
 from chassis.tables import next_of, previous_of
 from contracts import Event, ReplayKind, new_event, replayed
 from contracts.imaging import ImageRejected, ImageRejection
+from contracts.ingest import ForgottenBy, TenantForgotten
 from testkit import MakeSchema, ServiceSchema
 
 pytestmark = pytest.mark.integration
@@ -303,6 +305,63 @@ def test_a_replayed_event_is_folded_beside_alone(service: Service[Any], stood: S
     with service.work.on("tenant-1", "item-1") as work:
         work.fold(replace(event, replay_id="another", replay_for="imaging"))
     assert details(service)["item-1"] == "once more"
+
+
+def test_a_replayed_event_of_a_tenant_who_is_forgotten_meanwhile_counts_as_arrived(service: Service[Any]) -> None:
+    rebuild = switching.begin(service, who="a test", why="")
+    data = ImageRejected(reason=ImageRejection.CORRUPT, detail="The file is broken.")
+    events = [new_event(data, subject=f"item-{number}", tenant_id="tenant-1") for number in range(2)]
+    looked, late = (replayed(event, replay_id=rebuild.id, replay_for="imaging") for event in events)
+    fact = new_event(TenantForgotten(by=ForgottenBy.TENANT), subject="tenant-1", tenant_id="tenant-1")
+    with service.work.on("tenant-1", "tenant-1", alone=True) as work:
+        forgotten.mark(work.connection, fact)
+    assert service.work.applied([looked, events[0]]) == {(looked.id, rebuild.id), (looked.id, "")}
+    with pytest.raises(TenantForgottenError), service.work.applying(late):
+        pytest.fail("a unit of work of a forgotten tenant began")
+    assert answer(service, {"show": rebuild.id})["rebuilds"][0]["applied"] == 2
+
+
+def test_searches_are_asked_of_both_tables(
+    service: Service[Any], stood: Stood, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def question(item: str) -> Callable[[Connection], object]:
+        return lambda c: c.execute("SELECT detail FROM pictures WHERE item_id = %s", (item,)).fetchall()
+
+    rebuild_id = begin(service)
+    assert answer(service, {"sample": rebuild_id, "number": 2}) == {"comparison": None}, "nobody searches here"
+    ask = [question("item-0"), question("item-1"), question("nothing")]
+    monkeypatch.setattr(service, "questions", lambda connection, number, tenants: ask[:number])
+    found = answer(service, {"sample": rebuild_id, "number": 3})["comparison"]
+    assert (found["live_rows"], found["beside_rows"], found["is_equal"]) == (3, 3, True)
+    beside = next_of(service.settings.database_schema)
+    with service.database.transaction() as connection:
+        connection.execute(f"UPDATE {beside}.pictures SET detail = 'other' WHERE item_id = 'item-1'")
+    found = answer(service, {"sample": rebuild_id, "number": 3})["comparison"]
+    assert (found["beside_rows"], found["is_equal"], found["is_expected"]) == (2, False, False)
+    with pytest.raises(ValueError, match="no tables beside"):
+        answer(service, {"sample": "another", "number": 3})
+
+
+def test_what_is_folded_beside_may_be_less_than_live(
+    start: Callable[[], Service[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of sessions the rows, and not the items in DynamoDB."""
+    service = start()
+    folded: list[str] = []
+    fold = service.projections.folds[ImageRejected]
+
+    def also_elsewhere(connection: Connection, event: Event[Any]) -> None:
+        folded.append(event.subject)
+        fold(connection, event)
+
+    live = Projections({ImageRejected: also_elsewhere})
+    monkeypatch.setattr(type(service), "projections", live)
+    monkeypatch.setattr(type(service), "database_projections", Projections({ImageRejected: fold}))
+    begin(service)
+    assert folded == []
+    record(service, "item-9")
+    assert folded == ["item-9"]
+    assert "item-9" in details(service, next_of(service.settings.database_schema))
 
 
 def test_a_rebuild_of_one_tenant_exchanges_its_rows_alone(service: Service[Any], stood: Stood) -> None:

@@ -44,6 +44,7 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
         "queue_url": "queue",
         "dead_letter_queue_url": "dead-letters",
         "max_receives": 3,
+        "dead_letter_wait_s": 2,
         "backlog_queue_url": "backlog",
         "replay_budget_s": 20,
         "secrets_max_age_s": 1,
@@ -73,6 +74,7 @@ def test_what_is_not_set_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.database_name, settings.database_auth) == ("collections", "password")
     assert (settings.database_sslmode, settings.database_sslrootcert) == ("prefer", None)
     assert (settings.max_receives, settings.replay_budget_s, settings.secrets_max_age_s) == (8, 15, 300)
+    assert settings.dead_letter_wait_s == 1
     with pytest.raises(ValidationError, match="service"):
         Settings()
 

@@ -1,14 +1,16 @@
 """The service's real dependencies."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chassis.aws import Aws
+from chassis.database import Connection
+from chassis.deviations import Deviation
 from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
-from retrieval import EmbedderConfig, QueryEmbedder
+from retrieval import EmbedderConfig, QueryEmbedder, sampling
 from search.projections import PROJECTIONS
 from search.searching import Searcher
 from search.settings import SearchSettings
@@ -40,6 +42,23 @@ class SearchService(Service[SearchSettings]):
                     found = quality.rankings(connection, schema, ranking, documents, queries, depth=depth)
                 return {"rankings": found}
         return super().runs(request)
+
+    @property
+    def derived_tables(self) -> Sequence[str]:
+        """Those of the read model."""
+        return ("postings", "tenant_stats")
+
+    def deviations(self, connection: Connection, tenant_id: str) -> Sequence[Deviation]:
+        """Of the read model."""
+        from retrieval import deviations
+
+        return deviations.deviations(connection, tenant_id)
+
+    def questions(
+        self, connection: Connection, number: int, tenants: Sequence[str]
+    ) -> Sequence[Callable[[Connection], object]]:
+        """Searches of the read model."""
+        return sampling.questions(connection, number, tenants)
 
     @cached_property
     def searcher(self) -> Searcher:

@@ -36,14 +36,21 @@ class SessionsService(Service[SessionsSettings]):
 
     @property
     def database_projections(self) -> Projections:
-        """The folds without the table: functions that answer operators may not even write to it."""
+        """The folds without the table: there is no second one, and operators' functions may not write to it."""
         return projections(NoTable(), self.settings)
 
-    def erase_items(self, tenant_id: str) -> Counter[str]:
+    def count_items(self, tenant_id: str) -> Counter[str]:
+        """Those of every conversation, of every id that was ever used."""
+        return +Counter({"items of sessions": sum(self.table.count(tenant_id, each) for each in self._ids(tenant_id))})
+
+    def erase_items(self, tenant_id: str) -> None:
         """Every conversation's items, of every id that was ever used."""
+        for session_id in self._ids(tenant_id):
+            self.table.erase(tenant_id, session_id)
+
+    def _ids(self, tenant_id: str) -> list[str]:
         with self.database.transaction() as connection:
-            session_ids = conversations.ids(connection, tenant_id)
-        return +Counter({"items of sessions": sum(self.table.erase(tenant_id, each) for each in session_ids)})
+            return list(conversations.ids(connection, tenant_id))
 
     def waiting_turns(self) -> int:
         """How many turns have not been heard yet; more than none for long when the consumer does not run."""

@@ -154,12 +154,15 @@ class SessionTable:
         for start in range(0, len(superfluous), _BATCH):
             self._delete(superfluous[start : start + _BATCH])
 
-    def erase(self, tenant_id: str, session_id: str) -> int:
-        """Delete everything under the session id; returns how many items."""
+    def count(self, tenant_id: str, session_id: str) -> int:
+        """How many items there are under the session id."""
+        return sum(1 for _ in self._items(tenant_id, session_id, "pk, sk"))
+
+    def erase(self, tenant_id: str, session_id: str) -> None:
+        """Delete everything under the session id."""
         keys = [{"pk": item["pk"], "sk": item["sk"]} for item in self._items(tenant_id, session_id, "pk, sk")]
         for start in range(0, len(keys), _BATCH):
             self._delete(keys[start : start + _BATCH])
-        return len(keys)
 
     def _items(self, tenant_id: str, session_id: str, attributes: str | None = None) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {
@@ -203,10 +206,13 @@ class SessionTable:
 
 
 class NoTable(SessionTable):
-    """A table that keeps nothing, for folds of which only the rows in Postgres are looked at."""
+    """A table that keeps nothing, for folds whose rows in Postgres are all that matters: of an audit, and beside."""
 
     def __init__(self) -> None:
         """There is nothing to connect to."""
+
+    def erase_turn(self, tenant_id: str, session_id: str, *, at: datetime, turn: int) -> None:
+        """There is nothing to blank."""
 
     def keep(
         self, tenant_id: str, session_id: str, turns: Iterable[tuple[datetime, int]], *, runs: bool, lifetime_s: int

@@ -2,7 +2,7 @@
 
 import struct
 from base64 import b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
@@ -92,6 +92,29 @@ def is_embedded(connection: Connection, document: Document) -> bool:
         (document.tenant_id, document.item_id, document.analysis_id, document.version),
     ).fetchone()
     return row is not None
+
+
+def embedded(connection: Connection, documents: Collection[Document], space: Space) -> set[Document]:
+    """Those of the documents whose item has a vector of them, in that space."""
+    rows = connection.execute(
+        """
+        SELECT tenant_id, item_id, analysis_id, analysis_version
+        FROM vectors JOIN unnest(%s::text[], %s::text[], %s::text[], %s::int[])
+            AS asked (tenant_id, item_id, analysis_id, analysis_version)
+          USING (tenant_id, item_id, analysis_id, analysis_version)
+        WHERE model = %s AND dimensions = %s
+        """,
+        (
+            [document.tenant_id for document in documents],
+            [document.item_id for document in documents],
+            [document.analysis_id for document in documents],
+            [document.version for document in documents],
+            space.model,
+            space.dimensions,
+        ),
+    )
+    found = {(row["tenant_id"], row["item_id"], row["analysis_id"], row["analysis_version"]) for row in rows}
+    return {each for each in documents if (each.tenant_id, each.item_id, each.analysis_id, each.version) in found}
 
 
 def known(

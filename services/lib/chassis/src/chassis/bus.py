@@ -1,11 +1,11 @@
 """EventBridge: puts wire documents on the bus in as few calls as the limits allow."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic_core import to_json
 
 from chassis.errors import EventTooLargeError, TransientError
 
@@ -45,8 +45,7 @@ class Refusal:
 
 def entry_size(document: Mapping[str, Any]) -> int:
     """Bytes that EventBridge counts for the document: source, detail type, detail and 14 for the time."""
-    detail = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-    return 14 + sum(len(text.encode()) for text in (document["source"], document["type"], detail))
+    return 14 + len(document["source"].encode()) + len(document["type"].encode()) + len(to_json(document))
 
 
 def check_size(document: Mapping[str, Any]) -> None:
@@ -101,7 +100,7 @@ class Bus:
             "EventBusName": self._name,
             "Source": document["source"],
             "DetailType": document["type"],
-            "Detail": json.dumps(document, separators=(",", ":"), ensure_ascii=False),
+            "Detail": to_json(document).decode(),
         }
 
 

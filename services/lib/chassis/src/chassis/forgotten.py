@@ -1,18 +1,29 @@
 """The statements about forgotten tenants: the mark that outlives them, and all rows that name them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
+from typing import LiteralString
 
 from psycopg import sql
 
 from chassis.database import Connection
 from contracts import Contract, Event
 
-__all__ = ["count", "delete", "forgotten", "is_forgotten", "mark", "recent"]
+__all__ = [
+    "add_erased",
+    "count",
+    "delete",
+    "erased",
+    "forgotten",
+    "is_forgotten",
+    "mark",
+    "note_found",
+    "recent",
+]
 
-#: Names of tenants stay here: in streams whose payloads are erased, and in the mark itself.
-_KEPT = ["events", "forgotten_tenants"]
+#: Names of tenants stay here: in streams whose payloads are erased, in the mark itself, and beside what was erased.
+_KEPT = ["events", "forgotten_tenants", "erasures"]
 
 
 def is_forgotten(connection: Connection, tenant_id: str) -> bool:
@@ -43,6 +54,36 @@ def recent(connection: Connection, within: timedelta) -> list[str]:
     """Tenants that were forgotten so short a time ago."""
     rows = connection.execute("SELECT tenant_id FROM forgotten_tenants WHERE forgotten_at > now() - %s", (within,))
     return [row["tenant_id"] for row in rows]
+
+
+def add_erased(connection: Connection, tenant_id: str, numbers: Mapping[str, int]) -> None:
+    """So much of these stores is erased by this transaction."""
+    _note(connection, tenant_id, numbers, "erasures.number + excluded.number")
+
+
+def note_found(connection: Connection, tenant_id: str, numbers: Mapping[str, int]) -> None:
+    """So much is about to be erased of stores that know no transactions. An attempt that dies leaves less to the next,
+    so the most that was ever found counts."""
+    _note(connection, tenant_id, numbers, "greatest(erasures.number, excluded.number)")
+
+
+def _note(connection: Connection, tenant_id: str, numbers: Mapping[str, int], combined: LiteralString) -> None:
+    statement = sql.SQL(
+        """
+        INSERT INTO erasures (tenant_id, store, number)
+        SELECT %s, store, number FROM unnest(%s::text[], %s::bigint[]) AS given (store, number) ORDER BY store
+        ON CONFLICT (tenant_id, store) DO UPDATE SET number = {}
+        """
+    ).format(sql.SQL(combined))
+    connection.execute(statement, (tenant_id, list(numbers), list(numbers.values())))
+
+
+def erased(connection: Connection, tenant_id: str) -> dict[str, int]:
+    """How much of which store has been erased of the tenant, by all attempts together."""
+    rows = connection.execute(
+        "SELECT store, number FROM erasures WHERE tenant_id = %s AND number > 0 ORDER BY store", (tenant_id,)
+    )
+    return {row["store"]: row["number"] for row in rows}
 
 
 def count(connection: Connection, tenant_id: str) -> Counter[str]:

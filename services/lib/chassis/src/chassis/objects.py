@@ -117,6 +117,14 @@ class ImageStore:
         """
         self._delete_versions([version for key in keys for version in self._versions(key) if version["Key"] == key])
 
+    def count_all(self, prefix: str) -> int:
+        """How many versions and delete markers there are of objects whose keys begin so. Raises like `delete`."""
+        pages = self._aws.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        try:
+            return sum(len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ())) for page in pages)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error, prefix) from error
+
     def delete_all(self, prefix: str) -> int:
         """Delete every object whose key begins so, with all their versions; returns how many versions.
 

@@ -1,7 +1,7 @@
 """One service in one process: its settings, its database, its bus. Connects when first used."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 from chassis import erasure, idempotency
 from chassis.aws import Aws
 from chassis.bus import Bus
-from chassis.database import Database
+from chassis.database import Connection, Database
+from chassis.deviations import Deviation
 from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
@@ -75,6 +76,28 @@ class Service(Generic[S_co]):
         """
         raise ValueError(f"{self.settings.service} makes no candidates")
 
+    @property
+    def derived_tables(self) -> Sequence[str]:
+        """Tables that nothing finds by subject, and that follow from other tables of the service: see `deviations`."""
+        return ()
+
+    def deviations(self, connection: Connection, tenant_id: str) -> Sequence[Deviation]:
+        """What the tenant's rows of `derived_tables` are not as they follow from the others.
+
+        Raises:
+            TransientError: the database does not answer.
+        """
+        return ()
+
+    def questions(
+        self, connection: Connection, number: int, tenants: Sequence[str]
+    ) -> Sequence[Callable[[Connection], object]]:
+        """So many of the readers' searches, drawn from the live tables, of these tenants or of all.
+
+        A rebuild asks each of the live tables and of those beside, and compares the answers. Here: none.
+        """
+        return ()
+
     @cached_property
     def database(self) -> Database:
         """The service's own Postgres schema."""
@@ -93,7 +116,7 @@ class Service(Generic[S_co]):
     @cached_property
     def work(self) -> UnitsOfWork:
         """Where transactions begin."""
-        return UnitsOfWork(self.database, self.bus, self.projections)
+        return UnitsOfWork(self.database, self.bus, self.projections, self.database_projections)
 
     @cached_property
     def images(self) -> ImageStore:
@@ -105,6 +128,10 @@ class Service(Generic[S_co]):
         """Folders of the images bucket, behind the tenant, whose objects are this service's."""
         return ()
 
+    def count_objects(self, tenant_id: str) -> Counter[str]:
+        """How many objects of the tenant there are, with all versions. Raises as `erase_objects`."""
+        return +Counter({"objects": sum(self.images.count_all(f"{tenant_id}/{name}/") for name in self.folders)})
+
     def erase_objects(self, tenant_id: str) -> Counter[str]:
         """Delete every object of the tenant, with all versions; returns how many.
 
@@ -113,13 +140,16 @@ class Service(Generic[S_co]):
         """
         return +Counter({"objects": sum(self.images.delete_all(f"{tenant_id}/{name}/") for name in self.folders)})
 
-    def erase_items(self, tenant_id: str) -> Counter[str]:
-        """Delete what the service keeps of the tenant in DynamoDB; returns how many items of which table.
+    def count_items(self, tenant_id: str) -> Counter[str]:
+        """How many items `erase_items` would delete. Raises as that."""
+        return Counter()
+
+    def erase_items(self, tenant_id: str) -> None:
+        """Delete what the service keeps of the tenant in DynamoDB.
 
         Raises:
             TransientError: DynamoDB did not answer.
         """
-        return Counter()
 
     def relay(self) -> int:
         """Publish what a crash left in the outbox; returns how many events. Then prune."""

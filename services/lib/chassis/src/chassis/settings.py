@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     queue_url: str = ""
     dead_letter_queue_url: str = ""
     max_receives: int = 8
+    #: Whole seconds that a look for a forgotten tenant's dead letters waits for every server of the queue.
+    dead_letter_wait_s: int = 1
 
     #: The queue of this service whose waiting messages a route asks for (`backlog_of` in the manifest).
     backlog_queue_url: str = ""

@@ -1,12 +1,13 @@
 """The event store: streams with optimistic concurrency, and a gap-safe order over all of them."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.rows import args_row
 from psycopg.types.json import Jsonb
+from pydantic_core import from_json, to_json
 
 from chassis.beside import Beside
 from chassis.bus import check_size
@@ -29,6 +30,10 @@ __all__ = [
 ]
 
 
+# Rows that cross the wire together when the store is read in bulk.
+_CHUNK = 500
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Checkpoint:
     """A place in the total order of a store; a follower keeps it and asks for what comes after."""
@@ -49,11 +54,11 @@ class Recorded:
 
 
 class Stored(NamedTuple):
-    """An event as it is stored: its place, and its wire document as JSON (UTF-8)."""
+    """An event as it is stored: its place, and its wire document as JSON."""
 
     transaction_id: int
     position: int
-    document: bytes
+    document: str
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -62,7 +67,7 @@ class Stored(NamedTuple):
 
     def decoded(self) -> dict[str, Any]:
         """The wire document, of whatever major it was recorded under."""
-        document: dict[str, Any] = json.loads(self.document)
+        document: dict[str, Any] = from_json(self.document)
         return document
 
 
@@ -117,7 +122,7 @@ def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[in
             )
             SELECT position FROM appended ORDER BY stream_version
             """,
-            (Jsonb([event.to_wire() for event in events]),),
+            (Jsonb([event.to_wire() for event in events], dumps=to_json),),
         ).fetchall()
     except psycopg.errors.UniqueViolation as error:
         first = events[0]
@@ -187,21 +192,17 @@ def read_all(connection: Connection, after: Checkpoint = BEGINNING, *, limit: in
 
 
 def read_bulk(connection: Connection, after: Checkpoint = BEGINNING, *, limit: int = 100_000) -> Iterator[Stored]:
-    """What `read_all` reads, as it is stored: neither decoded, nor upcast, nor checked, and ten times as fast.
+    """What `read_all` reads, as it is stored: neither decoded, nor upcast, nor checked, and many times as fast.
 
-    Rows come as they are taken, so memory holds one; the connection serves nothing else meanwhile, and the whole must
-    be taken within the statement time-out (20 s): go on behind the last one rather than raise `limit`.
+    Rows come as they are taken, so memory holds some hundreds; the connection serves nothing else meanwhile, and the
+    whole must be taken within the statement time-out (20 s): go on behind the last one rather than raise `limit`.
     """
     query = """
-        COPY (
-            SELECT transaction_id, position, event FROM events
-            WHERE (transaction_id, position) > (%s::text::xid8, %s)
-              AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY transaction_id, position LIMIT %s
-        ) TO STDOUT
+        SELECT transaction_id::text::bigint, position, event::text FROM events
+        WHERE (transaction_id, position) > (%s::text::xid8, %s)
+          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+        ORDER BY events.transaction_id, position  -- the one that the index has, not the number of the same name
+        LIMIT %s
     """
-    with connection.cursor() as cursor, cursor.copy(query, (str(after.transaction_id), after.position, limit)) as rows:
-        for row in rows:
-            transaction_id, position, document = bytes(row).split(b"\t", 2)
-            # COPY doubles backslashes. It escapes other characters, too, none of which occurs in the text of a jsonb.
-            yield Stored(int(transaction_id), int(position), document[:-1].replace(b"\\\\", b"\\"))
+    with connection.cursor(row_factory=args_row(Stored), binary=True) as cursor:
+        yield from cursor.stream(query, (str(after.transaction_id), after.position, limit), size=_CHUNK)

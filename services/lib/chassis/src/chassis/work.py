@@ -34,6 +34,7 @@ class UnitOfWork:
         subject: str,
         projections: Projections,
         beside: Beside | None = None,
+        beside_projections: Projections | None = None,
     ) -> None:
         self.connection = connection
         self.tenant_id = tenant_id
@@ -42,6 +43,7 @@ class UnitOfWork:
         self.recorded_since = math.inf
         self._projections = projections
         self._beside = beside
+        self._beside_projections = beside_projections or projections
 
     def record(self, *events: Event[Contract], expected_version: int | None = None) -> list[Event[Contract]]:
         """Append facts about the subject and fold them; they go to the bus right after the commit.
@@ -61,7 +63,7 @@ class UnitOfWork:
         if beside is None or not beside.is_filled_by(event):
             self._projections.fold(self.connection, event)
         if beside is not None:
-            beside.fold(self.connection, self._projections, event)
+            beside.fold(self.connection, self._beside_projections, event)
 
     def is_deleted(self) -> bool:
         """Whether the subject carries a tombstone."""
@@ -75,10 +77,14 @@ Complete = Callable[[UnitOfWork], None]
 class UnitsOfWork:
     """Opens units of work on one database and publishes what they record."""
 
-    def __init__(self, database: Database, bus: Bus, projections: Projections) -> None:
+    def __init__(
+        self, database: Database, bus: Bus, projections: Projections, beside: Projections | None = None
+    ) -> None:
+        """`beside` are the projections for a rebuild's tables, where not all that they fold into is in the database."""
         self.database = database
         self.bus = bus
         self.projections = projections
+        self._beside = beside or projections
 
     @contextmanager
     def on(self, tenant_id: str, subject: str, *, alone: bool = False) -> Iterator[UnitOfWork]:
@@ -94,7 +100,7 @@ class UnitsOfWork:
             beside = store.lock(connection, tenant_id, subject, whole_tenant=alone)
             if not alone and forgotten.is_forgotten(connection, tenant_id):
                 raise TenantForgottenError("the tenant is forgotten")
-            work = UnitOfWork(connection, tenant_id, subject, self.projections, beside)
+            work = UnitOfWork(connection, tenant_id, subject, self.projections, beside, self._beside)
             yield work
         if time.monotonic() - work.recorded_since > GRACE_S / 2:
             # The relay may take them at any moment: of two publishers one has to stand back.
@@ -109,10 +115,15 @@ class UnitsOfWork:
         Raises:
             AlreadyAppliedError: they happened before; the block is not entered.
         """
-        with self.on(event.tenant_id, event.subject, alone=_forgets(event)) as work:
-            if not inbox.add(work.connection, event):
-                raise AlreadyAppliedError(event.id)
-            yield work
+        try:
+            with self.on(event.tenant_id, event.subject, alone=_forgets(event)) as work:
+                if not inbox.add(work.connection, event):
+                    raise AlreadyAppliedError(event.id)
+                yield work
+        except TenantForgottenError:
+            with self.database.transaction() as connection:
+                _note_dropped(connection, [event])
+            raise
 
     def applied(self, events: Sequence[Event[Contract]]) -> set[tuple[str, str]]:
         """Deliveries with nothing left to do, as (event id, replay id): applied before, or of a forgotten tenant.
@@ -122,8 +133,16 @@ class UnitsOfWork:
         """
         with self.database.transaction() as connection:
             late = forgotten.forgotten(connection, {event.tenant_id for event in events})
-            dropped = {(e.id, e.replay_id or "") for e in events if e.tenant_id in late and not _forgets(e)}
-            return inbox.applied(connection, events) | dropped
+            dropped = [event for event in events if event.tenant_id in late and not _forgets(event)]
+            _note_dropped(connection, dropped)
+            return inbox.applied(connection, events) | {(event.id, event.replay_id or "") for event in dropped}
+
+
+def _note_dropped(connection: Connection, events: Sequence[Event[Contract]]) -> None:
+    """Whoever waits for a replay's deliveries (a rebuild) counts those that are dropped too."""
+    for event in events:
+        if event.replay_id is not None:
+            inbox.add(connection, event)
 
 
 def _forgets(event: Event[Contract]) -> bool:

@@ -74,6 +74,17 @@ def reprocessed(name: str, **how: str) -> Makes:
     return make
 
 
+def about_the_tenant(name: str) -> Makes:
+    """A message of the queue: the newest golden example of the fact, whose subject is the case's tenant."""
+
+    def make(stage: Stage, case: Case) -> Work:
+        document = _example(name, stage.service, case)
+        document |= {"subject": case.tenant, "time": format_time(datetime.now(UTC))}
+        return Messages("on_events", case, [_enveloped(document)])
+
+    return make
+
+
 def request(method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Makes:
     """A request of the tenant with an Idempotency-Key; `{id}` stands for the case's subject, in the body too."""
 
@@ -155,6 +166,7 @@ def _form() -> tuple[bytes, dict[str, str]]:
 _FORM, _OF_A_FORM = _form()
 _UPLOADED, _PROCESSED = "ingest.item-uploaded.v1", "imaging.image-processed.v1"
 _ANALYZED, _EMBEDDED = "analysis.item-analyzed.v1", "embedding.item-embedded.v1"
+_FORGOTTEN = "ingest.tenant-forgotten.v1"
 _DELETED, _TURN = "ingest.item-deleted.v1", "chat.turn-completed.v1"
 _QUESTION = {"message": "Which pictures are there?", "session_id": "{id}"}
 _OFFER = {"filename": "a.jpg", "media_type": "image/jpeg", "bytes": len(_picture())}
@@ -225,6 +237,7 @@ FLOWS = (
         [request("POST", "/chat", _QUESTION)],
     ),
     Flow("keep a turn", "sessions", "events", facts(_TURN, turn=1)),
+    Flow("forget a tenant", "sessions", "events", about_the_tenant(_FORGOTTEN), [facts(_TURN, turn=1)]),
     Flow("delete a conversation", "sessions", "http", request("DELETE", "/chat/{id}"), [facts(_TURN, turn=1)]),
     Flow(
         "expire a conversation",

@@ -29,8 +29,8 @@ from workspace import REPOSITORY
 #: Columns that say for how long a process that may have died keeps others out, and since when an event waits.
 _PASSING = ("until", "claimed_until", "lease_until", "recorded_at", "put_at")
 
-#: Settings of some services that say how long to wait for what may yet come.
-_IMPATIENT = {"PENDING_LIFETIME_S": "300", "TURN_WAIT_S": "0"}
+#: Settings that say how long to wait for what may yet come.
+_IMPATIENT = {"DEAD_LETTER_WAIT_S": "0", "PENDING_LIFETIME_S": "300", "TURN_WAIT_S": "0"}
 
 
 @dataclass(frozen=True)

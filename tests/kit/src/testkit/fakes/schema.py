@@ -6,7 +6,7 @@ The chassis' tables are here. What a service keeps beside them, its tests give b
 from __future__ import annotations
 
 import copy
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -395,6 +395,16 @@ class FakeForgotten:
     """Of `chassis.forgotten`. No table but the chassis' own is looked into: deleting finds nothing."""
 
     at: dict[str, datetime] = field(default_factory=dict)
+    numbers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+
+    def add_erased(self, connection: Connection, tenant_id: str, numbers: Mapping[str, int]) -> None:
+        self.numbers[tenant_id] += Counter(numbers)
+
+    def note_found(self, connection: Connection, tenant_id: str, numbers: Mapping[str, int]) -> None:
+        self.numbers[tenant_id] |= Counter(numbers)
+
+    def erased(self, connection: Connection, tenant_id: str) -> dict[str, int]:
+        return dict(sorted(self.numbers[tenant_id].items()))
 
     def is_forgotten(self, connection: Connection, tenant_id: str) -> bool:
         return tenant_id in self.at

@@ -18,6 +18,8 @@ from mesh.audit.model import Difference, Kind, Replay, Subject
 
 #: Subjects whose events are folded in one call: some seconds, of the 25 that a transaction may take.
 BATCH: Final = 250
+#: Tenants in one call: of some hundred thousand postings each it takes a second.
+TENANTS: Final = 10
 _KINDS: Final = {"missing": Kind.ROW_MISSING, "extra": Kind.ROW_EXTRA, "stale": Kind.ROW_STALE}
 
 
@@ -103,6 +105,29 @@ def _difference(service: str, found: Mapping[str, Any], told: Collection[str], f
         replay=replay,
         advice=advice,
     )
+
+
+def derived(services: Services, tenants: Collection[str], *, done: Callable[[int], None]) -> Iterator[list[Difference]]:
+    """In what tables without rows by subject differ from those that they follow from. Raises like `Services.ask`."""
+
+    def one(asked: tuple[str, Sequence[str]]) -> list[Difference]:
+        service, batch = asked
+        answer = services.ask(service, {"derived": list(batch)}, "differences")
+        done(len(batch))
+        return [
+            Difference(
+                kind=_KINDS[each["kind"]],
+                where=f"{service}.{each['table']}",
+                tenant=each["tenant"],
+                subject=each["subject"],
+                what=f"differs in {', '.join(each['columns'])}" if each["columns"] else "",
+                advice=f"mesh rebuild {service}, of that tenant or whole",
+            )
+            for each in answer["differences"]
+        ]
+
+    batches = [(service, batch) for service in services.names for batch in batched(sorted(tenants), TENANTS)]
+    return at_once(one, batches)
 
 
 def _unreadable(service: str, subjects: Iterable[Sequence[str]]) -> Iterator[Difference]:

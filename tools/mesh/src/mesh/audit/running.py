@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -126,7 +126,20 @@ class Auditor:
             findings.not_compared |= compared.not_compared
             # What was not delivered is missing in the rows as well.
             findings.differences += [e for e in compared.differences if (e.service, e.of) not in explained]
+        self._derived(findings, explained)
         return named
+
+    def _derived(self, findings: Findings, explained: Collection[tuple[str, Subject]]) -> None:
+        tenants, done = {tenant for tenant, _ in findings.subjects}, 0
+        asked = len(tenants) * len(self._services.names)
+
+        def count(number: int) -> None:
+            nonlocal done
+            done += number
+            self._report("tenants of services", done, asked)
+
+        for differences in read_models.derived(self._services, tenants, done=count):
+            findings.differences += [each for each in differences if (each.service, each.of) not in explained]
 
     def _objects(self, scope: Scope, findings: Findings, named: objects.Named) -> None:
         found: list[objects.Stored] = []

@@ -93,6 +93,11 @@ class Rebuilds:
         answer = self._ask({"compare": rebuild_id, "table": table}, "comparison")
         return Comparison.model_validate(answer["comparison"])
 
+    def sample(self, rebuild_id: str, number: int) -> Comparison | None:
+        """Answers to so many searches from the tables beside and the live ones; None where nobody searches in them."""
+        found = self._ask({"sample": rebuild_id, "number": number}, "comparison")["comparison"]
+        return None if found is None else Comparison.model_validate(found)
+
     def switch(self, rebuild_id: str, *, days: int) -> Rebuild:
         """Let its tables be the live ones, and keep those that were for so many days."""
         return self._one({"switch": rebuild_id, "days": days})

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from chassis.beside import FOLDING
 from contracts import ReplayKind
 from contracts.operations import ReplayRequested, ReplayState, Selection
-from manifests import Manifests, TableKind
+from manifests import Manifests
 from mesh.environments import Environment
 from mesh.rebuild.asking import Comparison, Rebuild, Rebuilds
 from mesh.rebuild.errors import NotArrivedError, NotRebuildableError, RebuildError, TablesDifferError
@@ -24,6 +24,8 @@ from mesh.replay.asking import Owners
 STALLED_S: Final = 120.0
 _LOOK_S: Final = 1.0
 RATE: Final = 500
+#: Searches of readers that are compared.
+SAMPLED: Final = 30
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ class Runner:
             for number, table in enumerate(tables, start=1):
                 comparisons.append(self.rebuilds.compare(rebuild.id, table))
                 show(number)
-        return comparisons
+        sampled = self.rebuilds.sample(rebuild.id, SAMPLED)
+        return [*comparisons, sampled] if sampled else comparisons
 
     def _bar(self, name: str, total: int) -> _Bar:
         return _Bar(name, total, quiet=self._quiet)
@@ -187,13 +190,8 @@ class _Bar:
 
 
 def require_rebuildable(manifests: Manifests, service: str) -> None:
-    """Raises NotRebuildableError: the service has no projections in Postgres, or some that are elsewhere."""
+    """Raises NotRebuildableError: the service has no projections in Postgres."""
     found = manifests.services.get(service)
     if found is None or not found.database:
         having = ", ".join(sorted(name for name, each in manifests.services.items() if each.database))
         raise NotRebuildableError(f"{service!r} has no tables (there are: {having})")
-    if elsewhere := [name for name, table in found.tables.items() if table.kind is TableKind.PROJECTION]:
-        raise NotRebuildableError(
-            f"{service} also folds events into DynamoDB ({', '.join(elsewhere)}), where nothing can be beside the live"
-            f" table; `mesh replay {service}` folds them again in place"
-        )

@@ -15,7 +15,9 @@ from contracts import ReplayKind
 from contracts.operations import ReplayState, Selection, TypeCount
 from mesh.environments import Environment
 from mesh.functions import FunctionFailedError, Functions
+from mesh.replay import reprocessing
 from mesh.replay.errors import ReplaysOutdatedError, ReplayUnknownError, SelectionInvalidError
+from mesh.replay.reprocessing import Price
 
 # Within the concurrency of a small account or machine.
 _AT_ONCE: Final = 3
@@ -85,11 +87,20 @@ class Owners:
         return {service: dict(answer["counts"]) for service, answer in found.items()}
 
     def spending(self, replay: ReplayOf) -> dict[str, Any] | None:
-        """How far its consumer has come with the replay's budget; None where it has none."""
+        """How far its consumer has come with the replay's budget; None where it has none.
+
+        `beside` is about what other services pay for what follows from its results.
+        """
         if replay.kind is not ReplayKind.REPROCESS or replay.consumer not in self.services:
             return None
         found: dict[str, Any] | None = self._ask(replay.consumer, {"spending": replay.id}, "spending")["spending"]
-        return found
+        return found and found | {"beside": reprocessing.beside(self.following(replay.consumer), found["made"])}
+
+    def following(self, consumer: str) -> dict[str, Price]:
+        """Prices of what other services do upon the consumer's results."""
+        others = [service for service in self.services if service != consumer]
+        told = self._each(others, {"reprocessing": {"model": None}}, "reprocessing")
+        return reprocessing.follows(consumer, {service: answer["reprocessing"] for service, answer in told.items()})
 
     def reprocessing(self, consumer: str, model: str | None, prompt: str | None = None) -> dict[str, Any]:
         """What a reprocessing by the consumer costs; see `Service.reprocessing` of the chassis."""

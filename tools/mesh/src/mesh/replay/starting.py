@@ -56,13 +56,14 @@ def start(env: str, wanted: Wanted, *, dry_run: bool, follow: bool, yes: bool, a
     if dry_run or not found:
         counts = owners.count(owning, selection)
         if dry_run or not as_json:
-            provider = price.estimate(counts, wanted.how["budget_usd"]) if price else None
+            others = owners.following(wanted.consumer) if price else {}
+            provider = price.estimate(counts, wanted.how["budget_usd"], others) if price else None
             print_estimate(env, replay_id, counts, wanted.rate, provider, as_json=as_json)
     if dry_run:
         return
     if not found:
         total = sum(sum(by_type.values()) for by_type in counts.values())
-        paying = f" for up to {wanted.how['budget_usd']:.2f} USD" if price else ""
+        paying = f" for up to {reprocessing.usd(wanted.how['budget_usd'])} USD" if price else ""
         confirm(f"Publish these {total} events again in {env}, to {wanted.consumer} alone{paying}?", yes=yes)
         ordering.publish(environment, _order(environment, wanted, selection), replay_id)
     elif not as_json:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chassis.audit import comparing, folds, log
+from chassis.audit import comparing, derived, folds, log
 from chassis.service import Service
 from chassis.store import Checkpoint
 
@@ -26,6 +26,7 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     `rest` are the subjects for which there was no room.
     `{"subjects": [table, tenant, id] | null, "tenant": …}`: a page of what its tables have rows of, and `next`.
     `{"compare": [subject, …], "documents": […]}`: in what its tables differ from these events, folded.
+    `{"derived": [tenant, …]}`: in what tables without rows by subject differ from those that they follow from.
     `{"count": documents, "rows": table}`: the number of rows of each table after these events alone (`tables`), and
     the rows of that one (`rows`).
 
@@ -47,7 +48,11 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
             case {"subjects": ([str(), str(), str()] | None) as after}:
                 return folds.subjects(connection, schema, after, tenant=request.get("tenant"))
             case {"compare": [*subjects], "documents": [*documents]}:
-                return comparing.compare(connection, schema, service.database_projections, _pairs(subjects), documents)
+                found = comparing.compare(connection, schema, service.database_projections, _pairs(subjects), documents)
+                left = [table for table in found["not_compared"] if table not in service.derived_tables]
+                return {**found, "not_compared": left}
+            case {"derived": [*tenants]}:
+                return derived.derived(service, connection, [str(tenant) for tenant in tenants])
             case {"count": [*documents]}:
                 rows = request.get("rows")
                 return folds.count(connection, schema, service.database_projections, documents, rows=rows)

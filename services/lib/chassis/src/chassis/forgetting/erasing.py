@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chassis import erasure, forgotten
-from chassis.database import Connection
 from chassis.observability import hash_tenant, logger
 from contracts import REGISTRY, Event, new_event
 from contracts.ingest import TenantForgotten
@@ -18,6 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["erase", "look_again"]
 
+
+class FoundLetters(Protocol):
+    """Dead letters of a tenant."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def delete(self) -> None:
+        """Delete them. Raises TransientError when SQS does not answer."""
+
+
+#: Finds the dead letters of a tenant.
+Letters = Callable[[str], FoundLetters]
+_RECEIPT = "tenant-erased.v1"
 #: Rows and events of one transaction.
 _PAGE = 2000
 #: Longer than anything runs that began before the mark: functions end after 15 minutes.
@@ -35,10 +48,11 @@ def look_again(service: "Service[Any]") -> Counter[str]:
     return sum((_erase_rows(service, tenant) + service.erase_objects(tenant) for tenant in tenants), Counter())
 
 
-def erase(service: "Service[Any]", erase_letters: Callable[[str], int], event: Event[TenantForgotten]) -> "Complete":
+def erase(service: "Service[Any]", letters: Letters, event: Event[TenantForgotten]) -> "Complete":
     """Erase what the service holds of the tenant; the unit of work records the receipt.
 
-    `erase_letters` deletes the tenant's dead letters, and says how many there were.
+    The receipt counts what all attempts have erased together: rows and events in the transaction that erases them, and
+    of each other store the most that an attempt has found. `letters` finds the tenant's dead letters.
 
     Raises:
         TransientError: a store does not answer; what is erased by then stays erased.
@@ -46,32 +60,32 @@ def erase(service: "Service[Any]", erase_letters: Callable[[str], int], event: E
     tenant = event.tenant_id
     with service.work.on(tenant, tenant, alone=True) as work:  # no other unit of work of the tenant is open
         forgotten.mark(work.connection, event)
-    erased = service.erase_objects(tenant) + service.erase_items(tenant)
-    settings = service.settings
-    erased += Counter({"dead letters": erase_letters(tenant)}) + _erase_rows(service, tenant)
+    found = letters(tenant)
+    held = service.count_objects(tenant) + service.count_items(tenant) + Counter({"dead letters": len(found)})
+    with service.database.transaction() as connection:
+        forgotten.note_found(connection, tenant, +held)
+    service.erase_objects(tenant)
+    service.erase_items(tenant)
+    found.delete()
+    _erase_rows(service, tenant)
 
     def complete(work: "UnitOfWork") -> None:
-        contract = cast("type[ErasureReceipt]", REGISTRY.contract(f"collections.{settings.service}.tenant-erased.v1"))
-        stores = tuple(Erased(store=store, count=number) for store, number in sorted(erased.items()))
+        contract = cast("type[ErasureReceipt]", REGISTRY.contract(f"collections.{service.settings.service}.{_RECEIPT}"))
+        erased = forgotten.erased(work.connection, tenant)
+        stores = tuple(Erased(store=store, count=number) for store, number in erased.items())
         work.record(new_event(contract(stores=stores), subject=tenant, tenant_id=tenant, cause=event))
-        logger.info("tenant erased", extra={"tenant": hash_tenant(tenant), "stores": dict(erased)})
+        logger.info("tenant erased", extra={"tenant": hash_tenant(tenant), "stores": erased})
 
     return complete
 
 
 def _erase_rows(service: "Service[Any]", tenant: str) -> Counter[str]:
-    def page(connection: Connection) -> Counter[str]:
-        events = Counter({"events": erasure.erase_tenant(connection, tenant, limit=_PAGE)})
-        return events + forgotten.delete(connection, tenant, limit=_PAGE)
-
-    return _until_none_is_left(service, page)
-
-
-def _until_none_is_left(service: "Service[Any]", page: Callable[[Connection], Counter[str]]) -> Counter[str]:
     erased: Counter[str] = Counter()
     while True:
         with service.database.transaction() as connection:
-            found = page(connection)
+            found = +Counter({"events": erasure.erase_tenant(connection, tenant, limit=_PAGE)})
+            found += forgotten.delete(connection, tenant, limit=_PAGE)
+            forgotten.add_erased(connection, tenant, found)
         if not found:
             return erased
         erased += found

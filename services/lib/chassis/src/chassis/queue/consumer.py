@@ -8,12 +8,14 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from chassis.errors import PermanentError, PoisonError, TransientError
 from chassis.observability import MetricUnit, annotate, event_context, hash_tenant, logger, metrics, redacting
+from chassis.queue.dead_letters import erase_letters_of
 from chassis.queue.decoding import decode
 from chassis.queue.entry import QueueEntry
 from chassis.queue.subscriptions import React, Subscription, understood_types
 from chassis.service import Service
 from chassis.work import Complete, UnitOfWork
 from contracts import Contract, Event
+from contracts.ingest import ItemDeleted
 from contracts.personal import redaction
 
 __all__ = ["EventConsumer"]
@@ -138,6 +140,10 @@ class EventConsumer(QueueEntry):
             if event.id in self._batch.unprepared:
                 self._prepare(subscription, [event])
             complete = self._react(event, subscription.react)
+        letters = self.service.settings.dead_letter_queue_url
+        if letters and isinstance(event.data, ItemDeleted) and event.replay_id is None:
+            # Before the inbox knows of it: what fails here is delivered again.
+            erase_letters_of(self.service.aws.sqs, letters, event.tenant_id, event.subject)
         with self.service.work.applying(event) as work:
             self._fold(work, event)
             if complete is not None:

@@ -1,7 +1,8 @@
 """Dead letters: a message that will not be applied, and why, as attributes of the message itself."""
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from contracts import Violation
 
-__all__ = ["DeadLetter", "erase_dead_letters", "send_dead_letter"]
+__all__ = ["DeadLetter", "FoundLetters", "erase_letters_of", "find_dead_letters", "send_dead_letter"]
 
 _UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DETAIL = 1000
@@ -80,28 +81,77 @@ def send_dead_letter(
     metrics.add_metric("EventsDeadLettered", MetricUnit.Count, 1)
 
 
-def erase_dead_letters(sqs: "SQSClient", queue_url: str, tenant_id: str) -> int:
-    """Delete the dead letters in which the tenant's id occurs; returns how many. Others are hidden for half a minute.
+@dataclass(frozen=True, slots=True)
+class FoundLetters:
+    """Dead letters that were found and are hidden for half a minute: their receipt handles by message id."""
+
+    sqs: "SQSClient"
+    queue_url: str
+    handles: Mapping[str, str]
+
+    def __len__(self) -> int:
+        return len(self.handles)
+
+    def delete(self) -> None:
+        """Delete them. Raises TransientError when SQS does not answer."""
+        try:
+            for handle in self.handles.values():
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=handle)
+        except (ClientError, BotoCoreError) as error:
+            raise TransientError(f"SQS: {type(error).__name__}") from error
+
+
+def find_dead_letters(
+    sqs: "SQSClient", queue_url: str, is_wanted: Callable[[str], bool], *, wait_s: int = 1
+) -> FoundLetters:
+    """The dead letters with such bodies. All that are looked at are hidden for half a minute.
+
+    Waiting (whole seconds) asks every server of the queue: without, an answer may be empty where the queue is not.
 
     Raises:
         TransientError: SQS does not answer.
     """
-    erased = 0
+    seen: set[str] = set()
+    handles: dict[str, str] = {}
     try:
         while True:
-            # Waiting asks every server of the queue: without, an answer may be empty where the queue is not.
             page = sqs.receive_message(
-                QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=_HIDDEN_S
+                QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s, VisibilityTimeout=_HIDDEN_S
             )
-            messages = page.get("Messages", [])
-            if not messages:
-                return erased
-            for message in messages:
-                if tenant_id in message["Body"]:
-                    sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
-                    erased += 1
+            messages = {message["MessageId"]: message for message in page.get("Messages", [])}
+            wanted = (each for each in messages.values() if is_wanted(each["Body"]))
+            handles |= {each["MessageId"]: each["ReceiptHandle"] for each in wanted}
+            if messages.keys() <= seen:  # none, or those that were seen before come again
+                return FoundLetters(sqs, queue_url, handles)
+            seen |= messages.keys()
     except (ClientError, BotoCoreError) as error:
         raise TransientError(f"SQS: {type(error).__name__}") from error
+
+
+def erase_letters_of(sqs: "SQSClient", queue_url: str, tenant_id: str, subject: str) -> int:
+    """Delete the dead letters about the subject; returns how many. Where none waits, it costs one short call.
+
+    Raises:
+        TransientError: SQS does not answer.
+    """
+    try:
+        waiting = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"])
+    except (ClientError, BotoCoreError) as error:
+        raise TransientError(f"SQS: {type(error).__name__}") from error
+    if waiting["Attributes"]["ApproximateNumberOfMessages"] == "0":
+        return 0
+    found = find_dead_letters(sqs, queue_url, lambda body: _is_about(body, tenant_id, subject))
+    found.delete()
+    return len(found)
+
+
+def _is_about(body: str, tenant_id: str, subject: str) -> bool:
+    """Whether the message is about the subject; one that cannot be read is where it has both ids."""
+    try:
+        detail = json.loads(body)["detail"]
+        return bool(detail["tenantid"] == tenant_id and detail["subject"] == subject)
+    except (ValueError, KeyError, TypeError):
+        return tenant_id in body and subject in body
 
 
 def detail_of(reason: str, text: str) -> str:

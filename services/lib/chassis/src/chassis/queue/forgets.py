@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from chassis.forgetting import erase
-from chassis.queue.dead_letters import erase_dead_letters
+from chassis.queue.dead_letters import FoundLetters, find_dead_letters
 from chassis.queue.subscriptions import Subscription, on
 from chassis.service import Service
 from contracts.ingest import TenantForgotten
@@ -15,7 +15,8 @@ __all__ = ["forgets"]
 def forgets(service: Service[Any]) -> "Subscription[Any]":
     """Erase everything that the service holds of a forgotten tenant; see `chassis.forgetting`."""
 
-    def erase_letters(tenant_id: str) -> int:
-        return erase_dead_letters(service.aws.sqs, service.settings.dead_letter_queue_url, tenant_id)
+    def letters(tenant_id: str) -> FoundLetters:
+        url, wait_s = service.settings.dead_letter_queue_url, service.settings.dead_letter_wait_s
+        return find_dead_letters(service.aws.sqs, url, lambda body: tenant_id in body, wait_s=wait_s)
 
-    return on(TenantForgotten, partial(erase, service, erase_letters))
+    return on(TenantForgotten, partial(erase, service, letters))

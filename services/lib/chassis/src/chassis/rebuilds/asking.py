@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from chassis.rebuilds import comparing, own, rows, switching, tables
+from chassis.rebuilds import comparing, own, rows, sampling, switching, tables
 from chassis.rebuilds.rows import Rebuild
 from chassis.service import Service
 
@@ -28,6 +28,7 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     `{"begin": {"who", "why", "changed", "tenants"}}`, `{"fold": id}` (own events, for some time), `{"show": id}`,
     `{"switch": id, "days": number}`, `{"rollback": id}`, `{"cancel": id}`: the rebuild as it is then.
     `{"compare": id, "table": name}`: that table beside the live one, see `comparing.Comparison`.
+    `{"sample": id, "number": number}`: the same of so many searches of readers; null where there are none.
 
     Raises:
         ValueError: the request is none of these, or there is no such table.
@@ -47,6 +48,8 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
             return _fold(service, rebuild_id)
         case {"compare": str(rebuild_id), "table": str(table)}:
             return _compare(service, rebuild_id, table)
+        case {"sample": str(rebuild_id), "number": int(number)}:
+            return _sample(service, rebuild_id, number)
         case {"show": str(rebuild_id)}:
             return _shown(service, rebuild_id)
         case {"switch": str(rebuild_id), "days": int(days)}:
@@ -86,6 +89,16 @@ def _compare(service: Service[Any], rebuild_id: str, table: str) -> dict[str, An
             return {"rebuilds": []}
         found = comparing.compare(connection, schema, rebuild, table)
     return {"comparison": asdict(found) | {"is_equal": found.is_equal, "is_expected": table in rebuild.changed}}
+
+
+def _sample(service: Service[Any], rebuild_id: str, number: int) -> dict[str, Any]:
+    found = sampling.sample(service, rebuild_id, number)
+    if found is None:
+        return {"comparison": None}
+    with service.database.transaction() as connection:
+        rebuild = rows.find(connection, rebuild_id)
+    expected = rebuild is not None and bool(rebuild.changed)  # other rows, other answers
+    return {"comparison": asdict(found) | {"is_equal": found.is_equal, "is_expected": expected}}
 
 
 def _require_tables(service: Service[Any], names: list[Any]) -> None:

@@ -93,5 +93,5 @@ def _fold_one(service: Service[Any], rebuild: Rebuild, looked: Looked) -> None:
         beside = store.lock(connection, event.tenant_id, event.subject)
         if beside is None or (beside.rebuild_id, beside.state) != (rebuild.id, FOLDING):
             return
-        beside.fold(connection, service.projections, event)
+        beside.fold(connection, service.database_projections, event)
         rows.save(connection, rebuild.id, looked.checkpoint, folded=1, is_done=False)

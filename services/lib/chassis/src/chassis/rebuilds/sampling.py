@@ -1,0 +1,49 @@
+"""Asks the tables beside what readers ask of the live ones, and compares the answers.
+
+Both are read under one snapshot, in which both are folded up to the same event.
+"""
+
+import hashlib
+from typing import Any
+
+from psycopg import sql
+
+from chassis.beside import FOLDING
+from chassis.rebuilds import rows
+from chassis.rebuilds.comparing import Comparison
+from chassis.service import Service
+from chassis.tables import next_of, previous_of
+
+__all__ = ["SAMPLED", "sample"]
+
+#: The name of the comparison among those of tables. Its rows are answers, those that are equal beside.
+SAMPLED = "sampled searches"
+
+
+def sample(service: Service[Any], rebuild_id: str, number: int) -> Comparison | None:
+    """Compare so many answers; None where the service answers no searches from its tables, or has nothing to find.
+
+    Raises:
+        TransientError: the database does not answer, or not in time.
+        ValueError: the rebuild is not alive.
+    """
+    schema = service.settings.database_schema
+    with service.database.transaction() as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        rebuild = rows.alive(connection)
+        if rebuild is None or rebuild.id != rebuild_id:
+            raise ValueError(f"{rebuild_id} has no tables beside the live ones")
+        beside = next_of(schema) if rebuild.state == FOLDING else previous_of(schema)
+        digests, equal = (hashlib.sha256(), hashlib.sha256()), 0
+        questions = service.questions(connection, number, rebuild.tenants)
+        for question in questions:
+            live = repr(question(connection))
+            path = sql.SQL("SET LOCAL search_path = {}, {}, public")
+            connection.execute(path.format(sql.Identifier(beside), sql.Identifier(schema)))
+            rebuilt = repr(question(connection))
+            connection.execute(sql.SQL("SET LOCAL search_path = {}, public").format(sql.Identifier(schema)))
+            equal += live == rebuilt
+            for digest, answer in zip(digests, (live, rebuilt), strict=True):
+                digest.update(answer.encode())
+    live_hash, beside_hash = (digest.hexdigest()[:16] for digest in digests)
+    return Comparison(SAMPLED, len(questions), equal, live_hash, beside_hash) if questions else None
