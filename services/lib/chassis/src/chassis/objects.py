@@ -119,9 +119,14 @@ class ImageStore:
 
     def count_all(self, prefix: str) -> int:
         """How many versions and delete markers there are of objects whose keys begin so. Raises like `delete`."""
-        pages = self._aws.s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix)
+        found, place = 0, dict[str, Any]()
         try:
-            return sum(len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ())) for page in pages)
+            while True:
+                page = self._aws.s3.list_object_versions(Bucket=self._bucket, Prefix=prefix, **place)
+                found += len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ()))
+                if not page.get("IsTruncated"):
+                    return found
+                place = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, prefix) from error
 
