@@ -42,7 +42,8 @@ def facts(mesh: RunningMesh, draw: Draw) -> list[Event[Contract]]:
     return [*events, *_put_by_tests(mesh)]
 
 
-#: Failures of providers and of uploads, stuck items, expiry by the clock, replays, and forgetting have their own tests.
+#: Failures of providers and of uploads, stuck items, expiry by the clock, replays, samples of a reprocessing, and
+#: forgetting have their own tests.
 NOT_CAUSED_HERE = {
     *(
         contract.event_type
@@ -52,6 +53,7 @@ NOT_CAUSED_HERE = {
     "collections.chat.turns-erased.v1",
     "collections.ingest.tenant-forgotten.v1",
     "collections.analysis.analysis-failed.v1",
+    "collections.analysis.candidate-analyzed.v1",
     "collections.embedding.embedding-failed.v1",
     "collections.ingest.retry-requested.v1",
     "collections.ingest.upload-rejected.v1",
