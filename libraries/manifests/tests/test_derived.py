@@ -154,7 +154,7 @@ def test_a_policy_allows_nothing_else(functions: dict[str, FunctionRef]) -> None
     assert group == [own, f"{own}:*"]
     assert found.pop("logs:CreateLogStream") == group
     assert found == {
-        "sqs:ChangeMessageVisibility": [queue, f"{queue}-replayed"],
+        "sqs:ChangeMessageVisibility": [queue, f"{queue}-replayed", f"{queue}-dlq"],
         "sqs:DeleteMessage": [queue, f"{queue}-replayed", f"{queue}-dlq"],
         "sqs:GetQueueAttributes": [queue, f"{queue}-replayed", f"{queue}-dlq"],
         "sqs:ReceiveMessage": [queue, f"{queue}-replayed", f"{queue}-dlq"],

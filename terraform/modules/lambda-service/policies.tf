@@ -53,7 +53,10 @@ locals {
       },
       {
         # It reads and deletes dead letters of a deleted item, and of a tenant who is forgotten.
-        actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+        actions = [
+          "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
+          "sqs:SendMessage",
+        ]
         resources = function.trigger == "queue" ? [local.queues[name].dead_letter_arn] : []
       },
       {

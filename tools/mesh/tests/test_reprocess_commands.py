@@ -224,7 +224,7 @@ def test_a_rollback_is_of_a_run_or_of_an_item(dev: Mesh) -> None:
     ("arguments", "reason"),
     [
         (["--sample", "3"], "analysis pays a-model: --budget USD is required"),
-        (["--sample", "3", "--budget", "0.1"], "one call of a-model may cost 0.50 USD"),
+        (["--sample", "3", "--budget", "0.1"], "one call of a-model may cost 0.500000 USD"),
         (["--promote", RUN], "analysis pays a-model: --budget USD is required"),
         (["--item", "item-9"], "no item 'item-9' is described"),
         (["--item", "item-1", "--version", "9"], "item-1 has no version 9 (it has 1 to 2)"),

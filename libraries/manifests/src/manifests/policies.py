@@ -116,7 +116,7 @@ def _queue(deployment: Deployment, ref: FunctionRef) -> Iterator[Statement]:
         queues = [queue for queue in (names.function(ref), names.replayed_queue(ref)) if queue]
         yield _allow([f"sqs:{action}" for action in consume], [names.queue_arn(queue) for queue in queues])
         # It reads and deletes dead letters of a deleted item, and of a tenant who is forgotten.
-        letters = ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage")
+        letters = ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage")
         yield _allow([f"sqs:{action}" for action in letters], [names.queue_arn(names.dead_letter_queue(ref))])
     if ref.function.backlog_of:
         names = deployment.names

@@ -16,7 +16,7 @@ from chassis.settings import Settings
 from contracts import REGISTRY, Contract, Event, new_event
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
-from testkit import Fakes
+from testkit import Fakes, settled
 from testkit.contract_tests.examples import published_version_cases
 from testkit.fakes import SETTINGS
 from testkit.faults import AwsCalls, accepts_events
@@ -59,6 +59,7 @@ def record(worker: Worker, event: Event[Any]) -> Event[Contract]:
 
 
 def ask(worker: Worker, **request: Any) -> dict[str, Any]:
+    settled(worker.database.connection())
     return audit.answer(worker, request)
 
 

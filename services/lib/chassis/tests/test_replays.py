@@ -30,7 +30,7 @@ from contracts.operations import (
     ReplayState,
 )
 from contracts.sessions import SessionExpired
-from testkit import Deploy, dead_letters, deliver, eventually
+from testkit import Deploy, dead_letters, deliver, eventually, settled
 from testkit.fakes import example
 from testkit.faults import AwsCalls
 from testkit.replaying import replay_order, reports
@@ -67,6 +67,7 @@ def stored(service: Imaging) -> list[str]:
         with service.work.on(f"tenant-{number % 2}", f"item-{number}") as work:
             (event,) = work.record(_rejected(number))
         ids.append(event.id)
+    settled(service.database.connection())
     return ids
 
 

@@ -104,7 +104,8 @@ class FoundLetters:
 def find_dead_letters(
     sqs: "SQSClient", queue_url: str, is_wanted: Callable[[str], bool], *, wait_s: int = 1
 ) -> FoundLetters:
-    """The dead letters with such bodies. All that are looked at are hidden for half a minute.
+    """The dead letters with such bodies. Until all are looked at, and where this ends before that, the others are
+    hidden too, for half a minute at most.
 
     Waiting (whole seconds) asks every server of the queue: without, an answer may be empty where the queue is not.
 
@@ -113,15 +114,19 @@ def find_dead_letters(
     """
     seen: set[str] = set()
     handles: dict[str, str] = {}
+    others: dict[str, str] = {}
     try:
         while True:
             page = sqs.receive_message(
                 QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s, VisibilityTimeout=_HIDDEN_S
             )
             messages = {message["MessageId"]: message for message in page.get("Messages", [])}
-            wanted = (each for each in messages.values() if is_wanted(each["Body"]))
-            handles |= {each["MessageId"]: each["ReceiptHandle"] for each in wanted}
+            for each in messages.values():
+                found = handles if is_wanted(each["Body"]) else others
+                found[each["MessageId"]] = each["ReceiptHandle"]
             if messages.keys() <= seen:  # none, or those that were seen before come again
+                for handle in others.values():
+                    sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
                 return FoundLetters(sqs, queue_url, handles)
             seen |= messages.keys()
     except (ClientError, BotoCoreError) as error:
@@ -150,7 +155,7 @@ def _is_about(body: str, tenant_id: str, subject: str) -> bool:
     try:
         detail = json.loads(body)["detail"]
         return bool(detail["tenantid"] == tenant_id and detail["subject"] == subject)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return tenant_id in body and subject in body
 
 
