@@ -122,6 +122,7 @@ def check(victim: str, count: int, mesh: RunningMesh, draw: Draw, restart: Calla
                 assert len(mesh.rows(f"SELECT 1 FROM {table} = %s", sent.item_id)) == expected, (sent, table)
 
 
+@pytest.mark.scheduled
 def test_a_power_cut_loses_nothing_that_was_accepted(mesh: RunningMesh, picture: Draw) -> None:
     check("everything", 12, mesh, picture, lambda: start(mesh))
 

@@ -11,7 +11,10 @@ import pytest
 from mesh.cost.inventory import inventory_of_plan, load_inventories, save_inventories
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod", pytest.param("staging", marks=pytest.mark.scheduled)])
+@pytest.mark.parametrize(
+    "environment",
+    [pytest.param("dev", marks=pytest.mark.scheduled), "prod", pytest.param("staging", marks=pytest.mark.scheduled)],
+)
 def test_the_inventory_is_that_of_the_plan(environment: str, plan: dict[str, Any]) -> None:
     found = inventory_of_plan(plan)
     if os.environ.get("UPDATE_SNAPSHOTS"):

@@ -19,8 +19,10 @@ from workspace import REPOSITORY
 
 ENVIRONMENTS = environments_of(REPOSITORY)
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-#: Staging is planned in the scheduled run: on a push its snapshot must be that of dev.
-PLANNED = [pytest.param(name, marks=pytest.mark.scheduled) if name == "staging" else name for name in ENVIRONMENTS]
+#: Those that are like production, with other numbers, are planned in the scheduled run and in a job of its own.
+PLANNED = [
+    pytest.param(name, marks=pytest.mark.scheduled) if name in {"dev", "staging"} else name for name in ENVIRONMENTS
+]
 
 
 @pytest.mark.parametrize("environment", PLANNED)

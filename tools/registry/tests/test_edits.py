@@ -124,7 +124,7 @@ def breaks(contract: Json) -> set[str]:
     return found
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit["name"])
 def test_an_edit_of_a_contract(edit: Json, edited: Path) -> None:
     apply(edited, edit)

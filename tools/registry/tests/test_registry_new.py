@@ -105,6 +105,7 @@ def test_everything_that_an_event_needs(checkout: Path, service: str) -> None:
 REJECTED = "collections.imaging.image-rejected"
 
 
+@pytest.mark.scheduled
 def test_the_next_major_retires_the_one_before(checkout: Path) -> None:
     before = contents(checkout)
     result = add(
@@ -234,6 +235,7 @@ def test_a_registry_that_cannot_be_imported_leaves_nothing_behind(checkout: Path
 SERVICES = ["analysis", "chat", "embedding", "imaging", "ingest", "search", "sessions"]
 
 
+@pytest.mark.scheduled
 def test_the_other_side_at_every_service(checkout: Path) -> None:
     before = contents(checkout)
     options = [option for name in SERVICES for option in ("--consumer", name)]
@@ -270,6 +272,7 @@ def test_the_other_side_at_every_service(checkout: Path) -> None:
     check_code(checkout)
 
 
+@pytest.mark.scheduled
 def test_a_second_event_finds_the_first_ones_place(checkout: Path) -> None:
     for event in ("image-tagged", "image-untagged"):
         assert add(checkout, "imaging", event, "--consumer", "search").exit_code == 0
@@ -299,6 +302,7 @@ def test_a_consumer_of_another_shape_is_left_alone(checkout: Path, break_it: tup
     assert reason in result.stderr
 
 
+@pytest.mark.scheduled
 def test_a_rehearsal_lists_the_files_and_writes_none(checkout: Path) -> None:
     before = contents(checkout)
     rehearsed = add(checkout, "imaging", "image-tagged", "--consumer", "search", "--dry-run", "--json")
@@ -402,6 +406,7 @@ def test_an_invalid_route_leaves_nothing_behind(checkout: Path, arguments: list[
     assert result.stderr.startswith("mesh new: ")
 
 
+@pytest.mark.scheduled
 def test_comments_in_the_manifest_stay(checkout: Path) -> None:
     manifest = checkout / "services/analysis/service.yaml"
     before = manifest.read_text().splitlines()

@@ -44,6 +44,7 @@ def account(make: Callable[[str], Project]) -> Iterator[Project]:
         bucket.delete()
 
 
+@pytest.mark.scheduled
 def test_the_state_bucket_is_created_once_and_deleted_last(account: Project) -> None:
     assert "not confirmed" in account.failed("bootstrap", typed="n\n")
     made = account.done("bootstrap", "--yes")
