@@ -69,7 +69,7 @@ def test_search_is_rebuilt_and_rolled_back_while_items_arrive(
     manifests = load_manifests(REPOSITORY)
     runner = Runner(local_environment(mesh.settings), manifests, Wanted("search", why="a test"), quiet=True)
     with searching(alice) as seen:
-        runner.rebuilds.begin(who="a test", why="a test", changed=(), tenants=())
+        runner.rebuilds.begin(who="a test", why="a test", changed=(), tenants=(), subjects=())
         meanwhile = str(alice.upload(picture("meanwhile"), name="picture.png")["id"])
         outcome = runner.prepare()
         runner.judge(outcome)
