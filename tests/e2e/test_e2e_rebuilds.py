@@ -69,7 +69,7 @@ def test_search_is_rebuilt_and_rolled_back_while_items_arrive(
     manifests = load_manifests(REPOSITORY)
     runner = Runner(local_environment(mesh.settings), manifests, Wanted("search", why="a test"), quiet=True)
     with searching(alice) as seen:
-        runner.rebuilds.begin(who="a test", why="a test", changed=(), tenants=())
+        runner.rebuilds.begin(who="a test", why="a test", changed=(), tenants=(), subjects=())
         meanwhile = str(alice.upload(picture("meanwhile"), name="picture.png")["id"])
         outcome = runner.prepare()
         runner.judge(outcome)
@@ -86,3 +86,11 @@ def test_search_is_rebuilt_and_rolled_back_while_items_arrive(
     assert len(seen.found) > 10
     for before, now in zip(seen.found, seen.found[1:], strict=False):
         assert before <= now, "a search finds less than the one before"
+
+    single = Wanted("search", why="a test", items=(meanwhile,))
+    alone = Runner(local_environment(mesh.settings), manifests, single, quiet=True)
+    outcome = alone.prepare()
+    alone.judge(outcome)
+    assert {each.table: each.live_rows for each in outcome.comparisons}["documents"] == 1
+    assert alone.switch(outcome).state == "switched"
+    assert found(alice) == items | {meanwhile}

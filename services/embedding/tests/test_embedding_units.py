@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import voyageai.error
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,11 +15,13 @@ from contracts.analysis import Description, ImageDetails, MediaMetadata
 from embedding.bootstrap import bootstrap
 from embedding.embedder import Answer, Embedder, Vector
 from embedding.errors import EmbeddingError, InvalidVectorError, ProviderUnavailableError, TextRejectedError
+from embedding.prices import cost_usd
 from embedding.settings import EmbeddingSettings
 from embedding.text import MAX_LENGTH, compose, digest
 from embedding.voyage import translated
 from testkit import Fakes
 from testkit.fakes import SETTINGS
+from workspace import REPOSITORY
 
 DESCRIPTION = Description(
     category="Travel",
@@ -195,3 +198,13 @@ def test_batches_equal_texts_and_isolation() -> None:
 def test_tokens_are_shared_by_length() -> None:
     outcomes = Embedder(lambda _: Model({}), 2, 10).embed(["x" * 30, "y" * 10], "m")
     assert [outcome.tokens for outcome in outcomes.values() if isinstance(outcome, Vector)] == [75, 25]
+
+
+def test_budgets_and_the_estimate_of_costs_have_the_same_prices() -> None:
+    """What `mesh cost` reckons with is not told twice in two ways."""
+    document = yaml.safe_load((REPOSITORY / "tools/mesh/src/mesh/cost/prices.yaml").read_text(encoding="utf-8"))
+    listed = {
+        name: each["input"] for name, each in document["models"]["prices"].items() if each["provider"] == "Voyage"
+    }
+    assert listed
+    assert {name: cost_usd(name, 1_000_000) for name in listed} == listed

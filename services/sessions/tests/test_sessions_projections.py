@@ -1,6 +1,7 @@
 """The same events leave the same conversations, in Postgres and in DynamoDB, whatever their order and number."""
 
 import itertools
+import json
 import random
 import uuid
 from collections.abc import Callable, Sequence
@@ -166,7 +167,9 @@ def test_a_replay_folds_and_ends_nothing(running: Any, make_turn: Turn) -> None:
 
 
 @pytest.mark.parametrize("course", ["both ends", "no first turn"])
-def test_an_audit_compares_the_rows_and_leaves_the_table_alone(running: Any, make_turn: Turn, course: str) -> None:
+def test_an_audit_compares_rows_and_items_and_leaves_the_table_alone(
+    running: Any, make_turn: Turn, course: str
+) -> None:
     events = [replace(event, tenant_id=str(TENANT)) for event in happening(COURSES[course][0], make_turn)]
     with running.service.work.on(str(TENANT), SESSION) as work:
         for event in events:
@@ -178,7 +181,31 @@ def test_an_audit_compares_the_rows_and_leaves_the_table_alone(running: Any, mak
     }
     assert audit.answer(running.service, request)["differences"] == []
     with running.service.database.transaction() as connection:
+        (row,) = connection.execute("SELECT turns FROM conversations WHERE tenant_id = %s", (str(TENANT),))
+        right = row["turns"]
         connection.execute("UPDATE conversations SET turns = 9 WHERE tenant_id = %s", (str(TENANT),))
     (found,) = audit.answer(running.service, request)["differences"]
     assert (found["table"], found["kind"], found["columns"]) == ("conversations", "stale", ["turns"])
     assert running.all_items() == kept
+    with running.service.database.transaction() as connection:
+        connection.execute("UPDATE conversations SET turns = %s WHERE tenant_id = %s", (right, str(TENANT)))
+    head, turn = kept[0], kept[-1]
+    dynamodb = running.service.aws.dynamodb
+
+    def told() -> list[tuple[str, str, dict[str, str], list[str]]]:
+        differences = audit.answer(running.service, request)["differences"]
+        return [(each["table"], each["kind"], each["key"], each["columns"]) for each in differences]
+
+    dynamodb.put_item(TableName=running.table, Item=head | {"message_count": {"N": "99"}})
+    assert told() == [("sessions", "stale", {"item": "session"}, ["message_count"])]
+    dynamodb.put_item(TableName=running.table, Item=head)
+    answer = json.loads(turn["answer"]["S"]) | {"role": "user"}
+    dynamodb.put_item(TableName=running.table, Item=turn | {"answer": {"S": json.dumps(answer)}})
+    assert told() == [("sessions", "stale", {"item": turn["sk"]["S"]}, ["answer/role"])]
+    dynamodb.delete_item(TableName=running.table, Key={"pk": turn["pk"], "sk": turn["sk"]})
+    assert told() == [("sessions", "missing", {"item": turn["sk"]["S"]}, [])]
+    dynamodb.put_item(TableName=running.table, Item=turn)
+    dynamodb.put_item(TableName=running.table, Item=turn | {"sk": {"S": "turn#of no event"}})
+    assert told() == [("sessions", "extra", {"item": "turn#of no event"}, [])]
+    dynamodb.put_item(TableName=running.table, Item=turn | {"sk": {"S": "turn#old"}, "expires_at": {"N": "1"}})
+    assert len(told()) == 1, "what has expired is nowhere"

@@ -24,7 +24,7 @@ from mesh.replay import following
 from testkit.operator.environments import bare_environment
 from workspace import REPOSITORY
 
-TABLES = ["documents", "postings"]
+TABLES = ["documents", "postings", "numbers"]
 
 
 @dataclass
@@ -50,9 +50,14 @@ class Search:
             case {"begin": wanted}:
                 if not self.rebuilds or self.rebuilds[0]["state"] != "folding":
                     self.rebuilds.insert(0, _rebuild(len(self.rebuilds), changed=wanted["changed"] + self.due))
+                    self.rebuilds[0]["subjects"] = wanted["subjects"]
                     self.due = []
+            case {"compare": _, "table": "numbers"}:
+                return {"comparison": None if self.rebuilds[0]["subjects"] else self._compared("numbers")}
             case {"compare": _, "table": table}:
                 return {"comparison": self._compared(table)}
+            case {"sample": _, "number": _} if self.rebuilds[0]["subjects"]:
+                return {"comparison": None}
             case {"sample": _, "number": _}:
                 return {"comparison": self._compared("sampled searches")}
             case {"fold": _}:
@@ -101,6 +106,7 @@ class Search:
 def _rebuild(number: int, **changes: Any) -> dict[str, Any]:
     return {
         "id": f"rebuild-{number}", "state": "folding", "who": "me", "why": "a test", "changed": [], "tenants": [],
+        "subjects": [],
         "folded": 0, "is_own_done": False, "failure": None, "kept_until": None, "requested_at": "2026-11-30T12:00:00Z",
     } | changes  # fmt: skip
 
@@ -127,8 +133,8 @@ def run(*arguments: str, exit_code: int = 0, given: str = "") -> Result:
 
 
 def test_a_rebuild_is_counted_confirmed_compared_and_switched(search: Search) -> None:
-    assert "5 events into documents, postings" in run("search", "--dry-run").stdout
-    assert "Rebuild documents, postings of search in dev?" in run("search", exit_code=1, given="n\n").stderr
+    assert "5 events into documents, postings, numbers" in run("search", "--dry-run").stdout
+    assert "Rebuild documents, postings, numbers of search in dev?" in run("search", exit_code=1, given="n\n").stderr
     assert search.asked == ["list", "count", "list", "count"], "nothing was changed"
     result = run("search", "--why", "a test", "--keep-days", "9", given="y\ny\n")
     assert "Switch search in dev to the rebuilt tables?" in result.stderr
@@ -137,6 +143,16 @@ def test_a_rebuild_is_counted_confirmed_compared_and_switched(search: Search) ->
     assert (order.subject, order.data.consumer, str(order.data.kind)) == ("rebuild-0", "search", "rebuild")
     again = run("search", exit_code=1, given="n\n")
     assert "The old tables of rebuild-0 are given up." in again.stderr
+
+
+def test_some_items_are_rebuilt_alone(search: Search) -> None:
+    run("search", "--item", "item-1", "--item", "item-2", "--no-switch", "--yes")
+    (order,) = search.orders
+    assert order.data.selection.subjects == ("item-1", "item-2")
+    other = run("search", "--item", "item-3", "--yes", exit_code=1)
+    assert "rebuild-0 is under way for other items: finish it or `--cancel` it" in other.stderr
+    shown = json.loads(run("search", "--item", "item-2", "--item", "item-1", "--yes", "--json").stdout)
+    assert [each["table"] for each in shown["tables"]] == ["documents", "postings"], "numbers are counted"
 
 
 def test_what_was_interrupted_is_gone_on_with(search: Search) -> None:

@@ -1,9 +1,12 @@
-"""What a provider is paid for a vector, in US dollars: https://docs.voyageai.com/docs/pricing, July 2026."""
+"""What a provider is paid for a vector, in US dollars: list prices of https://docs.voyageai.com/docs/pricing.
+
+Tokens that an account has free, and discounts, are not counted: a budget may only be cautious.
+"""
 
 from collections.abc import Iterable
 from typing import Final
 
-#: US dollars per million tokens. No budget holds for a model that is not here.
+#: US dollars per million tokens, as of November 2026. No budget holds for a model that is not here.
 _PRICES: Final = {
     "voyage-3.5-lite": 0.02,
     "voyage-3.5": 0.06,

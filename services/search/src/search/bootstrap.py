@@ -54,6 +54,12 @@ class SearchService(Service[SearchSettings]):
 
         return deviations.deviations(connection, tenant_id)
 
+    def recount(self, connection: Connection, tenant_id: str) -> None:
+        """Of the read model."""
+        from retrieval import deviations
+
+        deviations.recount(connection, tenant_id)
+
     def questions(
         self, connection: Connection, number: int, tenants: Sequence[str]
     ) -> Sequence[Callable[[Connection], object]]:

@@ -7,9 +7,11 @@ from functools import cached_property
 
 from chassis.aws import Aws
 from chassis.backlog import backlog
+from chassis.items import Items
 from chassis.projections import Projections
 from chassis.retention import Rule
 from chassis.service import Service
+from sessions.auditing import AuditedItems
 from sessions.projections import projections
 from sessions.repository import conversations
 from sessions.settings import SessionsSettings
@@ -38,6 +40,11 @@ class SessionsService(Service[SessionsSettings]):
     def database_projections(self) -> Projections:
         """The folds without the table: there is no second one, and operators' functions may not write to it."""
         return projections(NoTable(), self.settings)
+
+    @property
+    def items(self) -> Items:
+        """The table, for an audit."""
+        return AuditedItems(self.table, self.settings)
 
     def count_items(self, tenant_id: str) -> Counter[str]:
         """Those of every conversation, of every id that was ever used."""

@@ -62,7 +62,7 @@ class SessionTable:
         """Keep both messages of the turn that was completed at that time."""
         self._put(
             {
-                "pk": {"S": _partition(tenant_id, session_id)},
+                "pk": {"S": partition_of(tenant_id, session_id)},
                 "sk": {"S": _sort_key(at, turn.turn)},
                 "question": {"S": _json(turn.question)},
                 "answer": {"S": _json(turn.answer)},
@@ -72,9 +72,8 @@ class SessionTable:
 
     def erase_turn(self, tenant_id: str, session_id: str, *, at: datetime, turn: int) -> None:
         """Blank both messages of the turn; one that is not there is no error."""
-        key = {"pk": {"S": _partition(tenant_id, session_id)}, "sk": {"S": _sort_key(at, turn)}}
-        with _answering():
-            item = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
+        key = {"pk": {"S": partition_of(tenant_id, session_id)}, "sk": {"S": _sort_key(at, turn)}}
+        item = self._get(key)
         if item is not None:
             self._put(item | {name: {"S": _json(_blank(_attribute(item, name)))} for name in ("question", "answer")})
 
@@ -82,7 +81,7 @@ class SessionTable:
         """Write the conversation's item as the rows in Postgres have it."""
         self._put(
             {
-                "pk": {"S": _partition(tenant_id, session_id)},
+                "pk": {"S": partition_of(tenant_id, session_id)},
                 "sk": {"S": "session"},
                 "user_id": {"S": tenant_id},
                 "session_id": {"S": session_id},
@@ -119,7 +118,7 @@ class SessionTable:
             if after.last_activity <= active_since:
                 return []  # DynamoDB takes no start outside of the key condition.
             request["ExclusiveStartKey"] = {
-                "pk": {"S": _partition(tenant_id, after.session_id)},
+                "pk": {"S": partition_of(tenant_id, after.session_id)},
                 "sk": {"S": "session"},
                 "user_id": {"S": tenant_id},
                 "last_activity": {"S": _text(after.last_activity)},
@@ -154,6 +153,10 @@ class SessionTable:
         for start in range(0, len(superfluous), _BATCH):
             self._delete(superfluous[start : start + _BATCH])
 
+    def items(self, tenant_id: str, session_id: str) -> Iterator[dict[str, Any]]:
+        """Everything under the session id, in order of the keys."""
+        return self._items(tenant_id, session_id)
+
     def count(self, tenant_id: str, session_id: str) -> int:
         """How many items there are under the session id."""
         return sum(1 for _ in self._items(tenant_id, session_id, "pk, sk"))
@@ -168,7 +171,7 @@ class SessionTable:
         request: dict[str, Any] = {
             "TableName": self._name,
             "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": _partition(tenant_id, session_id)}},
+            "ExpressionAttributeValues": {":pk": {"S": partition_of(tenant_id, session_id)}},
             "ConsistentRead": True,
         }
         if attributes:
@@ -180,6 +183,11 @@ class SessionTable:
             if not page.get("LastEvaluatedKey"):
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        with _answering():
+            found = self._client.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
+        return None if found is None else dict(found)
 
     def _put(self, item: dict[str, Any]) -> None:
         with _answering():
@@ -233,8 +241,8 @@ def _blank(message: str) -> ChatMessage:
     return ChatMessage(role=known.role, content=MASK, timestamp=known.timestamp)
 
 
-def _partition(tenant_id: str, session_id: str) -> str:
-    # Session ids are any text; quoted, none contains the separator.
+def partition_of(tenant_id: str, session_id: str) -> str:
+    """The partition key of a session id, which is any text; quoted, none contains the separator."""
     return f"{tenant_id}#{quote(session_id, safe='')}"
 
 

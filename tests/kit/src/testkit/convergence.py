@@ -134,7 +134,14 @@ class Folding:
         with self._service.database.transaction() as connection:
             for event in folded:
                 self._service.projections.fold(connection, event)
-            answer = compare(connection, schema, self._service.database_projections, subjects, documents)
+            answer = compare(
+                connection,
+                schema,
+                self._service.database_projections,
+                subjects,
+                documents,
+                items=self._service.items,
+            )
             connection.execute("ROLLBACK")
             connection.execute("BEGIN")
         return answer

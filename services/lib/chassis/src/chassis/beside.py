@@ -17,6 +17,7 @@ from chassis.observability import logger
 from chassis.projections import Projections
 from chassis.tables import next_of, previous_of
 from contracts import Contract, Event
+from contracts.ingest import TenantForgotten
 
 __all__ = ["FOLDING", "SWITCHED", "Beside"]
 
@@ -26,11 +27,12 @@ FOLDING, SWITCHED = "folding", "switched"
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """The rebuild that is alive while a unit of work runs; `tenants` narrows it, none are all."""
+    """The rebuild that is alive while a unit of work runs; `tenants` and `subjects` narrow it, none are all."""
 
     rebuild_id: str
     state: str
     tenants: tuple[str, ...]
+    subjects: tuple[str, ...]
     schema: str
 
     @classmethod
@@ -38,7 +40,7 @@ class Beside:
         """That of the row which `store.lock` reads; None when no rebuild is alive."""
         if row is None or row["rebuild_id"] is None:
             return None
-        return cls(row["rebuild_id"], row["state"], tuple(row["tenants"]), row["schema"])
+        return cls(row["rebuild_id"], row["state"], tuple(row["tenants"]), tuple(row["subjects"]), row["schema"])
 
     def is_filled_by(self, event: Event[Contract]) -> bool:
         """Whether the event was published once more for these tables, and the live ones have it already."""
@@ -51,7 +53,7 @@ class Beside:
         Of an event that is replayed for these tables, a passing fault is raised; one that is refused for good was
         refused live too.
         """
-        if self.tenants and event.tenant_id not in self.tenants:
+        if not self._concerns(event):
             return
         _enter(connection, self.schema, next_of(self.schema) if self.state == FOLDING else previous_of(self.schema))
         try:
@@ -67,6 +69,12 @@ class Beside:
                 self._fail(connection, f"{type(error).__name__} of the event {event.id}")
         else:
             _leave(connection, self.schema)
+
+    def _concerns(self, event: Event[Contract]) -> bool:
+        if self.tenants and event.tenant_id not in self.tenants:
+            return False
+        # What forgets a tenant is about each of the tenant's items.
+        return not self.subjects or event.subject in self.subjects or isinstance(event.data, TenantForgotten)
 
     def _fail(self, connection: Connection, failure: str) -> None:
         connection.execute(

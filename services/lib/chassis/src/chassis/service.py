@@ -11,6 +11,7 @@ from chassis.aws import Aws
 from chassis.bus import Bus
 from chassis.database import Connection, Database
 from chassis.deviations import Deviation
+from chassis.items import Items
 from chassis.objects import ImageStore
 from chassis.observability import logger
 from chassis.outbox import relay
@@ -55,6 +56,11 @@ class Service(Generic[S_co]):
         return self.projections
 
     @property
+    def items(self) -> Items | None:
+        """What events become in DynamoDB, for an audit; None where they become nothing there."""
+        return None
+
+    @property
     def retention(self) -> Sequence[Rule]:
         """How long which rows are kept; a service with more such tables adds its own rules."""
         return (INBOX, REPLAYS, TURNS, BUDGETS, idempotency.RETENTION)
@@ -88,6 +94,15 @@ class Service(Generic[S_co]):
             TransientError: the database does not answer.
         """
         return ()
+
+    def recount(self, connection: Connection, tenant_id: str) -> None:
+        """Count anew what `derived_tables` say of a whole tenant, from the tables beside them.
+
+        They are found by the search path, and no other unit of work runs. Here: there are none.
+
+        Raises:
+            TransientError: the database does not answer.
+        """
 
     def questions(
         self, connection: Connection, number: int, tenants: Sequence[str]

@@ -133,7 +133,7 @@ def insert(connection: Connection, events: Sequence[Event[Contract]]) -> list[in
 _LOCK = """
     SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '/' || %s, 0)),
            pg_advisory_xact_lock(hashtextextended(current_schema() || '/' || %s, 0)),
-           current_schema() AS schema, rebuild_id, state, tenants
+           current_schema() AS schema, rebuild_id, state, tenants, subjects
     FROM (VALUES (true)) AS once LEFT JOIN projection_rebuilds ON state IN ('folding', 'switched')
 """
 _LOCK_ALONE = _LOCK.replace("_shared", "")

@@ -42,6 +42,20 @@ SELECT coalesce(s.documents, 0) <> d.documents AS documents, coalesce(s.tokens, 
 """
 
 
+_COUNT = """
+INSERT INTO tenant_stats AS s (tenant_id, documents, tokens, vectors)
+SELECT %(tenant)s, count(*), coalesce(sum(length), 0), (SELECT count(*) FROM vectors WHERE tenant_id = %(tenant)s)
+  FROM documents WHERE tenant_id = %(tenant)s
+    ON CONFLICT (tenant_id) DO UPDATE
+   SET (documents, tokens, vectors) = (excluded.documents, excluded.tokens, excluded.vectors)
+"""
+
+
+def recount(conn: Connection[Any], tenant_id: str) -> None:
+    """Write the tenant's numbers as they follow from documents and vectors; the caller keeps others from writing."""
+    conn.execute(_COUNT, {"tenant": tenant_id})
+
+
 def deviations(conn: Connection[Any], tenant_id: str) -> list[Deviation]:
     """What deviates of the tenant."""
     cursor, parameters = conn.cursor(row_factory=dict_row), {"tenant": tenant_id}

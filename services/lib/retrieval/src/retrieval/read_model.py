@@ -20,9 +20,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, LiteralString
 
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
@@ -161,7 +161,7 @@ def _count(conn: Connection[Any], tenant_id: str, *, documents: int = 0, tokens:
     conn.execute(statements.COUNT, change)
 
 
-def _one(conn: Connection[Any], statement: str | sql.Composed, parameters: dict[str, Any]) -> tuple[Any, ...]:
+def _one(conn: Connection[Any], statement: LiteralString | bytes, parameters: dict[str, Any]) -> tuple[Any, ...]:
     row = conn.cursor(row_factory=tuple_row).execute(statement, parameters).fetchone()
     if row is None:
         raise AssertionError("the statement always returns a row")

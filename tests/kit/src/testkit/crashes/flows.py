@@ -190,6 +190,13 @@ FLOWS = (
     ),
     Flow("follow an item", "ingest", "events", facts(_PROCESSED, _ANALYZED, _EMBEDDED), [facts(_UPLOADED)]),
     Flow("remove an original", "ingest", "events", facts(_DELETED), [facts(_UPLOADED)]),
+    Flow(
+        "forget a person's pictures",
+        "ingest",
+        "events",
+        about_the_tenant(_FORGOTTEN),
+        [request("POST", "/items", _FORM, headers=_OF_A_FORM)],
+    ),
     Flow("replay", "ingest", "replays", replay, [request("POST", "/items", _FORM, headers=_OF_A_FORM)]),
     Flow("process a picture", "imaging", "events", facts(_UPLOADED)),
     Flow("remove renditions", "imaging", "events", facts(_DELETED), [facts(_UPLOADED)]),

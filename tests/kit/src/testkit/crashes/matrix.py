@@ -24,6 +24,8 @@ _MOST = 20
 _LOOKED_AT = 3
 #: How many are tried on a push of the points where nothing has changed since the one before.
 _OF_THE_OTHERS = 0.1
+#: Invocations that one process answers: of erasures, which make most calls, some seconds' worth.
+_OF_A_PROCESS = 20
 #: A call that depends on what else the servers do may not come; then the case is tried again.
 _ATTEMPTS = 3
 
@@ -163,16 +165,17 @@ class Matrix:
         raise AssertionError(f"{self.flow} has not come to an end")
 
     def _invoke(self, waiting: Sequence[tuple[Work, Mapping[str, Any]]]) -> None:
-        """Hand these to one process, one after the other; those that are to die to one each."""
+        """Hand these to few processes, one after the other; those that are to die to one each."""
         for work, event in waiting:
             if work.dies_at is not None:
                 assert self._stage.invoke(work.entry, [event], die_at=work.dies_at).killed
                 work.died(self._stage, event)
         living = [(work, event) for work, event in waiting if work.dies_at is None]
-        if living:
-            ended = self._stage.invoke(living[0][0].entry, [event for _, event in living])
+        for start in range(0, len(living), _OF_A_PROCESS):
+            some = living[start : start + _OF_A_PROCESS]
+            ended = self._stage.invoke(some[0][0].entry, [event for _, event in some])
             ended.import_too()
-            for (work, event), answer in zip(living, ended.answer, strict=True):
+            for (work, event), answer in zip(some, ended.answer, strict=True):
                 work.answered(self._stage, event, answer)
 
     def _let_time_pass(self, works: Sequence[Work]) -> None:

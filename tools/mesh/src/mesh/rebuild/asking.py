@@ -24,6 +24,7 @@ class Rebuild(BaseModel):
     why: str
     changed: tuple[str, ...]
     tenants: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
     folded: int
     is_own_done: bool
     failure: str | None
@@ -71,14 +72,16 @@ class Rebuilds:
         """The rebuild in that state, of which there is one at most (`folding` or `switched`)."""
         return next((each for each in self.latest()[0] if each.state == state), None)
 
-    def count(self, tenants: tuple[str, ...]) -> dict[str, int]:
+    def count(self, tenants: tuple[str, ...], subjects: tuple[str, ...]) -> dict[str, int]:
         """How many of its own events the service folds, by stored type."""
-        return dict(self._ask({"count": list(tenants)}, "counts")["counts"])
+        return dict(self._ask({"count": list(tenants), "subjects": list(subjects)}, "counts")["counts"])
 
-    def begin(self, *, who: str, why: str, changed: tuple[str, ...], tenants: tuple[str, ...]) -> Rebuild:
+    def begin(
+        self, *, who: str, why: str, changed: tuple[str, ...], tenants: tuple[str, ...], subjects: tuple[str, ...]
+    ) -> Rebuild:
         """Begin a rebuild, or find the one that folds."""
-        wanted = {"who": who, "why": why, "changed": list(changed), "tenants": list(tenants)}
-        return self._one({"begin": wanted})
+        narrowed = {"changed": list(changed), "tenants": list(tenants), "subjects": list(subjects)}
+        return self._one({"begin": {"who": who, "why": why, **narrowed}})
 
     def fold(self, rebuild_id: str) -> Rebuild:
         """Fold own events for some seconds."""
@@ -88,10 +91,10 @@ class Rebuilds:
         """How far it is."""
         return self._one({"show": rebuild_id})
 
-    def compare(self, rebuild_id: str, table: str) -> Comparison:
-        """One table of a rebuild that folds, or was switched to."""
-        answer = self._ask({"compare": rebuild_id, "table": table}, "comparison")
-        return Comparison.model_validate(answer["comparison"])
+    def compare(self, rebuild_id: str, table: str) -> Comparison | None:
+        """One table of a rebuild that folds, or was switched to; None where none of its rows are of the items."""
+        found = self._ask({"compare": rebuild_id, "table": table}, "comparison")["comparison"]
+        return None if found is None else Comparison.model_validate(found)
 
     def sample(self, rebuild_id: str, number: int) -> Comparison | None:
         """Answers to so many searches from the tables beside and the live ones; None where nobody searches in them."""

@@ -20,6 +20,10 @@ def rebuild(
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="The service whose projections are folded again.")],
     env: Env = "local",
     tenants: Annotated[list[str] | None, typer.Option("--tenant", help="Only this tenant's rows; repeatable.")] = None,
+    items: Annotated[
+        list[str] | None,
+        typer.Option("--item", metavar="ID", help="Only the rows of this item or conversation; repeatable."),
+    ] = None,
     changed: Annotated[
         list[str] | None,
         typer.Option("--changed", metavar="TABLE", help="A table whose rows are expected to differ; repeatable."),
@@ -48,7 +52,7 @@ def rebuild(
 
     if rollback + cancel + show + dry_run > 1:
         raise typer.BadParameter("one of --rollback, --cancel, --show, --dry-run")
-    narrowed = (tuple(tenants or ()), tuple(changed or ()))
+    narrowed = (tuple(tenants or ()), tuple(items or ()), tuple(changed or ()))
     wanted = Wanted(service, why, *narrowed, rate, keep_days, accepts_differences=accept_differences)
     asking = _Asking(env, yes, confirm, as_json)
     if rollback or cancel:

@@ -30,11 +30,12 @@ SAMPLED: Final = 30
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is ordered; `tenants` narrows it, `changed` are tables whose rows are expected to differ."""
+    """What is ordered; `tenants` and `items` narrow it, `changed` are tables whose rows are expected to differ."""
 
     service: str
     why: str = ""
     tenants: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     rate: int = RATE
     keep_days: int = 7
@@ -66,9 +67,9 @@ class Runner:
 
     def count(self) -> dict[str, dict[str, int]]:
         """How many events are folded: service -> stored type -> number."""
-        counts = {self.wanted.service: self.rebuilds.count(self.wanted.tenants)}
+        counts = {self.wanted.service: self.rebuilds.count(self.wanted.tenants, self.wanted.items)}
         if self.types:
-            selection = self._selection(self.wanted.tenants)
+            selection = self._selection(self.wanted.tenants, self.wanted.items)
             counts |= self._owners.count(ordering.owners_of(selection), selection)
         return {service: by_type for service, by_type in counts.items() if by_type}
 
@@ -81,10 +82,18 @@ class Runner:
         """
         wanted = self.wanted
         rebuild = self.rebuilds.begin(
-            who=ordering.who(self._environment), why=wanted.why, changed=wanted.changed, tenants=wanted.tenants
+            who=ordering.who(self._environment),
+            why=wanted.why,
+            changed=wanted.changed,
+            tenants=wanted.tenants,
+            subjects=wanted.items,
         )
-        if set(rebuild.tenants) != set(wanted.tenants):
-            raise RebuildError(f"{rebuild.id} is under way for other tenants: finish it or `--cancel` it")
+        for what, begun, asked in (
+            ("tenants", rebuild.tenants, wanted.tenants),
+            ("items", rebuild.subjects, wanted.items),
+        ):
+            if set(begun) != set(asked):
+                raise RebuildError(f"{rebuild.id} is under way for other {what}: finish it or `--cancel` it")
         published = self._replay(rebuild) if self.types else 0
         self._fold(rebuild)
         self._arrive(rebuild, published)
@@ -104,12 +113,12 @@ class Runner:
         """Let the tables beside be the live ones."""
         return self.rebuilds.switch(outcome.rebuild.id, days=self.wanted.keep_days)
 
-    def _selection(self, tenants: Sequence[str]) -> Selection:
-        return Selection(types=self.types, tenants=tuple(tenants))
+    def _selection(self, tenants: Sequence[str], items: Sequence[str]) -> Selection:
+        return Selection(types=self.types, tenants=tuple(tenants), subjects=tuple(items))
 
     def _replay(self, rebuild: Rebuild) -> int:
         """Order the replay, and follow it to its end; returns how many events it published."""
-        selection = self._selection(rebuild.tenants)
+        selection = self._selection(rebuild.tenants, rebuild.subjects)
         owning = ordering.owners_of(selection)
         self._owners.require(owning)
         if len(self._owners.show(rebuild.id, owning)) < len(owning):
@@ -130,7 +139,7 @@ class Runner:
 
     def _fold(self, rebuild: Rebuild) -> None:
         """Let the service fold its own events."""
-        total = sum(self.rebuilds.count(rebuild.tenants).values())
+        total = sum(self.rebuilds.count(rebuild.tenants, rebuild.subjects).values())
         with self._bar(f"{self.wanted.service}, own", total) as show:
             while not rebuild.is_own_done:
                 rebuild = self.rebuilds.fold(rebuild.id)
@@ -161,12 +170,12 @@ class Runner:
 
     def _compare(self, rebuild: Rebuild, tables: Sequence[str]) -> list[Comparison]:
         with self._bar("compared", len(tables)) as show:
-            comparisons = []
+            found = []
             for number, table in enumerate(tables, start=1):
-                comparisons.append(self.rebuilds.compare(rebuild.id, table))
+                found.append(self.rebuilds.compare(rebuild.id, table))
                 show(number)
-        sampled = self.rebuilds.sample(rebuild.id, SAMPLED)
-        return [*comparisons, sampled] if sampled else comparisons
+        found.append(self.rebuilds.sample(rebuild.id, SAMPLED))
+        return [each for each in found if each is not None]
 
     def _bar(self, name: str, total: int) -> _Bar:
         return _Bar(name, total, quiet=self._quiet)

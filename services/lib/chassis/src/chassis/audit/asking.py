@@ -48,7 +48,9 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
             case {"subjects": ([str(), str(), str()] | None) as after}:
                 return folds.subjects(connection, schema, after, tenant=request.get("tenant"))
             case {"compare": [*subjects], "documents": [*documents]}:
-                found = comparing.compare(connection, schema, service.database_projections, _pairs(subjects), documents)
+                found = comparing.compare(
+                    connection, schema, service.database_projections, _pairs(subjects), documents, items=service.items
+                )
                 left = [table for table in found["not_compared"] if table not in service.derived_tables]
                 return {**found, "not_compared": left}
             case {"derived": [*tenants]}:

@@ -16,6 +16,8 @@ from chassis.audit.folds import Subject, Table
 from chassis.audit.log import tenant_ids
 from chassis.audit.masks import MASKS
 from chassis.database import Connection
+from chassis.items import Items, Kept
+from chassis.observability import hash_tenant
 from chassis.projections import Projections
 
 __all__ = ["Dependence", "Difference", "Rows", "compare", "dependence", "differences", "flat"]
@@ -57,11 +59,17 @@ def compare(
     projections: Projections,
     subjects: Sequence[Subject],
     documents: Sequence[Mapping[str, Any]],
+    *,
+    items: Items | None = None,
 ) -> dict[str, Any]:
     """In what the live rows of these subjects differ from these masked documents, folded.
 
     `differences` are those of `Difference`, with the subject; `refused` the subjects of documents that this service's
-    code cannot read or fold; `not_compared` the tables without rows by subject.
+    code cannot read or fold; `not_compared` the tables without rows by subject. `items` are what the service folds into
+    DynamoDB, and are compared like rows.
+
+    Raises:
+        TransientError: a store does not answer.
     """
     every = folds.tables(connection, schema)
     chosen = [table for table in every if table.subject is not None]
@@ -70,18 +78,26 @@ def compare(
     asked = [(ids[tenant], subject) for tenant, subject in subjects if tenant in ids]
     live = _by_subject(chosen, {table.name: folds.live_rows(connection, schema, table, asked) for table in chosen})
 
+    folds_of = projections if items is None else items.projections
+
     def folded(which: Iterable[Subject], mask: int) -> dict[Subject, Rows]:
         wanted = set(which)
         mine = [each for each in documents if (each["tenantid"], each["subject"]) in wanted]
         if not mine:
             return {}
-        refused.update(folds.fold(connection, projections, mine, MASKS[mask]))
+        refused.update(folds.fold(connection, folds_of, mine, MASKS[mask]))
         rows = _by_subject(chosen, {table.name: folds.folded_rows(connection, table) for table in chosen})
         folds.empty(connection, kinds)
+        if items is not None:
+            _add_items(rows, items.table, items.take())
         return rows
 
     refused: set[Subject] = set()
     first = folded(subjects, 0)
+    if items is not None:
+        # A service has rows of each of its conversations, in whatever state, and none of others' items.
+        mine = [(ids[of], subject) for of, subject in {*first, *live} if of in ids]
+        _add_items(live, items.table, items.live(mine), hidden=True)
     second = folded(sample := subjects[:_SAMPLE], 1)
     known = Dependence()
     for subject in sample:
@@ -160,6 +176,14 @@ def _by_subject(tables: Sequence[Table], rows: Mapping[str, Sequence[dict[str, A
             key = json.dumps({name: row[name] for name in named})
             found.setdefault(subject, {}).setdefault(table.name, {})[key] = flat(row)
     return found
+
+
+def _add_items(rows: dict[Subject, Rows], table: str, kept: Kept, *, hidden: bool = False) -> None:
+    """`hidden` puts the hash in place of the tenant's id."""
+    for (tenant, subject), items in kept.items():
+        of = hash_tenant(tenant) if hidden else tenant
+        found = {json.dumps({"item": key}): flat(item) for key, item in items.items()}
+        rows.setdefault((of, subject), {})[table] = found
 
 
 def _described(difference: Difference) -> dict[str, Any]:

@@ -24,10 +24,12 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
     """Answer one of these requests.
 
     `{"list": number}`: the latest rebuilds, the tables that are folded, and those that migrations want rebuilt (`due`).
-    `{"count": [tenant, …]}`: how many own events there are to fold, by stored type.
-    `{"begin": {"who", "why", "changed", "tenants"}}`, `{"fold": id}` (own events, for some time), `{"show": id}`,
+    `{"count": [tenant, …], "subjects": […]}`: how many own events there are to fold, by stored type.
+    `{"begin": {"who", "why", "changed", "tenants", "subjects"}}` (the last may be left out),
+    `{"fold": id}` (own events, for some time), `{"show": id}`,
     `{"switch": id, "days": number}`, `{"rollback": id}`, `{"cancel": id}`: the rebuild as it is then.
-    `{"compare": id, "table": name}`: that table beside the live one, see `comparing.Comparison`.
+    `{"compare": id, "table": name}`: that table beside the live one, see `comparing.Comparison`; null where it has no
+    rows of items, in a rebuild of some items.
     `{"sample": id, "number": number}`: the same of so many searches of readers; null where there are none.
 
     Raises:
@@ -39,10 +41,11 @@ def answer(service: Service[Any], request: Mapping[str, Any]) -> dict[str, Any]:
         case {"list": int(number)}:
             return _list(service, number)
         case {"count": [*tenants]}:
-            return {"counts": own.selected(service, tuple(tenants))}
-        case {"begin": {"who": str(who), "why": str(why), "changed": [*changed], "tenants": [*tenants]}}:
+            return {"counts": own.selected(service, tuple(tenants), tuple(request.get("subjects", ())))}
+        case {"begin": {"who": str(who), "why": str(why), "changed": [*changed], "tenants": [*tenants]} as wanted}:
             _require_tables(service, changed)
-            begun = switching.begin(service, who=who, why=why, changed=changed, tenants=tenants)
+            subjects: list[str] = wanted.get("subjects", [])
+            begun = switching.begin(service, who=who, why=why, changed=changed, tenants=tenants, subjects=subjects)
             return _shown(service, begun.id)
         case {"fold": str(rebuild_id)}:
             return _fold(service, rebuild_id)
@@ -88,6 +91,8 @@ def _compare(service: Service[Any], rebuild_id: str, table: str) -> dict[str, An
         if rebuild is None or rebuild.id != rebuild_id:
             return {"rebuilds": []}
         found = comparing.compare(connection, schema, rebuild, table)
+    if found is None:
+        return {"comparison": None}
     return {"comparison": asdict(found) | {"is_equal": found.is_equal, "is_expected": table in rebuild.changed}}
 
 
@@ -98,6 +103,8 @@ def _sample(service: Service[Any], rebuild_id: str, number: int) -> dict[str, An
     with service.database.transaction() as connection:
         rebuild = rows.find(connection, rebuild_id)
     expected = rebuild is not None and bool(rebuild.changed)  # other rows, other answers
+    if found is None:
+        return {"comparison": None}
     return {"comparison": asdict(found) | {"is_equal": found.is_equal, "is_expected": expected}}
 
 
@@ -125,6 +132,7 @@ def _described(rebuild: Rebuild) -> dict[str, Any]:
         "why": rebuild.why,
         "changed": list(rebuild.changed),
         "tenants": list(rebuild.tenants),
+        "subjects": list(rebuild.subjects),
         "folded": rebuild.folded,
         "is_own_done": rebuild.is_own_done,
         "failure": rebuild.failure,

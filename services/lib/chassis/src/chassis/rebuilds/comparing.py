@@ -7,6 +7,7 @@ from psycopg import sql
 
 from chassis.beside import FOLDING
 from chassis.database import Connection
+from chassis.rebuilds import tables
 from chassis.rebuilds.rows import Rebuild
 from chassis.tables import next_of, previous_of
 
@@ -38,41 +39,39 @@ class Comparison:
         return (self.live_rows, self.live_hash) == (self.beside_rows, self.beside_hash)
 
 
-def compare(connection: Connection, schema: str, rebuild: Rebuild, table: str) -> Comparison:
-    """Compare that table of a rebuild that is alive, in the caller's transaction; of some tenants' rebuild their rows.
+def compare(connection: Connection, schema: str, rebuild: Rebuild, table: str) -> Comparison | None:
+    """Compare that table of a rebuild that is alive, in the caller's transaction; of some tenants' or items' alone.
+
+    None where no rows are of an item, in a rebuild of some items: such a table is counted anew when it is switched.
 
     Raises:
         psycopg.errors.QueryCanceled: it took too long.
     """
+    narrowed = tables.condition(connection, schema, table, rebuild)
+    if narrowed is None:
+        return None
     connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(_TIME_OUT_MS)))
     connection.execute("SET LOCAL transaction_timeout = 0")
     beside = next_of(schema) if rebuild.state == FOLDING else previous_of(schema)
-    tables: dict[str, sql.Composable] = {"live": _rows(schema, table, rebuild), "beside": _rows(beside, table, rebuild)}
-    parameters = {"tenants": list(rebuild.tenants)}
+    sides: dict[str, sql.Composable] = {
+        name: sql.SQL("(SELECT * FROM {} WHERE {})").format(sql.Identifier(found, table), narrowed)
+        for name, found in (("live", schema), ("beside", beside))
+    }
     digest = (
         "SELECT count(*) AS rows, coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text AS hash FROM {} AS t"
     )
     query = sql.SQL(
         "SELECT live.rows AS live_rows, live.hash AS live_hash, beside.rows AS beside_rows, beside.hash AS beside_hash"
         " FROM ({live}) AS live, ({beside}) AS beside"
-    ).format(**{name: sql.SQL(digest).format(found) for name, found in tables.items()})
-    (row,) = connection.execute(query, parameters)
+    ).format(**{name: sql.SQL(digest).format(found) for name, found in sides.items()})
+    (row,) = connection.execute(query)
     found = Comparison(table=table, **row)
     if found.is_equal:
         return found
-    return Comparison(table=table, **row, **_differences(connection, schema, table, tables, parameters))
+    return Comparison(table=table, **row, **_differences(connection, schema, table, sides))
 
 
-def _rows(schema: str, table: str, rebuild: Rebuild) -> sql.Composable:
-    name = sql.Identifier(schema, table)
-    if not rebuild.tenants:
-        return name
-    return sql.SQL("(SELECT * FROM {} WHERE tenant_id = ANY(%(tenants)s))").format(name)
-
-
-def _differences(
-    connection: Connection, schema: str, table: str, tables: dict[str, sql.Composable], parameters: dict[str, Any]
-) -> dict[str, Any]:
+def _differences(connection: Connection, schema: str, table: str, sides: dict[str, sql.Composable]) -> dict[str, Any]:
     keys, columns = _columns(connection, schema, table)
     if not keys:
         return {}
@@ -88,12 +87,12 @@ def _differences(
                (SELECT to_jsonb(c) FROM (SELECT {counts} FROM live JOIN beside USING ({keys})) AS c) AS columns
         """
     ).format(
-        **tables,
+        **sides,
         key=sql.Identifier(keys[0]),
         keys=sql.SQL(", ").join(map(sql.Identifier, keys)),
         counts=sql.SQL(", ").join(counts),
     )
-    (row,) = connection.execute(query, parameters)
+    (row,) = connection.execute(query)
     return {**row, "columns": {name: number for name, number in row["columns"].items() if number}}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from chassis import store
 from chassis.beside import FOLDING
+from chassis.forgotten import is_forgotten
 from chassis.queue.subscriptions import understood_types
 from chassis.rebuilds import rows
 from chassis.rebuilds.rows import Rebuild
@@ -33,13 +34,14 @@ def types_of(service: Service[Any]) -> tuple[str, ...]:
     return tuple(sorted(kind for contract in own for kind in understood_types(contract)))
 
 
-def selected(service: Service[Any], tenants: tuple[str, ...]) -> dict[str, int]:
+def selected(service: Service[Any], tenants: tuple[str, ...], subjects: tuple[str, ...] = ()) -> dict[str, int]:
     """How many own events there are to fold, by stored type."""
     types = types_of(service)
     if not types:
         return {}
     with service.database.transaction() as connection:
-        return count(connection, Selection(types=types, tenants=tenants), types=types, deletions=deletions_of(service))
+        selection = Selection(types=types, tenants=tenants, subjects=subjects)
+        return count(connection, selection, types=types, deletions=deletions_of(service))
 
 
 def fold(service: Service[Any], rebuild: Rebuild, *, budget_s: float) -> None:
@@ -60,7 +62,7 @@ def fold(service: Service[Any], rebuild: Rebuild, *, budget_s: float) -> None:
             oldest, _ = horizons(connection)  # first: what the page shows is at least what this lets it
             page = look(
                 connection,
-                Selection(types=types, tenants=rebuild.tenants),
+                Selection(types=types, tenants=rebuild.tenants, subjects=rebuild.subjects),
                 types=types,
                 deletions=deletions_of(service),
                 after=after,
@@ -93,5 +95,7 @@ def _fold_one(service: Service[Any], rebuild: Rebuild, looked: Looked) -> None:
         beside = store.lock(connection, event.tenant_id, event.subject)
         if beside is None or (beside.rebuild_id, beside.state) != (rebuild.id, FOLDING):
             return
-        beside.fold(connection, service.database_projections, event)
+        # The event that forgets a tenant is not about an item, so it is not among those of some items.
+        if not rebuild.subjects or not is_forgotten(connection, event.tenant_id):
+            beside.fold(connection, service.database_projections, event)
         rows.save(connection, rebuild.id, looked.checkpoint, folded=1, is_done=False)

@@ -20,7 +20,8 @@ DUE, CANCELLED, ROLLED_BACK, ENDED = "due", "cancelled", "rolled-back", "ended"
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """One rebuild; `changed` are tables whose rows are expected to differ, `tenants` narrows it, none are all.
+    """One rebuild; `changed` are tables whose rows are expected to differ; `tenants` and `subjects` (ids of items or
+    conversations) narrow it, none are all.
 
     Own events of transactions before `until` are folded from the store, `folded` so far; later ones are folded live.
     """
@@ -33,6 +34,7 @@ class Rebuild:
     tenants: tuple[str, ...]
     until: int
     requested_at: datetime
+    subjects: tuple[str, ...] = ()
     checkpoint: Checkpoint = BEGINNING
     folded: int = 0
     is_own_done: bool = False
@@ -47,6 +49,7 @@ class Rebuild:
             id=row["rebuild_id"],
             changed=tuple(row["changed"]),
             tenants=tuple(row["tenants"]),
+            subjects=tuple(row["subjects"]),
             until=int(row["until"]),
             checkpoint=Checkpoint(int(row["transaction_id"]), row["position"]),
             **{name: row[name] for name in same},
@@ -72,8 +75,9 @@ def add(connection: Connection, rebuild: Rebuild, *, keep: timedelta) -> None:
     connection.execute("DELETE FROM projection_rebuilds WHERE state = %s", (DUE,))
     connection.execute(
         """
-        INSERT INTO projection_rebuilds (rebuild_id, state, who, why, changed, tenants, until, requested_at, kept_until)
-        VALUES (%s, %s, %s, %s, %s, %s, %s::text::xid8, %s, now() + %s)
+        INSERT INTO projection_rebuilds
+               (rebuild_id, state, who, why, changed, tenants, subjects, until, requested_at, kept_until)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s::text::xid8, %s, now() + %s)
         """,
         (
             rebuild.id,
@@ -82,6 +86,7 @@ def add(connection: Connection, rebuild: Rebuild, *, keep: timedelta) -> None:
             rebuild.why,
             list(rebuild.changed),
             list(rebuild.tenants),
+            list(rebuild.subjects),
             str(rebuild.until),
             rebuild.requested_at,
             keep,

@@ -3,11 +3,11 @@
 import random
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from psycopg import errors
+from psycopg import errors, sql
 
 from chassis.beside import FOLDING, SWITCHED
 from chassis.database import Connection
@@ -26,14 +26,20 @@ KEEP = timedelta(days=7)
 # Of an exchange, with pauses between in which whoever waited behind us goes first.
 _ATTEMPTS = 60
 _PAUSE_S = (0.05, 0.4)
-# Milliseconds for the rows of some tenants: a function that answers operators has 50 seconds.
+# Milliseconds for the rows of some tenants or items: a function that answers operators has 50 seconds.
 _ROWS_MS = 40_000
 
 T = TypeVar("T")
 
 
 def begin(
-    service: Service[Any], *, who: str, why: str, changed: Sequence[str] = (), tenants: Sequence[str] = ()
+    service: Service[Any],
+    *,
+    who: str,
+    why: str,
+    changed: Sequence[str] = (),
+    tenants: Sequence[str] = (),
+    subjects: Sequence[str] = (),
 ) -> Rebuild:
     """Make the tables beside; from now on they get every live event. One that folds already is found, and goes on.
 
@@ -52,7 +58,9 @@ def begin(
         if found is not None:
             rows.turn(connection, found.id, rows.ENDED)
             tables.drop(connection, schema)
-        tables.make(connection, schema, next_of(schema), by_tenant=bool(tenants))
+        counted = service.derived_tables
+        narrowed = {"by_tenant": bool(tenants), "by_subject": bool(subjects)}
+        tables.make(connection, schema, next_of(schema), counted=counted, **narrowed)
         _, until = horizons(connection)
         rebuild = Rebuild(
             id=f"rebuild-{service.settings.service}-{secrets.token_hex(6)}",
@@ -61,6 +69,7 @@ def begin(
             why=why,
             changed=tuple(sorted({*changed, *rows.due(connection)})),
             tenants=tuple(tenants),
+            subjects=tuple(subjects),
             until=until,
             requested_at=datetime.now(UTC),
         )
@@ -133,12 +142,27 @@ def _exchange(connection: Connection, service: Service[Any], rebuild: Rebuild, *
     new, old = next_of(schema), previous_of(schema)
     if not forward:
         new, old = old, new
-    if rebuild.tenants:
+    if rebuild.tenants or rebuild.subjects:
         connection.execute(f"SET LOCAL statement_timeout = {_ROWS_MS}")
         connection.execute(f"SET LOCAL transaction_timeout = {_ROWS_MS}")
-        tables.exchange_rows(connection, schema, new, old, rebuild.tenants)
+        tenants = tables.exchange_rows(connection, schema, new, old, rebuild)
+        if rebuild.subjects:
+            _recount(connection, service, tenants, kept=old)
     else:
         tables.exchange(connection, schema, new, old)
+
+
+def _recount(connection: Connection, service: Service[Any], tenants: Collection[str], *, kept: str) -> None:
+    """Numbers of a tenant follow from rows of all items, so they are counted, and not exchanged: live, and of old rows.
+
+    Events of those items go on changing the latter too.
+    """
+    schema = service.settings.database_schema
+    for first in (kept, schema):
+        path = sql.SQL("SET LOCAL search_path = {}, {}, public")
+        connection.execute(path.format(sql.Identifier(first), sql.Identifier(schema)))
+        for tenant in sorted(tenants):
+            service.recount(connection, tenant)
 
 
 def _known(connection: Connection, rebuild_id: str) -> Rebuild:

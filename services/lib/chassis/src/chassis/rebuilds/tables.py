@@ -1,16 +1,20 @@
 """The tables of a rebuild: made like the live ones, exchanged with them, dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from psycopg import sql
 
 from chassis.database import Connection
 from chassis.errors import PermanentError
+from chassis.rebuilds.rows import Rebuild
 from chassis.tables import next_of, previous_of, tables_of
 
-__all__ = ["drop", "exchange", "exchange_rows", "folded_tables", "make"]
+__all__ = ["condition", "drop", "exchange", "exchange_rows", "folded_tables", "make"]
 
-_TENANT = sql.Identifier("tenant_id")
+#: Columns that have the id of what an event is about, the first that a table has.
+_SUBJECTS = ("subject", "item_id", "session_id", "id")
+#: Tables whose rows are of tenants, and which no rebuild of some items touches.
+_OF_TENANTS = frozenset({"forgotten_tenants"})
 
 
 def folded_tables(connection: Connection, schema: str) -> list[str]:
@@ -18,18 +22,23 @@ def folded_tables(connection: Connection, schema: str) -> list[str]:
     return [table for table, kind in tables_of(connection, schema).items() if kind.folded]
 
 
-def make(connection: Connection, schema: str, beside: str, *, by_tenant: bool) -> None:
+def make(
+    connection: Connection, schema: str, beside: str, *, by_tenant: bool, by_subject: bool, counted: Collection[str]
+) -> None:
     """Make an empty table beside each folded one of the schema, with its columns, constraints, indexes and options.
 
     Raises:
         PermanentError: there is nothing to rebuild; a table has a foreign key or a sequence, which cannot be copied; or
-            the rebuild is of some tenants, and a table has no column `tenant_id`.
+            the rebuild is of some tenants, and a table has no column `tenant_id`; or of some items, and a table has no
+            column for their ids and is none of those that are `counted` anew.
     """
     tables = folded_tables(connection, schema)
     if not tables:
         raise PermanentError("nothing-to-rebuild", f"no table of {schema} is made from events alone")
     for table in tables:
-        _check(connection, schema, table, by_tenant=by_tenant)
+        _check(connection, schema, table, by_tenant=by_tenant or by_subject)
+        if by_subject and table not in {*counted, *_OF_TENANTS} and _subject(connection, schema, table) is None:
+            raise PermanentError("table-without-items", f"{schema}.{table} has no rows of items: rebuild the tenant")
         _make_one(connection, schema, beside, table)
 
 
@@ -59,16 +68,46 @@ def exchange(connection: Connection, schema: str, new: str, old: str) -> None:
             connection.execute(move.format(sql.Identifier(origin, table), sql.Identifier(target)))
 
 
-def exchange_rows(connection: Connection, schema: str, new: str, old: str, tenants: Sequence[str]) -> None:
-    """As `exchange`, for the rows of these tenants: the tables stay where they are, and `new` is empty afterwards."""
+def exchange_rows(connection: Connection, schema: str, new: str, old: str, rebuild: Rebuild) -> set[str]:
+    """As `exchange`, for the rows of some tenants or items: the tables stay where they are, and `new` is empty then.
+
+    Returns the tenants of the rows. A table without rows of items stays as it is where the rebuild is of items.
+    """
+    tenants: set[str] = set()
     _make_missing(connection, schema, old)
     for table in folded_tables(connection, schema):
+        narrowed = condition(connection, schema, table, rebuild)
+        if narrowed is None:
+            continue
         for origin, target in ((schema, old), (new, schema)):
             move = sql.SQL(
-                "WITH moved AS (DELETE FROM {origin} WHERE {tenant} = ANY(%s) RETURNING *)"
-                " INSERT INTO {target} SELECT * FROM moved"
-            ).format(origin=sql.Identifier(origin, table), target=sql.Identifier(target, table), tenant=_TENANT)
-            connection.execute(move, (list(tenants),))
+                "WITH moved AS (DELETE FROM {origin} WHERE {narrowed} RETURNING *)"
+                " INSERT INTO {target} SELECT * FROM moved RETURNING tenant_id"
+            ).format(origin=sql.Identifier(origin, table), target=sql.Identifier(target, table), narrowed=narrowed)
+            tenants |= {row["tenant_id"] for row in connection.execute(move)}
+    return tenants
+
+
+def condition(connection: Connection, schema: str, table: str, rebuild: Rebuild) -> sql.Composable | None:
+    """Which rows of the table are the rebuild's; None where it is of some items and the table has no rows of items."""
+    parts: list[sql.Composable] = [sql.SQL("true")]
+    if rebuild.tenants:
+        parts.append(sql.SQL("tenant_id = ANY({})").format(list(rebuild.tenants)))
+    if rebuild.subjects:
+        subject = _subject(connection, schema, table)
+        if subject is None:
+            return None
+        parts.append(sql.SQL("{} = ANY({})").format(sql.Identifier(subject), list(rebuild.subjects)))
+    return sql.SQL(" AND ").join(parts)
+
+
+def _subject(connection: Connection, schema: str, table: str) -> str | None:
+    """The column with the id of the item or conversation that a row is about."""
+    rows = connection.execute(
+        "SELECT attname AS name FROM pg_attribute WHERE attrelid = %s::regclass AND attname = ANY(%s)",
+        (sql.Identifier(schema, table).as_string(connection), list(_SUBJECTS)),
+    )
+    return min((row["name"] for row in rows), key=_SUBJECTS.index, default=None)
 
 
 def _make_missing(connection: Connection, schema: str, beside: str) -> None:
