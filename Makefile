@@ -21,7 +21,7 @@ needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 .PHONY: help setup up down status logs reset demo test smoke conformance test-fast test-changed test-scheduled mutants check fmt \
 	contracts-export contracts-check contracts-docs openapi readmes \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
-	db-migrate secrets-push secrets-pull secrets-list verify cost bench ci clean
+	db-migrate secrets-push secrets-pull secrets-list verify cost eval eval-compare bench ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,6 +98,13 @@ contracts-check: setup ## Would the working tree break any consumer? BASE=rev co
 
 contracts-docs: setup ## Write the contract catalogue as a web site to build/contracts
 	@$(MESH) contracts docs build/contracts
+
+eval: setup ## How well searches find what they should: the golden set; QUERIES=queries.json URL=: your own, of any mesh
+	@$(if $(QUERIES),$(MESH) evaluate "$(QUERIES)" --url "$(URL)",$(BENCHMARKS) golden) $(ARGS)
+
+eval-compare: setup ## Report B=b.json of mesh evaluate beside A=a.json; fails where it is worse by more than .01
+	@test -n "$(A)" && test -n "$(B)" || { echo "usage: make $@ A=a.json B=b.json" >&2; exit 2; }
+	@$(MESH) evaluate --compare "$(A)" "$(B)" $(ARGS)
 
 bench: setup ## Benchmarks of pipeline, imports and packages: tables of figures, each beside its reference
 	@$(BENCHMARKS) all

@@ -99,6 +99,39 @@ def search(
     measure_search([int(size) for size in sizes.split()], queries, dsn)
 
 
+@app.command()
+def golden(
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Thresholds and weights, fitted on one half of the queries.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Make items and queries again, and take the figures for the baseline.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """How well searches find what they should, on the golden set; fails where it is worse."""
+    import json
+
+    from benchmarks.golden.measuring import drops, fitted, loaded, measure, weights
+    from benchmarks.golden.places import BASELINE, FOLDER
+    from benchmarks.golden.writing import contents, markdown
+
+    if write:
+        for name, content in contents().items():
+            (FOLDER / name).write_text(content, encoding="utf-8")
+    with loaded() as collection:
+        if fit:
+            print(json.dumps({"thresholds": fitted(collection), "weights": weights(collection)}, indent=2))
+            return
+        measured = measure(collection)
+    print(json.dumps(measured, indent=2) if as_json else markdown(measured))
+    if write:
+        BASELINE.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    if worse := drops(measured):
+        typer.echo("\n".join(worse), err=True)
+        raise typer.Exit(1)
+
+
 @app.command(name="store")
 def event_store(
     connections: Annotated[int, typer.Option(min=1, help="Writers at once.")] = 4,

@@ -614,7 +614,7 @@ def test_the_configuration_as_it_runs(unit: Search) -> None:
             "embedding_model": "voyage-3.5-lite",
             "dimensions": 1024,
             "rrf_constant": 15,
-            "weights": {"bm25": 0.3, "vector": 0.7},
+            "weights": {"bm25": 0.4, "vector": 0.6},
             "fetch_multiplier": 2,
             "candidate_window": 200,
             "search_types": ["bm25", "vector", "hybrid", "agentic"],

@@ -149,7 +149,7 @@ def test_hybrid_is_the_weighted_mean_of_scores_on_an_absolute_scale(
         bm25, cosine = collection.bm25(query.text), collection.similarity(vector)
         bound = sum(map(collection.idf, words))
         expected = {
-            item: 0.3 * bm25.get(item, 0) / bound + 0.7 * max(cosine[item], 0)
+            item: 0.4 * bm25.get(item, 0) / bound + 0.6 * max(cosine[item], 0)
             for item in cosine
             if item in bm25 or cosine[item] >= 0
         }
@@ -194,7 +194,7 @@ def test_stop_words_and_punctuation_find_nothing(
 def test_reciprocal_ranks_are_those_of_the_predecessor(
     conn: Connection[Any], collection: Collection, make_vector: MakeVector
 ) -> None:
-    ranking = Ranking(fusion=Fusion.RRF)
+    ranking = Ranking(fusion=Fusion.RRF, bm25_weight=0.3, vector_weight=0.7)
     for number in range(8):
         text = " ".join(Random(number).sample(WORDS, 3))
         query = SearchQuery("alice", text, vector=make_vector(number), model=MODEL, top_k=7, filters=Filters())
@@ -208,6 +208,16 @@ def test_reciprocal_ranks_are_those_of_the_predecessor(
         best = sorted(expected, key=lambda item: (-expected[item], item))[:7]
         hits = search(conn, query, ranking)
         assert [(hit.item_id, hit.score) for hit in hits] == [(item, expected[item]) for item in best]
+
+
+def test_what_was_found_by_meaning_alone_matches_no_words(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector
+) -> None:
+    alice = Collection(conn, "alice", 20, make_item)
+    query = SearchQuery("alice", "xylophone", vector=alice.vectors["alice-0003"], model=MODEL)
+    hits = search(conn, query)
+    assert hits[0].item_id == "alice-0003"
+    assert [hit.keyword_share for hit in hits] == [hit.bm25 for hit in hits] == [None] * len(hits)
 
 
 def test_tenants_never_see_each_other(conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector) -> None:

@@ -55,8 +55,8 @@ class Ranking:
     k1: float = 1.2
     b: float = 0.75
     fusion: Fusion = Fusion.SCORES
-    bm25_weight: float = 0.3
-    vector_weight: float = 0.7
+    bm25_weight: float = 0.4
+    vector_weight: float = 0.6
     window: int = 200
     """Candidates of each leg of a hybrid search: fixed, so that the first results do not depend on top_k."""
     rrf_constant: int = 15

@@ -187,7 +187,7 @@ SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline,
 
 # How far the words match, 0 to 1, and whether one is asked for that no document has.
 _WORDS = sql.SQL("""
-       least(f.bm25 / (SELECT most FROM bound), 1) AS keyword_share,
+       CASE WHEN f.bm25 IS NOT NULL THEN least(f.bm25 / (SELECT most FROM bound), 1) END AS keyword_share,
        EXISTS (SELECT FROM terms WHERE df = 0 AND NOT is_alternative) AS has_unknown""")
 _NO_WORDS = sql.SQL("NULL::float8 AS keyword_share, false AS has_unknown")
 

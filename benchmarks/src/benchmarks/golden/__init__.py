@@ -1,0 +1,1 @@
+"""A golden set: made descriptions and queries with known answers, and how well they are found."""

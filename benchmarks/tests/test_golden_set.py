@@ -1,0 +1,66 @@
+"""The golden set: what its sources say, and that searches find it as well as they did."""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.golden.asking import MODEL, Found, items, queries
+from benchmarks.golden.fitting import Told, fit, told
+from benchmarks.golden.making import is_held_out
+from benchmarks.golden.measuring import drops, loaded, measure
+from benchmarks.golden.places import FOLDER
+from benchmarks.golden.writing import contents
+from mesh.evaluate.scoring import Query
+from retrieval.confidence import Thresholds
+from retrieval.query import Hit, ScoreType
+from testkit.servers import FreshDatabase
+
+HIT = Hit("a", 1, 0.5, ScoreType.HYBRID, -1.0, 0.5, "", "", "", "", "", "a", 1, {}, "", 0.5)
+
+
+def test_the_set_is_what_its_sources_make() -> None:
+    assert {name: (FOLDER / name).read_text(encoding="utf-8") for name in contents()} == contents()
+
+
+def test_the_set_is_large_and_half_of_it_is_held_out() -> None:
+    asked, made = queries().queries, items()
+    kinds = Counter(query.kind for query in asked)
+    names = {item.original_filename for item in made}
+    assert len(names) == len(made) >= 300
+    assert len(asked) >= 200
+    assert kinds["no-result"] >= 40
+    assert kinds.keys() >= {"exact", "single", "multi", "semantic", "typo", "filter", "german", "spanish", "japanese"}
+    assert all(query.relevant.keys() <= names for query in asked)
+    assert 0.4 < sum(is_held_out(query.id) for query in asked) / len(asked) < 0.6
+
+
+def test_thresholds_are_fitted_to_what_tells_the_two_apart() -> None:
+    answered, other = Query(id="1", text="a", kind="x", relevant={"a": 1}), Query(id="2", text="b", kind="x")
+    found = [
+        Found(answered, [replace(HIT, similarity=0.6, keyword_share=None, bm25=None)], 1.0),
+        Found(answered, [replace(HIT, similarity=0.1)], 1.0),
+        Found(other, [replace(HIT, similarity=0.5, keyword_share=0.3)], 1.0),
+    ]
+    fitted = fit(found)
+    assert 0.3 < fitted.keyword_share <= 0.5
+    assert 0.5 < fitted.similarity[MODEL] <= 0.6
+    assert told(found, fitted) == Told(1.0, 0.0)
+    assert told(found, Thresholds(0.9, {MODEL: 0.55})) == Told(1.0, 0.5)
+
+
+def test_a_drop_is_named_and_a_rise_is_none() -> None:
+    before = {"ndcg": {"bm25": {"all": 0.5}}, "goals": {"typo_cost": 0.01, "no_result": 0.5}}
+    after = {"ndcg": {"bm25": {"all": 0.48}}, "goals": {"typo_cost": 0.03, "no_result": 0.6}}
+    assert drops(before, before) == []
+    assert drops(after, before) == [
+        "NDCG@10 of bm25, all is 0.020 worse than the baseline",
+        "typo_cost is 0.020 worse than the baseline",
+    ]
+
+
+@pytest.mark.integration
+@pytest.mark.scheduled
+def test_searches_find_as_well_as_they_did(fresh_database: FreshDatabase) -> None:
+    with loaded(fresh_database.dsn) as collection:
+        assert drops(measure(collection)) == []
