@@ -25,7 +25,7 @@ def test_everything_is_formatted(terraform: Terraform, copy: Path) -> None:
 
 
 # Some of them on a push: the plans of prod and local show what they make, and a job of its own runs every test.
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_a_configuration_is_valid_and_passes_its_own_tests(configuration: str, runner: Runner) -> None:
     assert runner.problems(configuration) == []

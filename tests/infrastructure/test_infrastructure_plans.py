@@ -17,7 +17,8 @@ from policy_checks.rules.secrecy import secret_values
 from policy_checks.terraform import Runner, environments_of, fits, resources_of_plan
 from workspace import REPOSITORY
 
-pytestmark = pytest.mark.integration
+# A job of its own: on a push the mocked plans are compared with their snapshots.
+pytestmark = [pytest.mark.integration, pytest.mark.scheduled]
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,7 @@ class ProviderPlan:
     file: Path
 
 
-# One of them on a push: the mocked plans are compared with their snapshots each time.
-ENVIRONMENTS = [
-    name if name == "prod" else pytest.param(name, marks=pytest.mark.scheduled) for name in environments_of(REPOSITORY)
-]
-
-
-@pytest.fixture(scope="module", params=ENVIRONMENTS)
+@pytest.fixture(scope="module", params=environments_of(REPOSITORY))
 def provider_plan(request: pytest.FixtureRequest, runner: Runner, emulator: Emulator, copy: Path) -> ProviderPlan:
     environment = str(request.param)
     emulated = {"AWS_ENDPOINT_URL": emulator.url, "TF_VAR_endpoint": emulator.url}

@@ -78,6 +78,8 @@ def test_workers_at_once_stay_within_the_budget_and_say_how_far_they_came(runnin
     (told,) = running.recorded(OPERATORS, REPLAY)
     assert isinstance(told.data, BudgetSpent)
     assert told.data.budget_usd == budget
+    with running.service.database.transaction() as connection:
+        assert connection.execute("SELECT FROM leases").fetchall() == [], "a request would have to wait"
 
 
 def test_results_are_reused_unless_forced(running: Any, providers: Any) -> None:

@@ -60,6 +60,9 @@ class Reprocessing:
             return partial(self._complete, event=event, picture=picture, result=free)
         reservation = budgets.reserve(self.work.database, event, _most_usd(plan))
         if reservation is None:
+            if event.replay_mode is None:
+                with self.work.database.transaction() as connection:
+                    leases.end(connection, picture.tenant_id, picture.item_id)  # a request need not wait for it
             self._stop(event)
             return _counting(event, Outcome.LEFT_OVER)
         return self._ask(event, picture, plan, reservation)

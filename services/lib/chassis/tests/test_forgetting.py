@@ -14,7 +14,6 @@ from chassis.forgetting import erasing
 from chassis.http import CallerDep, HttpEntry, create_api
 from chassis.projections import Projections
 from chassis.queue import DeadLetter, EventConsumer, forgets, on
-from chassis.queue import dead_letters as queued_letters
 from chassis.queue.dead_letters import send_dead_letter
 from chassis.schedule import relayed
 from chassis.service import Service
@@ -24,6 +23,7 @@ from contracts import Event, new_event, replayed
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ForgottenBy, ItemDeleted, TenantForgotten, UploadRejected, UploadRejection
 from testkit import Deployment, dead_letters, deliver, envelope, settled
+from testkit.faults import AwsCalls, fails
 from testkit.invoking import CONTEXT, http_event
 
 pytestmark = pytest.mark.integration
@@ -160,8 +160,7 @@ def test_a_receipt_counts_what_every_attempt_has_erased(noting: Noting, monkeypa
     assert receipts(noting) == [{"events": 3, "objects": 3, "table notes": 3}]
 
 
-def test_dead_letters_of_an_item_go_with_it(noting: Noting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queued_letters, "_HIDDEN_S", 0)
+def test_dead_letters_of_an_item_go_with_it(noting: Noting) -> None:
     url = noting.settings.dead_letter_queue_url
     consumer = EventConsumer(noting, [on(ItemDeleted)])
     for event in (uploaded(ALICE), uploaded(ALICE, "item-2"), uploaded(BOB)):
@@ -174,6 +173,20 @@ def test_dead_letters_of_an_item_go_with_it(noting: Noting, monkeypatch: pytest.
     assert not deliver(consumer, deleted)
     left = [json.loads(letter.body)["detail"] for letter in dead_letters(noting.aws.sqs, url)]
     assert sorted((each["tenantid"], each["subject"]) for each in left) == [(ALICE, "item-2"), (BOB, "item-1")]
+
+
+@pytest.mark.parametrize("operation", ["GetQueueAttributes", "ReceiveMessage", "ChangeMessageVisibilityBatch"])
+def test_a_deletion_does_not_depend_on_dead_letters(noting: Noting, operation: str) -> None:
+    consumer = EventConsumer(noting, [on(ItemDeleted)])
+    url = noting.settings.dead_letter_queue_url
+    send_dead_letter(noting.aws.sqs, url, DeadLetter(envelope(uploaded(BOB)), "invalid-event", "broken"))
+    deleted = new_event(ItemDeleted(), subject="item-1", tenant_id=ALICE)
+    failing = fails()
+    of_letters = {operation: lambda call: failing(call) if call["QueueUrl"] == url else None}
+    with AwsCalls(noting.aws.sqs, **of_letters) as calls:
+        assert deliver(consumer, deleted) == []
+    assert url in {call["QueueUrl"] for call in calls.of(operation)}
+    assert noting.work.applied([deleted])
 
 
 def test_what_comes_late_is_dropped_and_nothing_more_can_be_recorded(noting: Noting) -> None:

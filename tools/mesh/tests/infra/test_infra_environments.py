@@ -118,6 +118,7 @@ def test_an_apply_that_finds_nothing_to_do_saves_the_outputs(dev: Project) -> No
     assert dev.saved.exists()
 
 
+@scheduled
 def test_production_requires_its_name(prod: Project) -> None:
     assert "without a terminal: --confirm prod" in prod.failed("apply", "--yes")
     assert "'y' is not 'prod'" in prod.failed("apply", typed="y\n")
@@ -144,6 +145,7 @@ def test_losing_data_requires_the_name_too(dev: Project) -> None:
     assert dev.things() == {"two"}
 
 
+@scheduled
 def test_destroy_has_no_yes(dev: Project) -> None:
     dev.done("apply", "--yes")
     with pytest.raises(Exception, match="No such option"):

@@ -33,8 +33,8 @@ Letters = Callable[[str], FoundLetters]
 _RECEIPT = "tenant-erased.v1"
 #: Rows and events of one transaction.
 _PAGE = 2000
-#: Longer than anything runs that began before the mark: functions end after 15 minutes.
-_LOOKED_AFTER = timedelta(hours=1)
+#: Longer than anything runs that began before the mark, also where the service has heard of it a day late.
+_LOOKED_AFTER = timedelta(days=2)
 
 
 def look_again(service: "Service[Any]") -> Counter[str]:
@@ -64,9 +64,9 @@ def erase(service: "Service[Any]", letters: Letters, event: Event[TenantForgotte
     held = service.count_objects(tenant) + service.count_items(tenant) + Counter({"dead letters": len(found)})
     with service.database.transaction() as connection:
         forgotten.note_found(connection, tenant, +held)
+    found.delete()  # while they are still hidden from others
     service.erase_objects(tenant)
     service.erase_items(tenant)
-    found.delete()
     _erase_rows(service, tenant)
 
     def complete(work: "UnitOfWork") -> None:

@@ -80,6 +80,12 @@ class EventConsumer(QueueEntry):
                     logger.exception("batch not prepared, preparing one by one", extra={"events": len(fresh)})
                 batch.unprepared |= {event.id for event in fresh}
 
+    def _close_batch(self) -> None:
+        """What is deleted is so by now: it has not waited for the letters about it."""
+        letters = self.service.settings.dead_letter_queue_url
+        if letters and self._batch.deleted:
+            erase_letters_of(self.service.aws.sqs, letters, self._batch.deleted)
+
     def _prepare(self, subscription: "Subscription[Any]", events: Sequence[Event[Any]]) -> None:
         if subscription.fold_first:
             for event in events:
@@ -114,6 +120,7 @@ class EventConsumer(QueueEntry):
     def _handle_event(self, record: SQSRecord, event: Event[Any], subscription: "Subscription[Any]") -> None:
         annotate(correlation_id=event.correlation_id, event_type=event.type)
         if self._is_done(event):
+            self._batch.note_deletion(event)  # the delivery before may have ended between the two
             metrics.add_metric("EventsSkipped", MetricUnit.Count, 1)
             return
 
@@ -140,16 +147,13 @@ class EventConsumer(QueueEntry):
             if event.id in self._batch.unprepared:
                 self._prepare(subscription, [event])
             complete = self._react(event, subscription.react)
-        letters = self.service.settings.dead_letter_queue_url
-        if letters and isinstance(event.data, ItemDeleted) and event.replay_id is None:
-            # Before the inbox knows of it: what fails here is delivered again.
-            erase_letters_of(self.service.aws.sqs, letters, event.tenant_id, event.subject)
         with self.service.work.applying(event) as work:
             self._fold(work, event)
             if complete is not None:
                 complete(work)
         # A batch may hold an event twice: the second does no outside work.
         self._batch.applied.add((event.id, event.replay_id or ""))
+        self._batch.note_deletion(event)
         if event.replay_id is None:
             lag = datetime.now(UTC) - event.time
             metrics.add_metric("ProjectionLag", MetricUnit.Milliseconds, round(lag / timedelta(milliseconds=1)))
@@ -182,3 +186,9 @@ class _Batch:
         self.faults: dict[str, TransientError] = {}
         self.unprepared: set[str] = set()
         self.folded: set[str] = set()
+        self.deleted: set[tuple[str, str]] = set()
+
+    def note_deletion(self, event: Event[Any]) -> None:
+        """The event is applied: if its item is deleted by it, so are letters about the item."""
+        if isinstance(event.data, ItemDeleted) and event.replay_id is None:
+            self.deleted.add((event.tenant_id, event.subject))

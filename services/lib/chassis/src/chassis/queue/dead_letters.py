@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,7 +15,7 @@ from chassis.observability import MetricUnit, logger, metrics, redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
+    from mypy_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef, MessageAttributeValueTypeDef
 
     from contracts import Violation
 
@@ -21,7 +23,9 @@ __all__ = ["DeadLetter", "FoundLetters", "erase_letters_of", "find_dead_letters"
 
 _UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DETAIL = 1000
-_HIDDEN_S = 30
+_HIDDEN_S = 60
+# Of a batch of deletions, whose function has other things to do.
+_LOOK_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def send_dead_letter(
 
 @dataclass(frozen=True, slots=True)
 class FoundLetters:
-    """Dead letters that were found and are hidden for half a minute: their receipt handles by message id."""
+    """Dead letters that were found and are hidden for a minute: their receipt handles by message id."""
 
     sqs: "SQSClient"
     queue_url: str
@@ -102,10 +106,10 @@ class FoundLetters:
 
 
 def find_dead_letters(
-    sqs: "SQSClient", queue_url: str, is_wanted: Callable[[str], bool], *, wait_s: int = 1
+    sqs: "SQSClient", queue_url: str, is_wanted: Callable[[str], bool], *, wait_s: int = 1, limit_s: float = inf
 ) -> FoundLetters:
     """The dead letters with such bodies. Until all are looked at, and where this ends before that, the others are
-    hidden too, for half a minute at most.
+    hidden too, for a minute at most. After `limit_s` seconds no further page is looked at.
 
     Waiting (whole seconds) asks every server of the queue: without, an answer may be empty where the queue is not.
 
@@ -115,6 +119,7 @@ def find_dead_letters(
     seen: set[str] = set()
     handles: dict[str, str] = {}
     others: dict[str, str] = {}
+    until = time.monotonic() + limit_s
     try:
         while True:
             page = sqs.receive_message(
@@ -124,39 +129,58 @@ def find_dead_letters(
             for each in messages.values():
                 found = handles if is_wanted(each["Body"]) else others
                 found[each["MessageId"]] = each["ReceiptHandle"]
-            if messages.keys() <= seen:  # none, or those that were seen before come again
-                for handle in others.values():
-                    sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=handle, VisibilityTimeout=0)
-                return FoundLetters(sqs, queue_url, handles)
+            # None, or those that were seen before come again.
+            if messages.keys() <= seen or time.monotonic() > until:
+                break
             seen |= messages.keys()
     except (ClientError, BotoCoreError) as error:
         raise TransientError(f"SQS: {type(error).__name__}") from error
+    _give_back(sqs, queue_url, list(others.values()))
+    return FoundLetters(sqs, queue_url, handles)
 
 
-def erase_letters_of(sqs: "SQSClient", queue_url: str, tenant_id: str, subject: str) -> int:
-    """Delete the dead letters about the subject; returns how many. Where none waits, it costs one short call.
+def _give_back(sqs: "SQSClient", queue_url: str, handles: Sequence[str]) -> None:
+    """Show the messages at once; what cannot be given back comes back by itself."""
+    for start in range(0, len(handles), 10):
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+            {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for place, handle in enumerate(handles[start : start + 10])
+        ]
+        try:
+            sqs.change_message_visibility_batch(QueueUrl=queue_url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            logger.info("dead letters stay hidden for a minute", extra={"error": type(error).__name__})
+            return
 
-    Raises:
-        TransientError: SQS does not answer.
+
+def erase_letters_of(sqs: "SQSClient", queue_url: str, deleted: Collection[tuple[str, str]]) -> None:
+    """Delete the dead letters about these subjects, each a tenant's id and its own. Where none is there, it costs one
+    short call.
+
+    Best effort: in a few seconds, without letters that come later or that another looks at meanwhile, and an SQS that
+    does not answer fails nothing. What is left ends with the queue's retention.
     """
     try:
-        waiting = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["ApproximateNumberOfMessages"])
-    except (ClientError, BotoCoreError) as error:
-        raise TransientError(f"SQS: {type(error).__name__}") from error
-    if waiting["Attributes"]["ApproximateNumberOfMessages"] == "0":
-        return 0
-    found = find_dead_letters(sqs, queue_url, lambda body: _is_about(body, tenant_id, subject))
-    found.delete()
-    return len(found)
+        told = sqs.get_queue_attributes(
+            QueueUrl=queue_url,
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        if set(told["Attributes"].values()) == {"0"}:
+            return
+        found = find_dead_letters(sqs, queue_url, lambda body: _is_about(body, deleted), limit_s=_LOOK_S)
+        found.delete()
+        logger.info("dead letters of what is deleted are erased", extra={"letters": len(found)})
+    except (ClientError, BotoCoreError, TransientError) as error:
+        logger.warning("dead letters of what is deleted are left", extra={"error": type(error).__name__})
 
 
-def _is_about(body: str, tenant_id: str, subject: str) -> bool:
-    """Whether the message is about the subject; one that cannot be read is where it has both ids."""
+def _is_about(body: str, subjects: Collection[tuple[str, str]]) -> bool:
+    """Whether the message is about one of the subjects; one that cannot be read is where it has both ids."""
     try:
         detail = json.loads(body)["detail"]
-        return bool(detail["tenantid"] == tenant_id and detail["subject"] == subject)
+        return (detail["tenantid"], detail["subject"]) in subjects
     except (ValueError, KeyError, TypeError, RecursionError):
-        return tenant_id in body and subject in body
+        return any(tenant_id in body and subject in body for tenant_id, subject in subjects)
 
 
 def detail_of(reason: str, text: str) -> str:

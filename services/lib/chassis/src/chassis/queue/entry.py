@@ -50,6 +50,7 @@ class QueueEntry(ABC):
             processor=self._processor,
             context=context,
         )
+        self._close_batch()
         duration_ms = round((time.perf_counter() - started) * 1000, 1)
         logger.info(
             "batch handled",
@@ -66,6 +67,9 @@ class QueueEntry(ABC):
     @abstractmethod
     def _open_batch(self, records: Sequence[dict[str, Any]]) -> None:
         """Called once a batch, before its records."""
+
+    def _close_batch(self) -> None:  # noqa: B027 - nothing to do, unless a subclass has something
+        """Called once a batch, behind its records; it must not fail."""
 
     def _take(self, record: SQSRecord) -> None:
         self._handle_record(record)
