@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from manifests.topology import Cors
 from serving.plan import FunctionPlan, Plan, QueuePlan, RoutePlan
 
-QUEUE = QueuePlan("q-events", "arn:aws:sqs:us-east-1:000000000000:q-events", "http://sqs/0/q-events", 10, 1)
+QUEUE = QueuePlan("q-events", "arn:aws:sqs:us-east-1:000000000000:q-events", "http://sqs/0/q-events", 10, 1, 8)
 CORS = Cors(origins=("*",), methods=("GET", "HEAD", "POST"), headers=("authorization",), exposed=("etag",), max_age_s=5)
 
 
@@ -64,6 +64,7 @@ class FakeSqs:
         self.delays_s: list[int] = []
         self.faults: dict[str, str] = {}
         self.undeletable: dict[str, str] = {}
+        self.receives: dict[str, int] = {}
         self.received = threading.Event()
 
     def receive_message(self, **_: Any) -> dict[str, Any]:
@@ -72,7 +73,7 @@ class FakeSqs:
             threading.Event().wait(0.02)
             return {}
         self.received.set()
-        return {"Messages": [message(name) for name in self.batches.pop(0)]}
+        return {"Messages": [message(name, self.receives.get(name, 1)) for name in self.batches.pop(0)]}
 
     def delete_message_batch(self, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803
         self._fail("delete_message_batch")
@@ -95,12 +96,12 @@ class FakeSqs:
             raise ClientError({"Error": {"Code": code, "Message": "no"}}, call)
 
 
-def message(name: str) -> dict[str, Any]:
+def message(name: str, receives: int = 1) -> dict[str, Any]:
     return {
         "MessageId": name,
         "ReceiptHandle": f"handle-{name}",
         "Body": "{}",
         "MD5OfBody": "m",
-        "Attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1000"},
+        "Attributes": {"ApproximateReceiveCount": str(receives), "SentTimestamp": "1000"},
         "MessageAttributes": {"kind": {"StringValue": "x", "DataType": "String"}},
     }

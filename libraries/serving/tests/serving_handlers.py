@@ -1,6 +1,8 @@
 """Handlers that environments under test import."""
 
 import os
+import struct
+import sys
 import time
 from typing import Any
 
@@ -20,6 +22,12 @@ def fails(event: dict[str, Any], context: Any) -> Any:
 
 
 def exits(event: dict[str, Any], context: Any) -> Any:
+    os._exit(9)
+
+
+def breaks_off(event: dict[str, Any], context: Any) -> Any:
+    """Ends in the middle of its answer: 100 bytes are announced, one is sent."""
+    os.write(int(sys.argv[2]), struct.pack("!i", 100) + b"{")
     os._exit(9)
 
 

@@ -1,15 +1,18 @@
 """Environments: real processes, one event at a time in each."""
 
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from serving_fakes import function
 
+from serving.container import Container
 from serving.environments import Pool, Variables
 from serving.errors import BusyError, EnvironmentEndedError, HandlerError, InitError, TimedOutError
 from serving.metrics import Metrics
@@ -64,6 +67,36 @@ def test_an_environment_that_ends_or_is_late_is_replaced(pools: list[Pool]) -> N
         late.invoke({})
     assert time.monotonic() - begun < 5
     assert (ending.environments, late.environments) == (0, 0)
+
+
+def test_an_environment_that_ends_in_the_middle_of_its_answer_is_replaced(pools: list[Pool]) -> None:
+    ending = pool(pools, "breaks_off")
+    with pytest.raises(EnvironmentEndedError):
+        ending.invoke({})
+    assert ending.environments == 0
+
+
+def test_a_process_that_cannot_be_started_is_a_failed_start(pools: list[Pool], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    starting = pool(pools, "echo")
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", refuse)
+        with pytest.raises(InitError, match="no process can be started"):
+            starting.invoke({})
+    assert starting.invoke({}, wait_s=1)["service"] == "shop"
+
+
+def test_a_process_that_dies_while_it_imports_is_a_fault_not_the_end_of_the_container(
+    pools: list[Pool], tmp_path: Path
+) -> None:
+    (tmp_path / "serving_dies.py").write_text("import os; os._exit(9)")
+    plan = function("serving_dies.handler")
+    dying = Pool(plan, 1, lambda _: Variables({"PYTHONPATH": str(tmp_path)}), Metrics())
+    pools.append(dying)
+    check = Container._warm_check(SimpleNamespace(_pools={plan: dying}), plan)  # type: ignore[arg-type]
+    assert "the environment ended" in str(check())
 
 
 def test_a_handler_that_cannot_be_imported(pools: list[Pool]) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from manifests import load_manifests
-from manifests.topology import ApiRoute, LambdaFunction, QueueMapping, Rule, topology_of
+from manifests.topology import ApiRoute, LambdaFunction, Queue, QueueMapping, Rule, topology_of
 from serving.__main__ import main
 from serving.errors import PlanError
 from serving.metrics import Metrics
@@ -42,6 +42,8 @@ def test_containers_run_all_that_lambda_would(settings: Settings) -> None:
     assert {queue.arn for function in plan.functions for queue in function.queues} == {
         mapping.queue_arn for mapping in topology.of(QueueMapping)
     }
+    receives = {queue.name: queue.redrive.max_receives for queue in topology.of(Queue) if queue.redrive}
+    assert {queue.name: queue.max_receives for function in plan.functions for queue in function.queues} == receives
     assert {route.key for function in plan.functions for route in function.routes} == {
         route.name for route in topology.of(ApiRoute)
     }

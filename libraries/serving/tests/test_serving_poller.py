@@ -68,6 +68,17 @@ def test_what_arrives_during_a_drain_is_given_back() -> None:
     assert sqs.delays_s == [0, 0, 0]
 
 
+def test_what_has_no_receive_left_is_handled_even_during_a_drain() -> None:
+    sqs, function, stopping = FakeSqs(BATCH), Answering(), threading.Event()
+    sqs.receives = {"a": QUEUE.max_receives - 1, "b": QUEUE.max_receives}
+    stopping.set()
+    poller(sqs, function, stopping).poll_once()
+    assert (sqs.given_back, sqs.deleted, len(function.events)) == ([], BATCH, 1)
+    sqs.batches, sqs.receives = [BATCH], {"b": QUEUE.max_receives - 1}
+    poller(sqs, function, stopping).poll_once()
+    assert (sqs.given_back, len(function.events)) == (BATCH, 1)
+
+
 def test_what_a_process_left_that_died_comes_back_soon() -> None:
     sqs = FakeSqs(BATCH)
     died = Answering(EnvironmentEndedError("Runtime.ExitError", "exit code -9"))

@@ -52,6 +52,28 @@ def test_with_roles_nothing_of_the_container_s_own_reaches_it(monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("_own")
+@pytest.mark.parametrize("left_s", [950, 1100])
+def test_a_new_environment_never_gets_credentials_that_are_about_to_be_replaced(
+    left_s: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_PROFILE")
+    lifetimes = [left_s, 3600]
+
+    def assume(_: Any) -> Any:
+        until = datetime.now(UTC) + timedelta(seconds=lifetimes.pop(0))
+        keys = {"AccessKeyId": "a", "SecretAccessKey": "s", "SessionToken": "t"}
+        return {"Credentials": keys | {"Expiration": until.isoformat()}}
+
+    monkeypatch.setattr(AssumeRoleCredentialFetcher, "_get_credentials", assume)
+    identities = Identities("us-east-1", assume=True)
+    for _ in range(3):
+        given = identities.variables(function())
+    assert given.expire_at is not None
+    assert given.expire_at - time.time() > 2000
+    assert not lifetimes
+
+
+@pytest.mark.usefixtures("_own")
 def test_a_role_that_cannot_be_assumed_is_a_failed_start_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_PROFILE")
 

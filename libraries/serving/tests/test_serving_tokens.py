@@ -1,8 +1,12 @@
 """Tokens of the user pool open, all others do not."""
 
+import io
 import json
+import threading
 import time
+import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
@@ -23,24 +27,25 @@ class Keys:
         self.published = {"k1": KEY}
         self.asked = 0
         self.is_away = False
+        self.answers = threading.Event()
+        self.answers.set()
 
-    def fetch(self, client: jwt.PyJWKClient) -> Any:
+    def fetch(self) -> Any:
         self.asked += 1
+        self.answers.wait(20)
         if self.is_away:
             raise jwt.PyJWKClientConnectionError("no answer")
         keys = [
             json.loads(RSAAlgorithm.to_jwk(key.public_key())) | {"kid": name, "use": "sig", "alg": "RS256"}
             for name, key in self.published.items()
         ]
-        assert client.jwk_set_cache is not None
-        client.jwk_set_cache.put(jwt.PyJWKSet(keys))
         return {"keys": keys}
 
 
 @pytest.fixture
 def keys(monkeypatch: pytest.MonkeyPatch) -> Keys:
     found = Keys()
-    monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda client: found.fetch(client))
+    monkeypatch.setattr(jwt.PyJWKClient, "fetch_data", lambda _: found.fetch())
     return found
 
 
@@ -109,6 +114,83 @@ def test_keys_that_cannot_be_fetched_are_no_verdict(verifier: TokenVerifier, key
     keys.is_away = True
     with pytest.raises(KeysUnavailableError):
         verifier.claims(token())
+
+
+def test_an_issuer_that_is_away_is_not_asked_by_everyone_who_makes_up_an_id(
+    verifier: TokenVerifier, keys: Keys
+) -> None:
+    verifier.claims(token())
+    keys.is_away = True
+    for number in range(5):
+        with pytest.raises(KeysUnavailableError):  # it might be a new key
+            verifier.claims(token(kid=f"made-up-{number}"))
+    assert keys.asked == 2
+    assert verifier.claims(token())["sub"] == "alice"
+
+
+def test_while_the_issuer_hangs_known_keys_open_at_once(
+    verifier: TokenVerifier, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.tokens._WAIT_S", 0.05)
+    verifier.claims(token())
+    keys.answers.clear()
+    with ThreadPoolExecutor(3) as threads:
+        try:
+            asking = threads.submit(verifier.claims, token(kid="made-up"))
+            while keys.asked < 2:
+                time.sleep(0.01)
+            assert threads.submit(verifier.claims, token()).result(5)["sub"] == "alice"
+            with pytest.raises(KeysUnavailableError):
+                threads.submit(verifier.claims, token(kid="made-up too")).result(5)
+            assert keys.asked == 2
+        finally:
+            keys.answers.set()
+        with pytest.raises(UnauthorizedError):
+            asking.result(5)
+
+
+def test_old_keys_stay_in_use_while_the_issuer_is_away(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.tokens._KEYS_S", 0.001)
+    monkeypatch.setattr("serving.tokens._REFRESH_S", 0.2)
+    verifier = TokenVerifier(ISSUER, CLIENT)
+    verifier.claims(token())
+    keys.is_away = True
+    time.sleep(0.01)
+    assert verifier.claims(token())["sub"] == "alice"
+    keys.is_away, keys.published = False, {"k2": OTHER}
+    time.sleep(0.2)
+    assert refused(verifier, token()), "withdrawn keys end with the outage"
+
+
+class Reset(io.BytesIO):
+    """A body whose connection is lost while it is read."""
+
+    def read(self, _: Any = None) -> bytes:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+
+_OF_NO_USE = {"kty": "oct", "k": "AAAA", "kid": "k1", "use": "enc"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        io.BytesIO(b"<html>503</html>"),
+        io.BytesIO(b"\xff\xfe"),
+        io.BytesIO(b"[]"),
+        io.BytesIO(b"{}"),
+        io.BytesIO(b'{"keys": []}'),
+        io.BytesIO(b'{"keys": 5}'),
+        io.BytesIO(b'{"keys": [{"kty": "RSA", "kid": "k1", "n": 5, "e": 5}]}'),
+        io.BytesIO(json.dumps({"keys": [_OF_NO_USE]}).encode()),
+        Reset(),
+    ],
+    ids=["html", "no text", "a list", "no member", "no keys", "a number", "a broken key", "no signing key", "reset"],
+)
+def test_an_answer_without_keys_is_no_verdict(body: io.BytesIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib.request.OpenerDirector, "open", lambda *_, **__: body)
+    with pytest.raises(KeysUnavailableError):
+        TokenVerifier(ISSUER, CLIENT).claims(token())
 
 
 def test_claims_as_text() -> None:

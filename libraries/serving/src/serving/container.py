@@ -19,7 +19,7 @@ from typing import Final
 import uvicorn
 
 from serving.environments import Pool
-from serving.errors import InitError
+from serving.errors import InvocationError
 from serving.log import log
 from serving.management import ManagementApplication
 from serving.metrics import Metrics
@@ -174,7 +174,7 @@ class Container:
         def check() -> str | None:
             try:
                 self._pools[function].warm()
-            except InitError as error:
+            except InvocationError as error:
                 return str(error)
             return None
 

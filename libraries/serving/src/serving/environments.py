@@ -39,21 +39,27 @@ class Variables:
 
 
 class Environment:
-    """One process that handles one event at a time. Raises InitError where it cannot start."""
+    """One process that handles one event at a time.
+
+    Raises InitError where it cannot start, and EnvironmentEndedError where it dies meanwhile.
+    """
 
     def __init__(self, function: FunctionPlan, variables: Variables, init_timeout_s: float = INIT_TIMEOUT_S) -> None:
         self._function = function
         self.expire_at = variables.expire_at
         self.idle_since = time.monotonic()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "serving.runtime", function.handler, str(theirs.fileno())],
-                env=dict(variables.values),
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-            )
-        self._connection = Connection(ours.detach())
+        try:
+            ours, theirs = socket.socketpair()
+            with ours, theirs:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "serving.runtime", function.handler, str(theirs.fileno())],
+                    env=dict(variables.values),
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+                self._connection = Connection(ours.detach())
+        except OSError as error:  # no memory, too many processes or open files
+            raise InitError(type(error).__name__, f"no process can be started: {error}") from error
         self._receive(init_timeout_s, InitError, f"{function.handler} was not imported within {init_timeout_s:.0f} s")
 
     @property
@@ -80,7 +86,7 @@ class Environment:
         }
         try:
             self._connection.send_bytes(json.dumps(order).encode())
-        except (BrokenPipeError, ConnectionError):
+        except OSError:
             self.kill()
             raise self._ended() from None
         return self._receive(timeout_s, TimedOutError, f"Task timed out after {timeout_s:.2f} seconds").get("result")
@@ -104,7 +110,7 @@ class Environment:
                 self.kill()
                 raise late("Sandbox.Timedout", message)
             answer: dict[str, Any] = json.loads(self._connection.recv_bytes())
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # a plain OSError where it ended in the middle of its answer
             self.kill()
             raise self._ended() from None
         if (fault := answer.get("error")) is None:
@@ -166,7 +172,7 @@ class Pool:
             self._free.release()
 
     def warm(self) -> None:
-        """Start one environment where there is none. Raises InitError."""
+        """Start one environment where there is none. Raises as `Environment` does."""
         with self._lock:
             if self._idle or self._busy:
                 return

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from manifests import Deployment, Manifests
-from manifests.topology import ApiRoute, Cors, HttpApi, LambdaFunction, QueueMapping, Rule, topology_of
+from manifests.topology import ApiRoute, Cors, HttpApi, LambdaFunction, Queue, QueueMapping, Rule, Topology, topology_of
 from serving.errors import PlanError
 
 _RATE: Final = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -26,13 +26,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueuePlan:
-    """A queue of a function: messages in a batch, batches at once."""
+    """A queue of a function: messages in a batch, batches at once, receives of a message before it is dead-lettered."""
 
     name: str
     arn: str
     url: str
     batch_size: int
     concurrency: int
+    max_receives: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def make_plan(
         raise PlanError(f"there is no service {', '.join(unknown)}; there are: {known}")
     topology = topology_of(manifests, deployment, "container")
     planned = (
-        _function(manifests, deployment, function, topology.of(QueueMapping), topology.of(ApiRoute), topology.of(Rule))
+        _function(deployment, function, topology)
         for function in topology.of(LambdaFunction)
         if function.service in wanted
     )
@@ -112,17 +113,11 @@ def make_plan(
     return Plan(functions, topology.only(HttpApi).cors)
 
 
-def _function(
-    manifests: Manifests,
-    deployment: Deployment,
-    function: LambdaFunction,
-    mappings: tuple[QueueMapping, ...],
-    routes: tuple[ApiRoute, ...],
-    rules: tuple[Rule, ...],
-) -> FunctionPlan:
-    names = deployment.names
-    arn = names.arn("lambda", f"function:{function.name}")
-    schedule = next((rule for rule in rules if rule.schedule and rule.targets[0].arn == arn), None)
+def _function(deployment: Deployment, function: LambdaFunction, topology: Topology) -> FunctionPlan:
+    arn = deployment.names.arn("lambda", f"function:{function.name}")
+    mappings = (mapping for mapping in topology.of(QueueMapping) if mapping.name == function.name)
+    routes = topology.of(ApiRoute)
+    schedule = next((rule for rule in topology.of(Rule) if rule.schedule and rule.targets[0].arn == arn), None)
     return FunctionPlan(
         service=function.service,
         name=function.name,
@@ -132,16 +127,26 @@ def _function(
         memory_mb=function.memory_mb,
         timeout_s=function.timeout_s,
         variables=function.variables,
-        queues=tuple(_queue(deployment, mapping) for mapping in mappings if mapping.name == function.name),
+        queues=tuple(_queue(deployment, mapping, topology) for mapping in mappings),
         routes=tuple(RoutePlan(route.key, route.authorizer is None) for route in routes if route.function_arn == arn),
         every_s=_seconds(function.name, schedule.schedule) if schedule and schedule.schedule else 0,
         schedule_event=schedule.targets[0].input if schedule else None,
     )
 
 
-def _queue(deployment: Deployment, mapping: QueueMapping) -> QueuePlan:
+def _queue(deployment: Deployment, mapping: QueueMapping, topology: Topology) -> QueuePlan:
     name = mapping.queue_arn.rsplit(":", 1)[-1]
-    return QueuePlan(name, mapping.queue_arn, deployment.queue_url(name), mapping.batch_size, mapping.max_concurrency)
+    redrive = next(queue.redrive for queue in topology.of(Queue) if queue.name == name)
+    if redrive is None:
+        raise PlanError(f"{name} has no dead-letter queue")
+    return QueuePlan(
+        name=name,
+        arn=mapping.queue_arn,
+        url=deployment.queue_url(name),
+        batch_size=mapping.batch_size,
+        concurrency=mapping.max_concurrency,
+        max_receives=redrive.max_receives,
+    )
 
 
 def _bounded(function: FunctionPlan, concurrency: int) -> FunctionPlan:

@@ -86,8 +86,9 @@ class Poller:
         messages = answer.get("Messages", [])
         if not messages:
             return True
-        if self._stopping.is_set():
-            # They arrived with the answer to the last request before the drain: others may have them at once.
+        if self._stopping.is_set() and all(_receives(one) < self._queue.max_receives for one in messages):
+            # They arrived with the answer to the last request before the drain: others may have them at once. Not what
+            # was received for the last time: SQS would dead-letter it though nobody has handled it.
             self._give_back(messages)
             return True
         self._metrics.received(self._queue.name, [_age_s(message) for message in messages])

@@ -30,7 +30,9 @@ _OWN: Final = frozenset({
     "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 })  # fmt: skip
 #: An environment is replaced so long before its credentials expire: longer than any timeout.
-_MARGIN_S: Final = 1000.0
+_MARGIN_S: Final = 1000
+#: The role is assumed again so long before that: otherwise new environments would get what is about to be replaced.
+_EARLIER_S: Final = 300
 
 
 class Identities:
@@ -97,6 +99,7 @@ class Identities:
                 source_credentials=session.get_credentials(),
                 role_arn=function.role_arn,
                 extra_args={"RoleSessionName": function.name},
+                expiry_window_seconds=_MARGIN_S + _EARLIER_S,
             )
         return self._fetchers[function.role_arn]
 
