@@ -64,6 +64,7 @@ class FakeSqs:
         self.delays_s: list[int] = []
         self.faults: dict[str, str] = {}
         self.undeletable: dict[str, str] = {}
+        self.unreturnable: dict[str, str] = {}
         self.receives: dict[str, int] = {}
         self.received = threading.Event()
 
@@ -82,10 +83,13 @@ class FakeSqs:
         bad = [key for key, name in handles.items() if name in self.undeletable]
         return {"Failed": [{"Id": key, "Code": self.undeletable[handles[key]]} for key in bad]}
 
-    def change_message_visibility_batch(self, Entries: list[dict[str, Any]], **_: Any) -> None:  # noqa: N803
+    def change_message_visibility_batch(self, Entries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803
         self._fail("change_message_visibility_batch")
+        names = [entry["ReceiptHandle"].removeprefix("handle-") for entry in Entries]
         self.delays_s = [entry["VisibilityTimeout"] for entry in Entries]
-        self.given_back += [entry["ReceiptHandle"].removeprefix("handle-") for entry in Entries]
+        self.given_back += [name for name in names if name not in self.unreturnable]
+        bad = [(entry["Id"], name) for entry, name in zip(Entries, names, strict=True) if name in self.unreturnable]
+        return {"Failed": [{"Id": key, "Code": self.unreturnable[name]} for key, name in bad]} if bad else {}
 
     def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
         self._fail("get_queue_attributes")

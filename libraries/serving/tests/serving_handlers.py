@@ -40,5 +40,12 @@ def slow(event: dict[str, Any], context: Any) -> None:
     time.sleep(1.0)
 
 
+def endless(event: dict[str, Any], context: Any) -> Any:
+    answer: list[Any] = []
+    for _ in range(100_000):
+        answer = [answer]
+    return answer
+
+
 def unspeakable(event: dict[str, Any], context: Any) -> Any:
     return {"set": {1, 2}}

@@ -55,6 +55,8 @@ def test_a_handler_that_fails_keeps_its_environment(pools: list[Pool]) -> None:
     assert failing.environments == 1
     with pytest.raises(HandlerError, match=r"Runtime\.MarshalError"):
         pool(pools, "unspeakable").invoke({})
+    with pytest.raises(HandlerError, match=r"Runtime\.MarshalError"):
+        pool(pools, "endless").invoke({})
 
 
 def test_an_environment_that_ends_or_is_late_is_replaced(pools: list[Pool]) -> None:

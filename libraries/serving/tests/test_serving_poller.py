@@ -33,6 +33,8 @@ def left(*names: Any) -> dict[str, Any]:
         (left("unknown"), "abc"),
         (left("b", ""), "abc"),
         (left(None), "abc"),
+        (left(["b"]), "abc"),
+        (left({"b": 1}, "b"), "abc"),
         ({"batchItemFailures": [{"id": "b"}]}, "abc"),
         ({"batchItemFailures": ["b"]}, "abc"),
         ({"batchItemFailures": {"b": 1}}, "abc"),
@@ -86,6 +88,15 @@ def test_what_a_process_left_that_died_comes_back_soon() -> None:
     assert (sqs.given_back, sqs.deleted, sqs.delays_s) == (BATCH, [], [3, 3, 3])
     sqs.batches, sqs.faults["change_message_visibility_batch"] = [BATCH], "AccessDenied"
     assert poller(sqs, died).poll_once(), "it comes back by itself, only later"
+
+
+def test_what_is_not_given_back_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    sqs = FakeSqs(BATCH)
+    sqs.unreturnable = {"b": "InternalError"}
+    assert poller(sqs, Answering(EnvironmentEndedError("Runtime.ExitError", "exit code -9"))).poll_once()
+    assert sqs.given_back == ["a", "c"]
+    told = [vars(record)["error"] for record in caplog.records if "was not given back" in record.getMessage()]
+    assert told == ["InternalError"]
 
 
 def test_what_cannot_be_deleted_is_told_and_slows_the_loop_down(caplog: pytest.LogCaptureFixture) -> None:

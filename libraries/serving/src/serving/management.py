@@ -68,7 +68,7 @@ class ManagementApplication:
         body = await read_body(scope, receive)
         try:
             event = json.loads(body or b"{}") if body is not None else None
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if not isinstance(event, dict):
             text = f"the payload is no JSON object of at most {MAX_BYTES} bytes"

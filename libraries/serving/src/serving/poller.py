@@ -21,7 +21,11 @@ from serving.plan import QueuePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import (
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        DeleteMessageBatchRequestEntryTypeDef,
+        MessageTypeDef,
+    )
 
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
@@ -120,9 +124,11 @@ class Poller:
         """
         if not messages:
             return True
-        entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)
+        ]
         try:
-            answer = self._sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]
+            answer = self._sqs.delete_message_batch(QueueUrl=self._queue.url, Entries=entries)
         except AWS_ERRORS as error:
             self._metrics.call_failed(self._queue.name)
             extra = {"queue": self._queue.name, "messages": len(entries), "error": str(error)}
@@ -139,7 +145,7 @@ class Poller:
 
         Where SQS cannot be told, they come back after the visibility timeout.
         """
-        entries = [
+        entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
             {
                 "Id": str(n),
                 "ReceiptHandle": one["ReceiptHandle"],
@@ -148,10 +154,14 @@ class Poller:
             for n, one in enumerate(messages)
         ]
         try:
-            self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)  # type: ignore[arg-type]
+            answer = self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)
         except AWS_ERRORS as error:
             self._metrics.call_failed(self._queue.name)
             log.warning("messages were not given back", extra={"queue": self._queue.name, "error": str(error)})
+            return
+        for fault in answer.get("Failed", []):
+            extra = {"queue": self._queue.name, "error": fault.get("Code")}
+            log.warning("a message was not given back", extra=extra)
 
 
 def record_of(message: MessageTypeDef, queue_arn: str, region: str) -> dict[str, Any]:
@@ -188,8 +198,10 @@ def failures(answer: Any, message_ids: Sequence[str]) -> set[str]:  # noqa: ANN4
         return set()
     if not isinstance(reported, list):
         return everything
-    left = {item.get("itemIdentifier") if isinstance(item, dict) else None for item in reported}
-    return {str(name) for name in left} if left <= everything else everything
+    named = [item.get("itemIdentifier") if isinstance(item, dict) else None for item in reported]
+    left = {name for name in named if isinstance(name, str)}  # what is no text may not even be hashable
+    is_known = all(isinstance(name, str) for name in named) and left <= everything
+    return left if is_known else everything
 
 
 def _receives(message: MessageTypeDef) -> int:

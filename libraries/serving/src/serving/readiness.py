@@ -16,9 +16,10 @@ from serving.plan import QueuePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 EVERY_S: Final = 5.0
-_STATES: Final = {
+_STATES: Final[Mapping[QueueAttributeNameType, str]] = {
     "ApproximateNumberOfMessages": "waiting",
     "ApproximateNumberOfMessagesNotVisible": "in flight",
     "ApproximateNumberOfMessagesDelayed": "delayed",
@@ -70,11 +71,11 @@ def queue_check(queue: QueuePlan, sqs: SQSClient, metrics: Metrics) -> Check:
 
     def check() -> str | None:
         try:
-            answer = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=list(_STATES))  # type: ignore[arg-type]
+            answer = sqs.get_queue_attributes(QueueUrl=queue.url, AttributeNames=list(_STATES))
         except AWS_ERRORS as error:
             return f"{type(error).__name__}: {error}"
         for attribute, state in _STATES.items():
-            count = int(answer["Attributes"].get(attribute, 0))  # type: ignore[call-overload]
+            count = int(answer["Attributes"].get(attribute, 0))
             metrics.queue_messages.labels(queue.name, state).set(count)
         return None
 

@@ -54,11 +54,11 @@ def main(name: str, descriptor: int) -> None:
     while True:
         try:
             order = json.loads(connection.recv_bytes())
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):  # a plain OSError where the other side ended in the middle of an order
             return
         try:
             _send(connection, _answer(handler, order))
-        except (BrokenPipeError, ConnectionError):
+        except OSError:
             return
 
 
@@ -86,7 +86,7 @@ def _answer(handler: Handler, order: dict[str, Any]) -> dict[str, Any]:
         sys.stdout.flush()
     try:
         json.dumps(result)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         return {"error": {"kind": "Runtime.MarshalError", "message": str(error), "trace": []}}
     return {"result": result}
 
