@@ -143,10 +143,23 @@ def test_wrong_usage(arguments: tuple[str, ...]) -> None:
     assert run(*arguments)[0] == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"name": "x", "queries": []}', json.dumps(QUERIES).replace('"2"', '"1"')])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"name": "x", "queries": []}', json.dumps(QUERIES).replace('"2"', '"1"'), "[" * 100_000],
+    ids=["empty", "a list", "no queries", "an id twice", "nested too deeply"],
+)
 def test_a_set_that_cannot_be_read_is_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "q.json"
     path.write_text(text, encoding="utf-8")
     code, _, problem = run(path, *API)
     assert (code, problem.count("\n")) == (1, 1)
     assert "cannot be read" in problem
+
+
+@pytest.mark.usefixtures("asked")
+def test_an_api_that_answers_nothing_fails(queries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for known in list(FOUND):
+        monkeypatch.delitem(FOUND, known)
+    code, output, problem = run(queries, *API, "--json")
+    assert (code, problem.strip()) == (1, "mesh: no query was answered: 500: broken")
+    assert len(json.loads(output)["queries"]) == len(QUERIES["queries"])

@@ -273,7 +273,11 @@ def test_an_unknown_prompt_run_or_an_old_service_is_said(dev: Mesh) -> None:
     assert dev.orders == []
 
 
-@pytest.mark.parametrize("text", ["", "{}", '[{"query": "", "relevant": ["a"]}]', '[{"query": "a", "relevant": []}]'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", "[" * 100_000, '[{"query": "", "relevant": ["a"]}]', '[{"query": "a", "relevant": []}]'],
+    ids=["empty", "an object", "nested too deeply", "no words", "nothing relevant"],
+)
 def test_a_file_of_queries_has_a_shape(text: str, tmp_path: Path) -> None:
     (tmp_path / "queries.json").write_text(text)
     with pytest.raises(QueriesInvalidError):

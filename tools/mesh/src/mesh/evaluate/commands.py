@@ -50,12 +50,15 @@ def evaluate(  # options of a command
     def ask() -> None:
         from mesh.client import Api
         from mesh.evaluate.asking import ask_all
-        from mesh.evaluate.scoring import QuerySet
+        from mesh.evaluate.scoring import EvaluationError, QuerySet
         from mesh.evaluate.showing import document, markdown
 
         with Api(str(url), token) as api:
             report = ask_all(api, _read(Path(str(queries)), QuerySet), search_type=search_type, k=k)
         typer.echo(json.dumps(document(report), indent=2) if as_json else markdown(report))
+        errors = [scored.error for scored in report.queries if scored.error is not None]
+        if errors and len(errors) == len(report.queries):
+            raise EvaluationError(f"no query was answered: {errors[0]}")
 
     def beside() -> None:
         from mesh.evaluate.scoring import Report, differences
@@ -80,6 +83,6 @@ def _read(path: Path, model: type[Model]) -> Model:
         known = json.loads(path.read_text(encoding="utf-8"))
         wanted = {name: value for name, value in known.items() if name in model.model_fields}
         return model.model_validate(wanted)
-    except (OSError, ValueError, AttributeError, ValidationError) as error:
-        reason = str(error).replace("\n", " ")
+    except (OSError, ValueError, AttributeError, ValidationError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error).replace("\n", " ")
         raise EvaluationError(f"{path} cannot be read: {reason}") from error

@@ -35,6 +35,8 @@ def read_queries(path: Path) -> list[Query]:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "it"
         raise QueriesInvalidError(f"{path}: {place}: {first['msg']}") from error
+    except RecursionError as error:
+        raise QueriesInvalidError(f"{path} is nested too deeply") from error
     except ValueError as error:
         raise QueriesInvalidError(f"{path} is no JSON: {error}") from error
 
