@@ -12,6 +12,7 @@ import os
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -26,14 +27,25 @@ _POLL_S = 0.05
 _OUR_OWN = ("PATH", "HOME", "TMPDIR", "LANG")
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """A process, and what it asks for invocations."""
+
+    process: subprocess.Popen[bytes]
+    api: RuntimeApi
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+
 class ProcessRuntimeExecutor(RuntimeExecutor):
     """One execution environment: a process that handles one invocation at a time, and is started again when it died."""
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:
         super().__init__(id, function_version)
         self._variables: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
-        self._api: RuntimeApi | None = None
+        self._running: _Running | None = None
         # What a process writes is in this file before it answers; a pipe would have to be read beside it.
         self._output = tempfile.NamedTemporaryFile(prefix=f"lambda-{id}-", suffix=".log")  # noqa: SIM115 - until `stop`
 
@@ -57,13 +69,14 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         lines = [f"START RequestId: {request} Version: {self.function_version.id.qualifier}"]
         begun = time.monotonic()
         try:
-            if self._process is None or self._process.poll() is not None:
-                self._spawn()
-            answer = self._ask(payload, request, timeout)
+            running = self._running
+            if running is None or running.has_ended:
+                running = self._spawn()
+            answer = self._ask(running, payload, request, timeout)
         except StatusErrorException as error:
             answer = Answer(error.payload, is_error=True)
         memory = self._memory_mb()
-        if self._process is not None and self._process.poll() is not None:
+        if self._running is not None and self._running.has_ended:
             self._end()
         took_ms = (time.monotonic() - begun) * 1000
         lines += self._written().splitlines()
@@ -100,22 +113,22 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
         """Nothing: LocalStack deletes the unpacked code."""
 
-    def _spawn(self) -> None:
+    def _spawn(self) -> _Running:
         self._end()
         code = str(self.function_version.config.code.get_unzipped_code_location())
-        self._api = RuntimeApi()
+        api = RuntimeApi()
         passed = (*_OUR_OWN, *os.environ.get("MESH_FUNCTION_PASSES", "").split())
         environment = {
             **{name: os.environ[name] for name in passed if name in os.environ},
             **self._variables,
             "LAMBDA_TASK_ROOT": code,
-            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_LAMBDA_RUNTIME_API": api.address,
             "PYTHONPATH": code,
             "PYTHONUNBUFFERED": "1",
             "TZ": "UTC",
         }
         with Path(self._output.name).open("ab") as output:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [os.environ["MESH_FUNCTION_PYTHON"], "-m", "awslambdaric", self.function_version.config.handler],
                 cwd=code,
                 env=environment,
@@ -123,14 +136,16 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
                 stdout=output,
                 stderr=output,
             )
+        running = self._running = _Running(process, api)
         deadline = time.monotonic() + config.LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT
-        while not self._api.ready.wait(_POLL_S):
-            if self._process.poll() is not None:
-                raise self._init_error("Runtime.ExitError", f"Error: Runtime exited with {_ended(self._process)}")
+        while not api.ready.wait(_POLL_S):
+            if running.has_ended:
+                raise self._init_error("Runtime.ExitError", f"Error: Runtime exited with {_ended(process)}")
             if time.monotonic() > deadline:
                 raise self._init_error("Sandbox.Timedout", "Error: the function was not imported in time")
-        if self._api.init_error is not None:
-            raise StatusErrorException("the function cannot be imported", payload=self._api.init_error)
+        if api.init_error is not None:
+            raise StatusErrorException("the function cannot be imported", payload=api.init_error)
+        return running
 
     def _init_error(self, kind: str, message: str) -> StatusErrorException:
         written = self.get_logs()[-2000:]
@@ -138,32 +153,28 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
         document = {"errorType": kind, "errorMessage": message, "stackTrace": written.splitlines()[-20:]}
         return StatusErrorException(message, payload=json.dumps(document).encode())
 
-    def _ask(self, payload: dict[str, str], request: str, timeout_s: int) -> Answer:
-        assert self._api is not None  # noqa: S101 - `_spawn` has made it
-        assert self._process is not None  # noqa: S101 - as above
+    def _ask(self, running: _Running, payload: dict[str, str], request: str, timeout_s: int) -> Answer:
         deadline = time.monotonic() + timeout_s
-        self._api.send(payload, time.time() + timeout_s)
+        running.api.send(payload, time.time() + timeout_s)
         while True:
-            died = self._process.poll() is not None
+            died = running.has_ended
             # Once more after its end: it may have answered just before.
             left = max(deadline - time.monotonic(), _POLL_S)
-            answer = self._api.receive(request, _POLL_S if died else min(1.0, left))
+            answer = running.api.receive(request, _POLL_S if died else min(1.0, left))
             if answer is not None:
                 return answer
             if died:
-                return _error(request, "Runtime.ExitError", f"Error: Runtime exited with {_ended(self._process)}")
+                return _error(request, "Runtime.ExitError", f"Error: Runtime exited with {_ended(running.process)}")
             if time.monotonic() >= deadline:
                 self._end()
                 return _error(request, "Sandbox.Timedout", f"Error: Task timed out after {timeout_s:.2f} seconds")
 
     def _end(self) -> None:
-        process, self._process = self._process, None
-        api, self._api = self._api, None
-        if process is not None:
-            process.kill()
-            process.wait()
-        if api is not None:
-            api.close()
+        running, self._running = self._running, None
+        if running is not None:
+            running.process.kill()
+            running.process.wait()
+            running.api.close()
 
     def _written(self) -> str:
         """What the process wrote since the last call. It appends, so that the file can be emptied under it."""
@@ -173,7 +184,7 @@ class ProcessRuntimeExecutor(RuntimeExecutor):
 
     def _memory_mb(self) -> int:
         try:
-            return int(psutil.Process(self._process.pid).memory_info().rss / 1024**2) if self._process else 0
+            return int(psutil.Process(self._running.process.pid).memory_info().rss / 1024**2) if self._running else 0
         except psutil.Error:
             return 0
 

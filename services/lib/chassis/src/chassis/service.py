@@ -96,7 +96,7 @@ class Service(Generic[S_co]):
         return ()
 
     def recount(self, connection: Connection, tenant_id: str) -> None:
-        """Count anew what `derived_tables` say of a whole tenant, from the tables beside them.
+        """Recount what `derived_tables` say of a whole tenant, from the tables beside them.
 
         They are found by the search path, and no other unit of work runs. Here: there are none.
 

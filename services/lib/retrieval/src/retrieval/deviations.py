@@ -1,6 +1,6 @@
 """Postings and statistics that are not those of the documents and vectors beside them.
 
-Both are written in the statements that write documents and vectors; here they are counted anew, of a whole tenant, each
+Both are written in the statements that write documents and vectors; here they are recounted, of a whole tenant, each
 in one statement and so under one snapshot.
 """
 

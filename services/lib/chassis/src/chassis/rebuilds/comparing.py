@@ -42,7 +42,7 @@ class Comparison:
 def compare(connection: Connection, schema: str, rebuild: Rebuild, table: str) -> Comparison | None:
     """Compare that table of a rebuild that is alive, in the caller's transaction; of some tenants' or items' alone.
 
-    None where no rows are of an item, in a rebuild of some items: such a table is counted anew when it is switched.
+    None where no rows are of an item, in a rebuild of some items: such a table is recounted when it is switched.
 
     Raises:
         psycopg.errors.QueryCanceled: it took too long.

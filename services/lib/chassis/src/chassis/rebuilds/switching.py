@@ -58,9 +58,8 @@ def begin(
         if found is not None:
             rows.turn(connection, found.id, rows.ENDED)
             tables.drop(connection, schema)
-        counted = service.derived_tables
         narrowed = {"by_tenant": bool(tenants), "by_subject": bool(subjects)}
-        tables.make(connection, schema, next_of(schema), counted=counted, **narrowed)
+        tables.make(connection, schema, next_of(schema), recounted=service.derived_tables, **narrowed)
         _, until = horizons(connection)
         rebuild = Rebuild(
             id=f"rebuild-{service.settings.service}-{secrets.token_hex(6)}",

@@ -23,21 +23,21 @@ def folded_tables(connection: Connection, schema: str) -> list[str]:
 
 
 def make(
-    connection: Connection, schema: str, beside: str, *, by_tenant: bool, by_subject: bool, counted: Collection[str]
+    connection: Connection, schema: str, beside: str, *, by_tenant: bool, by_subject: bool, recounted: Collection[str]
 ) -> None:
     """Make an empty table beside each folded one of the schema, with its columns, constraints, indexes and options.
 
     Raises:
         PermanentError: there is nothing to rebuild; a table has a foreign key or a sequence, which cannot be copied; or
             the rebuild is of some tenants, and a table has no column `tenant_id`; or of some items, and a table has no
-            column for their ids and is none of those that are `counted` anew.
+            column for their ids and is none of those that are `recounted`.
     """
     tables = folded_tables(connection, schema)
     if not tables:
         raise PermanentError("nothing-to-rebuild", f"no table of {schema} is made from events alone")
     for table in tables:
         _check(connection, schema, table, by_tenant=by_tenant or by_subject)
-        if by_subject and table not in {*counted, *_OF_TENANTS} and _subject(connection, schema, table) is None:
+        if by_subject and table not in {*recounted, *_OF_TENANTS} and _subject(connection, schema, table) is None:
             raise PermanentError("table-without-items", f"{schema}.{table} has no rows of items: rebuild the tenant")
         _make_one(connection, schema, beside, table)
 
