@@ -1,4 +1,5 @@
-"""The formats mean what the validators take them for: jsonschema's checks, and pydantic as our contracts run it."""
+"""The formats mean what the validators take them for: jsonschema's checks, for IRIs those of jsonschema-rs, and
+pydantic as our contracts run it."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from uuid import UUID
 
+import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,8 +47,10 @@ PYDANTIC: dict[str, Any] = {
     "uri": AnyUrl,
     **{"uuid1": UUID1, "uuid3": UUID3, "uuid4": UUID4, "uuid5": UUID5, "uuid6": UUID6, "uuid7": UUID7, "uuid8": UUID8},
 }
-#: What jsonschema checks with its extra for formats: all but those that pydantic adds.
-JSONSCHEMA = [name for name in FORMATS if name != "ipvanyaddress" and not re.fullmatch(r"uuid\d", name)]
+#: Those that jsonschema checks by a package which takes two seconds to import.
+IRIS = {name: jsonschema_rs.validator_for({"format": name}, validate_formats=True) for name in ("iri", "iri-reference")}
+#: What jsonschema checks with its extra for formats: all but those, and those that pydantic adds.
+JSONSCHEMA = [name for name in FORMATS if not re.fullmatch(r"iri(-reference)?|ipvanyaddress|uuid\d", name)]
 TEXTS = [
     *("", "a", "0", "-1", "1.5", "1732267800", " ", "é", "no such thing", "a b", "a\n", "٣", "{", ")", "*", "~", "\\"),
     *("2026-11-22", "2026-02-29", "2024-02-29", "2000-02-29", "1900-02-29", "0000-01-01", "0001-01-01", "9999-12-31"),
@@ -127,6 +131,10 @@ def by_jsonschema(name: str, text: str) -> bool:
     return bool(checker.conforms(text, name))
 
 
+def by_jsonschema_rs(name: str, text: str) -> bool:
+    return IRIS[name].is_valid(text)
+
+
 def by_pydantic(name: str, text: str) -> bool:
     model = MODELS[name]
     try:
@@ -137,7 +145,11 @@ def by_pydantic(name: str, text: str) -> bool:
 
 
 MODELS = {name: TypeAdapter(kind) for name, kind in PYDANTIC.items()}
-ASKED = [(by_jsonschema, name) for name in JSONSCHEMA] + [(by_pydantic, name) for name in PYDANTIC]
+ASKED = [
+    *((by_jsonschema, name) for name in JSONSCHEMA),
+    *((by_jsonschema_rs, name) for name in IRIS),
+    *((by_pydantic, name) for name in PYDANTIC),
+]
 each_validator = pytest.mark.parametrize(("validator", "name"), ASKED)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chassis.errors import MalformedCursorError
@@ -83,6 +83,7 @@ def test_a_downloads_name_is_cut_between_characters_before_its_extension(name: s
     assert unquote(content_disposition(name).rpartition("''")[2]) == sent
 
 
+@example("\N{COMBINING ACUTE ACCENT}")
 @given(st.text(max_size=600))
 def test_no_name_breaks_the_header(name: str) -> None:
     header = content_disposition(name)

@@ -44,7 +44,8 @@ def content_disposition(name: str) -> str:
     # Cutting may split a character: that one goes.
     whole = stem.encode()[:room].decode(errors="ignore") + suffix
     letters = (each for each in unicodedata.normalize("NFKD", whole) if not unicodedata.combining(each))
-    plain = _UNSAFE.sub("_", "".join(letters))
+    # Nothing is left of a name that is accents alone.
+    plain = _UNSAFE.sub("_", "".join(letters)) or "_"
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(whole, safe='')}"
 
 

@@ -9,6 +9,7 @@ with the mark `sampled(n)` all but n cases, whose names decide which. A test wit
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import defaultdict
 from collections.abc import Generator
@@ -56,6 +57,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     result = yield
     items.sort(key=lambda item: _scope(item.nodeid)[0])
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is loaded meanwhile stays: garbage collections then, and those of all tests after, would look at millions of
+    objects in vain."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _scope(nodeid: str) -> tuple[int, str]:
