@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError
 from botocore.response import StreamingBody
 
+from chassis.accounts import delete_account
 from chassis.aws import Aws, Credentials
 from chassis.bus import MAX_BYTES, MAX_ENTRIES, Bus, Refusal, check_size, entry_size
 from chassis.errors import EventTooLargeError, ObjectMissingError, TransientError
@@ -201,6 +202,8 @@ USES: dict[str, tuple[str, Use]] = {
     "put": ("PutObject", lambda images: images.put("t/k", b"b", "image/png")),
     "put_new": ("PutObject", lambda images: images.put_new("t/k", b"b", "image/png")),
     "delete": ("ListObjectVersions", lambda images: images.delete("t/k")),
+    "count_all": ("ListObjectVersions", lambda images: images.count_all("t/k")),
+    "delete_all": ("ListObjectVersions", lambda images: images.delete_all("t/k")),
 }
 FAULTS: list[tuple[Any, type[Exception], str]] = [
     (fails("NoSuchKey"), ObjectMissingError, "t/k"),
@@ -221,6 +224,19 @@ def test_faults_of_the_bucket(name: str, fault: Any, raised: type[Exception], me
     with AwsCalls(offline_aws.s3, **{operation: fault}), pytest.raises(raised) as caught:
         use(ImageStore("the-bucket", offline_aws))
     assert type(caught.value) is raised
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (fails("InternalErrorException"), "Cognito: InternalErrorException"),
+        (raises(AWAY), "Cognito: ConnectTimeoutError"),
+    ],
+)
+def test_faults_of_the_user_pool(fault: Any, message: str, offline_aws: Aws) -> None:
+    with AwsCalls(offline_aws.user_pools, DeleteUser=fault), pytest.raises(TransientError) as caught:
+        delete_account(offline_aws, "the-token")
     assert str(caught.value) == message
 
 

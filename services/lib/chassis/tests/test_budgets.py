@@ -97,6 +97,16 @@ def test_many_workers_together_never_pay_more_than_the_budget(connect: Connect) 
     assert 0 < spending.made < len(events)
 
 
+def test_amounts_are_of_whole_millionths_never_less(connect: Connect) -> None:
+    database = connect()
+    reservation = budgets.reserve(database, ordered(1), 0.1000001)
+    assert reservation is not None
+    assert reservation.amount_usd == Decimal("0.100001")
+    with database.transaction() as connection:
+        budgets.settle(connection, reservation, 0.0500001)
+    assert known(database).spent_usd == Decimal("0.050001")
+
+
 def test_what_calls_under_way_may_need_is_waited_for(connect: Connect) -> None:
     database = connect()
     first = budgets.reserve(database, ordered(1), 0.9)

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.integration
 
 ALICE, BOB = "tenant-alice", "tenant-bob"
 CANARY = "canary-of-alice"
+GONE = "this account is deleted, with everything that belonged to it"
 
 
 def noted(connection: Connection, event: Event[UploadRejected]) -> None:
@@ -220,7 +221,9 @@ def test_a_forgotten_tenants_token_opens_nothing(noting: Noting) -> None:
     assert entry(http_event("GET", "/items", tenant=ALICE), CONTEXT)["statusCode"] == 200
     assert not deliver(noting.consumer(), forgotten())
     answer = entry(http_event("GET", "/items", tenant=ALICE), CONTEXT)
-    assert (answer["statusCode"], "urn:collections:problem:forgotten" in answer["body"]) == (410, True)
+    problem = json.loads(answer["body"])
+    told = (answer["statusCode"], problem["type"], problem["detail"])
+    assert told == (410, "urn:collections:problem:forgotten", GONE)
     assert entry(http_event("GET", "/items", tenant=BOB), CONTEXT)["statusCode"] == 200
 
 

@@ -117,6 +117,15 @@ def test_the_past_is_told_up_to_a_moment_without_the_tenant(worker: Worker) -> N
 
 
 @pytest.mark.integration
+def test_an_answer_has_at_most_so_many_events(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [record(worker, rejected("item-1")) for _ in range(3)]
+    monkeypatch.setattr(inspection, "MAX_EVENTS", 2)
+    history = ask(worker, history="item-1", until=events[-1].time.isoformat())["history"]
+    for found in (history, ask(worker, events="item-1")["events"]):
+        assert [event["id"] for event in found] == [event.id for event in events[:2]]
+
+
+@pytest.mark.integration
 def test_the_past_is_folded_apart_from_the_live_tables(worker: Worker) -> None:
     deleting = Deleting(worker.settings, worker.aws)
     deleting.__dict__["database"] = worker.database

@@ -119,9 +119,9 @@ def record(service: Service[Any], item: str, tenant: str = "tenant-0") -> None:
         work.record(new_event(data, subject=item, tenant_id=tenant))
 
 
-def begin(service: Service[Any], *, tenants: tuple[str, ...] = (), changed: tuple[str, ...] = ()) -> str:
+def begin(service: Service[Any], **narrowed: tuple[str, ...]) -> str:
     """The id of a rebuild into which everything has been folded that was recorded before."""
-    rebuild = switching.begin(service, who="a test", why="", tenants=tenants, changed=changed)
+    rebuild = switching.begin(service, who="a test", why="", **narrowed)
     (shown,) = answer(service, {"fold": rebuild.id})["rebuilds"]
     assert shown["is_own_done"]
     return rebuild.id
@@ -386,6 +386,23 @@ def test_a_rebuild_of_one_tenant_exchanges_its_rows_alone(service: Service[Any],
     assert len(details(service)) == ITEMS + 2
 
 
+def test_a_rebuild_of_one_item_exchanges_its_row_alone(service: Service[Any], stood: Stood) -> None:
+    switching.switch(service, before := begin(service))
+    stood.detail = "as the new fold says"
+    rebuild_id = begin(service, subjects=("item-3",), changed=("pictures",))
+    assert {each["id"]: each["state"] for each in answer(service, {"list": 5})["rebuilds"]} == {
+        before: "ended",
+        rebuild_id: "folding",
+    }
+    found = compared(service, rebuild_id)
+    assert (found["live_rows"], found["beside_rows"], found["columns"]) == (1, 1, {"detail": 1})
+    switching.switch(service, rebuild_id)
+    assert {item for item, detail in details(service).items() if detail == stood.detail} == {"item-3"}
+    assert len(details(service)) == ITEMS
+    switching.roll_back(service, rebuild_id)
+    assert set(details(service).values()) == {"as it was"}
+
+
 def test_a_comparison_says_what_differs(service: Service[Any]) -> None:
     rebuild_id = begin(service)
     with service.database.transaction() as connection:
@@ -452,6 +469,10 @@ def test_what_cannot_be_copied_is_refused(service: Service[Any]) -> None:
         connection.execute("ALTER TABLE numbered ALTER n DROP IDENTITY")
     with pytest.raises(PermanentError, match="no column tenant_id"):
         switching.begin(service, who="a test", why="", tenants=["tenant-0"])
+    with service.database.transaction() as connection:
+        connection.execute("ALTER TABLE numbered ADD COLUMN tenant_id text")
+    with pytest.raises(PermanentError, match=r"numbered has no rows of items: rebuild the tenant"):
+        switching.begin(service, who="a test", why="", subjects=["item-0"])
 
 
 def test_a_reader_that_takes_long_is_waited_for_in_turns(
