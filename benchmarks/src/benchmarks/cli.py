@@ -135,15 +135,16 @@ def golden(
 @app.command(name="store")
 def event_store(
     connections: Annotated[int, typer.Option(min=1, help="Writers at once.")] = 4,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of writing per figure.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of writing in each run.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Runs per figure; the median counts.")] = 3,
+    read: Annotated[int, typer.Option(min=100, help="Events to read back in each run.")] = 20_000,
     as_json: AsJson = False,
 ) -> None:
     """Appends to the event store and reading it back, beside bare inserts."""
     from benchmarks.store import measure_store
 
     _run(
-        lambda report: measure_store(report, connections=connections, seconds=seconds, runs=runs),
+        lambda report: measure_store(report, connections=connections, seconds=seconds, runs=runs, read=read),
         as_json=as_json,
     )
 

@@ -86,11 +86,11 @@ WRITES: dict[str, Write] = {"append": append, "insert": insert}
 _start: list[Barrier] = []
 
 
-def write(dsn: str, kind: str, stream: str, batch: int, seconds: float) -> float:
+def write(dsn: str, kind: str, batch: int, seconds: float) -> float:
     """Write events of one stream for so long, once all writers are there; returns how many a second."""
     _, _, example = next(iter(examples(REPOSITORY / "contracts/examples", ImageProcessed.event_type)))
     data = REGISTRY.read(json.loads(example.read_text(encoding="utf-8"))).data
-    version = 0
+    stream, version = str(uuid.uuid4()), 0
     with _connected(dsn) as connection:
         _start[0].wait()
         begun = time.perf_counter()
@@ -101,8 +101,10 @@ def write(dsn: str, kind: str, stream: str, batch: int, seconds: float) -> float
     return version / took
 
 
-def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, runs: int = 3) -> list[Section]:
-    """Rates of writing and reading in events a second, medians of the runs."""
+def measure_store(
+    report: Report, *, connections: int = 4, seconds: float = 1, runs: int = 3, read: int = 20_000
+) -> list[Section]:
+    """Rates of writing and of reading `read` events in events a second, medians of the runs."""
     with tempfile.TemporaryDirectory(prefix="collections-bench-") as folder, Postgres(Path(folder)) as server:
         dsn = server.dsn()
         with _connected(dsn) as connection:
@@ -110,19 +112,25 @@ def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, r
             migrate(dsn, SCHEMA, [MIGRATIONS])
             connection.execute(PLAIN)
         figures = []
-        for batch, least in LEAST.items():
-            rates = {}
-            for kind in WRITES:
-                report(f"{kind}, {batch} in a transaction")
-                rates[kind] = statistics.median(_written(dsn, kind, batch, connections, seconds) for _ in range(runs))
-            subject = f"append, {batch} in a transaction"
-            figures.append(Figure(subject, "events/s", rates["append"], "", reference=rates["insert"]))
-            figures.append(Figure(subject, "of the least", rates["append"] / least, "", limit=1, least=True))
+        with _writers(connections) as pool:
+            for batch, least in LEAST.items():
+                rates = {}
+                for kind in WRITES:
+                    report(f"{kind}, {batch} in a transaction")
+                    rates[kind] = statistics.median(
+                        _written(pool, connections, dsn, kind, batch, seconds) for _ in range(runs)
+                    )
+                subject = f"append, {batch} in a transaction"
+                figures.append(Figure(subject, "events/s", rates["append"], "", limit=least, least=True))
+                figures.append(Figure(subject, "beside bare", rates["append"], "", reference=rates["insert"]))
         report("reading back")
         with _connected(dsn) as connection:
-            typed = statistics.median(_rate(connection, read_typed) for _ in range(runs))
-            bulk = statistics.median(_rate(connection, read_bulk) for _ in range(runs))
-            decoded = statistics.median(_rate(connection, partial(read_bulk, decode=True)) for _ in range(runs))
+            _fill(connection, read)
+            typed = statistics.median(_rate(connection, partial(read_typed, most=read)) for _ in range(runs))
+            bulk = statistics.median(_rate(connection, partial(read_bulk, most=read)) for _ in range(runs))
+            decoded = statistics.median(
+                _rate(connection, partial(read_bulk, most=read, decode=True)) for _ in range(runs)
+            )
         figures.append(Figure("read back, typed", "events/s", typed, ""))
         figures.append(Figure("read back, in bulk", "events/s", bulk, "", limit=LEAST_READ, least=True))
         figures.append(Figure("read back, in bulk, decoded", "events/s", decoded, ""))
@@ -130,31 +138,50 @@ def measure_store(report: Report, *, connections: int = 4, seconds: float = 5, r
     return [Section(title, tuple(figures), reference="the same documents in a table with the same order, unchecked")]
 
 
-def _written(dsn: str, kind: str, batch: int, connections: int, seconds: float) -> float:
+@contextmanager
+def _writers(connections: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that wait for one another before each run; all runs have the same, so that each imports once."""
     spawn = multiprocessing.get_context("spawn")
     barrier = spawn.Barrier(connections)
     with ProcessPoolExecutor(connections, spawn, initializer=_begin_at, initargs=(barrier,)) as pool:
-        streams = [str(uuid.uuid4()) for _ in range(connections)]
-        rates = [pool.submit(write, dsn, kind, stream, batch, seconds) for stream in streams]
-        return sum(rate.result() for rate in rates)
+        yield pool
+
+
+def _written(pool: ProcessPoolExecutor, connections: int, dsn: str, kind: str, batch: int, seconds: float) -> float:
+    rates = [pool.submit(write, dsn, kind, batch, seconds) for _ in range(connections)]
+    return sum(rate.result() for rate in rates)
 
 
 def _begin_at(barrier: Barrier) -> None:
     _start.append(barrier)
 
 
-def read_typed(connection: Connection) -> int:
-    """Read everything as events, page by page; returns how many."""
+def _fill(connection: Connection, least: int) -> None:
+    """Store what is missing to so many events: copies of the last one that was appended."""
+    connection.execute(
+        """
+        INSERT INTO events (event_id, tenant_id, stream_id, stream_version, type, event)
+        SELECT gen_random_uuid()::text, tenant_id, gen_random_uuid()::text, 1, type, event
+        FROM (SELECT * FROM events ORDER BY position DESC LIMIT 1) AS last,
+             generate_series(1, %s - (SELECT count(*) FROM events))
+        """,
+        (least,),
+    )
+    connection.execute("ANALYZE events")
+
+
+def read_typed(connection: Connection, *, most: int) -> int:
+    """Read so many as events, page by page; returns how many."""
     count, after = 0, store.BEGINNING
-    while page := store.read_all(connection, after, limit=PAGE):
+    while page := store.read_all(connection, after, limit=min(PAGE, most - count)):
         count, after = count + len(page), page[-1].checkpoint
     return count
 
 
-def read_bulk(connection: Connection, *, decode: bool = False) -> int:
-    """Read everything as it is stored, `BULK` at a time; returns how many."""
+def read_bulk(connection: Connection, *, most: int, decode: bool = False) -> int:
+    """Read so many as they are stored, `BULK` at a time; returns how many."""
     count, after = 0, store.BEGINNING
-    while found := list(store.read_bulk(connection, after, limit=BULK)):
+    while found := list(store.read_bulk(connection, after, limit=min(BULK, most - count))):
         if decode:
             for each in found:
                 each.decoded()

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from localmesh.emulator.corrections import VERSION, check_names, load_corrected
-from localmesh.emulator.events import entry_bytes, entry_fault, merge, source_context
+from localmesh.emulator.events import entry_bytes, entry_fault, merge, only_types, source_context
 from localmesh.emulator.launch import EmulatorOptions, environment
 from localmesh.emulator.workers import CONSUMER_WORKERS, DEFAULT_WORKERS, HTTP_WORKERS, worker_limit
 from localmesh.errors import EmulatorVersionError
@@ -45,6 +45,21 @@ def test_entry_faults() -> None:
 def test_entry_bytes_counts_utf8_and_time() -> None:
     entry = {"Source": "ü", "DetailType": "tt", "Detail": json.dumps({}), "Resources": ["abc"], "Time": 0}
     assert entry_bytes(entry) == 2 + 2 + 2 + 3 + 14
+
+
+@pytest.mark.parametrize(
+    ("pattern", "types"),
+    [
+        ({"detail-type": ["a", "b"], "detail": {"replayfor": [{"exists": False}]}}, {"a", "b"}),
+        ({"detail-type": ["a", {"prefix": "b"}]}, None),
+        ({"detail-type": {"of": ["a"]}}, None),
+        ({"$or": [{"detail-type": ["a"]}, {"source": ["s"]}]}, None),
+        (["detail-type"], None),
+    ],
+)
+def test_a_rule_is_passed_over_only_where_it_names_all_its_types(pattern: object, types: set[str] | None) -> None:
+    assert only_types(json.dumps(pattern)) == types
+    assert only_types("{") is None
 
 
 def test_merge_keeps_the_order_of_the_request() -> None:

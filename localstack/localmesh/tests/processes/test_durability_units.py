@@ -97,6 +97,32 @@ def test_a_message_that_is_gone_is_noted_once(state: State) -> None:
     assert state.journalled == ["short-lived"] * 2
 
 
+def test_a_queue_of_as_many_messages_as_before_may_have_others(state: State) -> None:
+    for body in ("first", "second"):
+        state.send(body)
+    state.durability.commit()
+    del state.queue["messages"][0]
+    state.send("third")
+    state.durability.commit()
+    assert sorted(state.journalled) == ["first", "first", "second", "third"]
+
+
+def test_a_commit_looks_only_into_queues_that_changed(state: State) -> None:
+    class Once(list[dict[str, Any]]):
+        """A queue through which nobody may go twice."""
+
+        walks = 0
+
+        def __iter__(self) -> Any:
+            self.walks += 1
+            return super().__iter__()
+
+    messages = state.queue["messages"] = Once({"id": str(number)} for number in range(3))
+    for _ in range(5):
+        state.durability.commit()
+    assert messages.walks == 1
+
+
 def test_a_new_user_is_on_disk_before_the_answer(state: State) -> None:
     state.durability.commit("cognito")
     assert json.loads((state.folder / "cognito.json").read_text())["payload"] == ["ann"]

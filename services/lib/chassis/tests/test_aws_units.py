@@ -293,21 +293,19 @@ def test_objects_are_deleted_a_thousand_at_a_time(number: int, calls: list[int],
     assert all(call["Bucket"] == "the-bucket" and call["Delete"]["Quiet"] is True for call in asked)
 
 
-def test_versions_and_delete_markers_are_deleted_until_none_is_left(offline_aws: Aws) -> None:
-    pages = iter(
-        [
-            answers(Versions=[{"Key": "t/images/a", "VersionId": "2"}, {"Key": "t/images/a", "VersionId": "1"}]),
-            answers(DeleteMarkers=[{"Key": "t/images/b", "VersionId": "9"}]),
-            answers(),
-        ]
-    )
-    with AwsCalls(offline_aws.s3, DeleteObjects=answers(), ListObjectVersions=lambda call: next(pages)(call)) as made:
-        assert ImageStore("the-bucket", offline_aws).delete_all("t/images/") == 3
-    deleted = [
-        (each["Key"], each["VersionId"]) for call in made.of("DeleteObjects") for each in call["Delete"]["Objects"]
-    ]
-    assert deleted == [("t/images/a", "2"), ("t/images/a", "1"), ("t/images/b", "9")]
-    assert {call["Prefix"] for call in made.of("ListObjectVersions")} == {"t/images/"}
+def test_a_page_of_versions_has_whole_objects_in_order(offline_aws: Aws) -> None:
+    first = {"Key": "t/images/a", "VersionId": "2"}, {"Key": "t/images/a", "VersionId": "1"}
+    marker, last = {"Key": "t/images/b", "VersionId": "9"}, {"Key": "t/images/c", "VersionId": "5"}
+    store = ImageStore("the-bucket", offline_aws)
+    for answered, expected in (
+        (answers(Versions=[*first, last], DeleteMarkers=[marker]), [*first, marker, last]),
+        (answers(Versions=[*first, last], DeleteMarkers=[marker], IsTruncated=True), [*first, marker]),
+        (answers(Versions=first, IsTruncated=True), [*first]),
+        (answers(), []),
+    ):
+        with AwsCalls(offline_aws.s3, ListObjectVersions=answered) as made:
+            assert store.first_versions("t/images/") == expected
+        assert {call["Prefix"] for call in made.of("ListObjectVersions")} == {"t/images/"}
 
 
 def test_an_object_that_the_bucket_keeps_is_a_transient_fault(offline_aws: Aws) -> None:

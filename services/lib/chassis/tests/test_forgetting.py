@@ -12,6 +12,7 @@ from chassis.database import Connection
 from chassis.errors import TenantForgottenError, TransientError
 from chassis.forgetting import erasing
 from chassis.http import CallerDep, HttpEntry, create_api
+from chassis.objects import ImageStore
 from chassis.projections import Projections
 from chassis.queue import DeadLetter, EventConsumer, forgets, on
 from chassis.queue.dead_letters import send_dead_letter
@@ -159,6 +160,45 @@ def test_a_receipt_counts_what_every_attempt_has_erased(noting: Noting, monkeypa
     fact = forgotten()
     assert [len(deliver(consumer, fact)) for _ in range(3)] == [1, 1, 0]
     assert receipts(noting) == [{"events": 3, "objects": 3, "table notes": 3}]
+
+
+def test_however_many_objects_there_are_each_attempt_gets_on_and_none_counts_twice(
+    noting: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first attempt ends between counting a page and deleting it, the second between two pages."""
+    for number in range(5):
+        for _ in range(2):
+            noting.images.put(f"{ALICE}/renditions/{number}.jpg", b"picture", "image/jpeg")
+    versions, deletions = ImageStore.first_versions, iter(range(10))
+    delete = ImageStore.delete_versions
+
+    def dying(store: ImageStore, page: Any) -> None:
+        if next(deletions) in {1, 3}:
+            raise TransientError("died")
+        delete(store, page)
+
+    monkeypatch.setattr(ImageStore, "first_versions", lambda store, prefix: versions(store, prefix)[:4])
+    monkeypatch.setattr(ImageStore, "delete_versions", dying)
+    consumer, fact, left = noting.consumer(), forgotten(), list[int]()
+    while deliver(consumer, fact):
+        left.append(len(versions(noting.images, f"{ALICE}/")))
+    assert left == [6, 2]
+    assert receipts(noting) == [{"objects": 10}]
+
+
+def test_the_next_attempt_goes_on_with_dead_letters_that_were_not_looked_at(
+    noting: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(forgets.__globals__, "_LOOK_S", 0.0)
+    url = noting.settings.dead_letter_queue_url
+    for number in range(25):
+        letter = DeadLetter(envelope(uploaded(ALICE if number % 5 else BOB)), "invalid-event", "broken")
+        send_dead_letter(noting.aws.sqs, url, letter)
+    consumer, fact, attempts = noting.consumer(), forgotten(), 1
+    while deliver(consumer, fact):
+        attempts += 1
+    assert 3 <= attempts <= 4, "ten at a time"
+    assert receipts(noting) == [{"dead letters": 20}]
 
 
 def test_dead_letters_of_an_item_go_with_it(noting: Noting) -> None:

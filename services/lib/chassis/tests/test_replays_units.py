@@ -66,6 +66,56 @@ def test_live_messages_are_let_through_first() -> None:
     assert pace(1000, clock, lambda: Waiting(0, MAX_REPLAYED + 1)).wait(deadline=clock.now + 5) is None
 
 
+class Consumer:
+    """Handles replayed messages ten at a time, half a second each batch, and has a live one at intervals."""
+
+    def __init__(self, clock: Clock, *, live_every_s: float) -> None:
+        self.clock = clock
+        self.live_every_s = live_every_s
+        self.busy_until = clock.now
+        self.busy_s = 0.0
+
+    def take(self, number: int) -> None:
+        seconds = -(-number // 10) * 0.5
+        self.busy_until = max(self.busy_until, self.clock.now) + seconds
+        self.busy_s += seconds
+
+    def waiting(self) -> Waiting:
+        batches = -(-(self.busy_until - self.clock.now) // 0.5)
+        taken = 10 * min(max(batches, 0), 1)
+        is_live = self.clock.now % self.live_every_s < 0.1
+        return Waiting(0, int(10 * max(batches, 0) - taken), int(is_live), int(taken))
+
+
+@pytest.mark.parametrize(
+    ("live_every_s", "least", "most"),
+    [(1, 0.4, 0.5), (4, 0.4, 0.5), (1e9, 0.95, 1)],
+    ids=["often", "now and then", "none"],
+)
+def test_a_consumer_with_live_events_is_left_alone_half_of_the_time(
+    live_every_s: float, least: float, most: float
+) -> None:
+    clock = Clock()
+    consumer = Consumer(clock, live_every_s=live_every_s)
+    bucket = pace(10_000, clock, consumer.waiting)
+    clock.now += 4
+    consumer.busy_until, started = clock.now, clock.now
+    while allowed := bucket.wait(deadline=started + 100):
+        assert allowed.look == LEAST or live_every_s == 1e9
+        consumer.take(allowed.look)
+        bucket.spend(allowed.look)
+    busy = (min(consumer.busy_s, clock.now - started)) / (clock.now - started)
+    assert least <= busy <= most
+
+
+def test_a_gentle_replay_waits_no_longer_than_some_seconds_for_messages_that_failed() -> None:
+    clock = Clock()
+    bucket = pace(10_000, clock, lambda: Waiting(0, 0, live_taken=1, replayed_taken=3))
+    clock.now += 1
+    assert bucket.wait(deadline=200)
+    assert bucket.wait(deadline=clock.now + 15), "they are out of sight for minutes"
+
+
 def test_pages_grow_while_nothing_waits_and_begin_anew_when_something_does() -> None:
     clock, waiting = Clock(), 0
     bucket = pace(10_000, clock, lambda: Waiting(waiting, MAX_REPLAYED))

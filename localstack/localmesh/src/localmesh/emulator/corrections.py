@@ -51,6 +51,7 @@ _NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
     "ministack.services.eventbridge": (
         "_put_events", "_dispatch_event", "_replays", "_rules", "_targets", "_invoke_target",
         "_pattern_event_view", "_matches_pattern_view", "error_response_json", "_dispatch_to_sqs",
+        "new_uuid",
     ),
 }  # fmt: skip
 

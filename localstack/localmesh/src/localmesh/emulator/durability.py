@@ -70,7 +70,7 @@ class Durability:
         self._disk = disk
         self._journal = Journal(self._folder, disk)
         self._lock, self._noting = threading.Lock(), threading.Lock()
-        self._queued: dict[tuple[str, ...], set[str]] = {}
+        self._queued: dict[tuple[str, ...], list[str]] = {}
         self._touched: dict[tuple[str, Any, Any], dict[str, Any]] = {}
         self._changed: set[str] = set()
         self._written: dict[str, bytes] = {}
@@ -105,10 +105,11 @@ class Durability:
                 self._changed.add(state)
             if state in _AT_ONCE:
                 self._snapshot({state})
-            queued = {key: self._messages(queue) for key, queue in list(self._sqs._queues._data.items())}
+            queues = dict(self._sqs._queues._data)
+            moved = {key: found for key, queue in queues.items() if (found := self._moved(key, queue)) is not None}
             with self._noting:
                 touched, self._touched = self._touched, {}
-            lines = [*self._message_lines(queued), *self._item_lines(touched)]
+            lines = [*self._message_lines(moved), *self._item_lines(touched)]
             if lines:
                 try:
                     self._journal.append(lines, self._persistence._json_default)
@@ -116,7 +117,8 @@ class Durability:
                     with self._noting:
                         self._touched = {**touched, **self._touched}
                     raise
-            self._queued = {key: set(messages) for key, messages in queued.items()}
+            queued = {**self._queued, **{key: list(messages) for key, messages in moved.items()}}
+            self._queued = {key: queued[key] for key in queues}
 
     def compact(self) -> None:
         """Write queues and tables as a whole, so that the journal up to now is not needed any more."""
@@ -158,7 +160,7 @@ class Durability:
         for queue in queues.values():
             give_back(queue["messages"])
         self._touched.clear()
-        self._queued = {key: set(self._messages(queue)) for key, queue in queues.items()}
+        self._queued = {key: [message["id"] for message in queue["messages"]] for key, queue in queues.items()}
 
     def _watch_items(self) -> None:
         set_item, remove_item = self._dynamodb._set_item, self._dynamodb._remove_item
@@ -179,13 +181,22 @@ class Durability:
         with self._noting:
             self._touched[table.get("TableArn", ""), partition, sort] = table
 
-    def _messages(self, queue: dict[str, Any]) -> dict[str, Any]:
-        with self._sqs._queues_lock:
-            return {message["id"]: message for message in queue["messages"]}
+    def _moved(self, key: tuple[str, ...], queue: dict[str, Any]) -> dict[str, Any] | None:
+        """The queue's messages by their ids; None where none has come or gone since the last commit.
 
-    def _message_lines(self, queued: Mapping[tuple[str, ...], Mapping[str, Any]]) -> Iterable[Line]:
-        for key, messages in queued.items():
-            before = self._queued.get(key, set())
+        Messages come at the end alone: where there are as many as before, and the last one is the same, all are. So a
+        commit costs what has changed, however many messages wait in other queues.
+        """
+        with self._sqs._queues_lock:
+            messages, before = queue["messages"], self._queued.get(key)
+            last = messages[-1]["id"] if messages else None
+            if before is not None and len(before) == len(messages) and (before[-1] if before else None) == last:
+                return None
+            return {message["id"]: message for message in messages}
+
+    def _message_lines(self, moved: Mapping[tuple[str, ...], Mapping[str, Any]]) -> Iterable[Line]:
+        for key, messages in moved.items():
+            before = set(self._queued.get(key, ()))
             for name in messages.keys() - before:
                 yield {"queue": key, "id": name, "message": dict(messages[name])}
             for name in before - messages.keys():

@@ -19,6 +19,7 @@ __all__ = [
     "MAX_ENTRIES",
     "Bus",
     "Refusal",
+    "Wire",
     "check_size",
     "entry_size",
 ]
@@ -41,6 +42,20 @@ class Refusal:
     def of(cls, code: str, message: str) -> "Refusal":
         """That of an error code and message of EventBridge."""
         return cls(f"{code}: {message}"[:500], code in _FOR_GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """An event as it goes over the wire: what rules see of it first, and the whole document as JSON."""
+
+    source: str
+    type: str
+    detail: str
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Wire":
+        """That of a wire document."""
+        return cls(document["source"], document["type"], to_json(document).decode())
 
 
 def entry_size(document: Mapping[str, Any]) -> int:
@@ -73,7 +88,11 @@ class Bus:
             TransientError: a call failed as a whole. What was yielded before stands; the next `MAX_ENTRIES` or fewer
                 documents may be on the bus all the same.
         """
-        for entries in _batches([self._entry(document) for document in documents]):
+        yield from self.put_wires([Wire.of(document) for document in documents])
+
+    def put_wires(self, wires: Sequence[Wire]) -> Iterator[Refusal | None]:
+        """As `put`, of events that are JSON already."""
+        for entries in _batches([self._entry(wire) for wire in wires]):
             yield from self._call(entries)
 
     def _call(self, entries: "list[PutEventsRequestEntryTypeDef]") -> Iterator[Refusal | None]:
@@ -95,13 +114,8 @@ class Bus:
                 taken = "EventId" in result
                 yield None if taken else Refusal.of(result.get("ErrorCode", ""), result.get("ErrorMessage", ""))
 
-    def _entry(self, document: Mapping[str, Any]) -> "PutEventsRequestEntryTypeDef":
-        return {
-            "EventBusName": self._name,
-            "Source": document["source"],
-            "DetailType": document["type"],
-            "Detail": to_json(document).decode(),
-        }
+    def _entry(self, wire: Wire) -> "PutEventsRequestEntryTypeDef":
+        return {"EventBusName": self._name, "Source": wire.source, "DetailType": wire.type, "Detail": wire.detail}
 
 
 def _batches(entries: "Sequence[PutEventsRequestEntryTypeDef]") -> "Iterator[list[PutEventsRequestEntryTypeDef]]":

@@ -1,7 +1,7 @@
 """The statements about forgotten tenants: the mark that outlives them, and all rows that name them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import LiteralString
 
@@ -13,7 +13,9 @@ from contracts import Contract, Event
 __all__ = [
     "add_erased",
     "count",
+    "count_before",
     "delete",
+    "end_counting",
     "erased",
     "forgotten",
     "is_forgotten",
@@ -65,6 +67,26 @@ def note_found(connection: Connection, tenant_id: str, numbers: Mapping[str, int
     """So much is about to be erased of stores that know no transactions. An attempt that dies leaves less to the next,
     so the most that was ever found counts."""
     _note(connection, tenant_id, numbers, "greatest(erasures.number, excluded.number)")
+
+
+def count_before(connection: Connection, tenant_id: str, store: str, keys: Sequence[str]) -> None:
+    """What has these keys, one or more and in order, is about to be erased: it is counted, unless an attempt that died
+    has done that."""
+    connection.execute(
+        """
+        INSERT INTO erasures (tenant_id, store, number, counted_to) VALUES (%s, %s, %s, %s)
+        ON CONFLICT (tenant_id, store) DO UPDATE SET
+            number = erasures.number
+                + (SELECT count(*) FROM unnest(%s::text[]) AS key WHERE key COLLATE "C" > erasures.counted_to),
+            counted_to = greatest(erasures.counted_to, excluded.counted_to)
+        """,
+        (tenant_id, store, len(keys), keys[-1], list(keys)),
+    )
+
+
+def end_counting(connection: Connection, tenant_id: str) -> None:
+    """All that was counted before it was erased is gone; its last key is not kept."""
+    connection.execute("UPDATE erasures SET counted_to = '' WHERE tenant_id = %s", (tenant_id,))
 
 
 def _note(connection: Connection, tenant_id: str, numbers: Mapping[str, int], combined: LiteralString) -> None:

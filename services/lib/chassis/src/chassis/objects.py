@@ -115,42 +115,24 @@ class ImageStore:
         Raises:
             TransientError: S3 did not answer, or kept one of them.
         """
-        self._delete_versions([version for key in keys for version in self._versions(key) if version["Key"] == key])
+        found = [version for key in keys for version in self.first_versions(key) if version["Key"] == key]
+        self.delete_versions(found)
 
-    def count_all(self, prefix: str) -> int:
-        """How many versions and delete markers there are of objects whose keys begin so. Raises like `delete`."""
-        found, place = 0, dict[str, Any]()
-        try:
-            while True:
-                page = self._aws.s3.list_object_versions(Bucket=self._bucket, Prefix=prefix, **place)
-                found += len(page.get("Versions", ())) + len(page.get("DeleteMarkers", ()))
-                if not page.get("IsTruncated"):
-                    return found
-                place = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
-        except (ClientError, BotoCoreError) as error:
-            raise _translated(error, prefix) from error
+    def first_versions(self, prefix: str) -> "list[ObjectIdentifierTypeDef]":
+        """Versions and delete markers of the first objects whose keys begin so, in the order of keys: at most 1,000.
 
-    def delete_all(self, prefix: str) -> int:
-        """Delete every object whose key begins so, with all their versions; returns how many versions.
-
-        Raises like `delete`; what is deleted by then stays deleted.
+        Those of one object come together, unless it alone has more. Raises like `delete`.
         """
-        deleted = 0
-        while versions := self._versions(prefix):
-            self._delete_versions(versions)
-            deleted += len(versions)
-        return deleted
-
-    def _versions(self, prefix: str) -> "list[ObjectIdentifierTypeDef]":
-        """Versions and delete markers of the first objects whose keys begin so, at most 1,000."""
         try:
             page = self._aws.s3.list_object_versions(Bucket=self._bucket, Prefix=prefix)
         except (ClientError, BotoCoreError) as error:
             raise _translated(error, prefix) from error
-        found = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
+        found = sorted([*page.get("Versions", ()), *page.get("DeleteMarkers", ())], key=lambda each: each["Key"])
+        whole = [each for each in found if each["Key"] != found[-1]["Key"]] if page.get("IsTruncated") else found
+        return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in whole or found]
 
-    def _delete_versions(self, versions: "Sequence[ObjectIdentifierTypeDef]") -> None:
+    def delete_versions(self, versions: "Sequence[ObjectIdentifierTypeDef]") -> None:
+        """Delete exactly these; a missing one is no error. Raises like `delete`."""
         for start in range(0, len(versions), _BATCH):
             objects = list(versions[start : start + _BATCH])
             try:

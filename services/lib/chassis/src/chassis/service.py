@@ -143,17 +143,24 @@ class Service(Generic[S_co]):
         """Folders of the images bucket, behind the tenant, whose objects are this service's."""
         return ()
 
-    def count_objects(self, tenant_id: str) -> Counter[str]:
-        """How many objects of the tenant there are, with all versions. Raises as `erase_objects`."""
-        return +Counter({"objects": sum(self.images.count_all(f"{tenant_id}/{name}/") for name in self.folders)})
+    def erase_objects(
+        self, tenant_id: str, before: Callable[[Sequence[str]], None] = lambda keys: None
+    ) -> Counter[str]:
+        """Delete every object of the tenant, with all versions, a page at a time in the order of keys; returns how many
+        versions they had.
 
-    def erase_objects(self, tenant_id: str) -> Counter[str]:
-        """Delete every object of the tenant, with all versions; returns how many.
+        `before` is called before each page is deleted, with the key of each of its versions.
 
         Raises:
-            TransientError: S3 did not answer, or kept one.
+            TransientError: S3 did not answer, or kept one; what is deleted by then stays deleted.
         """
-        return +Counter({"objects": sum(self.images.delete_all(f"{tenant_id}/{name}/") for name in self.folders)})
+        deleted = 0
+        for prefix in sorted(f"{tenant_id}/{name}/" for name in self.folders):
+            while page := self.images.first_versions(prefix):
+                before([version["Key"] for version in page])
+                self.images.delete_versions(page)
+                deleted += len(page)
+        return +Counter({"objects": deleted})
 
     def count_items(self, tenant_id: str) -> Counter[str]:
         """How many items `erase_items` would delete. Raises as that."""

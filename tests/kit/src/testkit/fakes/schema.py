@@ -6,6 +6,7 @@ The chassis' tables are here. What a service keeps beside them, its tests give b
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from chassis.database import Connection, Database
 from chassis.errors import ConcurrencyError, TransientError
 from chassis.idempotency import Kept, RequestKey
 from chassis.outbox import Failure, Parked, Waiting
-from chassis.replays.rows import Looked, Replay
+from chassis.replays.rows import NOTHING, Looked, Replay
 from chassis.retention import Rule
 from chassis.store import Checkpoint
 from contracts import Contract, Event
@@ -262,12 +263,15 @@ class FakeReplays:
         after: Checkpoint,
         until: int,
         limit: int,
+        attributes: Mapping[str, str] = NOTHING,
     ) -> list[Looked]:
         return [
             Looked(
                 Checkpoint(place, place),
                 event.type,
-                event.to_wire() if self._is_selected(event, selection, types, deletions) else None,
+                json.dumps({**event.to_wire(), **attributes})
+                if self._is_selected(event, selection, types, deletions)
+                else None,
             )
             for place, event in enumerate(self.store.events, start=1)
             if after.position < place < until
@@ -396,6 +400,15 @@ class FakeForgotten:
 
     at: dict[str, datetime] = field(default_factory=dict)
     numbers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    counted_to: dict[Key, str] = field(default_factory=dict)
+
+    def count_before(self, connection: Connection, tenant_id: str, store: str, keys: Sequence[str]) -> None:
+        counted = self.counted_to.get((tenant_id, store), "")
+        self.numbers[tenant_id][store] += sum(key > counted for key in keys)
+        self.counted_to[tenant_id, store] = max(counted, keys[-1])
+
+    def end_counting(self, connection: Connection, tenant_id: str) -> None:
+        self.counted_to = {key: counted for key, counted in self.counted_to.items() if key[0] != tenant_id}
 
     def add_erased(self, connection: Connection, tenant_id: str, numbers: Mapping[str, int]) -> None:
         self.numbers[tenant_id] += Counter(numbers)

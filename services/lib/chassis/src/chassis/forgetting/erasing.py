@@ -1,11 +1,12 @@
 """What a service does with `tenant-forgotten`."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chassis import erasure, forgotten
+from chassis.errors import TransientError
 from chassis.observability import hash_tenant, logger
 from contracts import REGISTRY, Event, new_event
 from contracts.ingest import TenantForgotten
@@ -26,6 +27,10 @@ class FoundLetters(Protocol):
 
     def delete(self) -> None:
         """Delete them. Raises TransientError when SQS does not answer."""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether no letter is left that was not looked at."""
 
 
 #: Finds the dead letters of a tenant.
@@ -51,8 +56,10 @@ def look_again(service: "Service[Any]") -> Counter[str]:
 def erase(service: "Service[Any]", letters: Letters, event: Event[TenantForgotten]) -> "Complete":
     """Erase what the service holds of the tenant; the unit of work records the receipt.
 
-    The receipt counts what all attempts have erased together: rows and events in the transaction that erases them, and
-    of each other store the most that an attempt has found. `letters` finds the tenant's dead letters.
+    The receipt counts what all attempts have erased together: rows and events in the transaction that erases them,
+    objects a page at a time before it is deleted, so that however many there are each attempt gets on, and of each
+    other store the most that an attempt has found. `letters` finds the tenant's dead letters; where there are more than
+    one attempt can look at, the next ones go on, and the receipt says how many there were at least.
 
     Raises:
         TransientError: a store does not answer; what is erased by then stays erased.
@@ -60,12 +67,13 @@ def erase(service: "Service[Any]", letters: Letters, event: Event[TenantForgotte
     tenant = event.tenant_id
     with service.work.on(tenant, tenant, alone=True) as work:  # no other unit of work of the tenant is open
         forgotten.mark(work.connection, event)
-    found = letters(tenant)
-    held = service.count_objects(tenant) + service.count_items(tenant) + Counter({"dead letters": len(found)})
+    _erase_letters(service, tenant, letters(tenant))
+    items = service.count_items(tenant)
     with service.database.transaction() as connection:
-        forgotten.note_found(connection, tenant, +held)
-    found.delete()  # while they are still hidden from others
-    service.erase_objects(tenant)
+        forgotten.note_found(connection, tenant, items)
+    service.erase_objects(tenant, lambda keys: _count_objects(service, tenant, keys))
+    with service.database.transaction() as connection:
+        forgotten.end_counting(connection, tenant)
     service.erase_items(tenant)
     _erase_rows(service, tenant)
 
@@ -77,6 +85,25 @@ def erase(service: "Service[Any]", letters: Letters, event: Event[TenantForgotte
         logger.info("tenant erased", extra={"tenant": hash_tenant(tenant), "stores": erased})
 
     return complete
+
+
+def _erase_letters(service: "Service[Any]", tenant: str, found: FoundLetters) -> None:
+    """Delete them while they are still hidden from others.
+
+    Raises:
+        TransientError: SQS did not answer, or further letters are to be looked at, which the next attempt does.
+    """
+    note = forgotten.note_found if found.is_all else forgotten.add_erased
+    with service.database.transaction() as connection:
+        note(connection, tenant, +Counter({"dead letters": len(found)}))
+    found.delete()
+    if not found.is_all:
+        raise TransientError("further dead letters are to be looked at", retry_after_s=1)
+
+
+def _count_objects(service: "Service[Any]", tenant: str, keys: Sequence[str]) -> None:
+    with service.database.transaction() as connection:
+        forgotten.count_before(connection, tenant, "objects", keys)
 
 
 def _erase_rows(service: "Service[Any]", tenant: str) -> Counter[str]:

@@ -24,6 +24,7 @@ __all__ = ["DeadLetter", "FoundLetters", "erase_letters_of", "find_dead_letters"
 _UNSENDABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_DETAIL = 1000
 _HIDDEN_S = 60
+_HIDDEN_BETWEEN_S = 120
 # Of a batch of deletions, whose function has other things to do.
 _LOOK_S = 4.0
 
@@ -87,11 +88,15 @@ def send_dead_letter(
 
 @dataclass(frozen=True, slots=True)
 class FoundLetters:
-    """Dead letters that were found and are hidden for a minute: their receipt handles by message id."""
+    """Dead letters that were found and are hidden for a while: their receipt handles by message id.
+
+    `is_all`: no letter is left that was not looked at.
+    """
 
     sqs: "SQSClient"
     queue_url: str
     handles: Mapping[str, str]
+    is_all: bool = True
 
     def __len__(self) -> int:
         return len(self.handles)
@@ -106,10 +111,17 @@ class FoundLetters:
 
 
 def find_dead_letters(
-    sqs: "SQSClient", queue_url: str, is_wanted: Callable[[str], bool], *, wait_s: int = 1, limit_s: float = inf
+    sqs: "SQSClient",
+    queue_url: str,
+    is_wanted: Callable[[str], bool],
+    *,
+    wait_s: int = 1,
+    limit_s: float = inf,
+    goes_on: bool = False,
 ) -> FoundLetters:
-    """The dead letters with such bodies. Until all are looked at, and where this ends before that, the others are
-    hidden too, for a minute at most. After `limit_s` seconds no further page is looked at.
+    """The dead letters with such bodies. Until all are looked at, and where this fails before that, the others are
+    hidden too, for a minute at most. After `limit_s` seconds no further page is looked at: the others are shown again,
+    or, where another search `goes_on` with the rest, stay hidden for two minutes.
 
     Waiting (whole seconds) asks every server of the queue: without, an answer may be empty where the queue is not.
 
@@ -119,24 +131,25 @@ def find_dead_letters(
     seen: set[str] = set()
     handles: dict[str, str] = {}
     others: dict[str, str] = {}
-    until = time.monotonic() + limit_s
+    until, hidden_s = time.monotonic() + limit_s, _HIDDEN_BETWEEN_S if goes_on else _HIDDEN_S
     try:
         while True:
             page = sqs.receive_message(
-                QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s, VisibilityTimeout=_HIDDEN_S
+                QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_s, VisibilityTimeout=hidden_s
             )
             messages = {message["MessageId"]: message for message in page.get("Messages", [])}
             for each in messages.values():
                 found = handles if is_wanted(each["Body"]) else others
                 found[each["MessageId"]] = each["ReceiptHandle"]
-            # None, or those that were seen before come again.
-            if messages.keys() <= seen or time.monotonic() > until:
+            is_all = messages.keys() <= seen  # none, or those that were seen before come again
+            if is_all or time.monotonic() > until:
                 break
             seen |= messages.keys()
     except (ClientError, BotoCoreError) as error:
         raise TransientError(f"SQS: {type(error).__name__}") from error
-    _give_back(sqs, queue_url, list(others.values()))
-    return FoundLetters(sqs, queue_url, handles)
+    if is_all or not goes_on:
+        _give_back(sqs, queue_url, list(others.values()))
+    return FoundLetters(sqs, queue_url, handles, is_all)
 
 
 def _give_back(sqs: "SQSClient", queue_url: str, handles: Sequence[str]) -> None:

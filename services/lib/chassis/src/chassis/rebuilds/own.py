@@ -6,6 +6,8 @@ Each in a transaction of its own, as live: several at once would hold what live 
 import time
 from typing import Any
 
+from pydantic_core import from_json
+
 from chassis import store
 from chassis.beside import FOLDING
 from chassis.forgotten import is_forgotten
@@ -88,7 +90,7 @@ def fold(service: Service[Any], rebuild: Rebuild, *, budget_s: float) -> None:
 def _fold_one(service: Service[Any], rebuild: Rebuild, looked: Looked) -> None:
     if looked.document is None:
         return
-    event = REGISTRY.read(looked.document)
+    event = REGISTRY.read(from_json(looked.document))
     with service.database.transaction() as connection:
         # The checkpoint is part of the transaction: what a crash of the server loses, it loses of both.
         connection.execute("SET LOCAL synchronous_commit = off")

@@ -3,11 +3,13 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from chassis.bus import MAX_ENTRIES
+from pydantic_core import from_json
+
+from chassis.bus import MAX_BYTES, MAX_ENTRIES, Bus, Wire
 from chassis.errors import TransientError
 from chassis.observability import logger
 from chassis.queue.subscriptions import understood_types
@@ -22,6 +24,8 @@ __all__ = ["begin", "deletions_of", "types_of", "work_on"]
 
 # Calls of the bus at once.
 _AT_ONCE = 4
+# Characters: from then on a document is written anew, without the blanks that Postgres puts between its members.
+_LARGE = MAX_BYTES // 4
 # While a transaction runs, events of those that began later stay out of sight.
 _HELD_BACK_S = 0.5
 
@@ -65,31 +69,34 @@ def work_on(service: Service[Any], replay: Replay) -> bool:
     deadline = time.monotonic() + service.settings.replay_budget_s
     pace = Pace(replay.rate, backlog_of(service, replay.consumer))
     types, deletions = types_of(service, replay.selection), deletions_of(service)
+    address = {"replayid": replay.id, "replayfor": replay.consumer, "replaykind": str(replay.kind)}
     _ = service.aws.events  # made here: several threads that need it first would each make one
-    while allowed := pace.wait(deadline):
-        with service.database.transaction() as connection:
-            oldest, _ = rows.horizons(connection)  # first: what the page shows is at least what this lets it
-            looked = rows.look(
-                connection,
-                replay.selection,
-                types=types,
-                deletions=deletions,
-                after=replay.checkpoint,
-                until=replay.until,
-                limit=allowed.look,
-            )
-        if page := _up_to(looked, allowed.publish):
-            published, left_out = _publish(service, replay, page)
-            pace.spend(published.total() + left_out.total())
-            counts = _counted(replay.counts, published, left_out)
-            replay = replace(replay, checkpoint=page[-1].checkpoint, counts=counts)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        while allowed := pace.wait(deadline):
             with service.database.transaction() as connection:
-                if not rows.save(connection, replay):
-                    return False
-        if len(page) == len(looked) < allowed.look:
-            if oldest >= replay.until:
-                return True
-            time.sleep(_HELD_BACK_S)
+                oldest, _ = rows.horizons(connection)  # first: what the page shows is at least what this lets it
+                looked = rows.look(
+                    connection,
+                    replay.selection,
+                    types=types,
+                    deletions=deletions,
+                    after=replay.checkpoint,
+                    until=replay.until,
+                    limit=allowed.look,
+                    attributes={**address, **replay.attributes},
+                )
+            if page := _up_to(looked, allowed.publish):
+                published, left_out = _publish(service.bus, pool, page)
+                pace.spend(published.total() + left_out.total())
+                counts = _counted(replay.counts, published, left_out)
+                replay = replace(replay, checkpoint=page[-1].checkpoint, counts=counts)
+                with service.database.transaction() as connection:
+                    if not rows.save(connection, replay):
+                        return False
+            if len(page) == len(looked) < allowed.look:
+                if oldest >= replay.until:
+                    return True
+                time.sleep(_HELD_BACK_S)
     return False
 
 
@@ -99,32 +106,31 @@ def _up_to(looked: Sequence[Looked], most: int) -> Sequence[Looked]:
     return looked[: selected[most - 1]] if len(selected) > most else looked
 
 
-def _publish(service: Service[Any], replay: Replay, page: Sequence[Looked]) -> tuple[Counter[str], Counter[str]]:
+def _publish(bus: Bus, pool: Executor, page: Sequence[Looked]) -> tuple[Counter[str], Counter[str]]:
     """Publish what is selected of the page; returns by stored type how many were published, and how many could not be.
 
     Raises:
         TransientError: the bus does not answer, or has no time for some of them.
     """
     left_out: Counter[str] = Counter()
-    documents: list[tuple[str, dict[str, Any]]] = []
+    wires: list[tuple[str, Wire]] = []
     for each in page:
         if each.document is not None:
             try:
-                documents.append((each.type, _addressed(each.document, replay)))
+                wires.append((each.type, _wire(each.type, each.document)))
             except ContractError as error:
-                logger.error("left out of a replay", extra={"event": each.document.get("id"), "error": str(error)})
+                _log_left_out(each.document, str(error))
                 left_out[each.type] += 1
-    batches = [documents[start : start + MAX_ENTRIES] for start in range(0, len(documents), MAX_ENTRIES)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda batch: list(service.bus.put([document for _, document in batch])), batches))
+    batches = [wires[start : start + MAX_ENTRIES] for start in range(0, len(wires), MAX_ENTRIES)]
+    outcomes = pool.map(lambda batch: list(bus.put_wires([wire for _, wire in batch])), batches)
     published: Counter[str] = Counter()
     busy = 0
-    for batch, refusals in zip(batches, outcomes, strict=True):
-        for (kind, document), refusal in zip(batch, refusals, strict=True):
+    for batch, refusals in zip(batches, list(outcomes), strict=True):
+        for (kind, wire), refusal in zip(batch, refusals, strict=True):
             if refusal is None:
                 published[kind] += 1
             elif refusal.for_good:
-                logger.error("left out of a replay", extra={"event": document["id"], "error": refusal.reason})
+                _log_left_out(wire.detail, refusal.reason)
                 left_out[kind] += 1
             else:
                 busy += 1
@@ -133,13 +139,17 @@ def _publish(service: Service[Any], replay: Replay, page: Sequence[Looked]) -> t
     return published, left_out
 
 
-def _addressed(document: Mapping[str, Any], replay: Replay) -> dict[str, Any]:
-    """The event once more, for the one consumer; as it is stored, unless its major is retired."""
-    address = {"replayid": replay.id, "replayfor": replay.consumer, "replaykind": str(replay.kind)}
-    addressed = {**document, **address, **replay.attributes}
-    if REGISTRY.newest(document["type"]).event_type == document["type"]:
-        return addressed
-    return REGISTRY.read(addressed).to_wire()
+def _wire(kind: str, document: str) -> Wire:
+    """The event as it is stored, unless its major is retired, or blanks in it could be what makes it too large."""
+    if REGISTRY.newest(kind).event_type != kind:
+        return Wire.of(REGISTRY.read(from_json(document)).to_wire())
+    if len(document) > _LARGE:
+        return Wire.of(from_json(document))
+    return Wire(REGISTRY.contract(kind).source(), kind, document)
+
+
+def _log_left_out(document: str, reason: str) -> None:
+    logger.error("left out of a replay", extra={"event": from_json(document).get("id"), "error": reason})
 
 
 def _counted(
