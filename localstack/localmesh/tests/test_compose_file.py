@@ -190,3 +190,14 @@ def test_preparing_makes_a_password_once(tmp_path: Path) -> None:
     compose.prepare(settings)
     assert settings.postgres_password() == password
     assert settings.paths.backend == "localstack"
+
+
+def test_the_workflow_takes_out_what_a_client_of_the_mesh_needs() -> None:
+    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    copied = re.search(r"for file in (.+); do\n\s+docker compose cp \"(\w+):/state/\$file\" \"(\S+)/\$file\"", workflow)
+    assert copied is not None
+    settings = MeshSettings(_env_file=None, state_dir=REPOSITORY / copied[3])
+    needed = [settings.paths.provisioned, settings.paths.root / "backend", settings.postgres_password_file]
+    assert [REPOSITORY / copied[3] / name for name in copied[1].split()] == needed
+    assert "state:/state" in SERVICES[copied[2]]["volumes"]
+    assert f"make test-e2e ATTACH={copied[3]}\n" in workflow
