@@ -21,7 +21,7 @@ needs-env = @test -n "$(ENV)" || { echo "usage: make $@ ENV=dev" >&2; exit 2; }
 .PHONY: help setup up down status logs reset demo test smoke conformance test-fast test-changed test-scheduled mutants check fmt \
 	contracts-export contracts-check contracts-docs openapi readmes \
 	infra-bootstrap infra-plan infra-apply infra-diff infra-destroy infra-outputs package lambda-deploy lambda-logs \
-	db-migrate secrets-push secrets-pull secrets-list verify cost eval eval-compare bench ci clean
+	db-migrate secrets-push secrets-pull secrets-list verify cost eval eval-compare bench bench-backends ci clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%<>-]+:.*## / { sub(/%/, "<name>", $$1); printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,7 +69,7 @@ test-changed: setup ## The tests that can notice what changed since BASE (main),
 test-scheduled: setup ## All tests, with whole corpora and what takes long, as the scheduled workflow runs them
 	@$(PYTEST) $(PARALLEL) --scheduled $(ARGS)
 
-test-%: setup ## The tests of one service or library, e.g. make test-imaging; make test-e2e BACKEND=localstack
+test-%: setup ## The tests of one service or library, e.g. make test-imaging; make test-e2e BACKEND=localstack, or ATTACH=folder
 	@test -n "$(member)" || { echo "make: there are no tests named $*" >&2; exit 2; }
 	@$(if $(BACKEND),MESH_BACKEND=$(BACKEND) )$(PYTEST) $(member) $(ARGS)
 
@@ -108,6 +108,9 @@ eval-compare: setup ## Report B=b.json of mesh evaluate beside A=a.json; fails w
 
 bench: setup ## Benchmarks of pipeline, imports and packages: tables of figures, each beside its reference
 	@$(BENCHMARKS) all
+
+bench-backends: setup ## The mesh on each back end, side by side, as a Markdown table; BACKEND=localstack: on one
+	@$(BENCHMARKS) backends $(if $(BACKEND),--backend "$(BACKEND)") $(ARGS)
 
 bench-%: setup ## Run one benchmark: imports, packages, pipeline, replay, contracts, store, search; ARGS=--help shows its options
 	@$(BENCHMARKS) $* $(ARGS)

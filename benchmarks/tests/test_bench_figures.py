@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from benchmarks.figures import Figure, Section, Verdict, show
+from benchmarks.figures import Figure, Section, Verdict, markdown, show
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,16 @@ def test_json_has_the_same_content() -> None:
     assert read["notes"] == ["n"]
     assert read["figures"][0]["ratio"] == pytest.approx(1.1)
     assert read["figures"][0]["verdict"] == "met"
+
+
+def test_a_markdown_table_has_sections_beside_each_other() -> None:
+    one = Section("ministack", (Figure("start", "cold", 4.0, "s"), Figure("lost", "", 0, "", limit=0)))
+    other = Section("localstack", (Figure("start", "cold", 10.0, "s"), Figure("only here", "", 12.5, "MB")))
+    assert markdown([one, other]).splitlines() == [
+        "| what | ministack | localstack | ratio |",
+        "| --- | --: | --: | --: |",
+        "| start, cold | 4 s | 10 s | 2.5 |",
+        "| lost | 0 |  |  |",
+        "| only here |  | 12.5 MB |  |",
+    ]
+    assert markdown([one]).splitlines()[2] == "| start, cold | 4 s |"

@@ -66,6 +66,16 @@ def test_a_malformed_entry_is_refused_alone(aws: Aws) -> None:
 
 
 @pytest.mark.scheduled
+def test_a_request_with_too_many_entries_or_bytes_is_refused(aws: Aws) -> None:
+    bus, _, url = aws.bus_to_queue({"source": ["case"]})
+    entry = {"EventBusName": bus, "Source": "case", "DetailType": "thing"}
+    for entries in ([{**entry, "Detail": "{}"}] * 11, [{**entry, "Detail": json.dumps({"text": "x" * 256 * 1024})}]):
+        with pytest.raises(ClientError, match=r"ValidationException|ValidationError"):
+            aws.client("events").put_events(Entries=entries)
+    assert not aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages")
+
+
+@pytest.mark.scheduled
 @pytest.mark.differs(ministack="the time of an entry is ignored")
 def test_an_event_keeps_the_time_it_was_given(aws: Aws) -> None:
     bus, _, url = aws.bus_to_queue({"source": ["case"]})
@@ -150,7 +160,10 @@ def test_of_a_batch_the_poison_alone_ends_in_the_dead_letter_queue(aws: Aws) -> 
         FunctionName=aws.function(PARTIAL, timeout_s=2), EventSourceArn=arn, BatchSize=10,
         FunctionResponseTypes=["ReportBatchItemFailures"],
     )  # fmt: skip
-    assert aws.received(dead, 1, timeout_s=60) == ["poison"]
+    (letter,) = aws.messages(dead, 1, timeout_s=60)
+    assert json.loads(letter["Body"]) == "poison"
+    assert letter["Attributes"]["DeadLetterQueueSourceArn"] == arn
+    assert int(letter["Attributes"]["ApproximateReceiveCount"]) >= 3  # two by the function, one here
     wanted: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     eventually(
         lambda: set(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"].values()) == {"0"}

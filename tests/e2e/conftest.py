@@ -1,32 +1,45 @@
 """One running mesh for all end-to-end tests: own ports, own state, IAM enforced, so that it proves that the manifests
-grant enough. `MESH_BACKEND=localstack` runs the same tests on LocalStack (which enforces no IAM policies), and
-`MODE=containers` the services without Lambda (docs/containers.md)."""
+grant enough. `MESH_BACKEND=localstack` runs the same tests on LocalStack (which enforces no IAM policies),
+`MODE=containers` the services without Lambda (docs/containers.md), and `ATTACH=folder` against a mesh that is up, as
+`docker compose up` starts it: the folder holds what it keeps for its clients (tests/README.md)."""
 
 import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from localmesh.config import MeshSettings, Mode
 from localmesh.lifecycle import down, up
 from localmesh.processes import free_port, free_ports
+from localmesh.provision import load_provisioned
 from manifests import load_manifests
 from mesh.client import Api
 from testkit import control
 from testkit.operator import RunningMesh
 from workspace import REPOSITORY
 
+#: Tests never use a developer's keys.
+NO_KEYS: dict[str, Any] = dict.fromkeys(
+    ("anthropic_api_key", "openai_api_key", "voyage_api_key", "tavily_api_key", "langsmith_api_key")
+)
+
 
 @pytest.fixture(scope="session")
 def mesh() -> Iterator[RunningMesh]:
-    """Started once, with real IAM checks; ended with the session."""
+    """Started once, with real IAM checks, and ended with the session; or one that was up before and stays so."""
+    if folder := os.environ.get("ATTACH"):
+        settings = MeshSettings(_env_file=None, state_dir=Path(folder).resolve(), **NO_KEYS).as_running()
+        with control(settings.providers_url) as providers:
+            yield RunningMesh(settings, load_provisioned(settings), providers)
+        return
     with tempfile.TemporaryDirectory(prefix="collections-mesh-") as folder:
         ports = free_ports(2 + len(load_manifests(REPOSITORY).services))
         settings = MeshSettings(
-            _env_file=None,  # tests never read a developer's keys
+            _env_file=None,
             state_dir=Path(folder),
             emulator_port=free_port(),
             postgres_port=free_port(),
@@ -36,11 +49,7 @@ def mesh() -> Iterator[RunningMesh]:
             management_port=ports + 1,
             companion_port=free_port(),
             iam=True,
-            anthropic_api_key=None,
-            openai_api_key=None,
-            voyage_api_key=None,
-            tavily_api_key=None,
-            langsmith_api_key=None,
+            **NO_KEYS,
         )
         try:
             provisioned = up(settings, report=lambda line: None).provisioned
@@ -53,10 +62,14 @@ def mesh() -> Iterator[RunningMesh]:
 
 @pytest.fixture(autouse=True)
 def _able(request: pytest.FixtureRequest) -> None:
-    """Leave out what the back end cannot do; localstack/README.md lists it."""
-    backend = MeshSettings(_env_file=None).backend
+    """Leave out what the mesh cannot do; localstack/README.md lists it. `processes`: it was started here, so that they
+    can be killed."""
+    if folder := os.environ.get("ATTACH"):
+        backend, more = MeshSettings(_env_file=None, state_dir=Path(folder).resolve()).backend, set[str]()
+    else:
+        backend, more = MeshSettings(_env_file=None).backend, {"processes"}
     for marker in request.node.iter_markers("needs"):
-        if missing := set(marker.args) - backend.capabilities:
+        if missing := set(marker.args) - backend.capabilities - more:
             pytest.skip(f"{backend} lacks {', '.join(sorted(missing))}")
 
 

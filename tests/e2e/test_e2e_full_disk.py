@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.integration,
     pytest.mark.usefixtures("instant"),
-    pytest.mark.needs("durability"),
+    pytest.mark.needs("durability", "processes"),
 ]
 
 

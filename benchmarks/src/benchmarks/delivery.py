@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from benchmarks.figures import Figure, Section
 from benchmarks.target_mesh import TargetMesh
-from contracts import new_event
+from contracts import Event, new_event
 from contracts.ingest import ItemDeleted
 from localmesh.provision.packages import build_package
 from manifests import load_manifests
@@ -68,21 +68,49 @@ def measure_delivery(mesh: TargetMesh, events: int = 100) -> Section:
     )
 
 
+def measure_bare_path(mesh: TargetMesh, events: int = 100) -> Section:
+    """PutEvents until a client that waits at a queue has the message: no function at all. Raises TimeoutError."""
+    seconds = []
+    with _bus_to_queue(mesh, f"collections-{mesh.settings.environment}-bench-queue") as (bus, url, _):
+        for _ in range(_WARM_UP + events):
+            time.sleep(random.uniform(*_PAUSE_S))
+            begun = time.time()
+            mesh.client("events").put_events(Entries=[_entry(bus, _event())])
+            received = mesh.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages")
+            seconds.append(time.time() - begun)
+            if not received:
+                raise TimeoutError(f"an event did not reach the queue of {bus} within 20 s")
+            mesh.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
+    measured = tuple(seconds[_WARM_UP:])
+    return Section(
+        "PutEvents to SQS",
+        tuple(Figure("bare path", f"p{share}", _percentile(measured, share), "ms") for share in (50, 95)),
+    )
+
+
 def _percentile(seconds: tuple[float, ...], share: int) -> float:
     return quantiles(seconds, n=100, method="inclusive")[share - 1] * 1000
 
 
-def _send(client: Any, route: Route) -> float:
-    event = new_event(
+def _event() -> Event[ItemDeleted]:
+    return new_event(
         ItemDeleted(), subject=str(uuid.uuid4()), tenant_id=str(uuid.uuid4()), correlation_id=str(uuid.uuid4())
     )
+
+
+def _entry(bus: str, event: Event[ItemDeleted]) -> dict[str, str]:
     document = event.to_wire()
-    entry = {
-        "EventBusName": route.bus,
+    return {
+        "EventBusName": bus,
         "Source": document["source"],
         "DetailType": document["type"],
         "Detail": json.dumps(document),
     }
+
+
+def _send(client: Any, route: Route) -> float:
+    event = _event()
+    entry = _entry(route.bus, event)
     # The emulator's poller sleeps for 50 ms after a batch: an event within it would wait for a random time.
     time.sleep(random.uniform(*_PAUSE_S))
     begun = time.time()
@@ -113,18 +141,14 @@ def _typed_package() -> bytes:
 
 @contextmanager
 def _route(mesh: TargetMesh, name: str, package: bytes, notes: Path) -> Iterator[Route]:
-    """Bus, rule, queue, mapping and function for the duration of the block. The prefix lets the next provisioning
-    remove leftovers of a killed run."""
+    """A bus and a queue, a mapping and a function, for the duration of the block."""
     notes.touch()
-    functions, sqs, events = mesh.client("lambda"), mesh.client("sqs"), mesh.client("events")
+    functions = mesh.client("lambda")
     resource = f"collections-{mesh.settings.environment}-bench-{name}"
     model = mesh.provisioned.functions[_MODEL]
     like = functions.get_function_configuration(FunctionName=model.name)
-    pattern = json.dumps({"detail-type": [ItemDeleted.event_type]})
     with ExitStack() as stack:
-        queue_url = sqs.create_queue(QueueName=resource, Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
-        stack.callback(sqs.delete_queue, QueueUrl=queue_url)
-        queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        _, queue_url, queue_arn = stack.enter_context(_bus_to_queue(mesh, resource))
         variables = {**like["Environment"]["Variables"], "NOTES": str(notes), "QUEUE_URL": queue_url}
         variables["DEAD_LETTER_QUEUE_URL"] = (
             queue_url  # nothing is expected to fail; a failed message is delivered again
@@ -141,12 +165,6 @@ def _route(mesh: TargetMesh, name: str, package: bytes, notes: Path) -> Iterator
         )
         stack.callback(functions.delete_function, FunctionName=resource)
         functions.get_waiter("function_active_v2").wait(FunctionName=resource)
-        events.create_event_bus(Name=resource)
-        stack.callback(events.delete_event_bus, Name=resource)
-        events.put_rule(Name=resource, EventBusName=resource, EventPattern=pattern)
-        stack.callback(events.delete_rule, Name=resource, EventBusName=resource)
-        events.put_targets(Rule=resource, EventBusName=resource, Targets=[{"Id": "queue", "Arn": queue_arn}])
-        stack.callback(events.remove_targets, Rule=resource, EventBusName=resource, Ids=["queue"])
         mapping = functions.create_event_source_mapping(
             FunctionName=resource,
             EventSourceArn=queue_arn,
@@ -156,3 +174,24 @@ def _route(mesh: TargetMesh, name: str, package: bytes, notes: Path) -> Iterator
         )
         stack.callback(functions.delete_event_source_mapping, UUID=mapping["UUID"])
         yield Route(resource, notes)
+
+
+@contextmanager
+def _bus_to_queue(mesh: TargetMesh, resource: str) -> Iterator[tuple[str, str, str]]:
+    """Names a bus, and the URL and the ARN of the queue that gets the events put on it, while the block runs.
+
+    The prefix lets the next provisioning remove leftovers of a killed run.
+    """
+    sqs, events = mesh.client("sqs"), mesh.client("events")
+    pattern = json.dumps({"detail-type": [ItemDeleted.event_type]})
+    with ExitStack() as stack:
+        url = sqs.create_queue(QueueName=resource, Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
+        stack.callback(sqs.delete_queue, QueueUrl=url)
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        events.create_event_bus(Name=resource)
+        stack.callback(events.delete_event_bus, Name=resource)
+        events.put_rule(Name=resource, EventBusName=resource, EventPattern=pattern)
+        stack.callback(events.delete_rule, Name=resource, EventBusName=resource)
+        events.put_targets(Rule=resource, EventBusName=resource, Targets=[{"Id": "queue", "Arn": arn}])
+        stack.callback(events.remove_targets, Rule=resource, EventBusName=resource, Ids=["queue"])
+        yield resource, url, arn

@@ -89,6 +89,25 @@ def show(sections: list[Section], console: Console, *, as_json: bool) -> bool:
     return all(section.is_met for section in sections)
 
 
+def markdown(sections: list[Section]) -> str:
+    """A Markdown table: a row for each figure, a column for each section, and the ratio of the second to the first."""
+    rows: dict[tuple[str, str], dict[str, Figure]] = {}
+    for section in sections:
+        for figure in section.figures:
+            rows.setdefault((figure.subject, figure.measure), {})[section.title] = figure
+    titles = [section.title for section in sections]
+    header = ["what", *titles, *(["ratio"] if len(titles) == 2 else [])]
+    lines = [header, ["---", *("--:" for _ in header[1:])]]
+    for (subject, measure), found in rows.items():
+        values = [found[title].value if title in found else None for title in titles]
+        cells = [_number(found[title].value, found[title].unit) if title in found else "" for title in titles]
+        if len(titles) == 2:
+            first, second = values
+            cells.append(f"{second / first:.1f}" if first and second is not None else "")
+        lines.append([f"{subject}, {measure}" if measure else subject, *cells])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _print(section: Section, console: Console) -> None:
     table = Table(title=section.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     table.add_column("", no_wrap=True)

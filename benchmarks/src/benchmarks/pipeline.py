@@ -75,9 +75,7 @@ def _stages(journeys: Sequence[Journey]) -> Iterable[tuple[str, float]]:
 def _together(mesh: TargetMesh, api: Api, count: int, folder: Path, idle: Usage, report: Report) -> list[Section]:
     report(f"drawing {count} pictures")
     photos = round(count * _PHOTO_SHARE)
-    kinds = [Kind.PHOTO] * photos + [Kind.SCREENSHOT] * (count - photos)
-    random.Random(1).shuffle(kinds)
-    pictures = [draw(kind, _FIRST_OF_CROWD + number, folder) for number, kind in enumerate(kinds)]
+    pictures = crowd_of(count, folder)
     report(f"{count} pictures at once")
     before, others_before = usage(mesh.settings.paths), machine_busy_s()
     with watching_peak(mesh.settings.paths) as peak:
@@ -104,6 +102,14 @@ def _together(mesh: TargetMesh, api: Api, count: int, folder: Path, idle: Usage,
         _costs(before, after, count, crowd.seconds, busy),
         _memory(idle, peak.usage),
     ]
+
+
+def crowd_of(count: int, folder: Path) -> list[Path]:
+    """A fifth are photos of 12 megapixels, the others screenshots, mixed; the same in every run."""
+    photos = round(count * _PHOTO_SHARE)
+    kinds = [Kind.PHOTO] * photos + [Kind.SCREENSHOT] * (count - photos)
+    random.Random(1).shuffle(kinds)
+    return [draw(kind, _FIRST_OF_CROWD + number, folder) for number, kind in enumerate(kinds)]
 
 
 def _costs(before: Usage, after: Usage, count: int, seconds: float, machine_busy: float) -> Section:

@@ -63,6 +63,29 @@ def _worker_of(process: psutil.Process) -> str | None:
     return None
 
 
+def proportional_memory(paths: StatePaths) -> Mapping[str, int]:
+    """Bytes in memory by group (PSS: a page that n processes share counts as 1/n in each; RSS where there is no PSS).
+
+    Groups are `emulator` (with LocalStack, its companion too), `functions`, `postgres`, `providers` and `keepers`.
+    """
+    memory: Counter[str] = Counter()
+    for record in Records(paths.run).all():
+        group = "emulator" if record.name == "companion" else record.name
+        leader, keeper = record.ref.find(), record.keeper.find() if record.keeper else None
+        found = [(group, leader), ("keepers", keeper)]
+        inner = "functions" if record.name == "emulator" else group
+        found += [(inner, child) for child in (leader.children(recursive=True) if leader else ())]
+        for name, process in found:
+            with suppress(psutil.NoSuchProcess):
+                memory[name] += _proportional(process) if process else 0
+    return memory
+
+
+def _proportional(process: psutil.Process) -> int:
+    info = process.memory_full_info()
+    return int(getattr(info, "pss", info.rss))
+
+
 def machine_busy_s() -> float:
     """Busy seconds of all processors since the machine started."""
     times = psutil.cpu_times()

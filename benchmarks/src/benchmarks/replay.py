@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -43,47 +44,70 @@ _DEAF: Final = "imaging"
 _CONSUMER: Final = "search"
 
 
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Events a second: put by a bare client, replayed to the bus, and to search's tables, where they are `tenant`'s.
+
+    `parts` says where the time to the bus goes.
+    """
+
+    bare: float
+    to_bus: float
+    to_tables: float
+    tenant: str
+    parts: Section
+
+
 def measure_replay(
     report: Report, *, running: bool = False, events: int = 20_000, folded: int = 2_000
 ) -> list[Section]:
     """Replay that many stored events to nobody, and `folded` of them to search. Raises TimeoutError."""
     with target_mesh(report, running=running) as mesh:
-        report("storing events")
-        tenants = [str(uuid.uuid4()), str(uuid.uuid4())]
-        documents = [*_documents(tenants[0], events), *_documents(tenants[1], folded)]
-        _store(mesh, documents)
-        report("putting events with a bare client")
-        bare = _bare_rate(mesh, documents[: min(events, 5000)])
-        report("replaying to the bus")
-        before = usage(mesh.settings.paths)
-        to_bus = events / _seconds(mesh, _DEAF, tenants[0])
-        parts = _parts(before, usage(mesh.settings.paths), events)
-        report("replaying to search")
-        started = time.monotonic()
-        _seconds(mesh, _CONSUMER, tenants[1])
-        _wait(lambda: _folded(mesh, tenants[1]) >= folded)
-        to_tables = folded / (time.monotonic() - started)
+        rates = measure_rates(mesh, report, events=events, folded=folded)
         report("rebuilding search beside its tables")
-        rebuilt = folded / _rebuild_seconds(mesh, tenants[1])
+        rebuilt = folded / _rebuild_seconds(mesh, rates.tenant)
         report("live events alone")
-        alone = _live_p95(mesh, documents[0])
+        (example,) = _documents(rates.tenant, 1)
+        alone = _live_p95(mesh, example)
         report("live events beside a replay")
-        beside = _beside_a_replay(mesh, documents[0], tenants[1])
+        beside = _beside_a_replay(mesh, example, rates.tenant)
+    bare = rates.bare
     return [
         Section(
             "replay",
             (
-                Figure("store to bus", "events a second", to_bus, "1/s", bare, RATIO_LIMIT, least=True, note=_GOAL),
-                Figure("store to search's tables", "events a second", to_tables, "1/s", reference=bare),
-                Figure("rebuilt beside them, compared, switched", "events a second", rebuilt, "1/s", reference=bare),
+                Figure(
+                    "store to bus", "events a second", rates.to_bus, "1/s", bare, RATIO_LIMIT, least=True, note=_GOAL
+                ),
+                Figure("store to search's tables", "events a second", rates.to_tables, "1/s", bare),
+                Figure("rebuilt beside them, compared, switched", "events a second", rebuilt, "1/s", bare),
                 Figure("live event to search's tables, p95", "alone", alone, "s"),
                 Figure("live event to search's tables, p95", "beside a replay", beside, "s", alone, LIVE_LIMIT),
             ),
             reference="PutEvents of the same events, ten a call, four calls at once",
             notes=(f"{events:,} item-analyzed to the bus, {folded:,} to search, which folds them one by one",),
         ),
-        parts,
+        rates.parts,
     ]
+
+
+def measure_rates(mesh: TargetMesh, report: Report, *, events: int, folded: int) -> Rates:
+    """Store and replay that many events to nobody, and `folded` others to search. Raises TimeoutError."""
+    report("storing events")
+    tenants = [str(uuid.uuid4()), str(uuid.uuid4())]
+    documents = [*_documents(tenants[0], events), *_documents(tenants[1], folded)]
+    _store(mesh, documents)
+    report("putting events with a bare client")
+    bare = _bare_rate(mesh, documents[: min(events, 5000)])
+    report("replaying to the bus")
+    before = usage(mesh.settings.paths)
+    to_bus = events / _seconds(mesh, _DEAF, tenants[0])
+    parts = _parts(before, usage(mesh.settings.paths), events)
+    report("replaying to search")
+    started = time.monotonic()
+    _seconds(mesh, _CONSUMER, tenants[1])
+    _wait(lambda: _folded(mesh, tenants[1]) >= folded)
+    return Rates(bare, to_bus, folded / (time.monotonic() - started), tenants[1], parts)
 
 
 def _parts(before: Usage, after: Usage, events: int) -> Section:

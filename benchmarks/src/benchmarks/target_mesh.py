@@ -35,6 +35,11 @@ class TargetMesh:
     settings: MeshSettings
     provisioned: Provisioned
 
+    @classmethod
+    def of(cls, settings: MeshSettings) -> TargetMesh:
+        """A mesh that is up. Raises FileNotFoundError when none was provisioned."""
+        return cls(settings, load_provisioned(settings))
+
     def client(self, service: Any) -> Any:
         """A boto3 client with the emulator's root credentials."""
         return boto3.client(
@@ -78,14 +83,25 @@ def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
     """
     if running:
         settings = MeshSettings()
-        with _instant(settings):
-            yield TargetMesh(settings, load_provisioned(settings))
+        with instant(settings):
+            yield TargetMesh.of(settings)
         return
+    with temporary_settings() as settings:
+        report("starting a temporary mesh")
+        up(settings, report=lambda line: None)
+        with instant(settings):
+            yield TargetMesh.of(settings)
+
+
+@contextmanager
+def temporary_settings(**wanted: Any) -> Iterator[MeshSettings]:
+    """A mesh that has not been started, with ports and an empty state of its own; ended and deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="collections-bench-") as folder:
         settings = MeshSettings(
             _env_file=None,  # never use a developer's keys
             state_dir=Path(folder),
             emulator_port=free_port(),
+            companion_port=free_port(),
             postgres_port=free_port(),
             providers_port=free_port(),
             anthropic_api_key=None,
@@ -93,21 +109,19 @@ def target_mesh(report: Report, *, running: bool) -> Iterator[TargetMesh]:
             voyage_api_key=None,
             tavily_api_key=None,
             langsmith_api_key=None,
+            **wanted,
         )
         try:
             # Unwind on SIGTERM as on Ctrl-C, so that no mesh is left running.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-            report("starting a temporary mesh")
-            provisioned = up(settings, report=lambda line: None).provisioned
-            assert provisioned is not None, "up() provisions by default"
-            with _instant(settings):
-                yield TargetMesh(settings, provisioned)
+            yield settings
         finally:
             down(settings, report=lambda line: None)
 
 
 @contextmanager
-def _instant(settings: MeshSettings) -> Iterator[None]:
+def instant(settings: MeshSettings) -> Iterator[None]:
+    """The AI provider emulator answers at once, with canned descriptions."""
     _switch(settings, "instant")
     try:
         yield

@@ -28,6 +28,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, Any] = COMPOSE["services"]
 #: `${NAME}`, `${NAME:-default}`, `${NAME:+value}`.
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<kind>:-|:\+)?(?P<value>[^}]*)\}")
+IMAGE = re.compile(r"(astral-sh/uv|python|localstack/localstack|pgvector/pgvector):(\d[\w.-]+)")
 #: What only Docker has to say: where the rest is mounted, and what is licensed.
 OF_CONTAINERS = {"LOCALSTACK_AUTH_TOKEN"}
 SETTINGS = {f"MESH_{name}".upper() for name in MeshSettings.model_fields}
@@ -85,6 +86,19 @@ def test_localstack_is_the_same_version_with_docker_and_without() -> None:
     image = COMPOSE["x-images"]["build"]["LOCALSTACK_IMAGE"]
     assert filled_in(image) == f"localstack/localstack:{VERSION}"
     assert filled_in(image, LOCALSTACK_AUTH_TOKEN="ls-1") == f"localstack/localstack-pro:{VERSION}"
+
+
+def test_an_image_has_one_version_wherever_it_is_named() -> None:
+    named: dict[str, set[str]] = {}
+    places = [FILE, REPOSITORY / "compose.containers.yml", *REPOSITORY.glob("*/Dockerfile")]
+    for place in (*places, *(REPOSITORY / ".github/workflows").glob("*.yml")):
+        text = filled_in(place.read_text(encoding="utf-8"))
+        for image, tag in re.findall(
+            r"((?:astral-sh/uv|python|localstack/localstack|pgvector/pgvector)):(\d[\w.-]+)", text
+        ):
+            named.setdefault(image, set()).add(tag)
+    assert len(named) == 4
+    assert all(len(tags) == 1 for tags in named.values()), named
 
 
 def test_every_port_is_published_on_loopback_alone_and_is_the_same_inside() -> None:
@@ -176,3 +190,14 @@ def test_preparing_makes_a_password_once(tmp_path: Path) -> None:
     compose.prepare(settings)
     assert settings.postgres_password() == password
     assert settings.paths.backend == "localstack"
+
+
+def test_the_workflow_takes_out_what_a_client_of_the_mesh_needs() -> None:
+    workflow = (REPOSITORY / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+    copied = re.search(r"for file in (.+); do\n\s+docker compose cp \"(\w+):/state/\$file\" \"(\S+)/\$file\"", workflow)
+    assert copied is not None
+    settings = MeshSettings(_env_file=None, state_dir=REPOSITORY / copied[3])
+    needed = [settings.paths.provisioned, settings.paths.root / "backend", settings.postgres_password_file]
+    assert [REPOSITORY / copied[3] / name for name in copied[1].split()] == needed
+    assert "state:/state" in SERVICES[copied[2]]["volumes"]
+    assert f"make test-e2e ATTACH={copied[3]}\n" in workflow

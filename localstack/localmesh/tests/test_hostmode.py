@@ -69,6 +69,13 @@ def test_its_servers_are_known_to_status_and_logs() -> None:
     assert names == list(NAMES)
 
 
+def test_the_keys_of_tokens_are_at_who_answers_for_cognito() -> None:
+    given: dict[str, Any] = {"_env_file": None, "emulator_port": 1, "companion_port": 2}
+    assert MeshSettings(**given).jwks_url("pool") == "http://127.0.0.1:1/pool/.well-known/jwks.json"
+    there = MeshSettings(**given, backend=Backend.LOCALSTACK).jwks_url("pool")
+    assert there == "http://127.0.0.1:2/pool/.well-known/jwks.json"
+
+
 def test_a_missing_interpreter_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "_is_cpython", lambda program: False)
     with pytest.raises(

@@ -33,8 +33,8 @@ class Backend(StrEnum):
     @property
     def capabilities(self) -> frozenset[str]:
         """What the mesh can rely on: `durability` (what was accepted survives a kill and a restart), `iam` (policies of
-        the functions' roles are enforced)."""
-        return frozenset({"durability", "iam"}) if self is Backend.MINISTACK else frozenset()
+        the functions' roles are enforced), `companion` (an emulator of its own for users, tables and the HTTP API)."""
+        return frozenset({"durability", "iam"} if self is Backend.MINISTACK else {"companion"})
 
 
 class Mode(StrEnum):
@@ -121,6 +121,11 @@ class MeshSettings(BaseSettings):
     def companion_url(self) -> str:
         """What answers for the services that LocalStack lacks; clients reach it through `emulator_url`."""
         return f"http://{self.host}:{self.companion_port}"
+
+    def jwks_url(self, user_pool_id: str) -> str:
+        """The keys with which the user pool signs tokens: at who answers for Cognito, which LocalStack does not."""
+        base = self.companion_url if self.backend is Backend.LOCALSTACK else self.emulator_url
+        return f"{base}/{user_pool_id}/.well-known/jwks.json"
 
     @property
     def providers_url(self) -> str:

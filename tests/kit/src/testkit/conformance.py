@@ -35,7 +35,7 @@ class Aws:
             given["AccessKeyId"], given["SecretAccessKey"], region_name="us-east-1",
             localstack_host=self.url.removeprefix("http://"),
         )  # fmt: skip
-        return session.client(service, config=config)
+        return session.client(service, config=config, aws_session_token=given.get("SessionToken"))
 
     def queue(self, **attributes: str) -> tuple[str, str]:
         """URL and ARN of a new queue."""
@@ -43,30 +43,40 @@ class Aws:
         url = sqs.create_queue(QueueName=name("queue"), Attributes=attributes)["QueueUrl"]
         return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
-    def received(self, url: str, count: int, *, timeout_s: float = 15) -> list[Any]:
-        """The first so many messages of a queue, as JSON."""
-        found: list[Any] = []
+    def messages(self, url: str, count: int, *, timeout_s: float = 15) -> list[Any]:
+        """The first so many messages of a queue, with SQS's attributes."""
+        sqs, found = self.client("sqs"), []
 
         def enough() -> bool:
-            got = self.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            found.extend(json.loads(message["Body"]) for message in got.get("Messages", []))
+            got = sqs.receive_message(
+                QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, MessageSystemAttributeNames=["All"]
+            )
+            found.extend(got.get("Messages", []))
             return len(found) >= count
 
         eventually(enough, timeout_s=timeout_s)
         return found
 
+    def received(self, url: str, count: int, *, timeout_s: float = 15) -> list[Any]:
+        """The first so many messages of a queue, as JSON."""
+        return [json.loads(message["Body"]) for message in self.messages(url, count, timeout_s=timeout_s)]
+
     def function(self, code: str, *, timeout_s: int = 20, variables: dict[str, str] | None = None) -> str:
         """The name of a new function with this module."""
-        package = io.BytesIO()
-        with zipfile.ZipFile(package, "w") as archive:
-            archive.writestr("case.py", code)
         lambdas, function = self.client("lambda"), name("function")
         lambdas.create_function(
             FunctionName=function, Role=ROLE, Runtime="python3.13", Handler="case.handler", Timeout=timeout_s,
-            Code={"ZipFile": package.getvalue()}, Environment={"Variables": variables or {}},
+            Code={"ZipFile": self.package(code)}, Environment={"Variables": variables or {}},
         )  # fmt: skip
         lambdas.get_waiter("function_active_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
         return function
+
+    def package(self, code: str) -> bytes:
+        """A function's package: this module, as `case.py`."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("case.py", code)
+        return packed.getvalue()
 
     def bus_to_queue(self, pattern: dict[str, Any]) -> tuple[str, str, str]:
         """A bus, the ARN of a rule on it, and the URL of the queue that gets what matches."""
