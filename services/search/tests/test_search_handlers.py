@@ -1,5 +1,6 @@
 """Every entry point of search in memory: which search a request becomes, its answers and problems, and the events."""
 
+import base64
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
@@ -55,7 +56,7 @@ from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
 from search.answering import Answerer
 from search.bootstrap import SearchService, bootstrap
-from search.errors import AnswerUnavailableError
+from search.errors import AnswerUnavailableError, PictureRejectedError
 from search.handler import ENTRY_POINTS
 from search.requests import found_item
 from search.searching import Degraded, Question
@@ -145,6 +146,16 @@ class Answering(Answerer):
         self.fakes = fakes
         self.outcome: GivenAnswer | Exception = GivenAnswer(answer="In Kyoto.", confidence=0.75, citations=["one"])
         self.asked: list[tuple[str, Sequence[Hit], float, str | None]] = []
+        self.sight: str | Exception = 'category:food "soup"'
+        self.shown: list[tuple[bytes, str]] = []
+
+    def describe(self, picture: bytes, media_type: str, deadline: float) -> str:
+        assert not self.fakes.database.is_open, "a transaction waits for the model"
+        assert time.monotonic() + 27 < deadline <= time.monotonic() + 28
+        self.shown.append((picture, media_type))
+        if isinstance(self.sight, Exception):
+            raise self.sight
+        return self.sight
 
     def answer(self, question: str, hits: Sequence[Hit], deadline: float, model: str | None = None) -> GivenAnswer:
         assert not self.fakes.database.is_open, "a transaction waits for the model"
@@ -642,6 +653,67 @@ def test_a_cursor_of_another_query_or_tenant_is_refused(unit: Search) -> None:
         assert "this query" in answer.body["detail"]
     assert problem(unit.ask(cursor=cursor, search_type="agentic")) == (422, "invalid-request")
     assert len(unit.retrieval.asked) == 1
+
+
+# POST /search/picture
+
+PNG = b"\x89PNG\r\n\x1a\n...."
+
+
+def show(unit: Search, picture: bytes | str = PNG, tenant: str | None = ALICE, **fields: Any) -> Answer:
+    text = picture if isinstance(picture, str) else base64.b64encode(picture).decode()
+    return call(unit.http, "POST", "/search/picture", tenant, body={"picture": text, **fields})
+
+
+def test_a_picture_is_searched_by_what_it_shows(unit: Search) -> None:
+    answer = show(unit, top_k=3, place="Kyoto", min_similarity_score=0.25)
+    assert answer.status == 200
+    assert answer.body["description"] == unit.answerer.sight
+    assert [result["item_id"] for result in answer.body["results"]] == ["one", "two"]
+    assert unit.answerer.shown == [(PNG, "image/png")]
+    assert unit.embedder.asked == [(ALICE, unit.answerer.sight, "voyage-3.5-lite")]
+    assert unit.query == SearchQuery(
+        ALICE,
+        mode=SearchMode.VECTOR,
+        vector=VECTOR,
+        model="voyage-3.5-lite",
+        top_k=3,
+        filters=Filters(place="Kyoto"),
+        min_similarity=0.25,
+    ), "what a model says is no query: nothing in it narrows"
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (b"no picture at all", (400, "not-an-image")),
+        ("not base64!", (400, "not-an-image")),
+        (b"BM" + bytes(40), (400, "unsupported-type")),
+        ("", (422, "invalid-request")),
+        ("A" * 5_000_001, (422, "invalid-request")),
+    ],
+    ids=["text", "no base64", "bitmap", "empty", "large"],
+)
+def test_what_is_no_picture_is_shown_to_nobody(unit: Search, picture: bytes | str, expected: tuple[int, str]) -> None:
+    assert problem(show(unit, picture)) == expected
+    assert unit.answerer.shown == []
+
+
+@pytest.mark.parametrize(
+    ("sight", "embedding", "expected"),
+    [
+        (PictureRejectedError("damaged"), None, (422, "picture-rejected")),
+        (AnswerUnavailableError("no time left"), None, (503, "vision-unavailable")),
+        ("Ramen.", EmbeddingRateLimitedError("429"), (503, "embedding-unavailable")),
+        ("Ramen.", EmbeddingRejectedError("400"), (502, "embedding-rejected")),
+    ],
+)
+def test_a_picture_that_providers_do_not_take(
+    unit: Search, sight: str | Exception, embedding: Exception | None, expected: tuple[int, str]
+) -> None:
+    unit.answerer.sight, unit.embedder.fault = sight, embedding
+    assert problem(show(unit)) == expected
+    assert unit.retrieval.asked == []
 
 
 # GET /items/{id}/similar

@@ -1,6 +1,8 @@
 """The routes: parse, call, respond."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
 
@@ -26,8 +28,11 @@ from retrieval import (
 from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
 from search.filter_parameters import filter_parameters
+from search.pictures import search_by_picture
 from search.requests import (
     FacetValue,
+    PictureResults,
+    PictureSearch,
     SearchConfig,
     SearchRequest,
     SearchResponse,
@@ -72,20 +77,28 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         """
         if body.answer_model is not None:
             require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
-        try:
+        with _problems_of_providers():
             if body.search_type is SearchType.AGENTIC:
                 return _agentic(service, who, body)
             return _plain(service, who, body)
-        except EmbeddingUnavailableError as error:
-            detail = "the embedding model is unavailable; try again, or search with bm25"
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
-        except ConfigurationError as error:
-            logger.error("not configured", extra={"error": str(error)})
-            detail = "a provider that this search needs is not configured; search with bm25"
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", detail) from error
-        except EmbeddingRejectedError as error:
-            detail = "the embedding model rejected this query; search with bm25"
-            raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
+
+    @api.post(
+        "/search/picture",
+        tags=["search"],
+        summary="Search the caller's collection by a picture",
+        responses=documented(
+            (HTTPStatus.BAD_REQUEST, "It is no picture of a type that is taken"),
+            (
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "The request is malformed, or the vision model does not take the picture",
+            ),
+            (HTTPStatus.BAD_GATEWAY, "The embedding model rejects what the picture shows"),
+        ),
+    )
+    def search_picture(body: PictureSearch, who: CallerDep) -> PictureResults:
+        """By what it shows: a vision model says it in words, and the items nearest in meaning are found."""
+        with _problems_of_providers():
+            return search_by_picture(service, who.tenant_id, body, _deadline(who))
 
     @api.get(
         "/items/<item_id>/similar",
@@ -136,6 +149,23 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         )
 
     return api
+
+
+@contextmanager
+def _problems_of_providers() -> Iterator[None]:
+    """Answers what keeps a query from being embedded."""
+    try:
+        yield
+    except EmbeddingUnavailableError as error:
+        detail = "the embedding model is unavailable; try again, or search with bm25"
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
+    except ConfigurationError as error:
+        logger.error("not configured", extra={"error": str(error)})
+        detail = "a provider that this search needs is not configured; search with bm25"
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", detail) from error
+    except EmbeddingRejectedError as error:
+        detail = "the embedding model rejected this query; search with bm25"
+        raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
 
 
 def _deadline(who: Caller) -> float:

@@ -230,6 +230,35 @@ class SimilarItems(BaseModel):
     retrieval_time_ms: float = Field(ge=0, description="How long finding took.", examples=[4.5])
 
 
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@filtered_request
+class PictureSearch(FilteredRequest):
+    """A picture to find others like, by what it shows."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    picture: Annotated[str, StringConstraints(min_length=4, max_length=5_000_000)] = Field(
+        description="A PNG, JPEG, WebP or GIF in base64. It is shown to the vision model and not kept.",
+        examples=[_PIXEL],
+        json_schema_extra={"contentEncoding": "base64"},
+    )
+    top_k: int = Field(default=10, ge=1, le=50, description="Items to find at most.")
+    min_similarity_score: float = Field(default=0.0, ge=0, le=1, description="Items less similar are not found.")
+
+
+class PictureResults(BaseModel):
+    """The items whose meaning is the nearest to what a picture shows."""
+
+    description: str = Field(
+        description="What the picture shows, as the vision model says.", examples=["A bowl of ramen."]
+    )
+    results: list[FoundItem] = Field(description="The nearest first.")
+    total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    retrieval_time_ms: float = Field(ge=0, description="How long looking and finding took.", examples=[1450.0])
+
+
 class SearchConfig(BaseModel):
     """The retrieval as it runs."""
 

@@ -160,6 +160,27 @@ class Searcher:
             explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
         return Results(hits, degraded, matches, confident, explanations, next_cursor)
 
+    def like(self, tenant_id: str, text: str, *, top_k: int, filters: Filters, min_similarity: float) -> list[Hit]:
+        """The items nearest in meaning to a text that is no query: nothing in it is syntax.
+
+        Raises:
+            retrieval.EmbeddingError: the text cannot be embedded.
+            ConfigurationError: the embedding provider is not configured.
+            TransientError: the database is unavailable.
+        """
+        meaning = self._meaning(tenant_id, text)
+        query = SearchQuery(
+            tenant_id,
+            mode=SearchMode.VECTOR,
+            vector=meaning.vector,
+            model=meaning.model,
+            top_k=top_k,
+            filters=filters,
+            min_similarity=min_similarity,
+        )
+        with self._connect() as connection:
+            return search(connection, query, self.ranking)
+
     def _page(
         self, connection: Connection[Any], query: SearchQuery, question: Question, place: Cursor
     ) -> tuple[list[Hit], str | None]:
