@@ -133,17 +133,19 @@ def test_no_item_comes_twice_and_none_that_stays_is_missed(
     shelf.clear()
     stays = {shelf.add(words, minute=number * 2) for number, words in enumerate(texts)}
     question = Question(text, mode, top_k, order=order)
-    # Few are ranked, so that what is added meanwhile would push others out.
+    # Few are ranked, so that what is added meanwhile would push others out. In a hybrid search it may: words that weigh
+    # otherwise change which are the best by words.
     by_rank = order is not Order.RELEVANCE and mode is not SearchMode.BM25
-    ranking = Ranking(window=200 if by_rank else 3)
-    wanted = {hit.item_id for hits in shelf.pages(replace(question, top_k=50), ranking) for hit in hits}
+    ranking = Ranking(window=200 if by_rank and mode is SearchMode.HYBRID else 3)
+    wanted = {hit.item_id for hits in shelf.pages(question, ranking) for hit in hits}
+    later = 1_000_000 if by_rank else -7
     shown: list[Hit] = []
     for page in shelf.pages(question, ranking):
         assert len(page) <= top_k
         shown += page
         for change in changes.pop(0) if changes else []:
             if isinstance(change, str):
-                shelf.add(change, minute=2 * len(shelf.items) - 7)
+                shelf.add(change, minute=2 * len(shelf.items) + later)
             else:
                 item = sorted(shelf.items)[change % len(shelf.items)]
                 shelf.delete(item)
