@@ -143,6 +143,7 @@ def test_no_item_comes_twice_and_none_that_stays_is_missed(
     for page in shelf.pages(question, ranking):
         assert len(page) <= top_k
         shown += page
+        assert len({hit.item_id for hit in shown}) == len(shown)
         for change in changes.pop(0) if changes else []:
             if isinstance(change, str):
                 shelf.add(change, minute=2 * len(shelf.items) + later)
@@ -150,9 +151,7 @@ def test_no_item_comes_twice_and_none_that_stays_is_missed(
                 item = sorted(shelf.items)[change % len(shelf.items)]
                 shelf.delete(item)
                 stays.discard(item)
-    ids = [hit.item_id for hit in shown]
-    assert len(set(ids)) == len(ids)
-    assert wanted & stays <= set(ids)
+    assert wanted & stays <= {hit.item_id for hit in shown}
     assert [hit.rank for hit in shown] == list(range(1, len(shown) + 1))
     times = [hit.place(order).time for hit in shown]
     if order is not Order.RELEVANCE:
@@ -174,6 +173,19 @@ def test_pages_one_after_another_are_one_search(shelf: Shelf) -> None:
         assert [(hit.item_id, hit.rank, hit.score) for page in pages for hit in page] == [
             (hit.item_id, hit.rank, hit.score) for hit in whole
         ]
+
+
+@pytest.mark.integration
+def test_what_is_added_meanwhile_pushes_out_nothing_that_was_ranked(shelf: Shelf) -> None:
+    for number in range(8):
+        shelf.add("ramen", minute=number)
+    question, ranking = Question("ramen", SearchMode.VECTOR, 2, order=Order.OLDEST), Ranking(window=4)
+    before = [[hit.item_id for hit in page] for page in shelf.pages(question, ranking)]
+    pages = shelf.pages(question, ranking)
+    assert [hit.item_id for hit in next(pages)] == before[0]
+    for _ in range(8):
+        shelf.add("ramen", minute=1_000_000)
+    assert [[hit.item_id for hit in page] for page in pages] == before[1:]
 
 
 @pytest.mark.integration
