@@ -5,6 +5,7 @@ declared, in the fixtures `victim` and `requests`: the victim's id of a new kind
 route that was scaffolded and does nothing yet is left out: it has nothing to tell.
 """
 
+import base64
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,6 +85,7 @@ def requests(draw: Draw, victim: Victim) -> dict[str, dict[str, Any]]:
         "POST /items": {"files": {"file": ("mine.png", image, "image/png")}},
         "POST /items/uploads": {"json": {"filename": "mine.png", "media_type": "image/png", "bytes": len(image)}},
         "POST /search": {"json": {"query": victim.words, "top_k": 50}},
+        "POST /search/picture": {"json": {"picture": base64.b64encode(image).decode(), "top_k": 50}},
         "POST /chat": {"json": {"message": f"Show me: {victim.words}", "session_id": session, "top_k": 50}},
     }
 
@@ -174,7 +176,7 @@ def test_what_names_nothing_names_nothing_of_anothers(
 
 def test_the_victim_finds_what_is_hidden_from_others(victim: Victim, requests: dict[str, dict[str, Any]]) -> None:
     """Without this the test before proves nothing: the same requests lead to her ids."""
-    telling = ["GET /items", "GET /chat/sessions", "POST /search", "POST /chat"]
+    telling = ["GET /items", "GET /chat/sessions", "POST /search", "POST /search/picture", "POST /chat"]
     for key in telling:
         (route,) = (route for route in ROUTES if route.key == key)
         answer = victim.api.request(route.method, route.path, **request_to(route, requests))

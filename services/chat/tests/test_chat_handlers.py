@@ -40,9 +40,10 @@ from contracts import Contract, Event, ReplayKind, replayed
 from contracts.analysis import ItemAnalyzed
 from contracts.chat import ChatMessage, ErasedTurn, TurnCompleted, TurnsErased
 from contracts.embedding import ItemEmbedded
+from contracts.imaging import ImageProcessed
 from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
-from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, ScoreType
+from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, Picture, ScoreType
 from retrieval import projections as read_model
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.contract_tests.examples import published_version_cases
@@ -259,6 +260,7 @@ class ReadModel:
 
     analyzed: list[tuple[str, str, int]] = field(default_factory=list)
     vectors: list[tuple[str, str, tuple[float, ...], str, int]] = field(default_factory=list)
+    pictures: list[tuple[str, str, int, int]] = field(default_factory=list)
     deleted: list[Key] = field(default_factory=list)
     fault: Exception | None = None
 
@@ -280,6 +282,10 @@ class ReadModel:
         if self.fault is not None:
             raise self.fault
         self.vectors.append((tenant_id, item_id, tuple(vector), model, analysis_version))
+        return Outcome.APPLIED
+
+    def project_picture(self, conn: AnyConnection[Any], tenant_id: str, picture: Picture) -> Outcome:
+        self.pictures.append((tenant_id, picture.item_id, picture.width, picture.height))
         return Outcome.APPLIED
 
     def project_deletion(self, conn: AnyConnection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
@@ -771,13 +777,15 @@ def test_events_of_items_are_folded_into_the_read_model(unit: Chat) -> None:
     analyzed, embedded, deleted = (
         example(contract, subject="item-1", tenant=ALICE) for contract in (ItemAnalyzed, ItemEmbedded, ItemDeleted)
     )
-    events: list[Event[Contract]] = [analyzed, embedded, deleted]
+    processed = example(ImageProcessed, subject="item-1", tenant=ALICE)
+    events: list[Event[Contract]] = [processed, analyzed, embedded, deleted]
     assert deliver(unit.on_events, *events, *events) == []
     assert isinstance(analyzed.data, ItemAnalyzed)
     assert isinstance(embedded.data, ItemEmbedded)
     assert unit.read_model.analyzed == [(ALICE, "item-1", analyzed.data.version)]
     vector = embedded.data.values()
     assert unit.read_model.vectors == [(ALICE, "item-1", vector, embedded.data.model, embedded.data.analysis_version)]
+    assert unit.read_model.pictures == [(ALICE, "item-1", processed.data.width, processed.data.height)]
     assert unit.read_model.deleted == [(ALICE, "item-1")]
     assert unit.fakes.recorded == []
 

@@ -1,6 +1,8 @@
 """Every entry point of search in memory: which search a request becomes, its answers and problems, and the events."""
 
+import base64
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,7 @@ import pytest
 from anthropic.types.model import Model as AnthropicModel
 from psycopg import Connection
 
+import search.api
 import search.schedule
 from chassis.errors import TransientError
 from chassis.http import HttpEntry
@@ -20,9 +23,11 @@ from chassis.queue import EventConsumer
 from contracts import Contract, Event, replayed
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded
+from contracts.imaging import Exif, ImageProcessed
 from contracts.ingest import ItemDeleted
 from retrieval import (
     DEFAULT_RANKING,
+    NO_FILTERS,
     AnalyzedItem,
     EmbedderConfig,
     EmbeddingRateLimitedError,
@@ -31,9 +36,12 @@ from retrieval import (
     Fusion,
     Hit,
     InvalidVectorError,
+    ItemNotFoundError,
     Matches,
+    NotEmbeddedError,
     Order,
     Outcome,
+    Picture,
     QueryEmbedder,
     Ranking,
     ScoreType,
@@ -48,7 +56,7 @@ from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
 from search.answering import Answerer
 from search.bootstrap import SearchService, bootstrap
-from search.errors import AnswerUnavailableError
+from search.errors import AnswerUnavailableError, PictureRejectedError
 from search.handler import ENTRY_POINTS
 from search.requests import found_item
 from search.searching import Degraded, Question
@@ -138,6 +146,16 @@ class Answering(Answerer):
         self.fakes = fakes
         self.outcome: GivenAnswer | Exception = GivenAnswer(answer="In Kyoto.", confidence=0.75, citations=["one"])
         self.asked: list[tuple[str, Sequence[Hit], float, str | None]] = []
+        self.sight: str | Exception = 'category:food "soup"'
+        self.shown: list[tuple[bytes, str]] = []
+
+    def describe(self, picture: bytes, media_type: str, deadline: float) -> str:
+        assert not self.fakes.database.is_open, "a transaction waits for the model"
+        assert time.monotonic() + 27 < deadline <= time.monotonic() + 28
+        self.shown.append((picture, media_type))
+        if isinstance(self.sight, Exception):
+            raise self.sight
+        return self.sight
 
     def answer(self, question: str, hits: Sequence[Hit], deadline: float, model: str | None = None) -> GivenAnswer:
         assert not self.fakes.database.is_open, "a transaction waits for the model"
@@ -167,6 +185,7 @@ class ReadModel:
 
     analyzed: list[tuple[str, AnalyzedItem]] = field(default_factory=list)
     vectors: list[tuple[str, str, tuple[float, ...], str, int, datetime]] = field(default_factory=list)
+    pictures: list[tuple[str, Picture]] = field(default_factory=list)
     deleted: list[tuple[str, str, datetime]] = field(default_factory=list)
     fault: Exception | None = None
 
@@ -188,6 +207,10 @@ class ReadModel:
         if self.fault is not None:
             raise self.fault
         self.vectors.append((tenant_id, item_id, tuple(vector), model, analysis_version, embedded_at))
+        return Outcome.APPLIED
+
+    def project_picture(self, conn: Connection[Any], tenant_id: str, picture: Picture) -> Outcome:
+        self.pictures.append((tenant_id, picture))
         return Outcome.APPLIED
 
     def project_deletion(self, conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
@@ -275,7 +298,7 @@ def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
         "search_type": search_type,
         "results": [found_item(hit).model_dump(mode="json") for hit in hits],
         "total_results": len(hits),
-        **dict.fromkeys(("degraded", "confident", "total_matches", "facets")),
+        **dict.fromkeys(("degraded", "confident", "total_matches", "facets", "next_cursor")),
         **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
         **dict.fromkeys(("agent_reasoning", "tools_used")),
     } | fields
@@ -313,6 +336,7 @@ def test_what_a_hybrid_search_asks_for(unit: Search) -> None:
                 filters=Filters(category="Food"),
                 max_bm25_score=0.0,
                 min_similarity=0.25,
+                peek=True,
             ),
             Ranking(),
         )
@@ -450,7 +474,7 @@ def test_matches_are_counted_where_it_is_asked_for(unit: Search) -> None:
     body = unit.ask(facets=["category"], sort="newest", place="Kyoto", include_answer=False).body
     values = [{"value": "food", "count": 4}, {"value": "receipt", "count": 3}]
     assert (body["total_matches"], body["facets"], body["total_results"]) == (7, {"category": values}, 2)
-    assert unit.retrieval.counted == [(unit.query, ("category",))]
+    assert unit.retrieval.counted == [(replace(unit.query, peek=False), ("category",))]
     assert (unit.query.order, unit.query.filters) == (Order.NEWEST, Filters(place="Kyoto"))
     assert unit.ask(facets=[], include_answer=False).body["facets"] == {}
     nothing = unit.ask(query="???", facets=["tag"], include_answer=False).body
@@ -600,6 +624,154 @@ def test_the_tenant_is_the_callers(unit: Search, kind: str) -> None:
     assert tenants | {query.tenant_id for query, _ in unit.retrieval.asked} == {BOB}
 
 
+# Pages
+
+
+def test_a_next_page_is_asked_for_with_the_cursor_of_the_one_before(unit: Search) -> None:
+    first = unit.ask(top_k=1).body
+    assert ([result["item_id"] for result in first["results"]], first["answer"]) == (["one"], "In Kyoto.")
+    unit.retrieval.hits = [hit("two")]
+    second = unit.ask(top_k=5, facets=[], cursor=first["next_cursor"]).body
+    assert [(result["item_id"], result["rank"]) for result in second["results"]] == [("two", 2)]
+    assert (second["next_cursor"], second["answer"], second["total_matches"]) == (None, None, 7)
+    (_, _), (query, _) = unit.retrieval.asked
+    assert (query.without, query.top_k) == (("one",), 5)
+    [(counted, _)] = unit.retrieval.counted
+    assert counted.without == (), "all that match are counted, whatever the page"
+    assert len(unit.answerer.asked) == 1, "a next page is not paid for twice"
+
+
+def test_a_cursor_of_another_query_or_tenant_is_refused(unit: Search) -> None:
+    cursor = unit.ask(top_k=1).body["next_cursor"]
+    for answer in (
+        unit.ask(cursor=cursor, query="ramen"),
+        unit.ask(cursor=cursor, place="Kyoto"),
+        unit.ask(cursor="x" + cursor),
+        unit.ask(BOB, cursor=cursor),
+    ):
+        assert problem(answer) == (400, "malformed-cursor")
+        assert "this query" in answer.body["detail"]
+    assert problem(unit.ask(cursor=cursor, search_type="agentic")) == (422, "invalid-request")
+    assert len(unit.retrieval.asked) == 1
+
+
+# POST /search/picture
+
+PNG = b"\x89PNG\r\n\x1a\n...."
+
+
+def show(unit: Search, picture: bytes | str = PNG, tenant: str | None = ALICE, **fields: Any) -> Answer:
+    text = picture if isinstance(picture, str) else base64.b64encode(picture).decode()
+    return call(unit.http, "POST", "/search/picture", tenant, body={"picture": text, **fields})
+
+
+def test_a_picture_is_searched_by_what_it_shows(unit: Search) -> None:
+    answer = show(unit, top_k=3, place="Kyoto", min_similarity_score=0.25)
+    assert answer.status == 200
+    assert answer.body["description"] == unit.answerer.sight
+    assert [result["item_id"] for result in answer.body["results"]] == ["one", "two"]
+    assert unit.answerer.shown == [(PNG, "image/png")]
+    assert unit.embedder.asked == [(ALICE, unit.answerer.sight, "voyage-3.5-lite")]
+    assert unit.query == SearchQuery(
+        ALICE,
+        mode=SearchMode.VECTOR,
+        vector=VECTOR,
+        model="voyage-3.5-lite",
+        top_k=3,
+        filters=Filters(place="Kyoto"),
+        min_similarity=0.25,
+    ), "what a model says is no query: nothing in it narrows"
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (b"no picture at all", (400, "not-an-image")),
+        ("not base64!", (400, "not-an-image")),
+        (b"BM" + bytes(40), (400, "unsupported-type")),
+        ("", (422, "invalid-request")),
+        ("A" * 5_000_001, (422, "invalid-request")),
+    ],
+    ids=["text", "no base64", "bitmap", "empty", "large"],
+)
+def test_what_is_no_picture_is_shown_to_nobody(unit: Search, picture: bytes | str, expected: tuple[int, str]) -> None:
+    assert problem(show(unit, picture)) == expected
+    assert unit.answerer.shown == []
+
+
+@pytest.mark.parametrize(
+    ("sight", "embedding", "expected"),
+    [
+        (PictureRejectedError("damaged"), None, (422, "picture-rejected")),
+        (AnswerUnavailableError("no time left"), None, (503, "vision-unavailable")),
+        ("Ramen.", EmbeddingRateLimitedError("429"), (503, "embedding-unavailable")),
+        ("Ramen.", EmbeddingRejectedError("400"), (502, "embedding-rejected")),
+    ],
+)
+def test_a_picture_that_providers_do_not_take(
+    unit: Search, sight: str | Exception, embedding: Exception | None, expected: tuple[int, str]
+) -> None:
+    unit.answerer.sight, unit.embedder.fault = sight, embedding
+    assert problem(show(unit)) == expected
+    assert unit.retrieval.asked == []
+
+
+# GET /items/{id}/similar
+
+
+@dataclass
+class Similar:
+    """Of `search.api`: what is like an item. `fault` is raised instead."""
+
+    asked: list[tuple[str, str, int, Filters]] = field(default_factory=list)
+    fault: Exception | None = None
+
+    def similar(
+        self,
+        conn: Connection[Any],
+        tenant_id: str,
+        item_id: str,
+        *,
+        top_k: int = 10,
+        filters: Filters = NO_FILTERS,
+        ranking: Ranking = DEFAULT_RANKING,
+    ) -> list[Hit]:
+        if self.fault is not None:
+            raise self.fault
+        self.asked.append((tenant_id, item_id, top_k, filters))
+        return [hit("two")]
+
+
+def test_items_like_another_are_found_without_a_provider(unit: Search) -> None:
+    like = unit.fakes.stand_in(search.api, Similar())
+    query = {"limit": "3", "category_filter": "Food", "has_text": "true", "width_from": "100"}
+    answer = call(unit.http, "GET", f"/items/{ITEM}/similar", ALICE, query=query)
+    assert (answer.status, answer.body["item_id"], answer.body["total_results"]) == (200, ITEM, 1)
+    assert answer.body["results"] == [found_item(hit("two")).model_dump(mode="json")]
+    assert like.asked == [(ALICE, ITEM, 3, Filters(category="Food", has_text=True, width_from=100))]
+    assert call(unit.http, "GET", f"/items/{ITEM}/similar", BOB).status == 200
+    assert like.asked[1:] == [(BOB, ITEM, 10, NO_FILTERS)]
+    assert (unit.embedder.asked, unit.keys) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [(ItemNotFoundError(ITEM), (404, "not-found")), (NotEmbeddedError(ITEM), (409, "not-processed-yet"))],
+)
+def test_an_item_that_nothing_can_be_like(unit: Search, fault: Exception, expected: tuple[int, str]) -> None:
+    unit.fakes.stand_in(search.api, Similar(fault=fault))
+    answer = call(unit.http, "GET", f"/items/{ITEM}/similar", ALICE)
+    assert problem(answer) == expected
+    assert ITEM in answer.body["detail"]
+
+
+@pytest.mark.parametrize("query", [{"limit": "0"}, {"limit": "51"}, {"added_from": "soon"}, {"orientation": "round"}])
+def test_a_malformed_question_for_the_like_is_refused(unit: Search, query: dict[str, str]) -> None:
+    like = unit.fakes.stand_in(search.api, Similar())
+    answer = call(unit.http, "GET", f"/items/{ITEM}/similar", ALICE, query=query)
+    assert (problem(answer), like.asked) == ((422, "invalid-request"), [])
+
+
 # GET /search/config
 
 
@@ -649,6 +821,24 @@ def test_events_of_items_are_folded_once(unit: Search) -> None:
     assert unit.read_model.deleted == [(ALICE, ITEM, deleted.time)]
     assert (unit.fakes.recorded, unit.fakes.aws.events.entries) == ([], [])
     assert unit.fakes.store.locks == [(ALICE, ITEM)] * 3
+
+
+def test_what_the_file_of_a_picture_says_is_folded(unit: Search) -> None:
+    event = example(ImageProcessed, subject=ITEM, tenant=ALICE)
+    full = Exif(camera_make="Canon", camera_model="EOS R5", taken_at="2026-03-01T12:00:00.123456789")
+    never_set = Exif(taken_at="2026-02-31T00:00:00")
+    assert deliver(unit.on_events, *(replaced(event, exif) for exif in (None, full, never_set))) == []
+    size = (event.data.width, event.data.height)
+    assert unit.read_model.pictures == [
+        (ALICE, Picture(ITEM, event.time, *size)),
+        (ALICE, Picture(ITEM, event.time, *size, datetime(2026, 3, 1, 12, 0, 0, 123456), "Canon", "EOS R5")),
+        (ALICE, Picture(ITEM, event.time, *size)),
+    ]
+
+
+def replaced(event: Event[ImageProcessed], exif: Exif | None) -> Event[ImageProcessed]:
+    """The same fact with other EXIF, as an event of its own."""
+    return replace(event, id=str(uuid.uuid4()), data=event.data.model_copy(update={"exif": exif}))
 
 
 def test_a_replay_for_search_is_folded_and_one_for_others_is_not(unit: Search) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from chassis import replays
 from contracts import new_event
+from contracts.imaging import Exif, ImageProcessed, Rendition, RenditionKind
 from contracts.ingest import ItemDeleted
 from retrieval.filters import FILTERS
 from testkit.refolding import assert_refolds
@@ -86,6 +87,18 @@ def test_the_category_filters_every_kind_of_search(search: Any, found: dict[str,
             "receipt poster concert", search_type=search_type, category_filter="Poster", min_relevance_score=0
         )
         assert {result["item_id"] for result in answer["results"]} == {found["concert"]}
+
+
+def test_pages_and_items_like_another(search: Any, found: dict[str, str]) -> None:
+    first = search.search("receipt poster", include_answer=False, top_k=3)
+    second = search.search("receipt poster", include_answer=False, top_k=3, cursor=first["next_cursor"])
+    assert {result["item_id"] for page in (first, second) for result in page["results"]} == set(found.values())
+    assert ([result["rank"] for result in second["results"]], second["next_cursor"]) == ([4], None)
+    path = f"/items/{found['tokyo']}/similar"
+    status, answer = search.ask("GET", path)
+    like = [result["item_id"] for result in answer["results"]]
+    assert (status, like[0], set(like)) == (200, found["paris"], set(found.values()) - {found["tokyo"]})
+    assert search.ask("GET", path, tenant="tenant-b")[0] == 404
 
 
 def test_top_k_bounds_the_results(search: Any, found: dict[str, str]) -> None:
@@ -247,9 +260,16 @@ def test_the_read_model_can_be_folded_again(search: Any) -> None:
         for event in search.events_of(f"Receipt number {number}", tenant, f"item-{number}")
     ]
     deleted = new_event(ItemDeleted(), subject="item-1", tenant_id="tenant-a")
-    search.apply(*events[:6], deleted)
+    size = {"filename": "a.png", "original_filename": "a.png", "media_type": "image/png", "width": 4, "height": 3}
+    thumbnail = Rendition(kind=RenditionKind.THUMBNAIL, key="a", media_type="image/png", width=4, height=3, size=1)
+    taken = Exif(camera_model="Pixel 9", taken_at="2026-03-01T12:00:00")
+    image = ImageProcessed(**size, sha256="0" * 64, renditions=(thumbnail,), exif=taken, phash="0" * 16)
+    processed = [new_event(image, subject=f"item-{number}", tenant_id="tenant-a") for number in range(2)]
+    search.apply(*processed, *events[:6], deleted)
     search.apply(*events[6:])
-    assert_refolds(search.service, [*events, deleted])
+    answer = search.search("camera:pixel taken:2026-03", **KEYWORD)
+    assert [result["item_id"] for result in answer["results"]] == ["item-0"]
+    assert_refolds(search.service, [*processed, *events, deleted])
 
 
 def test_descriptions_that_are_not_live_are_ranked_among_themselves(search: Any) -> None:

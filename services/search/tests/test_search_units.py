@@ -19,7 +19,7 @@ from pydantic import Field
 from retrieval import NO_FILTERS, Filters, Hit, ScoreType, SearchMode
 from search.agent import Found, SearchAgent
 from search.answering import MAX_TOKENS, Answerer
-from search.errors import AnswerUnavailableError
+from search.errors import AnswerUnavailableError, PictureRejectedError
 from search.searching import Question, Results, Searcher
 from search.sources import as_sources, known_citations
 
@@ -181,6 +181,38 @@ def test_an_error_of_the_model_keeps_its_cause() -> None:
     with pytest.raises(AnswerUnavailableError) as raised:
         ask(FakeClient(fault))
     assert raised.value.__cause__ is fault
+
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_picture_is_shown_and_what_is_said_of_it_is_storable() -> None:
+    client = FakeClient(message("A bowl\x00", " of ramen. "))
+    made = answerer(client)
+    assert made.describe(PNG, "image/png", time.monotonic() + 5) == "A bowl\ufffd of ramen."
+    image, text = client.asked["messages"][0]["content"]
+    assert image["source"] == {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    assert text["type"] == "text"
+    assert client.asked["system"] == (resources.files("search") / "prompts/picture.txt").read_text()
+    assert client.options["timeout"] == pytest.approx(5, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "error", "reason"),
+    [
+        (message(stop_reason="refusal"), AnswerUnavailableError, "declined"),
+        (message("  "), AnswerUnavailableError, "says nothing"),
+        (anthropic.APIConnectionError(request=REQUEST), AnswerUnavailableError, "APIConnectionError"),
+        (
+            anthropic.BadRequestError("damaged", response=httpx2.Response(400, request=REQUEST), body=None),
+            PictureRejectedError,
+            "does not take",
+        ),
+    ],
+)
+def test_a_picture_of_which_nothing_is_said(outcome: Any, error: type[Exception], reason: str) -> None:
+    with pytest.raises(error, match=reason):
+        answerer(FakeClient(outcome)).describe(PNG, "image/png", time.monotonic() + 60)
 
 
 # Agentic search

@@ -20,7 +20,7 @@ class _Arguments(BaseModel):
 
     query: str = Field(default="", description="Words that items must have one of; empty counts all.")
     by: Literal[tuple(FACETS)] | None = Field(  # type: ignore[valid-type]  # the facets are declared in one place
-        default=None, description="Count by the values of this, too; `added` is the month."
+        default=None, description="Count by the values of this, too; `added` and `taken` by month."
     )
 
 

@@ -13,12 +13,14 @@ from retrieval import (
     Filters,
     InvalidQueryError,
     Order,
+    Picture,
     Ranking,
     SearchMode,
     SearchQuery,
     count_matches,
     maintain_vector_indexes,
     project_analysis,
+    project_picture,
     project_vector,
     search,
 )
@@ -98,6 +100,50 @@ def test_without_words_everything_that_is_narrowed_to_is_counted(
     assert count_matches(trips, replace(everything, filters=Filters(category="receipt"))).total == 4
     with pytest.raises(InvalidQueryError, match="unknown facets"):
         count_matches(trips, asking("cat", SearchMode.BM25, make_vector), ["colour"])
+
+
+@pytest.fixture
+def photos(trips: Connection[Any]) -> Connection[Any]:
+    """Of the first six a picture each: one a month, backwards, two of them of one moment."""
+    for number in range(6):
+        month = max(6 - number, 2)
+        picture = Picture(
+            f"i{number:02}",
+            datetime(2026, 2, 1, tzinfo=UTC),
+            width=400 + number,
+            height=402,
+            taken_at=datetime(2025, month, 1),  # cameras know no zone
+            camera_model="Pixel 9" if number % 2 else None,
+        )
+        with trips.transaction():
+            project_picture(trips, "alice", picture)
+    return trips
+
+
+def test_pictures_are_counted_by_camera_month_and_orientation(photos: Connection[Any]) -> None:
+    found = count_matches(photos, SearchQuery("alice", "", SearchMode.BM25), ["camera", "taken", "orientation"])
+    assert found.total == 12
+    assert found.facets == {
+        "camera": {"pixel 9": 3},
+        "taken": {"2025-02": 2, "2025-03": 1, "2025-04": 1, "2025-05": 1, "2025-06": 1},
+        "orientation": {"landscape": 3, "portrait": 2, "square": 1},
+    }
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+def test_what_was_taken_last_or_first_comes_before_what_has_no_such_time(
+    photos: Connection[Any], make_vector: MakeVector, mode: SearchMode
+) -> None:
+    dated, undated = [0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]
+    for order, expected in (
+        (Order.TAKEN_NEWEST, [*dated, *undated]),
+        (Order.TAKEN_OLDEST, [4, 5, 3, 2, 1, 0, *undated]),
+    ):
+        hits = search(photos, asking("cat dog category:receipt", mode, make_vector, top_k=50, order=order))
+        every = search(photos, asking("cat dog", mode, make_vector, top_k=50, order=order))
+        assert [hit.item_id for hit in every] == [f"i{number:02}" for number in expected]
+        assert [hit.item_id for hit in hits] == [hit.item_id for hit in every if hit.category == "Receipt"]
+        assert [hit.taken_at is None for hit in every] == [False] * 6 + [True] * 6
 
 
 @pytest.mark.parametrize("ranking", [Ranking(), Ranking(exact_limit=1)])

@@ -14,11 +14,13 @@ from pydantic import BaseModel, ValidationError
 from retrieval import (
     AnalyzedItem,
     Filters,
+    Picture,
     Ranking,
     SearchMode,
     SearchQuery,
     maintain_vector_indexes,
     project_analysis,
+    project_picture,
     project_vector,
     search,
 )
@@ -49,6 +51,19 @@ def seen(**fields: Any) -> dict[str, Any]:
 
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = datetime(2026, 3, 1)  # cameras know no zone
+
+
+def taken(matching: Mapping[str, Any], other: Mapping[str, Any]) -> Callable[[Connection[Any], str], object]:
+    """How the pictures of the two items differ."""
+
+    def fold(conn: Connection[Any], item_id: str) -> None:
+        facts = {"width": 400, "height": 300, **(matching if item_id == "matching" else other)}
+        project_picture(conn, "alice", Picture(item_id, START, **facts))
+
+    return fold
+
+
 CASES = {
     "category": Case("rECEIPT", {"category": "Receipt"}, {"category": "poster"}),
     "subcategory": Case("Rāmen", {"subcategories": ["noodles", "ramen"]}, {"subcategories": ["ramen shop"]}),
@@ -60,6 +75,14 @@ CASES = {
     "media_type": Case("image/PNG", {}, {"extension": "jpg"}),
     "added_from": Case(START + timedelta(minutes=2), {"version": 2}, {"version": 1}),
     "added_before": Case(START + timedelta(minutes=2), {"version": 1}, {"version": 2}),
+    "taken_from": Case(DAY, fold=taken({"taken_at": DAY}, {"taken_at": DAY - timedelta(seconds=1)})),
+    "taken_before": Case(DAY, fold=taken({"taken_at": DAY - timedelta(seconds=1)}, {"taken_at": DAY})),
+    "camera": Case(
+        "canon EOS", fold=taken({"camera_make": "Canon", "camera_model": "Canon EOS R5"}, {"camera_model": "EOS-1"})
+    ),
+    "orientation": Case("portrait", fold=taken({"width": 299}, {"width": 300})),
+    "width_from": Case(1920, fold=taken({"width": 1920}, {"width": 1919})),
+    "height_from": Case(1080, fold=taken({"height": 1080}, {"height": 1079})),
 }
 
 
@@ -68,6 +91,23 @@ def span(first: str, end: str) -> tuple[tuple[str, datetime], ...]:
         (name, datetime.fromisoformat(day).replace(tzinfo=UTC))
         for name, day in (("added_from", first), ("added_before", end))
     )
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "camera"),
+    [
+        ("Canon", "Canon EOS R5", "canon eos r5"),
+        ("Apple", "iPhone 15 Pro", "apple iphone 15 pro"),
+        ("NIKON CORPORATION", "NIKON D90", "nikon corporation nikon d90"),
+        (None, "Pixel 9", "pixel 9"),
+        ("SONY", None, "sony"),
+        ("?", "\x00", None),
+        (None, None, None),
+    ],
+)
+def test_a_camera_is_its_make_and_model(make: str | None, model: str | None, camera: str | None) -> None:
+    picture = Picture("item", START, 1, 1, camera_make=make, camera_model=model)
+    assert picture.columns()["camera"] == camera
 
 
 @filtered_request
@@ -202,6 +242,16 @@ def test_of_two_versions_the_earlier_says_when_an_item_was_added(
         ("added", "9999", None),
         ("added", "9999-12-31", None),
         ("added", "yesterday", None),
+        ("taken", "2026-03", (("taken_from", DAY), ("taken_before", datetime(2026, 4, 1)))),
+        ("taken", "once", None),
+        ("taken_from", "2026-03-01T00:00:00+09:00", (("taken_from", DAY),)),
+        ("taken_before", "soon", None),
+        ("orientation", "Portrait", (("orientation", "portrait"),)),
+        ("orientation", "upside", None),
+        ("width_from", "1920", (("width_from", 1920),)),
+        ("height_from", "0", None),
+        ("height_from", "100001", None),
+        ("width_from", "-5", None),
     ],
 )
 def test_what_a_field_of_a_query_narrows_by(field_name: str, text: str, values: object) -> None:

@@ -16,12 +16,14 @@ from retrieval import (
     AnalyzedItem,
     InvalidVectorError,
     Outcome,
+    Picture,
     SearchMode,
     SearchQuery,
     TransactionRequiredError,
     collection_stats,
     project_analysis,
     project_deletion,
+    project_picture,
     project_vector,
     search,
 )
@@ -44,6 +46,7 @@ _facts = st.one_of(
         st.just("analysis"), _tenants, _items, _versions, _minutes, st.sampled_from(["red cat", "blue 東京", ""])
     ),
     st.tuples(st.just("vector"), _tenants, _items, _versions, _minutes, st.integers(0, 1)),
+    st.tuples(st.just("picture"), _tenants, _items, _minutes, st.integers(1, 2)),
     st.tuples(st.just("deleted"), _tenants, _items, _minutes),
 )
 
@@ -64,6 +67,8 @@ def apply(conn: Connection[Any], fact: Fact, make_item: MakeItem, make_vector: M
                     analysis_version=version,
                     embedded_at=NOW + timedelta(minutes=minute),
                 )
+            case ("picture", tenant, item, minute, width):
+                return project_picture(conn, tenant, Picture(item, NOW + timedelta(minutes=minute), width, 1))
             case ("deleted", tenant, item, minute):
                 return project_deletion(conn, tenant, item, NOW + timedelta(minutes=minute))
     raise AssertionError(fact)
@@ -107,7 +112,8 @@ def test_any_order_and_any_repetition_leave_the_same_rows(
     assert rows(conn) == expected
     assert_counts_are_true(conn)
     deleted = {(fact[1], fact[2]) for fact in facts if fact[0] == "deleted"}
-    left = set(conn.execute("SELECT tenant_id, item_id FROM documents UNION SELECT tenant_id, item_id FROM vectors"))
+    rows_of = "SELECT tenant_id, item_id FROM"
+    left = set(conn.execute(f"{rows_of} documents UNION {rows_of} vectors UNION {rows_of} pictures"))
     assert not left & deleted
 
 
@@ -146,6 +152,23 @@ def test_a_vector_waits_for_its_document(conn: Connection[Any], make_item: MakeI
     assert [hit.item_id for hit in search(conn, query)] == ["i1"]
 
 
+def test_a_picture_waits_for_its_document_and_the_latest_counts(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector
+) -> None:
+    facts = [("picture", "alice", "i1", minute, width) for minute, width in ((1, 5), (0, 7), (1, 5))]
+    outcomes = [apply(conn, fact, make_item, make_vector) for fact in facts]
+    assert outcomes == [Outcome.APPLIED, Outcome.SUPERSEDED, Outcome.SUPERSEDED]
+    apply(conn, ("vector", "alice", "i1", 1, 0, 1), make_item, make_vector)
+    assert search(conn, SearchQuery("alice", "width_from:5")) == []
+    apply(conn, ("analysis", "alice", "i1", 1, 0, "text"), make_item, make_vector)
+    widths = "SELECT width FROM documents UNION ALL SELECT width FROM vectors"
+    assert conn.execute(widths).fetchall() == [(5,), (5,)]
+    assert apply(conn, ("picture", "alice", "i1", 2, 9), make_item, make_vector) is Outcome.APPLIED
+    assert conn.execute(widths).fetchall() == [(9,), (9,)]
+    apply(conn, ("analysis", "alice", "i1", 2, 0, "text"), make_item, make_vector)
+    assert conn.execute(widths).fetchall() == [(9,), (9,)]
+
+
 def test_deleted_stays_deleted(conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector) -> None:
     apply(conn, ("analysis", "alice", "i1", 1, 0, "text"), make_item, make_vector)
     apply(conn, ("analysis", "bob", "i1", 1, 0, "text"), make_item, make_vector)
@@ -153,6 +176,7 @@ def test_deleted_stays_deleted(conn: Connection[Any], make_item: MakeItem, make_
     assert apply(conn, ("deleted", "alice", "i1", 0), make_item, make_vector) is Outcome.DELETED
     assert apply(conn, ("analysis", "alice", "i1", 9, 0, "text"), make_item, make_vector) is Outcome.DELETED
     assert apply(conn, ("vector", "alice", "i1", 9, 0, 1), make_item, make_vector) is Outcome.DELETED
+    assert apply(conn, ("picture", "alice", "i1", 9, 1), make_item, make_vector) is Outcome.DELETED
     assert search(conn, SearchQuery("alice", "text", SearchMode.BM25)) == []
     assert [hit.item_id for hit in search(conn, SearchQuery("bob", "text", SearchMode.BM25))] == ["i1"]
     assert collection_stats(conn, "alice").documents == 0

@@ -1,18 +1,45 @@
 """The routes: parse, call, respond."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from chassis.errors import ConfigurationError, TransientError
-from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented
+from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api, documented, not_found, not_yet
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
-from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, Matches, SearchMode
+from retrieval import (
+    EmbeddingRejectedError,
+    EmbeddingUnavailableError,
+    Filters,
+    Fusion,
+    Hit,
+    ItemNotFoundError,
+    Matches,
+    NotEmbeddedError,
+    SearchMode,
+    similar,
+)
 from search.bootstrap import SearchService
 from search.errors import AnswerUnavailableError
-from search.requests import FacetValue, SearchConfig, SearchRequest, SearchResponse, SearchType, found_item
+from search.filter_parameters import filter_parameters
+from search.pictures import search_by_picture
+from search.requests import (
+    FacetValue,
+    PictureResults,
+    PictureSearch,
+    SearchConfig,
+    SearchRequest,
+    SearchResponse,
+    SearchType,
+    SimilarItems,
+    found_item,
+)
 from search.searching import Question
 
 # The gateway waits 30 s, including the round trip.
@@ -37,6 +64,7 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         tags=["search"],
         summary="Search the caller's collection",
         responses=documented(
+            (HTTPStatus.BAD_REQUEST, "The cursor is not of an earlier page of this query"),
             (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is malformed, or the model unknown"),
             (HTTPStatus.BAD_GATEWAY, "The embedding model rejects the query"),
         ),
@@ -49,20 +77,58 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         """
         if body.answer_model is not None:
             require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
-        try:
+        with _problems_of_providers():
             if body.search_type is SearchType.AGENTIC:
                 return _agentic(service, who, body)
             return _plain(service, who, body)
-        except EmbeddingUnavailableError as error:
-            detail = "the embedding model is unavailable; try again, or search with bm25"
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
-        except ConfigurationError as error:
-            logger.error("not configured", extra={"error": str(error)})
-            detail = "a provider that this search needs is not configured; search with bm25"
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", detail) from error
-        except EmbeddingRejectedError as error:
-            detail = "the embedding model rejected this query; search with bm25"
-            raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
+
+    @api.post(
+        "/search/picture",
+        tags=["search"],
+        summary="Search the caller's collection by a picture",
+        responses=documented(
+            (HTTPStatus.BAD_REQUEST, "It is no picture of a type that is taken"),
+            (
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                "The request is malformed, or the vision model does not take the picture",
+            ),
+            (HTTPStatus.BAD_GATEWAY, "The embedding model rejects what the picture shows"),
+        ),
+    )
+    def search_picture(body: PictureSearch, who: CallerDep) -> PictureResults:
+        """By what it shows: a vision model says it in words, and the items nearest in meaning are found."""
+        with _problems_of_providers():
+            return search_by_picture(service, who.tenant_id, body, _deadline(who))
+
+    @api.get(
+        "/items/<item_id>/similar",
+        tags=["search"],
+        summary="Items that mean much the same",
+        responses=documented(
+            (HTTPStatus.NOT_FOUND, "The caller has no such item"),
+            (HTTPStatus.CONFLICT, "The item is not embedded yet; try again"),
+        ),
+    )
+    @filter_parameters
+    def similar_items(
+        item_id: str,
+        who: CallerDep,
+        filters: Filters,
+        limit: Annotated[int, Query(ge=1, le=50, description="Items to find at most.")] = 10,
+    ) -> SimilarItems:
+        """By meaning: the nearest of the caller's other items, among those that the filters let through."""
+        started = time.perf_counter()
+        try:
+            with service.database.transaction() as connection:
+                hits = similar(connection, who.tenant_id, item_id, top_k=limit, filters=filters)
+        except ItemNotFoundError as error:
+            raise not_found("item", item_id) from error
+        except NotEmbeddedError as error:
+            raise not_yet("item", item_id) from error
+        results = [found_item(hit) for hit in hits]
+        return SimilarItems(
+            item_id=item_id, results=results, total_results=len(hits), retrieval_time_ms=_milliseconds(started)
+        )
 
     @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
     def config(who: CallerDep) -> SearchConfig:
@@ -85,6 +151,23 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
     return api
 
 
+@contextmanager
+def _problems_of_providers() -> Iterator[None]:
+    """Answers what keeps a query from being embedded."""
+    try:
+        yield
+    except EmbeddingUnavailableError as error:
+        detail = "the embedding model is unavailable; try again, or search with bm25"
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "embedding-unavailable", detail) from error
+    except ConfigurationError as error:
+        logger.error("not configured", extra={"error": str(error)})
+        detail = "a provider that this search needs is not configured; search with bm25"
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "provider-not-configured", detail) from error
+    except EmbeddingRejectedError as error:
+        detail = "the embedding model rejected this query; search with bm25"
+        raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
+
+
 def _deadline(who: Caller) -> float:
     """When the gateway stops waiting, as a time of `time.monotonic`."""
     return time.monotonic() + _GATEWAY_S - who.waited_s
@@ -103,6 +186,7 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         None if body.facets is None else tuple(body.facets),
         body.explain,
         body.confident_only,
+        body.cursor,
     )
     found = service.searcher.find(who.tenant_id, question)
     hits = found.hits
@@ -112,12 +196,14 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         results=[found_item(hit, found.explanations.get(hit.item_id)) for hit in hits],
         confident=found.confident,
         total_results=len(hits),
+        next_cursor=found.next_cursor,
         total_matches=found.matches.total if found.matches else None,
         facets=_facets(found.matches),
         degraded=found.degraded,
         retrieval_time_ms=_milliseconds(started),
     )
-    return _with_answer(service, body, hits, response, deadline) if body.include_answer else response
+    wants_answer = body.include_answer and body.cursor is None
+    return _with_answer(service, body, hits, response, deadline) if wants_answer else response
 
 
 def _facets(matches: Matches | None) -> dict[str, list[FacetValue]] | None:

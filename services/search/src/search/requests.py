@@ -2,14 +2,15 @@
 
 import unicodedata
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from retrieval import FACETS, Fusion, Hit, Order
 from retrieval.explanation import Explanation
 from retrieval.requests import FilteredRequest, filtered_request
 from retrieval.results import SearchResult, as_result
+from search.cursors import MAX_CHARACTERS
 from search.searching import Degraded
 
 # "No limit" on the scale of the predecessor, whose clients send it with every search.
@@ -63,8 +64,8 @@ class SearchRequest(FilteredRequest):
     )
     sort: Order = Field(
         default=Order.RELEVANCE,
-        description="Which of all that match, and in which order: the best, or those that were added last or first."
-        " Not in agentic searches.",
+        description="Which of all that match, and in which order: the best, those that were added last or first, or"
+        " whose pictures were taken last or first. Not in agentic searches.",
     )
     facets: Annotated[list[Facet], Field(max_length=len(Facet))] | None = Field(
         default=None,
@@ -84,6 +85,19 @@ class SearchRequest(FilteredRequest):
         description="The model that answers, one that is offered; the configured one otherwise.",
         examples=["claude-haiku-4-5"],
     )
+
+    cursor: Annotated[str, StringConstraints(max_length=MAX_CHARACTERS)] | None = Field(
+        default=None,
+        description="`next_cursor` of the page before, with the same query, filters and order. No answer is made of a"
+        " next page. Not in agentic searches.",
+        examples=["eNoljkEKgDAMBL8iOe"],
+    )
+
+    @model_validator(mode="after")
+    def _agents_have_no_pages(self) -> Self:
+        if self.cursor is not None and self.search_type is SearchType.AGENTIC:
+            raise ValueError("an agentic search has one page: it takes no cursor")
+        return self
 
     @property
     def max_bm25_score(self) -> float:
@@ -157,6 +171,11 @@ class SearchResponse(BaseModel):
     search_type: SearchType = Field(description="How it was searched.")
     results: list[FoundItem] = Field(description="The best first.")
     total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    next_cursor: str | None = Field(
+        default=None,
+        description="Give it as `cursor` to get the next page; null on the last.",
+        examples=["eNoljkEKgDAMBL8iOe"],
+    )
     confident: bool | None = Field(
         default=None,
         description="Whether what was asked for is among the results; false where nothing is near it, null where that"
@@ -196,6 +215,48 @@ class SearchResponse(BaseModel):
     tools_used: list[dict[str, Any]] | None = Field(
         default=None, description="Agentic: each call of a tool, its name and arguments."
     )
+
+
+class SimilarItems(BaseModel):
+    """The items whose vectors are the nearest to an item's own."""
+
+    item_id: str = Field(
+        description="Of the item that they are like.",
+        examples=["0b8f5f3c-7a55-4a53-9d57-9f4f3a1d3f10"],
+        json_schema_extra={"format": "uuid"},
+    )
+    results: list[FoundItem] = Field(description="The nearest first; the item itself is not among them.")
+    total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    retrieval_time_ms: float = Field(ge=0, description="How long finding took.", examples=[4.5])
+
+
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@filtered_request
+class PictureSearch(FilteredRequest):
+    """A picture to find others like, by what it shows."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    picture: Annotated[str, StringConstraints(min_length=4, max_length=5_000_000)] = Field(
+        description="A PNG, JPEG, WebP or GIF in base64. It is shown to the vision model and not kept.",
+        examples=[_PIXEL],
+        json_schema_extra={"contentEncoding": "base64"},
+    )
+    top_k: int = Field(default=10, ge=1, le=50, description="Items to find at most.")
+    min_similarity_score: float = Field(default=0.0, ge=0, le=1, description="Items less similar are not found.")
+
+
+class PictureResults(BaseModel):
+    """The items whose meaning is the nearest to what a picture shows."""
+
+    description: str = Field(
+        description="What the picture shows, as the vision model says.", examples=["A bowl of ramen."]
+    )
+    results: list[FoundItem] = Field(description="The nearest first.")
+    total_results: int = Field(ge=0, description="How many there are.", examples=[10])
+    retrieval_time_ms: float = Field(ge=0, description="How long looking and finding took.", examples=[1450.0])
 
 
 class SearchConfig(BaseModel):

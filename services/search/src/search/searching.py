@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +28,7 @@ from retrieval import (
 )
 from retrieval.confidence import Thresholds, best_is_confident, is_confident
 from retrieval.explanation import Explanation, explain
+from search.cursors import Cursor
 
 DEFAULT_THRESHOLDS = Thresholds()
 
@@ -47,6 +48,20 @@ class Question:
     """What to count matches by; None counts none."""
     explain: bool = False
     confident_only: bool = False
+    cursor: str | None = None
+    """Where the page before ended, None for the first."""
+
+    @property
+    def shown_by(self) -> Order:
+        """The order of results: without words there is no relevance."""
+        is_listing = self.order is Order.RELEVANCE and not parse_query(self.text).has_words
+        return Order.NEWEST if is_listing else self.order
+
+    @property
+    def identity(self) -> Sequence[object]:
+        """What decides which results there are, and in which order: the same for all pages."""
+        filters = {name: str(value) for name, value in self.filters.given().items()}
+        return self.text, self.mode, filters, self.max_bm25_score, self.min_similarity, self.order
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,8 @@ class Results:
     confident: bool | None = None
     """Whether what was asked for is among the hits; None where that cannot be told."""
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    next_cursor: str | None = None
+    """Of the page after this one; None where this is the last."""
 
 
 class Searcher:
@@ -98,9 +115,13 @@ class Searcher:
             retrieval.EmbeddingUnavailableError: of a vector search: the embedding provider is unavailable.
             retrieval.EmbeddingRejectedError: of a vector search: the embedding model rejects the query.
             ConfigurationError: of a vector search: the embedding provider is not configured.
+            MalformedCursorError: the cursor is not of an earlier page of this question.
             TransientError: the database is unavailable.
         """
         parsed = parse_query(question.text)
+        place = Cursor()
+        if question.cursor is not None:
+            place = Cursor.decode(question.cursor, tenant_id, question.identity)
         if not parsed.asks:
             facets = None if question.facets is None else Matches(0, {name: {} for name in question.facets})
             return Results(
@@ -129,7 +150,7 @@ class Searcher:
             order=question.order,
         )
         with self._connect() as connection:
-            hits = search(connection, query, self.ranking)
+            hits, next_cursor = self._page(connection, query, question, place)
             matches = None
             if question.facets is not None:
                 matches = count_matches(connection, query, question.facets, self.ranking)
@@ -137,7 +158,40 @@ class Searcher:
             if question.confident_only:
                 hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
             explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
-        return Results(hits, degraded, matches, confident, explanations)
+        return Results(hits, degraded, matches, confident, explanations, next_cursor)
+
+    def like(self, tenant_id: str, text: str, *, top_k: int, filters: Filters, min_similarity: float) -> list[Hit]:
+        """The items nearest in meaning to a text that is no query: nothing in it is syntax.
+
+        Raises:
+            retrieval.EmbeddingError: the text cannot be embedded.
+            ConfigurationError: the embedding provider is not configured.
+            TransientError: the database is unavailable.
+        """
+        meaning = self._meaning(tenant_id, text)
+        query = SearchQuery(
+            tenant_id,
+            mode=SearchMode.VECTOR,
+            vector=meaning.vector,
+            model=meaning.model,
+            top_k=top_k,
+            filters=filters,
+            min_similarity=min_similarity,
+        )
+        with self._connect() as connection:
+            return search(connection, query, self.ranking)
+
+    def _page(
+        self, connection: Connection[Any], query: SearchQuery, question: Question, place: Cursor
+    ) -> tuple[list[Hit], str | None]:
+        """The hits of the page that begins there, and the cursor of the next."""
+        # What is shown in the order of time is chosen by rank: what was added meanwhile would push others out.
+        before = None if query.mode is SearchMode.BM25 else place.began
+        asked = replace(query, without=place.seen, after=place.after, added_before=before, peek=True)
+        found = search(connection, asked, self.ranking)
+        page = [replace(hit, rank=place.shown + hit.rank) for hit in found[: question.top_k]]
+        following = place.next(page, question.shown_by) if len(found) > len(page) else None
+        return page, following.encode(query.tenant_id, question.identity) if following else None
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

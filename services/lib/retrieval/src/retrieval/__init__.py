@@ -14,14 +14,18 @@ from retrieval.errors import (
     EmbeddingUnavailableError,
     InvalidQueryError,
     InvalidVectorError,
+    ItemNotFoundError,
+    NotEmbeddedError,
     RetrievalError,
     TransactionRequiredError,
 )
 from retrieval.facets import FACETS, Matches
 from retrieval.filters import NO_FILTERS, Filters
 from retrieval.maintenance import maintain_vector_indexes
+from retrieval.pictures import Picture
 from retrieval.query import (
     DEFAULT_RANKING,
+    After,
     CollectionStats,
     Fusion,
     Hit,
@@ -32,8 +36,9 @@ from retrieval.query import (
     SearchQuery,
 )
 from retrieval.query_language import ParsedQuery, parse_query
-from retrieval.read_model import Outcome, project_analysis, project_deletion, project_vector
+from retrieval.read_model import Outcome, project_analysis, project_deletion, project_picture, project_vector
 from retrieval.search import collection_stats, count_matches, search, vector_model
+from retrieval.similar import similar
 from retrieval.vectors import DIMENSIONS
 
 __all__ = [
@@ -42,6 +47,7 @@ __all__ = [
     "DIMENSIONS",
     "FACETS",
     "NO_FILTERS",
+    "After",
     "AnalyzedItem",
     "CollectionStats",
     "EmbedderConfig",
@@ -54,10 +60,13 @@ __all__ = [
     "Hit",
     "InvalidQueryError",
     "InvalidVectorError",
+    "ItemNotFoundError",
     "Matches",
+    "NotEmbeddedError",
     "Order",
     "Outcome",
     "ParsedQuery",
+    "Picture",
     "QueryEmbedder",
     "Ranking",
     "RetrievalError",
@@ -71,7 +80,9 @@ __all__ = [
     "parse_query",
     "project_analysis",
     "project_deletion",
+    "project_picture",
     "project_vector",
     "search",
+    "similar",
     "vector_model",
 ]

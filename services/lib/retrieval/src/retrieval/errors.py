@@ -3,6 +3,8 @@
 RetrievalError
 |- InvalidQueryError             the query is invalid
 |- InvalidVectorError            the vector cannot be stored or compared
+|- ItemNotFoundError             the tenant has no such item
+|- NotEmbeddedError              the item has no vector yet
 |- TransactionRequiredError      a projection was called outside a READ COMMITTED transaction
 `- EmbeddingError                the query could not be embedded
    |- EmbeddingUnavailableError  the provider is down, slow or overloaded; a retry may succeed
@@ -21,6 +23,14 @@ class InvalidQueryError(RetrievalError):
 
 class InvalidVectorError(RetrievalError):
     """A vector of the wrong length, with values that are not finite, or of norm zero."""
+
+
+class ItemNotFoundError(RetrievalError):
+    """The tenant has no such item, or none of which anything has arrived."""
+
+
+class NotEmbeddedError(RetrievalError):
+    """The item has no vector yet, or nothing else."""
 
 
 class TransactionRequiredError(RetrievalError):

@@ -19,6 +19,9 @@ FACETS: Mapping[str, sql.Composable] = {
     "source": sql.SQL("ARRAY[d.source]"),
     "has_text": sql.SQL("ARRAY[CASE WHEN d.has_text THEN 'yes' ELSE 'no' END]"),
     "media_type": sql.SQL("ARRAY[d.media_type]"),
+    "camera": sql.SQL("ARRAY[d.camera]"),
+    "orientation": sql.SQL("ARRAY[d.orientation]"),
+    "taken": sql.SQL("ARRAY[to_char(d.taken_at, 'YYYY-MM')]"),
     "added": sql.SQL("ARRAY[to_char(d.added_at AT TIME ZONE 'UTC', 'YYYY-MM')]"),
 }
 

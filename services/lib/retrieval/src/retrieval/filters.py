@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, LiteralString, get_type_hints
+from typing import Annotated, Any, Literal, LiteralString, get_args, get_type_hints
 
 from psycopg import sql
 
@@ -18,10 +18,20 @@ from retrieval.text import spelled, storable
 MAX_TEXT = 200
 """Characters of a text that a filter takes."""
 
+MAX_PIXELS = 100_000
+"""Of a side of a picture."""
+
+Orientation = Literal["landscape", "portrait", "square"]
+
 
 def key(text: str) -> str:
     """The text as it is compared: its words, without case and accents. `@Ann_Lee` and `ann lee` are one person."""
     return spelled(text).strip()
+
+
+def name_key(text: str) -> str:
+    """The text as names of products are compared, which have capitals within: `iPhone` and `iphone` are one word."""
+    return key(text.lower())
 
 
 def a_text(text: str) -> str | None:
@@ -45,6 +55,29 @@ def a_time(text: str) -> datetime | None:
 def in_utc(time: datetime) -> datetime:
     """The time, one without an offset taken to be in UTC."""
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def a_clock_time(text: str) -> datetime | None:
+    """A day or a time in ISO 8601 as a camera's clock shows it."""
+    try:
+        return on_the_clock(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+def on_the_clock(time: datetime) -> datetime:
+    """The time as a clock shows it; cameras write no offset, so none is compared."""
+    return time.replace(tzinfo=None)
+
+
+def a_count(text: str) -> int | None:
+    """A number of pixels."""
+    return int(text) if re.fullmatch("[0-9]{1,6}", text) and 0 < int(text) <= MAX_PIXELS else None
+
+
+def an_orientation(text: str) -> str | None:
+    """How a picture stands."""
+    return text.lower() if text.lower() in get_args(Orientation) else None
 
 
 def a_span(text: str) -> tuple[datetime, datetime] | None:
@@ -97,6 +130,18 @@ def _among(description: str, column: str, *examples: str) -> Filter:
     return Filter(description, column, "{column} @> ARRAY[{value}::text]", limits, compared=key)
 
 
+def _within(description: str, column: str, example: str, compared: Callable[[str], str] = key) -> Filter:
+    """A filter by words that stand in a text beside each other."""
+    condition: LiteralString = "strpos(' ' || {column} || ' ', ' ' || {value} || ' ') > 0"
+    return Filter(description, column, condition, {"max_length": MAX_TEXT, "examples": [example]}, compared=compared)
+
+
+def _pixels(description: str, column: str, example: int) -> Filter:
+    """A filter by the least number of pixels."""
+    limits = {"ge": 1, "le": MAX_PIXELS, "examples": [example]}
+    return Filter(description, column, "{column} >= {value}", limits, read=a_count)
+
+
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What every hit of a search has to match; None does not narrow, nor does an empty text, which clients send."""
@@ -121,13 +166,7 @@ class Filters:
     tag: Annotated[str | None, _among("Only items with this hashtag or theme.", "tags", "#travel")] = None
     source: Annotated[
         str | None,
-        Filter(
-            "Only items that probably come from there: camera, an app, a web site.",
-            column="source",
-            condition="strpos(' ' || {column} || ' ', ' ' || {value} || ' ') > 0",
-            limits={"max_length": MAX_TEXT, "examples": ["Instagram"]},
-            compared=key,
-        ),
+        _within("Only items that probably come from there: camera, an app, a web site.", "source", "Instagram"),
     ] = None
     has_text: Annotated[
         bool | None,
@@ -170,6 +209,48 @@ class Filters:
             read=a_time,
             compared=in_utc,
         ),
+    ] = None
+    taken_from: Annotated[
+        datetime | None,
+        Filter(
+            "Only pictures that were taken then or later, by the camera's clock; an offset is not looked at.",
+            column="taken_at",
+            condition="{column} >= {value}",
+            limits={"examples": ["2026-03-01T00:00:00"]},
+            read=a_clock_time,
+            compared=on_the_clock,
+        ),
+    ] = None
+    taken_before: Annotated[
+        datetime | None,
+        Filter(
+            "Only pictures that were taken before then, by the camera's clock.",
+            column="taken_at",
+            condition="{column} < {value}",
+            limits={"examples": ["2026-04-01T00:00:00"]},
+            read=a_clock_time,
+            compared=on_the_clock,
+        ),
+    ] = None
+    camera: Annotated[
+        str | None,
+        _within("Only pictures taken with this camera: words of its make and model.", "camera", "iPhone 15", name_key),
+    ] = None
+    orientation: Annotated[
+        Orientation | None,
+        Filter(
+            "Only pictures that stand so, as they are shown.",
+            column="orientation",
+            condition="{column} = {value}",
+            limits={"examples": ["portrait"]},
+            read=an_orientation,
+        ),
+    ] = None
+    width_from: Annotated[int | None, _pixels("Only pictures of at least so many pixels in width.", "width", 1920)] = (
+        None
+    )
+    height_from: Annotated[
+        int | None, _pixels("Only pictures of at least so many pixels in height.", "height", 1080)
     ] = None
 
     @classmethod
@@ -232,16 +313,23 @@ def _field(name: str) -> Callable[[str], Values | None]:
     return values
 
 
-def _added(text: str) -> Values | None:
-    span = a_span(text)
-    return None if span is None else (("added_from", span[0]), ("added_before", span[1]))
+def _span(name: str, compared: Callable[[datetime], datetime]) -> Callable[[str], Values | None]:
+    def values(text: str) -> Values | None:
+        """From the first to the last moment of the text's year, month or day."""
+        span = a_span(text)
+        if span is None:
+            return None
+        return (f"{name}_from", compared(span[0])), (f"{name}_before", compared(span[1]))
+
+    return values
 
 
 #: The fields of the query language: what a text after `field:` narrows by, None where it is no value of it.
 FIELDS: Mapping[str, Callable[[str], Values | None]] = {
     **{name: _field(name) for name in FILTERS},
     "type": _field("media_type"),
-    "added": _added,
+    "added": _span("added", in_utc),
+    "taken": _span("taken", on_the_clock),
 }
 
 

@@ -10,10 +10,30 @@ from chassis.projections import Projections
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded
+from contracts.imaging import Exif, ImageProcessed
 from contracts.ingest import ItemDeleted
 from retrieval.documents import AnalyzedItem
 from retrieval.errors import InvalidVectorError
-from retrieval.read_model import project_analysis, project_deletion, project_vector
+from retrieval.filters import a_clock_time
+from retrieval.pictures import Picture
+from retrieval.read_model import project_analysis, project_deletion, project_picture, project_vector
+
+
+def image_processed(connection: Connection, event: Event[ImageProcessed]) -> None:
+    """Make the item findable by when, with what and how large its picture was taken."""
+    image = event.data
+    exif = image.exif or Exif()
+    picture = Picture(
+        item_id=event.subject,
+        processed_at=event.time,
+        width=image.width,
+        height=image.height,
+        # A text, which may name what no calendar has: a camera whose clock was never set.
+        taken_at=a_clock_time(exif.taken_at or ""),
+        camera_make=exif.camera_make,
+        camera_model=exif.camera_model,
+    )
+    project_picture(connection, event.tenant_id, picture)
 
 
 def item_analyzed(connection: Connection, event: Event[ItemAnalyzed]) -> None:
@@ -61,4 +81,11 @@ def item_deleted(connection: Connection, event: Event[ItemDeleted]) -> None:
     project_deletion(connection, event.tenant_id, event.subject, event.time)
 
 
-READ_MODEL = Projections({ItemAnalyzed: item_analyzed, ItemEmbedded: item_embedded, ItemDeleted: item_deleted})
+READ_MODEL = Projections(
+    {
+        ImageProcessed: image_processed,
+        ItemAnalyzed: item_analyzed,
+        ItemEmbedded: item_embedded,
+        ItemDeleted: item_deleted,
+    }
+)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +47,9 @@ class Order(StrEnum):
     NEWEST = "newest"
     """Of all that match, those that were added last; what matches is said in `retrieval.facets`."""
     OLDEST = "oldest"
+    TAKEN_NEWEST = "taken_newest"
+    """Those that were taken last, by their cameras' clocks; after them what has no such time."""
+    TAKEN_OLDEST = "taken_oldest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,14 @@ DEFAULT_RANKING = Ranking()
 
 
 @dataclass(frozen=True, slots=True)
+class After:
+    """The last item of a page in the order of time, None where it has no such time; the next page begins after it."""
+
+    time: datetime | None
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SearchQuery:
     """One search in one tenant's collection.
 
@@ -81,6 +93,10 @@ class SearchQuery:
     query's `words`) and `model` are needed by vector and hybrid searches that have words; only vectors of that model
     are compared. `max_bm25_score` drops what scores above it (scores are negative; 0 keeps every match),
     `min_similarity` what is less similar; in a hybrid search each applies to its own leg.
+
+    Pages: what is ranked leaves out what was shown (`without`), so that scores may shift between pages; what is in the
+    order of time begins `after` the last item, and where it is chosen by rank, among what was `added_before` the first
+    page. `peek` gives one hit more than top_k, which tells that there are more.
     """
 
     tenant_id: str
@@ -93,6 +109,10 @@ class SearchQuery:
     max_bm25_score: float = 0.0
     min_similarity: float = 0.0
     order: Order = Order.RELEVANCE
+    without: Sequence[str] = ()
+    after: After | None = None
+    added_before: datetime | None = None
+    peek: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +139,15 @@ class Hit:
     body: str = field(repr=False)
     keyword_share: float | None = None
     """BM25 over its bound, 0 to 1: how far the words match. One that has every word once is near .45."""
+    added_at: datetime | None = None
+    """When it was first described; None until its row is rebuilt."""
+    taken_at: datetime | None = None
+    """By the camera's clock, without a zone."""
+
+    def place(self, order: Order) -> After:
+        """Where the hit stands in an order of time."""
+        is_taken = order in (Order.TAKEN_NEWEST, Order.TAKEN_OLDEST)
+        return After(self.taken_at if is_taken else self.added_at, self.item_id)
 
 
 @dataclass(frozen=True, slots=True)

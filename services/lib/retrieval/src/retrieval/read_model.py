@@ -30,6 +30,7 @@ from psycopg.types.json import Jsonb
 from retrieval import statements
 from retrieval.documents import AnalyzedItem
 from retrieval.errors import TransactionRequiredError
+from retrieval.pictures import Picture
 from retrieval.text import document_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
@@ -127,6 +128,28 @@ def project_vector(
     return Outcome.APPLIED
 
 
+def project_picture(conn: Connection[Any], tenant_id: str, picture: Picture) -> Outcome:
+    """Make the item findable by what its picture's file says, now or when its description arrives.
+
+    Of two processings the later counts, of one time that of the greater digest.
+
+    Raises:
+        TransactionRequiredError: there is no READ COMMITTED transaction.
+    """
+    keys = _lock(conn, tenant_id, picture.item_id)
+    deleted, *known = _one(conn, statements.KNOWN_PICTURE, keys)
+    if deleted:
+        return Outcome.DELETED
+    order = (picture.processed_at, picture.digest())
+    if known[0] is not None and order <= tuple(known):
+        return Outcome.SUPERSEDED
+    columns = {"processed_at": picture.processed_at, "digest": order[1], **picture.columns()}
+    conn.execute(statements.WRITE_PICTURE, {**keys, **columns})
+    if conn.execute(statements.SHOW_PICTURE, keys).rowcount:
+        conn.execute(statements.SHOW_VECTOR, keys)
+    return Outcome.APPLIED
+
+
 def project_deletion(conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
     """Remove the item, and leave a tombstone for events that arrive later.
 
@@ -142,6 +165,7 @@ def project_deletion(conn: Connection[Any], tenant_id: str, item_id: str, delete
         conn.execute(statements.DELETE_POSTINGS, {**keys, "lexemes": lexemes})
     documents = conn.execute(statements.DELETE_DOCUMENT, keys).rowcount
     vectors = conn.execute(statements.DELETE_VECTOR, keys).rowcount
+    conn.execute(statements.DELETE_PICTURE, keys)
     _count(conn, tenant_id, documents=-documents, tokens=-(length or 0), vectors=-vectors)
     return Outcome.APPLIED
 

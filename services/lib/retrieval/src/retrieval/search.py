@@ -22,6 +22,7 @@ from retrieval import filters
 from retrieval.errors import InvalidQueryError
 from retrieval.expansion import Expansion, expandable, expansions
 from retrieval.facets import FACETS, Matches, as_matches
+from retrieval.filters import Filters
 from retrieval.query import (
     DEFAULT_RANKING,
     CollectionStats,
@@ -66,7 +67,7 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     """
     parsed = parse_query(query.text)
     if parsed.narrows and not parsed.has_words:
-        statement = listing_statement(_narrowing(query, parsed), query.order)
+        statement = listing_statement(_narrowing(query, parsed), query.order, is_next=query.after is not None)
         return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
     by_words = query.mode is not SearchMode.VECTOR
     expanded = expansions(conn, query.tenant_id, parsed) if by_words and parsed.prefixes else []
@@ -87,7 +88,12 @@ def _ranked(
     narrowing = _narrowing(query, parsed, is_expanded=bool(expanded))
     approximate = _is_approximate(conn, query, narrowing, ranking)
     statement = search_statement(
-        query.mode, narrowing, fusion=ranking.fusion, approximate=approximate, order=query.order
+        query.mode,
+        narrowing,
+        fusion=ranking.fusion,
+        approximate=approximate,
+        order=query.order,
+        is_next=query.after is not None,
     )
     # Unprepared where the index is read, so that the plan is made for this tenant: a generic one cannot know that the
     # tenant's index applies.
@@ -223,11 +229,17 @@ def _hits(
 
 def _narrowing(query: SearchQuery, parsed: ParsedQuery, *, is_expanded: bool = False) -> Narrowing:
     return Narrowing(
-        tuple(condition.shape for condition in (*filters.conditions(query.filters), *parsed.conditions)),
+        tuple(condition.shape for condition in _conditions(query, parsed)),
         by_phrases=bool(parsed.phrases),
         by_exclusion=bool(parsed.excluded_words or parsed.excluded_phrases),
+        by_items=bool(query.without),
         is_expanded=is_expanded,
     )
+
+
+def _conditions(query: SearchQuery, parsed: ParsedQuery) -> tuple[filters.Condition, ...]:
+    first_page = Filters(added_before=query.added_before)
+    return (*filters.conditions(query.filters), *parsed.conditions, *filters.conditions(first_page))
 
 
 def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansion] = ()) -> dict[str, Any]:
@@ -236,22 +248,27 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
     if not 1 <= query.top_k <= MAX_TOP_K:
         raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
     parsed = parse_query(query.text)
+    wanted = query.top_k + query.peek
     replaced = {expansion.token for expansion in expanded}
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
         "tokens": [token for token in query_tokens(parsed.words) if token not in replaced],
         "alternatives": alternative_tokens(parsed.words),
-        "top_k": query.top_k if query.order is Order.RELEVANCE else ALL,
+        "top_k": wanted if query.order is Order.RELEVANCE else ALL,
         "fetch": _fetched(query, ranking),
         "c": ranking.rrf_constant,
-    } | filters.parameters((*filters.conditions(query.filters), *parsed.conditions))
+    } | filters.parameters(_conditions(query, parsed))
     if expanded:
         parameters |= {
             "expansions": [lexeme for expansion in expanded for lexeme in expansion.lexemes],
             "others": [place > 0 for expansion in expanded for place, _ in enumerate(expansion.lexemes)],
         }
     if query.order is not Order.RELEVANCE:
-        parameters["shown"] = query.top_k
+        parameters["shown"] = wanted
+    if query.without:
+        parameters["without"] = list(query.without)
+    if query.after:
+        parameters |= {"after_time": query.after.time, "after_item": query.after.item_id}
     if parsed.narrows:
         parameters |= {
             "phrases": list(parsed.phrases),
@@ -284,10 +301,11 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
 
 def _fetched(query: SearchQuery, ranking: Ranking) -> int:
     """Candidates of each leg."""
+    wanted = query.top_k + query.peek
     if query.order is not Order.RELEVANCE:
-        return ALL if query.mode is SearchMode.BM25 else max(ranking.window, query.top_k)
+        return ALL if query.mode is SearchMode.BM25 else max(ranking.window, wanted)
     if query.mode is not SearchMode.HYBRID:
-        return query.top_k
+        return wanted
     if ranking.fusion is Fusion.RRF:
         return query.top_k * ranking.fetch_multiplier
-    return max(ranking.window, query.top_k)
+    return max(ranking.window, wanted)

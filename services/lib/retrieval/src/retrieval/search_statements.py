@@ -8,6 +8,7 @@ from psycopg import sql
 from retrieval.facets import counted
 from retrieval.filters import where
 from retrieval.query import Fusion, Order, SearchMode
+from retrieval.time_order import IN_TIME, ORDERS
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
 # is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
@@ -101,15 +102,16 @@ barred AS MATERIALIZED (
 
 _IS_PHRASED = sql.SQL(" AND item_id IN (SELECT item_id FROM phrased)")
 _IS_NOT_BARRED = sql.SQL(" AND item_id NOT IN (SELECT item_id FROM barred)")
+_IS_NOT_LEFT_OUT = sql.SQL(" AND item_id <> ALL (%(without)s::text[])")
 
 # Without words there is nothing to rank by: what is asked for in other ways, the latest first.
 _LISTED = sql.SQL("""
 found AS (
     SELECT item_id, 0::float8 AS score, NULL::float8 AS bm25, NULL::float8 AS similarity,
-           row_number() OVER (ORDER BY added_at DESC, item_id) AS rank
-      FROM (SELECT item_id, added_at FROM documents
-             WHERE tenant_id = %(tenant)s {filter}
-             ORDER BY added_at DESC, item_id LIMIT %(top_k)s) AS latest
+           row_number() OVER (ORDER BY {order}) AS rank
+      FROM (SELECT item_id, added_at FROM documents d
+             WHERE tenant_id = %(tenant)s {filter} {after}
+             ORDER BY {order} LIMIT %(top_k)s) AS d
 )""")
 
 # Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
@@ -179,7 +181,7 @@ _STATEMENT = sql.SQL("""
 WITH {legs}
 SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline, d.summary,
        d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body,
-       {words}
+       d.added_at, d.taken_at, {words}
   FROM {found} f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
  ORDER BY f.rank
@@ -190,18 +192,6 @@ _WORDS = sql.SQL("""
        CASE WHEN f.bm25 IS NOT NULL THEN least(f.bm25 / (SELECT most FROM bound), 1) END AS keyword_share,
        EXISTS (SELECT FROM terms WHERE df = 0 AND NOT is_alternative) AS has_unknown""")
 _NO_WORDS = sql.SQL("NULL::float8 AS keyword_share, false AS has_unknown")
-
-# In the order of time, of all that was found.
-_IN_TIME = sql.SQL("""in_time AS (
-    SELECT item_id, score, bm25, similarity, row_number() OVER (ORDER BY {order}) AS rank
-      FROM (SELECT f.item_id, f.score, f.bm25, f.similarity, d.added_at
-              FROM found f JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
-             ORDER BY {order} LIMIT %(shown)s) AS first
-)""")
-_ORDERS = {
-    Order.NEWEST: sql.SQL("added_at DESC NULLS LAST, item_id"),
-    Order.OLDEST: sql.SQL("added_at NULLS FIRST, item_id"),
-}
 
 _MATCHED = {
     SearchMode.BM25: sql.SQL("SELECT item_id FROM keyword"),
@@ -231,13 +221,14 @@ class Narrowing:
     """The shapes of conditions (`retrieval.filters`)."""
     by_phrases: bool = False
     by_exclusion: bool = False
+    by_items: bool = False
     is_expanded: bool = False
     """Whether words stand for others (`retrieval.expansion`); narrows nothing."""
 
     @property
     def narrows(self) -> bool:
         """Whether there are hits that it leaves out."""
-        return bool(self.filters) or self.by_phrases or self.by_exclusion
+        return bool(self.filters) or self.by_phrases or self.by_exclusion or self.by_items
 
 
 NOTHING = Narrowing()
@@ -251,17 +242,22 @@ def search_statement(
     fusion: Fusion = Fusion.SCORES,
     approximate: bool,
     order: Order = Order.RELEVANCE,
+    is_next: bool = False,
 ) -> sql.Composed:
-    """One statement for the mode, narrowed so, over all vectors or the tenant's index."""
+    """One statement for the mode, narrowed so, over all vectors or the tenant's index.
+
+    `is_next`: in the order of time, after an item.
+    """
     legs = _legs(mode, narrowing, approximate=approximate)
     words = _NO_WORDS if mode is SearchMode.VECTOR else _WORDS
-    return _of_found([*legs, _found(mode, fusion, approximate=approximate)], order, words)
+    return _of_found([*legs, _found(mode, fusion, approximate=approximate)], order, words, is_next=is_next)
 
 
 @lru_cache(maxsize=512)
-def listing_statement(narrowing: Narrowing, order: Order = Order.RELEVANCE) -> sql.Composed:
+def listing_statement(narrowing: Narrowing, order: Order = Order.RELEVANCE, *, is_next: bool = False) -> sql.Composed:
     """The statement of a search without words."""
-    return _of_found(_listing(narrowing), order, _NO_WORDS)
+    legs = _listing(narrowing, is_next=is_next and order is Order.RELEVANCE)
+    return _of_found(legs, order, _NO_WORDS, is_next=is_next)
 
 
 @lru_cache(maxsize=512)
@@ -285,15 +281,18 @@ def ranks_statement(mode: SearchMode, narrowing: Narrowing, *, approximate: bool
     return _RANKS.format(legs=legs, keyword=keyword, semantic=semantic)
 
 
-def _of_found(legs: list[sql.Composable], order: Order, words: sql.SQL) -> sql.Composed:
+def _of_found(legs: list[sql.Composable], order: Order, words: sql.SQL, *, is_next: bool) -> sql.Composed:
     if order is Order.RELEVANCE:
         return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=sql.SQL("found"), words=words)
-    in_time = sql.SQL(", ").join([*legs, _IN_TIME.format(order=_ORDERS[order])])
+    ordered = IN_TIME.format(order=ORDERS[order].order, after=ORDERS[order].after(is_next=is_next))
+    in_time = sql.SQL(", ").join([*legs, ordered])
     return _STATEMENT.format(legs=in_time, found=sql.SQL("in_time"), words=words)
 
 
-def _listing(narrowing: Narrowing) -> list[sql.Composable]:
-    listed = _LISTED.format(filter=where(narrowing.filters) + _by_words(narrowing))
+def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composable]:
+    latest = ORDERS[Order.NEWEST]
+    narrowed = where(narrowing.filters) + _by_words(narrowing)
+    listed = _LISTED.format(filter=narrowed, order=latest.order, after=latest.after(is_next=is_next))
     return [*_narrowing_parts(narrowing), listed]
 
 
@@ -322,6 +321,7 @@ def _by_words(narrowing: Narrowing) -> sql.Composed:
         [
             *([_IS_PHRASED] if narrowing.by_phrases else []),
             *([_IS_NOT_BARRED] if narrowing.by_exclusion else []),
+            *([_IS_NOT_LEFT_OUT] if narrowing.by_items else []),
         ]
     )
 

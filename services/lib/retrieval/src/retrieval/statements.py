@@ -7,6 +7,8 @@ from psycopg import sql
 
 from retrieval.filters import COLUMNS
 
+_PICTURE = ("taken_at", "camera", "orientation", "width", "height")
+
 
 def _filter_columns(table: str | None = None) -> sql.Composed:
     names = [sql.Identifier(table, column) if table else sql.Identifier(column) for column in COLUMNS]
@@ -48,6 +50,10 @@ def _document_columns(*table: str) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(*table, name) for name in _DOCUMENT)
 
 
+def _picture_columns(*table: str) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(*table, name) for name in _PICTURE)
+
+
 # ts_lexize instead of to_tsvector: it splits by the database's locale, treats paths, addresses and Japanese
 # as single tokens, and drops occurrences beyond 255.
 WRITE_DOCUMENT = (
@@ -64,9 +70,9 @@ WITH counted AS (
     INSERT INTO postings (tenant_id, lexeme, item_id, tf, dl)
     SELECT %(tenant)s, lexeme, %(item)s, tf, length FROM counted, whole
 )
-INSERT INTO documents AS d (tenant_id, item_id, {columns}, added_at, lexemes, length)
-SELECT %(tenant)s, %(item)s, {values}, %(analyzed_at)s, lexemes, length
-  FROM whole
+INSERT INTO documents AS d (tenant_id, item_id, {columns}, {picture}, added_at, lexemes, length)
+SELECT %(tenant)s, %(item)s, {values}, {of_picture}, %(analyzed_at)s, lexemes, whole.length
+  FROM whole LEFT JOIN pictures p ON p.tenant_id = %(tenant)s AND p.item_id = %(item)s
 ON CONFLICT (tenant_id, item_id) DO UPDATE SET
     ({columns}, added_at, lexemes, length)
   = ({excluded}, least(d.added_at, excluded.added_at), excluded.lexemes, excluded.length)
@@ -76,6 +82,8 @@ RETURNING length
         columns=_document_columns(),
         values=sql.SQL(", ").join(map(sql.Placeholder, _DOCUMENT)),
         excluded=_document_columns("excluded"),
+        picture=_picture_columns(),
+        of_picture=_picture_columns("p"),
     )
     .as_bytes()
 )
@@ -114,6 +122,41 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE SET
     .format(columns=_filter_columns(), of_document=_filter_columns("d"), of_new=_filter_columns("excluded"))
     .as_bytes()
 )
+
+KNOWN_PICTURE = """
+SELECT EXISTS (SELECT FROM deleted_items WHERE tenant_id = %(tenant)s AND item_id = %(item)s), p.processed_at, p.digest
+  FROM (SELECT) AS always
+  LEFT JOIN pictures p ON p.tenant_id = %(tenant)s AND p.item_id = %(item)s
+"""
+
+WRITE_PICTURE = (
+    sql.SQL("""
+INSERT INTO pictures (tenant_id, item_id, processed_at, digest, {columns})
+VALUES (%(tenant)s, %(item)s, %(processed_at)s, %(digest)s, {values})
+ON CONFLICT (tenant_id, item_id) DO UPDATE SET
+    (processed_at, digest, {columns}) = (excluded.processed_at, excluded.digest, {excluded})
+""")
+    .format(
+        columns=_picture_columns(),
+        values=sql.SQL(", ").join(map(sql.Placeholder, _PICTURE)),
+        excluded=_picture_columns("excluded"),
+    )
+    .as_bytes()
+)
+
+# Of a document that is there already; one that comes later reads `pictures` when it is written.
+SHOW_PICTURE = (
+    sql.SQL("""
+UPDATE documents d SET ({columns}) = ROW ({of_picture})
+  FROM pictures p
+ WHERE p.tenant_id = %(tenant)s AND p.item_id = %(item)s AND d.tenant_id = %(tenant)s AND d.item_id = %(item)s
+   AND ROW ({of_document}) IS DISTINCT FROM ROW ({of_picture})
+""")
+    .format(columns=_picture_columns(), of_picture=_picture_columns("p"), of_document=_picture_columns("d"))
+    .as_bytes()
+)
+
+DELETE_PICTURE = "DELETE FROM pictures WHERE tenant_id = %(tenant)s AND item_id = %(item)s"
 
 WRITE_TOMBSTONE = """
 INSERT INTO deleted_items AS t (tenant_id, item_id, deleted_at) VALUES (%(tenant)s, %(item)s, %(deleted_at)s)

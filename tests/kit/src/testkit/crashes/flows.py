@@ -233,8 +233,8 @@ FLOWS = (
         [facts(_ANALYZED)],
     ),
     Flow("ask for a rebuild", "embedding", "http", request("POST", "/vector-index/rebuild", {}), [facts(_ANALYZED)]),
-    Flow("fold the read model", "search", "events", facts(_ANALYZED, _EMBEDDED)),
-    Flow("delete from the read model", "search", "events", facts(_DELETED), [facts(_ANALYZED, _EMBEDDED)]),
+    Flow("fold the read model", "search", "events", facts(_PROCESSED, _ANALYZED, _EMBEDDED)),
+    Flow("delete from the read model", "search", "events", facts(_DELETED), [facts(_PROCESSED, _ANALYZED, _EMBEDDED)]),
     Flow("take a turn", "chat", "http", request("POST", "/chat", _QUESTION)),
     Flow(
         "end a conversation",
