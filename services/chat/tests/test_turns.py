@@ -101,8 +101,27 @@ def test_the_model_may_use_every_filter(running: Any, session: str, providers: A
     tools = {tool["name"]: tool["input_schema"] for tool in providers.requests("anthropic")[0]["body"]["tools"]}
     assert set(tools["search_collection"]["properties"]) == {"query", *FILTERS}
     assert tools["search_collection"]["required"] == ["query"]
+    assert set(tools["list_items"]["properties"]) == {"query", "sort", "page", *FILTERS}
+    assert set(tools["read_item"]["properties"]) == {"item_id", "page"}
     assert set(tools["count_items"]["properties"]) == {"query", "by", *FILTERS}
     assert "required" not in tools["count_items"]
+
+
+def test_a_fact_at_the_end_of_a_long_item_is_read(
+    running: Any, add_item: AddItem, session: str, providers: Any
+) -> None:
+    """Of 3,000 characters; and the model is told of the caller's categories alone."""
+    lines = ("The quick brown fox jumps over the lazy dog again.",) * 60
+    item = add_item("ann", "Notes of a weekend", text=(*lines, "The wifi password of the cabin is hunter-77."))
+    add_item("bob", "Poster", category="zebra")
+    providers.calm()
+    answer = running.chat("ann", session, "What is the wifi password of my cabin?")
+    sent = [request["body"] for request in providers.requests("anthropic")]
+    assert "hunter-77" in json.dumps(sent[-1]["messages"])
+    assert (answer.body["citations"], answer.body["confident"]) == ([item], True)
+    assert 0 < answer.body["answer_confidence"] <= 1
+    assert "food" in json.dumps(sent[0]["system"])
+    assert "zebra" not in json.dumps(sent)
 
 
 def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, session: str, providers: Any) -> None:

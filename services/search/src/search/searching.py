@@ -21,6 +21,7 @@ from retrieval import (
     Ranking,
     SearchMode,
     SearchQuery,
+    agent_tools,
     count_matches,
     parse_query,
     search,
@@ -28,6 +29,7 @@ from retrieval import (
 )
 from retrieval.confidence import Thresholds, best_is_confident, is_confident
 from retrieval.explanation import Explanation, explain
+from retrieval.passages import Source, sources
 
 DEFAULT_THRESHOLDS = Thresholds()
 
@@ -47,6 +49,10 @@ class Question:
     """What to count matches by; None counts none."""
     explain: bool = False
     confident_only: bool = False
+    source_characters: int = 0
+    """Of each hit as a source for a model; 0 makes none."""
+    asked: str = ""
+    """What a person asked, where a model chose the text: sources are for both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ class Results:
     confident: bool | None = None
     """Whether what was asked for is among the hits; None where that cannot be told."""
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    sources: Sequence[Source] = ()
 
 
 class Searcher:
@@ -137,7 +144,31 @@ class Searcher:
             if question.confident_only:
                 hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
             explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
-        return Results(hits, degraded, matches, confident, explanations)
+            read: Sequence[Source] = ()
+            if question.source_characters:
+                asked = (question.text, question.asked)
+                read = sources(connection, tenant_id, asked, hits, question.source_characters)
+        return Results(hits, degraded, matches, confident, explanations, read)
+
+    def list_items(self, tenant_id: str, filters: Filters, *, query: str, sort: str, page: int) -> agent_tools.Shown:
+        """A page of the items that match; see `retrieval.agent_tools`. Raises TransientError, as those below."""
+        with self._connect() as connection:
+            return agent_tools.list_items(connection, tenant_id, filters, query=query, sort=sort, page=page)
+
+    def count_items(self, tenant_id: str, filters: Filters, *, query: str, by: str | None) -> agent_tools.Shown:
+        """How many items match."""
+        with self._connect() as connection:
+            return agent_tools.count_items(connection, tenant_id, filters, query=query, by=by)
+
+    def read_item(self, tenant_id: str, *, item_id: str, page: int) -> agent_tools.Shown:
+        """A page of an item's text."""
+        with self._connect() as connection:
+            return agent_tools.read_item(connection, tenant_id, item_id=item_id, page=page)
+
+    def overview(self, tenant_id: str) -> str:
+        """What an agent is told of the collection."""
+        with self._connect() as connection:
+            return agent_tools.overview(connection, tenant_id)
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

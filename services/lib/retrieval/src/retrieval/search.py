@@ -60,12 +60,15 @@ _SCORE_TYPES = {
 def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
     """The best hits, best first; ties are in the order of item ids.
 
+    An empty text, in a keyword search, lists whatever the filters let through.
+
     Raises:
         InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
     parsed = parse_query(query.text)
-    if parsed.narrows and not parsed.has_words:
+    is_empty = not query.text and query.mode is SearchMode.BM25
+    if (parsed.narrows or is_empty) and not parsed.has_words:
         statement = listing_statement(_narrowing(query, parsed), query.order)
         return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
     by_words = query.mode is not SearchMode.VECTOR
