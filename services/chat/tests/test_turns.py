@@ -137,7 +137,7 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, 
     assert running.chat("ann", str(uuid.uuid4()), question).status == 200
     assert providers.requests("tavily") == []
     declared = [tool["name"] for tool in providers.requests("anthropic")[0]["body"]["tools"]]
-    assert declared == ["search_collection", "count_items"]
+    assert declared == ["search_collection", "list_items", "count_items", "read_item"]
 
 
 def test_a_deleted_item_is_no_longer_found(running: Any, add_item: AddItem, session: str) -> None:

@@ -143,7 +143,7 @@ def _outcome(
     given = checked(answered.text, context.hits)
     if given.dropped:
         logger.info("citations dropped", extra={"dropped": given.dropped, "kept": len(given.citations)})
-    metrics.add_metric("CitationsDropped", MetricUnit.Count, given.dropped)
+        metrics.add_metric("CitationsDropped", MetricUnit.Count, given.dropped)
     took_ms = round((time.monotonic() - started) * 1000)
     tools_used = tuple(context.tools_used)
     message = ChatMessage(

@@ -170,7 +170,7 @@ def _checked(answer: str, hits: Iterable[Hit], cited: Iterable[str] | None = Non
     given = checked(answer, hits, cited)
     if given.dropped:
         logger.info("citations dropped", extra={"dropped": given.dropped, "kept": len(given.citations)})
-    metrics.add_metric("CitationsDropped", MetricUnit.Count, given.dropped)
+        metrics.add_metric("CitationsDropped", MetricUnit.Count, given.dropped)
     return given
 
 
