@@ -303,7 +303,7 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ticks")
 def test_a_hybrid_search_with_an_answer(unit: Search) -> None:
     answer = unit.ask(query="  ramen in Kyoto ")
-    given = {"answer": "In Kyoto.", "answer_confidence": 0.75, "citations": ["one"]}
+    given = {"answer": "In Kyoto.", "answer_confidence": 0.9, "citations": ["one"]}
     times = {"retrieval_time_ms": 12.3, "answer_time_ms": 12.3}
     assert (answer.status, answer.body) == (200, response("hybrid", *unit.retrieval.hits, **given, **times))
     assert unit.keys == {"embedder": "key of voyage", "answerer": "key of anthropic"}
@@ -632,6 +632,8 @@ def test_a_citation_that_its_source_does_not_support_is_dropped(
     body = unit.ask().body
     assert (body["citations"], body["answer_confidence"]) == (["one"], 0.3), "a third of .9"
     assert measured()["CitationsDropped"] == ("Count", [2])
+    unit.answerer.outcome = GivenAnswer(answer="Ramen in Kyoto.", confidence=0.2, citations=["one"])
+    assert unit.ask().body["answer_confidence"] == 0.2, "the model doubts"
     (line,) = [line for line in log_lines() if line["message"] == "citations dropped"]
     assert (line["dropped"], line["kept"]) == (2, 1)
     unit.agent.outcome = Found(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from retrieval import Hit, ScoreType
-from retrieval.citations import checked
+from retrieval.citations import checked, trusted
 from retrieval.confidence import strength
 
 RAMEN = "Bowl of tonkotsu ramen\nA bowl of ramen with an egg in Shinjuku, 1200 yen.\nfood"
@@ -51,6 +51,13 @@ def test_ids_that_a_model_lists_are_checked_against_all_that_it_says() -> None:
     given = checked("You ate ramen in Shinjuku. It was good.", HITS, ["ramen-1", "hotel-1", "unknown", "ramen-1"])
     assert (given.citations, given.dropped, given.confidence) == (("ramen-1",), 2, 0.17)
     assert checked("Nothing fits.", HITS, []).confidence == 0
+
+
+@pytest.mark.parametrize(
+    ("evidence", "stated", "expected"), [(0.9, 0.4, 0.9), (0.9, 0.39, 0.39), (0.1, 0.3, 0.1), (0.5, 1.0, 0.5)]
+)
+def test_a_models_doubt_is_believed_and_its_certainty_is_not(evidence: float, stated: float, expected: float) -> None:
+    assert trusted(evidence, stated) == expected
 
 
 @pytest.mark.parametrize("answer", ["ラーメンを食べました [x]", "東京のラーメン [x]"])

@@ -11,7 +11,7 @@ from chassis.http import Caller, CallerDep, HttpEntry, ProblemError, create_api,
 from chassis.model_names import require_listed
 from chassis.observability import MetricUnit, logger, metrics
 from retrieval import EmbeddingRejectedError, EmbeddingUnavailableError, Fusion, Hit, Matches, SearchMode
-from retrieval.citations import Checked, checked
+from retrieval.citations import Checked, checked, trusted
 from search.bootstrap import SearchService
 from search.errors import AnswerError, AnswerRejectedError, AnswerUnavailableError
 from search.requests import FacetValue, SearchConfig, SearchRequest, SearchResponse, SearchType, found_item
@@ -159,7 +159,7 @@ def _with_answer(
     return response.model_copy(
         update={
             "answer": given.text,
-            "answer_confidence": min(answer.confidence, given.confidence),
+            "answer_confidence": trusted(given.confidence, answer.confidence),
             "citations": list(given.citations),
             "answer_time_ms": _milliseconds(started),
         }

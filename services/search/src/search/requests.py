@@ -186,7 +186,7 @@ class SearchResponse(BaseModel):
         ge=0,
         le=1,
         description="How far the answer can be trusted: how well the best of the cited items matches, times the share"
-        " of its citations that the cited items support; never more than the model states. Null without an answer.",
+        " of its citations that the cited items support; less where the model states doubt. Null without an answer.",
         examples=[0.8],
     )
     citations: list[str] | None = Field(

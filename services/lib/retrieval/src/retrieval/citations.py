@@ -22,6 +22,9 @@ MIN_WORD = 4
 STEM = 5
 """Letters by which words are compared: `receipt` and `receipts` are the same."""
 
+DOUBT = 0.4
+"""A model that states less is believed: above, what it states says less than what it cites (measured, as above)."""
+
 _LEAST_WORDS = 2
 """For a claim of fewer, its whole sentence may stand."""
 
@@ -67,6 +70,11 @@ def checked(text: str, hits: Iterable[Hit], cited: Iterable[str] | None = None) 
     share = len(kept) / len(ids) if ids else 0.0
     shown = _without(text, [item_id for item_id in dropped if item_id in known])
     return Checked(shown, tuple(kept), len(dropped), round(best * share, 2))
+
+
+def trusted(confidence: float, stated: float) -> float:
+    """The confidence of a checked answer, of which the model states its own: both 0 to 1."""
+    return min(confidence, stated) if stated < DOUBT else confidence
 
 
 def is_supported(text: str, item_id: str, source: str, ids: Sequence[str]) -> bool:
