@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -122,6 +123,26 @@ def test_a_fact_at_the_end_of_a_long_item_is_read(
     assert 0 < answer.body["answer_confidence"] <= 1
     assert "food" in json.dumps(sent[0]["system"])
     assert "zebra" not in json.dumps(sent)
+
+
+def test_how_many_the_newest_and_not_from_a_place(running: Any, add_item: AddItem) -> None:
+    """What no search answers."""
+    add_item("ann", "Receipt of a taxi", place="Lisbon", category="receipt")
+    porto = add_item("ann", "Receipt of a lunch", place="Porto", category="receipt")
+    lisbon = add_item("ann", "Receipt of a hotel", place="Lisbon", category="receipt")
+    add_item("bob", "Receipt of a book", category="receipt")
+    month = datetime.now(UTC).strftime("%B")
+
+    def ask(question: str) -> dict[str, Any]:
+        return dict(running.chat("ann", str(uuid.uuid4()), question).body)
+
+    counted = ask(f"How many receipts did I add in {month}?")
+    assert "has 3 of them" in counted["message"]["content"]
+    assert [use["results"] for use in counted["tools_used"]] == [3]
+    newest = ask("What is my newest receipt?")
+    assert newest["citations"][0] == newest["search_results"][0]["item_id"] == lisbon
+    without = ask("What is my newest receipt that is not from Lisbon?")
+    assert (without["citations"], without["answer_confidence"]) == ([porto], 1.0)
 
 
 def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, session: str, providers: Any) -> None:
