@@ -119,6 +119,7 @@ def test_a_fact_at_the_end_of_a_long_item_is_answered(search_type: str, search: 
     lines = ("The quick brown fox jumps over the lazy dog again.",) * 60
     item = search.show("Notes of a weekend", text=(*lines, "The wifi password of the cabin is hunter-77."))
     search.show("Poster", "tenant-b", category="Hers")
+    assert search.service.agent, "imported before its time counts"
     providers.calm()
     answer = search.search("What is the wifi password of the cabin?", search_type=search_type)
     assert "hunter-77" in str([request["body"]["messages"] for request in providers.requests("anthropic")])
