@@ -20,7 +20,7 @@ from retrieval.passages import Source
 from retrieval.query import Hit, Order, ScoreType, SearchMode, SearchQuery
 from retrieval.requests import filtered_arguments
 from retrieval.results import texts
-from retrieval.search import count_matches, search
+from retrieval.search import count_matches, listed, search
 
 SOURCE_CHARACTERS = 1000
 """Of one result's text."""
@@ -96,7 +96,8 @@ def list_items(
     """A page of the items that match, in the order in which they were added."""
     wanted = SearchQuery(tenant_id, query, SearchMode.BM25, top_k=page * LISTED, filters=filters, order=Order(sort))
     total = count_matches(conn, wanted).total
-    hits = search(conn, wanted)[(page - 1) * LISTED :]
+    found = search(conn, wanted) if query else listed(conn, wanted)
+    hits = found[(page - 1) * LISTED :]
     added = _added(conn, tenant_id, hits)
     results = [
         {

@@ -60,17 +60,13 @@ _SCORE_TYPES = {
 def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
     """The best hits, best first; ties are in the order of item ids.
 
-    An empty text, in a keyword search, lists whatever the filters let through.
-
     Raises:
         InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
     parsed = parse_query(query.text)
-    is_empty = not query.text and query.mode is SearchMode.BM25
-    if (parsed.narrows or is_empty) and not parsed.has_words:
-        statement = listing_statement(_narrowing(query, parsed), query.order)
-        return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
+    if parsed.narrows and not parsed.has_words:
+        return listed(conn, query, ranking)
     by_words = query.mode is not SearchMode.VECTOR
     expanded = expansions(conn, query.tenant_id, parsed) if by_words and parsed.prefixes else []
     hits, has_unknown = _ranked(conn, query, ranking, expanded)
@@ -79,6 +75,16 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
         expanded = expansions(conn, query.tenant_id, parsed)
         return _ranked(conn, query, ranking, expanded)[0] if expanded else hits
     return hits
+
+
+def listed(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
+    """What the query's filters and conditions let through, by the time when it was added; words are not looked for.
+
+    Raises:
+        InvalidQueryError: as `search`.
+    """
+    statement = listing_statement(_narrowing(query, parse_query(query.text)), query.order)
+    return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
 
 
 def _ranked(
