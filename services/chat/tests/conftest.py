@@ -86,14 +86,14 @@ AddItem = Callable[..., str]
 def add_item(running: Running, provider_server: Providers) -> AddItem:
     """Analysed and embedded by the emulator's own model, published as events; returns the item's id."""
 
-    def add(tenant: str, headline: str, *, place: str = "", category: str = "food") -> str:
+    def add(tenant: str, headline: str, *, place: str = "", category: str = "food", text: tuple[str, ...] = ()) -> str:
         item_id = str(uuid.uuid4())
         description = Description(
             category=category,
             headline=headline,
             summary=f"{headline}.",
             media_metadata=MediaMetadata(location_tags=(place,) if place else ()),
-            image_details=ImageDetails(extracted_text=(place,) if place else ()),
+            image_details=ImageDetails(extracted_text=text or ((place,) if place else ())),
         )
         analyzed = ItemAnalyzed(
             analysis_id=str(uuid.uuid4()),

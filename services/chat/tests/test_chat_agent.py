@@ -3,7 +3,7 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -28,9 +28,9 @@ from chassis.observability import metrics
 from chat import agent as agent_module
 from chat import collection
 from chat.agent import Agent, Answered, connect
-from chat.collection import MAX_RESULT, CollectionSearch, collection_tool
-from chat.counting import counting_tool
+from chat.collection import MAX_RESULT, CollectionSearch, Found, collection_tool
 from chat.errors import ModelRejectedError, ToolFailedError
+from chat.reading import reading_tools
 from chat.saver import TurnSaver
 from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
@@ -41,13 +41,16 @@ from retrieval import (
     EmbeddingRateLimitedError,
     Filters,
     Hit,
-    Matches,
     QueryEmbedder,
     Ranking,
     ScoreType,
     SearchMode,
     SearchQuery,
+    agent_tools,
 )
+from retrieval.agent_tools import Shown
+from retrieval.confidence import Thresholds
+from retrieval.passages import Source
 from testkit import Fakes, Measured
 from testkit.faults import AwsCalls, fails
 
@@ -75,7 +78,7 @@ def hit(item: str = "a", **changes: Any) -> Hit:
                 "media_metadata": {"location_tags": ["Kyoto", "Japan"]},
                 "image_details": {"extracted_text": ["ラーメン"]},
             },
-            body="",
+            body="駅\nA bowl.\nラーメン",
         ),
         **changes,
     )
@@ -84,10 +87,9 @@ def hit(item: str = "a", **changes: Any) -> Hit:
 ENTRY = {
     "item_id": "a",
     "headline": "駅",
-    "summary": "A bowl.",
     "category": "Food",
     "places": ["Kyoto", "Japan"],
-    "text": ["ラーメン"],
+    "text": ["駅\nA bowl.\nラーメン"],
     "score": 0.1235,
 }
 
@@ -106,17 +108,17 @@ class Retrieval:
     hits: list[Hit] = field(default_factory=lambda: [hit()])
     model: str | None = None
     asked: list[tuple[SearchQuery, Ranking]] = field(default_factory=list)
-    counted: list[tuple[SearchQuery, list[str]]] = field(default_factory=list)
+    read: list[tuple[Any, ...]] = field(default_factory=list)
 
     def search(self, conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
         self.asked.append((query, ranking))
         return self.hits
 
-    def count_matches(
-        self, conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
-    ) -> Matches:
-        self.counted.append((query, list(facets)))
-        return Matches(7, {name: {"kyoto": 4} for name in facets})
+    def sources(
+        self, conn: Connection[Any], tenant_id: str, questions: Sequence[str], hits: Sequence[Hit], characters: int
+    ) -> list[Source]:
+        self.read.append((tenant_id, questions, characters))
+        return [Source(each.item_id, (each.body,)) for each in hits]
 
     def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
         assert tenant_id == "alice"
@@ -158,8 +160,10 @@ def test_a_search_is_the_turns_and_the_models(
     search: CollectionSearch, retrieval: Retrieval, embedder: Embedder, of_vectors: str | None, used: str
 ) -> None:
     retrieval.model = of_vectors
-    asking = turn(top_k=7, min_similarity=0.25)
-    assert search.find(asking, "ramen", Filters(category="Poster")) == [hit()]
+    asking = turn(top_k=7, min_similarity=0.25, question="Where?")
+    source = Source("a", (hit().body,))
+    assert search.find(asking, "ramen", Filters(category="Poster")) == Found([hit()], [source], None)
+    assert retrieval.read == [("alice", ("ramen", "Where?"), 1000)]
     search.find(replace(asking, filters=Filters(category="Food")), "ramen", Filters(category="Poster"))
     expected = SearchQuery(
         tenant_id="alice",
@@ -198,35 +202,76 @@ def test_what_the_model_reads_of_a_search(search: CollectionSearch, retrieval: R
     retrieval.hits = [hit(), hit("b", description={})]
     context = turn()
     document = found(search, context, category="Poster")
-    assert json.loads(document) == {"results": [ENTRY, ENTRY | {"item_id": "b", "places": [], "text": []}]}
+    assert json.loads(document) == {"results": [ENTRY, ENTRY | {"item_id": "b", "places": []}]}
     assert "駅" in document, "letters, not their escapes"
     assert context.hits == retrieval.hits
     used = {"name": "search_collection", "input": {"query": "ramen", "category": "Poster"}, "results": 2}
     assert context.tools_used == [used]
 
 
-def test_items_are_counted_by_words_and_filters(search: CollectionSearch, retrieval: Retrieval) -> None:
-    context, call = turn(filters=Filters(category="Food")), cast("Any", counting_tool(search))
+def test_whether_anything_was_found_is_told(search: CollectionSearch, retrieval: Retrieval) -> None:
+    search.thresholds = Thresholds(0.2, {"voyage-3.5-lite": 0.6})
+    context = turn()
+    assert context.confident is None, "nothing was searched for"
+    found(search, context)
+    assert context.confident is False
+    found(search, context, "???")
+    retrieval.hits = [hit(similarity=0.7)]
+    found(search, context)
+    assert (context.told, context.confident) == ([False, False, True], True)
+
+
+@dataclass
+class Tools:
+    """Of `retrieval.agent_tools`: what is asked of the read model."""
+
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def list_items(
+        self,
+        conn: Connection[Any],
+        tenant_id: str,
+        filters: Filters,
+        *,
+        query: str = "",
+        sort: str = "newest",
+        page: int = 1,
+    ) -> Shown:
+        self.asked.append((tenant_id, filters, query, sort, page))
+        return Shown([hit("listed")], "a list", 21)
+
+    def count_items(
+        self, conn: Connection[Any], tenant_id: str, filters: Filters, *, query: str = "", by: str | None = None
+    ) -> Shown:
+        self.asked.append((tenant_id, filters, query, by))
+        return Shown((), "a count", 7)
+
+    def read_item(self, conn: Connection[Any], tenant_id: str, *, item_id: str, page: int = 1) -> Shown:
+        self.asked.append((tenant_id, item_id, page))
+        return Shown([hit("read")], "an item", 1)
+
+
+def test_items_are_listed_counted_and_read(fakes: Fakes, search: CollectionSearch) -> None:
+    tools = fakes.stand_in(agent_tools, Tools())
+    context = turn(filters=Filters(category="Food"))
     runtime = SimpleNamespace(context=context)
-    document = call.func(runtime=runtime, query="ramen", by="place", category="Poster", has_text=True)
-    assert json.loads(document) == {"total": 7, "place": {"kyoto": 4}}
-    asked = SearchQuery("alice", "ramen", SearchMode.BM25, filters=Filters(category="Food", has_text=True))
-    assert retrieval.counted == [(asked, ["place"])]
-    assert json.loads(call.func(runtime=runtime)) == {"total": 7}
-    used = {"query": "ramen", "by": "place", "category": "Poster", "has_text": True}
-    assert context.tools_used == [
-        {"name": "count_items", "input": used, "results": 7},
-        {"name": "count_items", "input": {}, "results": 7},
+    list_items, count_items, read_item = (cast("Any", each).func for each in reading_tools(search))
+    assert list_items(runtime=runtime, query="-place:Lisbon", sort="oldest", page=2, category="Poster") == "a list"
+    assert count_items(runtime=runtime, by="place", has_text=True) == "a count"
+    assert read_item(runtime=runtime, item_id="read") == "an item"
+    own = Filters(category="Food")
+    assert tools.asked == [
+        ("alice", own, "-place:Lisbon", "oldest", 2),
+        ("alice", replace(own, has_text=True), "", "place"),
+        ("alice", "read", 1),
     ]
-
-
-def test_long_texts_are_clipped(search: CollectionSearch, retrieval: Retrieval) -> None:
-    lines = ["a" * 150, "b" * 249, "cc", "d"]
-    places = {"media_metadata": {"location_tags": ["x" * 400, "y"]}, "image_details": {"extracted_text": lines}}
-    retrieval.hits = [hit(headline="h" * 401, summary="s" * 801, description=places)]
-    (entry,) = json.loads(found(search, turn()))["results"]
-    clipped = {"headline": "h" * 400, "summary": "s" * 800, "places": ["x" * 400], "text": [*lines[:2], "c"]}
-    assert entry == ENTRY | clipped
+    assert [each.item_id for each in context.hits] == ["listed", "read"], "what an answer may cite and quote"
+    listed = {"query": "-place:Lisbon", "sort": "oldest", "page": 2, "category": "Poster"}
+    assert context.tools_used == [
+        {"name": "list_items", "input": listed, "results": 21},
+        {"name": "count_items", "input": {"by": "place", "has_text": True}, "results": 7},
+        {"name": "read_item", "input": {"item_id": "read", "page": 1}, "results": 1},
+    ]
 
 
 def test_a_search_shows_as_many_hits_as_fit(search: CollectionSearch, retrieval: Retrieval) -> None:
@@ -234,7 +279,7 @@ def test_a_search_shows_as_many_hits_as_fit(search: CollectionSearch, retrieval:
     many = MAX_RESULT // size
     spare = MAX_RESULT - many * size
     for extra, shown in ((spare, many), (spare + 1, many - 1)):
-        retrieval.hits = [*(hit() for _ in range(many - 1)), hit(category="Food" + "の" * extra), hit()]
+        retrieval.hits = [*(hit() for _ in range(many - 1)), hit(headline="駅" + "の" * extra), hit()]
         context = turn()
         assert len(json.loads(found(search, context))["results"]) == shown
         assert (context.hits, context.tools_used[0]["results"]) == (retrieval.hits[:shown], shown)
@@ -361,6 +406,12 @@ def calling(number: int, text: str = "", tokens: tuple[int, int] = (0, 0), **arg
     return said(text, tokens, tool_calls=[{"id": str(number), "name": "search_collection", "args": arguments}])
 
 
+def holdings(context: TurnContext) -> str:
+    """Read once a turn."""
+    assert context.overview is None
+    return f"{context.tenant_id} has 3 items."
+
+
 Talk = Callable[..., tuple[Agent, Model, Saver]]
 
 
@@ -371,7 +422,8 @@ def talk(search: CollectionSearch, monkeypatch: pytest.MonkeyPatch) -> Talk:
     def make(*says: AIMessage, settings: ChatSettings = SETTINGS) -> tuple[Agent, Model, Saver]:
         model, saver = Model(messages=iter(says)), Saver()
         monkeypatch.setattr(agent_module, "_model", lambda *_: model)
-        agent = Agent(settings, saver, [collection_tool(search)], api_key="key")  # type: ignore[arg-type]  # in memory
+        tools = [collection_tool(search)]
+        agent = Agent(settings, saver, tools, api_key="key", overview=holdings)  # type: ignore[arg-type]  # in memory
         return agent, model, saver
 
     return make
@@ -397,7 +449,7 @@ def test_what_the_model_is_shown_and_what_a_turn_leaves(talk: Talk) -> None:
     answered = agent.answer("Where?", context, thread="t", memory=None, callbacks=[counts])
     prompt = (resources.files("chat") / "prompts/system.txt").read_text()
     document = json.dumps({"results": [ENTRY]}, ensure_ascii=False)
-    opening = [("system", prompt), ("human", "Where?")]
+    opening = [("system", f"{prompt}\nalice has 3 items."), ("human", "Where?")]
     assert [told(messages) for messages in model.shown] == [
         opening,
         [*opening, ("ai", " Let me look. "), ("tool", document)],
@@ -485,7 +537,7 @@ def test_a_turn_whose_graph_ends_in_an_error(talk: Talk, error: Exception, raise
 
 def test_a_memory_that_cannot_be_read_is_not_a_new_conversation(offline_aws: Aws) -> None:
     saver = TurnSaver("checkpoints", offline_aws, ttl_s=60)
-    agent = Agent(SETTINGS, saver, [], api_key="key")
+    agent = Agent(SETTINGS, saver, [], api_key="key", overview=holdings)
     with (
         AwsCalls(saver.client, Query=fails("Throttled"), GetItem=fails("Throttled")),
         pytest.raises(TransientError) as e,
@@ -530,9 +582,12 @@ def test_the_agent_has_the_tools_of_its_keys(
         tavily_base_url="http://tavily.invalid",
     )
     connect(settings, fakes.database, offline_aws, anthropic="a", voyage="v", tavily=tavily)
-    (((of, saver, (search, counting, *webs)), keys),) = made
-    assert counting.name == "count_items"
-    assert (of, keys, len(webs)) == (settings, {"api_key": "a"}, 1 if tavily else 0)
+    (((of, saver, (search, *others)), keys),) = made
+    reading, webs = others[:3], others[3:]
+    assert [each.name for each in reading] == ["list_items", "count_items", "read_item"]
+    assert keys == {"api_key": "a", "overview": search.overview}
+    assert (of, len(webs)) == (settings, 1 if tavily else 0)
+    assert search.thresholds == settings.thresholds
     assert (saver.table_name, saver.storage.ttl_seconds, saver.repo.ttl_seconds) == ("checkpoints", 60, 60)
     assert saver.client.meta.endpoint_url == offline_aws.endpoint_url
     assert search.database is fakes.database

@@ -72,7 +72,7 @@ HIT = Hit(
     analysis_id="analysis-1",
     analysis_version=1,
     description={},
-    body="Ramen",
+    body="Ramen in Kyoto",
 )
 
 Key = tuple[str, str]
@@ -366,6 +366,7 @@ def test_a_first_turn_is_answered_and_recorded(unit: Chat) -> None:
     def use_a_tool() -> None:
         context = unit.agent.asked[0][1]
         context.hits.append(HIT)
+        context.told.append(True)
         context.note_use("search_collection", {"query": "ramen"}, results=1)
 
     unit.agent.meanwhile = use_a_tool
@@ -376,6 +377,7 @@ def test_a_first_turn_is_answered_and_recorded(unit: Chat) -> None:
     assert [result["item_id"] for result in body["search_results"]] == ["ramen-1"]
     used = {"name": "search_collection", "input": {"query": "ramen"}, "results": 1}
     assert (body["agent_reasoning"], body["tools_used"]) == (["Let me look."], [used])
+    assert (body["citations"], body["answer_confidence"], body["confident"]) == (["ramen-1"], 0.9, True)
     (recorded,) = unit.fakes.recorded
     turn = recorded.data
     assert isinstance(turn, TurnCompleted)
@@ -403,6 +405,21 @@ def test_a_first_turn_is_answered_and_recorded(unit: Chat) -> None:
     assert unit.fakes.published == [unit.fakes.store.events[0].id]
     assert unit.memory.rows == {(ALICE, SESSION): ("checkpoint-1", None)}
     assert unit.conversations.rows[ALICE, SESSION] == (turn.answer.timestamp, 1)
+
+
+def test_a_citation_that_its_source_does_not_support_is_dropped(
+    unit: Chat, measured: Measured, log_lines: LogLines
+) -> None:
+    unit.agent.meanwhile = lambda: unit.agent.asked[0][1].hits.append(replace(HIT, body="A hotel bill"))
+    body = unit.ask().body
+    assert (body["citations"], body["answer_confidence"], body["confident"]) == ([], 0.0, None)
+    assert body["message"]["content"] == "In Kyoto."
+    (recorded,) = unit.fakes.recorded
+    assert isinstance(recorded.data, TurnCompleted)
+    assert (recorded.data.citations, recorded.data.answer.content) == ((), "In Kyoto.")
+    assert measured()["CitationsDropped"] == ("Count", [1])
+    (line,) = [line for line in log_lines() if line["message"] == "citations dropped"]
+    assert (line["dropped"], line["kept"]) == (1, 0)
 
 
 def test_a_message_that_is_sent_again_under_its_key_is_one_turn(unit: Chat) -> None:
@@ -841,6 +858,15 @@ def test_an_operator_has_stored_events_published_again(unit: Chat) -> None:
 def use_ramen(unit: Chat) -> None:
     """The next turn finds an item."""
     unit.agent.meanwhile = lambda: unit.agent.asked[-1][1].hits.append(HIT)
+
+
+def test_an_item_that_is_not_among_the_results_any_more_leaves_with_its_deletion_too(unit: Chat) -> None:
+    """A turn's tools may show more items than its event carries."""
+    others = [replace(HIT, item_id=str(number)) for number in range(50)]
+    unit.agent.meanwhile = lambda: unit.agent.asked[-1][1].hits.extend([*others, HIT])
+    unit.ask()
+    delete_ramen(unit)
+    assert isinstance(unit.fakes.store.events[-1].data, TurnsErased)
 
 
 def delete_ramen(unit: Chat) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from testkit import eventually, make_table_again
+from testkit.model_faults import FAULTS_OF_MODELS, FaultOfModel
 
 pytestmark = pytest.mark.integration
 
@@ -16,26 +17,16 @@ AddItem = Callable[..., str]
 QUESTION = "Which pictures of ramen do I have?"
 
 
-@pytest.mark.parametrize(
-    ("fault", "status", "code"),
-    [
-        ({"kind": "status", "status": 529, "retry_after": 0}, 503, "model-unavailable"),
-        ({"kind": "status", "status": 500, "retry_after": 0}, 503, "model-unavailable"),
-        ({"kind": "status", "status": 429, "retry_after": 60}, 503, "model-unavailable"),
-        ({"kind": "status", "status": 401}, 502, "model-rejected"),
-        ({"kind": "status", "status": 400}, 502, "model-rejected"),
-        ({"kind": "malformed"}, 503, "model-unavailable"),
-    ],
-)
+@pytest.mark.parametrize("fault", FAULTS_OF_MODELS, ids=str)
 def test_a_failing_model_leaves_nothing_behind(
-    running: Any, add_item: AddItem, session: str, providers: Any, fault: dict[str, Any], status: int, code: str
+    running: Any, add_item: AddItem, session: str, providers: Any, fault: FaultOfModel
 ) -> None:
     item = add_item("ann", "A bowl of ramen")
     for turn in (1, 2):
         providers.calm()
-        providers.fault(provider="anthropic", **fault)
+        providers.fault(provider="anthropic", **fault.fault)
         failed = running.chat("ann", session, QUESTION)
-        assert (failed.status, failed.body["type"].rpartition(":")[2]) == (status, code)
+        assert (failed.status, failed.body["type"].rpartition(":")[2]) == (fault.status, fault.code)
         assert failed.body["detail"]
         assert providers.faults_applied() >= 1
         assert len(running.recorded("ann", session)) == turn - 1
@@ -94,14 +85,6 @@ def test_a_cold_start_counts_in_the_gateways_time(
     assert time.monotonic() - started < 6
 
 
-def test_a_refusal_is_an_error(running: Any, session: str, providers: Any) -> None:
-    providers.fault(provider="anthropic", kind="refusal", count=1)
-    refused = running.chat("ann", session, "hello")
-    assert (refused.status, refused.body["type"].rpartition(":")[2]) == (502, "model-rejected")
-    assert running.recorded("ann", session) == []
-    assert running.chat("ann", session, "hello").body["conversation_turn"] == 1
-
-
 def test_after_the_last_round_the_model_must_answer(running: Any, session: str, providers: Any) -> None:
     settings = running.service.settings.model_copy(update={"max_tool_rounds": 0})
     running.service.__dict__["settings"] = settings
@@ -110,7 +93,9 @@ def test_after_the_last_round_the_model_must_answer(running: Any, session: str, 
     assert request["body"]["tool_choice"] == {"type": "none"}
     assert [tool["name"] for tool in request["body"]["tools"]] == [
         "search_collection",
+        "list_items",
         "count_items",
+        "read_item",
         "search_web",
     ]
 

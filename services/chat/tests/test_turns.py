@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -101,8 +102,47 @@ def test_the_model_may_use_every_filter(running: Any, session: str, providers: A
     tools = {tool["name"]: tool["input_schema"] for tool in providers.requests("anthropic")[0]["body"]["tools"]}
     assert set(tools["search_collection"]["properties"]) == {"query", *FILTERS}
     assert tools["search_collection"]["required"] == ["query"]
+    assert set(tools["list_items"]["properties"]) == {"query", "sort", "page", *FILTERS}
+    assert set(tools["read_item"]["properties"]) == {"item_id", "page"}
     assert set(tools["count_items"]["properties"]) == {"query", "by", *FILTERS}
     assert "required" not in tools["count_items"]
+
+
+def test_a_fact_at_the_end_of_a_long_item_is_read(
+    running: Any, add_item: AddItem, session: str, providers: Any
+) -> None:
+    """Of 3,000 characters; and the model is told of the caller's categories alone."""
+    lines = ("The quick brown fox jumps over the lazy dog again.",) * 60
+    item = add_item("ann", "Notes of a weekend", text=(*lines, "The wifi password of the cabin is hunter-77."))
+    add_item("bob", "Poster", category="zebra")
+    providers.calm()
+    answer = running.chat("ann", session, "What is the wifi password of my cabin?")
+    sent = [request["body"] for request in providers.requests("anthropic")]
+    assert "hunter-77" in json.dumps(sent[-1]["messages"])
+    assert (answer.body["citations"], answer.body["confident"]) == ([item], True)
+    assert 0 < answer.body["answer_confidence"] <= 1
+    assert "food" in json.dumps(sent[0]["system"])
+    assert "zebra" not in json.dumps(sent)
+
+
+def test_how_many_the_newest_and_not_from_a_place(running: Any, add_item: AddItem) -> None:
+    """What no search answers."""
+    add_item("ann", "Receipt of a taxi", place="Lisbon", category="receipt")
+    porto = add_item("ann", "Receipt of a lunch", place="Porto", category="receipt")
+    lisbon = add_item("ann", "Receipt of a hotel", place="Lisbon", category="receipt")
+    add_item("bob", "Receipt of a book", category="receipt")
+    month = datetime.now(UTC).strftime("%B")
+
+    def ask(question: str) -> dict[str, Any]:
+        return dict(running.chat("ann", str(uuid.uuid4()), question).body)
+
+    counted = ask(f"How many receipts did I add in {month}?")
+    assert "has 3 of them" in counted["message"]["content"]
+    assert [use["results"] for use in counted["tools_used"]] == [3]
+    newest = ask("What is my newest receipt?")
+    assert newest["citations"][0] == newest["search_results"][0]["item_id"] == lisbon
+    without = ask("What is my newest receipt that is not from Lisbon?")
+    assert (without["citations"], without["answer_confidence"]) == ([porto], 1.0)
 
 
 def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, session: str, providers: Any) -> None:
@@ -118,7 +158,7 @@ def test_the_web_is_searched_when_there_is_a_key(running: Any, deployment: Any, 
     assert running.chat("ann", str(uuid.uuid4()), question).status == 200
     assert providers.requests("tavily") == []
     declared = [tool["name"] for tool in providers.requests("anthropic")[0]["body"]["tools"]]
-    assert declared == ["search_collection", "count_items"]
+    assert declared == ["search_collection", "list_items", "count_items", "read_item"]
 
 
 def test_a_deleted_item_is_no_longer_found(running: Any, add_item: AddItem, session: str) -> None:

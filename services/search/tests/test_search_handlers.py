@@ -51,12 +51,13 @@ from retrieval import (
 from retrieval import projections as read_model
 from retrieval.confidence import Thresholds
 from retrieval.explanation import Explanation, Highlight
+from retrieval.passages import Source
 from search import searching
 from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
 from search.answering import Answerer
 from search.bootstrap import SearchService, bootstrap
-from search.errors import AnswerUnavailableError, PictureRejectedError
+from search.errors import AnswerError, AnswerRejectedError, AnswerUnavailableError, PictureRejectedError
 from search.handler import ENTRY_POINTS
 from search.requests import found_item
 from search.searching import Degraded, Question
@@ -86,7 +87,7 @@ def hit(item: str, rank: int = 1) -> Hit:
         analysis_id="analysis-1",
         analysis_version=1,
         description={},
-        body="Ramen",
+        body="Ramen in Kyoto",
     )
 
 
@@ -98,6 +99,7 @@ class Retrieval:
     model: str | None = None
     asked: list[tuple[SearchQuery, Ranking]] = field(default_factory=list)
     counted: list[tuple[SearchQuery, tuple[str, ...]]] = field(default_factory=list)
+    read: list[tuple[str, tuple[str, ...], int]] = field(default_factory=list)
 
     def search(self, conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
         self.asked.append((query, ranking))
@@ -114,6 +116,12 @@ class Retrieval:
     ) -> dict[str, Explanation]:
         highlight = Highlight("headline", (("Ramen", True), (" soup", False)))
         return {hits[0].item_id: Explanation(1, None, 0.25, 0.0, ("Ramen",), ("headline",), (highlight,))}
+
+    def sources(
+        self, conn: Connection[Any], tenant_id: str, questions: Sequence[str], hits: Sequence[Hit], characters: int
+    ) -> list[Source]:
+        self.read.append((tenant_id, tuple(questions), characters))
+        return [Source(hit.item_id, (hit.body,)) for hit in hits]
 
     def vector_model(self, conn: Connection[Any], tenant_id: str) -> str | None:
         return self.model
@@ -145,7 +153,7 @@ class Answering(Answerer):
     def __init__(self, fakes: Fakes) -> None:
         self.fakes = fakes
         self.outcome: GivenAnswer | Exception = GivenAnswer(answer="In Kyoto.", confidence=0.75, citations=["one"])
-        self.asked: list[tuple[str, Sequence[Hit], float, str | None]] = []
+        self.asked: list[tuple[str, Sequence[Source], float, str | None]] = []
         self.sight: str | Exception = 'category:food "soup"'
         self.shown: list[tuple[bytes, str]] = []
 
@@ -157,9 +165,11 @@ class Answering(Answerer):
             raise self.sight
         return self.sight
 
-    def answer(self, question: str, hits: Sequence[Hit], deadline: float, model: str | None = None) -> GivenAnswer:
+    def answer(
+        self, question: str, sources: Sequence[Source], deadline: float, model: str | None = None
+    ) -> GivenAnswer:
         assert not self.fakes.database.is_open, "a transaction waits for the model"
-        self.asked.append((question, hits, deadline, model))
+        self.asked.append((question, sources, deadline, model))
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -299,7 +309,8 @@ def response(search_type: str, *hits: Hit, **fields: Any) -> dict[str, Any]:
         "results": [found_item(hit).model_dump(mode="json") for hit in hits],
         "total_results": len(hits),
         **dict.fromkeys(("degraded", "confident", "total_matches", "facets", "next_cursor")),
-        **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_error", "answer_time_ms")),
+        **dict.fromkeys(("answer", "answer_confidence", "citations", "answer_time_ms")),
+        **dict.fromkeys(("answer_error", "answer_error_code")),
         **dict.fromkeys(("agent_reasoning", "tools_used")),
     } | fields
 
@@ -315,7 +326,7 @@ def ticks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("ticks")
 def test_a_hybrid_search_with_an_answer(unit: Search) -> None:
     answer = unit.ask(query="  ramen in Kyoto ")
-    given = {"answer": "In Kyoto.", "answer_confidence": 0.75, "citations": ["one"]}
+    given = {"answer": "In Kyoto.", "answer_confidence": 0.9, "citations": ["one"]}
     times = {"retrieval_time_ms": 12.3, "answer_time_ms": 12.3}
     assert (answer.status, answer.body) == (200, response("hybrid", *unit.retrieval.hits, **given, **times))
     assert unit.keys == {"embedder": "key of voyage", "answerer": "key of anthropic"}
@@ -368,8 +379,10 @@ def test_what_a_limit_of_relevance_drops(given: Any, limit: float, unit: Search)
 def test_an_answer_is_made_of_the_results_in_the_time_that_is_left(unit: Search) -> None:
     started = time.monotonic()
     unit.ask(answer_model="claude-opus-5")
-    ((question, hits, deadline, model),) = unit.answerer.asked
-    assert (question, hits, model) == ("ramen in Kyoto", unit.retrieval.hits, "claude-opus-5")
+    ((question, sources, deadline, model),) = unit.answerer.asked
+    assert (question, model) == ("ramen in Kyoto", "claude-opus-5")
+    assert sources == [Source("one", ("Ramen in Kyoto",)), Source("two", ("Ramen in Kyoto",))]
+    assert unit.retrieval.read == [(ALICE, ("ramen in Kyoto", ""), 2000)]
     assert started + 28 <= deadline <= time.monotonic() + 28
 
 
@@ -399,17 +412,20 @@ def test_an_answer_that_is_not_wanted_is_not_paid_for(unit: Search) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "reason"),
+    ("fault", "reason", "code"),
     [
-        (AnswerUnavailableError("the language model declined to answer"), "the language model declined to answer"),
-        (TransientError("SSM: throttled"), "the language model is unavailable"),
+        (AnswerRejectedError("the language model declined"), "the language model declined", "model-rejected"),
+        (AnswerUnavailableError("no time left"), "no time left", "model-unavailable"),
+        (TransientError("SSM: throttled"), "the language model is unavailable", "model-unavailable"),
     ],
 )
 @pytest.mark.usefixtures("ticks")
-def test_a_missing_answer_costs_no_results(unit: Search, fault: Exception, reason: str, measured: Measured) -> None:
+def test_a_missing_answer_costs_no_results(
+    unit: Search, fault: Exception, reason: str, code: str, measured: Measured
+) -> None:
     unit.answerer.outcome = fault
     answer = unit.ask()
-    fields = {"answer_error": reason, "retrieval_time_ms": 12.3, "answer_time_ms": 12.3}
+    fields = {"answer_error": reason, "answer_error_code": code, "retrieval_time_ms": 12.3, "answer_time_ms": 12.3}
     assert (answer.status, answer.body) == (200, response("hybrid", *unit.retrieval.hits, **fields))
     assert measured()["AnswersUnavailable"] == ("Count", [1])
 
@@ -587,7 +603,8 @@ def test_an_agentic_search(unit: Search) -> None:
         hits={item: hit(item, rank=1) for item in ("one", "two", "three")},
         tools_used=[{"name": "search_collection"}],
         reasoning=["Let me look."],
-        answer="See two and three.",
+        answer="Ramen in Kyoto [two]; more in [three].",
+        told=[False, True],
     )
     unit.agent.outcome = found
     body = unit.ask(search_type="agentic", top_k=2, category_filter="Food", min_similarity_score=0.25).body
@@ -595,7 +612,9 @@ def test_an_agentic_search(unit: Search) -> None:
         "agentic",
         hit("one"),
         hit("two", 2),
-        answer="See two and three.",
+        answer="Ramen in Kyoto [two]; more in [three].",
+        answer_confidence=0.9,
+        confident=True,
         citations=["two"],  # of what is shown
         agent_reasoning=["Let me look."],
         tools_used=[{"name": "search_collection"}],
@@ -610,10 +629,42 @@ def test_an_agentic_search(unit: Search) -> None:
 def test_an_agent_without_an_answer(unit: Search) -> None:
     body = unit.ask(search_type="agentic").body
     assert (body["results"], body["answer"], body["citations"]) == ([], None, [])
-    unit.agent.outcome = AnswerUnavailableError("the language model is unavailable (APITimeoutError)")
+    assert (body["answer_confidence"], body["confident"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected", "retry_after"),
+    [
+        (AnswerUnavailableError("the language model is unavailable (X)"), (503, "model-unavailable"), "5"),
+        (AnswerRejectedError("the language model declined to answer"), (502, "model-rejected"), None),
+    ],
+)
+def test_an_agent_whose_model_gives_no_answer(
+    unit: Search, fault: AnswerError, expected: tuple[int, str], retry_after: str | None
+) -> None:
+    unit.agent.outcome = fault
     answer = unit.ask(search_type="agentic")
-    assert (problem(answer), answer.headers["Retry-After"]) == ((503, "agent-unavailable"), "5")
-    assert answer.body["detail"].endswith("(APITimeoutError); try again")
+    assert (problem(answer), answer.headers.get("Retry-After")) == (expected, retry_after)
+    assert answer.body["detail"] == str(fault)
+
+
+def test_a_citation_that_its_source_does_not_support_is_dropped(
+    unit: Search, measured: Measured, log_lines: LogLines
+) -> None:
+    unit.retrieval.hits = [hit("one"), replace(hit("two", 2), body="A hotel bill")]
+    unit.answerer.outcome = GivenAnswer(answer="Ramen in Kyoto.", confidence=1, citations=["one", "two", "unknown"])
+    body = unit.ask().body
+    assert (body["citations"], body["answer_confidence"]) == (["one"], 0.3), "a third of .9"
+    assert measured()["CitationsDropped"] == ("Count", [2])
+    unit.answerer.outcome = GivenAnswer(answer="Ramen in Kyoto.", confidence=0.2, citations=["one"])
+    assert unit.ask().body["answer_confidence"] == 0.2, "the model doubts"
+    (line,) = [line for line in log_lines() if line["message"] == "citations dropped"]
+    assert (line["dropped"], line["kept"]) == (2, 1)
+    unit.agent.outcome = Found(
+        hits={item.item_id: item for item in unit.retrieval.hits}, answer="Ramen [one], flights to Oslo [two]."
+    )
+    body = unit.ask(search_type="agentic").body
+    assert (body["answer"], body["citations"]) == ("Ramen [one], flights to Oslo.", ["one"])
 
 
 @pytest.mark.parametrize("kind", ["bm25", "vector", "hybrid", "agentic"])
@@ -703,7 +754,7 @@ def test_what_is_no_picture_is_shown_to_nobody(unit: Search, picture: bytes | st
     ("sight", "embedding", "expected"),
     [
         (PictureRejectedError("damaged"), None, (422, "picture-rejected")),
-        (AnswerUnavailableError("no time left"), None, (503, "vision-unavailable")),
+        (AnswerUnavailableError("no time left"), None, (503, "model-unavailable")),
         ("Ramen.", EmbeddingRateLimitedError("429"), (503, "embedding-unavailable")),
         ("Ramen.", EmbeddingRejectedError("400"), (502, "embedding-rejected")),
     ],

@@ -10,6 +10,7 @@ from contracts import new_event
 from contracts.imaging import Exif, ImageProcessed, Rendition, RenditionKind
 from contracts.ingest import ItemDeleted
 from retrieval.filters import FILTERS
+from testkit.model_faults import FAULTS_OF_MODELS
 from testkit.refolding import assert_refolds
 
 pytestmark = pytest.mark.integration
@@ -117,9 +118,32 @@ def test_an_answer_cites_ids_of_the_results(search: Any, found: dict[str, str]) 
 def test_the_agent_may_use_every_filter(search: Any, found: dict[str, str], providers: Any) -> None:
     providers.calm()
     search.search("Which receipts do I have?", search_type="agentic")
-    (tool,) = providers.requests("anthropic")[0]["body"]["tools"]
-    assert set(tool["input_schema"]["properties"]) == {"query", "search_type", *FILTERS}
-    assert tool["input_schema"]["required"] == ["query"]
+    tools = {tool["name"]: tool["input_schema"] for tool in providers.requests("anthropic")[0]["body"]["tools"]}
+    assert set(tools["search_collection"]["properties"]) == {"query", "search_type", *FILTERS}
+    assert tools["search_collection"]["required"] == ["query"]
+    assert set(tools["list_items"]["properties"]) == {"query", "sort", "page", *FILTERS}
+    assert set(tools["count_items"]["properties"]) == {"query", "by", *FILTERS}
+    assert set(tools["read_item"]["properties"]) == {"item_id", "page"}
+
+
+@pytest.mark.parametrize("search_type", ["hybrid", "agentic"])
+def test_a_fact_at_the_end_of_a_long_item_is_answered(search_type: str, search: Any, providers: Any) -> None:
+    """Of 3,000 characters; and an agent is told of the caller's categories alone."""
+    lines = ("The quick brown fox jumps over the lazy dog again.",) * 60
+    item = search.show("Notes of a weekend", text=(*lines, "The wifi password of the cabin is hunter-77."))
+    search.show("Poster", "tenant-b", category="Hers")
+    assert search.service.agent, "imported before its time counts"
+    providers.calm()
+    answer = search.search("What is the wifi password of the cabin?", search_type=search_type)
+    assert "hunter-77" in str([request["body"]["messages"] for request in providers.requests("anthropic")])
+    assert answer["citations"] == [item]
+    assert 0 < answer["answer_confidence"] <= 1
+    if search_type == "agentic":
+        instructions = str(providers.requests("anthropic")[0]["body"]["system"])
+        assert "receipt" in instructions
+        assert "hers" not in instructions
+    else:
+        assert "hunter-77" in answer["answer"]
 
 
 def test_the_agent_reports_its_searches(search: Any, found: dict[str, str]) -> None:
@@ -174,7 +198,7 @@ def test_only_keyword_search_works_without_a_provider(search: Any, found: dict[s
     assert search.search("café mori", **KEYWORD)["results"]
     by_words = search.search("café mori", include_answer=False)
     assert (by_words["degraded"], by_words["results"][0]["score_type"]) == ("keywords", "bm25")
-    for search_type, code in (("vector", "embedding-unavailable"), ("agentic", "agent-unavailable")):
+    for search_type, code in (("vector", "embedding-unavailable"), ("agentic", "model-unavailable")):
         status, problem = search.ask("POST", "/search", {"query": "a new question", "search_type": search_type})
         assert (status, problem["type"]) == (503, f"urn:collections:problem:{code}")
 
@@ -193,16 +217,23 @@ def test_no_model_call_starts_without_enough_time(
     assert [request["body"]["tool_choice"] for request in providers.requests("anthropic")] == [{"type": "none"}]
 
 
-@pytest.mark.parametrize("kind", ["status", "malformed", "refusal"])
-def test_results_are_returned_without_an_answer(kind: str, search: Any, found: dict[str, str], providers: Any) -> None:
-    fault: dict[str, object] = {"provider": "anthropic", "kind": kind}
-    if kind == "status":
-        fault["status"] = 529
-    providers.fault(**fault)
-    answer = search.search("receipt tokyo")
-    assert answer["results"]
-    assert answer["answer"] is None
-    assert answer["answer_error"]
+@pytest.mark.parametrize("mode", ["answer", "agentic"])
+def test_refusals_and_faults_are_told_alike_in_every_mode(
+    mode: str, search: Any, found: dict[str, str], providers: Any
+) -> None:
+    """In chat: `test_faults`. An answer that is missing costs no results."""
+    for each in FAULTS_OF_MODELS:
+        providers.calm()
+        providers.fault(provider="anthropic", **each.fault)
+        if mode == "agentic":
+            status, problem = search.ask("POST", "/search", {"query": "receipt tokyo", "search_type": "agentic"})
+            assert (status, problem["type"]) == (each.status, f"urn:collections:problem:{each.code}"), each
+            continue
+        answer = search.search("receipt tokyo")
+        assert answer["results"]
+        assert (answer["answer"], answer["answer_confidence"]) == (None, None), each
+        assert answer["answer_error"]
+        assert answer["answer_error_code"] == each.code, each
 
 
 @pytest.mark.parametrize(

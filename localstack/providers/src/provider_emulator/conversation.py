@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Iterable
 
+from provider_emulator import counting
 from provider_emulator.intent import Intent, current_turn, intent_of
 from provider_emulator.prompt import Ask, JsonObject, Kind, Reply, Tool, ToolCall
 from provider_emulator.relevance import Document, Embed, matching
@@ -31,7 +32,7 @@ def chat(ask: Ask, embed: Embed) -> Reply:
     if intent.small_talk is not None and not results:
         return Reply(Kind.CHAT, intent.small_talk)
     if ask.choice.mode != "none":
-        calls = tuple(_call(tool, intent) for tool in _wanted(ask, intent, results))
+        calls = tuple(_call(tool, intent, ask) for tool in _wanted(ask, intent, results))
         if calls:
             return Reply(Kind.CHAT, _announcement(intent), calls)
     return Reply(Kind.CHAT, _words(ask, intent, results, embed) if results else _without_tools(ask))
@@ -52,7 +53,8 @@ def searching(tools: Iterable[Tool]) -> list[Tool]:
 def _wanted(ask: Ask, intent: Intent, results: list[Outcome]) -> list[Tool]:
     """The tools to call now: those the question asks for that have not been tried in this turn."""
     tried = {outcome.tool for outcome in results}
-    own, web = searching(ask.tools)[:1], [tool for tool in ask.tools if is_web(tool.name)][:1]
+    special = counting.tool_for(intent.question, ask.tools)
+    own, web = [special] if special else searching(ask.tools)[:1], [tool for tool in ask.tools if is_web(tool.name)][:1]
     if intent.web and not intent.collection:
         wanted = web or own
     else:
@@ -75,7 +77,9 @@ def query_arguments(tool: Tool, query: str) -> JsonObject:
     return made if isinstance(made, dict) else {}
 
 
-def _call(tool: Tool, intent: Intent) -> ToolCall:
+def _call(tool: Tool, intent: Intent, ask: Ask) -> ToolCall:
+    if tool == counting.tool_for(intent.question, ask.tools):
+        return call_of(tool, counting.arguments(tool, intent, ask))
     return call_of(tool, query_arguments(tool, intent.query))
 
 
@@ -106,6 +110,11 @@ def _from_collection(ask: Ask, intent: Intent, results: list[Outcome], embed: Em
         return f"I could not search your collection: {results[0].words or 'the search failed'}."
     hits = list({hit.key: hit for outcome in results for hit in outcome.hits}.values())
     words = [outcome.words for outcome in results if outcome.words and not outcome.failed]
+    totals = [outcome.total for outcome in results if outcome.total is not None]
+    if totals and hits:
+        return _list(f"Of {totals[0]} in your collection:", hits[:_LISTED])
+    if totals:
+        return f"Your collection has {totals[0]} of them."
     if not hits:
         return words[0] if words else f"I found nothing about {intent.subject} in your collection."
     matches = _satisfying(intent, hits, embed)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from provider_emulator.counting import total_in
 from provider_emulator.intent import current_turn
 from provider_emulator.prompt import Ask
 
@@ -21,12 +22,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one tool call returned. `words` is its text when it was no list of hits."""
+    """What one tool call returned. `words` is its text when it was no list of hits, `total` what it counted."""
 
     tool: str
     hits: tuple[Hit, ...] = ()
     words: str = ""
     failed: bool = False
+    total: int | None = None
 
 
 def outcomes(ask: Ask) -> list[Outcome]:
@@ -48,9 +50,10 @@ def _read(tool: str, text: str, failed: bool) -> Outcome:
     except ValueError:
         return Outcome(tool, words=text.strip()[:_QUOTED])
     entries = document.get("results") if isinstance(document, dict) else document
+    total = total_in(document)
     if not isinstance(entries, list):
-        return Outcome(tool, words=text.strip()[:_QUOTED])
-    return Outcome(tool, hits=tuple(hit for entry in entries if (hit := _hit(entry)) is not None))
+        return Outcome(tool, words=text.strip()[:_QUOTED], total=total)
+    return Outcome(tool, hits=tuple(hit for entry in entries if (hit := _hit(entry)) is not None), total=total)
 
 
 def _hit(entry: Any) -> Hit | None:  # noqa: ANN401 # any JSON value

@@ -4,7 +4,7 @@ Memory is written once a turn (durability "exit"): two items. A turn starts from
 the latest of the thread, so checkpoints of failed turns have no effect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -24,10 +24,10 @@ from chassis.aws import Aws
 from chassis.database import Database
 from chat.checkpoints import translated
 from chat.collection import CollectionSearch, collection_tool
-from chat.counting import counting_tool
 from chat.errors import ModelRejectedError
 from chat.messages import compacted, current_turn
-from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, StorableText
+from chat.middleware import CallInTime, ContainToolFaults, ShapeRequests, StorableText, TellOfCollection
+from chat.reading import reading_tools
 from chat.saver import TurnSaver
 from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
@@ -61,7 +61,15 @@ class Answered:
 class Agent:
     """One agent for all conversations; each call names the conversation."""
 
-    def __init__(self, settings: ChatSettings, saver: TurnSaver, tools: Sequence[BaseTool], *, api_key: str) -> None:
+    def __init__(
+        self,
+        settings: ChatSettings,
+        saver: TurnSaver,
+        tools: Sequence[BaseTool],
+        *,
+        api_key: str,
+        overview: Callable[[TurnContext], str],
+    ) -> None:
         self._settings = settings
         self._saver = saver
         self._graph = create_agent(
@@ -71,6 +79,7 @@ class Agent:
             middleware=[
                 StorableText(settings),
                 ShapeRequests(settings),
+                TellOfCollection(settings, overview),
                 CallInTime(settings),
                 ContainToolFaults(settings),
             ],
@@ -147,12 +156,12 @@ def connect(
     embedder = QueryEmbedder(
         EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
     )
-    collection = CollectionSearch(database, embedder, settings.ranking)
-    tools = [collection_tool(collection), counting_tool(collection)]
+    collection = CollectionSearch(database, embedder, settings.ranking, settings.thresholds)
+    tools = [collection_tool(collection), *reading_tools(collection)]
     if tavily:
         tools.append(web_tool(WebSearch.connect(tavily, settings)))
     saver = TurnSaver(settings.table_checkpoints, aws, ttl_s=settings.session_ttl_s)
-    return Agent(settings, saver, tools, api_key=anthropic)
+    return Agent(settings, saver, tools, api_key=anthropic, overview=collection.overview)
 
 
 def _config(thread: str, checkpoint_id: str | None) -> RunnableConfig:

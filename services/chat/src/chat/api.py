@@ -61,6 +61,23 @@ class ChatResponse(BaseModel):
     tools_used: list[dict[str, Any]] | None = Field(
         default=None, description="Each call of a tool: its name, arguments and what came of it."
     )
+    citations: list[str] | None = Field(
+        default=None, description="Ids of the items that the answer rests on, of those that support it."
+    )
+    answer_confidence: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How far the answer can be trusted: how well the best of the cited items matches, times the share"
+        " of its citations that the cited items support.",
+        examples=[0.8],
+    )
+    confident: bool | None = Field(
+        default=None,
+        description="Whether this turn's searches found what they asked for; false where nothing is near it, null where"
+        " that cannot be told or nothing was searched for.",
+        examples=[True],
+    )
     response_time_ms: int = Field(ge=0, description="How long the turn took.", examples=[2150])
 
 
@@ -120,6 +137,9 @@ def _response(request: ChatRequest, reply: Reply) -> ChatResponse:
         search_results=list(reply.results) or None,
         agent_reasoning=list(reply.reasoning) or None,
         tools_used=list(reply.tools_used) or None,
+        citations=list(reply.citations),
+        answer_confidence=reply.confidence,
+        confident=reply.confident,
         response_time_ms=reply.response_time_ms,
     )
 

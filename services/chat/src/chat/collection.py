@@ -1,16 +1,17 @@
-"""The tool `search_collection`: hybrid search over the caller's own read model."""
+"""The tool `search_collection`: hybrid search over the caller's own read model, and other reading of it."""
 
 import json
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from langchain.tools import ToolRuntime
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, Field
 from pydantic_core import to_jsonable_python
 
-from chassis.database import Database
+from chassis.database import Connection, Database
 from chassis.observability import MetricUnit, logger, metrics
 from chat.turn_context import TurnContext
 from retrieval import (
@@ -18,22 +19,34 @@ from retrieval import (
     EmbeddingError,
     Filters,
     Hit,
-    Matches,
     QueryEmbedder,
     Ranking,
     SearchMode,
     SearchQuery,
-    count_matches,
     parse_query,
     search,
     vector_model,
 )
+from retrieval.agent_tools import SOURCE_CHARACTERS, overview, result
+from retrieval.confidence import Thresholds, best_is_confident
+from retrieval.passages import Source, sources
 from retrieval.requests import filtered_arguments
-from retrieval.results import texts
 
-#: Limits on what one search may add to the model's context and to memory, in characters.
+#: Limit on what one search may add to the model's context and to memory, in characters.
 MAX_RESULT = 24_000
-_MAX_TEXT = 400
+
+DEFAULT_THRESHOLDS = Thresholds()
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found, best first: the hits, what the model reads of each, and whether it was asked for."""
+
+    hits: Sequence[Hit] = ()
+    sources: Sequence[Source] = ()
+    confident: bool | None = False
 
 
 @dataclass
@@ -43,17 +56,20 @@ class CollectionSearch:
     database: Database
     embedder: QueryEmbedder
     ranking: Ranking = DEFAULT_RANKING
+    thresholds: Thresholds = DEFAULT_THRESHOLDS
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def find(self, context: TurnContext, query: str, filters: Filters) -> list[Hit]:
-        """The best hits, best first; when the embedding provider is unavailable, by keywords only.
+    def find(self, context: TurnContext, query: str, filters: Filters) -> Found:
+        """The best hits, best first, with the passages that match the query or the turn's question.
+
+        When the embedding provider is unavailable, by keywords only.
 
         Raises:
             TransientError: the database is unavailable.
         """
         parsed = parse_query(query)
         if not parsed.asks:
-            return []  # punctuation alone: nothing that a model should be paid for
+            return Found()  # punctuation alone: nothing that a model should be paid for
         wanted = SearchQuery(
             context.tenant_id,
             query,
@@ -64,17 +80,23 @@ class CollectionSearch:
             **(self._meaning(context.tenant_id, parsed.words) if parsed.has_words else {}),
         )
         with self._lock, self.database.transaction() as connection:
-            return search(connection, wanted, self.ranking)
+            hits = search(connection, wanted, self.ranking)
+            questions = (query, context.question)
+            read = sources(connection, context.tenant_id, questions, hits, SOURCE_CHARACTERS)
+        return Found(hits, read, best_is_confident(hits, self.thresholds, wanted.model))
 
-    def count(self, context: TurnContext, query: str, filters: Filters, by: str | None) -> Matches:
-        """How many items have one of the words and match the filters; those of an empty query match the filters alone.
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """The outcome of the work, on a connection of its own.
 
         Raises:
             TransientError: the database is unavailable.
         """
-        wanted = SearchQuery(context.tenant_id, query, SearchMode.BM25, filters=context.filters.before(filters))
         with self._lock, self.database.transaction() as connection:
-            return count_matches(connection, wanted, [by] if by else [], self.ranking)
+            return work(connection)
+
+    def overview(self, context: TurnContext) -> str:
+        """What the model is told of the collection before it searches."""
+        return self.read(lambda connection: overview(connection, context.tenant_id))
 
     def _meaning(self, tenant_id: str, query: str) -> dict[str, Any]:
         with self._lock, self.database.transaction() as connection:
@@ -106,6 +128,7 @@ def collection_tool(collection: CollectionSearch) -> BaseTool:
         found = collection.find(context, query, chosen)
         shown, document = _shown(found)
         context.hits += shown
+        context.told.append(found.confident)
         arguments = {"query": query, **to_jsonable_python(chosen.given())}
         context.note_use("search_collection", arguments, results=len(shown))
         return document
@@ -113,37 +136,14 @@ def collection_tool(collection: CollectionSearch) -> BaseTool:
     return search_collection
 
 
-def _shown(hits: list[Hit]) -> tuple[list[Hit], str]:
+def _shown(found: Found) -> tuple[Sequence[Hit], str]:
     """The hits that fit, and the document that describes them."""
     entries: list[dict[str, Any]] = []
     size = 0
-    for hit in hits:
-        entry = _entry(hit)
+    for hit, source in zip(found.hits, found.sources, strict=True):
+        entry = result(hit, source)
         size += len(json.dumps(entry, ensure_ascii=False))
         if entries and size > MAX_RESULT:
             break
         entries.append(entry)
-    return hits[: len(entries)], json.dumps({"results": entries}, ensure_ascii=False)
-
-
-def _entry(hit: Hit) -> dict[str, Any]:
-    return {
-        "item_id": hit.item_id,
-        "headline": hit.headline[:_MAX_TEXT],
-        "summary": hit.summary[: 2 * _MAX_TEXT],
-        "category": hit.category,
-        "places": _clipped(texts(hit.description, "media_metadata", "location_tags")),
-        "text": _clipped(texts(hit.description, "image_details", "extracted_text")),
-        "score": round(hit.score, 4),
-    }
-
-
-def _clipped(lines: list[str]) -> list[str]:
-    kept: list[str] = []
-    budget = _MAX_TEXT
-    for line in lines:
-        if budget <= 0:
-            break
-        kept.append(line[:budget])
-        budget -= len(line)
-    return kept
+    return found.hits[: len(entries)], json.dumps({"results": entries}, ensure_ascii=False)

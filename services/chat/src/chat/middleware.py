@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import anthropic
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import SystemMessage, ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
@@ -50,6 +50,22 @@ class ShapeRequests(_Wrapper):
         if request.tools and tool_rounds(messages) >= self._settings.max_tool_rounds:
             request = request.override(tool_choice={"type": "none"})
         return handler(request)
+
+
+class TellOfCollection(_Wrapper):
+    """Adds to the instructions what the person's collection holds, read once a turn."""
+
+    def __init__(self, settings: ChatSettings, overview: Callable[[TurnContext], str]) -> None:
+        super().__init__(settings)
+        self._overview = overview
+
+    def wrap_model_call(self, request: ModelRequest[TurnContext], handler: CallModel) -> ModelResponse[Any]:
+        """Add to the request."""
+        context = request.runtime.context
+        if context.overview is None:
+            context.overview = self._overview(context)
+        told = SystemMessage(f"{request.system_prompt or ''}\n{context.overview}")
+        return handler(request.override(system_message=told))
 
 
 class CallInTime(_Wrapper):

@@ -7,7 +7,7 @@ unchanged, so the same message can be sent again.
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.database import Connection
 from chassis.errors import TenantForgottenError
-from chassis.observability import MetricUnit, metrics
+from chassis.observability import MetricUnit, logger, metrics
 from chat.bootstrap import ChatService
 from chat.checkpoints import thread_id
 from chat.errors import ConversationEndedError
@@ -27,7 +27,8 @@ from chat.turn_context import TurnContext
 from contracts import new_event
 from contracts.chat import ChatMessage, TurnCompleted
 from retrieval import Filters
-from retrieval.results import SearchResult, mentioned
+from retrieval.citations import checked
+from retrieval.results import SearchResult
 
 if TYPE_CHECKING:
     from chat.agent import Agent, Answered, Memory
@@ -63,6 +64,9 @@ class Reply:
     reasoning: tuple[str, ...]
     tools_used: tuple[dict[str, Any], ...]
     response_time_ms: int
+    citations: tuple[str, ...]
+    confidence: float
+    confident: bool | None
 
 
 def take_turn(service: ChatService, question: Question, keep: Callable[[Connection, Reply], None]) -> Reply:
@@ -90,6 +94,7 @@ def take_turn(service: ChatService, question: Question, keep: Callable[[Connecti
             tenant_id=question.tenant_id,
             # Counted from when the gateway accepted it: an answer after its 30 s would be recorded but never delivered.
             deadline=started + seconds - question.waited_s,
+            question=question.text,
             top_k=question.top_k,
             filters=question.filters,
             min_similarity=question.min_similarity,
@@ -98,7 +103,8 @@ def take_turn(service: ChatService, question: Question, keep: Callable[[Connecti
             answered = agent.answer(question.text, context, thread=thread_id(*keys), memory=memory, callbacks=callbacks)
         turn = state.turns + 1 if memory or state.is_blank else 1
         reply, completed = _outcome(service, question, turn, answered, context, asked_at, started)
-        _complete(service, question, lease, answered, completed, lambda connection: keep(connection, reply))
+        shown = sorted({hit.item_id for hit in context.hits})
+        _complete(service, question, lease, answered, completed, shown, lambda connection: keep(connection, reply))
     except BaseException:
         # On any error: the next message need not wait for the lease to expire.
         with suppress(TenantForgottenError), service.work.on(*keys) as work:
@@ -134,11 +140,15 @@ def _outcome(
     """The response to the caller, and the event to record."""
     settings = service.settings
     results = tuple(search_results(context.hits, _MAX_RESULTS))
+    given = checked(answered.text, context.hits)
+    if given.dropped:
+        logger.info("citations dropped", extra={"dropped": given.dropped, "kept": len(given.citations)})
+        metrics.add_metric("CitationsDropped", MetricUnit.Count, given.dropped)
     took_ms = round((time.monotonic() - started) * 1000)
     tools_used = tuple(context.tools_used)
     message = ChatMessage(
         role="assistant",
-        content=answered.text,
+        content=given.text,
         timestamp=datetime.now(UTC),
         search_results=tuple(result.model_dump(mode="json") for result in results) or None,
         tools_used=tools_used or None,
@@ -151,14 +161,25 @@ def _outcome(
         question=ChatMessage(role="user", content=question.text, timestamp=asked_at),
         answer=message,
         tools_used=tuple(use["name"] for use in tools_used),
-        citations=tuple(mentioned(answered.text, (result.item_id for result in results))),
+        citations=given.citations,
         model=settings.chat_model,
         input_tokens=answered.input_tokens,
         output_tokens=answered.output_tokens,
         cost_usd=round(cost, 6),
         response_time_ms=took_ms,
     )
-    return Reply(turn, message, results, answered.reasoning, tools_used, took_ms), completed
+    reply = Reply(
+        turn,
+        message,
+        results,
+        answered.reasoning,
+        tools_used,
+        took_ms,
+        citations=given.citations,
+        confidence=given.confidence,
+        confident=context.confident,
+    )
+    return reply, completed
 
 
 def _complete(
@@ -167,6 +188,7 @@ def _complete(
     lease: str,
     answered: "Answered",
     completed: TurnCompleted,
+    shown: Iterable[str],
     keep: Callable[[Connection], None],
 ) -> None:
     """Make the turn's checkpoint the current one, and record the turn.
@@ -187,7 +209,8 @@ def _complete(
             agent_memory.complete(work.connection, *keys, lease, checkpoint_id=answered.checkpoint_id)
             work.record(event)
             keep(work.connection)
-            quoted = completed.quoted()
+            # Whatever the model was shown: more than the results that the event carries, where tools listed much.
+            quoted = tuple(dict.fromkeys((*completed.quoted(), *shown)))
             quotations.add(work.connection, *keys, quoted, at=event.time)
             erase_if_deleted(work, service.checkpoints, quoted, event)
     except (ConversationEndedError, TenantForgottenError):

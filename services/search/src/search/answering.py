@@ -2,23 +2,26 @@
 
 import base64
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
-from typing import Any
+from typing import Literal
 
 import anthropic
 from anthropic import Anthropic, transform_schema
-from anthropic.types import Message
+from anthropic.types import Base64ImageSourceParam, Message
 from pydantic import BaseModel, Field, ValidationError
 
 from contracts import storable
-from retrieval import Hit
-from search.errors import AnswerUnavailableError, PictureRejectedError
-from search.sources import as_sources, known_citations
+from retrieval.passages import Source
+from search.errors import AnswerRejectedError, AnswerUnavailableError, PictureRejectedError
+from search.model_faults import FAULTS, pause_s, translated
+from search.sources import as_sources
 
+ImageType = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
 MAX_TOKENS = 1024
 # With less time left than this no call is started.
 _LEAST_S = 2.0
+_ATTEMPTS = 2
 
 
 class Answer(BaseModel):
@@ -44,20 +47,25 @@ class Answerer:
         self._model = model
         self._timeout_s = timeout_s
 
-    def answer(self, question: str, hits: Sequence[Hit], deadline: float, model: str | None = None) -> Answer:
-        """The answer, by `deadline` (of `time.monotonic`); its citations are ids among the hits, its confidence lies
-        within 0 and 1.
+    def answer(self, question: str, sources: Sequence[Source], deadline: float, model: str | None = None) -> Answer:
+        """The answer, by `deadline` (of `time.monotonic`); its confidence, within 0 and 1, and its citations are what
+        the model states.
 
         Raises:
-            AnswerUnavailableError: the model is unavailable, declines, or returns another format.
+            AnswerUnavailableError: the model is unavailable, or returns another format.
+            AnswerRejectedError: the provider rejects the request or the key, or the model declines.
         """
-        request = {
-            "model": model or self._model,
-            "system": _INSTRUCTIONS,
-            "messages": [{"role": "user", "content": f"{as_sources(hits)}\n\nQuestion: {question}"}],
-            "output_config": {"format": {"type": "json_schema", "schema": _SCHEMA}},
-        }
-        text = self._said(request, deadline)
+        message = self._ask(
+            lambda client: client.messages.create(
+                model=model or self._model,
+                max_tokens=MAX_TOKENS,
+                system=_INSTRUCTIONS,
+                messages=[{"role": "user", "content": f"{as_sources(sources)}\n\nQuestion: {question}"}],
+                output_config={"format": {"type": "json_schema", "schema": _SCHEMA}},
+            ),
+            deadline,
+        )
+        text = _said(message)
         try:
             given = Answer.model_validate_json(text)
         except ValidationError as error:
@@ -65,41 +73,66 @@ class Answerer:
         return Answer(
             answer=storable(given.answer),
             confidence=min(max(given.confidence, 0.0), 1.0),
-            citations=known_citations(given.citations, hits),
+            citations=[storable(cited) for cited in given.citations],
         )
 
-    def describe(self, picture: bytes, media_type: str, deadline: float) -> str:
+    def describe(self, picture: bytes, media_type: ImageType, deadline: float) -> str:
         """What the picture shows, in a few sentences, by `deadline`.
 
         Raises:
-            AnswerUnavailableError: the model is unavailable, declines, or says nothing.
+            AnswerUnavailableError: the model is unavailable, or says nothing.
+            AnswerRejectedError: the provider rejects the key, or the model declines.
             PictureRejectedError: the model does not take the picture.
         """
-        source = {"type": "base64", "media_type": media_type, "data": base64.b64encode(picture).decode()}
-        content = [{"type": "image", "source": source}, {"type": "text", "text": "What does this picture show?"}]
-        request = {"model": self._model, "system": _LOOKING, "messages": [{"role": "user", "content": content}]}
+        source: Base64ImageSourceParam = {
+            "type": "base64",
+            "media_type": media_type,
+            "data": base64.b64encode(picture).decode(),
+        }
         try:
-            text = self._said(request, deadline)
-        except AnswerUnavailableError as error:
+            message = self._ask(
+                lambda client: client.messages.create(
+                    model=self._model,
+                    max_tokens=MAX_TOKENS,
+                    system=_LOOKING,
+                    messages=[
+                        {
+                            "role": "user",
+                            "content": [
+                                {"type": "image", "source": source},
+                                {"type": "text", "text": "What does this picture show?"},
+                            ],
+                        }
+                    ],
+                ),
+                deadline,
+            )
+        except AnswerRejectedError as error:
             if isinstance(error.__cause__, anthropic.BadRequestError):
                 raise PictureRejectedError("the vision model does not take this picture") from error
             raise
-        if not text.strip():
+        text = _said(message).strip()
+        if not text:
             raise AnswerUnavailableError("the language model says nothing of the picture")
-        return storable(text.strip())
+        return storable(text)
 
-    def _said(self, request: Mapping[str, Any], deadline: float) -> str:
+    def _ask(self, call: Callable[[Anthropic], Message], deadline: float, attempt: int = 1) -> Message:
+        """Call, and once more where time permits: the user is waiting for results that are ready."""
         left_s = deadline - time.monotonic()
         if left_s < _LEAST_S:
             raise AnswerUnavailableError("no time left to call the language model")
-        # Retry only if time permits: the user is waiting for results that are ready.
-        patient = self._client.with_options(
-            timeout=min(self._timeout_s, left_s), max_retries=1 if left_s > 2 * self._timeout_s else 0
-        )
         try:
-            message: Message = patient.messages.create(max_tokens=MAX_TOKENS, **request)
-        except anthropic.APIError as error:
-            raise AnswerUnavailableError(f"the language model is unavailable ({type(error).__name__})") from error
-        if message.stop_reason == "refusal":
-            raise AnswerUnavailableError("the language model declined to answer")
-        return "".join(block.text for block in message.content if block.type == "text")
+            # The SDK's retries would wait as long as the provider asks, beyond the deadline.
+            return call(self._client.with_options(timeout=min(self._timeout_s, left_s), max_retries=0))
+        except FAULTS as error:
+            pause = pause_s(error)
+            if pause is None or attempt == _ATTEMPTS or deadline - time.monotonic() < pause + self._timeout_s:
+                raise translated(error) from error
+        time.sleep(pause)
+        return self._ask(call, deadline, attempt + 1)
+
+
+def _said(message: Message) -> str:
+    if message.stop_reason == "refusal":
+        raise AnswerRejectedError("the language model declined to answer")
+    return "".join(block.text for block in message.content if block.type == "text")

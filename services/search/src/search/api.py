@@ -1,7 +1,7 @@
 """The routes: parse, call, respond."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
@@ -25,8 +25,9 @@ from retrieval import (
     SearchMode,
     similar,
 )
+from retrieval.citations import Checked, checked, trusted
 from search.bootstrap import SearchService
-from search.errors import AnswerUnavailableError
+from search.errors import AnswerError, AnswerRejectedError, AnswerUnavailableError
 from search.filter_parameters import filter_parameters
 from search.pictures import search_by_picture
 from search.requests import (
@@ -40,10 +41,15 @@ from search.requests import (
     SimilarItems,
     found_item,
 )
-from search.searching import Question
+from search.searching import Question, Results
+from search.sources import CHARACTERS
 
 # The gateway waits 30 s, including the round trip.
 _GATEWAY_S = 28.0
+_STATUSES = {
+    AnswerUnavailableError.code: HTTPStatus.SERVICE_UNAVAILABLE,
+    AnswerRejectedError.code: HTTPStatus.BAD_GATEWAY,
+}
 _ALGORITHMS = {
     Fusion.SCORES: "weighted mean of BM25 over its bound and cosine similarity",
     Fusion.RRF: "reciprocal rank fusion of BM25 and cosine similarity",
@@ -66,14 +72,15 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         responses=documented(
             (HTTPStatus.BAD_REQUEST, "The cursor is not of an earlier page of this query"),
             (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is malformed, or the model unknown"),
-            (HTTPStatus.BAD_GATEWAY, "The embedding model rejects the query"),
+            (HTTPStatus.BAD_GATEWAY, "A model rejects the query"),
         ),
     )
     def search(body: SearchRequest, who: CallerDep) -> SearchResponse:
         """Results, and an answer made of them.
 
-        Where no answer can be made, `answer_error` says why. Where the query cannot be embedded, `vector` is refused,
-        and other searches find by keywords alone: `degraded` says so.
+        Where no answer can be made of results, `answer_error` says why; an agentic search has none without its model,
+        and is refused. Where the query cannot be embedded, `vector` is refused, and other searches find by keywords
+        alone: `degraded` says so.
         """
         if body.answer_model is not None:
             require_listed(body.answer_model, service.answer_models, field="answer_model", code="unsupported-model")
@@ -92,7 +99,7 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 "The request is malformed, or the vision model does not take the picture",
             ),
-            (HTTPStatus.BAD_GATEWAY, "The embedding model rejects what the picture shows"),
+            (HTTPStatus.BAD_GATEWAY, "A model rejects the request"),
         ),
     )
     def search_picture(body: PictureSearch, who: CallerDep) -> PictureResults:
@@ -153,7 +160,7 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
 
 @contextmanager
 def _problems_of_providers() -> Iterator[None]:
-    """Answers what keeps a query from being embedded."""
+    """Answers what keeps a query from being embedded, or an agentic search or one by a picture from its model."""
     try:
         yield
     except EmbeddingUnavailableError as error:
@@ -166,6 +173,8 @@ def _problems_of_providers() -> Iterator[None]:
     except EmbeddingRejectedError as error:
         detail = "the embedding model rejected this query; search with bm25"
         raise ProblemError(HTTPStatus.BAD_GATEWAY, "embedding-rejected", detail) from error
+    except AnswerError as error:
+        raise ProblemError(_STATUSES[error.code], error.code, str(error)) from error
 
 
 def _deadline(who: Caller) -> float:
@@ -175,6 +184,7 @@ def _deadline(who: Caller) -> float:
 
 def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchResponse:
     started, deadline = time.perf_counter(), _deadline(who)
+    wants_answer = body.include_answer and body.cursor is None
     question = Question(
         body.query,
         SearchMode(body.search_type.value),
@@ -187,6 +197,7 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         body.explain,
         body.confident_only,
         body.cursor,
+        source_characters=CHARACTERS if wants_answer else 0,
     )
     found = service.searcher.find(who.tenant_id, question)
     hits = found.hits
@@ -202,8 +213,7 @@ def _plain(service: SearchService, who: Caller, body: SearchRequest) -> SearchRe
         degraded=found.degraded,
         retrieval_time_ms=_milliseconds(started),
     )
-    wants_answer = body.include_answer and body.cursor is None
-    return _with_answer(service, body, hits, response, deadline) if wants_answer else response
+    return _with_answer(service, body, found, response, deadline) if wants_answer else response
 
 
 def _facets(matches: Matches | None) -> dict[str, list[FacetValue]] | None:
@@ -216,47 +226,57 @@ def _facets(matches: Matches | None) -> dict[str, list[FacetValue]] | None:
 
 
 def _with_answer(
-    service: SearchService, body: SearchRequest, hits: list[Hit], response: SearchResponse, deadline: float
+    service: SearchService, body: SearchRequest, found: Results, response: SearchResponse, deadline: float
 ) -> SearchResponse:
-    if not hits:
+    if not found.hits:
         nothing = {"answer": "Nothing in the collection matches.", "answer_confidence": 0.0, "citations": []}
         return response.model_copy(update={**nothing, "answer_time_ms": 0.0})
     started = time.perf_counter()
     try:
-        answer = service.answerer.answer(body.query, hits, deadline, body.answer_model)
-    except (AnswerUnavailableError, ConfigurationError, TransientError) as error:
+        answer = service.answerer.answer(body.query, found.sources, deadline, body.answer_model)
+    except (AnswerError, ConfigurationError, TransientError) as error:
         # The results are returned without an answer, whatever keeps the model from it: its key too may be missing or
         # unreadable. `answer_error` and the log give the reason.
         logger.warning("no answer", extra={"error": str(error)})
         metrics.add_metric("AnswersUnavailable", MetricUnit.Count, 1)
-        reason = str(error) if isinstance(error, AnswerUnavailableError) else "the language model is unavailable"
-        return response.model_copy(update={"answer_error": reason, "answer_time_ms": _milliseconds(started)})
+        known = error if isinstance(error, AnswerError) else AnswerUnavailableError("the language model is unavailable")
+        missing = {"answer_error": str(known), "answer_error_code": known.code}
+        return response.model_copy(update={**missing, "answer_time_ms": _milliseconds(started)})
+    given = _checked(answer.answer, found.hits, answer.citations)
     return response.model_copy(
         update={
-            "answer": answer.answer,
-            "answer_confidence": answer.confidence,
-            "citations": answer.citations,
+            "answer": given.text,
+            "answer_confidence": trusted(given.confidence, answer.confidence),
+            "citations": list(given.citations),
             "answer_time_ms": _milliseconds(started),
         }
     )
 
 
+def _checked(answer: str, hits: Iterable[Hit], cited: Iterable[str] | None = None) -> Checked:
+    given = checked(answer, hits, cited)
+    if given.dropped:
+        logger.info("citations dropped", extra={"dropped": given.dropped, "kept": len(given.citations)})
+        metrics.add_metric("CitationsDropped", MetricUnit.Count, given.dropped)
+    return given
+
+
 def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> SearchResponse:
     started, deadline = time.perf_counter(), _deadline(who)
     question = Question(body.query, SearchMode.HYBRID, body.top_k, body.filters, 0.0, body.min_similarity_score)
-    try:
-        found = service.agent.run(who.tenant_id, question, deadline)
-    except AnswerUnavailableError as error:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "agent-unavailable", f"{error}; try again") from error
+    found = service.agent.run(who.tenant_id, question, deadline)
     hits = list(found.hits.values())[: body.top_k]
+    given = _checked(found.answer, hits)
     return SearchResponse(
         query=body.query,
         search_type=body.search_type,
         results=[found_item(hit, rank=rank) for rank, hit in enumerate(hits, start=1)],
+        confident=found.confident,
         total_results=len(hits),
         degraded=found.degraded,
-        answer=found.answer or None,
-        citations=[item_id for item_id in found.citations() if item_id in {hit.item_id for hit in hits}],
+        answer=given.text or None,
+        answer_confidence=given.confidence if given.text else None,
+        citations=list(given.citations),
         retrieval_time_ms=_milliseconds(started),
         agent_reasoning=found.reasoning,
         tools_used=found.tools_used,

@@ -1,9 +1,13 @@
 """The errors of search.
 
 SearchError
-├── AnswerUnavailableError   there are results, but no answer from them
-└── PictureRejectedError     the vision model does not take the picture
+├── PictureRejectedError         the vision model does not take the picture
+└── AnswerError                  no answer from the language model
+    ├── AnswerUnavailableError   rate-limited, overloaded, down, not responding in time, or unreadable: retry
+    └── AnswerRejectedError      it rejects the request or the key, or the model declines or gives no answer
 """
+
+from typing import ClassVar
 
 from chassis.errors import ChassisError
 
@@ -12,8 +16,23 @@ class SearchError(ChassisError):
     """Base of this service's errors."""
 
 
-class AnswerUnavailableError(SearchError):
+class AnswerError(SearchError):
     """The language model gave no usable answer; the message may be shown to the caller."""
+
+    #: Of the problem that the caller is told, the same as in chat.
+    code: ClassVar[str] = ""
+
+
+class AnswerUnavailableError(AnswerError):
+    """The language model is unavailable: another attempt may succeed."""
+
+    code = "model-unavailable"
+
+
+class AnswerRejectedError(AnswerError):
+    """The provider rejects the request or the key, or the model declines: another attempt ends alike."""
+
+    code = "model-rejected"
 
 
 class PictureRejectedError(SearchError):

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from chassis.errors import ProblemError
 from chassis.media_type import GIF, JPEG, PNG, WEBP, identify
 from search.bootstrap import SearchService
-from search.errors import AnswerUnavailableError, PictureRejectedError
+from search.errors import PictureRejectedError
 from search.requests import PictureResults, PictureSearch, found_item
 
 _TYPES = (PNG, JPEG, WEBP, GIF)
@@ -22,8 +22,8 @@ def search_by_picture(service: SearchService, tenant_id: str, body: PictureSearc
     """The items nearest in meaning to what the picture shows, by `deadline` (of `time.monotonic`).
 
     Raises:
-        ProblemError: 400, it is no picture of a type that is taken; 422, the vision model does not take it; 503, the
-            model is unavailable.
+        ProblemError: 400, it is no picture of a type that is taken; 422, the vision model does not take it.
+        AnswerError: the vision model is unavailable, rejects the request or declines.
         retrieval.EmbeddingError: what it shows cannot be embedded.
         ConfigurationError: a provider is not configured.
         TransientError: the database is unavailable.
@@ -34,8 +34,6 @@ def search_by_picture(service: SearchService, tenant_id: str, body: PictureSearc
         description = service.answerer.describe(content, media_type, deadline)
     except PictureRejectedError as error:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "picture-rejected", str(error)) from error
-    except AnswerUnavailableError as error:
-        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "vision-unavailable", f"{error}; try again") from error
     hits = service.searcher.like(
         tenant_id, description, top_k=body.top_k, filters=body.filters, min_similarity=body.min_similarity_score
     )

@@ -201,13 +201,26 @@ class SearchResponse(BaseModel):
         default=None, description="Null where none was wanted, or none could be made.", examples=["Two of them."]
     )
     answer_confidence: float | None = Field(
-        default=None, ge=0, le=1, description="How sure the model is of it.", examples=[0.8]
+        default=None,
+        ge=0,
+        le=1,
+        description="How far the answer can be trusted: how well the best of the cited items matches, times the share"
+        " of its citations that the cited items support; less where the model states doubt. Null without an answer.",
+        examples=[0.8],
     )
-    citations: list[str] | None = Field(default=None, description="Ids of the items that the answer rests on.")
+    citations: list[str] | None = Field(
+        default=None, description="Ids of the items that the answer rests on, of those that support it."
+    )
     answer_error: str | None = Field(
         default=None,
         description="Why an answer that was wanted is missing.",
         examples=["the language model is unavailable"],
+    )
+    answer_error_code: str | None = Field(
+        default=None,
+        description="The same as a code: `model-unavailable` (try again) or `model-rejected`, as in the problems of"
+        " agentic searches and of chat.",
+        examples=["model-unavailable"],
     )
     retrieval_time_ms: float = Field(ge=0, description="How long finding took.", examples=[41.5])
     answer_time_ms: float | None = Field(default=None, ge=0, description="How long answering took.", examples=[1250.0])

@@ -21,6 +21,7 @@ from retrieval import (
     Ranking,
     SearchMode,
     SearchQuery,
+    agent_tools,
     count_matches,
     parse_query,
     search,
@@ -29,6 +30,7 @@ from retrieval import (
 from retrieval.confidence import Thresholds, best_is_confident, is_confident
 from retrieval.explanation import Explanation, explain
 from search.cursors import Cursor
+from retrieval.passages import Source, sources
 
 DEFAULT_THRESHOLDS = Thresholds()
 
@@ -50,6 +52,10 @@ class Question:
     confident_only: bool = False
     cursor: str | None = None
     """Where the page before ended, None for the first."""
+    source_characters: int = 0
+    """Of each hit as a source for a model; 0 makes none."""
+    asked: str = ""
+    """What a person asked, where a model chose the text: sources are for both."""
 
     @property
     def shown_by(self) -> Order:
@@ -91,6 +97,7 @@ class Results:
     explanations: Mapping[str, Explanation] = field(default_factory=dict)
     next_cursor: str | None = None
     """Of the page after this one; None where this is the last."""
+    sources: Sequence[Source] = ()
 
 
 class Searcher:
@@ -158,7 +165,11 @@ class Searcher:
             if question.confident_only:
                 hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
             explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
-        return Results(hits, degraded, matches, confident, explanations, next_cursor)
+            read: Sequence[Source] = ()
+            if question.source_characters:
+                asked = (question.text, question.asked)
+                read = sources(connection, tenant_id, asked, hits, question.source_characters)
+        return Results(hits, degraded, matches, confident, explanations, next_cursor, read)
 
     def like(self, tenant_id: str, text: str, *, top_k: int, filters: Filters, min_similarity: float) -> list[Hit]:
         """The items nearest in meaning to a text that is no query: nothing in it is syntax.
@@ -192,6 +203,26 @@ class Searcher:
         page = [replace(hit, rank=place.shown + hit.rank) for hit in found[: question.top_k]]
         following = place.next(page, question.shown_by) if len(found) > len(page) else None
         return page, following.encode(query.tenant_id, question.identity) if following else None
+
+    def list_items(self, tenant_id: str, filters: Filters, *, query: str, sort: str, page: int) -> agent_tools.Shown:
+        """A page of the items that match; see `retrieval.agent_tools`. Raises TransientError, as those below."""
+        with self._connect() as connection:
+            return agent_tools.list_items(connection, tenant_id, filters, query=query, sort=sort, page=page)
+
+    def count_items(self, tenant_id: str, filters: Filters, *, query: str, by: str | None) -> agent_tools.Shown:
+        """How many items match."""
+        with self._connect() as connection:
+            return agent_tools.count_items(connection, tenant_id, filters, query=query, by=by)
+
+    def read_item(self, tenant_id: str, *, item_id: str, page: int) -> agent_tools.Shown:
+        """A page of an item's text."""
+        with self._connect() as connection:
+            return agent_tools.read_item(connection, tenant_id, item_id=item_id, page=page)
+
+    def overview(self, tenant_id: str) -> str:
+        """What an agent is told of the collection."""
+        with self._connect() as connection:
+            return agent_tools.overview(connection, tenant_id)
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

@@ -4,7 +4,7 @@ Words tell by how much of the query they match, on a scale that no embedder chan
 that belongs to the embedder: what is near for one is far for another. Without one, a similarity tells nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from retrieval.query import Hit, ScoreType
@@ -36,7 +36,22 @@ def is_confident(hit: Hit, thresholds: Thresholds, model: str | None) -> bool | 
 
 def best_is_confident(hits: Sequence[Hit], thresholds: Thresholds, model: str | None) -> bool | None:
     """Whether anything was found: any of the hits is one. None where that cannot be told of any."""
-    told = [is_confident(hit, thresholds, model) for hit in hits]
+    return any_confident([is_confident(hit, thresholds, model) for hit in hits])
+
+
+def any_confident(told: Collection[bool | None]) -> bool | None:
+    """True where any is; None where that cannot be told of any."""
     if True in told:
         return True
     return None if None in told else False
+
+
+WHOLE_SHARE = 0.45
+"""`Hit.keyword_share` of an item of average length that has every word of the query once."""
+
+
+def strength(hit: Hit) -> float:
+    """How well the hit matches, 0 to 1: by words, or by meaning where that is more. What is listed matches wholly."""
+    if hit.bm25 is None and hit.similarity is None:
+        return 1.0
+    return min(max((hit.keyword_share or 0.0) / WHOLE_SHARE, hit.similarity or 0.0, 0.0), 1.0)

@@ -57,7 +57,7 @@ def explain(
     ranks = leg_ranks(conn, query, asked, [hit.item_id for hit in hits], ranking)
     texts = {hit.item_id: searchable(hit.description, hit.original_filename) for hit in hits}
     words = {chunk for found in texts.values() for _, text in found for chunk in text.split()}
-    matching = _matching(conn, {word: document_tokens(word) for word in words}, asked)
+    matching = matching_tokens(conn, {word: document_tokens(word) for word in words}, asked)
     return {hit.item_id: _explained(hit, ranks[hit.item_id], texts[hit.item_id], matching, ranking) for hit in hits}
 
 
@@ -73,7 +73,9 @@ SELECT DISTINCT token
 """
 
 
-def _matching(conn: Connection[Any], written: Mapping[str, Sequence[str]], asked: Asked) -> dict[str, tuple[str, ...]]:
+def matching_tokens(
+    conn: Connection[Any], written: Mapping[str, Sequence[str]], asked: Asked
+) -> dict[str, tuple[str, ...]]:
     """Of words as they are written, those of their tokens that the query asks for."""
     parameters = {
         "asked": [*asked.tokens, *asked.alternatives],

@@ -67,8 +67,7 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     """
     parsed = parse_query(query.text)
     if parsed.narrows and not parsed.has_words:
-        statement = listing_statement(_narrowing(query, parsed), query.order, is_next=query.after is not None)
-        return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
+        return listed(conn, query, ranking)
     by_words = query.mode is not SearchMode.VECTOR
     expanded = expansions(conn, query.tenant_id, parsed) if by_words and parsed.prefixes else []
     hits, has_unknown = _ranked(conn, query, ranking, expanded)
@@ -77,6 +76,17 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
         expanded = expansions(conn, query.tenant_id, parsed)
         return _ranked(conn, query, ranking, expanded)[0] if expanded else hits
     return hits
+
+
+def listed(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
+    """What the query's filters and conditions let through, by the time when it was added; words are not looked for.
+
+    Raises:
+        InvalidQueryError: as `search`.
+    """
+    narrowing = _narrowing(query, parse_query(query.text))
+    statement = listing_statement(narrowing, query.order, is_next=query.after is not None)
+    return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
 
 
 def _ranked(
