@@ -206,7 +206,7 @@ def test_a_picture_is_shown_and_what_is_said_of_it_is_storable() -> None:
 @pytest.mark.parametrize(
     ("outcome", "error", "reason"),
     [
-        (message(stop_reason="refusal"), AnswerUnavailableError, "declined"),
+        (message(stop_reason="refusal"), AnswerRejectedError, "declined"),
         (message("  "), AnswerUnavailableError, "says nothing"),
         (anthropic.APIConnectionError(request=REQUEST), AnswerUnavailableError, "APIConnectionError"),
         (

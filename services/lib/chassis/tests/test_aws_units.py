@@ -202,8 +202,7 @@ USES: dict[str, tuple[str, Use]] = {
     "put": ("PutObject", lambda images: images.put("t/k", b"b", "image/png")),
     "put_new": ("PutObject", lambda images: images.put_new("t/k", b"b", "image/png")),
     "delete": ("ListObjectVersions", lambda images: images.delete("t/k")),
-    "count_all": ("ListObjectVersions", lambda images: images.count_all("t/k")),
-    "delete_all": ("ListObjectVersions", lambda images: images.delete_all("t/k")),
+    "first_versions": ("ListObjectVersions", lambda images: images.first_versions("t/k")),
 }
 FAULTS: list[tuple[Any, type[Exception], str]] = [
     (fails("NoSuchKey"), ObjectMissingError, "t/k"),

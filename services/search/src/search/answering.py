@@ -4,7 +4,7 @@ import base64
 import time
 from collections.abc import Callable, Sequence
 from importlib import resources
-from typing import Literal
+from typing import cast
 
 import anthropic
 from anthropic import Anthropic, transform_schema
@@ -17,7 +17,6 @@ from search.errors import AnswerRejectedError, AnswerUnavailableError, PictureRe
 from search.model_faults import FAULTS, pause_s, translated
 from search.sources import as_sources
 
-ImageType = Literal["image/png", "image/jpeg", "image/webp", "image/gif"]
 MAX_TOKENS = 1024
 # With less time left than this no call is started.
 _LEAST_S = 2.0
@@ -76,7 +75,7 @@ class Answerer:
             citations=[storable(cited) for cited in given.citations],
         )
 
-    def describe(self, picture: bytes, media_type: ImageType, deadline: float) -> str:
+    def describe(self, picture: bytes, media_type: str, deadline: float) -> str:
         """What the picture shows, in a few sentences, by `deadline`.
 
         Raises:
@@ -84,11 +83,8 @@ class Answerer:
             AnswerRejectedError: the provider rejects the key, or the model declines.
             PictureRejectedError: the model does not take the picture.
         """
-        source: Base64ImageSourceParam = {
-            "type": "base64",
-            "media_type": media_type,
-            "data": base64.b64encode(picture).decode(),
-        }
+        data = base64.b64encode(picture).decode()
+        source = cast("Base64ImageSourceParam", {"type": "base64", "media_type": media_type, "data": data})
         try:
             message = self._ask(
                 lambda client: client.messages.create(

@@ -29,8 +29,8 @@ from retrieval import (
 )
 from retrieval.confidence import Thresholds, best_is_confident, is_confident
 from retrieval.explanation import Explanation, explain
-from search.cursors import Cursor
 from retrieval.passages import Source, sources
+from search.cursors import Cursor
 
 DEFAULT_THRESHOLDS = Thresholds()
 
