@@ -41,7 +41,7 @@ MANIFESTS = load_manifests(REPOSITORY)
 SERVICES = due.marked(MANIFESTS, sorted(MANIFESTS.services))
 
 
-@pytest.mark.sampled(1)
+@pytest.mark.scheduled
 @pytest.mark.parametrize("name", SERVICES)
 def test_an_older_mesh_with_data_is_rebuilt_by_its_deployment(
     name: str, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from contracts.envelope import Event
 from testkit import deliver
 from testkit.invoking import envelope
 
-pytestmark = [pytest.mark.integration, pytest.mark.scheduled, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.scheduled, pytest.mark.timeout(1800)]
 
 EVENTS = 1000
 BATCH = 10

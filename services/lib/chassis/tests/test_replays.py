@@ -228,7 +228,7 @@ def test_what_a_running_transaction_holds_back_is_waited_for(
     service: Imaging, replays: EventConsumer, stored: list[str], published: Published
 ) -> None:
     """Events that were delivered live before the replay began may be younger than a transaction that still runs."""
-    hasty = on_replays(Service(service.settings.model_copy(update={"replay_budget_s": 0.3}), service.aws))
+    hasty = on_replays(Service(service.settings.model_copy(update={"replay_budget_s": 1.5}), service.aws))
     other = Service(service.settings, service.aws)
     with other.work.on("tenant-0", "late") as work:
         (late,) = work.record(replace(_rejected(0), subject="late"))
