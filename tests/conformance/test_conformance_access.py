@@ -191,4 +191,5 @@ def test_a_function_has_the_rights_of_its_role_alone(aws: Aws, tmp_path: Path) -
         assert arn == ROLE, "the role that every function here is given"
         function = guarded.function(CALLING)
         answer = guarded.client("lambda").invoke(FunctionName=function)
+        assert answer.get("FunctionError"), "the call was allowed"
         assert "AccessDenied" in json.loads(answer["Payload"].read())["errorMessage"]

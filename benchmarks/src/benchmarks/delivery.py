@@ -23,7 +23,7 @@ from typing import Any, Final
 from benchmarks.figures import Figure, Section
 from benchmarks.target_mesh import TargetMesh
 from contracts import Event, new_event
-from contracts.ingest import ItemDeleted
+from contracts.ingest import RetryRequested, RetryStep
 from localmesh.provision.packages import build_package
 from manifests import load_manifests
 from workspace import REPOSITORY
@@ -70,17 +70,17 @@ def measure_delivery(mesh: TargetMesh, events: int = 100) -> Section:
 
 def measure_bare_path(mesh: TargetMesh, events: int = 100) -> Section:
     """PutEvents until a client that waits at a queue has the message: no function at all. Raises TimeoutError."""
-    seconds = []
+    seconds, events_client, sqs = [], mesh.client("events"), mesh.client("sqs")
     with _bus_to_queue(mesh, f"collections-{mesh.settings.environment}-bench-queue") as (bus, url, _):
         for _ in range(_WARM_UP + events):
             time.sleep(random.uniform(*_PAUSE_S))
             begun = time.time()
-            mesh.client("events").put_events(Entries=[_entry(bus, _event())])
-            received = mesh.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages")
+            events_client.put_events(Entries=[_entry(bus, _event())])
+            received = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20).get("Messages")
             seconds.append(time.time() - begun)
             if not received:
                 raise TimeoutError(f"an event did not reach the queue of {bus} within 20 s")
-            mesh.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=received[0]["ReceiptHandle"])
     measured = tuple(seconds[_WARM_UP:])
     return Section(
         "PutEvents to SQS",
@@ -92,13 +92,17 @@ def _percentile(seconds: tuple[float, ...], share: int) -> float:
     return quantiles(seconds, n=100, method="inclusive")[share - 1] * 1000
 
 
-def _event() -> Event[ItemDeleted]:
+def _event() -> Event[RetryRequested]:
+    """Of a kind with which a consumer has nothing to do but what its handler does."""
     return new_event(
-        ItemDeleted(), subject=str(uuid.uuid4()), tenant_id=str(uuid.uuid4()), correlation_id=str(uuid.uuid4())
+        RetryRequested(step=RetryStep.ANALYSIS),
+        subject=str(uuid.uuid4()),
+        tenant_id=str(uuid.uuid4()),
+        correlation_id=str(uuid.uuid4()),
     )
 
 
-def _entry(bus: str, event: Event[ItemDeleted]) -> dict[str, str]:
+def _entry(bus: str, event: Event[RetryRequested]) -> dict[str, str]:
     document = event.to_wire()
     return {
         "EventBusName": bus,
@@ -183,7 +187,7 @@ def _bus_to_queue(mesh: TargetMesh, resource: str) -> Iterator[tuple[str, str, s
     The prefix lets the next provisioning remove leftovers of a killed run.
     """
     sqs, events = mesh.client("sqs"), mesh.client("events")
-    pattern = json.dumps({"detail-type": [ItemDeleted.event_type]})
+    pattern = json.dumps({"detail-type": [RetryRequested.event_type]})
     with ExitStack() as stack:
         url = sqs.create_queue(QueueName=resource, Attributes={"VisibilityTimeout": "60"})["QueueUrl"]
         stack.callback(sqs.delete_queue, QueueUrl=url)

@@ -8,10 +8,10 @@ from chassis.queue import EventConsumer, on
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import Event
-from contracts.ingest import ItemDeleted
+from contracts.ingest import RetryRequested
 
 
-def note(event: Event[ItemDeleted]) -> None:
+def note(event: Event[RetryRequested]) -> None:
     """Record the time and the id of the event."""
     now = time.time()
     with Path(os.environ["NOTES"]).open("a", encoding="ascii") as notes:
@@ -19,4 +19,4 @@ def note(event: Event[ItemDeleted]) -> None:
 
 
 service = Service(Settings(service=os.environ["SERVICE"]))
-handler = EventConsumer(service, [on(ItemDeleted, note)])
+handler = EventConsumer(service, [on(RetryRequested, note)])
