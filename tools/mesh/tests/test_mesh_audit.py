@@ -97,7 +97,7 @@ def test_replays_are_ordered_together_and_reactions_only_where_nobody_is_paid() 
     orders = list(repairs.orders(found, load_manifests(REPOSITORY), is_paid={"analysis", "embedding"}.__contains__))
     assert [(o.consumer, o.kind, o.selection.subjects, len(o.selection.types)) for o in orders] == [
         ("imaging", reprocess, ("item-1",), len(orders[0].selection.types)),
-        ("search", rebuild, ("item-1", "item-2"), 4),
+        ("search", rebuild, ("item-1", "item-2"), 5),
         ("search", rebuild, ("item-1",), 1),
     ]
     assert orders[2].owners == ["ingest"]
