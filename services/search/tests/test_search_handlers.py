@@ -473,7 +473,7 @@ def test_a_threshold_says_whether_anything_was_found(unit: Search) -> None:
     assert unit.ask(include_answer=False).body["confident"] is False
     nothing = unit.ask(confident_only=True).body
     assert (nothing["results"], nothing["answer"]) == ([], "Nothing in the collection matches.")
-    unit.retrieval.hits = [replace(far, keyword_share=0.5)]
+    unit.retrieval.hits = [replace(far, coverage=0.5, query_coverage=0.5)]
     assert unit.ask(include_answer=False, confident_only=True).body["confident"] is True
     assert unit.ask(query="???").body["confident"] is False
 
@@ -614,7 +614,7 @@ def test_the_configuration_as_it_runs(unit: Search) -> None:
             "embedding_model": "voyage-3.5-lite",
             "dimensions": 1024,
             "rrf_constant": 15,
-            "weights": {"bm25": 0.4, "vector": 0.6},
+            "weights": {"bm25": 0.7, "vector": 0.3},
             "fetch_multiplier": 2,
             "candidate_window": 200,
             "search_types": ["bm25", "vector", "hybrid", "agentic"],

@@ -26,7 +26,7 @@ from retrieval import (
     search,
     vector_model,
 )
-from retrieval.confidence import Thresholds, best_is_confident, is_confident
+from retrieval.confidence import Thresholds, best_is_confident, confident_only
 from retrieval.explanation import Explanation, explain
 
 DEFAULT_THRESHOLDS = Thresholds()
@@ -135,7 +135,7 @@ class Searcher:
                 matches = count_matches(connection, query, question.facets, self.ranking)
             confident = best_is_confident(hits, self._thresholds, meaning.model)
             if question.confident_only:
-                hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
+                hits = confident_only(hits, self._thresholds, meaning.model)
             explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
         return Results(hits, degraded, matches, confident, explanations)
 

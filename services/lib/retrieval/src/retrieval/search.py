@@ -42,7 +42,7 @@ from retrieval.search_statements import (
     ranks_statement,
     search_statement,
 )
-from retrieval.text import alternative_tokens, phrase_tokens, query_tokens
+from retrieval.text import alternative_tokens, phrase_tokens, plain_tokens, query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
@@ -276,6 +276,9 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
             "model": query.model,
             "min_similarity": query.min_similarity,
             "vector_weight": ranking.vector_weight,
+            "coverage_power": ranking.coverage_power,
+            "exact_bonus": ranking.exact_bonus,
+            "written": plain_tokens(parsed.words),
             "ef_search": ranking.ef_search,
             "max_scan_tuples": ranking.max_scan_tuples,
         }

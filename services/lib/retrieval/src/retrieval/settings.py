@@ -13,9 +13,10 @@ class RankingSettings(BaseModel):
 
     #: How hybrid searches put words and meaning together: `scores`, or `rrf` as the predecessor did.
     fusion: Fusion = Fusion.SCORES
-    #: Weights of the two legs of a hybrid search, 0 to 1. The predecessor had 0.3 and 0.7, with `rrf`.
-    bm25_weight: float = Field(default=0.4, ge=0, le=1)
-    vector_weight: float = Field(default=0.6, ge=0, le=1)
+    #: Weights of the two legs of a hybrid search, 0 to 1: with `scores` where one item has all the words; the fewer the
+    #: best has, the more weighs the meaning. The predecessor had 0.3 and 0.7, with `rrf`.
+    bm25_weight: float = Field(default=0.7, ge=0, le=1)
+    vector_weight: float = Field(default=0.3, ge=0, le=1)
     #: Candidates of each leg, whatever the number of results.
     candidate_window: int = Field(default=200, ge=50, le=1000)
     #: With `rrf`: constant of the reciprocal ranks, and each leg fetches this many times top_k.
