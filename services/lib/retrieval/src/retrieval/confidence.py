@@ -48,8 +48,9 @@ def nearness(hit: Hit) -> float:
 
 
 def best_is_confident(hits: Sequence[Hit], thresholds: Thresholds, model: str | None) -> bool | None:
-    """Whether anything was found: any of the hits is one, or would be with the words of the item that has the most, also
-    where that item is none of them. None where that cannot be told of any.
+    """Whether anything was found: any of the hits is one, or would be with the words of the item that has the most.
+
+    That item need not be a hit. None where it cannot be told of any.
     """
     told = [is_confident(_at_best(hit), thresholds, model) for hit in hits]
     if True in told:

@@ -20,8 +20,9 @@ class ScoreType(StrEnum):
     """What a hit's score means.
 
     BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1.
-    Hybrid is a weighted mean of how far the words match, 0 to 1, and the cosine: at most 1; or, with `Fusion.RRF`, a sum of weighted reciprocal ranks, which orders hits and does not measure their
-    quality. Clients know it by the name that it had when there were only the latter.
+    Hybrid is a weighted mean of how far the words match, 0 to 1, and the cosine: at most 1; or, with `Fusion.RRF`, a
+    sum of weighted reciprocal ranks, which orders hits and does not measure their quality. Clients know it by the name
+    that it had when there were only the latter.
     """
 
     BM25 = "bm25"

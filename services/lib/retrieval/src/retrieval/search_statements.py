@@ -42,7 +42,7 @@ stats AS (
     SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most, nullif(sum(idf), 0) AS asked
       FROM terms WHERE (df > 0 OR NOT is_alternative) {bound}
 ), covered AS (
-    SELECT coalesce(least(max(matched) / max(asked), 1), 0) AS most_covered FROM bound LEFT JOIN scored ON true
+    SELECT least(coalesce(max(matched) / max(asked), 0), 1) AS most_covered FROM bound LEFT JOIN scored ON true
 )""")
 
 _LEXEMES = sql.SQL("""
