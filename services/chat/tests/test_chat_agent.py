@@ -3,7 +3,7 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import resources
@@ -44,10 +44,12 @@ from retrieval import (
     Matches,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     ScoreType,
     SearchMode,
     SearchQuery,
 )
+from retrieval.reranking import Reranking
 from testkit import Fakes, Measured
 from testkit.faults import AwsCalls, fails
 
@@ -151,6 +153,34 @@ def embedder() -> Embedder:
 @pytest.fixture
 def search(fakes: Fakes, retrieval: Retrieval, embedder: Embedder) -> CollectionSearch:
     return CollectionSearch(fakes.database, embedder)
+
+
+@dataclass
+class Backwards:
+    """Finds the last of the texts the best, or is down."""
+
+    fakes: Fakes
+    is_down: bool = False
+
+    def relevances(self, query: str, texts: Sequence[str]) -> list[float]:
+        assert not self.fakes.database.is_open, "a transaction waits for the provider"
+        if self.is_down:
+            raise RerankerUnavailableError("voyage: Timeout")
+        return [float(place) for place, _ in enumerate(texts)]
+
+
+def test_a_search_is_reranked_where_a_reranker_is_set_and_up(
+    fakes: Fakes, search: CollectionSearch, retrieval: Retrieval
+) -> None:
+    one, two = hit(), replace(hit(), item_id="two", rank=2)
+    retrieval.hits = [one, two]
+    reranker = Backwards(fakes)
+    search.reranking = Reranking(reranker)
+    found = search.find(turn(top_k=1), "ramen", Filters())
+    assert [(each.item_id, each.rank) for each in found] == [("two", 1)]
+    assert retrieval.asked[0][0].top_k == 50
+    reranker.is_down = True
+    assert search.find(turn(top_k=1), "ramen", Filters()) == [one]
 
 
 @pytest.mark.parametrize(("of_vectors", "used"), [(None, "voyage-3.5-lite"), ("voyage-4", "voyage-4")])

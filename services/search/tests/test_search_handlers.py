@@ -36,6 +36,7 @@ from retrieval import (
     Outcome,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     ScoreType,
     SearchMode,
     SearchQuery,
@@ -43,6 +44,7 @@ from retrieval import (
 from retrieval import projections as read_model
 from retrieval.confidence import Thresholds
 from retrieval.explanation import Explanation, Highlight
+from retrieval.reranking import Reranking
 from search import searching
 from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
@@ -439,6 +441,33 @@ def test_a_hybrid_search_is_one_by_keywords_where_the_query_cannot_be_embedded(
     assert (unit.query.mode, unit.query.vector, unit.query.max_bm25_score) == (SearchMode.BM25, None, 0.0)
     assert answer.body["answer"] == "In Kyoto."
     assert measured()["SearchesWithoutMeaning"] == ("Count", [1])
+
+
+class Backwards:
+    """Finds the last of the texts the best, or is down."""
+
+    fault: Exception | None = None
+
+    def relevances(self, query: str, texts: Sequence[str]) -> list[float]:
+        if self.fault:
+            raise self.fault
+        return [float(place) for place, _ in enumerate(texts)]
+
+
+def test_the_order_stands_where_a_reranker_is_down_and_the_answer_says_so(unit: Search, measured: Measured) -> None:
+    reranker = Backwards()
+    unit.service.searcher._reranking = lambda: Reranking(reranker)
+    unit.retrieval.hits = [hit("a"), hit("b", 2)]
+    body = unit.ask(include_answer=False, top_k=2).body
+    assert [result["item_id"] for result in body["results"]] == ["b", "a"]
+    assert (unit.query.top_k, body["degraded"]) == (50, None)
+    reranker.fault = RerankerUnavailableError("voyage: Timeout")
+    body = unit.ask(include_answer=False, top_k=1).body
+    assert [result["item_id"] for result in body["results"]] == ["a"]
+    assert body["degraded"] == "not-reranked"
+    assert measured()["SearchesNotReranked"] == ("Count", [1])
+    body = unit.ask(include_answer=False, search_type="bm25").body
+    assert [result["item_id"] for result in body["results"]] == ["a", "b"]
 
 
 def test_an_agents_search_by_keywords_is_told(unit: Search) -> None:

@@ -21,6 +21,7 @@ from retrieval import (
     Matches,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     SearchMode,
     SearchQuery,
     count_matches,
@@ -29,6 +30,7 @@ from retrieval import (
     vector_model,
 )
 from retrieval.requests import filtered_arguments
+from retrieval.reranking import Reranking
 from retrieval.results import texts
 
 #: Limits on what one search may add to the model's context and to memory, in characters.
@@ -43,10 +45,12 @@ class CollectionSearch:
     database: Database
     embedder: QueryEmbedder
     ranking: Ranking = DEFAULT_RANKING
+    reranking: Reranking | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, context: TurnContext, query: str, filters: Filters) -> list[Hit]:
-        """The best hits, best first; when the embedding provider is unavailable, by keywords only.
+        """The best hits, best first; when the embedding provider is unavailable, by keywords only, and where a reranker
+        is, in the order of their scores.
 
         Raises:
             TransientError: the database is unavailable.
@@ -63,8 +67,17 @@ class CollectionSearch:
             min_similarity=context.min_similarity,
             **(self._meaning(context.tenant_id, parsed.words) if parsed.has_words else {}),
         )
+        reranking = self.reranking
         with self._lock, self.database.transaction() as connection:
-            return search(connection, wanted, self.ranking)
+            hits = search(connection, reranking.widened(wanted) if reranking else wanted, self.ranking)
+        if reranking is None:
+            return hits
+        try:
+            return reranking.reranked(wanted, parsed.words, hits)
+        except RerankerUnavailableError as error:
+            logger.warning("not reranked", extra={"error": str(error)})
+            metrics.add_metric("SearchesNotReranked", MetricUnit.Count, 1)
+            return hits[: wanted.top_k]
 
     def count(self, context: TurnContext, query: str, filters: Filters, by: str | None) -> Matches:
         """How many items have one of the words and match the filters; those of an empty query match the filters alone.

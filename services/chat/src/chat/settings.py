@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from chassis.settings import Settings
-from retrieval.settings import RankingSettings
+from retrieval.settings import RankingSettings, RerankerSettings
 
 
-class ChatSettings(Settings, RankingSettings):
-    """The chassis' settings, those of ranking, and chat's own."""
+class ChatSettings(Settings, RankingSettings, RerankerSettings):
+    """The chassis' settings, those of ranking and reranking, and chat's own."""
 
     service: str = "chat"
 

@@ -19,6 +19,7 @@ from retrieval import (
     Order,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     SearchMode,
     SearchQuery,
     count_matches,
@@ -28,6 +29,7 @@ from retrieval import (
 )
 from retrieval.confidence import Thresholds, best_is_confident, confident_only
 from retrieval.explanation import Explanation, explain
+from retrieval.reranking import Reranking, is_reranked
 
 DEFAULT_THRESHOLDS = Thresholds()
 
@@ -62,6 +64,8 @@ class Degraded(StrEnum):
 
     KEYWORDS = "keywords"
     """By words alone: the query could not be embedded."""
+    UNRANKED = "not-reranked"
+    """In the order of the fusion: the reranker was unavailable, or took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +89,13 @@ class Searcher:
         embedder: Callable[[], QueryEmbedder],
         ranking: Ranking,
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
+        reranking: Callable[[], Reranking | None] = lambda: None,
     ) -> None:
         self._connect = connect
         self._embedder = embedder
         self.ranking = ranking
         self._thresholds = thresholds
+        self._reranking = reranking
 
     def find(self, tenant_id: str, question: Question) -> Results:
         """The best hits. A hybrid search whose query cannot be embedded is one by keywords, and says so.
@@ -128,16 +134,33 @@ class Searcher:
             min_similarity=question.min_similarity,
             order=question.order,
         )
-        with self._connect() as connection:
-            hits = search(connection, query, self.ranking)
-            matches = None
-            if question.facets is not None:
-                matches = count_matches(connection, query, question.facets, self.ranking)
-            confident = best_is_confident(hits, self._thresholds, meaning.model)
-            if question.confident_only:
-                hits = confident_only(hits, self._thresholds, meaning.model)
-            explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
+        hits, unranked = self._best(query, parsed.words)
+        confident = best_is_confident(hits, self._thresholds, meaning.model)
+        if question.confident_only:
+            hits = confident_only(hits, self._thresholds, meaning.model)
+        matches, explanations = None, {}
+        if question.facets is not None or question.explain:
+            with self._connect() as connection:
+                if question.facets is not None:
+                    matches = count_matches(connection, query, question.facets, self.ranking)
+                if question.explain:
+                    explanations = explain(connection, query, hits, self.ranking)
+        degraded = degraded or unranked
         return Results(hits, degraded, matches, confident, explanations)
+
+    def _best(self, query: SearchQuery, words: str) -> tuple[list[Hit], Degraded | None]:
+        reranking = self._reranking() if is_reranked(query) else None
+        with self._connect() as connection:
+            hits = search(connection, reranking.widened(query) if reranking else query, self.ranking)
+        if reranking is None:
+            return hits, None
+        # Outside of any transaction: the provider may take seconds.
+        try:
+            return reranking.reranked(query, words, hits), None
+        except RerankerUnavailableError as error:
+            logger.warning("not reranked", extra={"error": str(error)})
+            metrics.add_metric("SearchesNotReranked", MetricUnit.Count, 1)
+            return hits[: query.top_k], Degraded.UNRANKED
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

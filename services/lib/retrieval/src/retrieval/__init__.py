@@ -14,6 +14,7 @@ from retrieval.errors import (
     EmbeddingUnavailableError,
     InvalidQueryError,
     InvalidVectorError,
+    RerankerUnavailableError,
     RetrievalError,
     TransactionRequiredError,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "ParsedQuery",
     "QueryEmbedder",
     "Ranking",
+    "RerankerUnavailableError",
     "RetrievalError",
     "ScoreType",
     "SearchMode",

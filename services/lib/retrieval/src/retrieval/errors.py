@@ -4,6 +4,7 @@ RetrievalError
 |- InvalidQueryError             the query is invalid
 |- InvalidVectorError            the vector cannot be stored or compared
 |- TransactionRequiredError      a projection was called outside a READ COMMITTED transaction
+|- RerankerUnavailableError      the reranker is down, slow, or refuses; the fused order stands
 `- EmbeddingError                the query could not be embedded
    |- EmbeddingUnavailableError  the provider is down, slow or overloaded; a retry may succeed
    |  `- EmbeddingRateLimitedError
@@ -25,6 +26,10 @@ class InvalidVectorError(RetrievalError):
 
 class TransactionRequiredError(RetrievalError):
     """A projection ran outside a READ COMMITTED transaction, where a deletion committed meanwhile would be missed."""
+
+
+class RerankerUnavailableError(RetrievalError):
+    """The reranker is down, too slow, or refuses; the fused order stands."""
 
 
 class EmbeddingError(RetrievalError):
