@@ -6,7 +6,7 @@ one, an item may be the less near the more of the query's words it has: what cou
 
     similarity + COVERAGE_WEIGHT * coverage
 
-a linear classifier of the two features that tell best of those that were compared (benchmarks/golden/README.md).
+a linear classifier of the two features that tell best of those that were compared (docs/search.md).
 """
 
 from collections.abc import Mapping, Sequence
