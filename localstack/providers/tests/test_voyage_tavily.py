@@ -40,7 +40,8 @@ def test_documents_are_ranked_by_the_words_that_they_share(providers: Any) -> No
     assert ranked.total_tokens > 0
     first = client.rerank("ramen bowl Kyoto", documents, model="rerank-2.5-lite", top_k=1)
     assert [each.document for each in first.results] == [documents[2]]
-    for wrong in ({"documents": []}, {"documents": ["a"], "top_k": 0}):
+    wrongs: list[dict[str, Any]] = [{"documents": []}, {"documents": ["a"], "top_k": 0}]
+    for wrong in wrongs:
         with pytest.raises(voyageai.error.InvalidRequestError):
             client.rerank("ramen", model="rerank-2.5-lite", **({"documents": ["a"]} | wrong))
 

@@ -181,6 +181,9 @@ def test_no_tokenizer_is_downloaded() -> None:
     assert os.environ["HF_HUB_OFFLINE"] == "1"
 
 
+TIMEOUT: Any = voyageai.error.Timeout  # the SDK is untyped
+
+
 def rerankings(*pairs: tuple[int, float]) -> Embeddings:
     data = [Embeddings(index=index, relevance_score=relevance) for index, relevance in pairs]
     return Embeddings(data=data, usage=Embeddings(total_tokens=5))
@@ -206,7 +209,7 @@ def test_relevances_are_in_the_order_of_the_documents(monkeypatch: pytest.Monkey
     [
         (rerankings((0, 0.5)), VoyageFault.MALFORMED),
         (rerankings((0, 0.5), (7, 0.5)), VoyageFault.MALFORMED),
-        (voyageai.error.Timeout("slow"), VoyageFault.UNAVAILABLE),
+        (TIMEOUT("slow"), VoyageFault.UNAVAILABLE),
     ],
 )
 def test_a_reranker_is_asked_once(answer: Any, fault: VoyageFault, monkeypatch: pytest.MonkeyPatch) -> None:
