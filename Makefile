@@ -99,8 +99,9 @@ contracts-check: setup ## Would the working tree break any consumer? BASE=rev co
 contracts-docs: setup ## Write the contract catalogue as a web site to build/contracts
 	@$(MESH) contracts docs build/contracts
 
-eval: setup ## How well searches find what they should: the golden set; QUERIES=queries.json URL=: your own, of any mesh
-	@$(if $(QUERIES),$(MESH) evaluate "$(QUERIES)" --url "$(URL)",$(BENCHMARKS) golden) $(ARGS)
+eval: setup ## How well searches find what they should: the golden set; QUERIES=queries.json with URL= or ENV=dev: your own
+	@test -z "$(ENV)" || test -n "$(QUERIES)" || { echo "usage: make $@ QUERIES=queries.json ENV=dev" >&2; exit 2; }
+	@$(if $(QUERIES),$(MESH) evaluate "$(QUERIES)" $(if $(ENV),--env "$(ENV)",--url "$(URL)"),$(BENCHMARKS) golden) $(ARGS)
 
 eval-compare: setup ## Report B=b.json of mesh evaluate beside A=a.json; fails where it is worse by more than .01
 	@test -n "$(A)" && test -n "$(B)" || { echo "usage: make $@ A=a.json B=b.json" >&2; exit 2; }

@@ -39,14 +39,14 @@ def test_thresholds_are_fitted_to_what_tells_the_two_apart() -> None:
     answered, other = Query(id="1", text="a", kind="x", relevant={"a": 1}), Query(id="2", text="b", kind="x")
     found = [
         Found(answered, [replace(HIT, similarity=0.6, keyword_share=None, bm25=None)], 1.0),
-        Found(answered, [replace(HIT, similarity=0.1)], 1.0),
-        Found(other, [replace(HIT, similarity=0.5, keyword_share=0.3)], 1.0),
+        Found(answered, [replace(HIT, similarity=0.1, coverage=1.0, query_coverage=1.0)], 1.0),
+        Found(other, [replace(HIT, similarity=0.3, coverage=0.1, query_coverage=0.4)], 1.0),
     ]
     fitted = fit(found)
-    assert 0.3 < fitted.keyword_share <= 0.5
     assert 0.5 < fitted.similarity[MODEL] <= 0.6
     assert told(found, fitted) == Told(1.0, 0.0)
-    assert told(found, Thresholds(0.9, {MODEL: 0.55})) == Told(1.0, 0.5)
+    assert told(found, Thresholds(similarity={MODEL: 0.65})) == Told(1.0, 1.0)
+    assert told(found, Thresholds(similarity={MODEL: 0.5})) == Told(0.0, 0.0)
 
 
 def test_a_drop_is_named_and_a_rise_is_none() -> None:

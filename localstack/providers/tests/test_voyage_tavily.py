@@ -32,6 +32,20 @@ def test_embeddings_are_unit_vectors_of_the_dimension(providers: Any, input_type
         assert made.total_tokens > 0
 
 
+def test_documents_are_ranked_by_the_words_that_they_share(providers: Any) -> None:
+    documents = ["a tax return", "ramen in a restaurant", "bowls of ramen in Kyoto"]
+    client = voyage(providers)
+    ranked = client.rerank("ramen bowl Kyoto", documents, model="rerank-2.5-lite")
+    assert [(each.index, each.relevance_score) for each in ranked.results] == [(2, 1.0), (1, 0.333333), (0, 0.0)]
+    assert ranked.total_tokens > 0
+    first = client.rerank("ramen bowl Kyoto", documents, model="rerank-2.5-lite", top_k=1)
+    assert [each.document for each in first.results] == [documents[2]]
+    wrongs: list[dict[str, Any]] = [{"documents": []}, {"documents": ["a"], "top_k": 0}]
+    for wrong in wrongs:
+        with pytest.raises(voyageai.error.InvalidRequestError):
+            client.rerank("ramen", model="rerank-2.5-lite", **({"documents": ["a"]} | wrong))
+
+
 def test_embeddings_mean_something_and_stay_the_same(real_models: Any) -> None:
     client = voyage(real_models)
     first = np.array(client.embed(["a cat", "a kitten", "a tax return"], model=MODEL).embeddings)

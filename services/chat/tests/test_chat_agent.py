@@ -43,6 +43,7 @@ from retrieval import (
     Hit,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     ScoreType,
     SearchMode,
     SearchQuery,
@@ -51,6 +52,7 @@ from retrieval import (
 from retrieval.agent_tools import Shown
 from retrieval.confidence import Thresholds
 from retrieval.passages import Source
+from retrieval.reranking import Reranking
 from testkit import Fakes, Measured
 from testkit.faults import AwsCalls, fails
 
@@ -153,6 +155,34 @@ def embedder() -> Embedder:
 @pytest.fixture
 def search(fakes: Fakes, retrieval: Retrieval, embedder: Embedder) -> CollectionSearch:
     return CollectionSearch(fakes.database, embedder)
+
+
+@dataclass
+class Backwards:
+    """Finds the last of the texts the best, or is down."""
+
+    fakes: Fakes
+    is_down: bool = False
+
+    def relevances(self, query: str, texts: Sequence[str]) -> list[float]:
+        assert not self.fakes.database.is_open, "a transaction waits for the provider"
+        if self.is_down:
+            raise RerankerUnavailableError("voyage: Timeout")
+        return [float(place) for place, _ in enumerate(texts)]
+
+
+def test_a_search_is_reranked_where_a_reranker_is_set_and_up(
+    fakes: Fakes, search: CollectionSearch, retrieval: Retrieval
+) -> None:
+    one, two = hit(), replace(hit(), item_id="two", rank=2)
+    retrieval.hits = [one, two]
+    reranker = Backwards(fakes)
+    search.reranking = Reranking(reranker)
+    found = search.find(turn(top_k=1), "ramen", Filters())
+    assert [(each.item_id, each.rank) for each in found.hits] == [("two", 1)]
+    assert retrieval.asked[0][0].top_k == 50
+    reranker.is_down = True
+    assert search.find(turn(top_k=1), "ramen", Filters()).hits == [one]
 
 
 @pytest.mark.parametrize(("of_vectors", "used"), [(None, "voyage-3.5-lite"), ("voyage-4", "voyage-4")])

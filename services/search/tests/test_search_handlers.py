@@ -44,6 +44,7 @@ from retrieval import (
     Picture,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     ScoreType,
     SearchMode,
     SearchQuery,
@@ -52,6 +53,7 @@ from retrieval import projections as read_model
 from retrieval.confidence import Thresholds
 from retrieval.explanation import Explanation, Highlight
 from retrieval.passages import Source
+from retrieval.reranking import Reranking
 from search import searching
 from search.agent import Found, SearchAgent
 from search.answering import Answer as GivenAnswer
@@ -481,6 +483,33 @@ def test_a_hybrid_search_is_one_by_keywords_where_the_query_cannot_be_embedded(
     assert measured()["SearchesWithoutMeaning"] == ("Count", [1])
 
 
+class Backwards:
+    """Finds the last of the texts the best, or is down."""
+
+    fault: Exception | None = None
+
+    def relevances(self, query: str, texts: Sequence[str]) -> list[float]:
+        if self.fault:
+            raise self.fault
+        return [float(place) for place, _ in enumerate(texts)]
+
+
+def test_the_order_stands_where_a_reranker_is_down_and_the_answer_says_so(unit: Search, measured: Measured) -> None:
+    reranker = Backwards()
+    unit.service.searcher._reranking = lambda: Reranking(reranker)
+    unit.retrieval.hits = [hit("a"), hit("b", 2)]
+    body = unit.ask(include_answer=False, top_k=2).body
+    assert [result["item_id"] for result in body["results"]] == ["b", "a"]
+    assert (unit.query.top_k, body["degraded"]) == (50, None)
+    reranker.fault = RerankerUnavailableError("voyage: Timeout")
+    body = unit.ask(include_answer=False, top_k=1).body
+    assert [result["item_id"] for result in body["results"]] == ["a"]
+    assert body["degraded"] == "not-reranked"
+    assert measured()["SearchesNotReranked"] == ("Count", [1])
+    body = unit.ask(include_answer=False, search_type="bm25").body
+    assert [result["item_id"] for result in body["results"]] == ["a", "b"]
+
+
 def test_an_agents_search_by_keywords_is_told(unit: Search) -> None:
     unit.agent.outcome = Found(degraded=Degraded.KEYWORDS)
     assert unit.ask(search_type="agentic").body["degraded"] == "keywords"
@@ -513,7 +542,7 @@ def test_a_threshold_says_whether_anything_was_found(unit: Search) -> None:
     assert unit.ask(include_answer=False).body["confident"] is False
     nothing = unit.ask(confident_only=True).body
     assert (nothing["results"], nothing["answer"]) == ([], "Nothing in the collection matches.")
-    unit.retrieval.hits = [replace(far, keyword_share=0.5)]
+    unit.retrieval.hits = [replace(far, coverage=0.5, query_coverage=0.5)]
     assert unit.ask(include_answer=False, confident_only=True).body["confident"] is True
     assert unit.ask(query="???").body["confident"] is False
 
@@ -837,7 +866,7 @@ def test_the_configuration_as_it_runs(unit: Search) -> None:
             "embedding_model": "voyage-3.5-lite",
             "dimensions": 1024,
             "rrf_constant": 15,
-            "weights": {"bm25": 0.4, "vector": 0.6},
+            "weights": {"bm25": 0.7, "vector": 0.3},
             "fetch_multiplier": 2,
             "candidate_window": 200,
             "search_types": ["bm25", "vector", "hybrid", "agentic"],

@@ -278,7 +278,7 @@ def test_requests_without_a_token_are_rejected(search: Any) -> None:
 
 def test_the_configuration_is_what_runs(search: Any) -> None:
     _, config = search.ask("GET", "/search/config")
-    assert config["weights"] == {"bm25": 0.4, "vector": 0.6}
+    assert config["weights"] == {"bm25": 0.7, "vector": 0.3}
     assert (config["rrf_constant"], config["fetch_multiplier"], config["dimensions"]) == (15, 2, 1024)
     assert config["embedding_model"] == "voyage-3.5-lite"
 

@@ -1,15 +1,19 @@
 """`mesh evaluate`: metrics against values worked out by hand, reports, and their comparison."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from mesh.cli import app
-from mesh.client import ApiError
+from mesh.client import Api, ApiError
 from mesh.evaluate.metrics import interval, ndcg, precision, recall, reciprocal_rank
 
 GRADES = {"a": 3, "b": 1, "c": 0, "d": 1}
@@ -110,6 +114,48 @@ def test_a_report_for_people(queries: Path, asked: list[dict[str, Any]]) -> None
     assert "| single | 2 | 0.815 (0.631 to 1.000) |" in output
     assert "No result: precision 1.00, recall 0.50." in output
     assert "Errors: 1." in output
+
+
+def test_a_report_is_drawn(queries: Path, asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    picture = tmp_path / "ndcg.svg"
+    assert run(queries, *API, "--plot", picture)[0] == 0
+    drawn = ElementTree.fromstring(picture.read_text(encoding="utf-8"))
+    written = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert written == ["pictures: NDCG@10", "all", "0.544", "single", "0.815", "multi", "0.000"]
+    code, _, errors = run(queries, *API, "--plot", tmp_path / "missing" / "ndcg.svg")
+    assert code == 1
+    assert "cannot be written" in " ".join(errors.split())
+
+
+def test_an_environment_gives_the_address_and_signs_its_user_in(
+    queries: Path, asked: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[tuple[str, str | None]] = []
+    password = tmp_path / "password"
+    password.write_text("secret\n", encoding="utf-8")
+
+    class Pool:
+        def __init__(self, environment: Any) -> None:
+            assert environment.name == "dev"
+
+        def sign_in(self, email: str, given: SecretStr) -> Any:
+            return SimpleNamespace(access=SecretStr(f"{email} {given.get_secret_value()}"))
+
+    @contextmanager
+    def api(url: str, token: str | None) -> Iterator[Any]:
+        opened.append((url, token))
+        with Api("http://api.invalid", token) as client:
+            yield client
+
+    environments = {"dev": SimpleNamespace(name="dev", api_url="http://dev.invalid")}
+    monkeypatch.setattr("mesh.environments.open_environment", environments.__getitem__)
+    monkeypatch.setattr("mesh.users.pool.UserPool", Pool)
+    monkeypatch.setattr("mesh.client.Api", api)
+    assert run(queries, "--env", "dev", "--user", "a@b.example", "--password-file", password)[0] == 0
+    assert run(queries, "--env", "dev", "--token", "t")[0] == 0
+    assert opened == [("http://dev.invalid", "a@b.example secret"), ("http://dev.invalid", "t")]
+    for wrong in (("--env", "dev"), ("--env", "dev", *API), ("--url", "http://api.invalid", "--user", "a@b.example")):
+        assert run(queries, *wrong)[0] == 2
 
 
 def test_reports_are_compared_query_by_query(

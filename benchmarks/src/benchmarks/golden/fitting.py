@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from benchmarks.golden.asking import MODEL, Found
 from retrieval.confidence import Thresholds, best_is_confident
@@ -31,38 +30,10 @@ def told(found: Sequence[Found], thresholds: Thresholds) -> Told:
 
 
 def fit(found: Sequence[Found], max_given_up: float = MAX_GIVEN_UP) -> Thresholds:
-    """The thresholds that tell most and give up at most this share; of equals, those that give up least."""
-    best = [_Best.of(each) for each in found]
+    """The threshold that tells most and gives up at most this share; of equals, the one that gives up least."""
 
-    def quality(at: tuple[int, int]) -> tuple[float, int]:
-        share, similarity = (step / 100 for step in at)
-        nothing = [each for each in best if not each.is_found(share, similarity)]
-        lost = sum(each.is_answerable for each in nothing)
-        if lost > max_given_up * sum(each.is_answerable for each in best):
-            return (-1, -lost)
-        return (len(nothing) - lost, -lost)
+    def quality(step: int) -> tuple[float, float]:
+        tells = told(found, Thresholds(similarity={MODEL: step / 100}))
+        return (-1, -tells.given_up) if tells.given_up > max_given_up else (tells.no_result, -tells.given_up)
 
-    share, similarity = max(product(_STEPS, _STEPS), key=quality)
-    return Thresholds(share / 100, {MODEL: similarity / 100})
-
-
-@dataclass(frozen=True, slots=True)
-class _Best:
-    """What decides: any hit may pass either threshold, so the highest of each."""
-
-    is_answerable: bool
-    is_listed: bool
-    share: float
-    similarity: float
-
-    @classmethod
-    def of(cls, found: Found) -> "_Best":
-        return cls(
-            bool(found.query.relevant),
-            any(hit.bm25 is None and hit.similarity is None for hit in found.hits),
-            max((hit.keyword_share or 0 for hit in found.hits), default=0),
-            max((hit.similarity or 0 for hit in found.hits), default=0),
-        )
-
-    def is_found(self, share: float, similarity: float) -> bool:
-        return self.is_listed or self.share >= share or self.similarity >= similarity
+    return Thresholds(similarity={MODEL: max(_STEPS, key=quality) / 100})

@@ -41,6 +41,7 @@ def create_app(models_dir: Path, mode: Mode = "models") -> Starlette:
         Route("/v1/models", list_models, methods=["GET"]),
         Route("/openai/v1/models", list_gpt, methods=["GET"]),
         Route("/voyage/v1/embeddings", exchange.endpoint(voyage.VoyageDialect(), voyage.embeddings), methods=["POST"]),
+        Route("/voyage/v1/rerank", exchange.endpoint(voyage.VoyageDialect(), voyage.rerank), methods=["POST"]),
         Route("/tavily/search", exchange.endpoint(tavily.TavilyDialect(), tavily.search), methods=["POST"]),
         Route("/langsmith/info", langsmith.info, methods=["GET"]),
         Route("/langsmith/runs/multipart", langsmith.runs, methods=["POST"]),

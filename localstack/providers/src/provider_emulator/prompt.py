@@ -22,6 +22,7 @@ class Kind(StrEnum):
     STRUCTURED = "structured"
     TOKENS = "tokens"
     EMBEDDING = "embedding"
+    RERANKING = "reranking"
     WEB_SEARCH = "web-search"
     TRACING = "tracing"
     MODELS = "models"

@@ -1,4 +1,4 @@
-"""Voyage's wire format: text embeddings as lists or base64, in the dimension asked for."""
+"""Voyage's wire format: text embeddings as lists or base64, in the dimension asked for, and reranking."""
 
 import base64
 from typing import Any
@@ -11,6 +11,7 @@ from provider_emulator.faults import Provider
 from provider_emulator.prompt import JsonObject, Kind, tokens_of
 from provider_emulator.text_embedding import DEFAULT_DIMENSIONS
 from provider_emulator.wire import text_field
+from provider_emulator.words import content_words, overlap
 
 _MOST_TEXTS = 1000
 _MOST_DIMENSIONS = 4096
@@ -45,13 +46,34 @@ async def embeddings(task: Task) -> Outcome:
     return Outcome(Kind.EMBEDDING, {"object": "list", "data": data, "model": model, "usage": {"total_tokens": tokens}})
 
 
+async def rerank(task: Task) -> Outcome:
+    """POST /voyage/v1/rerank. Relevance is the share of the query's words that a document has: there is no model."""
+    query, model = text_field(task.body, "query"), text_field(task.body, "model")
+    documents = _listed(task.body, "documents")
+    most = task.body.get("top_k")
+    if most is not None and (not isinstance(most, int) or isinstance(most, bool) or most < 1):
+        raise BadRequestError("top_k must be null or a positive integer")
+    wanted = content_words(query)
+    shares = [overlap(wanted, document) for document in documents]
+    best = sorted(range(len(documents)), key=lambda index: (-shares[index], index))[:most]
+    data = [{"index": index, "relevance_score": round(shares[index], 6)} for index in best]
+    # Voyage counts the query once for each document.
+    tokens = sum(tokens_of(len(query)) + tokens_of(len(document)) for document in documents)
+    return Outcome(Kind.RERANKING, {"object": "list", "data": data, "model": model, "usage": {"total_tokens": tokens}})
+
+
 def _texts(body: JsonObject) -> list[str]:
     given = body.get("input")
-    texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise BadRequestError("input must be a string or a non-empty list of strings")
+    texts = _listed({"input": [given]} if isinstance(given, str) else body, "input")
     if not all(text.strip() for text in texts):
         raise BadRequestError("Input cannot contain empty strings or empty lists")
+    return texts
+
+
+def _listed(body: JsonObject, field: str) -> list[str]:
+    texts = body.get(field)
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise BadRequestError(f"{field} must be a non-empty list of strings")
     if len(texts) > _MOST_TEXTS:
         raise BadRequestError(f"The batch size limit is {_MOST_TEXTS}. Your batch size is {len(texts)}.")
     return texts

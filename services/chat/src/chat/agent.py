@@ -33,6 +33,7 @@ from chat.settings import ChatSettings
 from chat.turn_context import TurnContext
 from chat.web import WebSearch, web_tool
 from retrieval import EmbedderConfig, QueryEmbedder
+from retrieval.reranking import voyage_reranking
 
 #: Characters of earlier turns that memory keeps; with a turn's own bounds a checkpoint stays under DynamoDB's 400 KB.
 MEMORY_BUDGET = 120_000
@@ -156,7 +157,8 @@ def connect(
     embedder = QueryEmbedder(
         EmbedderConfig(api_key=voyage, base_url=settings.voyage_base_url, model=settings.embedding_model)
     )
-    collection = CollectionSearch(database, embedder, settings.ranking, settings.thresholds)
+    reranking = voyage_reranking(settings, api_key=voyage, base_url=settings.voyage_base_url)
+    collection = CollectionSearch(database, embedder, settings.ranking, settings.thresholds, reranking)
     tools = [collection_tool(collection), *reading_tools(collection)]
     if tavily:
         tools.append(web_tool(WebSearch.connect(tavily, settings)))

@@ -21,6 +21,7 @@ from retrieval import (
     Hit,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     SearchMode,
     SearchQuery,
     parse_query,
@@ -31,6 +32,7 @@ from retrieval.agent_tools import SOURCE_CHARACTERS, overview, result
 from retrieval.confidence import Thresholds, best_is_confident
 from retrieval.passages import Source, sources
 from retrieval.requests import filtered_arguments
+from retrieval.reranking import Reranking
 
 #: Limit on what one search may add to the model's context and to memory, in characters.
 MAX_RESULT = 24_000
@@ -57,12 +59,13 @@ class CollectionSearch:
     embedder: QueryEmbedder
     ranking: Ranking = DEFAULT_RANKING
     thresholds: Thresholds = DEFAULT_THRESHOLDS
+    reranking: Reranking | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, context: TurnContext, query: str, filters: Filters) -> Found:
         """The best hits, best first, with the passages that match the query or the turn's question.
 
-        When the embedding provider is unavailable, by keywords only.
+        When the embedding provider is unavailable, by keywords only; where a reranker is, in the order of its scores.
 
         Raises:
             TransientError: the database is unavailable.
@@ -79,10 +82,13 @@ class CollectionSearch:
             min_similarity=context.min_similarity,
             **(self._meaning(context.tenant_id, parsed.words) if parsed.has_words else {}),
         )
+        reranking = self.reranking
         with self._lock, self.database.transaction() as connection:
-            hits = search(connection, wanted, self.ranking)
-            questions = (query, context.question)
-            read = sources(connection, context.tenant_id, questions, hits, SOURCE_CHARACTERS)
+            hits = search(connection, reranking.widened(wanted) if reranking else wanted, self.ranking)
+        if reranking is not None:
+            hits = _reranked(reranking, wanted, parsed.words, hits)
+        questions = (query, context.question)
+        read = self.read(lambda conn: sources(conn, context.tenant_id, questions, hits, SOURCE_CHARACTERS))
         return Found(hits, read, best_is_confident(hits, self.thresholds, wanted.model))
 
     def read(self, work: Callable[[Connection], T]) -> T:
@@ -115,6 +121,15 @@ class _Arguments(BaseModel):
     """What the model chooses of a search."""
 
     query: str = Field(description="Words, places, names or a description of what to look for.")
+
+
+def _reranked(reranking: Reranking, wanted: SearchQuery, words: str, hits: list[Hit]) -> list[Hit]:
+    try:
+        return reranking.reranked(wanted, words, hits)
+    except RerankerUnavailableError as error:
+        logger.warning("not reranked", extra={"error": str(error)})
+        metrics.add_metric("SearchesNotReranked", MetricUnit.Count, 1)
+        return hits[: wanted.top_k]
 
 
 def collection_tool(collection: CollectionSearch) -> BaseTool:

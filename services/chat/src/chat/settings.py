@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from chassis.settings import Settings
-from retrieval.settings import ConfidenceSettings, RankingSettings
+from retrieval.settings import ConfidenceSettings, RankingSettings, RerankerSettings
 
 
-class ChatSettings(Settings, RankingSettings, ConfidenceSettings):
-    """The chassis' settings, those of ranking and confidence, and chat's own."""
+class ChatSettings(Settings, RankingSettings, ConfidenceSettings, RerankerSettings):
+    """The chassis' settings, those of ranking, confidence and reranking, and chat's own."""
 
     service: str = "chat"
 

@@ -9,7 +9,7 @@ import voyageai
 import voyageai.error
 
 from chassis.retry_after import retry_after_s
-from chassis.voyage import Voyage, VoyageError, VoyageFault, translated
+from chassis.voyage import Voyage, VoyageError, VoyageFault, VoyageReranker, translated
 
 
 @pytest.mark.parametrize(
@@ -179,3 +179,42 @@ def test_an_answer_that_cannot_be_read_quotes_nothing(
 
 def test_no_tokenizer_is_downloaded() -> None:
     assert os.environ["HF_HUB_OFFLINE"] == "1"
+
+
+TIMEOUT: Any = voyageai.error.Timeout  # the SDK is untyped
+
+
+def rerankings(*pairs: tuple[int, float]) -> Embeddings:
+    data = [Embeddings(index=index, relevance_score=relevance) for index, relevance in pairs]
+    return Embeddings(data=data, usage=Embeddings(total_tokens=5))
+
+
+def reranked(answer: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Endpoint, Callable[[], list[float]]]:
+    provider = Endpoint(answer)
+    monkeypatch.setattr(voyageai, "Reranking", provider)
+    reranker = VoyageReranker(api_key="the-key", base_url="http://offline.invalid/v1", model="rerank-2.5", timeout_s=3)
+    return provider, lambda: reranker.relevances("what", ["one", "two"])
+
+
+def test_relevances_are_in_the_order_of_the_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, relevances = reranked(rerankings((1, 0.9), (0, 0.2)), monkeypatch)
+    assert relevances() == [0.2, 0.9]
+    (asked,) = provider.asked
+    assert (asked["query"], asked["documents"], asked["model"]) == ("what", ["one", "two"], "rerank-2.5")
+    assert (asked["api_key"], asked["request_timeout"]) == ("the-key", 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        (rerankings((0, 0.5)), VoyageFault.MALFORMED),
+        (rerankings((0, 0.5), (7, 0.5)), VoyageFault.MALFORMED),
+        (TIMEOUT("slow"), VoyageFault.UNAVAILABLE),
+    ],
+)
+def test_a_reranker_is_asked_once(answer: Any, fault: VoyageFault, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider, relevances = reranked(answer, monkeypatch)
+    with pytest.raises(VoyageError) as raised:
+        relevances()
+    assert raised.value.fault is fault
+    assert len(provider.asked) == 1

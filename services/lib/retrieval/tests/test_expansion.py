@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Connection
 
-from retrieval import AnalyzedItem, SearchMode, SearchQuery, count_matches, project_analysis, project_vector, search
+from retrieval import (
+    AnalyzedItem,
+    Ranking,
+    SearchMode,
+    SearchQuery,
+    count_matches,
+    project_analysis,
+    project_vector,
+    search,
+)
 from retrieval.expansion import mistakes
 
 MakeItem = Callable[..., AnalyzedItem]
@@ -71,9 +80,12 @@ def test_what_a_word_stands_for(items: Connection[Any], text: str, expected: lis
 def test_a_misspelled_word_ranks_as_the_word_that_it_stands_for(
     items: Connection[Any], make_vector: MakeVector
 ) -> None:
+    # But for the bonus of a word that is written as it stands in the item.
+    plain = Ranking(exact_bonus=0)
+
     def found(text: str) -> list[tuple[str, float]]:
         query = SearchQuery("alice", text, vector=make_vector("rain"), model="model", min_similarity=-1)
-        return [(hit.item_id, hit.score) for hit in search(items, query)]
+        return [(hit.item_id, hit.score) for hit in search(items, query, plain)]
 
     assert found("umbrelas street") == found("umbrellas street")
     assert found("lihgthouse") == found("lighthouse")

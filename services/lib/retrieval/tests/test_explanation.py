@@ -1,6 +1,7 @@
 """Why items are found, and whether they are what was asked for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from retrieval import (
     project_vector,
     search,
 )
-from retrieval.confidence import Thresholds, best_is_confident, is_confident
+from retrieval.confidence import Thresholds, best_is_confident, confident_only, is_confident
 from retrieval.explanation import MAX_FRAGMENT, explain
 from retrieval.settings import ConfidenceSettings
 
@@ -94,9 +95,15 @@ def test_the_share_of_words_is_in_every_search_by_words(items: Connection[Any], 
     assert search(items, vector)[0].keyword_share is None
 
 
-def hit(score_type: ScoreType, bm25: float | None, similarity: float | None, share: float | None) -> Hit:
+def hit(
+    score_type: ScoreType,
+    bm25: float | None,
+    similarity: float | None,
+    share: float | None,
+    coverage: float | None = None,
+) -> Hit:
     texts = ("Food", "Ramen", "A bowl.", "a.png", "IMG.png", "analysis")
-    return Hit("item", 1, 0.5, score_type, bm25, similarity, *texts, 1, {}, "Ramen", share)
+    return Hit("item", 1, 0.5, score_type, bm25, similarity, *texts, 1, {}, "Ramen", share, coverage, coverage)
 
 
 KNOWN = Thresholds(0.2, {"m": 0.4})
@@ -113,7 +120,10 @@ KNOWN = Thresholds(0.2, {"m": 0.4})
         (hit(ScoreType.SIMILARITY, None, 0.9, None), None, None),
         (hit(ScoreType.HYBRID, -2, 0.1, 0.2), "other", True),
         (hit(ScoreType.HYBRID, -1, 0.4, 0.1), "m", True),
-        (hit(ScoreType.HYBRID, -1, None, 0.1), "m", False),
+        (hit(ScoreType.HYBRID, -1, 0.1, 0.3, 0.5), "m", False),
+        (hit(ScoreType.HYBRID, -1, 0.1, 0.3, 0.6), "m", True),
+        (hit(ScoreType.HYBRID, -1, None, 0.1, 0.7), "m", False),
+        (hit(ScoreType.HYBRID, -1, None, 0.1, 0.8), "m", True),
         (hit(ScoreType.HYBRID, None, None, None), "m", True),
     ],
 )
@@ -127,6 +137,17 @@ def test_whether_anything_was_found() -> None:
     assert best_is_confident([far, near], KNOWN, "m") is True
     assert best_is_confident([far, far], KNOWN, "m") is False
     assert best_is_confident([], KNOWN, "m") is False
+
+
+def test_words_of_an_item_that_is_no_hit_count_for_the_query_alone() -> None:
+    hits = [replace(hit(ScoreType.HYBRID, None, value, None), query_coverage=0.5) for value in (0.2, 0.1)]
+    assert best_is_confident(hits, KNOWN, "m") is True
+    assert confident_only(hits, KNOWN, "m") == hits[:1]
+    far = [replace(each, query_coverage=0.3) for each in hits]
+    assert best_is_confident(far, KNOWN, "m") is False
+    assert confident_only(far, KNOWN, "m") == []
+    assert confident_only(far, KNOWN, "other") == far
+    assert confident_only([replace(hits[0], similarity=0.5), *far], KNOWN, "m") == [replace(hits[0], similarity=0.5)]
 
 
 def test_thresholds_are_set_by_model() -> None:

@@ -341,6 +341,8 @@ RANKING = Ranking(
     b=0.5,
     bm25_weight=0.1,
     vector_weight=0.2,
+    coverage_power=2,
+    exact_bonus=0.4,
     rrf_constant=9,
     fetch_multiplier=3,
     window=30,
@@ -361,6 +363,9 @@ MEANING = {
     "vector_alone": False,
     "min_similarity": 0.25,
     "vector_weight": 0.2,
+    "coverage_power": 2,
+    "exact_bonus": 0.4,
+    "written": ["red", "boat"],
     "ef_search": 7,
     "max_scan_tuples": 8,
 }

@@ -148,8 +148,16 @@ def test_hybrid_is_the_weighted_mean_of_scores_on_an_absolute_scale(
         query = SearchQuery("alice", " ".join(words), vector=vector, model=MODEL, top_k=100)
         bm25, cosine = collection.bm25(query.text), collection.similarity(vector)
         bound = sum(map(collection.idf, words))
+        matched = {
+            item: sum(collection.idf(word) for word in words if word in known)
+            for item, known in collection.documents.items()
+        }
+        most = max(matched.values())
+        weight = 0.7 * (most / bound) ** 3
+        # Every word stands there as it is written.
+        bonus = {item: 0.2 if matched[item] > bound - 1e-9 else 0 for item in cosine}
         expected = {
-            item: 0.4 * bm25.get(item, 0) / bound + 0.6 * max(cosine[item], 0)
+            item: weight * min(bm25.get(item, 0) / bound + bonus[item], 1) + (1 - weight) * max(cosine[item], 0)
             for item in cosine
             if item in bm25 or cosine[item] >= 0
         }
@@ -179,6 +187,41 @@ def test_a_word_that_stands_in_one_item_alone_comes_first(
         store_vector(conn, "alice", "coded", make_vector("anything"))
     hits = search(conn, SearchQuery("alice", "qx7731", vector=make_vector("question"), model=MODEL))
     assert hits[0].item_id == "coded"
+
+
+def test_the_form_that_is_written_comes_before_others_of_the_word(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector
+) -> None:
+    for item, summary in (("one", "cross cross"), ("two", "crossings of a river"), ("three", "crossed crossed")):
+        with conn.transaction():
+            project_analysis(conn, "alice", make_item(item, summary))
+        with conn.transaction():
+            store_vector(conn, "alice", item, make_vector(item))
+    query = SearchQuery("alice", "the crossings", vector=make_vector("question"), model=MODEL)
+    assert ids(search(conn, replace(query, mode=SearchMode.BM25)))[0] != "two"
+    assert ids(search(conn, query, Ranking(exact_bonus=0)))[0] != "two"
+    first = search(conn, query)[0]
+    assert first.item_id == "two"
+    by_words = first.score - 0.3 * max(first.similarity or 0, 0)
+    assert by_words == pytest.approx(0.7 * ((first.keyword_share or 0) + 0.2), abs=1e-6)
+
+
+def test_words_that_no_item_has_together_weigh_less_than_the_meaning(
+    conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector
+) -> None:
+    for item, summary in (("one", "night in the harbour"), ("two", "lighthouse on a cliff"), ("three", "train")):
+        with conn.transaction():
+            project_analysis(conn, "alice", make_item(item, summary))
+        with conn.transaction():
+            store_vector(conn, "alice", item, make_vector(item))
+    query = SearchQuery("alice", "beacon guides ships at night", vector=make_vector("two"), model=MODEL)
+    assert ids(search(conn, replace(query, mode=SearchMode.BM25))) == ["one"]
+    first = search(conn, query)[0]
+    # One of four words is known, and stands in one of three items; idf is ln(1 + (3 - df + .5) / (df + .5)).
+    known, unknown = math.log(1 + 2.5 / 1.5), math.log(1 + 3.5 / 0.5)
+    assert first.query_coverage == pytest.approx(known / (known + 3 * unknown))
+    assert first.coverage is None
+    assert first.item_id == "two"
 
 
 @pytest.mark.parametrize("text", ["???", "the and of", " \t", "\u200b…—"])

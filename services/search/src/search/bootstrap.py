@@ -11,6 +11,7 @@ from chassis.model_names import listed
 from chassis.projections import Projections
 from chassis.service import Service
 from retrieval import EmbedderConfig, QueryEmbedder, sampling
+from retrieval.reranking import Reranking, voyage_reranking
 from search.projections import PROJECTIONS
 from search.searching import Searcher
 from search.settings import SearchSettings
@@ -70,7 +71,18 @@ class SearchService(Service[SearchSettings]):
     def searcher(self) -> Searcher:
         """Retrieval over the service's own read model."""
         settings = self.settings
-        return Searcher(self.database.transaction, lambda: self.embedder, settings.ranking, settings.thresholds)
+        return Searcher(
+            self.database.transaction,
+            lambda: self.embedder,
+            settings.ranking,
+            settings.thresholds,
+            lambda: self.reranking,
+        )
+
+    @property
+    def reranking(self) -> Reranking | None:
+        """Of hybrid searches, with the current key; None where no reranker is set."""
+        return self._reranking(self.secrets.get("voyage-api-key")) if self.settings.reranker else None
 
     @property
     def answer_models(self) -> frozenset[str]:
@@ -102,6 +114,15 @@ class SearchService(Service[SearchSettings]):
             )
 
         return lru_cache(maxsize=1)(embedder)
+
+    @cached_property
+    def _reranking(self) -> Callable[[str], Reranking | None]:
+        settings = self.settings
+
+        def reranking(key: str) -> Reranking | None:
+            return voyage_reranking(settings, api_key=key, base_url=settings.voyage_base_url)
+
+        return lru_cache(maxsize=1)(reranking)
 
     @cached_property
     def _answerer(self) -> "Callable[[str], Answerer]":

@@ -195,7 +195,8 @@ class SearchResponse(BaseModel):
     degraded: Degraded | None = Field(
         default=None,
         description="In which lesser way it was searched, because the wanted one is unavailable: by `keywords`, whose"
-        " scores are of type `bm25`. Null where it was searched as wanted.",
+        " scores are of type `bm25`; or `not-reranked`, in the order of their scores. Null where it was searched as"
+        " wanted.",
     )
     answer: str | None = Field(
         default=None, description="Null where none was wanted, or none could be made.", examples=["Two of them."]

@@ -19,6 +19,7 @@ from retrieval import (
     Order,
     QueryEmbedder,
     Ranking,
+    RerankerUnavailableError,
     SearchMode,
     SearchQuery,
     agent_tools,
@@ -27,9 +28,10 @@ from retrieval import (
     search,
     vector_model,
 )
-from retrieval.confidence import Thresholds, best_is_confident, is_confident
+from retrieval.confidence import Thresholds, best_is_confident, confident_only
 from retrieval.explanation import Explanation, explain
 from retrieval.passages import Source, sources
+from retrieval.reranking import Reranking, is_reranked
 from search.cursors import Cursor
 
 DEFAULT_THRESHOLDS = Thresholds()
@@ -58,6 +60,11 @@ class Question:
     """What a person asked, where a model chose the text: sources are for both."""
 
     @property
+    def tells_more(self) -> bool:
+        """Whether more is asked for than hits."""
+        return self.facets is not None or self.explain or self.source_characters > 0
+
+    @property
     def shown_by(self) -> Order:
         """The order of results: without words there is no relevance."""
         is_listing = self.order is Order.RELEVANCE and not parse_query(self.text).has_words
@@ -83,6 +90,8 @@ class Degraded(StrEnum):
 
     KEYWORDS = "keywords"
     """By words alone: the query could not be embedded."""
+    UNRANKED = "not-reranked"
+    """In the order of the fusion: the reranker was unavailable, or took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +118,13 @@ class Searcher:
         embedder: Callable[[], QueryEmbedder],
         ranking: Ranking,
         thresholds: Thresholds = DEFAULT_THRESHOLDS,
+        reranking: Callable[[], Reranking | None] = lambda: None,
     ) -> None:
         self._connect = connect
         self._embedder = embedder
         self.ranking = ranking
         self._thresholds = thresholds
+        self._reranking = reranking
 
     def find(self, tenant_id: str, question: Question) -> Results:
         """The best hits. A hybrid search whose query cannot be embedded is one by keywords, and says so.
@@ -156,20 +167,25 @@ class Searcher:
             min_similarity=question.min_similarity,
             order=question.order,
         )
+        hits, next_cursor, unranked = self._page(query, question, place, parsed.words)
+        confident = best_is_confident(hits, self._thresholds, meaning.model)
+        if question.confident_only:
+            hits = confident_only(hits, self._thresholds, meaning.model)
+        found = Results(hits, degraded or unranked, confident=confident, next_cursor=next_cursor)
+        return self._told(query, question, found) if question.tells_more else found
+
+    def _told(self, query: SearchQuery, question: Question, found: Results) -> Results:
+        """The results with what was asked for beside them."""
         with self._connect() as connection:
-            hits, next_cursor = self._page(connection, query, question, place)
-            matches = None
             if question.facets is not None:
-                matches = count_matches(connection, query, question.facets, self.ranking)
-            confident = best_is_confident(hits, self._thresholds, meaning.model)
-            if question.confident_only:
-                hits = [hit for hit in hits if is_confident(hit, self._thresholds, meaning.model) is not False]
-            explanations = explain(connection, query, hits, self.ranking) if question.explain else {}
-            read: Sequence[Source] = ()
+                found = replace(found, matches=count_matches(connection, query, question.facets, self.ranking))
+            if question.explain:
+                found = replace(found, explanations=explain(connection, query, found.hits, self.ranking))
             if question.source_characters:
                 asked = (question.text, question.asked)
-                read = sources(connection, tenant_id, asked, hits, question.source_characters)
-        return Results(hits, degraded, matches, confident, explanations, next_cursor, read)
+                read = sources(connection, query.tenant_id, asked, found.hits, question.source_characters)
+                found = replace(found, sources=read)
+        return found
 
     def like(self, tenant_id: str, text: str, *, top_k: int, filters: Filters, min_similarity: float) -> list[Hit]:
         """The items nearest in meaning to a text that is no query: nothing in it is syntax.
@@ -192,18 +208,6 @@ class Searcher:
         with self._connect() as connection:
             return search(connection, query, self.ranking)
 
-    def _page(
-        self, connection: Connection[Any], query: SearchQuery, question: Question, place: Cursor
-    ) -> tuple[list[Hit], str | None]:
-        """The hits of the page that begins there, and the cursor of the next."""
-        # What is shown in the order of time is chosen by rank: what was added meanwhile would push others out.
-        before = None if query.mode is SearchMode.BM25 else place.began
-        asked = replace(query, without=place.seen, after=place.after, added_before=before, peek=True)
-        found = search(connection, asked, self.ranking)
-        page = [replace(hit, rank=place.shown + hit.rank) for hit in found[: question.top_k]]
-        following = place.next(page, question.shown_by) if len(found) > len(page) else None
-        return page, following.encode(query.tenant_id, question.identity) if following else None
-
     def list_items(self, tenant_id: str, filters: Filters, *, query: str, sort: str, page: int) -> agent_tools.Shown:
         """A page of the items that match; see `retrieval.agent_tools`. Raises TransientError, as those below."""
         with self._connect() as connection:
@@ -223,6 +227,33 @@ class Searcher:
         """What an agent is told of the collection."""
         with self._connect() as connection:
             return agent_tools.overview(connection, tenant_id)
+
+    def _page(
+        self, query: SearchQuery, question: Question, place: Cursor, words: str
+    ) -> tuple[list[Hit], str | None, Degraded | None]:
+        """The hits of the page that begins there, the cursor of the next, and in which lesser way they were found."""
+        # What is shown in the order of time is chosen by rank: what was added meanwhile would push others out.
+        before = None if query.mode is SearchMode.BM25 else place.began
+        asked = replace(query, without=place.seen, after=place.after, added_before=before, peek=True)
+        found, unranked = self._best(asked, words)
+        page = [replace(hit, rank=place.shown + hit.rank) for hit in found[: question.top_k]]
+        following = place.next(page, question.shown_by) if len(found) > len(page) else None
+        cursor = following.encode(query.tenant_id, question.identity) if following else None
+        return page, cursor, unranked
+
+    def _best(self, query: SearchQuery, words: str) -> tuple[list[Hit], Degraded | None]:
+        reranking = self._reranking() if is_reranked(query) else None
+        with self._connect() as connection:
+            hits = search(connection, reranking.widened(query) if reranking else query, self.ranking)
+        if reranking is None:
+            return hits, None
+        # Outside of any transaction: the provider may take seconds.
+        try:
+            return reranking.reranked(query, words, hits), None
+        except RerankerUnavailableError as error:
+            logger.warning("not reranked", extra={"error": str(error)})
+            metrics.add_metric("SearchesNotReranked", MetricUnit.Count, 1)
+            return hits[: query.wanted], Degraded.UNRANKED
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

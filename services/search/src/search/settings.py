@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from chassis.settings import Settings
-from retrieval.settings import ConfidenceSettings, RankingSettings
+from retrieval.settings import ConfidenceSettings, RankingSettings, RerankerSettings
 
 
-class SearchSettings(Settings, RankingSettings, ConfidenceSettings):
-    """The chassis' settings, those of ranking and confidence, and search's own."""
+class SearchSettings(Settings, RankingSettings, RerankerSettings, ConfidenceSettings):
+    """The chassis' settings, those of ranking, reranking and confidence, and search's own."""
 
     service: str = "search"
 

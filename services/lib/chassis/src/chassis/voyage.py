@@ -21,7 +21,7 @@ from voyageai.client import Client
 from chassis.errors import ChassisError
 from chassis.retry_after import retry_after_s
 
-__all__ = ["Embedded", "Voyage", "VoyageError", "VoyageFault", "translated"]
+__all__ = ["Embedded", "Voyage", "VoyageError", "VoyageFault", "VoyageReranker", "translated"]
 
 
 class VoyageFault(StrEnum):
@@ -76,6 +76,23 @@ class Voyage:
         """The vector of a query. Raises VoyageError."""
         with _translated():
             return self._embeddings.embed_query(text)
+
+
+class VoyageReranker:
+    """One of Voyage's rerankers. A request may take `timeout_s` and is tried once: somebody waits for it."""
+
+    def __init__(self, *, api_key: str, base_url: str | None, model: str, timeout_s: float) -> None:
+        self._client = Client(api_key=api_key, base_url=base_url, max_retries=1, timeout=timeout_s)
+        self._model = model
+
+    def relevances(self, query: str, documents: Sequence[str]) -> list[float]:
+        """How well each document answers the query, higher is better. Raises VoyageError."""
+        with _translated():
+            results = self._client.rerank(query, list(documents), model=self._model).results
+        by_index = {result.index: float(result.relevance_score) for result in results}
+        if by_index.keys() != set(range(len(documents))):
+            raise VoyageError(VoyageFault.MALFORMED, f"ranked {len(by_index)} of {len(documents)} documents")
+        return [by_index[index] for index in range(len(documents))]
 
 
 class _CountingClient(Client):

@@ -16,6 +16,7 @@ from retrieval.errors import (
     InvalidVectorError,
     ItemNotFoundError,
     NotEmbeddedError,
+    RerankerUnavailableError,
     RetrievalError,
     TransactionRequiredError,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Picture",
     "QueryEmbedder",
     "Ranking",
+    "RerankerUnavailableError",
     "RetrievalError",
     "ScoreType",
     "SearchMode",

@@ -6,6 +6,7 @@ RetrievalError
 |- ItemNotFoundError             the tenant has no such item
 |- NotEmbeddedError              the item has no vector yet
 |- TransactionRequiredError      a projection was called outside a READ COMMITTED transaction
+|- RerankerUnavailableError      the reranker is down, slow, or refuses; the fused order stands
 `- EmbeddingError                the query could not be embedded
    |- EmbeddingUnavailableError  the provider is down, slow or overloaded; a retry may succeed
    |  `- EmbeddingRateLimitedError
@@ -35,6 +36,10 @@ class NotEmbeddedError(RetrievalError):
 
 class TransactionRequiredError(RetrievalError):
     """A projection ran outside a READ COMMITTED transaction, where a deletion committed meanwhile would be missed."""
+
+
+class RerankerUnavailableError(RetrievalError):
+    """The reranker is down, too slow, or refuses; the fused order stands."""
 
 
 class EmbeddingError(RetrievalError):

@@ -116,7 +116,9 @@ def _shares(hit: Hit, ranks: tuple[int | None, int | None], ranking: Ranking) ->
             weight / (ranking.rrf_constant + rank) if rank else 0.0 for weight, rank in zip(weights, ranks, strict=True)
         )
         return by_words, by_meaning
-    return ranking.bm25_weight * (hit.keyword_share or 0), ranking.vector_weight * max(hit.similarity or 0, 0)
+    weight = ranking.bm25_weight * (hit.query_coverage or 0) ** ranking.coverage_power
+    by_meaning = (ranking.bm25_weight + ranking.vector_weight - weight) * max(hit.similarity or 0, 0)
+    return hit.score - by_meaning, by_meaning
 
 
 def _pieces(text: str, matching: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, bool]]:

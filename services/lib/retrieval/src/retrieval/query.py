@@ -21,9 +21,9 @@ class ScoreType(StrEnum):
     """What a hit's score means.
 
     BM25 is negative, more negative is better, on the scale of SQLite's FTS5. Similarity is a cosine, at most 1.
-    Hybrid is a weighted mean of how far the words match, 0 to 1, and the cosine: at most 1, and comparable between
-    queries; or, with `Fusion.RRF`, a sum of weighted reciprocal ranks, which orders hits and does not measure their
-    quality. Clients know it by the name that it had when there were only the latter.
+    Hybrid is a weighted mean of how far the words match, 0 to 1, and the cosine: at most 1; or, with `Fusion.RRF`, a
+    sum of weighted reciprocal ranks, which orders hits and does not measure their quality. Clients know it by the name
+    that it had when there were only the latter.
     """
 
     BM25 = "bm25"
@@ -35,7 +35,8 @@ class Fusion(StrEnum):
     """How a hybrid search puts its two legs together."""
 
     SCORES = "scores"
-    """`bm25_weight` times BM25 over its bound (the sum of the query's idf) plus `vector_weight` times the cosine."""
+    """A weighted mean of BM25 over its bound (the sum of the query's idf) and the cosine; how much the words weigh
+    depends on the query (`Ranking.coverage_power`)."""
     RRF = "rrf"
     """Reciprocal ranks, as the predecessor did it: the order of the first results may depend on top_k."""
 
@@ -59,8 +60,16 @@ class Ranking:
     k1: float = 1.2
     b: float = 0.75
     fusion: Fusion = Fusion.SCORES
-    bm25_weight: float = 0.4
-    vector_weight: float = 0.6
+    bm25_weight: float = 0.7
+    """Of words that one item has all of."""
+    vector_weight: float = 0.3
+    """The rest, and what words weigh less."""
+    coverage_power: float = 3
+    """Words weigh `bm25_weight * c ** coverage_power`, where c, 0 to 1, is the greatest share of the query's idf that
+    one item has: an estimate of how well they do, from the query and the collection alone (as in query performance
+    prediction: Carmel and Yom-Tov, Estimating the Query Difficulty for Information Retrieval, 2010)."""
+    exact_bonus: float = 0.2
+    """Added to BM25's share where an item has all the query's words, each as it is written and in no other form."""
     window: int = 200
     """Candidates of each leg of a hybrid search: fixed, so that the first results do not depend on top_k."""
     rrf_constant: int = 15
@@ -114,6 +123,11 @@ class SearchQuery:
     added_before: datetime | None = None
     peek: bool = False
 
+    @property
+    def wanted(self) -> int:
+        """How many hits, with the one that is peeked at."""
+        return self.top_k + self.peek
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -139,6 +153,10 @@ class Hit:
     body: str = field(repr=False)
     keyword_share: float | None = None
     """BM25 over its bound, 0 to 1: how far the words match. One that has every word once is near .45."""
+    coverage: float | None = None
+    """The share of the query's idf that the item's words have, 0 to 1: 1 where it has them all, however often."""
+    query_coverage: float | None = None
+    """That of the item which has the most: the same of all hits, also where that item is none of them."""
     added_at: datetime | None = None
     """When it was first described; None until its row is rebuilt."""
     taken_at: datetime | None = None

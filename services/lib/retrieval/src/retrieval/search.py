@@ -43,7 +43,7 @@ from retrieval.search_statements import (
     ranks_statement,
     search_statement,
 )
-from retrieval.text import alternative_tokens, phrase_tokens, query_tokens
+from retrieval.text import alternative_tokens, phrase_tokens, plain_tokens, query_tokens
 from retrieval.vectors import unit_vector, vector_cursor
 
 MAX_TOP_K = 1_000
@@ -258,7 +258,7 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
     if not 1 <= query.top_k <= MAX_TOP_K:
         raise InvalidQueryError(f"top_k is {query.top_k}, not 1 to {MAX_TOP_K}")
     parsed = parse_query(query.text)
-    wanted = query.top_k + query.peek
+    wanted = query.wanted
     replaced = {expansion.token for expansion in expanded}
     parameters: dict[str, Any] = {
         "tenant": query.tenant_id,
@@ -303,6 +303,9 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
             "model": query.model,
             "min_similarity": query.min_similarity,
             "vector_weight": ranking.vector_weight,
+            "coverage_power": ranking.coverage_power,
+            "exact_bonus": ranking.exact_bonus,
+            "written": plain_tokens(parsed.words),
             "ef_search": ranking.ef_search,
             "max_scan_tuples": ranking.max_scan_tuples,
         }
@@ -311,7 +314,7 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
 
 def _fetched(query: SearchQuery, ranking: Ranking) -> int:
     """Candidates of each leg."""
-    wanted = query.top_k + query.peek
+    wanted = query.wanted
     if query.order is not Order.RELEVANCE:
         return ALL if query.mode is SearchMode.BM25 else max(ranking.window, wanted)
     if query.mode is not SearchMode.HYBRID:

@@ -28,18 +28,22 @@ stats AS (
     SELECT p.item_id,
            round(-1e9 * (%(k1)s::float8 + 1)
                  * sum(idf * tf / (tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * dl / average_length)))
-                ) / 1e9 AS bm25
+                ) / 1e9 AS bm25,
+           sum(idf) AS matched
       FROM terms t
       JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = t.lexeme
      CROSS JOIN stats
      GROUP BY p.item_id
 ), keyword AS (
-    SELECT item_id, bm25, row_number() OVER (ORDER BY bm25, item_id) AS rank
-      FROM (SELECT item_id, bm25 FROM scored s
+    SELECT item_id, bm25, matched, row_number() OVER (ORDER BY bm25, item_id) AS rank
+      FROM (SELECT item_id, bm25, matched FROM scored s
              WHERE bm25 <= %(max_bm25)s {filter}
              ORDER BY bm25, item_id LIMIT %(fetch)s) AS best
 ), bound AS (
-    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most FROM terms WHERE (df > 0 OR NOT is_alternative) {bound}
+    SELECT nullif(-(%(k1)s::float8 + 1) * sum(idf), 0) AS most, nullif(sum(idf), 0) AS asked
+      FROM terms WHERE (df > 0 OR NOT is_alternative) {bound}
+), covered AS (
+    SELECT least(coalesce(max(matched) / max(asked), 0), 1) AS most_covered FROM bound LEFT JOIN scored ON true
 )""")
 
 _LEXEMES = sql.SQL("""
@@ -143,15 +147,31 @@ _VECTOR_FOUND = sql.SQL(
     "found AS (SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic)"
 )
 
-# What only one leg found gets its value of the other, too.
+# Words weigh as much as the best item's share of the query's idf says that they are the collection's: what no item has
+# the words of, was asked for by its meaning. What they do not weigh, meaning does. `exact` are items with every word of
+# the query as it is written there, not in another form. What only one leg found gets its value of the other, too.
 _SCORES_FUSED = sql.SQL("""
-candidates AS MATERIALIZED (
+weighed AS MATERIALIZED (
+    SELECT by_words, %(bm25_weight)s::float8 + %(vector_weight)s::float8 - by_words AS by_meaning
+      FROM (SELECT %(bm25_weight)s::float8 * power(most_covered, %(coverage_power)s::float8) AS by_words
+              FROM covered) AS weight
+), written AS MATERIALIZED (
+    SELECT ' ' || token || ' ' AS word FROM unnest(%(written)s::text[]) AS token
+     WHERE cardinality(ts_lexize('pg_catalog.english_stem', token)) > 0
+), exact AS MATERIALIZED (
+    SELECT item_id FROM keyword JOIN documents d USING (item_id) CROSS JOIN bound
+     WHERE d.tenant_id = %(tenant)s AND matched > asked - 1e-9 AND EXISTS (SELECT FROM written)
+       AND NOT EXISTS (SELECT FROM written WHERE strpos(d.spelling, word) = 0)
+), candidates AS MATERIALIZED (
     SELECT item_id FROM keyword UNION SELECT item_id FROM semantic
 ), fused AS (
     SELECT item_id, bm25, similarity,
-           round(1e9 * (%(bm25_weight)s::float8 * least(coalesce(bm25 / (SELECT most FROM bound), 0), 1)
-                        + %(vector_weight)s::float8 * greatest(coalesce(similarity, 0), 0))) / 1e9 AS score
+           round(1e9 * (by_words * least(coalesce(bm25 / most, 0)
+                                         + CASE WHEN item_id IN (SELECT item_id FROM exact)
+                                                THEN %(exact_bonus)s::float8 ELSE 0 END, 1)
+                        + by_meaning * greatest(coalesce(similarity, 0), 0))) / 1e9 AS score
       FROM candidates LEFT JOIN scored USING (item_id) LEFT JOIN ({similarities}) AS near USING (item_id)
+     CROSS JOIN weighed CROSS JOIN bound
 )""")
 
 _SIMILARITY_COMPARED = sql.SQL("SELECT item_id, 1 - distance AS similarity FROM compared")
@@ -184,14 +204,20 @@ SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline,
        d.added_at, d.taken_at, {words}
   FROM {found} f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
+  {scores}
  ORDER BY f.rank
 """)
 
 # How far the words match, 0 to 1, and whether one is asked for that no document has.
 _WORDS = sql.SQL("""
        CASE WHEN f.bm25 IS NOT NULL THEN least(f.bm25 / (SELECT most FROM bound), 1) END AS keyword_share,
+       CASE WHEN matched IS NOT NULL THEN least(matched / (SELECT asked FROM bound), 1) END AS coverage,
+       (SELECT most_covered FROM covered) AS query_coverage,
        EXISTS (SELECT FROM terms WHERE df = 0 AND NOT is_alternative) AS has_unknown""")
-_NO_WORDS = sql.SQL("NULL::float8 AS keyword_share, false AS has_unknown")
+_WITH_SCORES = sql.SQL("LEFT JOIN (SELECT item_id, matched FROM scored) AS s ON s.item_id = f.item_id")
+_NO_WORDS = sql.SQL(
+    "NULL::float8 AS keyword_share, NULL::float8 AS coverage, NULL::float8 AS query_coverage, false AS has_unknown"
+)
 
 _MATCHED = {
     SearchMode.BM25: sql.SQL("SELECT item_id FROM keyword"),
@@ -249,15 +275,15 @@ def search_statement(
     `is_next`: in the order of time, after an item.
     """
     legs = _legs(mode, narrowing, approximate=approximate)
-    words = _NO_WORDS if mode is SearchMode.VECTOR else _WORDS
-    return _of_found([*legs, _found(mode, fusion, approximate=approximate)], order, words, is_next=is_next)
+    found = [*legs, _found(mode, fusion, approximate=approximate)]
+    return _of_found(found, order, by_words=mode is not SearchMode.VECTOR, is_next=is_next)
 
 
 @lru_cache(maxsize=512)
 def listing_statement(narrowing: Narrowing, order: Order = Order.RELEVANCE, *, is_next: bool = False) -> sql.Composed:
     """The statement of a search without words."""
     legs = _listing(narrowing, is_next=is_next and order is Order.RELEVANCE)
-    return _of_found(legs, order, _NO_WORDS, is_next=is_next)
+    return _of_found(legs, order, by_words=False, is_next=is_next)
 
 
 @lru_cache(maxsize=512)
@@ -281,12 +307,13 @@ def ranks_statement(mode: SearchMode, narrowing: Narrowing, *, approximate: bool
     return _RANKS.format(legs=legs, keyword=keyword, semantic=semantic)
 
 
-def _of_found(legs: list[sql.Composable], order: Order, words: sql.SQL, *, is_next: bool) -> sql.Composed:
-    if order is Order.RELEVANCE:
-        return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=sql.SQL("found"), words=words)
-    ordered = IN_TIME.format(order=ORDERS[order].order, after=ORDERS[order].after(is_next=is_next))
-    in_time = sql.SQL(", ").join([*legs, ordered])
-    return _STATEMENT.format(legs=in_time, found=sql.SQL("in_time"), words=words)
+def _of_found(legs: list[sql.Composable], order: Order, *, by_words: bool, is_next: bool) -> sql.Composed:
+    words, scores = (_WORDS, _WITH_SCORES) if by_words else (_NO_WORDS, sql.SQL(""))
+    found = sql.SQL("found")
+    if order is not Order.RELEVANCE:
+        in_time = IN_TIME.format(order=ORDERS[order].order, after=ORDERS[order].after(is_next=is_next))
+        legs, found = [*legs, in_time], sql.SQL("in_time")
+    return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores)
 
 
 def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composable]:

@@ -15,6 +15,16 @@ Model = TypeVar("Model", bound="BaseModel")
 
 Queries = Annotated[Path | None, typer.Argument(metavar="[QUERIES]", help="A query set; see docs/search.md.")]
 Url = Annotated[str | None, typer.Option("--url", help="Of the API, as `make status` shows it.")]
+Env = Annotated[
+    str | None, typer.Option("--env", metavar="ENV", help="The environment (local, dev, …) whose API it is, for --url.")
+]
+User = Annotated[
+    str | None, typer.Option("--user", metavar="EMAIL", help="With --env: signs in as this user, for --token.")
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", metavar="FILE", help="Its first line is the user's password; -: standard input."),
+]
 Token = Annotated[
     str | None, typer.Option("--token", envvar="MESH_TOKEN", help="An access token of the user whose collection it is.")
 ]
@@ -24,17 +34,22 @@ Compare = Annotated[
     tuple[Path, Path] | None, typer.Option("--compare", metavar="A B", help="Two reports of --json: B beside A.")
 ]
 MaxDrop = Annotated[float, typer.Option("--max-drop", min=0, help="With --compare: a larger drop in NDCG fails.")]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Also draw NDCG@k by kind, as SVG.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
 def evaluate(  # options of a command
     queries: Queries = None,
     url: Url = None,
+    env: Env = None,
     token: Token = None,
+    user: User = None,
+    password_file: PasswordFile = None,
     search_type: SearchType = "hybrid",
     k: Depth = 10,
     compare: Compare = None,
     max_drop: MaxDrop = 0.01,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask an API a set of queries with known answers: P@k, R@k, MRR, NDCG@k, by kind; or compare two reports."""
@@ -44,18 +59,24 @@ def evaluate(  # options of a command
         raise typer.BadParameter("give a query set, or --compare with two reports")
     if search_type not in ("bm25", "vector", "hybrid"):
         raise typer.BadParameter(f"no search type to evaluate: {search_type}")
-    if queries is not None and not (url and token):
-        raise typer.BadParameter("a query set is asked of an API: give --url, and --token or MESH_TOKEN")
+    if queries is not None and (bool(url) == bool(env) or not (token or (env and user))):
+        needed = "--url or --env, and --token or MESH_TOKEN; with --env --user will do"
+        raise typer.BadParameter(f"a query set is asked of an API: give {needed}")
 
     def ask() -> None:
         from mesh.client import Api
         from mesh.evaluate.asking import ask_all
+        from mesh.evaluate.plot import svg
         from mesh.evaluate.scoring import EvaluationError, QuerySet
         from mesh.evaluate.showing import document, markdown
 
-        with Api(str(url), token) as api:
-            report = ask_all(api, _read(Path(str(queries)), QuerySet), search_type=search_type, k=k)
+        asked = _read(Path(str(queries)), QuerySet)
+        address, bearer = (str(url), token) if env is None else _opened(env, token, user, password_file)
+        with Api(address, bearer) as api:
+            report = ask_all(api, asked, search_type=search_type, k=k)
         typer.echo(json.dumps(document(report), indent=2) if as_json else markdown(report))
+        if plot is not None:
+            _write(plot, svg(report))
         errors = [scored.error for scored in report.queries if scored.error is not None]
         if errors and len(errors) == len(report.queries):
             raise EvaluationError(f"no query was answered: {errors[0]}")
@@ -72,6 +93,28 @@ def evaluate(  # options of a command
             raise typer.Exit(1)
 
     guarded(ask if compare is None else beside)
+
+
+def _opened(env: str, token: str | None, user: str | None, password_file: Path | None) -> tuple[str, str]:
+    """The API's address, and the token that was given or else the user's."""
+    from mesh.environments import open_environment
+    from mesh.users.passwords import read_password
+    from mesh.users.pool import UserPool
+
+    environment = open_environment(env)
+    if user is None:
+        return environment.api_url, str(token)
+    tokens = UserPool(environment).sign_in(user, read_password(password_file))
+    return environment.api_url, tokens.access.get_secret_value()
+
+
+def _write(path: Path, text: str) -> None:
+    from mesh.evaluate.scoring import EvaluationError
+
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EvaluationError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _read(path: Path, model: type[Model]) -> Model:
