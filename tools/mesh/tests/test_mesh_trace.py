@@ -163,7 +163,9 @@ def test_what_no_consumer_has_applied_is_missing_by_name(world: Mesh) -> None:
     assert outcomes(document, analyzed) == {
         "chat": "waiting", "embedding": "waiting", "ingest": "waiting", "search": "applied"
     }  # fmt: skip
-    assert [d["replay_id"] for d in document["deliveries"] if d["consumer"] == "search"] == ["again"]
+    assert [
+        d["replay_id"] for d in document["deliveries"] if (d["consumer"], d["event_id"]) == ("search", analyzed)
+    ] == ["again"]
     assert document["totals"] | {"waiting": 0} == {
         "events": 3, "applied": 4, "waiting": 0, "dead_letters": 0, "unpublished": 0, "elapsed_s": 3.0,
         "paid_calls": 1, "input_tokens": 100, "output_tokens": 20, "cost_usd": 0.25,

@@ -91,13 +91,14 @@ class Search:
         return {"Arn": "arn:aws:iam::000000000000:user/me"}
 
     def require(self, services: Sequence[str]) -> None:
-        assert services == ["analysis", "embedding", "ingest"]
+        assert services == ["analysis", "embedding", "imaging", "ingest"]
 
     def show(self, replay_id: str, services: Sequence[str]) -> list[Any]:
-        taken_up = any(order.subject == replay_id for order in self.orders)
-        return [SimpleNamespace(service=each, state=self.state, done=3, left_out=1) for each in services if taken_up][
-            :3
-        ]
+        if not any(order.subject == replay_id for order in self.orders):
+            return []
+        # Two of each, and none of imaging.
+        done = {each: 1 if each == "imaging" else 3 for each in services}
+        return [SimpleNamespace(service=each, state=self.state, done=done[each], left_out=1) for each in services]
 
     def count(self, services: Sequence[str], selection: Selection) -> dict[str, dict[str, int]]:
         return {"analysis": {"collections.analysis.item-analyzed.v1": 5}, "ingest": {}}

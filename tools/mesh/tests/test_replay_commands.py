@@ -86,7 +86,7 @@ def ingest(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> Mesh:
     ingest = Mesh(fakes, on_replays(service), lambda event: entry(event, CONTEXT))
     functions = {
         f"{name}.relay": DeployedFunction(name=f"dev-{name}-relay", log_group=f"/logs/{name}-relay")
-        for name in ("ingest", "analysis", "embedding", "chat")
+        for name in ("ingest", "imaging", "analysis", "embedding", "chat")
     }
     environment = bare_environment("dev", functions=functions, event_bus="dev-bus")
     monkeypatch.setattr("mesh.environments.open_environment", lambda name: {"dev": environment}[name])
@@ -150,7 +150,7 @@ def test_an_id_is_that_of_the_order_and_the_day() -> None:
 
 def test_a_dry_run_counts_and_publishes_nothing(ingest: Mesh) -> None:
     counted = json.loads(run("search", "--dry-run", "--json", "--rate", "2").stdout)
-    assert counted["counts"] == {"analysis": {}, "embedding": {}, "ingest": {DELETED: 3}}
+    assert counted["counts"] == {"analysis": {}, "embedding": {}, "imaging": {}, "ingest": {DELETED: 3}}
     assert counted["seconds"] == 1.5
     assert 0 < counted["cost_usd"] < 0.001
     shown = run("search", "--dry-run").stdout
@@ -181,10 +181,13 @@ def test_what_is_selected_by_item_and_time(ingest: Mesh) -> None:
     ("arguments", "reason"),
     [
         (["nobody"], "no service 'nobody' (there are: analysis, chat,"),
-        (["search", "--type", "turn-completed"], "search does not consume 'turn-completed' (it does: item-analyzed,"),
-        (["search", "--from-position", "7"], "a position is one of one store, and analysis, embedding, ingest have"),
+        (["search", "--type", "turn-completed"], "search does not consume 'turn-completed' (it does: image-processed,"),
+        (
+            ["search", "--from-position", "7"],
+            "a position is one of one store, and analysis, embedding, imaging, ingest have",
+        ),
         (["search", "--id", "a/b"], "--id has 1 to 64 letters"),
-        (["analysis"], "the environment has no relay of imaging"),
+        (["chat"], "the environment has no relay of sessions"),
         (["show", "unknown"], "no service knows of a replay 'unknown'"),
         (["pause", "unknown", "--why", "x"], "no service knows of a replay 'unknown'"),
     ],
@@ -237,7 +240,8 @@ def test_what_was_spent_is_shown(ingest: Mesh) -> None:
     reserved = "0.250000 reserved by calls under way"
     assert f"0.750000 of 2.00 USD spent, {reserved}: 3 made, 1 reused, 0 failed, 2 left over" in shown
     assert BESIDE in shown
-    paying = [{"service": name, "model": "small", "provider_usd": 0.003} for name in ("analysis", "chat", "embedding")]
+    others = ("analysis", "chat", "embedding", "imaging")
+    paying = [{"service": name, "model": "small", "provider_usd": 0.003} for name in others]
     assert json.loads(run("show", "mine", "--json").stdout)["spending"] == spent.described() | {"beside": paying}
 
 
@@ -272,7 +276,7 @@ def test_an_order_that_the_bus_refuses_changes_nothing(ingest: Mesh) -> None:
 
 def test_an_order_that_nobody_takes_up_is_an_error(ingest: Mesh) -> None:
     refused = run("search", "--yes", exit_code=1)
-    assert "not taken up within 0 s by analysis, embedding;" in refused.stderr
+    assert "not taken up within 0 s by analysis, embedding, imaging;" in refused.stderr
 
 
 def test_a_relay_of_older_code_is_named(ingest: Mesh) -> None:
