@@ -24,7 +24,7 @@ from retrieval import (
     project_vector,
     search,
 )
-from retrieval.filters import COLUMNS, FIELDS, FILTERS, conditions, media_type_key, parameters
+from retrieval.filters import COLUMNS, FIELDS, FILTERS, conditions, key, media_type_key, parameters
 from retrieval.requests import FilteredRequest, filtered_arguments, filtered_request
 
 MakeItem = Callable[..., AnalyzedItem]
@@ -108,6 +108,20 @@ def span(first: str, end: str) -> tuple[tuple[str, datetime], ...]:
 def test_a_camera_is_its_make_and_model(make: str | None, model: str | None, camera: str | None) -> None:
     picture = Picture("item", START, 1, 1, camera_make=make, camera_model=model)
     assert picture.columns()["camera"] == camera
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("TikTok", "tiktok"),
+        ("@Ann_Lee", "ann lee"),
+        ("#StreetFood", "#streetfood"),
+        ("Café Łódź", "CAFE LODZ"),
+        ("iPhone", "IPHONE"),
+    ],
+)
+def test_texts_are_compared_by_their_words_whatever_the_case(text: str, written: str) -> None:
+    assert key(text) == key(written) != ""
 
 
 @filtered_request

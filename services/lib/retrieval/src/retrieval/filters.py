@@ -25,13 +25,11 @@ Orientation = Literal["landscape", "portrait", "square"]
 
 
 def key(text: str) -> str:
-    """The text as it is compared: its words, without case and accents. `@Ann_Lee` and `ann lee` are one person."""
-    return spelled(text).strip()
+    """The text as it is compared: its words, without case and accents. `@Ann_Lee` and `ann lee` are one person.
 
-
-def name_key(text: str) -> str:
-    """The text as names of products are compared, which have capitals within: `iPhone` and `iphone` are one word."""
-    return key(text.lower())
+    Capitals begin no word: `TikTok` and `tiktok` are one.
+    """
+    return spelled(text.lower()).strip()
 
 
 def a_text(text: str) -> str | None:
@@ -130,10 +128,10 @@ def _among(description: str, column: str, *examples: str) -> Filter:
     return Filter(description, column, "{column} @> ARRAY[{value}::text]", limits, compared=key)
 
 
-def _within(description: str, column: str, example: str, compared: Callable[[str], str] = key) -> Filter:
+def _within(description: str, column: str, example: str) -> Filter:
     """A filter by words that stand in a text beside each other."""
     condition: LiteralString = "strpos(' ' || {column} || ' ', ' ' || {value} || ' ') > 0"
-    return Filter(description, column, condition, {"max_length": MAX_TEXT, "examples": [example]}, compared=compared)
+    return Filter(description, column, condition, {"max_length": MAX_TEXT, "examples": [example]}, compared=key)
 
 
 def _pixels(description: str, column: str, example: int) -> Filter:
@@ -234,7 +232,7 @@ class Filters:
     ] = None
     camera: Annotated[
         str | None,
-        _within("Only pictures taken with this camera: words of its make and model.", "camera", "iPhone 15", name_key),
+        _within("Only pictures taken with this camera: words of its make and model.", "camera", "iPhone 15"),
     ] = None
     orientation: Annotated[
         Orientation | None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from retrieval.filters import name_key
+from retrieval.filters import key
 from retrieval.text import storable
 
 
@@ -48,5 +48,5 @@ class Picture:
 
     def _camera(self) -> str | None:
         """As `camera` compares it; models often begin with their make: `Canon EOS R5`."""
-        make, model = (name_key(storable(text or "")) for text in (self.camera_make, self.camera_model))
+        make, model = (key(storable(text or "")) for text in (self.camera_make, self.camera_model))
         return (model if f"{model} ".startswith(f"{make} ") else f"{make} {model}".strip()) or None
