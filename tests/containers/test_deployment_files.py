@@ -144,7 +144,8 @@ def test_the_ingress_has_the_routes_of_the_service_and_no_others(monkeypatch: py
     made = settings(ENVIRONMENT, monkeypatch).deployment()
     routes = {route.key.split(" ")[1] for function in planned(["web", "search"], made) for route in function.routes}
     paths = named("Ingress", "search")["spec"]["rules"][0]["http"]["paths"]
-    assert {path["path"] for path in paths} == routes
+    assert {path["path"] for path in paths} == {re.sub(r"\{\w+\}", "[^/]+", route) + "$" for route in routes}
+    assert {path["pathType"] for path in paths} == {"ImplementationSpecific"}
     service = named("Service", "search-web")["spec"]
     assert {path["backend"]["service"]["name"] for path in paths} == {"search-web"}
     assert [port["targetPort"] for port in service["ports"]] == ["http"]

@@ -72,6 +72,7 @@ def test_a_lost_read_model_is_rebuilt_while_items_arrive(
     assert {(each.service, each.done >= 2, each.left_out) for each in ended} == {
         ("analysis", True, 0),
         ("embedding", True, 0),
+        ("imaging", True, 0),
         ("ingest", False, 0),
     }
     after = read_model(mesh, tenant)

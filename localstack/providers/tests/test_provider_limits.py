@@ -27,6 +27,7 @@ ROUTES = [
     "/v1/chat/completions",
     "/openai/v1/chat/completions",
     "/voyage/v1/embeddings",
+    "/voyage/v1/rerank",
     "/tavily/search",
     "/langsmith/runs/multipart",
     "/_faults",

@@ -829,8 +829,8 @@ def test_items_like_another_are_found_without_a_provider(unit: Search) -> None:
     assert (answer.status, answer.body["item_id"], answer.body["total_results"]) == (200, ITEM, 1)
     assert answer.body["results"] == [found_item(hit("two")).model_dump(mode="json")]
     assert like.asked == [(ALICE, ITEM, 3, Filters(category="Food", has_text=True, width_from=100))]
-    assert call(unit.http, "GET", f"/items/{ITEM}/similar", BOB).status == 200
-    assert like.asked[1:] == [(BOB, ITEM, 10, NO_FILTERS)]
+    assert read(unit.http, f"/items/{ITEM}/similar", BOB).status == 200
+    assert set(map(repr, like.asked[1:])) == {repr((BOB, ITEM, 10, NO_FILTERS))}
     assert (unit.embedder.asked, unit.keys) == ([], {})
 
 

@@ -124,7 +124,6 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
         limit: Annotated[int, Query(ge=1, le=50, description="Items to find at most.")] = 10,
     ) -> SimilarItems:
         """By meaning: the nearest of the caller's other items, among those that the filters let through."""
-        started = time.perf_counter()
         try:
             with service.database.transaction() as connection:
                 hits = similar(connection, who.tenant_id, item_id, top_k=limit, filters=filters)
@@ -132,10 +131,7 @@ def routes(service: SearchService) -> APIGatewayHttpResolver:
             raise not_found("item", item_id) from error
         except NotEmbeddedError as error:
             raise not_yet("item", item_id) from error
-        results = [found_item(hit) for hit in hits]
-        return SimilarItems(
-            item_id=item_id, results=results, total_results=len(hits), retrieval_time_ms=_milliseconds(started)
-        )
+        return SimilarItems(item_id=item_id, results=[found_item(hit) for hit in hits], total_results=len(hits))
 
     @api.get("/search/config", tags=["search"], summary="The retrieval as it runs")
     def config(who: CallerDep) -> SearchConfig:

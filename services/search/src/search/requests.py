@@ -241,7 +241,6 @@ class SimilarItems(BaseModel):
     )
     results: list[FoundItem] = Field(description="The nearest first; the item itself is not among them.")
     total_results: int = Field(ge=0, description="How many there are.", examples=[10])
-    retrieval_time_ms: float = Field(ge=0, description="How long finding took.", examples=[4.5])
 
 
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
