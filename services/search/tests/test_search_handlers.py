@@ -639,12 +639,12 @@ def test_an_agentic_search(unit: Search) -> None:
     body = unit.ask(search_type="agentic", top_k=2, category_filter="Food", min_similarity_score=0.25).body
     assert body == response(
         "agentic",
-        hit("one"),
-        hit("two", 2),
+        hit("two"),  # what is cited is shown
+        hit("three", 2),
         answer="Ramen in Kyoto [two]; more in [three].",
         answer_confidence=0.9,
         confident=True,
-        citations=["two"],  # of what is shown
+        citations=["two", "three"],
         agent_reasoning=["Let me look."],
         tools_used=[{"name": "search_collection"}],
         retrieval_time_ms=12.3,

@@ -1,6 +1,9 @@
 """Pages of results: whatever is added and deleted between two, none is shown twice and none that stays is missed."""
 
+import base64
+import json
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -236,3 +239,43 @@ def test_a_page_may_have_another_size() -> None:
 def test_a_cursor_of_ten_results_is_short() -> None:
     following = Cursor(10, tuple(str(uuid.UUID(int=Random(number).getrandbits(128))) for number in range(10)))
     assert len(following.encode(TENANT, ASKED.identity)) < 512
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("mode", SearchMode)
+def test_a_later_page_is_explained_as_the_first(shelf: Shelf, mode: SearchMode) -> None:
+    for minute in range(5):
+        shelf.add("ramen kyoto", minute)
+    searcher = Searcher(lambda: nullcontext(shelf.conn), Embedder, Ranking())
+    question = Question("ramen kyoto", mode, 2, explain=True)
+    first = searcher.find(TENANT, question)
+    second = searcher.find(TENANT, replace(question, cursor=first.next_cursor))
+    for found in (first, second):
+        ranks = [found.explanations[hit.item_id] for hit in found.hits]
+        assert len(ranks) == 2
+        assert all(each.keyword_rank for each in ranks) or mode is SearchMode.VECTOR
+        assert all(each.vector_rank for each in ranks) or mode is SearchMode.BM25
+
+
+@pytest.mark.integration
+def test_items_without_a_time_are_on_later_pages_of_a_listing(shelf: Shelf) -> None:
+    """As rows are between a migration and the rebuild that it asks for."""
+    for minute in range(4):
+        shelf.add("ramen", minute)
+    shelf.conn.execute("UPDATE documents SET added_at = NULL")
+    shelf.conn.execute("UPDATE vectors SET added_at = NULL")
+    listed = [hit.item_id for page in shelf.pages(Question("category:photo", SearchMode.HYBRID, 2)) for hit in page]
+    assert sorted(listed) == sorted(shelf.items)
+
+
+@pytest.mark.parametrize("shown", ["0.5", "Infinity", "true", str(2**40)])
+def test_a_cursor_that_no_page_leaves_is_refused(shown: str) -> None:
+    mark = json.loads(unpacked(Cursor(1, ("a",)).encode(TENANT, "q")))[0]
+    place = f'["{mark}",{shown},[],["2026-01-01T00:00:00+00:00","a"],null]'
+    forged = base64.urlsafe_b64encode(zlib.compress(place.encode())).decode().rstrip("=")
+    with pytest.raises(MalformedCursorError):
+        Cursor.decode(forged, TENANT, "q")
+
+
+def unpacked(cursor: str) -> bytes:
+    return zlib.decompress(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

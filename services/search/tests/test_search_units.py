@@ -210,9 +210,16 @@ def test_a_picture_is_shown_and_what_is_said_of_it_is_storable() -> None:
         (message("  "), AnswerUnavailableError, "says nothing"),
         (anthropic.APIConnectionError(request=REQUEST), AnswerUnavailableError, "APIConnectionError"),
         (
-            anthropic.BadRequestError("damaged", response=httpx2.Response(400, request=REQUEST), body=None),
+            anthropic.BadRequestError(
+                "Could not process image", response=httpx2.Response(400, request=REQUEST), body=None
+            ),
             PictureRejectedError,
             "does not take",
+        ),
+        (
+            anthropic.BadRequestError("no credit", response=httpx2.Response(400, request=REQUEST), body=None),
+            AnswerRejectedError,
+            "BadRequestError",
         ),
     ],
 )

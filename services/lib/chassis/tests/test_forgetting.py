@@ -201,6 +201,29 @@ def test_the_next_attempt_goes_on_with_dead_letters_that_were_not_looked_at(
     assert receipts(noting) == [{"dead letters": 20}]
 
 
+@pytest.mark.parametrize("look_s", [0.0, 10.0])
+def test_dead_letters_that_were_not_deleted_are_found_by_the_next_attempt(
+    noting: Noting, monkeypatch: pytest.MonkeyPatch, look_s: float
+) -> None:
+    monkeypatch.setitem(forgets.__globals__, "_LOOK_S", look_s)
+    url = noting.settings.dead_letter_queue_url
+    for _ in range(3):
+        send_dead_letter(noting.aws.sqs, url, DeadLetter(envelope(uploaded(ALICE)), "invalid-event", "broken"))
+    consumer, fact, failing = noting.consumer(), forgotten(), fails()
+    calls = iter([False, True])
+
+    def second_fails(call: dict[str, Any]) -> Any:
+        return failing(call) if call["QueueUrl"] == url and next(calls, True) else None
+
+    with AwsCalls(noting.aws.sqs, DeleteMessage=second_fails):
+        assert len(deliver(consumer, fact)) == 1
+    while deliver(consumer, fact):
+        pass
+    numbers = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    left = noting.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=numbers)["Attributes"]  # type: ignore[arg-type]
+    assert left == dict.fromkeys(numbers, "0"), "hidden ones, too"
+
+
 def test_dead_letters_of_an_item_go_with_it(noting: Noting) -> None:
     url = noting.settings.dead_letter_queue_url
     consumer = EventConsumer(noting, [on(ItemDeleted)])

@@ -108,6 +108,26 @@ def test_a_consumer_with_live_events_is_left_alone_half_of_the_time(
     assert least <= busy <= most
 
 
+def test_a_page_that_the_queue_does_not_show_yet_is_not_taken_for_handled() -> None:
+    """SQS tells what is in a queue some time later."""
+    clock = Clock()
+    published_at = clock.now
+
+    def waiting() -> Waiting:
+        return Waiting(0, 10 if 0.5 < clock.now - published_at < 3 else 0, live_taken=1)
+
+    bucket = pace(10_000, clock, waiting)
+    clock.now += 1
+    assert bucket.wait(deadline=200)
+    published_at = clock.now
+    assert bucket.wait(deadline=published_at + 100)
+    assert 5.9 < clock.now - published_at < 6.5, "three seconds of work, as much of rest"
+    published_at = clock.now + 1000
+    before = clock.now
+    assert bucket.wait(deadline=before + 100)
+    assert 1.9 < clock.now - before < 2.5, "what reaches no queue is waited for a second"
+
+
 def test_a_gentle_replay_waits_no_longer_than_some_seconds_for_messages_that_failed() -> None:
     clock = Clock()
     bucket = pace(10_000, clock, lambda: Waiting(0, 0, live_taken=1, replayed_taken=3))

@@ -104,7 +104,8 @@ class Answerer:
                 deadline,
             )
         except AnswerRejectedError as error:
-            if isinstance(error.__cause__, anthropic.BadRequestError):
+            # A rejected parameter or an account without credit is no fault of the picture.
+            if isinstance(error.__cause__, anthropic.BadRequestError) and "image" in str(error.__cause__).lower():
                 raise PictureRejectedError("the vision model does not take this picture") from error
             raise
         text = _said(message).strip()

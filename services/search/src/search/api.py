@@ -1,7 +1,7 @@
 """The routes: parse, call, respond."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Annotated
@@ -261,8 +261,8 @@ def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> Search
     started, deadline = time.perf_counter(), _deadline(who)
     question = Question(body.query, SearchMode.HYBRID, body.top_k, body.filters, 0.0, body.min_similarity_score)
     found = service.agent.run(who.tenant_id, question, deadline)
-    hits = list(found.hits.values())[: body.top_k]
-    given = _checked(found.answer, hits)
+    given = _checked(found.answer, found.hits.values())
+    hits = _best(found.hits, given.citations, body.top_k)
     return SearchResponse(
         query=body.query,
         search_type=body.search_type,
@@ -277,6 +277,12 @@ def _agentic(service: SearchService, who: Caller, body: SearchRequest) -> Search
         agent_reasoning=found.reasoning,
         tools_used=found.tools_used,
     )
+
+
+def _best(found: Mapping[str, Hit], cited: Sequence[str], most: int) -> list[Hit]:
+    """So many of the hits, in their order: what is cited is among them."""
+    chosen = {*cited, *[item_id for item_id in found if item_id not in cited][: max(most - len(cited), 0)]}
+    return [hit for item_id, hit in found.items() if item_id in chosen][:most]
 
 
 def _milliseconds(since: float) -> float:

@@ -6,7 +6,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from chassis.errors import MalformedCursorError
 from contracts import is_storable
@@ -16,6 +16,7 @@ MAX_CHARACTERS = 65_536
 MAX_RANKED = 1_000
 """Results of one query, by relevance: their last page ends there."""
 _MAX_BYTES = 100_000
+_MOST_SHOWN = 2**31
 _FOREIGN = "the cursor does not come from an earlier answer to this query"
 
 
@@ -34,11 +35,12 @@ class Cursor:
     began: datetime | None = None
     """When the first page was asked for, in the order of time."""
 
-    def next(self, page: Sequence[Hit], order: Order) -> "Cursor | None":
-        """Where the page after this one begins; None where there is none, though more may match."""
+    def next(self, page: Sequence[Hit], order: Order, began: datetime) -> "Cursor | None":
+        """Where the page after this one begins; None where there is none, though more may match. `began` is when the
+        first page was asked for."""
         shown = self.shown + len(page)
         if order is not Order.RELEVANCE:
-            return Cursor(shown, after=page[-1].place(order), began=self.began or datetime.now(UTC))
+            return Cursor(shown, after=page[-1].place(order), began=began)
         if shown >= MAX_RANKED:
             return None
         return Cursor(shown, (*self.seen, *(hit.item_id for hit in page)))
@@ -75,6 +77,8 @@ class Cursor:
     def _is_sound(self) -> bool:
         """Whether it is what a page leaves: anyone can compute the mark of their own query."""
         items = (*self.seen, *([self.after.item_id] if self.after else []))
+        if type(self.shown) is not int or self.shown > _MOST_SHOWN:
+            return False
         of_page = self.shown > 0 if self.after else self.shown == len(self.seen) > 0
         return of_page and all(isinstance(item, str) and is_storable(item) for item in items)
 

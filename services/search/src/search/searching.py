@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -32,6 +33,7 @@ from retrieval.confidence import Thresholds, best_is_confident, confident_only
 from retrieval.explanation import Explanation, explain
 from retrieval.passages import Source, sources
 from retrieval.reranking import Reranking, is_reranked
+from retrieval.search import MAX_TOP_K
 from search.cursors import Cursor
 
 DEFAULT_THRESHOLDS = Thresholds()
@@ -180,7 +182,9 @@ class Searcher:
             if question.facets is not None:
                 found = replace(found, matches=count_matches(connection, query, question.facets, self.ranking))
             if question.explain:
-                found = replace(found, explanations=explain(connection, query, found.hits, self.ranking))
+                deepest = max((hit.rank for hit in found.hits), default=1)
+                asked_for = replace(query, top_k=min(max(query.top_k, deepest), MAX_TOP_K))
+                found = replace(found, explanations=explain(connection, asked_for, found.hits, self.ranking))
             if question.source_characters:
                 asked = (question.text, question.asked)
                 read = sources(connection, query.tenant_id, asked, found.hits, question.source_characters)
@@ -233,11 +237,12 @@ class Searcher:
     ) -> tuple[list[Hit], str | None, Degraded | None]:
         """The hits of the page that begins there, the cursor of the next, and in which lesser way they were found."""
         # What is shown in the order of time is chosen by rank: what was added meanwhile would push others out.
-        before = None if query.mode is SearchMode.BM25 else place.began
+        before = None if query.mode is SearchMode.BM25 or not words else place.began
+        began = place.began or datetime.now(UTC)
         asked = replace(query, without=place.seen, after=place.after, added_before=before, peek=True)
         found, unranked = self._best(asked, words)
         page = [replace(hit, rank=place.shown + hit.rank) for hit in found[: question.top_k]]
-        following = place.next(page, question.shown_by) if len(found) > len(page) else None
+        following = place.next(page, question.shown_by, began) if len(found) > len(page) else None
         cursor = following.encode(query.tenant_id, question.identity) if following else None
         return page, cursor, unranked
 

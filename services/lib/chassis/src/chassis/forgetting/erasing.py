@@ -93,12 +93,16 @@ def _erase_letters(service: "Service[Any]", tenant: str, found: FoundLetters) ->
     Raises:
         TransientError: SQS did not answer, or further letters are to be looked at, which the next attempt does.
     """
-    note = forgotten.note_found if found.is_all else forgotten.add_erased
+    letters = +Counter({"dead letters": len(found)})
+    if found.is_all:
+        with service.database.transaction() as connection:
+            forgotten.note_found(connection, tenant, letters)
+        found.delete()
+        return
+    found.delete()  # first: what is counted twice would be too much, and the receipt says "at least"
     with service.database.transaction() as connection:
-        note(connection, tenant, +Counter({"dead letters": len(found)}))
-    found.delete()
-    if not found.is_all:
-        raise TransientError("further dead letters are to be looked at", retry_after_s=1)
+        forgotten.add_erased(connection, tenant, letters)
+    raise TransientError("further dead letters are to be looked at", retry_after_s=1)
 
 
 def _count_objects(service: "Service[Any]", tenant: str, keys: Sequence[str]) -> None:

@@ -102,11 +102,14 @@ class FoundLetters:
         return len(self.handles)
 
     def delete(self) -> None:
-        """Delete them. Raises TransientError when SQS does not answer."""
+        """Delete them. Raises TransientError when SQS does not answer; those that are left are shown again."""
+        left = list(self.handles.values())
         try:
-            for handle in self.handles.values():
-                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=handle)
+            while left:
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=left[0])
+                del left[0]
         except (ClientError, BotoCoreError) as error:
+            _give_back(self.sqs, self.queue_url, left)
             raise TransientError(f"SQS: {type(error).__name__}") from error
 
 
@@ -119,8 +122,8 @@ def find_dead_letters(
     limit_s: float = inf,
     goes_on: bool = False,
 ) -> FoundLetters:
-    """The dead letters with such bodies. Until all are looked at, and where this fails before that, the others are
-    hidden too, for a minute at most. After `limit_s` seconds no further page is looked at: the others are shown again,
+    """The dead letters with such bodies. Until all are looked at, the others are hidden too, for a minute at
+    most. After `limit_s` seconds no further page is looked at: the others are shown again,
     or, where another search `goes_on` with the rest, stay hidden for two minutes.
 
     Waiting (whole seconds) asks every server of the queue: without, an answer may be empty where the queue is not.
@@ -146,6 +149,8 @@ def find_dead_letters(
                 break
             seen |= messages.keys()
     except (ClientError, BotoCoreError) as error:
+        # The next attempt has to find them.
+        _give_back(sqs, queue_url, [*handles.values(), *others.values()])
         raise TransientError(f"SQS: {type(error).__name__}") from error
     if is_all or not goes_on:
         _give_back(sqs, queue_url, list(others.values()))

@@ -31,6 +31,8 @@ LEAST, MOST = 10, 500
 GENTLE_S = 5.0
 # After so long a gentle page counts as handled: messages that failed stay out of sight for up to 15 minutes.
 _HANDLED_S = 5.0
+# For so long an empty queue may be one that the page has not reached yet: SQS tells its figures late.
+_UNSEEN_S = 1.0
 _LOOK_AGAIN_S = 0.05
 _SHORTEST_S = 0.001
 
@@ -73,6 +75,7 @@ class Pace:
         self._filled_at = clock()
         self._gentle_until = self._filled_at
         self._page_at: float | None = None
+        self._is_seen = False
         self._handled_at: float | None = None
 
     def wait(self, deadline: float) -> Allowance | None:
@@ -88,7 +91,7 @@ class Pace:
                 self._sleep(max((1 - self._tokens) / self._rate, _SHORTEST_S))
                 continue
             if self._may_go_on(self._backlog()):
-                self._page_at, self._handled_at = self._clock(), None
+                self._page_at, self._is_seen, self._handled_at = self._clock(), False, None
                 return Allowance(self._page, int(self._tokens))
             self._sleep(_LOOK_AGAIN_S)
         return None
@@ -111,7 +114,10 @@ class Pace:
         if self._page_at is None:
             return True
         now = self._clock()
-        is_handled = not (waiting.replayed or waiting.replayed_taken) or now - self._page_at > _HANDLED_S
+        is_there = bool(waiting.replayed or waiting.replayed_taken)
+        self._is_seen = self._is_seen or is_there
+        patience_s = _HANDLED_S if is_there else 0.0 if self._is_seen else _UNSEEN_S
+        is_handled = now - self._page_at >= patience_s
         if self._handled_at is None and is_handled:
             self._handled_at = now
         return self._handled_at is not None and now - self._handled_at >= self._handled_at - self._page_at
