@@ -1,6 +1,7 @@
 """Forgetting a tenant: the mark, what is erased, what comes late, and what the caller is told."""
 
 import json
+import sys
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -189,7 +190,7 @@ def test_however_many_objects_there_are_each_attempt_gets_on_and_none_counts_twi
 def test_the_next_attempt_goes_on_with_dead_letters_that_were_not_looked_at(
     noting: Noting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(forgets.__globals__, "_LOOK_S", 0.0)
+    monkeypatch.setattr(sys.modules["chassis.queue.forgets"], "_LOOK_S", 0.0)
     url = noting.settings.dead_letter_queue_url
     for number in range(25):
         letter = DeadLetter(envelope(uploaded(ALICE if number % 5 else BOB)), "invalid-event", "broken")
@@ -205,7 +206,7 @@ def test_the_next_attempt_goes_on_with_dead_letters_that_were_not_looked_at(
 def test_dead_letters_that_were_not_deleted_are_found_by_the_next_attempt(
     noting: Noting, monkeypatch: pytest.MonkeyPatch, look_s: float
 ) -> None:
-    monkeypatch.setitem(forgets.__globals__, "_LOOK_S", look_s)
+    monkeypatch.setattr(sys.modules["chassis.queue.forgets"], "_LOOK_S", look_s)
     url = noting.settings.dead_letter_queue_url
     for _ in range(3):
         send_dead_letter(noting.aws.sqs, url, DeadLetter(envelope(uploaded(ALICE)), "invalid-event", "broken"))
