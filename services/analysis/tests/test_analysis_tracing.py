@@ -1,6 +1,7 @@
 """LangSmith through its real SDK, against a small server that records what it is sent."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -104,6 +105,9 @@ def test_a_run_carries_tokens_and_the_kind_of_fault_but_no_contents(sink: Sink) 
         raise RefusedError("my secret diary")
     assert run.trace_id is not None
     sent = sink.runs.decode(errors="replace")
-    for expected in (run.trace_id, "claude-sonnet-5-5", "p@1", "1234", "RefusedError"):
+    usage = {"input_tokens": 1234, "output_tokens": 56, "total_tokens": 1290}
+    metadata = f'"usage_metadata":{json.dumps(usage, separators=(",", ":"))}'
+    for expected in (run.trace_id, "claude-sonnet-5-5", "p@1", metadata, "RefusedError"):
         assert expected in sent
+    assert re.search(r'"metadata":\{[^{}]*"usage_metadata"', sent), "where LangSmith looks for it"
     assert "diary" not in sent

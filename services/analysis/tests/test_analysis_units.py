@@ -169,6 +169,7 @@ def test_statuses_become_our_errors(sdk: Any, module: Any, status: int, expected
     if expected is ProviderUnavailableError:
         assert isinstance(error, ProviderUnavailableError)
         assert error.retry_after_s == 7
+        assert error.unpaid is True, "a status is no answer that is paid for"
     assert str(status) in str(error)
 
 
@@ -377,12 +378,16 @@ def test_a_failed_pull_falls_back_and_is_not_repeated_at_once() -> None:
 def test_a_prompt_is_found_by_its_id() -> None:
     pulled = {"mine:abcdef012345": "abcdef0123456789", "mine": "fedcba9876543210", "collections-app-brief": None}
 
+    asked: list[str] = []
+
     def pull(name: str) -> Any:
+        asked.append(name)
         commit = pulled.get(name)
         return commit and (commit, manifest(("SystemMessagePromptTemplate", f"Be {commit[:3]}.")))
 
     source = PromptSource(pull)
     brief = packaged("collections-app-brief")
+    assert (source.find("collections-app-brief@1"), asked) == (brief, []), "LangSmith is not asked for it"
     assert source.find("collections-app-brief@1") == source.find("collections-app-brief") == brief
     by_commit = source.find("mine:abcdef012345")
     assert (by_commit.id, by_commit.text) == ("mine@abcdef012345", "Be abc.")

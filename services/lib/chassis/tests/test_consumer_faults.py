@@ -282,6 +282,18 @@ def test_what_was_not_prepared_together_is_prepared_alone_whatever_its_type(work
     assert prepared == [["a"], ["deleted"], ["a"], ["deleted"]]
 
 
+def test_what_could_not_be_prepared_yet_is_tried_again_whatever_its_type(worker: Worker) -> None:
+    def prepare(events: Sequence[Event[Any]]) -> None:
+        raise TransientError("not now")
+
+    handled: list[str] = []
+    types = (UploadRejected, ItemDeleted)
+    consumer = EventConsumer(worker, [on(each, lambda e: handled.append(e.subject), prepare=prepare) for each in types])
+    deletion = new_event(ItemDeleted(), subject="deleted", tenant_id="tenant-a")
+    assert len(batch(consumer, uploaded("a"), deletion)) == 2
+    assert handled == []
+
+
 def test_only_fresh_live_events_of_their_own_type_are_prepared(worker: Worker) -> None:
     prepared: list[tuple[str, list[str]]] = []
 

@@ -286,6 +286,7 @@ def test_a_forgotten_tenants_token_opens_nothing(noting: Noting) -> None:
     assert not deliver(noting.consumer(), forgotten())
     answer = entry(http_event("GET", "/items", tenant=ALICE), CONTEXT)
     problem = json.loads(answer["body"])
+    assert answer["isBase64Encoded"] is False
     told = (answer["statusCode"], problem["type"], problem["detail"])
     assert told == (410, "urn:collections:problem:forgotten", GONE)
     assert entry(http_event("GET", "/items", tenant=BOB), CONTEXT)["statusCode"] == 200

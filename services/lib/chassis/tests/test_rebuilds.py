@@ -471,8 +471,20 @@ def test_what_cannot_be_copied_is_refused(service: Service[Any]) -> None:
         switching.begin(service, who="a test", why="", tenants=["tenant-0"])
     with service.database.transaction() as connection:
         connection.execute("ALTER TABLE numbered ADD COLUMN tenant_id text")
-    with pytest.raises(PermanentError, match=r"numbered has no rows of items: rebuild the tenant"):
+    with pytest.raises(PermanentError, match=r"numbered has no rows of items: rebuild the tenant") as refused:
         switching.begin(service, who="a test", why="", subjects=["item-0"])
+    assert refused.value.code == "table-without-items"
+
+
+def test_tables_that_are_others_by_now_are_not_exchanged(service: Service[Any]) -> None:
+    rebuild_id = begin(service)
+    with service.database.transaction() as connection:
+        connection.execute("CREATE TABLE more (tenant_id text PRIMARY KEY)")
+        connection.execute("COMMENT ON TABLE more IS 'projection: more'")
+    with pytest.raises(PermanentError, match="are not those of") as refused:
+        switching.switch(service, rebuild_id)
+    assert refused.value.code == "other-tables"
+    assert (state(service), len(details(service))) == ("folding", ITEMS)
 
 
 def test_a_reader_that_takes_long_is_waited_for_in_turns(

@@ -119,6 +119,22 @@ def test_what_is_stored_goes_to_the_one_consumer_in_its_order(
     assert (count.selected, count.published, count.left_out) == (EVENTS, EVENTS, 0)
 
 
+def test_a_large_event_is_written_anew_without_blanks(
+    service: Imaging, replays: EventConsumer, stored: list[str], published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_LARGE", 10)
+    assert deliver(replays, replay_order("search", ImageRejected)) == []
+    assert _drain(replays) == "completed"
+    assert sorted(_replayed(published)) == sorted(stored)
+
+
+def test_operators_are_told_of_the_latest_replays(service: Imaging, replays: EventConsumer, stored: list[str]) -> None:
+    for number in range(3):
+        assert deliver(replays, replay_order("search", ImageRejected, replay_id=f"replay-{number}")) == []
+    told = [each["id"] for each in answer(service, {"list": 2})["replays"]]
+    assert told == ["replay-2", "replay-1"]
+
+
 def _time(service: Imaging, event_id: str) -> str:
     row = service.database.connection().execute("SELECT event FROM events WHERE event_id = %s", (event_id,)).fetchone()
     assert row is not None
