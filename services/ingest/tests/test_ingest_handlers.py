@@ -566,8 +566,12 @@ def test_writing_needs_a_token(unit: Ingest, ask: Callable[..., Answer]) -> None
 
 
 def test_a_deletion_is_recorded_and_at_once_visible(unit: Ingest) -> None:
+    unit.await_upload()
     unit.consume(ItemUploaded)
+    unit.fakes.store.locks.clear()
     assert (unit.delete().status, unit.fakes.recorded) == (200, [requested(ItemDeleted(), ALICE, ITEM)])
+    assert set(unit.fakes.store.locks) == {(ALICE, ITEM)}, "under the item's lock"
+    assert unit.uploads.rows == {}
     assert unit.fakes.published == [unit.fakes.store.events[0].id]
     assert (unit.items.rows, unit.history.events) == ({}, [])
     assert set(unit.fakes.tombstones.deleted) == {(ALICE, ITEM)}
@@ -1023,6 +1027,14 @@ def test_what_arrived_unseen_is_taken_in(unit: Ingest) -> None:
     assert unit.objects == {ORIGINAL: CONTENT}
     assert unit.arrive() == 0, "S3's event comes after all"
     assert len(unit.fakes.recorded) == 1
+
+
+def test_each_that_arrived_unseen_is_counted(unit: Ingest) -> None:
+    unit.await_upload()
+    for name in ("second", "third"):
+        unit.uploads.rows[ALICE, name] = replace(unit.uploads.rows[ALICE, ITEM], item_id=name)
+        unit.objects[f"{ALICE}/uploads/{name}"] = CONTENT
+    assert sweep(unit) == {"accepted": 3, "deleted": 0}
 
 
 def warnings(log_lines: LogLines) -> list[tuple[str, str]]:
