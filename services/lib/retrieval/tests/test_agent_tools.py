@@ -76,6 +76,7 @@ def test_a_list_goes_on_page_by_page(conn: Connection[Any], make_item: MakeItem)
     assert [len(page.hits) for page in pages] == [LISTED, 1, 0]
     assert ids(pages[1].document) == ["00"]
     assert [json.loads(page.document)["pages"] for page in pages] == [2, 2, 2]
+    assert json.loads(list_items(conn, "nobody", Filters()).document)["pages"] == 1
 
 
 def test_an_item_is_read_page_by_page_by_its_owner_alone(items: Connection[Any]) -> None:

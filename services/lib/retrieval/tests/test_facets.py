@@ -161,3 +161,16 @@ def test_of_all_that_match_the_newest_or_oldest(
         assert all(hit.score == by_relevance[hit.item_id] for hit in hits)
     listed = search(trips, asking("category:receipt", mode, make_vector, top_k=2, order=Order.OLDEST), ranking)
     assert [hit.item_id for hit in listed] == ["i00", "i03"]
+
+
+@pytest.mark.parametrize("text", ["cat dog", "category:receipt"])
+@pytest.mark.parametrize("order", [order for order in Order if order is not Order.RELEVANCE])
+def test_a_page_begins_after_the_last_hit_of_the_page_before(
+    photos: Connection[Any], make_vector: MakeVector, order: Order, text: str
+) -> None:
+    query = asking(text, SearchMode.BM25, make_vector, top_k=50, order=order)
+    whole = [hit.item_id for hit in search(photos, query)]
+    assert len(whole) > 2
+    for last in search(photos, query)[:-1]:
+        rest = search(photos, replace(query, after=last.place(order)))
+        assert [hit.item_id for hit in rest] == whole[last.rank :]

@@ -31,6 +31,15 @@ def test_the_start_and_the_passage_that_matches_are_read(characters: int) -> Non
     assert all(part in LONG for part in read)
 
 
+def test_a_long_sentence_is_cut_at_its_spaces_into_parts_of_a_window() -> None:
+    text = "word " * 700 + "the wifi password is here"
+    read = passages(text, {"wifi": {"wifi"}, "password": {"password"}}, 1000)
+    assert "wifi password" in read[-1]
+    assert all(len(part) < 1000 for part in read[1:])
+    assert all(part in text for part in read)
+    assert not any(part.startswith("ord") for part in read), "no word is cut"
+
+
 def test_without_a_match_the_beginning_is_read() -> None:
     assert passages(LONG, {}, 1000) == (LONG[:1000].strip(),)
 
