@@ -65,6 +65,9 @@ def test_the_model_is_asked_as_the_settings_say(fakes: Fakes, monkeypatch: pytes
         service.embedder.connect(model)
     how = {"api_key": "the key", "base_url": "http://v", "dimensions": 512, "timeout_s": 7, "attempts": 2}
     assert asked == [how | {"model": "voyage-4"}, how | {"model": "voyage-3.5-lite"}]
+    service.asking_once.connect("voyage-4")
+    assert asked[2:] == [how | {"model": "voyage-4", "attempts": 1}]
+    assert (service.embedder.batch_size, service.embedder.dimensions) == (64, 512)
 
 
 def test_every_field_has_its_line() -> None:
@@ -153,7 +156,11 @@ def test_any_description_has_a_text_that_can_be_stored_and_sent(description: Des
 )
 def test_the_sdks_errors_become_ours(name: str, status: int | None, expected: type[EmbeddingError]) -> None:
     make: Any = getattr(voyageai.error, name)
-    assert type(translated(voyage.translated(make("no", http_status=status)))) is expected
+    fault = voyage.translated(make("no", http_status=status))
+    error = translated(fault)
+    assert (type(error), str(error)) == (expected, str(fault))
+    if isinstance(error, ProviderUnavailableError):
+        assert error.unpaid is (status in (401, 403, 429)), "what is lost on its way may have been paid"
 
 
 def test_the_delay_that_the_provider_asks_for_is_kept() -> None:
