@@ -446,7 +446,8 @@ def test_resize_only_of_an_upload_that_is_on_its_way(imaging: Imaging, monkeypat
     monkeypatch.setattr("time.sleep", lambda seconds: deliver(imaging.on_events, imaging.upload(item=item)))
     assert imaging.resize(item).status == 200
     imaging.fakes.tombstones.deleted[ALICE, item] = datetime.now(UTC)
-    assert imaging.resize(item).status == 404
+    answer = imaging.resize(item)
+    assert (answer.status, answer.body["detail"]) == (404, f"item {item} not found")
 
 
 def test_resize_only_of_an_upload_that_was_refused(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -471,7 +472,8 @@ def test_resize_only_needs_a_token(imaging: Imaging) -> None:
 def test_resize_only_of_an_item_that_is_deleted_meanwhile(imaging: Imaging) -> None:
     deliver(imaging.on_events, imaging.upload())
     imaging.decoder.meanwhile = imaging.delete
-    assert imaging.resize().status == 404
+    answer = imaging.resize()
+    assert (answer.status, answer.body["detail"]) == (404, f"item {ITEM} not found")
     assert len(imaging.fakes.recorded) == 1
     assert imaging.derived == {}
 
