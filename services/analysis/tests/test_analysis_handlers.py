@@ -811,6 +811,26 @@ def test_what_cannot_be_ordered_is_dead_lettered(unit: Analysis, how: dict[str, 
     assert (unit.claude.asked, unit.fakes.recorded) == ([], [])
 
 
+def test_what_an_order_costs_is_told_before(unit: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analyses, "usual_tokens", lambda connection: None)
+    told = {
+        "types": [ImageProcessed.event_type],
+        "provider": "anthropic",
+        "model": BETTER,
+        "prompt": packaged().id,
+        "each_usd": pytest.approx(0.03),
+        "most_usd": most(unit),
+    }
+    assert unit.service.reprocessing(BETTER) == told
+    monkeypatch.setattr(analyses, "usual_tokens", lambda connection: (1000, 100))
+    brief = unit.service.reprocessing(BETTER, "collections-app-brief@1")
+    assert (brief["each_usd"], brief["prompt"]) == (0.0075, "collections-app-brief@1")
+    assert brief["most_usd"] != told["most_usd"]
+    assert unit.service.reprocessing(None)["model"] == CLAUDE
+    assert "claude-of-the-future" in unit.service.reprocessing("claude-of-the-future")["refused"]
+    assert "another@2" in unit.service.reprocessing(None, "another@2")["refused"]
+
+
 def test_a_rollback_repeats_what_was_before_the_run_or_is_named(unit: Analysis) -> None:
     event = unit.process()
     deliver(unit.on_events, event)
