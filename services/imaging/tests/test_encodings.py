@@ -8,9 +8,10 @@ from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 from contracts.imaging import RenditionKind
 from imaging import renditions
 from imaging.colour import to_plain, to_srgb
-from imaging.errors import ImageRejection
+from imaging.errors import ImageRejection, RejectedImageError
 from imaging.faults import DECODER_FAULTS, _rejection
-from imaging.processing import _shrink, process
+from imaging.limits import Limits
+from imaging.processing import _check_pixels, _shrink, process
 from imaging.renditions import (
     MODEL_MAX_BYTES,
     Rendition,
@@ -129,6 +130,21 @@ def test_only_a_big_jpeg_is_decoded_at_a_fraction_of_its_size(make: Any, monkeyp
     assert drafts == [(None, (1568, 8))]
 
 
+@pytest.mark.parametrize(("image_format", "jpegs", "others"), [("JPEG", 50, 49), ("PNG", 49, 50), ("WEBP", 49, 50)])
+def test_jpegs_have_a_limit_of_their_own(make: Any, image_format: str, jpegs: int, others: int) -> None:
+    data = make.encode(Image.new("RGB", (10, 5)), image_format)
+    assert process(data, limits=Limits(max_pixels=others, max_jpeg_pixels=jpegs)).width == 10
+    with pytest.raises(RejectedImageError, match="too-many-pixels"):
+        process(data, limits=Limits(max_pixels=jpegs, max_jpeg_pixels=others))
+
+
+def test_the_limit_of_pixels_is_told() -> None:
+    _check_pixels((10, 5), 50)
+    with pytest.raises(RejectedImageError, match="has 1000 x 50 pixels; at most 49,999 are accepted") as rejected:
+        _check_pixels((1000, 50), 49_999)
+    assert rejected.value.reason is ImageRejection.TOO_MANY_PIXELS
+
+
 @pytest.mark.parametrize(
     ("mode", "values", "shown"),
     [
@@ -227,6 +243,7 @@ def test_what_a_decoder_says_decides_the_reason(
     rejection = _rejection(fault, text, "read its header", cut_off=cut_off)
     assert rejection.reason is reason
     assert str(rejection) == f"{reason}: {rejection.detail}"
+    assert rejection.args == (reason, rejection.detail)
     assert rejection.detail.endswith(".")
     if text == "broken data stream":
         assert rejection.detail == "The file is damaged: cannot read its header."
