@@ -16,6 +16,7 @@ from openai.types.shared import ChatModel
 from analysis.bootstrap import AnalysisService, bootstrap
 from analysis.describe import Result, most_usd
 from analysis.errors import (
+    AnalysisError,
     InvalidOutputError,
     ProviderNotConfiguredError,
     ProviderRejectedError,
@@ -38,6 +39,7 @@ from chassis.database import Connection
 from chassis.errors import TransientError
 from chassis.http import HttpEntry
 from chassis.item_ids import new_item_id
+from chassis.observability import MetricUnit, metrics
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, ReprocessMode, replayed
 from contracts.analysis import (
@@ -489,6 +491,30 @@ def test_the_first_deliveries_wait_for_the_first_provider(unit: Analysis) -> Non
     assert unit.gpt.keys == ["key of openai"]
 
 
+def test_tokens_fallbacks_and_what_is_reused_are_counted(unit: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[tuple[object, ...]] = []
+    add_metric = metrics.add_metric
+
+    def counting(*counted: Any) -> None:
+        counts.append(counted)
+        add_metric(*counted)
+
+    monkeypatch.setattr(metrics, "add_metric", counting)
+
+    def described(event: Event[ImageProcessed], **how: Any) -> set[tuple[object, ...]]:
+        counts.clear()
+        assert deliver(unit.on_events, event, **how) == []
+        names = {"InputTokens", "OutputTokens", "ProviderFallbacks", "DescriptionsReused"}
+        return {counted for counted in counts if counted[0] in names}
+
+    tokens = {("InputTokens", MetricUnit.Count, 1000), ("OutputTokens", MetricUnit.Count, 100)}
+    assert described(unit.process()) == tokens
+    assert described(unit.process("item-2")) == {("DescriptionsReused", MetricUnit.Count, 1)}
+    unit.claude.outcomes = [ProviderUnavailableError("529")]
+    fallback = {("ProviderFallbacks", MetricUnit.Count, 1)}
+    assert described(unit.process("item-3", sha256="b" * 64), receives=3) == tokens | fallback
+
+
 def test_when_both_providers_are_unavailable_the_first_ones_wish_counts(unit: Analysis) -> None:
     event = unit.process()
     unit.claude.outcomes = [ProviderUnavailableError("529", retry_after_s=42)]
@@ -733,6 +759,22 @@ def test_what_a_silent_provider_may_have_been_paid_is_spent(unit: Analysis, unpa
     failure = failed(AnalysisFailure.GAVE_UP, "529", attempts=6)
     assert (counted(unit), unit.fakes.recorded) == ({"failed": 1}, [caused(failure, order)])
     assert unit.leases.rows == {}
+
+
+@pytest.mark.parametrize("second", [ProviderUnavailableError("529", unpaid=True), ProviderRejectedError("400")])
+def test_a_second_attempt_that_is_not_paid_for_follows_one_that_was(unit: Analysis, second: AnalysisError) -> None:
+    unit.show()
+    unit.claude.outcomes = [InvalidOutputError("cut off", input_tokens=10, output_tokens=20), second]
+    deliver(unit.on_events, ordered(unit.process()))
+    assert spent(unit) == pytest.approx(most(unit))
+
+
+def test_a_call_that_is_not_begun_spends_nothing(fakes: Fakes) -> None:
+    unit = build(fakes, analysis_budget_s=1.9)
+    unit.show()
+    order = ordered(unit.process())
+    assert deliver(unit.on_events, order) == [envelope(order)]
+    assert (spent(unit), counted(unit), unit.claude.asked) == (0, {}, [])
 
 
 def test_a_silent_bucket_spends_nothing(unit: Analysis) -> None:

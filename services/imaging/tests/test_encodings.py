@@ -138,6 +138,23 @@ def test_jpegs_have_a_limit_of_their_own(make: Any, image_format: str, jpegs: in
         process(data, limits=Limits(max_pixels=jpegs, max_jpeg_pixels=others))
 
 
+@pytest.mark.parametrize(("image_format", "most"), [("JPEG", 70), ("PNG", 60)])
+def test_decoders_refuse_what_is_above_the_limit(
+    make: Any, monkeypatch: pytest.MonkeyPatch, image_format: str, most: int
+) -> None:
+    """Sizes that appear later in a file are checked by Pillow, whose limit is set for as long as the picture takes."""
+    seen: list[int | None] = []
+    monkeypatch.setattr("imaging.processing._process", lambda *_, **__: seen.append(Image.MAX_IMAGE_PIXELS))
+    process(make.encode(SMALL, image_format), limits=Limits(max_pixels=60, max_jpeg_pixels=70))
+    assert seen == [most]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK", "LAB"])
+def test_a_plain_picture_is_not_copied(mode: str) -> None:
+    picture = Image.new(mode, (2, 2))
+    assert to_plain(picture) is picture
+
+
 def test_the_limit_of_pixels_is_told() -> None:
     _check_pixels((10, 5), 50)
     with pytest.raises(RejectedImageError, match="has 1000 x 50 pixels; at most 49,999 are accepted") as rejected:

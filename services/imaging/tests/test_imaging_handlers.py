@@ -465,6 +465,11 @@ def test_resize_only_of_an_upload_that_was_refused(imaging: Imaging, monkeypatch
     assert imaging.resize(item).status == 404
 
 
+def test_resize_only_of_an_upload_that_succeeded_after_all(imaging: Imaging) -> None:
+    deliver(imaging.on_events, example(UploadRejected, subject=ITEM, tenant=ALICE), imaging.upload())
+    assert imaging.resize().status == 200
+
+
 def test_resize_only_needs_a_token(imaging: Imaging) -> None:
     assert imaging.resize(tenant=None).status == 401
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import faulthandler
+import multiprocessing
 import os
 import resource
 import signal
@@ -213,3 +214,9 @@ def test_location_and_limits_reach_the_child(monkeypatch: pytest.MonkeyPatch) ->
     assert answer == (b"original", {"keep_location": True, "limits": limits})
     answer = process_isolated(b"original")
     assert answer == (b"original", {"keep_location": False, "limits": DEFAULT_LIMITS})
+
+
+def test_the_child_does_not_outlive_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "process", lambda *_args, **_options: multiprocessing.current_process().daemon)
+    is_daemon: Any = process_isolated(b"")
+    assert is_daemon is True
