@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from chassis import budgets
 from chassis.database import Connection
-from chassis.errors import PermanentError
+from chassis.errors import PermanentError, TransientError
 from chassis.http import HttpEntry
 from chassis.queue import EventConsumer
 from contracts import Event, ReplayKind, new_event, replayed
@@ -19,7 +20,7 @@ from contracts.ingest import ItemDeleted
 from embedding.bootstrap import EmbeddingService, bootstrap
 from embedding.embedder import Answer as Embedded
 from embedding.embedder import Embedder, Vector
-from embedding.errors import ProviderUnavailableError, TextRejectedError
+from embedding.errors import InvalidVectorError, ProviderUnavailableError, TextRejectedError
 from embedding.handler import ENTRY_POINTS
 from embedding.repository import documents, failures, rebuilds, vectors
 from embedding.repository.documents import Counts, Document
@@ -71,6 +72,10 @@ class Vectors:
 
     def is_embedded(self, connection: Connection, document: Document) -> bool:
         return any((row.tenant_id, row.analysis_id) == (document.tenant_id, document.analysis_id) for row in self._all)
+
+    def embedded(self, connection: Connection, documents: Collection[Document], space: Space) -> set[Document]:
+        own = {(row.tenant_id, row.item_id, row.analysis_id) for row in self._all if row.model == space.model}
+        return {each for each in documents if (each.tenant_id, each.item_id, each.analysis_id) in own}
 
     def known(
         self, connection: Connection, documents: Iterable[Document], space: Space, since: datetime | None = None
@@ -216,6 +221,7 @@ def build(fakes: Fakes, **settings: Any) -> Embedding:
     )
     model, rows = Model(fakes), Documents()
     vars(service)["embedder"] = Embedder(model.connect, DIMENSIONS, batch_size=2)
+    vars(service)["asking_once"] = Embedder(model.connect, DIMENSIONS, batch_size=64)
     return Embedding(
         fakes,
         service,
@@ -476,6 +482,201 @@ def test_the_relay_publishes_what_the_bus_did_not_take(unit: Embedding) -> None:
     assert unit.fakes.published == []
     assert ENTRY_POINTS.build("relay", unit.service)({}, None) == {"published": 1}
     assert unit.fakes.published == [unit.fakes.store.events[0].id]
+
+
+# What operators order, within a budget
+
+
+def ordered(event: Event[ItemAnalyzed], *, replay: str = "replay-1", **how: Any) -> Event[ItemAnalyzed]:
+    again = replayed(event, replay_id=replay, replay_for="embedding", kind=ReplayKind.REPROCESS)
+    return replace(again, **({"replay_budget": "1.000000", "replay_force": "false"} | how))
+
+
+def known(unit: Embedding, *events: Event[ItemAnalyzed]) -> None:
+    """The descriptions are there, without vectors."""
+    for event in events:
+        unit.documents.save(unit.fakes.connection, Document.of(event), event.time)
+
+
+def counted(unit: Embedding, replay: str = "replay-1") -> dict[str, int]:
+    row = unit.fakes.budgets.rows[replay]
+    return {str(outcome): getattr(row, outcome) for outcome in budgets.Outcome if getattr(row, outcome)}
+
+
+def spent(unit: Embedding, replay: str = "replay-1") -> float:
+    """In millionths of a dollar; a token costs 0.02 of them."""
+    return float(unit.fakes.budgets.rows[replay].spent_usd) * 1_000_000
+
+
+def most(*events: Event[ItemAnalyzed]) -> float:
+    return sum(0.02 * (len(text(event)) + 16) for event in events)
+
+
+def test_what_is_ordered_is_made_in_one_request_and_paid_by_its_tokens(unit: Embedding) -> None:
+    first, second = described("first"), described("second", "A much longer headline", tenant=BOB)
+    known(unit, first, second)
+    orders = [ordered(first), ordered(second)]
+    assert deliver(unit.on_events, *orders) == []
+    assert unit.model.asked == [(MODEL, [text(first), text(second)])]
+    assert unit.fakes.recorded == [
+        caused(embedded(event), order) for event, order in zip((first, second), orders, strict=True)
+    ]
+    assert counted(unit) == {"made": 2}
+    assert spent(unit) == pytest.approx(sum(0.02 * (len(text(event)) + 1) for event in (first, second)))
+
+
+def test_an_equal_text_gives_its_vector_for_nothing_and_what_is_embedded_stays(unit: Embedding) -> None:
+    has, equal = described("has", "A cat"), described("equal", "A cat")
+    assert deliver(unit.on_events, has) == []
+    known(unit, equal)
+    orders = [ordered(has), ordered(equal)]
+    assert deliver(unit.on_events, *orders) == []
+    assert unit.fakes.recorded[1:] == [caused(embedded(equal, tokens=0), orders[1])]
+    assert (counted(unit), spent(unit), len(unit.model.asked)) == ({"reused": 2}, 0, 1)
+    forced = [ordered(event, replay="replay-2", replay_force="true") for event in (has, equal)]
+    assert deliver(unit.on_events, *forced) == []
+    assert counted(unit, "replay-2") == {"made": 2}
+    assert unit.model.asked[1:] == [(MODEL, [text(has)])], "equal texts are one"
+    assert [fact.subject for fact in unit.fakes.recorded[2:]] == ["has", "equal"]
+
+
+def test_beyond_the_budget_nobody_is_asked(unit: Embedding) -> None:
+    event = described()
+    known(unit, event)
+    assert 1 < most(event) < 2
+    assert deliver(unit.on_events, ordered(event, replay_budget="0.000001")) == []
+    assert (counted(unit), unit.model.asked, unit.fakes.recorded) == ({"left_over": 1}, [], [])
+    assert deliver(unit.on_events, ordered(event, replay="2", replay_budget="0.000002")) == []
+    assert counted(unit, "2") == {"made": 1}
+
+
+@pytest.mark.parametrize("unpaid", [True, False])
+def test_what_a_silent_provider_may_have_been_paid_is_spent(unit: Embedding, unpaid: bool) -> None:
+    first, second = described("first"), described("second")
+    known(unit, first, second)
+    orders = [ordered(first), ordered(second)]
+    unit.model.faults[text(second)] = ProviderUnavailableError("529", retry_after_s=42, unpaid=unpaid)
+    assert deliver(unit.on_events, *orders) == [envelope(order) for order in orders]
+    assert unit.fakes.aws.sqs.delays == [42, 42]
+    assert spent(unit) == pytest.approx(0 if unpaid else most(first, second))
+    assert (counted(unit), unit.fakes.recorded) == ({}, [])
+    assert deliver(unit.on_events, orders[1], receives=3) == []
+    failure = failed(second, EmbeddingFailure.GAVE_UP, "529", attempts=3)
+    assert (counted(unit), unit.fakes.recorded) == ({"failed": 1}, [caused(failure, orders[1])])
+
+
+def test_without_a_key_nothing_is_spent(fakes: Fakes) -> None:
+    unit = build(fakes)
+    vars(unit.service).pop("asking_once")
+    event = described()
+    known(unit, event)
+    assert deliver(ENTRY_POINTS.build("on_events", unit.service), ordered(event)) == [envelope(ordered(event))]
+    assert (spent(unit), counted(unit)) == (0, {})
+
+
+def test_what_has_a_vector_keeps_it_when_its_reprocessing_is_given_up(unit: Embedding) -> None:
+    event = described()
+    deliver(unit.on_events, event)
+    unit.model.faults[text(event)] = ProviderUnavailableError("529")
+    assert deliver(unit.on_events, ordered(event, replay_force="true"), receives=3) == []
+    assert (counted(unit), len(unit.fakes.recorded)) == ({"failed": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "is_paid"),
+    [
+        (TextRejectedError("400"), EmbeddingFailure.PROVIDER_REJECTED, False),
+        (InvalidVectorError("2 vectors"), EmbeddingFailure.INVALID_OUTPUT, True),
+    ],
+    ids=["rejected", "unusable"],
+)
+def test_a_text_without_a_vector_fails_alone_and_is_paid_where_that_is_possible(
+    unit: Embedding, fault: Exception, reason: EmbeddingFailure, is_paid: bool
+) -> None:
+    good, bad = described("good"), described("bad")
+    known(unit, good, bad)
+    unit.model.faults[text(bad)] = fault
+    orders = [ordered(good), ordered(bad)]
+    assert deliver(unit.on_events, *orders) == []
+    assert unit.fakes.recorded == [
+        caused(embedded(good), orders[0]),
+        caused(failed(bad, reason, str(fault)), orders[1]),
+    ]
+    assert counted(unit) == {"made": 1, "failed": 1}
+    made = 0.02 * (len(text(good)) + 1)
+    # Both were asked for together, and then each alone.
+    assert spent(unit) == pytest.approx(made + (most(good, bad) + most(bad) if is_paid else 0))
+
+
+def test_an_unusable_vector_among_others_is_counted_as_failed(unit: Embedding) -> None:
+    good, bad = described("good"), described("bad")
+    known(unit, good, bad)
+    unit.model.answers[text(bad)] = [0.0] * DIMENSIONS
+    orders = [ordered(good), ordered(bad)]
+    assert deliver(unit.on_events, *orders) == []
+    failure = failed(bad, EmbeddingFailure.INVALID_OUTPUT, "the vector is zero")
+    assert unit.fakes.recorded == [caused(embedded(good), orders[0]), caused(failure, orders[1])]
+    assert (counted(unit), len(unit.model.asked)) == ({"made": 1, "failed": 1}, 1)
+    assert spent(unit) == pytest.approx(0.02 * (len(text(good)) + 1))
+
+
+def test_what_is_overtaken_is_not_counted(unit: Embedding) -> None:
+    known(unit, described(headline="A better headline", version=2))
+    assert deliver(unit.on_events, ordered(described())) == []
+    assert (unit.fakes.budgets.rows, unit.fakes.recorded, unit.model.asked) == ({}, [], [])
+
+
+def test_what_is_overtaken_while_the_provider_is_asked_is_paid_and_not_recorded(unit: Embedding) -> None:
+    event = described()
+    known(unit, event)
+    unit.model.meanwhile = lambda: known(unit, described(headline="A better headline", version=2))
+    assert deliver(unit.on_events, ordered(event)) == []
+    assert (counted(unit), spent(unit) > 0, unit.fakes.recorded) == ({"made": 1}, True, [])
+
+
+def test_what_others_have_reserved_is_waited_for(unit: Embedding, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reserved(*_: object) -> None:
+        raise TransientError("the rest is reserved")
+
+    event = described()
+    known(unit, event)
+    with monkeypatch.context() as patched:
+        patched.setattr(budgets, "reserve", reserved)
+        assert deliver(unit.on_events, ordered(event)) == [envelope(ordered(event))]
+    assert (unit.model.asked, unit.fakes.recorded, unit.fakes.budgets.rows) == ([], [], {})
+    assert deliver(unit.on_events, ordered(event)) == []
+    assert counted(unit) == {"made": 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "how", "reason", "detail"),
+    [
+        ({}, {"replay_model": "voyage-4"}, "not-the-model", "voyage-4 is not"),
+        ({"embedding_model": "voyage-3-lite"}, {}, "no-price", "of voyage-3-lite"),
+    ],
+    ids=["another model", "no price"],
+)
+def test_what_cannot_be_ordered_is_dead_lettered(
+    fakes: Fakes, settings: dict[str, Any], how: dict[str, Any], reason: str, detail: str
+) -> None:
+    unit = build(fakes, **settings)
+    event = described()
+    known(unit, event)
+    assert deliver(unit.on_events, ordered(event, **how)) == []
+    (letter,) = fakes.dead_letters()
+    assert letter.reason == reason
+    assert detail in letter.detail
+    assert (unit.model.asked, fakes.recorded) == ([], [])
+
+
+def test_what_an_order_costs_is_told_before(fakes: Fakes) -> None:
+    told = {"types": [ItemAnalyzed.event_type], "model": MODEL, "each_usd": 8e-06, "most_usd": pytest.approx(48.032e-5)}
+    service = build(fakes).service
+    assert service.reprocessing(None) == service.reprocessing(MODEL) == told
+    assert service.reprocessing("voyage-4")["refused"].startswith(f"descriptions are embedded by {MODEL};")
+    assert set(service.reprocessing(None, "a prompt")) == {"refused"}
+    unpriced = bootstrap(EmbeddingSettings(**SETTINGS, embedding_model="voyage-3-lite"), fakes.aws)
+    assert set(unpriced.reprocessing(None)) == {"refused"}
 
 
 # Rebuilds

@@ -1,6 +1,7 @@
 """Rebuilds: asked for by HTTP, done in batches, resumable, never two effects."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,6 +109,24 @@ def test_what_takes_too_long_is_continued_by_another_message(
     assert [len(vectors(running, "alice", item)) for item in items] == [2] * 5
 
 
+def test_what_is_paid_for_before_a_continuation_is_not_paid_for_after_it(
+    start: Callable[..., Any], running: Any, providers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("embedding.bootstrap.BATCH_SIZE", 1)
+    small = start()
+    equal = [running.describe("alice", headline="A cat") for _ in range(2)]
+    assert running.consume(*equal) == 0
+    providers.calm()
+    event = requested(running, "alice")
+    with monkeypatch.context() as patched:
+        patched.setattr("embedding.rebuild.time", SimpleNamespace(monotonic=iter([0, 0, 1000]).__next__))
+        assert small.rebuild(event) == 0
+    (_, continued) = running.recorded("alice", event.subject)
+    assert small.rebuild(continued) == 0
+    assert [len(vectors(running, "alice", each.subject)) for each in equal] == [2, 2]
+    assert len(providers.requests("voyage")) == 1
+
+
 def test_a_rebuild_that_keeps_failing_ends_and_another_may_be_requested(
     running: Any, providers: Any, items: list[str]
 ) -> None:
@@ -124,7 +143,8 @@ def test_a_rejected_text_keeps_the_vector_it_has(running: Any, providers: Any, i
     providers.fault(provider="voyage", kind="status", status=400)
     assert running.rebuild(event) == 0
     status = running.request("GET", "/vector-index/status", "alice").body
-    assert (status["embedded"], status["failed"], status["rebuild"]["failed"]) == (5, 0, 5)
+    assert (status["embedded"], status["failed"]) == (5, 0)
+    assert (status["rebuild"]["done"], status["rebuild"]["failed"]) == (0, 5)
     assert all(len(running.recorded("alice", item)) == 1 for item in items)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis import voyage
+from chassis.observability import MetricUnit, metrics
 from contracts.analysis import Description, ImageDetails, MediaMetadata
 from embedding.bootstrap import bootstrap
 from embedding.embedder import Answer, Embedder, Vector
@@ -65,6 +66,9 @@ def test_the_model_is_asked_as_the_settings_say(fakes: Fakes, monkeypatch: pytes
         service.embedder.connect(model)
     how = {"api_key": "the key", "base_url": "http://v", "dimensions": 512, "timeout_s": 7, "attempts": 2}
     assert asked == [how | {"model": "voyage-4"}, how | {"model": "voyage-3.5-lite"}]
+    service.asking_once.connect("voyage-4")
+    assert asked[2:] == [how | {"model": "voyage-4", "attempts": 1}]
+    assert (service.embedder.batch_size, service.embedder.dimensions) == (64, 512)
 
 
 def test_every_field_has_its_line() -> None:
@@ -153,7 +157,11 @@ def test_any_description_has_a_text_that_can_be_stored_and_sent(description: Des
 )
 def test_the_sdks_errors_become_ours(name: str, status: int | None, expected: type[EmbeddingError]) -> None:
     make: Any = getattr(voyageai.error, name)
-    assert type(translated(voyage.translated(make("no", http_status=status)))) is expected
+    fault = voyage.translated(make("no", http_status=status))
+    error = translated(fault)
+    assert (type(error), str(error)) == (expected, str(fault))
+    if isinstance(error, ProviderUnavailableError):
+        assert error.unpaid is (status in (401, 403, 429)), "what is lost on its way may have been paid"
 
 
 def test_the_delay_that_the_provider_asks_for_is_kept() -> None:
@@ -193,6 +201,40 @@ def test_batches_equal_texts_and_isolation() -> None:
     assert model.asked == [["a", "b"], ["reject", "c"], ["reject"], ["c"]]
     assert isinstance(outcomes["reject"], TextRejectedError)
     assert {text for text, outcome in outcomes.items() if isinstance(outcome, Vector)} == {"a", "b", "c"}
+
+
+def test_tokens_and_refused_batches_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[tuple[object, ...]] = []
+    monkeypatch.setattr(metrics, "add_metric", lambda *counted: counts.append(counted))
+    Embedder(lambda _: Model({}), 2, 2).embed(["a", "b", "reject", "c"], "m")
+    tokens = ("EmbeddingTokens", MetricUnit.Count, 100)
+    assert counts == [tokens, ("BatchesIsolated", MetricUnit.Count, 1), tokens]
+
+
+def test_an_answer_of_another_number_of_vectors_is_of_no_use() -> None:
+    class Short(Model):
+        def embed(self, texts: Sequence[str]) -> Answer:
+            return Answer(super().embed(texts).vectors[:1], 100)
+
+    outcomes = Embedder(lambda _: Short({}), 2, 10).embed(["a", "b"], "m")
+    assert all(isinstance(outcome, Vector) for outcome in outcomes.values()), "each was asked for alone"
+    with pytest.raises(InvalidVectorError, match="1 vectors for 2 texts"):
+        Embedder(lambda _: Short({}), 2, 10).ask(["a", "b"], "m")
+
+
+def test_an_empty_text_has_no_share() -> None:
+    assert Embedder(lambda _: Model({}), 2, 10).ask([""], "m") == {"": Vector((3.0, 4.0), 0)}
+
+
+def test_the_model_is_connected_by_its_name() -> None:
+    names: list[str] = []
+
+    def connect(name: str) -> Model:
+        names.append(name)
+        return Model({})
+
+    Embedder(connect, 2, 1).embed(["a", "reject"], "voyage-4")
+    assert names == ["voyage-4", "voyage-4"]
 
 
 def test_tokens_are_shared_by_length() -> None:

@@ -446,7 +446,8 @@ def test_resize_only_of_an_upload_that_is_on_its_way(imaging: Imaging, monkeypat
     monkeypatch.setattr("time.sleep", lambda seconds: deliver(imaging.on_events, imaging.upload(item=item)))
     assert imaging.resize(item).status == 200
     imaging.fakes.tombstones.deleted[ALICE, item] = datetime.now(UTC)
-    assert imaging.resize(item).status == 404
+    answer = imaging.resize(item)
+    assert (answer.status, answer.body["detail"]) == (404, f"item {item} not found")
 
 
 def test_resize_only_of_an_upload_that_was_refused(imaging: Imaging, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -464,6 +465,11 @@ def test_resize_only_of_an_upload_that_was_refused(imaging: Imaging, monkeypatch
     assert imaging.resize(item).status == 404
 
 
+def test_resize_only_of_an_upload_that_succeeded_after_all(imaging: Imaging) -> None:
+    deliver(imaging.on_events, example(UploadRejected, subject=ITEM, tenant=ALICE), imaging.upload())
+    assert imaging.resize().status == 200
+
+
 def test_resize_only_needs_a_token(imaging: Imaging) -> None:
     assert imaging.resize(tenant=None).status == 401
 
@@ -471,7 +477,8 @@ def test_resize_only_needs_a_token(imaging: Imaging) -> None:
 def test_resize_only_of_an_item_that_is_deleted_meanwhile(imaging: Imaging) -> None:
     deliver(imaging.on_events, imaging.upload())
     imaging.decoder.meanwhile = imaging.delete
-    assert imaging.resize().status == 404
+    answer = imaging.resize()
+    assert (answer.status, answer.body["detail"]) == (404, f"item {ITEM} not found")
     assert len(imaging.fakes.recorded) == 1
     assert imaging.derived == {}
 
