@@ -1,0 +1,69 @@
+"""How a rebuild waits for whoever is in the way, and what it does not begin, without a database."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from psycopg import errors
+
+from chassis.errors import PermanentError, TransientError
+from chassis.rebuilds import rows, switching, tables
+
+
+class Busy:
+    """A database in which a unit of work is in the way of so many attempts."""
+
+    def __init__(self, attempts: int, cause: Exception | None = None) -> None:
+        self.left = attempts
+        self.cause = cause or errors.LockNotAvailable()
+
+    @contextmanager
+    def transaction(self) -> Iterator[object]:
+        if self.left:
+            self.left -= 1
+            raise TransientError("in the way") from self.cause
+        yield SimpleNamespace()
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Seconds between attempts."""
+    slept: list[float] = []
+    monkeypatch.setattr("chassis.rebuilds.switching.time.sleep", slept.append)
+    monkeypatch.setattr(rows, "hold", lambda _: None)
+    monkeypatch.setattr(rows, "find", lambda *_: SimpleNamespace(id="r", state="ended"))
+    random.seed(1)
+    return slept
+
+
+def cancel(database: Busy) -> Any:
+    service: Any = SimpleNamespace(database=database)
+    return switching.cancel(service, "r")
+
+
+def test_an_exchange_is_tried_sixty_times_with_pauses(pauses: list[float]) -> None:
+    assert cancel(Busy(59)).state == "ended"
+    assert len(pauses) == 59
+    assert all(0.05 <= seconds <= 0.4 for seconds in pauses)
+    assert len(set(pauses)) > 1, "several that wait do not come at once"
+    pauses.clear()
+    with pytest.raises(TransientError, match="in the way"):
+        cancel(Busy(60))
+    assert len(pauses) == 59, "nobody waits behind the last attempt"
+
+
+def test_another_fault_is_not_waited_for(pauses: list[float]) -> None:
+    with pytest.raises(TransientError):
+        cancel(Busy(1, errors.QueryCanceled()))
+    assert pauses == []
+
+
+def test_where_nothing_is_folded_there_is_nothing_to_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "folded_tables", lambda *_: [])
+    connection: Any = None
+    with pytest.raises(PermanentError, match=r"^no table of imaging is made from events alone$") as refused:
+        tables.make(connection, "imaging", "imaging_next", by_tenant=False, by_subject=False, recounted=())
+    assert refused.value.code == "nothing-to-rebuild"
