@@ -19,7 +19,7 @@ from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.store import Checkpoint
-from contracts import REGISTRY, Contract, Event, ReplayKind, new_event
+from contracts import REGISTRY, Contract, Event, ReplayKind, ReprocessMode, new_event
 from contracts.analysis import BudgetSpent
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
@@ -30,7 +30,6 @@ from contracts.operations import (
     ReplayReport,
     ReplayRequested,
     ReplayResumed,
-    ReprocessMode,
     TypeCount,
 )
 from testkit import Fakes, deliver
@@ -391,8 +390,17 @@ def test_operators_are_told_all_of_a_replay_and_nothing_of_its_events(
 def test_a_consumer_is_told_by_the_service_itself(service: Service[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer(service, {"contract": "replay-requested"}) == {"contract": ReplayRequested.schema_version}
     asked: list[Any] = []
-    monkeypatch.setattr(type(service), "reprocessing", lambda _, *given: asked.append(given) or {"types": []})
-    monkeypatch.setattr(type(service), "runs", lambda _, given: asked.append(given) or {"runs": []})
+
+    def reprocessing(_service: object, model: str | None, prompt: str | None = None) -> dict[str, Any]:
+        asked.append((model, prompt))
+        return {"types": []}
+
+    def runs(_service: object, given: dict[str, Any]) -> dict[str, Any]:
+        asked.append(given)
+        return {"runs": []}
+
+    monkeypatch.setattr(type(service), "reprocessing", reprocessing)
+    monkeypatch.setattr(type(service), "runs", runs)
     assert answer(service, {"reprocessing": {"model": "m", "prompt": "p@2"}}) == {"reprocessing": {"types": []}}
     assert answer(service, {"reprocessing": {"model": None}}) == {"reprocessing": {"types": []}}
     assert answer(service, {"runs": {"run": "r"}}) == {"runs": {"runs": []}}
