@@ -169,7 +169,7 @@ def test_a_budget_may_be_spent_to_the_last_millionth_by_its_own_replay_alone(con
     assert (whole.replay_id, whole.amount_usd) == ("replay-1", Decimal(1))
     with pytest.raises(TransientError, match=r"^the rest of the budget is reserved by calls that are under way$"):
         budgets.reserve(database, ordered(2), 0.000001)
-    assert (known(database).spent_usd, known(database).reserved_usd) == (0, 1)
+    assert (known(database).spent_usd, known(database).reserved_usd) == (Decimal(0), Decimal(1))
     with database.transaction() as connection:
         budgets.settle(connection, whole, 0.4)
     rest = budgets.reserve(database, ordered(2), 0.6)
