@@ -281,8 +281,11 @@ def test_a_fold_that_fails_beside_harms_no_traffic(service: Service[Any], stood:
     stood.fails_on = "_next"
     record(service, "another")
     assert "another" in details(service)
-    with pytest.raises(PermanentError, match="DivisionByZero"):
+    (shown,) = answer(service, {"show": rebuild_id})["rebuilds"]
+    assert shown["failure"].startswith("DivisionByZero of the event ")
+    with pytest.raises(PermanentError, match="the tables beside miss something: DivisionByZero") as refused:
         switching.switch(service, rebuild_id)
+    assert refused.value.code == "rebuild-failed"
     assert switching.cancel(service, rebuild_id).state == "cancelled"
     stood.fails_on = ""
     switching.switch(service, begin(service))
@@ -579,7 +582,8 @@ def test_operators_steer_a_rebuild_by_requests_alone(service: Service[Any], monk
     assert answer(service, {"fold": "another"}) == {"rebuilds": []}
 
 
-def test_requests_that_make_no_sense_are_refused(service: Service[Any]) -> None:
+def test_requests_that_make_no_sense_are_refused(start: Callable[[], Service[Any]]) -> None:
+    service = start()
     rebuild_id = begin(service, subjects=("item-1",))
     assert answer(service, {"compare": "another", "table": "pictures"}) == {"rebuilds": []}
     assert answer(service, {"compare": rebuild_id, "table": "forgotten_tenants"}) == {"comparison": None}
@@ -601,17 +605,6 @@ def test_requests_that_make_no_sense_are_refused(service: Service[Any]) -> None:
         assert refused.value.code == "no-such-rebuild"
 
 
-def test_a_rebuild_that_misses_something_says_what(service: Service[Any], stood: Stood) -> None:
-    rebuild_id = begin(service)
-    stood.fails_on = "_next"
-    record(service, "another")
-    (shown,) = answer(service, {"show": rebuild_id})["rebuilds"]
-    assert shown["failure"].startswith("DivisionByZero of the event ")
-    with pytest.raises(PermanentError, match="the tables beside miss something") as refused:
-        switching.switch(service, rebuild_id)
-    assert refused.value.code == "rebuild-failed"
-
-
 def test_own_events_are_folded_page_by_page(service: Service[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own, "_PAGE", 7)
     rebuild = switching.begin(service, who="a test", why="", tenants=("tenant-1",))
@@ -627,7 +620,9 @@ def test_own_events_are_folded_page_by_page(service: Service[Any], monkeypatch: 
     }
 
 
-def test_a_rebuild_that_is_over_meanwhile_folds_nothing_more(service: Service[Any]) -> None:
+def test_a_rebuild_that_is_over_meanwhile_folds_nothing_more(start: Callable[[], Service[Any]]) -> None:
+    service = start()
+    record(service, "item-0")
     rebuild = switching.begin(service, who="a test", why="")
     switching.cancel(service, rebuild.id)
     again = switching.begin(service, who="a test", why="")
@@ -637,17 +632,9 @@ def test_a_rebuild_that_is_over_meanwhile_folds_nothing_more(service: Service[An
     assert details(service, next_of(service.settings.database_schema)) == {}
 
 
-def test_a_service_without_own_events_has_folded_them(service: Service[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    assert own.types_of(service) == (REJECTED,)
-    monkeypatch.setattr(type(service), "projections", Projections({}))
-    assert own.types_of(service) == ()
-    assert answer(service, {"count": []}) == {"counts": {}}
-    rebuild_id = begin(service)
-    (shown,) = answer(service, {"show": rebuild_id})["rebuilds"]
-    assert (shown["folded"], shown["is_own_done"]) == (0, True)
-
-
-def test_the_old_tables_are_compared_after_the_switch(service: Service[Any]) -> None:
+def test_the_old_tables_are_compared_after_the_switch(start: Callable[[], Service[Any]]) -> None:
+    service = start()
+    record(service, "item-4")
     switching.switch(service, rebuild_id := begin(service))
     schema = service.settings.database_schema
     with service.database.transaction() as connection:
@@ -682,27 +669,10 @@ def test_tables_without_a_key_or_with_a_key_alone_are_compared(start: Callable[[
     assert (pairs["live_rows"], pairs["beside_rows"], keyless["beside_hash"]) == (3, 2, "0")
 
 
-def test_a_table_is_narrowed_by_the_first_column_that_names_items(start: Callable[[], Service[Any]]) -> None:
-    service = start()
-    schema = service.settings.database_schema
-    rebuild = switching.begin(service, who="a test", why="")
-    narrowed = replace(rebuild, tenants=("t",), subjects=("s",))
-    with service.database.transaction() as connection:
-        connection.execute("CREATE TABLE several (id text, session_id text, item_id text, subject text)")
-        for column in ("subject", "item_id", "session_id", "id"):
-            found = tables.condition(connection, schema, "several", narrowed)
-            assert found is not None
-            assert f'"{column}" = ANY' in found.as_string(connection)
-            connection.execute(f"ALTER TABLE several DROP COLUMN {column}")
-        assert tables.condition(connection, schema, "several", narrowed) is None
-        whole = tables.condition(connection, schema, "several", rebuild)
-        assert whole is not None
-        assert whole.as_string(connection) == "true"
-
-
 def test_every_search_is_asked_under_one_snapshot_of_live_tables_and_those_beside(
-    service: Service[Any], monkeypatch: pytest.MonkeyPatch
+    start: Callable[[], Service[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    service = start()
     seen: list[tuple[str, str]] = []
 
     def question(connection: Connection) -> str:
@@ -735,8 +705,9 @@ def test_every_search_is_asked_under_one_snapshot_of_live_tables_and_those_besid
 
 
 def test_tables_of_a_rebuild_that_nobody_ended_are_dropped_when_nobody_is_in_the_way(
-    service: Service[Any], start: Callable[[], Service[Any]], monkeypatch: pytest.MonkeyPatch
+    start: Callable[[], Service[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    service = start()
     schema = service.settings.database_schema
     begin(service)
     retiring.retire(service.database, schema)

@@ -10,7 +10,12 @@ import pytest
 from psycopg import errors
 
 from chassis.errors import PermanentError, TransientError
-from chassis.rebuilds import rows, switching, tables
+from chassis.projections import Projections
+from chassis.rebuilds import own, rows, switching, tables
+from chassis.store import Checkpoint
+from contracts import Contract
+from contracts.imaging import ImageRejected
+from contracts.ingest import ItemDeleted, ItemUploaded, TenantForgotten
 
 
 class Busy:
@@ -67,3 +72,40 @@ def test_where_nothing_is_folded_there_is_nothing_to_rebuild(monkeypatch: pytest
     with pytest.raises(PermanentError, match=r"^no table of imaging is made from events alone$") as refused:
         tables.make(connection, "imaging", "imaging_next", by_tenant=False, by_subject=False, recounted=())
     assert refused.value.code == "nothing-to-rebuild"
+
+
+def test_a_service_without_own_events_has_folded_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SimpleNamespace(service="imaging")
+    busy, saved = Busy(0), list[tuple[Any, ...]]()
+    service: Any = SimpleNamespace(settings=settings, database=busy, projections=Projections({ItemDeleted: print}))
+    assert own.types_of(service) == ()
+    assert own.selected(service, ()) == {}
+    monkeypatch.setattr(rows, "save", lambda _, *given, **named: saved.append((*given, named)))
+    rebuild: Any = SimpleNamespace(id="r", checkpoint=Checkpoint(3, 4))
+    own.fold(service, rebuild, budget_s=1)
+    assert saved == [("r", Checkpoint(3, 4), {"folded": 0, "is_done": True})]
+    folding: dict[type[Contract], Any] = dict.fromkeys((ItemUploaded, ImageRejected, ItemDeleted), print)
+    service = SimpleNamespace(settings=SimpleNamespace(service="ingest"), projections=Projections(folding))
+    types = own.types_of(service)
+    assert types == tuple(sorted(types))
+    assert {ItemUploaded.event_type, ItemDeleted.event_type, TenantForgotten.event_type} <= set(types)
+    assert {kind.split(".")[1] for kind in types} == {"ingest"}
+
+
+def test_a_table_is_narrowed_by_the_first_column_that_names_items() -> None:
+    columns = ["id", "session_id", "item_id", "subject"]
+    connection: Any = SimpleNamespace(connection=None, execute=lambda *_: [{"name": name} for name in columns])
+    rebuild: Any = SimpleNamespace(tenants=("t",), subjects=("s",))
+    while columns:
+        found = tables.condition(connection, "imaging", "pictures", rebuild)
+        assert found is not None
+        assert f'AND "{columns.pop()}" = ANY(' in found.as_string()
+    assert tables.condition(connection, "imaging", "pictures", rebuild) is None
+    rebuild.subjects = ()
+    found = tables.condition(connection, "imaging", "pictures", rebuild)
+    assert found is not None
+    assert found.as_string().startswith("true AND tenant_id = ANY(")
+    rebuild.tenants = ()
+    found = tables.condition(connection, "imaging", "pictures", rebuild)
+    assert found is not None
+    assert found.as_string() == "true"
