@@ -109,3 +109,20 @@ def test_a_table_is_narrowed_by_the_first_column_that_names_items() -> None:
     found = tables.condition(connection, "imaging", "pictures", rebuild)
     assert found is not None
     assert found.as_string() == "true"
+
+
+def test_own_events_are_folded_when_no_older_transaction_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved, oldest = list[dict[str, Any]](), iter([6, 7])
+    folding: Any = SimpleNamespace(contracts=(ItemDeleted,), deletions=())
+    service: Any = SimpleNamespace(
+        settings=SimpleNamespace(service="ingest"), database=Busy(0), projections=folding, database_projections=folding
+    )
+    slept: list[float] = []
+    monkeypatch.setattr("chassis.rebuilds.own.time.sleep", slept.append)
+    monkeypatch.setattr(own, "horizons", lambda _: (next(oldest), 9))
+    monkeypatch.setattr(own, "look", lambda *_, **__: [])
+    monkeypatch.setattr(rows, "save", lambda *_, **named: saved.append(named))
+    rebuild: Any = SimpleNamespace(id="r", checkpoint=Checkpoint(3, 4), tenants=(), subjects=(), until=7)
+    own.fold(service, rebuild, budget_s=5)
+    assert saved == [{"folded": 0, "is_done": True}]
+    assert len(slept) == 1, "once, while the sixth was running"
