@@ -1,24 +1,30 @@
 """What a service answers an audit: from a real Postgres, and never what events say."""
 
-from datetime import UTC, datetime
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chassis import audit, outbox
-from chassis.audit import log
+from chassis.audit import folds, log
 from chassis.audit.masks import MASKS, masked
+from chassis.database import Connection
+from chassis.deviations import Deviation
+from chassis.items import Kept
 from chassis.observability import hash_tenant
 from chassis.projections import Projections
 from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
-from contracts import REGISTRY, Contract, Event, new_event
+from contracts import REGISTRY, Contract, ContractError, Event, new_event
+from contracts.embedding import ItemEmbedded, encode_vector
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from testkit import Fakes, settled
 from testkit.contract_tests.examples import published_version_cases
-from testkit.fakes import SETTINGS
+from testkit.fakes import SETTINGS, example
 from testkit.faults import AwsCalls, accepts_events
 from testkit.invoking import CONTEXT
 from workspace import REPOSITORY
@@ -224,3 +230,225 @@ def test_another_request_is_refused(fakes: Fakes, request_: dict[str, Any]) -> N
     service = fakes.under(Service(Settings(service="imaging", **SETTINGS), fakes.aws))
     with pytest.raises(ValueError, match="not a request that is answered"):
         audit.answer(service, request_)
+
+
+def named(connection: Connection, event: Event[UploadRejected]) -> None:
+    """A row whose column `is_erased` depends on something personal: how long the file's name is."""
+    connection.execute(
+        "INSERT INTO tombstones (tenant_id, subject, deleted_at, is_erased) VALUES (%s, %s, %s, %s)",
+        (event.tenant_id, event.subject, event.time, len(event.data.original_filename) > 12),
+    )
+
+
+@pytest.fixture
+def naming(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.setattr(type(worker), "projections", Projections({UploadRejected: named}))
+    return worker
+
+
+def upload(item: str, name: str = "a.png") -> Event[UploadRejected]:
+    data = UploadRejected(original_filename=name, size=7, reason=UploadRejection.EMPTY, detail="d")
+    return new_event(data, subject=item, tenant_id="tenant-a")
+
+
+@pytest.mark.integration
+def test_what_depends_on_something_personal_is_not_compared_however_many_subjects_there_are(naming: Worker) -> None:
+    items = [f"item-{at}" for at in range(9)]
+    events = [upload(item, "a.png" if at % 2 else "my summer holiday.png") for at, item in enumerate(items)]
+    for event in events:
+        with naming.work.applying(event) as work:
+            work.fold(event)
+    subjects, documents = [[TENANT, item] for item in items], [masked(each.to_wire(), "tenant-a") for each in events]
+    assert ask(naming, compare=subjects, documents=documents)["differences"] == []
+    assert ask(naming, compare=subjects, documents=documents[:-1])["differences"] == [
+        {"tenant": TENANT, "subject": "item-8", "table": "tombstones", "kind": "extra", "key": {}, "columns": []}
+    ]
+    with naming.database.transaction() as connection:
+        connection.execute("UPDATE tombstones SET deleted_at = '2020-01-01' WHERE subject IN ('item-1', 'item-7')")
+    found = ask(naming, compare=subjects, documents=documents)["differences"]
+    assert [(each["subject"], each["kind"], each["columns"]) for each in found] == [
+        ("item-1", "stale", ["deleted_at"]),
+        ("item-7", "stale", ["deleted_at"]),
+    ]
+    assert ask(naming, compare=[], documents=[])["differences"] == []
+
+
+@pytest.mark.integration
+def test_rows_are_counted_under_the_first_mask_and_told_by_subject(naming: Worker) -> None:
+    documents = [masked(upload(item).to_wire(), "tenant-a") for item in ("b", "c", "a")]
+    told = ask(naming, count=documents, rows="tombstones")
+    assert [(row["subject"], row["is_erased"]) for row in told["rows"]] == [("a", False), ("b", False), ("c", False)]
+    assert ask(naming, count=documents, rows="inbox") == {"tables": {"tombstones": 3}, "rows": []}
+    with pytest.raises(ContractError):
+        ask(naming, count=[documents[0] | {"data": {}}])
+
+
+class Memory:
+    """Items beside the tables: what is folded into memory, and what the table has."""
+
+    table = "memory"
+
+    def __init__(self, folded: Kept, live: Kept, projections: Projections) -> None:
+        self.folded = folded
+        self.kept = live
+        self.projections = projections
+        self.asked: list[tuple[str, str]] = []
+
+    def take(self) -> Kept:
+        return self.folded
+
+    def live(self, subjects: Iterable[tuple[str, str]]) -> Kept:
+        self.asked += subjects
+        return self.kept
+
+
+@pytest.mark.integration
+def test_items_beside_the_tables_are_compared_like_rows(naming: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    event = upload("item-1")
+    with naming.work.applying(event) as work:
+        work.fold(event)
+    folded: Kept = {(TENANT, "item-1"): {"turn-1": {"n": 1, "of": {"m": 1}}, "turn-2": {"n": 2}}}
+    live: Kept = {("tenant-a", "item-1"): {"turn-1": {"n": 1, "of": {"m": 2}}, "turn-3": {"n": 3}}}
+    memory = Memory(folded, live, naming.projections)
+    monkeypatch.setattr(type(naming), "items", memory)
+    told = ask(naming, compare=[[TENANT, "item-1"]], documents=[masked(event.to_wire(), "tenant-a")])
+    assert [(each["table"], each["kind"], each["key"], each["columns"]) for each in told["differences"]] == [
+        ("memory", "missing", {"item": "turn-2"}, []),
+        ("memory", "extra", {"item": "turn-3"}, []),
+        ("memory", "stale", {"item": "turn-1"}, ["of/m"]),
+    ]
+    assert memory.asked == [("tenant-a", "item-1")]
+
+
+@pytest.mark.integration
+def test_tables_that_follow_from_others_say_in_what_they_deviate(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(worker, derived=[TENANT]) == {"differences": []}
+    monkeypatch.setattr(type(worker), "derived_tables", ("numbers",))
+    monkeypatch.setattr(
+        type(worker), "deviations", lambda *given: [Deviation("numbers", "stale", f"of {given[2]}", ("n",))]
+    )
+    with worker.database.transaction() as connection:
+        connection.execute("CREATE TABLE numbers (tenant_id text, n integer)")
+        connection.execute("COMMENT ON TABLE numbers IS 'projection: of tombstones'")
+        connection.execute("INSERT INTO tombstones VALUES ('tenant-a', 'item', now())")
+        connection.execute("INSERT INTO numbers VALUES ('tenant-b', 1), ('tenant-c', 1)")
+    both = [TENANT, hash_tenant("tenant-b"), "nobody"]
+    assert ask(worker, derived=both) == {
+        "differences": [
+            {"tenant": hashed, "key": {}, "table": "numbers", "kind": "stale", "subject": of, "columns": ("n",)}
+            for hashed, of in ((both[0], "of tenant-a"), (both[1], "of tenant-b"))
+        ]
+    }
+    assert ask(worker, compare=[], documents=[])["not_compared"] == []
+    monkeypatch.setattr(type(worker), "derived_tables", ())
+    assert ask(worker, compare=[], documents=[])["not_compared"] == ["numbers"]
+
+
+@pytest.mark.integration
+def test_rows_are_found_by_the_column_behind_the_tenant_in_a_unique_index(worker: Worker) -> None:
+    with worker.database.transaction() as connection:
+        connection.execute("CREATE TABLE keyless (tenant_id text, item_id text)")
+        connection.execute(
+            "CREATE TABLE numbered (tenant_id text, n integer, item_id text, PRIMARY KEY (tenant_id, n))"
+        )
+        connection.execute("CREATE UNIQUE INDEX a ON numbered (tenant_id, item_id) INCLUDE (n)")
+        connection.execute("CREATE UNIQUE INDEX b ON keyless (tenant_id, item_id) WHERE item_id <> ''")
+        connection.execute("CREATE TABLE turned (tenant_id text, id text, PRIMARY KEY (id, tenant_id))")
+        connection.execute("CREATE TABLE single (tenant_id text PRIMARY KEY, item_id text)")
+        for table in ("keyless", "numbered", "turned", "single"):
+            connection.execute(f"COMMENT ON TABLE {table} IS 'projection: of nothing'")
+        found = {each.name: each for each in folds.tables(connection, worker.settings.database_schema)}
+        connection.rollback()
+    assert found == {
+        "forgotten_tenants": folds.Table("forgotten_tenants", ("tenant_id",), None),
+        "keyless": folds.Table("keyless", (), None),
+        "numbered": folds.Table("numbered", ("tenant_id", "n"), "item_id"),
+        "single": folds.Table("single", ("tenant_id",), None),
+        "tombstones": folds.Table("tombstones", ("tenant_id", "subject"), "subject"),
+        "turned": folds.Table("turned", ("id", "tenant_id"), None),
+    }
+
+
+@pytest.mark.integration
+def test_subjects_are_told_table_by_table(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    with worker.database.transaction() as connection:
+        connection.execute("CREATE TABLE a_table (tenant_id text, item_id text, PRIMARY KEY (tenant_id, item_id))")
+        connection.execute("COMMENT ON TABLE a_table IS 'projection: of nothing'")
+        connection.execute("INSERT INTO a_table VALUES ('tenant-a', '1'), ('tenant-a', '2'), ('tenant-a', '3')")
+        connection.execute("INSERT INTO tombstones VALUES ('tenant-a', '1', now()), ('tenant-b', '1', now())")
+    monkeypatch.setattr("chassis.audit.folds.PAGE", 2)
+    other = hash_tenant("tenant-b")
+    pages: list[dict[str, Any]] = [{"next": None}]
+    while pages[-1]["next"] is not None or len(pages) == 1:
+        pages.append(ask(worker, subjects=pages[-1]["next"]))
+    assert pages[1:] == [
+        {"subjects": [[TENANT, "1"], [TENANT, "2"]], "next": ["a_table", TENANT, "2"]},
+        {"subjects": [[TENANT, "3"], [TENANT, "1"]], "next": ["tombstones", TENANT, "1"]},
+        {"subjects": [[other, "1"]], "next": None},
+    ]
+    assert ask(worker, subjects=["a_table", TENANT, "1"], tenant="tenant-a")["subjects"] == [
+        [TENANT, "2"],
+        [TENANT, "3"],
+    ]
+
+
+@pytest.mark.integration
+def test_what_is_recorded_leaves_out_forgotten_tenants_and_reports_on_replays(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = record(worker, rejected("item-1"))
+    record(worker, rejected("item-1", tenant="tenant-b"))
+    with worker.database.transaction() as connection:
+        connection.execute("INSERT INTO forgotten_tenants (tenant_id, forgotten_at) VALUES ('tenant-b', now())")
+    monkeypatch.setattr(log, "PAGE", 2)
+    told = ask(worker, recorded=BEGINNING)
+    assert [event[0] for event in told["events"]] == [first.id]
+    assert told["next"] is not None, "the page was full of events that were looked at"
+    assert ask(worker, recorded=told["next"]) == {"events": [], "next": None}
+    until = first.time.isoformat()
+    assert len(ask(worker, history=[[TENANT, "item-1"]], until=until)["documents"]) == 1, "up to then, and then"
+    assert ask(worker, history=[[hash_tenant("tenant-b"), "item-1"]], until="2999-01-01T00:00:00Z")["documents"] == []
+    monkeypatch.setattr(log, "_reports", lambda: frozenset({first.type}))
+    assert ask(worker, recorded=BEGINNING)["events"] == []
+
+
+def test_a_filter_selects_what_is_recorded_then_or_later() -> None:
+    then = datetime(2026, 11, 30, tzinfo=UTC)
+    row = {"recorded_at": then, "tenant_id": "tenant-a", "stream_id": "item-1"}
+    chosen = log.Filter.of({"since": then.isoformat(), "tenant": TENANT, "subjects": ["item-1"]})
+    assert chosen == log.Filter(then, TENANT, frozenset({"item-1"}))
+    assert chosen.selects(row)
+    assert not chosen.selects(row | {"recorded_at": then - timedelta(microseconds=1)})
+    assert not chosen.selects(row | {"tenant_id": "tenant-b"})
+    assert not chosen.selects(row | {"stream_id": "item-2"})
+    assert log.Filter.of({}) == log.Filter()
+    assert log.Filter().selects(row)
+
+
+def test_an_answer_has_whole_subjects_until_there_is_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [rejected(item) for item in ("a", "a", "b", "c")]
+    rows = [{"tenant_id": "tenant-a", "stream_id": each.subject, "event": each.to_wire()} for each in events]
+    subjects = [(TENANT, item) for item in "abc"]
+    sizes = [len(json.dumps(masked(row["event"], "tenant-a"))) for row in rows]  # type: ignore[arg-type]
+
+    def fits(room: int) -> tuple[int, list[tuple[str, str]]]:
+        monkeypatch.setattr(log, "_ROOM", room)
+        found = log._as_fits(rows, subjects)
+        return len(found["documents"]), found["rest"]
+
+    assert fits(sum(sizes)) == (4, [])
+    assert fits(sum(sizes) - 1) == (3, subjects[2:])
+    assert fits(sum(sizes[:3])) == (3, subjects[2:])
+    assert fits(sum(sizes[:3]) - 1) == (2, subjects[1:])
+    assert fits(1) == (2, subjects[1:]), "the first always fits"
+    assert log._as_fits([], subjects) == {"documents": [], "rest": []}
+
+
+def test_vectors_are_other_units_under_each_mask() -> None:
+    event = example(ItemEmbedded, subject="item-1", tenant="tenant-a")
+    told = masked(event.to_wire(), "tenant-a")
+    size = told["data"]["dimensions"]
+    units = [[float(at == number) for at in range(size)] for number in range(2)]
+    assert [mask(told)["data"]["vector"] for mask in MASKS] == [encode_vector(unit) for unit in units]

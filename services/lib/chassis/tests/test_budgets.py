@@ -158,3 +158,30 @@ def test_no_budget_is_no_call_and_unknown_costs_are_all_that_was_reserved(connec
     }
     with pytest.raises(ValueError, match="not of a replay"), database.transaction() as connection:
         budgets.count(connection, replace(ordered(1), replay_budget=None), Outcome.MADE)
+
+
+def test_a_budget_may_be_spent_to_the_last_millionth_by_its_own_replay_alone(connect: Connect) -> None:
+    database = connect()
+    other = replace(ordered(1), replay_id="replay-2")
+    assert budgets.reserve(database, other, 0.7) is not None
+    whole = budgets.reserve(database, ordered(1), 1.0)
+    assert whole is not None, "what another replay has reserved is not this one's"
+    assert (whole.replay_id, whole.amount_usd) == ("replay-1", Decimal(1))
+    with pytest.raises(TransientError, match=r"^the rest of the budget is reserved by calls that are under way$"):
+        budgets.reserve(database, ordered(2), 0.000001)
+    assert (known(database).spent_usd, known(database).reserved_usd) == (Decimal(0), Decimal(1))
+    with database.transaction() as connection:
+        budgets.settle(connection, whole, 0.4)
+    rest = budgets.reserve(database, ordered(2), 0.6)
+    assert rest is not None
+    with database.transaction() as connection:
+        budgets.settle(connection, rest, None)
+        for outcome, number in zip(Outcome, (1, 2, 3, 4), strict=True):
+            for _ in range(number):
+                budgets.count(connection, ordered(1), outcome)
+        others = budgets.spending(connection, "replay-2")
+    assert known(database) == Spending(Decimal(1), Decimal(1), Decimal(0), made=1, reused=2, failed=3, left_over=4)
+    assert others == Spending(Decimal(1), Decimal(0), Decimal("0.7"), made=0, reused=0, failed=0, left_over=0)
+    assert budgets.reserve(database, ordered(3), 0.000001) is None
+    with pytest.raises(ValueError, match="not of a replay with a budget"):
+        budgets.reserve(database, replace(ordered(1), replay_id=None), 0.1)

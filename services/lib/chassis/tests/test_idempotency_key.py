@@ -264,3 +264,50 @@ def test_the_table_lets_go(connection: Connection) -> None:
     assert claimed(connection, "four") is None, "it was kept for long enough"
     connection.execute("UPDATE idempotent_requests SET claimed_at = now() - make_interval(secs => %s)", (KEPT_S + 1,))
     assert delete_old(connection, idempotency.RETENTION, limit=9) == 1
+
+
+@pytest.mark.integration
+def test_an_attempt_ends_its_own_request_alone(connection: Connection) -> None:
+    others = [replace(REQUEST, tenant_id="bob"), replace(REQUEST, route="POST /x"), replace(REQUEST, key="key-2")]
+    for request in (REQUEST, *others):
+        assert claimed(connection, request=request) is None
+    idempotency.release(connection, REQUEST, claim="one")
+    assert not idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="1"), "it is not there"
+    for request in others:
+        assert claimed(connection, "two", request) == Kept("f", is_answered=False, answer=None)
+        assert idempotency.complete(connection, request, claim="one", subject="s", answer=request.key)
+    assert claimed(connection, "two", others[2]) == Kept("f", is_answered=True, answer="key-2")
+    (row,) = connection.execute(
+        "SELECT DISTINCT claimed_until - claimed_at AS claimed_for, subject FROM idempotent_requests"
+    )
+    assert row == {"claimed_for": timedelta(seconds=40), "subject": "s"}
+
+
+@pytest.mark.integration
+def test_a_request_that_is_begun_anew_has_nothing_of_the_one_before(connection: Connection) -> None:
+    claimed(connection)
+    assert idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="1")
+    age = "UPDATE idempotent_requests SET claimed_at = now() - make_interval(secs => %s)"
+    connection.execute(age, (KEPT_S,))
+    assert claimed(connection, "two") == Kept("f", is_answered=True, answer="1"), "not longer than it is kept"
+    connection.execute(age, (KEPT_S + 1,))
+    assert idempotency.claim(connection, REQUEST, fingerprint="g", claim="two") is None
+    assert claimed(connection, "three") == Kept("g", is_answered=False, answer=None)
+    idempotency.forget(connection, "ann", "s")
+    assert not idempotency.complete(connection, REQUEST, claim="one", subject="s", answer="1")
+    assert idempotency.complete(connection, REQUEST, claim="two", subject="t", answer="2")
+    assert claimed(connection) == Kept("g", is_answered=True, answer="2")
+
+
+def test_a_request_that_is_released_at_that_moment_is_as_one_under_way() -> None:
+    class Gone:
+        """A row that is in the way, and gone when it is read."""
+
+        def execute(self, *_: object) -> "Gone":
+            return self
+
+        def fetchone(self) -> None:
+            return None
+
+    connection: Any = Gone()
+    assert claimed(connection) == Kept("f", is_answered=False, answer=None)

@@ -1,11 +1,13 @@
 """What a service answers an operator about events: from a real Postgres, and never what they say."""
 
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import ANY
 
 import pytest
 
-from chassis import inspection, outbox, tombstones
+from chassis import folding, inspection, outbox, tombstones
+from chassis.database import Connection
 from chassis.folding import without_persons
 from chassis.observability import hash_tenant
 from chassis.projections import Projections
@@ -13,12 +15,13 @@ from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import REGISTRY, Contract, Event, new_event
+from contracts.embedding import ItemEmbedded, blank_vector
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.personal import personal_paths
 from testkit import Fakes
 from testkit.contract_tests.examples import published_version_cases
-from testkit.fakes import SETTINGS
+from testkit.fakes import SETTINGS, example
 from testkit.faults import AwsCalls, accepts_events
 from testkit.invoking import CONTEXT
 from workspace import REPOSITORY
@@ -184,3 +187,43 @@ def test_another_request_is_refused(fakes: Fakes, request_: dict[str, Any]) -> N
     service = fakes.under(Service(Settings(service="imaging", **SETTINGS), fakes.aws))
     with pytest.raises(ValueError, match="not a request that is answered"):
         inspection.answer(service, request_)
+
+
+@pytest.mark.integration
+def test_times_are_told_and_deliveries_in_their_order(worker: Worker) -> None:
+    event = record(worker, rejected("item-1"))
+    with worker.database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO inbox (source, event_id, replay_id, received_at) VALUES (%s, %s, 'r', '2026-11-30T01:00Z'),"
+            " (%s, %s, '', '2026-11-30T00:00Z'), ('another', %s, '', now())",
+            (event.source, event.id, event.source, event.id, event.id),
+        )
+        connection.execute("INSERT INTO outbox (position) SELECT position FROM events ON CONFLICT DO NOTHING")
+        (row,) = connection.execute("SELECT recorded_at FROM events")
+    assert ask(worker, events="item-1")["events"][0]["recorded_at"] == row["recorded_at"].isoformat()
+    told = ask(worker, deliveries=[[event.source, event.id]])
+    assert [each["replay_id"] for each in told["applied"]] == ["", "r"]
+    times = [datetime.fromisoformat(each["received_at"]) for each in told["applied"]]
+    assert times == [datetime(2026, 11, 30, hour, tzinfo=UTC) for hour in (0, 1)]
+    assert told["unpublished"] == [{"event_id": event.id, "attempts": 0, "reason": "", "is_parked": False}]
+
+
+@pytest.mark.integration
+def test_tables_that_are_no_projections_are_folded_and_not_told(worker: Worker) -> None:
+    """A fold may write bookkeeping: what it writes there is gone with the transaction."""
+
+    def fold(connection: Connection, event: Event[ImageRejected]) -> None:
+        connection.execute("INSERT INTO inbox (source, event_id, replay_id) VALUES ('s', %s, '')", (event.id,))
+
+    schema, event = worker.settings.database_schema, rejected("item-1")
+    with worker.database.transaction() as connection:
+        assert folding.fold(connection, schema, Projections({ImageRejected: fold}), [event.to_wire()]) == {}
+        assert connection.execute("SELECT event_id FROM inbox").fetchall() == [{"event_id": event.id}]
+    assert ask(worker, deliveries=[["s", event.id]])["applied"] == []
+
+
+def test_a_vector_that_is_told_says_nothing() -> None:
+    document = example(ItemEmbedded, subject="item-1", tenant="tenant-a").to_wire()
+    told = without_persons(document, "tenant-a")
+    assert told["data"]["vector"] == blank_vector(document["data"]["dimensions"])
+    assert told["data"].keys() == document["data"].keys()

@@ -5,19 +5,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import psycopg
 import pytest
 
 from chassis import forgotten
 from chassis.database import Connection
-from chassis.errors import PermanentError, TenantForgottenError
+from chassis.errors import PermanentError, TenantForgottenError, TransientError
 from chassis.migrations import migrate
 from chassis.projections import Projections
-from chassis.rebuilds import retiring, rows, switching, tables
+from chassis.rebuilds import asking, own, retiring, rows, switching, tables
 from chassis.rebuilds.asking import answer
 from chassis.schedule import clear_up
 from chassis.service import Service
@@ -280,8 +281,11 @@ def test_a_fold_that_fails_beside_harms_no_traffic(service: Service[Any], stood:
     stood.fails_on = "_next"
     record(service, "another")
     assert "another" in details(service)
-    with pytest.raises(PermanentError, match="DivisionByZero"):
+    (shown,) = answer(service, {"show": rebuild_id})["rebuilds"]
+    assert shown["failure"].startswith("DivisionByZero of the event ")
+    with pytest.raises(PermanentError, match="the tables beside miss something: DivisionByZero") as refused:
         switching.switch(service, rebuild_id)
+    assert refused.value.code == "rebuild-failed"
     assert switching.cancel(service, rebuild_id).state == "cancelled"
     stood.fails_on = ""
     switching.switch(service, begin(service))
@@ -462,13 +466,16 @@ def test_what_cannot_be_copied_is_refused(service: Service[Any]) -> None:
     with service.database.transaction() as connection:
         connection.execute("CREATE TABLE numbered (n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY)")
         connection.execute("COMMENT ON TABLE numbered IS 'projection: numbers'")
-    with pytest.raises(PermanentError, match="foreign key or a sequence"):
+    with pytest.raises(PermanentError, match="numbered has a foreign key or a sequence") as refused:
         switching.begin(service, who="a test", why="")
+    assert refused.value.code == "table-not-copied"
     assert answer(service, {"list": 1})["rebuilds"] == []
     with service.database.transaction() as connection:
         connection.execute("ALTER TABLE numbered ALTER n DROP IDENTITY")
-    with pytest.raises(PermanentError, match="no column tenant_id"):
-        switching.begin(service, who="a test", why="", tenants=["tenant-0"])
+    for narrowed in ({"tenants": ["tenant-0"]}, {"subjects": ["item-0"]}):
+        with pytest.raises(PermanentError, match="numbered has no column tenant_id: rebuild all of it") as refused:
+            switching.begin(service, who="a test", why="", **narrowed)
+        assert refused.value.code == "table-without-tenant"
     with service.database.transaction() as connection:
         connection.execute("ALTER TABLE numbered ADD COLUMN tenant_id text")
     with pytest.raises(PermanentError, match=r"numbered has no rows of items: rebuild the tenant") as refused:
@@ -505,3 +512,221 @@ def test_a_reader_that_takes_long_is_waited_for_in_turns(
     with reading():
         switching.switch(service, rebuild_id)
     assert state(service) == "switched"
+
+
+REJECTED = ImageRejected.event_type
+
+
+def kept_for(rebuild: dict[str, Any]) -> timedelta:
+    """For how long the tables beside are kept from now."""
+    kept_until = datetime.fromisoformat(rebuild["kept_until"])
+    return kept_until - datetime.now(kept_until.tzinfo)
+
+
+def test_operators_steer_a_rebuild_by_requests_alone(service: Service[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answer(service, {"count": []}) == {"counts": {REJECTED: ITEMS}}
+    assert answer(service, {"count": ["tenant-1"]}) == {"counts": {REJECTED: ITEMS // 2}}
+    assert answer(service, {"count": ["tenant-1"], "subjects": ["item-1", "item-2"]}) == {"counts": {REJECTED: 1}}
+    wanted = {"who": "ann", "why": "a new column", "changed": ["pictures"], "tenants": []}
+    (begun,) = answer(service, {"begin": wanted})["rebuilds"]
+    rebuild_id = begun["id"]
+    assert rebuild_id.startswith("rebuild-imaging-")
+    assert len(rebuild_id) == len("rebuild-imaging-") + 12
+    expected = {
+        **wanted,
+        "id": rebuild_id,
+        "state": "folding",
+        "subjects": [],
+        "folded": 0,
+        "is_own_done": False,
+        "failure": None,
+        "kept_until": begun["kept_until"],
+        "requested_at": ANY,
+        "applied": 0,
+    }
+    assert begun == expected
+    assert timedelta(days=7, minutes=-1) < kept_for(begun) < timedelta(days=7)
+    assert (
+        timedelta(0)
+        <= datetime.fromisoformat(begun["kept_until"])
+        - datetime.fromisoformat(begun["requested_at"])
+        - timedelta(days=7)
+        + timedelta(minutes=1)
+        <= timedelta(minutes=2)
+    )
+    with pytest.raises(PermanentError, match=f"^{rebuild_id}: own events are not folded yet$") as refused:
+        answer(service, {"switch": rebuild_id, "days": 3})
+    assert refused.value.code == "rebuild-not-complete"
+    folded = expected | {"folded": ITEMS, "is_own_done": True}
+    assert answer(service, {"fold": rebuild_id}) == {"rebuilds": [folded]}
+    assert answer(service, {"fold": rebuild_id}) == {"rebuilds": [folded]}, "nothing is left to fold"
+    (switched,) = answer(service, {"switch": rebuild_id, "days": 3})["rebuilds"]
+    assert switched == folded | {"state": "switched", "kept_until": switched["kept_until"]}
+    assert timedelta(days=3, minutes=-1) < kept_for(switched) < timedelta(days=3)
+    ended = folded | {"state": "rolled-back", "kept_until": None}
+    assert answer(service, {"rollback": rebuild_id}) == {"rebuilds": [ended]}
+    assert answer(service, {"cancel": rebuild_id}) == {"rebuilds": [ended]}, "it is over"
+    schema = service.settings.database_schema
+    with service.database.transaction() as connection:
+        assert tables.folded_tables(connection, next_of(schema)) == []
+        assert tables.folded_tables(connection, previous_of(schema)) == []
+
+    (another,) = answer(service, {"begin": wanted | {"tenants": ["tenant-1"], "subjects": ["item-1"]}})["rebuilds"]
+    assert (another["tenants"], another["subjects"]) == (["tenant-1"], ["item-1"])
+    assert [each["id"] for each in answer(service, {"list": 5})["rebuilds"]] == [another["id"], rebuild_id]
+    monkeypatch.setattr(asking, "LISTED", 1)
+    assert [each["id"] for each in answer(service, {"list": 5})["rebuilds"]] == [another["id"]]
+    (cancelled,) = answer(service, {"cancel": another["id"]})["rebuilds"]
+    assert (cancelled["state"], cancelled["kept_until"]) == ("cancelled", None)
+    assert answer(service, {"show": "another"}) == {"rebuilds": []}
+    assert answer(service, {"fold": "another"}) == {"rebuilds": []}
+
+
+def test_requests_that_make_no_sense_are_refused(start: Callable[[], Service[Any]]) -> None:
+    service = start()
+    rebuild_id = begin(service, subjects=("item-1",))
+    assert answer(service, {"compare": "another", "table": "pictures"}) == {"rebuilds": []}
+    assert answer(service, {"compare": rebuild_id, "table": "forgotten_tenants"}) == {"comparison": None}
+    assert answer(service, {"sample": rebuild_id, "number": 1}) == {"comparison": None}, "some items alone"
+    there_are = r"\(there are: forgotten_tenants, pictures, tombstones\)$"
+    wanted = {"who": "", "why": "", "changed": ["pictures", "b", "a"], "tenants": []}
+    with pytest.raises(ValueError, match=f"^no table that is folded: a, b {there_are}"):
+        answer(service, {"begin": wanted})
+    with pytest.raises(ValueError, match=f"^no table that is folded: inbox {there_are}"):
+        answer(service, {"compare": rebuild_id, "table": "inbox"})
+    with pytest.raises(ValueError, match=r"^not a request that is answered: \['days', 'swap'\]$"):
+        answer(service, {"swap": rebuild_id, "days": 1})
+    with pytest.raises(PermanentError, match=f"^{rebuild_id} is folding, not switched$") as refused:
+        switching.roll_back(service, rebuild_id)
+    assert refused.value.code == "rebuild-is-over"
+    for change in (switching.switch, switching.roll_back, switching.cancel):
+        with pytest.raises(PermanentError, match=r"^there is no rebuild another$") as refused:
+            change(service, "another")
+        assert refused.value.code == "no-such-rebuild"
+
+
+def test_own_events_are_folded_page_by_page(service: Service[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "_PAGE", 7)
+    rebuild = switching.begin(service, who="a test", why="", tenants=("tenant-1",))
+    own.fold(service, rebuild, budget_s=0)
+    (shown,) = answer(service, {"show": rebuild.id})["rebuilds"]
+    assert (shown["folded"], shown["is_own_done"]) == (0, False), "there was no time"
+    own.fold(service, rebuild, budget_s=20)
+    (shown,) = answer(service, {"show": rebuild.id})["rebuilds"]
+    assert (shown["folded"], shown["is_own_done"]) == (ITEMS // 2, True)
+    assert compared(service, rebuild.id)["is_equal"]
+    assert details(service, next_of(service.settings.database_schema)).keys() == {
+        f"item-{number}" for number in range(1, ITEMS, 2)
+    }
+
+
+def test_a_rebuild_that_is_over_meanwhile_folds_nothing_more(start: Callable[[], Service[Any]]) -> None:
+    service = start()
+    record(service, "item-0")
+    rebuild = switching.begin(service, who="a test", why="")
+    switching.cancel(service, rebuild.id)
+    again = switching.begin(service, who="a test", why="")
+    own.fold(service, rebuild, budget_s=20)
+    (first, second) = (answer(service, {"show": each.id})["rebuilds"][0] for each in (rebuild, again))
+    assert (first["folded"], second["folded"]) == (0, 0)
+    assert details(service, next_of(service.settings.database_schema)) == {}
+
+
+def test_the_old_tables_are_compared_after_the_switch(start: Callable[[], Service[Any]]) -> None:
+    service = start()
+    record(service, "item-4")
+    switching.switch(service, rebuild_id := begin(service))
+    schema = service.settings.database_schema
+    with service.database.transaction() as connection:
+        connection.execute(f"UPDATE {previous_of(schema)}.pictures SET detail = 'old' WHERE item_id = 'item-4'")
+    found = compared(service, rebuild_id)
+    assert (found["table"], found["is_equal"], found["is_expected"]) == ("pictures", False, False)
+    assert (found["columns"], found["missing"], found["added"]) == ({"detail": 1}, 0, 0)
+    assert switching.cancel(service, rebuild_id).state == "ended"
+    with service.database.transaction() as connection:
+        assert tables.folded_tables(connection, previous_of(schema)) == []
+
+
+def test_tables_without_a_key_or_with_a_key_alone_are_compared(start: Callable[[], Service[Any]]) -> None:
+    service = start()
+    with service.database.transaction() as connection:
+        connection.execute("CREATE TABLE keyless (tenant_id text, item_id text, n integer)")
+        connection.execute("CREATE TABLE pairs (tenant_id text, item_id text, PRIMARY KEY (tenant_id, item_id))")
+        connection.execute("INSERT INTO pairs VALUES ('tenant-0', 'item-1'), ('tenant-0', 'item-2')")
+        for table in ("keyless", "pairs"):
+            connection.execute(f"COMMENT ON TABLE {table} IS 'projection: of nothing'")
+    rebuild_id = begin(service)
+    with service.database.transaction() as connection:
+        connection.execute("INSERT INTO keyless VALUES ('tenant-0', 'item-0', 1)")
+        connection.execute("INSERT INTO pairs VALUES ('tenant-0', 'item-0')")
+        beside = next_of(service.settings.database_schema)
+        connection.execute(f"INSERT INTO {beside}.pairs VALUES ('tenant-0', 'item-1'), ('tenant-0', 'item-2')")
+    keyless, pairs = (
+        answer(service, {"compare": rebuild_id, "table": table})["comparison"] for table in ("keyless", "pairs")
+    )
+    assert (keyless["is_equal"], keyless["missing"], keyless["added"], keyless["columns"]) == (False, 0, 0, None)
+    assert (pairs["is_equal"], pairs["missing"], pairs["added"], pairs["columns"]) == (False, 1, 0, {})
+    assert (pairs["live_rows"], pairs["beside_rows"], keyless["beside_hash"]) == (3, 2, "0")
+
+
+def test_every_search_is_asked_under_one_snapshot_of_live_tables_and_those_beside(
+    start: Callable[[], Service[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    seen: list[tuple[str, str]] = []
+
+    def question(connection: Connection) -> str:
+        (row,) = connection.execute("SELECT current_schema() AS name, current_setting('transaction_isolation') AS how")
+        seen.append((row["name"], row["how"]))
+        connection.execute("SELECT * FROM inbox")  # what has no table beside is found among the live ones
+        return "the same answer"
+
+    asked: list[tuple[int, tuple[str, ...]]] = []
+
+    def questions(connection: Connection, number: int, tenants: tuple[str, ...]) -> list[Callable[[Connection], str]]:
+        connection.execute("SELECT 1")  # they are drawn from the live tables
+        asked.append((number, tenants))
+        return [question] * number
+
+    monkeypatch.setattr(service, "questions", questions)
+    schema = service.settings.database_schema
+    rebuild_id = begin(service, tenants=("tenant-1",), changed=("pictures",))
+    found = answer(service, {"sample": rebuild_id, "number": 2})["comparison"]
+    assert seen == [(name, "repeatable read") for name in (schema, next_of(schema)) * 2]
+    assert asked == [(2, ("tenant-1",))]
+    assert (found["table"], found["is_equal"], found["is_expected"]) == ("sampled searches", True, True)
+    assert (len(found["live_hash"]), found["live_hash"]) == (16, found["beside_hash"])
+    seen.clear()
+    switching.switch(service, rebuild_id)
+    assert answer(service, {"sample": rebuild_id, "number": 1})["comparison"]["live_rows"] == 1
+    assert [name for name, _ in seen] == [schema, previous_of(schema)]
+    switching.cancel(service, rebuild_id)
+    with pytest.raises(ValueError, match=f"^{rebuild_id} has no tables beside the live ones$"):
+        answer(service, {"sample": rebuild_id, "number": 1})
+
+
+def test_tables_of_a_rebuild_that_nobody_ended_are_dropped_when_nobody_is_in_the_way(
+    start: Callable[[], Service[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = start()
+    schema = service.settings.database_schema
+    begin(service)
+    retiring.retire(service.database, schema)
+    assert state(service) == "folding", "its time is not over"
+    with service.database.transaction() as connection:
+        connection.execute("UPDATE projection_rebuilds SET kept_until = now()")
+    with start().work.on("tenant-0", "item-0"):
+        retiring.retire(service.database, schema)
+    assert state(service) == "folding", "a unit of work was in the way"
+
+    def fails(_connection: Connection) -> None:
+        raise TransientError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "hold", fails)
+        with pytest.raises(TransientError, match="is away"):
+            retiring.retire(service.database, schema)
+    retiring.retire(service.database, schema)
+    assert state(service) == "cancelled"
+    with service.database.transaction() as connection:
+        assert tables.folded_tables(connection, next_of(schema)) == []

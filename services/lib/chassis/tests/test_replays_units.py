@@ -2,23 +2,39 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from chassis import budgets
+from chassis.aws import Aws
+from chassis.budgets import Spending
+from chassis.errors import PermanentError, TransientError
 from chassis.queue import EventConsumer
-from chassis.replays import answer, on_replays, pages
-from chassis.replays.pace import LEAST, MAX_REPLAYED, MAX_WAITING, MOST, Allowance, Pace, Waiting
+from chassis.replays import answer, on_replays, orders, pages
+from chassis.replays.pace import LEAST, MAX_REPLAYED, MAX_WAITING, MOST, Allowance, Pace, Waiting, backlog_of
+from chassis.replays.rows import Looked
 from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
-from contracts import REGISTRY, Contract, Event, ReplayKind, new_event
+from chassis.store import Checkpoint
+from contracts import REGISTRY, Contract, Event, ReplayKind, ReprocessMode, new_event
 from contracts.analysis import BudgetSpent
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted
-from contracts.operations import OPERATORS, ReplayCancelled, ReplayPaused, ReplayReport, ReplayResumed
+from contracts.operations import (
+    OPERATORS,
+    ReplayCancelled,
+    ReplayPaused,
+    ReplayReport,
+    ReplayRequested,
+    ReplayResumed,
+    TypeCount,
+)
 from testkit import Fakes, deliver
 from testkit.fakes import SETTINGS
+from testkit.faults import AwsCalls, answers, fails
 from testkit.invoking import CONTEXT
 from testkit.replaying import replay_order, reports
 
@@ -343,3 +359,116 @@ def test_operators_are_told_by_the_relay(fakes: Fakes, service: Service[Settings
     assert counted == {"counts": {ImageRejected.event_type: 2}}
     with pytest.raises(ValueError, match="no such question about replays"):
         answer(service, {"delete": "replay-1"})
+
+
+def test_operators_are_told_all_of_a_replay_and_nothing_of_its_events(
+    fakes: Fakes, service: Service[Settings], replays: EventConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(service, 2)
+    order = replay_order("search", ImageRejected)
+    deliver(replays, order)
+    deliver(replays, latest(fakes))
+    (shown,) = answer(service, {"show": "replay-1"})["replays"]
+    assert shown == {
+        "id": "replay-1",
+        "consumer": "search",
+        "kind": "rebuild",
+        "state": "completed",
+        "selection": {"types": [ImageRejected.event_type]},
+        "rate": 10_000,
+        "requested_at": order.time.isoformat(),
+        "counts": [{"type": ImageRejected.event_type, "selected": 2, "published": 2, "left_out": 0}],
+        "position": latest(fakes).data.position,
+    }
+    deliver(replays, replay_order("search", ImageRejected, replay_id="replay-2"))
+    assert len(answer(service, {"list": 5})["replays"]) == 2
+    assert len(answer(service, {"list": 1})["replays"]) == 1
+    monkeypatch.setattr("chassis.replays.asking.LISTED", 1)
+    assert len(answer(service, {"list": 5})["replays"]) == 1
+
+
+def test_a_consumer_is_told_by_the_service_itself(service: Service[Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answer(service, {"contract": "replay-requested"}) == {"contract": ReplayRequested.schema_version}
+    asked: list[Any] = []
+
+    def reprocessing(_service: object, model: str | None, prompt: str | None = None) -> dict[str, Any]:
+        asked.append((model, prompt))
+        return {"types": []}
+
+    def runs(_service: object, given: dict[str, Any]) -> dict[str, Any]:
+        asked.append(given)
+        return {"runs": []}
+
+    monkeypatch.setattr(type(service), "reprocessing", reprocessing)
+    monkeypatch.setattr(type(service), "runs", runs)
+    assert answer(service, {"reprocessing": {"model": "m", "prompt": "p@2"}}) == {"reprocessing": {"types": []}}
+    assert answer(service, {"reprocessing": {"model": None}}) == {"reprocessing": {"types": []}}
+    assert answer(service, {"runs": {"run": "r"}}) == {"runs": {"runs": []}}
+    assert asked == [("m", "p@2"), (None, None), {"run": "r"}]
+    known = Spending(Decimal(2), Decimal(1), Decimal(0), made=1, reused=2, failed=3, left_over=4)
+    monkeypatch.setattr(budgets, "spending", lambda _, replay_id: known if replay_id == "replay-1" else None)
+    assert answer(service, {"spending": "replay-1"}) == {"spending": known.described()}
+    assert answer(service, {"spending": "another"}) == {"spending": None}
+    with pytest.raises(ValueError, match=r"^no such question about replays: \['a', 'b'\]$"):
+        answer(service, {"b": 1, "a": 1})
+
+
+def test_an_order_may_say_all_of_how_to_reprocess() -> None:
+    data = replay_order("search", ImageRejected).data
+    assert orders._attributes(data) == {}
+    everything = {"model": "m", "prompt": "p", "mode": ReprocessMode.CANDIDATES, "run": "r", "version": 7}
+    ordered = data.model_copy(update={"kind": ReplayKind.REPROCESS, **everything, "budget_usd": 0.5})
+    assert orders._attributes(ordered) == {
+        "replaybudget": "0.500000",
+        "replayforce": "false",
+        "replaymodel": "m",
+        "replayprompt": "p",
+        "replaymode": "candidates",
+        "replayrun": "r",
+        "replayversion": "7",
+    }
+
+
+def test_the_queues_of_a_consumer_are_asked_for_what_waits_and_what_is_taken(offline_aws: Aws) -> None:
+    settings = Settings(service="imaging", function="worker", queue_url="https://sqs/prod-imaging-worker")
+    waiting = backlog_of(Service(settings, offline_aws), "search")
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def told(call: dict[str, Any]) -> Any:
+        numbers = ("3", "4") if call["QueueUrl"].endswith("-replayed") else ("1", "2")
+        return answers(Attributes=dict(zip(names, numbers, strict=True)))(call)
+
+    with AwsCalls(offline_aws.sqs, GetQueueAttributes=told) as calls:
+        assert waiting() == Waiting(live=1, replayed=3, live_taken=2, replayed_taken=4)
+        assert calls.of("GetQueueAttributes") == [
+            {"QueueUrl": f"https://sqs/prod-search-events{kind}", "AttributeNames": names} for kind in ("", "-replayed")
+        ]
+        calls.rules["GetQueueAttributes"] = fails("QueueDoesNotExist")
+        with pytest.raises(PermanentError, match=r"^search has no queue prod-search-events$") as refused:
+            waiting()
+        assert refused.value.code == "no-such-consumer"
+        calls.rules["GetQueueAttributes"] = fails("Throttled")
+        with pytest.raises(TransientError, match=r"^SQS: An error occurred \(Throttled\)"):
+            waiting()
+
+
+def looked(*documents: str | None) -> list[Looked]:
+    return [Looked(Checkpoint(1, place), "t", document) for place, document in enumerate(documents)]
+
+
+def test_a_page_ends_with_the_last_event_that_may_be_published() -> None:
+    page = looked("a", None, "b", None, "c", None)
+    assert pages._up_to(page, 1) == page[:1]
+    assert pages._up_to(page, 2) == page[:3]
+    assert pages._up_to(page, 3) == page
+    assert pages._up_to(page, 4) == page
+
+
+def test_what_a_page_adds_is_counted_by_type() -> None:
+    before = (TypeCount(type="b", selected=5, published=1, left_out=1), TypeCount(type="c", selected=1, published=0))
+    assert pages._counted(before, {"b": 2, "a": 1}, {"b": 1, "d": 3}) == (
+        TypeCount(type="a", selected=0, published=1),
+        TypeCount(type="b", selected=5, published=3, left_out=2),
+        TypeCount(type="c", selected=1, published=0),
+        TypeCount(type="d", selected=0, published=0, left_out=3),
+    )

@@ -103,8 +103,6 @@ def _sample(service: Service[Any], rebuild_id: str, number: int) -> dict[str, An
     with service.database.transaction() as connection:
         rebuild = rows.find(connection, rebuild_id)
     expected = rebuild is not None and bool(rebuild.changed)  # other rows, other answers
-    if found is None:
-        return {"comparison": None}
     return {"comparison": asdict(found) | {"is_equal": found.is_equal, "is_expected": expected}}
 
 

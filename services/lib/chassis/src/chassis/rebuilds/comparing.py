@@ -77,7 +77,8 @@ def _differences(connection: Connection, schema: str, table: str, sides: dict[st
         return {}
     differing = "count(*) FILTER (WHERE live.{0}::text IS DISTINCT FROM beside.{0}::text) AS {0}"
     counts = [sql.SQL(differing).format(sql.Identifier(column)) for column in columns]
-    counts = counts or [sql.SQL("0 AS {}").format(sql.Identifier("no column"))]
+    # An aggregate, too: one row, however many rows have the same key.
+    counts = counts or [sql.SQL("count(*) FILTER (WHERE false) AS {}").format(sql.Identifier("no column"))]
     query = sql.SQL(
         """
         WITH live AS NOT MATERIALIZED (SELECT * FROM {live} AS t),
