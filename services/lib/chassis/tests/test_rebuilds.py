@@ -336,12 +336,17 @@ def test_searches_are_asked_of_both_tables(
     ask = [question("item-0"), question("item-1"), question("nothing")]
     monkeypatch.setattr(service, "questions", lambda connection, number, tenants: ask[:number])
     found = answer(service, {"sample": rebuild_id, "number": 3})["comparison"]
-    assert (found["live_rows"], found["beside_rows"], found["is_equal"]) == (3, 3, True)
+    assert (found["live_rows"], found["beside_rows"], found["is_equal"], found["columns"]) == (2, 2, True, None)
     beside = next_of(service.settings.database_schema)
     with service.database.transaction() as connection:
         connection.execute(f"UPDATE {beside}.pictures SET detail = 'other' WHERE item_id = 'item-1'")
     found = answer(service, {"sample": rebuild_id, "number": 3})["comparison"]
-    assert (found["beside_rows"], found["is_equal"], found["is_expected"]) == (2, False, False)
+    told = (found["beside_rows"], found["columns"], found["is_equal"], found["is_expected"])
+    assert told == (2, {"what is found": 1}, False, False)
+    with service.database.transaction() as connection:
+        connection.execute(f"DELETE FROM {beside}.pictures")
+    found = answer(service, {"sample": rebuild_id, "number": 3})["comparison"]
+    assert (found["live_rows"], found["beside_rows"], found["columns"]) == (2, 0, {"what is found": 2})
     with pytest.raises(ValueError, match="no tables beside"):
         answer(service, {"sample": "another", "number": 3})
 

@@ -9,8 +9,11 @@ from typing import Any
 from pgvector import HalfVector
 from psycopg import Connection
 
-from retrieval.query import DEFAULT_RANKING, Hit, SearchMode, SearchQuery
+from retrieval.query import DEFAULT_RANKING, SearchMode, SearchQuery
 from retrieval.search import search
+
+Found = tuple[str, float]
+"""An item, and its score."""
 
 _WORDS = 3
 #: What large tenants' indexes find depends on how they were built: both read models compare every vector.
@@ -19,8 +22,12 @@ _EXACT = replace(DEFAULT_RANKING, exact_limit=2**31)
 
 def questions(
     conn: Connection[dict[str, Any]], number: int, tenants: Sequence[str] = ()
-) -> list[Callable[[Connection[dict[str, Any]]], list[Hit]]]:
-    """So many searches at the most, of every mode in turn: some words of a document, its vector, both."""
+) -> list[Callable[[Connection[dict[str, Any]]], list[Found]]]:
+    """So many searches at the most, of every mode in turn: some words of a document, its vector, both.
+
+    Their answers are the items that are found, in their order, with their scores: what is told of each is compared as
+    rows of tables, and a new column makes no other answer.
+    """
     rows = conn.execute(
         """
         SELECT tenant_id, body, model, embedding::text AS embedding FROM (
@@ -32,7 +39,11 @@ def questions(
         {"tenants": list(tenants), "number": number},
     ).fetchall()
     modes = [mode for mode in SearchMode for _ in range(-(-len(rows) // len(SearchMode)))]
-    return [partial(search, query=_query(row, mode), ranking=_EXACT) for row, mode in zip(rows, modes, strict=False)]
+    return [partial(_found, query=_query(row, mode)) for row, mode in zip(rows, modes, strict=False)]
+
+
+def _found(conn: Connection[dict[str, Any]], query: SearchQuery) -> list[Found]:
+    return [(hit.item_id, hit.score) for hit in search(conn, query, _EXACT)]
 
 
 def _query(row: dict[str, Any], mode: SearchMode) -> SearchQuery:

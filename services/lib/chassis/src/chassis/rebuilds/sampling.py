@@ -16,7 +16,8 @@ from chassis.tables import next_of, previous_of
 
 __all__ = ["SAMPLED", "sample"]
 
-#: The name of the comparison among those of tables. Its rows are answers, those that are equal beside.
+#: The name of the comparison among those of tables. Its rows are the searches that find something, and its one column
+#: is what they find.
 SAMPLED = "sampled searches"
 
 
@@ -39,16 +40,20 @@ def sample(service: Service[Any], rebuild_id: str, number: int) -> Comparison | 
         if rebuild.subjects:
             return None  # searches find what the tables beside do not have
         beside = next_of(schema) if rebuild.state == FOLDING else previous_of(schema)
-        digests, equal = (hashlib.sha256(), hashlib.sha256()), 0
+        digests, finding, differing = (hashlib.sha256(), hashlib.sha256()), [0, 0], 0
         questions = service.questions(connection, number, rebuild.tenants)
         for question in questions:
-            live = repr(question(connection))
+            live = question(connection)
             path = sql.SQL("SET LOCAL search_path = {}, {}, public")
             connection.execute(path.format(sql.Identifier(beside), sql.Identifier(schema)))
-            rebuilt = repr(question(connection))
+            rebuilt = question(connection)
             connection.execute(sql.SQL("SET LOCAL search_path = {}, public").format(sql.Identifier(schema)))
-            equal += live == rebuilt
-            for digest, answer in zip(digests, (live, rebuilt), strict=True):
-                digest.update(answer.encode())
+            differing += live != rebuilt
+            for side, answer in enumerate((live, rebuilt)):
+                finding[side] += bool(answer)
+                digests[side].update(repr(answer).encode())
+    if not questions:
+        return None
     live_hash, beside_hash = (digest.hexdigest()[:16] for digest in digests)
-    return Comparison(SAMPLED, len(questions), equal, live_hash, beside_hash) if questions else None
+    columns = {"what is found": differing} if differing else None
+    return Comparison(SAMPLED, finding[0], finding[1], live_hash, beside_hash, columns=columns)
