@@ -34,8 +34,6 @@ _TOGETHER: Final = (
 )
 #: Fixtures that end in a run of Terraform or of a checker of its code.
 _TERRAFORM: Final = frozenset({"terraform", "terraform_program", "runner", "linted"})
-#: Of the three generations (`gc.set_threshold`): ten times what Python begins with.
-_GARBAGE: Final = (7_000, 20, 50)
 _LEFT_OUT: Final = pytest.StashKey[int]()
 
 
@@ -64,14 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """What is loaded meanwhile stays: garbage collections then, and those of all tests after, would look at millions of
-    objects in vain. A run ends soon, so they are rare, too."""
+    objects in vain."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
         gc.freeze()
-        gc.set_threshold(*_GARBAGE)
 
 
 def _scope(nodeid: str) -> tuple[int, str]:

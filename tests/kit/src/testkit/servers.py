@@ -76,14 +76,18 @@ class _Place:
 
 @contextmanager
 def database(server: Postgres) -> Iterator[FreshDatabase]:
-    """An empty database while the block runs."""
+    """An empty database while the block runs. No connection is kept for it: a run has hundreds of them at once."""
     name = f"test_{secrets.token_hex(6)}"
+    _execute(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield FreshDatabase(server, name)
+    finally:
+        _execute(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _execute(server: Postgres, statement: sql.Composed) -> None:
     with psycopg.connect(server.dsn(), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield FreshDatabase(server, name)
-        finally:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        connection.execute(statement)
 
 
 @contextmanager

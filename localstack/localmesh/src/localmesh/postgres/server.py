@@ -36,7 +36,7 @@ _SETTINGS: Final = {
     "unix_socket_directories": "",
     "dynamic_shared_memory_type": "mmap",  # containers have a small /dev/shm
     "shared_buffers": "64MB",
-    "max_connections": "400",
+    "max_connections": "200",
     "max_wal_senders": "0",
     "wal_level": "minimal",
     "timezone": "UTC",
