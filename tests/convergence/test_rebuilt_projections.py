@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from chassis import store
 from chassis.audit import folds
 from chassis.rebuilds import asking, switching
 from chassis.service import Service
@@ -25,7 +24,7 @@ from contracts.analysis import ItemAnalyzed
 from contracts.embedding import ItemEmbedded
 from manifests import load_manifests
 from testkit import Deploy, Deployment, make_table
-from testkit.convergence import FLOWS, stream
+from testkit.convergence import apply, is_own, shuffled
 from testkit.fakes import example
 from testkit.refolding import projected_rows
 from workspace import REPOSITORY
@@ -61,22 +60,22 @@ def _started(name: str, deployment: Deployment, tables: Mapping[str, str] | None
 @pytest.mark.sampled(2)
 def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
     chance = random.Random(service.settings.service)
-    before, meanwhile, after = (_events(service, chance, name) for name in ("before", "meanwhile", "after"))
-    _deliver(service, before)
+    before, meanwhile, after = (shuffled(service, chance, name) for name in ("before", "meanwhile", "after"))
+    apply(service, before)
     (rebuild,) = _ask(service, begin={"who": "a test", "why": "", "changed": [], "tenants": []})
     assert any(not each["is_equal"] for each in _compared(service, rebuild["id"])), "the tables beside are empty"
     replays = [
         replayed(each, replay_id=rebuild["id"], replay_for=service.settings.service, kind=ReplayKind.REBUILD)
         for each in before
-        if not _is_own(service, each)
+        if not is_own(service, each)
     ]
     mixed = [*replays, *replays[:5], *meanwhile]
     chance.shuffle(mixed)
-    _deliver(service, mixed[::2])
+    apply(service, mixed[::2])
     live = projected_rows(service)
     (rebuild,) = _ask(service, fold=rebuild["id"])
     assert projected_rows(service) == live, "what is folded again changes nothing that is live"
-    _deliver(service, mixed[1::2])
+    apply(service, mixed[1::2])
     (rebuild,) = _ask(service, show=rebuild["id"])
     assert (rebuild["is_own_done"], rebuild["failure"], rebuild["applied"]) == (True, None, len(replays))
     live = projected_rows(service)
@@ -84,7 +83,7 @@ def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
 
     switching.switch(service, rebuild["id"])
     assert projected_rows(service) == live
-    _deliver(service, after)
+    apply(service, after)
     newer = projected_rows(service)
     assert newer != live
     assert [each for each in _compared(service, rebuild["id"]) if not each["is_equal"]] == []
@@ -97,10 +96,10 @@ def test_a_rebuild_under_traffic_leaves_the_same(service: Service[Any]) -> None:
 def test_some_items_are_rebuilt_and_nothing_else(service: Service[Any]) -> None:
     """Rows that went wrong are right again, and so are numbers of their tenants; a rollback loses no event."""
     chance = random.Random(service.settings.service)
-    events = _events(service, chance, "before")
+    events = shuffled(service, chance, "before")
     later = events[: len(events) // 4]
     events = events[len(later) :]
-    _deliver(service, events)
+    apply(service, events)
     right = projected_rows(service)
     subjects = sorted({event.subject for event in events})[:2]
     rebuild = _begin(service, subjects, events)
@@ -122,7 +121,7 @@ def test_some_items_are_rebuilt_and_nothing_else(service: Service[Any]) -> None:
 
     again = _begin(service, subjects, events)
     switching.switch(service, again)
-    _deliver(service, later)
+    apply(service, later)
     newer = projected_rows(service)
     switching.roll_back(service, again)
     assert projected_rows(service) == newer
@@ -132,12 +131,12 @@ def _begin(service: Service[Any], subjects: Sequence[str], events: Sequence[Even
     """A rebuild of these subjects, into which everything has been folded."""
     wanted = {"who": "a test", "why": "", "changed": [], "tenants": [], "subjects": list(subjects)}
     (rebuild,) = _ask(service, begin=wanted)
-    _deliver(
+    apply(
         service,
         [
             replayed(each, replay_id=rebuild["id"], replay_for=service.settings.service, kind=ReplayKind.REBUILD)
             for each in events
-            if each.subject in subjects and not _is_own(service, each)
+            if each.subject in subjects and not is_own(service, each)
         ],
     )
     (rebuild,) = _ask(service, fold=rebuild["id"])
@@ -179,7 +178,7 @@ def test_a_hundred_thousand_events_are_rebuilt_with_equal_hashes(
         with search.work.applying(again) as work:
             work.fold(again)
     seconds = time.monotonic() - begun
-    _deliver(search, list(_described(range(items, items + 100))))
+    apply(search, list(_described(range(items, items + 100))))
     (shown,) = _ask(search, fold=rebuild.id)
     assert shown["applied"] == EVENTS
     compared = time.monotonic()
@@ -210,33 +209,6 @@ def _described(numbers: Iterable[int]) -> Iterator[Event[Contract]]:
         named = analyzed.data.model_copy(update={"original_filename": f"word{number % 997} word{number}.png"})
         yield replace(analyzed, tenant_id=tenant, subject=item, id=f"analyzed-{number}", data=named)
         yield replace(embedded, tenant_id=tenant, subject=item, id=f"embedded-{number}")
-
-
-def _events(service: Service[Any], chance: random.Random, name: str) -> list[Event[Contract]]:
-    """Shuffled streams of two tenants."""
-    happened = [
-        event
-        for number, flow in enumerate(FLOWS)
-        for event in stream(flow, tenant=f"tenant-{number % 2}", subject=f"{name}-{number}")
-        if type(event.data) in service.projections.contracts
-    ]
-    chance.shuffle(happened)
-    return happened
-
-
-def _is_own(service: Service[Any], event: Event[Contract]) -> bool:
-    return event.source == f"collections.{service.settings.service}"
-
-
-def _deliver(service: Service[Any], events: Sequence[Event[Contract]]) -> None:
-    for event in events:
-        if _is_own(service, event):
-            with service.work.on(event.tenant_id, event.subject) as work:
-                version = store.stream_version(work.connection, event.tenant_id, event.subject)
-                work.record(event, expected_version=version)
-        elif (event.id, event.replay_id or "") not in service.work.applied([event]):
-            with service.work.applying(event) as work:
-                work.fold(event)
 
 
 def _ask(service: Service[Any], **request: Any) -> list[dict[str, Any]]:

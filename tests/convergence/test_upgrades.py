@@ -18,7 +18,6 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from chassis import store
 from chassis.migrations import migrate, wants_rebuild
 from chassis.rebuilds import asking
 from chassis.service import Service
@@ -29,7 +28,7 @@ from mesh.environments import DeployedFunction, Environment
 from mesh.rebuild import due, running
 from mesh.replay import following
 from testkit import Deploy, Deployment
-from testkit.convergence import FLOWS, stream
+from testkit.convergence import apply, is_own, shuffled
 from testkit.operator.environments import bare_environment
 from testkit.refolding import projected_rows
 from testkit.schemas import migrations_of
@@ -49,8 +48,8 @@ def test_an_older_mesh_with_data_is_rebuilt_by_its_deployment(
     folders, marked = _before_the_last_marked(migrations_of(name), tmp_path)
     newest, older = deploy(name), deploy(name, sources=folders)
     with _started(name, newest) as service:
-        happened = _events(service)
-        _deliver(service, happened)
+        happened = shuffled(service, random.Random(service.settings.service), "item")
+        apply(service, happened)
         right = projected_rows(service)
     assert _copied(newest, older) > len(happened), "the older mesh has data"
 
@@ -122,33 +121,6 @@ def _started(name: str, deployment: Deployment) -> Iterator[Service[Any]]:
     service.database.close()
 
 
-def _events(service: Service[Any]) -> list[Event[Contract]]:
-    """Shuffled streams of two tenants, as far as the service folds them."""
-    happened = [
-        event
-        for number, flow in enumerate(FLOWS)
-        for event in stream(flow, tenant=f"tenant-{number % 2}", subject=f"item-{number}")
-        if type(event.data) in service.projections.contracts
-    ]
-    random.Random(service.settings.service).shuffle(happened)
-    return happened
-
-
-def _is_own(service: Service[Any], event: Event[Contract]) -> bool:
-    return event.source == f"collections.{service.settings.service}"
-
-
-def _deliver(service: Service[Any], events: Sequence[Event[Contract]]) -> None:
-    for event in events:
-        if _is_own(service, event):
-            with service.work.on(event.tenant_id, event.subject) as work:
-                version = store.stream_version(work.connection, event.tenant_id, event.subject)
-                work.record(event, expected_version=version)
-        else:
-            with service.work.applying(event) as work:
-                work.fold(event)
-
-
 @dataclass
 class _Mesh:
     """The deployed service, which answers and folds here, and the owners of the events that it heard."""
@@ -179,9 +151,9 @@ class _Mesh:
         again = [
             replayed(each, replay_id=order.subject, replay_for=self.service.settings.service, kind=ReplayKind.REBUILD)
             for each in self.happened
-            if not _is_own(self.service, each)
+            if not is_own(self.service, each)
         ]
-        _deliver(self.service, again)
+        apply(self.service, again)
         self.replayed = len(again)
         return {"Entries": [{"EventId": "id"}]}
 

@@ -26,7 +26,7 @@ LIMIT = 1.1
 _BACK_AFTER_S = 2.0
 
 
-def _spoilt(event: Event[ItemAnalyzed], *, envelope_too: bool = True, **changes: Any) -> str:
+def _poisoned(event: Event[ItemAnalyzed], *, envelope_too: bool = True, **changes: Any) -> str:
     message = json.loads(envelope(event))
     message["detail"] |= changes
     if envelope_too:
@@ -36,14 +36,14 @@ def _spoilt(event: Event[ItemAnalyzed], *, envelope_too: bool = True, **changes:
 
 #: How each kind of bad event is made of a good one, and the reason of its dead letter.
 POISON: dict[str, tuple[Callable[[Event[ItemAnalyzed]], str], str]] = {
-    "schema": (lambda event: _spoilt(event, data={}), "invalid-event"),
+    "schema": (lambda event: _poisoned(event, data={}), "invalid-event"),
     "decode": (lambda event: envelope(event)[:-1], "not-json"),
-    "too large": (lambda event: _spoilt(event, subject="x" * 300_000), "gave-up:TransientError"),
+    "too large": (lambda event: _poisoned(event, subject="x" * 300_000), "gave-up:TransientError"),
     "wrong source": (
-        lambda event: _spoilt(event, source="collections.chat", envelope_too=False),
+        lambda event: _poisoned(event, source="collections.chat", envelope_too=False),
         "mismatched-envelope",
     ),
-    "unknown major": (lambda event: _spoilt(event, type="collections.analysis.item-analyzed.v9"), "unknown-event"),
+    "unknown major": (lambda event: _poisoned(event, type="collections.analysis.item-analyzed.v9"), "unknown-event"),
     "provider": (lambda event: envelope(event).replace("A cat sits", "It is refused"), ""),
     "time-out": (lambda event: envelope(event).replace("A cat sits", "No answer"), "gave-up:ProviderUnavailableError"),
 }
@@ -95,25 +95,25 @@ def test_a_thousand_events_do_not_wait_for_the_bad_ones_among_them(
     running.consume(running.describe("warm"))
     good = {
         tenant: [running.describe(tenant, headline=f"Picture {number}") for number in range(EVENTS)]
-        for tenant in ("clean", "spoilt")
+        for tenant in ("clean", "poisoned")
     }
     every = EVENTS // len(POISON)
-    bad = {kind: good["spoilt"].pop(place * every) for place, kind in enumerate(POISON)}
-    bodies = [envelope(event) for event in good["spoilt"]]
+    bad = {kind: good["poisoned"].pop(place * every) for place, kind in enumerate(POISON)}
+    bodies = [envelope(event) for event in good["poisoned"]]
     for place, (kind, event) in enumerate(bad.items()):
         bodies.insert(place * every, POISON[kind][0](event))
     clean = Line(running.on_events, [envelope(event) for event in good["clean"]])
-    spoilt = Line(running.on_events, bodies)
-    while clean.step() | spoilt.step():  # by turns, so that what else the machine does concerns both
+    poisoned = Line(running.on_events, bodies)
+    while clean.step() | poisoned.step():  # by turns, so that what else the machine does concerns both
         pass
 
     assert sorted(running.dead_letters()) == sorted(reason for _, reason in POISON.values() if reason)
-    for tenant, number in (("clean", EVENTS), ("spoilt", EVENTS - len(POISON))):
+    for tenant, number in (("clean", EVENTS), ("poisoned", EVENTS - len(POISON))):
         assert _recorded(running, tenant, ItemEmbedded) == number, "all others are done"
-    assert _recorded(running, "spoilt", EmbeddingFailed) == 2, "those of the provider are known to have failed"
-    ours = {envelope(event) for event in good["spoilt"]}
+    assert _recorded(running, "poisoned", EmbeddingFailed) == 2, "those of the provider are known to have failed"
+    ours = {envelope(event) for event in good["poisoned"]}
     alone = _p95(list(clean.seconds.values()))
-    beside = _p95([seconds for body, seconds in spoilt.seconds.items() if body in ours])
+    beside = _p95([seconds for body, seconds in poisoned.seconds.items() if body in ours])
     with capsys.disabled():
         sys.stdout.write(
             f"\np95 of {len(ours)}: {beside:.3f} s, without bad ones {alone:.3f} s: {beside / alone:.2f}\n"

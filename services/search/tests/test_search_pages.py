@@ -20,6 +20,7 @@ from psycopg import Connection
 
 from chassis.errors import MalformedCursorError
 from retrieval import (
+    DEFAULT_RANKING,
     AnalyzedItem,
     Filters,
     Hit,
@@ -95,7 +96,7 @@ class Shelf:
         self.items.clear()
         self.conn.execute("TRUNCATE documents, postings, vectors, pictures, tenant_stats, deleted_items")
 
-    def pages(self, question: Question, ranking: Ranking = Ranking()) -> Iterator[list[Hit]]:  # noqa: B008
+    def pages(self, question: Question, ranking: Ranking = DEFAULT_RANKING) -> Iterator[list[Hit]]:
         searcher = Searcher(lambda: nullcontext(self.conn), Embedder, ranking)
         cursor: str | None = None
         while True:

@@ -431,7 +431,7 @@ def test_an_answer_has_whole_subjects_until_there_is_no_room(monkeypatch: pytest
     events = [rejected(item) for item in ("a", "a", "b", "c")]
     rows = [{"tenant_id": "tenant-a", "stream_id": each.subject, "event": each.to_wire()} for each in events]
     subjects = [(TENANT, item) for item in "abc"]
-    sizes = [len(json.dumps(masked(row["event"], "tenant-a"))) for row in rows]  # type: ignore[arg-type]
+    sizes = [len(json.dumps(masked(each.to_wire(), "tenant-a"))) for each in events]
 
     def fits(room: int) -> tuple[int, list[tuple[str, str]]]:
         monkeypatch.setattr(log, "_ROOM", room)

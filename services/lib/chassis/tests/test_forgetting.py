@@ -220,8 +220,8 @@ def test_dead_letters_that_were_not_deleted_are_found_by_the_next_attempt(
         assert len(deliver(consumer, fact)) == 1
     while deliver(consumer, fact):
         pass
-    numbers = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    left = noting.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=numbers)["Attributes"]  # type: ignore[arg-type]
+    numbers: list[Any] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    left = noting.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=numbers)["Attributes"]
     assert left == dict.fromkeys(numbers, "0"), "hidden ones, too"
 
 

@@ -119,7 +119,7 @@ def test_what_is_stored_goes_to_the_one_consumer_in_its_order(
     assert (count.selected, count.published, count.left_out) == (EVENTS, EVENTS, 0)
 
 
-def test_a_large_event_is_written_anew_without_blanks(
+def test_a_large_event_is_serialized_again_without_blanks(
     service: Imaging, replays: EventConsumer, stored: list[str], published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "_LARGE", 10)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from chassis import store
 from chassis.audit.comparing import compare
 from chassis.audit.masks import masked
 from chassis.observability import hash_tenant
@@ -51,6 +53,35 @@ _BEGIN = datetime(2026, 11, 1, 12, tzinfo=UTC)
 def stream(flow: str, *, tenant: str, subject: str, versions: Mapping[str, str] | None = None) -> list[Event[Contract]]:
     """The `documents` of a flow as today's code reads them."""
     return [REGISTRY.read(document) for document in documents(flow, tenant=tenant, subject=subject, versions=versions)]
+
+
+def shuffled(service: Service[Any], chance: random.Random, name: str) -> list[Event[Contract]]:
+    """Streams of two tenants, one of each flow about `name`-0, `name`-1, …, as far as the service folds them."""
+    happened = [
+        event
+        for number, flow in enumerate(FLOWS)
+        for event in stream(flow, tenant=f"tenant-{number % 2}", subject=f"{name}-{number}")
+        if type(event.data) in service.projections.contracts
+    ]
+    chance.shuffle(happened)
+    return happened
+
+
+def is_own(service: Service[Any], event: Event[Contract]) -> bool:
+    """Whether the service publishes the event."""
+    return event.source == f"collections.{service.settings.service}"
+
+
+def apply(service: Service[Any], events: Iterable[Event[Contract]]) -> None:
+    """Record the service's own events, and apply the others as its consumer would: each delivery once."""
+    for event in events:
+        if is_own(service, event):
+            with service.work.on(event.tenant_id, event.subject) as work:
+                version = store.stream_version(work.connection, event.tenant_id, event.subject)
+                work.record(event, expected_version=version)
+        elif (event.id, event.replay_id or "") not in service.work.applied([event]):
+            with service.work.applying(event) as work:
+                work.fold(event)
 
 
 def documents(

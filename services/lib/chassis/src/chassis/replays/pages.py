@@ -24,7 +24,7 @@ __all__ = ["begin", "deletions_of", "types_of", "work_on"]
 
 # Calls of the bus at once.
 _AT_ONCE = 4
-# Characters: from then on a document is written anew, without the blanks that Postgres puts between its members.
+# Characters: from then on a document is serialized again, without the blanks that Postgres puts between its members.
 _LARGE = MAX_BYTES // 4
 # While a transaction runs, events of those that began later stay out of sight.
 _HELD_BACK_S = 0.5
