@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from registry.commands import app, new_app
-from registry.scaffolding import events
+from registry.scaffolding import events, routes
 
 ROOT = Path(__file__).parents[3]
 TAGGED = "collections.imaging.image-tagged.v1"
@@ -368,6 +368,12 @@ def test_a_route_with_a_body(checkout: Path, service: str) -> None:
         (checkout / home / "src" / service / "api.py").read_text()
     )
     check_code(checkout)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_route_finds_the_settings_of_every_service(service: str) -> None:
+    source = (ROOT / f"services/{service}/src/{service}/settings.py").read_text()
+    assert routes.settings_class(source).startswith(service.capitalize())
 
 
 @pytest.mark.scheduled

@@ -37,6 +37,7 @@ run "chat" {
   assert {
     condition = jsondecode(output.service.rules["collections-test-chat-events"].pattern) == {
       detail-type = [
+        "collections.imaging.image-processed.v1",
         "collections.analysis.item-analyzed.v1",
         "collections.embedding.item-embedded.v1",
         "collections.ingest.item-deleted.v1",

@@ -34,6 +34,7 @@ run "search" {
   assert {
     condition = jsondecode(output.service.rules["collections-test-search-events"].pattern) == {
       detail-type = [
+        "collections.imaging.image-processed.v1",
         "collections.analysis.item-analyzed.v1",
         "collections.embedding.item-embedded.v1",
         "collections.ingest.item-deleted.v1",
@@ -55,7 +56,10 @@ run "search" {
   }
 
   assert {
-    condition     = toset(keys(output.service.routes)) == toset(["GET /search/config", "HEAD /search/config", "POST /search"])
+    condition = toset(keys(output.service.routes)) == toset([
+      "GET /items/{id}/similar", "GET /search/config", "HEAD /items/{id}/similar", "HEAD /search/config",
+      "POST /search", "POST /search/picture",
+    ])
     error_message = "It is called over HTTP."
   }
 }

@@ -175,7 +175,7 @@ def _add(draft: Draft, spec: RouteSpec) -> None:
     draft.write(api, _with_handler(draft.read(api), spec))
     draft.create(
         f"services/{spec.service}/tests/test_{spec.service}_{spec.handler}.py",
-        _test(spec, _settings(draft.read(f"{package}/settings.py"))),
+        _test(spec, settings_class(draft.read(f"{package}/settings.py"))),
     )
 
 
@@ -236,9 +236,9 @@ def _test(spec: RouteSpec, settings: str) -> str:
     )
 
 
-def _settings(source: str) -> str:
-    """The service's class of settings."""
-    found = re.search(r"^class (\w+)\(Settings\):$", source, re.MULTILINE)
+def settings_class(source: str) -> str:
+    """The name of the service's class of settings; ScaffoldError where settings.py has none."""
+    found = re.search(r"^class (\w+)\(\s*Settings\b[^)]*\):$", source, re.MULTILINE)
     if found is None:
         raise ScaffoldError("settings.py has no class that extends Settings")
     return found[1]
