@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from chassis.bus import check_size
+from chassis.bus import Wire
 from chassis.errors import TransientError
 from chassis.queue import EventConsumer, on
 from chassis.service import Service
@@ -53,7 +53,7 @@ class Session:
         if self.broken and event.subject == "time-out":
             raise TimedOutError
         if self.broken and event.subject == "too-large":
-            check_size({"type": "any", "source": "any", "data": "x" * 300_000})
+            Wire("any", "any", "x" * 300_000).check_size()
         self.done[event.subject] += 1
 
 

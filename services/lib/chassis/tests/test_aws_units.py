@@ -13,7 +13,7 @@ from botocore.response import StreamingBody
 
 from chassis.accounts import delete_account
 from chassis.aws import Aws, Credentials
-from chassis.bus import MAX_BYTES, MAX_ENTRIES, Bus, Refusal, check_size, entry_size
+from chassis.bus import MAX_BYTES, MAX_ENTRIES, Bus, Refusal, Wire
 from chassis.errors import EventTooLargeError, ObjectMissingError, TransientError
 from chassis.objects import (
     LINK_LIFETIME_S,
@@ -87,7 +87,7 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 def of_size(size: int) -> dict[str, Any]:
-    return document(x="x" * (size - entry_size(document(x=""))))
+    return document(x="x" * (size - Wire.of(document(x="")).size))
 
 
 def test_an_entry_says_on_the_envelope_what_the_event_says(offline_aws: Aws) -> None:
@@ -113,14 +113,14 @@ def test_nothing_to_publish_calls_nobody(offline_aws: Aws) -> None:
 
 def test_the_size_of_an_entry_is_that_of_the_bus() -> None:
     """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html#eb-event-size"""
-    assert entry_size({"source": "ü", "type": "tt"}) == 14 + 2 + 2 + len('{"source":"ü","type":"tt"}'.encode())
+    assert Wire.of({"source": "ü", "type": "tt"}).size == 14 + 2 + 2 + len('{"source":"ü","type":"tt"}'.encode())
 
 
 def test_the_largest_event_is_taken_and_one_byte_more_is_not() -> None:
     assert MAX_BYTES == 262_144
-    check_size(of_size(MAX_BYTES))
+    Wire.of(of_size(MAX_BYTES)).check_size()
     with pytest.raises(EventTooLargeError) as refused:
-        check_size(of_size(MAX_BYTES + 1))
+        Wire.of(of_size(MAX_BYTES + 1)).check_size()
     assert str(refused.value) == "collections.ingest.item-deleted.v1: 262145 bytes exceed 262144"
 
 

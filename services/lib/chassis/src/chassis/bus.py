@@ -20,8 +20,6 @@ __all__ = [
     "Bus",
     "Refusal",
     "Wire",
-    "check_size",
-    "entry_size",
 ]
 
 #: Limits of PutEvents: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html
@@ -57,21 +55,19 @@ class Wire:
         """That of a wire document."""
         return cls(document["source"], document["type"], to_json(document).decode())
 
+    @property
+    def size(self) -> int:
+        """Bytes that EventBridge counts for the entry: source, detail type, detail and 14 for the time."""
+        return 14 + sum(len(text.encode()) for text in (self.source, self.type, self.detail))
 
-def entry_size(document: Mapping[str, Any]) -> int:
-    """Bytes that EventBridge counts for the document: source, detail type, detail and 14 for the time."""
-    return 14 + len(document["source"].encode()) + len(document["type"].encode()) + len(to_json(document))
+    def check_size(self) -> None:
+        """Refuse what the bus would refuse.
 
-
-def check_size(document: Mapping[str, Any]) -> None:
-    """Refuse what the bus would refuse.
-
-    Raises:
-        EventTooLargeError: the entry exceeds 256 KiB.
-    """
-    size = entry_size(document)
-    if size > MAX_BYTES:
-        raise EventTooLargeError(f"{document['type']}: {size} bytes exceed {MAX_BYTES}")
+        Raises:
+            EventTooLargeError: the entry exceeds 256 KiB.
+        """
+        if self.size > MAX_BYTES:
+            raise EventTooLargeError(f"{self.type}: {self.size} bytes exceed {MAX_BYTES}")
 
 
 class Bus:
@@ -92,8 +88,8 @@ class Bus:
 
     def put_wires(self, wires: Sequence[Wire]) -> Iterator[Refusal | None]:
         """As `put`, of events that are JSON already."""
-        for entries in _batches([self._entry(wire) for wire in wires]):
-            yield from self._call(entries)
+        for batch in _batches(wires):
+            yield from self._call([self._entry(wire) for wire in batch])
 
     def _call(self, entries: "list[PutEventsRequestEntryTypeDef]") -> Iterator[Refusal | None]:
         try:
@@ -118,15 +114,14 @@ class Bus:
         return {"EventBusName": self._name, "Source": wire.source, "DetailType": wire.type, "Detail": wire.detail}
 
 
-def _batches(entries: "Sequence[PutEventsRequestEntryTypeDef]") -> "Iterator[list[PutEventsRequestEntryTypeDef]]":
-    batch: list[PutEventsRequestEntryTypeDef] = []
+def _batches(wires: Sequence[Wire]) -> Iterator[list[Wire]]:
+    batch: list[Wire] = []
     size = 0
-    for entry in entries:
-        weight = 14 + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
-        if batch and (len(batch) == MAX_ENTRIES or size + weight > MAX_BYTES):
+    for wire in wires:
+        if batch and (len(batch) == MAX_ENTRIES or size + wire.size > MAX_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(entry)
-        size += weight
+        batch.append(wire)
+        size += wire.size
     if batch:
         yield batch

@@ -18,6 +18,7 @@ from typing import Any, NoReturn, cast
 import pytest
 
 from chassis.budgets import Outcome, Reservation, Spending
+from chassis.bus import Wire
 from chassis.database import Connection, Database
 from chassis.errors import ConcurrencyError, TransientError
 from chassis.idempotency import Kept, RequestKey
@@ -25,7 +26,7 @@ from chassis.outbox import Failure, Parked, Waiting
 from chassis.replays.rows import NOTHING, Looked, Replay
 from chassis.retention import Rule
 from chassis.store import Checkpoint
-from contracts import Contract, Event
+from contracts import REGISTRY, Contract, Event
 from contracts.operations import ReplayState, Selection
 
 Key = tuple[str, str]
@@ -154,13 +155,15 @@ class FakeStore:
     events: list[Event[Contract]] = field(default_factory=list)
     locks: list[Key] = field(default_factory=list)
 
-    def insert(self, connection: Connection, events: Sequence[Event[Contract]]) -> list[int]:
+    def insert(self, connection: Connection, wires: Sequence[Wire]) -> list[int]:
+        documents = [json.loads(wire.detail) for wire in wires]
+        events = [REGISTRY.read(document) for document in documents]
         taken = {(event.tenant_id, event.subject, event.sequence) for event in self.events}
         if any((event.tenant_id, event.subject, event.sequence) in taken for event in events):
             raise ConcurrencyError(f"stream {events[0].subject} is at another version")
         self.events += events
         positions = list(range(len(self.events) - len(events) + 1, len(self.events) + 1))
-        self.outbox.documents |= {place: event.to_wire() for place, event in zip(positions, events, strict=True)}
+        self.outbox.documents |= dict(zip(positions, documents, strict=True))
         return positions
 
     def lock(self, connection: Connection, tenant_id: str, stream_id: str, *, whole_tenant: bool = False) -> None:
