@@ -68,6 +68,11 @@ class ReprocessMode(StrEnum):
     """Nothing is made: what was current before is so again."""
 
 
+# Tuples, not sets: what is looked up comes from the wire, and may have no hash.
+_REPLAY_KINDS = (None, *ReplayKind)
+_REPLAY_MODES = (None, *ReprocessMode)
+
+
 @dataclass(frozen=True, slots=True)
 class Event(Generic[T_co]):
     """A fact under its contract.
@@ -267,13 +272,13 @@ def envelope_problems(attributes: Mapping[str, Any], data: object) -> list[Viola
     ]
     if not isinstance(data, Mapping):
         problems.append(Violation("object", "/data", "data is a JSON object"))
-    if attributes.get("replaykind") not in (None, *ReplayKind):
+    if attributes.get("replaykind") not in _REPLAY_KINDS:
         problems.append(Violation("replaykind", "/replaykind", f"replaykind is one of: {', '.join(ReplayKind)}"))
     if not _MONEY.fullmatch(str(attributes.get("replaybudget", "0"))):
         problems.append(Violation("replaybudget", "/replaybudget", "replaybudget is an amount in USD: 12.5"))
     if attributes.get("replayforce") not in (None, "true", "false"):
         problems.append(Violation("replayforce", "/replayforce", "replayforce is true or false"))
-    if attributes.get("replaymode") not in (None, *ReprocessMode):
+    if attributes.get("replaymode") not in _REPLAY_MODES:
         problems.append(Violation("replaymode", "/replaymode", f"replaymode is one of: {', '.join(ReprocessMode)}"))
     if not problems and not _SEQUENCE.fullmatch(attributes.get("replayversion", "1")):
         problems.append(Violation("replayversion", "/replayversion", "replayversion is a whole number"))
