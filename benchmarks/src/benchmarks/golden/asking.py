@@ -85,9 +85,10 @@ class Collection:
         asked: Sequence[Query],
         mode: SearchMode = SearchMode.HYBRID,
         ranking: Ranking = DEFAULT_RANKING,
+        top_k: int = K,
     ) -> list[Found]:
-        """The best ten for each query. Latencies are without embedding."""
-        return [self._ask(query, mode, ranking) for query in asked]
+        """The best for each query. Latencies are without embedding."""
+        return [self._ask(query, mode, ranking, top_k) for query in asked]
 
     def name(self, hit: Hit) -> str:
         """The name of its file, which no other has."""
@@ -106,9 +107,9 @@ class Collection:
         asked = QuerySet(name=name, queries=[each.query for each in found])
         return score(asked, outcomes, K, {"thresholds": [thresholds.keyword_share, dict(thresholds.similarity)]})
 
-    def _ask(self, query: Query, mode: SearchMode, ranking: Ranking) -> Found:
+    def _ask(self, query: Query, mode: SearchMode, ranking: Ranking, top_k: int) -> Found:
         parsed = parse_query(query.text)
-        wanted = SearchQuery(TENANT, query.text, mode, top_k=K, filters=_filters(query.options))
+        wanted = SearchQuery(TENANT, query.text, mode, top_k=top_k, filters=_filters(query.options))
         if mode is not SearchMode.BM25 and parsed.has_words:
             wanted = replace(wanted, vector=self._embed(parsed.words), model=MODEL)
         started = time.perf_counter()

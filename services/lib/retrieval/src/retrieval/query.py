@@ -75,7 +75,7 @@ class Ranking:
     rrf_constant: int = 15
     fetch_multiplier: int = 2
     """With RRF, each leg of a hybrid search fetches this many times top_k instead."""
-    exact_limit: int = 10_000
+    exact_limit: int = 4_000
     """Vectors of a tenant up to which every one is compared; above, its HNSW index is used if it has one."""
     ef_search: int = 100
     max_scan_tuples: int = 40_000

@@ -176,11 +176,11 @@ weighed AS MATERIALIZED (
 
 _SIMILARITY_COMPARED = sql.SQL("SELECT item_id, 1 - distance AS similarity FROM compared")
 
-# The index gave the nearest alone.
+# The index gave the nearest alone. OFFSET keeps the planner from joining the candidates again for each candidate.
 _SIMILARITY_COMPUTED = sql.SQL("""
 SELECT v.item_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS similarity
   FROM vectors v JOIN candidates USING (item_id)
- WHERE v.tenant_id = %(tenant)s AND v.model = %(model)s AND v.category IS NOT NULL""")
+ WHERE v.tenant_id = %(tenant)s AND v.model = %(model)s AND v.category IS NOT NULL OFFSET 0""")
 
 _RRF_FUSED = sql.SQL("""
 fused AS (
