@@ -79,7 +79,7 @@ def test_every_image_is_built_here_or_pinned() -> None:
     pinned = [*fetched, *COMPOSE["x-images"]["build"].values()]
     assert len(pinned) >= 4
     for image in pinned:
-        assert re.search(r":[\w.-]*\d+\.\d+[\w.-]*$", filled_in(image)), image
+        assert re.search(r":[\w.-]*\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$", filled_in(image)), image
 
 
 def test_localstack_is_the_same_version_with_docker_and_without() -> None:
