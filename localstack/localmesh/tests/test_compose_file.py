@@ -33,9 +33,7 @@ IMAGE = re.compile(r"(astral-sh/uv|python|localstack/localstack|pgvector/pgvecto
 OF_CONTAINERS = {"LOCALSTACK_AUTH_TOKEN"}
 SETTINGS = {f"MESH_{name}".upper() for name in MeshSettings.model_fields}
 # Of this machine, or the same as when nothing is said.
-LOCAL = {
-    "HOME", "LANG", "LOCALSTACK_VOLUME_DIR", "PATH", "TMPDIR", "TZ", "MESH_FUNCTION_PASSES", "STRICT_SERVICE_LOADING",
-}  # fmt: skip
+LOCAL = {"HOME", "LANG", "LOCALSTACK_VOLUME_DIR", "PATH", "TMPDIR", "TZ", "MESH_FUNCTION_PASSES"}
 
 
 def filled_in(value: Any, **given: str) -> str:
