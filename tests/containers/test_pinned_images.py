@@ -101,6 +101,12 @@ def test_what_is_no_digest_is_refused(digest: str, code: int, image: str, said: 
     assert not (tmp_path / "new").exists()
 
 
+def test_without_docker_it_says_so(tmp_path: Path) -> None:
+    script = [sys.executable, "-I", REPOSITORY / "tools/pin_images.py", tmp_path / "pinned.json"]
+    done = subprocess.run(script, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "pin_images: docker was not found\n")
+
+
 def test_the_workflow_of_images_builds_all_of_them_from_the_same_digests() -> None:
     bases, image = (WORKFLOWS["images"]["jobs"][name] for name in ("bases", "image"))
     (pin,) = [step for step in bases["steps"] if step.get("id") == "pin"]
