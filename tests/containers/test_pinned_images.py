@@ -102,7 +102,7 @@ def test_what_is_no_digest_is_refused(digest: str, code: int, image: str, said: 
 
 
 def test_without_docker_it_says_so(tmp_path: Path) -> None:
-    script = [sys.executable, "-I", REPOSITORY / "tools/pin_images.py", tmp_path / "pinned.json"]
+    script = [sys.executable, "-I", str(REPOSITORY / "tools/pin_images.py"), str(tmp_path / "pinned.json")]
     done = subprocess.run(script, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "pin_images: docker was not found\n")
 
