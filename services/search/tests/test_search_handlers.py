@@ -41,6 +41,7 @@ from retrieval import (
     NotEmbeddedError,
     Order,
     Outcome,
+    PassageVector,
     Picture,
     QueryEmbedder,
     Ranking,
@@ -215,6 +216,7 @@ class ReadModel:
         model: str,
         analysis_version: int,
         embedded_at: datetime,
+        passages: Sequence[PassageVector] = (),
     ) -> Outcome:
         if self.fault is not None:
             raise self.fault
