@@ -57,7 +57,7 @@ def page(*entries: str) -> Description:
 
 def test_a_short_item_has_no_passages_and_a_long_one_those_of_its_text() -> None:
     assert read_text(DESCRIPTION) == read_text(page("a" * 900)) == ""
-    assert read_text(page("One\x00two. " * 100, "Last.")) == "One two. " * 100 + " Last."
+    assert read_text(page("One\x00two. " * 120, "Last.")) == "One two. " * 120 + " Last."
     long_summary = DESCRIPTION.model_copy(update={"summary": "A word. " * 200, "image_details": ImageDetails()})
     assert read_text(long_summary) == "", "without text in the picture there are no places in it"
 
