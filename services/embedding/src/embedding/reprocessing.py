@@ -133,8 +133,8 @@ class Reprocessing:
         for key, document in asked.items():
             outcome, reservation = passages.outcome(document, made, dimensions), self._found[key].reservation
             counted = budgets.Outcome.MADE if isinstance(outcome, Vector) else budgets.Outcome.FAILED
-            cost = sum(costs[text] for text in passages.texts_of(document, dimensions))
-            self._found[key] = _Found(counted, outcome, reservation, cost)
+            share = sum(costs[text] for text in passages.texts_of(document, dimensions))
+            self._found[key] = _Found(counted, outcome, reservation, share)
 
     def _settle(self, asked: dict[Key, Document], cost_usd: float | None) -> None:
         with self.database.transaction() as connection:

@@ -40,14 +40,15 @@ def shelf(conn: Connection[Any], make_item: MakeItem, make_vector: MakeVector) -
 
     Of `hidden` no description has arrived.
     """
-    for tenant, category in (("alice", "photo"), ("bob", "photo")):
-        for item, values in {"long": [0.3, 1], "near": [1, 0.5], "far": [-1, 0.1], "hidden": [0, 1]}.items():
-            parts = [[0, 1], [0.2, 1], [1, 0]] if item in {"long", "hidden"} else []
+    vectors: dict[str, list[float]] = {"long": [0.3, 1], "near": [1, 0.5], "far": [-1, 0.1], "hidden": [0, 1]}
+    ends: list[list[float]] = [[0, 1], [0.2, 1], [1, 0]]
+    for tenant in ("alice", "bob"):
+        for item, values in vectors.items():
             if item != "hidden":
                 with conn.transaction():
-                    project_analysis(conn, tenant, make_item(f"{tenant}-{item}", "page", category=category))
+                    project_analysis(conn, tenant, make_item(f"{tenant}-{item}", "page"))
             with conn.transaction():
-                embed(conn, tenant, f"{tenant}-{item}", make_vector, values, parts)
+                embed(conn, tenant, f"{tenant}-{item}", make_vector, values, ends if values[0] in {0, 0.3} else [])
     maintain_vector_indexes(conn, exact_limit=1)
     return conn
 
