@@ -7,13 +7,14 @@ import pytest
 
 from benchmarks.golden.asking import MODEL, Found, items, queries
 from benchmarks.golden.fitting import Told, fit, told
+from benchmarks.golden.long_items import long_items, recall
 from benchmarks.golden.making import is_held_out
 from benchmarks.golden.measuring import drops, loaded, measure
 from benchmarks.golden.places import FOLDER
 from benchmarks.golden.writing import contents
 from mesh.evaluate.scoring import Query
 from retrieval.confidence import Thresholds
-from retrieval.query import Hit, ScoreType
+from retrieval.query import Hit, ScoreType, SearchMode
 from testkit.servers import FreshDatabase
 
 HIT = Hit("a", 1, 0.5, ScoreType.HYBRID, -1.0, 0.5, "", "", "", "", "", "a", 1, {}, "", 0.5)
@@ -64,3 +65,8 @@ def test_a_drop_is_named_and_a_rise_is_none() -> None:
 def test_searches_find_as_well_as_they_did(fresh_database: FreshDatabase) -> None:
     with loaded(fresh_database.dsn) as collection:
         assert drops(measure(collection)) == []
+        pages, asked = long_items()
+        collection.add(pages)
+        assert recall(collection, asked, SearchMode.HYBRID, with_passages=False) < 0.1, "the beginning has nothing"
+        assert recall(collection, asked, SearchMode.HYBRID) > 0.55
+        assert recall(collection, asked, SearchMode.VECTOR) > 0.55

@@ -757,6 +757,7 @@ def test_a_picture_is_searched_by_what_it_shows(unit: Search) -> None:
     assert unit.query == SearchQuery(
         ALICE,
         mode=SearchMode.VECTOR,
+        with_passages=False,
         vector=VECTOR,
         model="voyage-3.5-lite",
         top_k=3,
