@@ -1,9 +1,14 @@
 """What becomes of a long item when some of its texts get no vector."""
 
 import base64
+import json
 import struct
 
-from contracts.embedding import encode_vector
+import pytest
+
+from chassis.bus import MAX_BYTES
+from contracts import new_event
+from contracts.embedding import ItemEmbedded, encode_vector
 from embedding.embedder import Outcome, Vector
 from embedding.errors import ProviderUnavailableError, TextRejectedError
 from embedding.passages import outcome, texts, texts_of
@@ -49,3 +54,23 @@ def test_an_item_waits_for_the_provider_and_fails_by_its_own_text_alone() -> Non
     away, refused = ProviderUnavailableError("down"), TextRejectedError("no")
     assert outcome(LONG, made(LONG) | {last: away}, 2) is away
     assert outcome(LONG, made(LONG) | {own: refused, last: away}, 2) is refused
+
+
+@pytest.mark.parametrize("dimensions", [256, 1024, 2048])
+def test_the_longest_item_fits_into_an_event(dimensions: int) -> None:
+    endless = Document("alice", "endless", "a-3", 1, "The text of the item", "A sentence of an endless page. " * 10_000)
+    vector = Vector((0.1,) * dimensions, 1)
+    found = outcome(endless, dict.fromkeys(texts_of(endless, dimensions), vector), dimensions)
+    assert isinstance(found, Vector)
+    fact = ItemEmbedded(
+        vector=encode_vector(found.values),
+        dimensions=dimensions,
+        model="voyage-4-large",
+        analysis_id="a-3",
+        analysis_version=1,
+        tokens=found.tokens,
+        passages=found.passages,
+    )
+    written = json.dumps(new_event(fact, subject="endless", tenant_id="alice").to_wire())
+    assert len(written) < 0.6 * MAX_BYTES
+    assert len(found.passages) == (12 if dimensions == 2048 else 24)
