@@ -9,13 +9,14 @@ import pytest
 from benchmarks.golden.asking import MODEL, Found, items, queries
 from benchmarks.golden.fitting import Told, fit, told
 from benchmarks.golden.fusion import Legs, fit_fusion, legs_of, mean_ndcg
+from benchmarks.golden.long_items import long_items, recall
 from benchmarks.golden.making import is_held_out
 from benchmarks.golden.measuring import drops, loaded, measure
 from benchmarks.golden.places import FOLDER
 from benchmarks.golden.writing import contents
 from mesh.evaluate.scoring import Query
 from retrieval.confidence import Thresholds
-from retrieval.query import DEFAULT_RANKING, Hit, ScoreType
+from retrieval.query import DEFAULT_RANKING, Hit, ScoreType, SearchMode
 from testkit.servers import FreshDatabase
 
 HIT = Hit("a", 1, 0.5, ScoreType.HYBRID, -1.0, 0.5, "", "", "", "", "", "a", 1, {}, "", 0.5)
@@ -101,3 +102,8 @@ def test_searches_find_as_well_as_they_did(fresh_database: FreshDatabase) -> Non
         assert drops(measured) == []
         offline = legs_of(collection, [query for query in queries().queries if is_held_out(query.id)])
         assert mean_ndcg(offline, DEFAULT_RANKING) == pytest.approx(measured["ndcg"]["hybrid"]["all"], abs=1e-4)
+        pages, asked = long_items()
+        collection.add(pages)
+        assert recall(collection, asked, SearchMode.HYBRID, with_passages=False) < 0.1, "the beginning has nothing"
+        assert recall(collection, asked, SearchMode.HYBRID) > 0.55
+        assert recall(collection, asked, SearchMode.VECTOR) > 0.55
