@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from psycopg import sql
 
-from retrieval.facets import counted
+from retrieval.facets import counted, counted_beside, counting
 from retrieval.filters import where
 from retrieval.query import Fusion, Order, SearchMode
 from retrieval.time_order import IN_TIME, ORDERS
@@ -141,11 +141,16 @@ _SEMANTIC = sql.SQL("""{compared}, semantic AS (
              ORDER BY 1 - distance DESC, item_id LIMIT %(fetch)s) AS best
 )""")
 
-_BM25_FOUND = sql.SQL("found AS (SELECT item_id, bm25 AS score, bm25, NULL::float8 AS similarity, rank FROM keyword)")
+# Where matches are counted, a leg has more than is shown.
+_BM25_FOUND = sql.SQL("""
+found AS (
+    SELECT item_id, bm25 AS score, bm25, NULL::float8 AS similarity, rank FROM keyword WHERE rank <= %(ranked)s
+)""")
 
-_VECTOR_FOUND = sql.SQL(
-    "found AS (SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic)"
-)
+_VECTOR_FOUND = sql.SQL("""
+found AS (
+    SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic WHERE rank <= %(ranked)s
+)""")
 
 # Words weigh as much as the best item's share of the query's idf says that they are the collection's: what no item has
 # the words of, was asked for by its meaning. What they do not weigh, meaning does. `exact` are items with every word of
@@ -185,10 +190,11 @@ SELECT v.item_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS similarity
 _RRF_FUSED = sql.SQL("""
 fused AS (
     SELECT item_id, sum(share) AS score, max(bm25) AS bm25, max(similarity) AS similarity
-      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity FROM
-      keyword
+      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity
+              FROM keyword WHERE rank <= %(ranked)s
              UNION ALL
-            SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity FROM semantic) AS legs
+            SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity
+              FROM semantic WHERE rank <= %(ranked)s) AS legs
      GROUP BY item_id
 )""")
 
@@ -201,7 +207,7 @@ _STATEMENT = sql.SQL("""
 WITH {legs}
 SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline, d.summary,
        d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body,
-       d.added_at, d.taken_at, {words}
+       d.added_at, d.taken_at, {words}, {matches} AS matches
   FROM {found} f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
   {scores}
@@ -224,7 +230,7 @@ _MATCHED = {
     SearchMode.VECTOR: sql.SQL("SELECT item_id FROM semantic"),
     SearchMode.HYBRID: sql.SQL("SELECT item_id FROM keyword UNION SELECT item_id FROM semantic"),
 }
-_MATCHES = sql.SQL("WITH {legs}, matched AS MATERIALIZED ({matched}) {counted}")
+_MATCHES = sql.SQL("WITH {legs} {counted}")
 
 _RANK = sql.SQL("(SELECT rank FROM {leg} WHERE {leg}.item_id = wanted)")
 _RANKS = sql.SQL("WITH {legs} SELECT wanted, {keyword}, {semantic} FROM unnest(%(items)s::text[]) AS wanted")
@@ -269,14 +275,17 @@ def search_statement(
     approximate: bool,
     order: Order = Order.RELEVANCE,
     is_next: bool = False,
+    facets: tuple[str, ...] | None = None,
 ) -> sql.Composed:
     """One statement for the mode, narrowed so, over all vectors or the tenant's index.
 
-    `is_next`: in the order of time, after an item.
+    `is_next`: in the order of time, after an item. `facets`: what the legs' matches are counted by, beside the hits.
     """
     legs = _legs(mode, narrowing, approximate=approximate)
     found = [*legs, _found(mode, fusion, approximate=approximate)]
-    return _of_found(found, order, by_words=mode is not SearchMode.VECTOR, is_next=is_next)
+    if facets is not None:
+        found += counting(_MATCHED[mode], facets)
+    return _of_found(found, order, by_words=mode is not SearchMode.VECTOR, is_next=is_next, facets=facets)
 
 
 @lru_cache(maxsize=512)
@@ -293,7 +302,8 @@ def matches_statement(
     """The statement that counts what such a search matches (`retrieval.facets`)."""
     legs = _listing(narrowing) if listing else _legs(mode, narrowing, approximate=approximate)
     matched = sql.SQL("SELECT item_id FROM found") if listing else _MATCHED[mode]
-    return _MATCHES.format(legs=sql.SQL(", ").join(legs), matched=matched, counted=counted(facets))
+    parts = sql.SQL(", ").join([*legs, *counting(matched, facets)])
+    return _MATCHES.format(legs=parts, counted=counted(facets))
 
 
 @lru_cache(maxsize=512)
@@ -307,13 +317,23 @@ def ranks_statement(mode: SearchMode, narrowing: Narrowing, *, approximate: bool
     return _RANKS.format(legs=legs, keyword=keyword, semantic=semantic)
 
 
-def _of_found(legs: list[sql.Composable], order: Order, *, by_words: bool, is_next: bool) -> sql.Composed:
+def _of_found(
+    legs: list[sql.Composable],
+    order: Order,
+    *,
+    by_words: bool,
+    is_next: bool,
+    facets: tuple[str, ...] | None = None,
+) -> sql.Composed:
     words, scores = (_WORDS, _WITH_SCORES) if by_words else (_NO_WORDS, sql.SQL(""))
     found = sql.SQL("found")
     if order is not Order.RELEVANCE:
         in_time = IN_TIME.format(order=ORDERS[order].order, after=ORDERS[order].after(is_next=is_next))
         legs, found = [*legs, in_time], sql.SQL("in_time")
-    return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores)
+    matches = sql.SQL("NULL") if facets is None else counted_beside(facets)
+    return _STATEMENT.format(
+        legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores, matches=matches
+    )
 
 
 def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composable]:
