@@ -282,10 +282,10 @@ def _found(
     prepare: bool | None = None,
 ) -> _Found:
     rows = vector_cursor(conn, dict_row).execute(statement, parameters, prepare=prepare).fetchall()
-    has_unknown = any([row.pop("has_unknown") for row in rows])
+    unknown = [row.pop("has_unknown") for row in rows]
     counts = [row.pop("matches") for row in rows]
     hits = [Hit(score_type=_SCORE_TYPES[mode], **row) for row in rows]
-    return _Found(hits, has_unknown, counts[0] or () if counts else ())
+    return _Found(hits, any(unknown), counts[0] or () if counts else ())
 
 
 def _narrowing(query: SearchQuery, parsed: ParsedQuery, *, is_expanded: bool = False) -> Narrowing:

@@ -74,6 +74,18 @@ asked AS MATERIALIZED (
 _KEYWORD_FILTER = sql.SQL("""
                AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
 
+# The vectors' rows, read once by the exact scan, have said which items match; only what has none is looked up.
+_HYBRID_FILTER = sql.SQL("""
+               AND s.item_id IN (
+                   SELECT item_id FROM compared
+                    UNION ALL
+                   SELECT item_id
+                     FROM (SELECT item_id FROM scored
+                            WHERE NOT EXISTS (SELECT FROM looked_at WHERE looked_at.item_id = scored.item_id)
+                           OFFSET 0) AS without_vector
+                    WHERE EXISTS (SELECT FROM documents d
+                                   WHERE d.tenant_id = %(tenant)s AND d.item_id = without_vector.item_id {where}))""")
+
 # Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
 _PHRASED = sql.SQL("""
 phrase_words AS MATERIALIZED (
@@ -126,6 +138,16 @@ compared AS MATERIALIZED (
      WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL {filter}
 )""")
 
+# The same, where the words' leg reads which items match from it: without a distance, an item is known not to.
+_EXACT_FOR_BOTH = sql.SQL("""
+looked_at AS MATERIALIZED (
+    SELECT item_id, CASE WHEN true {filter} THEN embedding <=> %(vector)s::halfvec END AS distance
+      FROM vectors
+     WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL
+), compared AS NOT MATERIALIZED (
+    SELECT item_id, distance FROM looked_at WHERE distance IS NOT NULL
+)""")
+
 _APPROXIMATE = sql.SQL("""
 compared AS MATERIALIZED (
     SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
@@ -134,7 +156,8 @@ compared AS MATERIALIZED (
      ORDER BY embedding <=> %(vector)s::halfvec LIMIT %(fetch)s
 )""")
 
-_SEMANTIC = sql.SQL("""{compared}, semantic AS (
+_SEMANTIC = sql.SQL("""
+semantic AS (
     SELECT item_id, similarity, row_number() OVER (ORDER BY similarity DESC, item_id) AS rank
       FROM (SELECT item_id, 1 - distance AS similarity FROM compared
              WHERE 1 - distance >= %(min_similarity)s AND (SELECT for_something FROM asked)
@@ -164,8 +187,8 @@ weighed AS MATERIALIZED (
     SELECT ' ' || token || ' ' AS word FROM unnest(%(written)s::text[]) AS token
      WHERE cardinality(ts_lexize('pg_catalog.english_stem', token)) > 0
 ), exact AS MATERIALIZED (
-    SELECT item_id FROM keyword JOIN documents d USING (item_id) CROSS JOIN bound
-     WHERE d.tenant_id = %(tenant)s AND matched > asked - 1e-9 AND EXISTS (SELECT FROM written)
+    SELECT item_id FROM keyword JOIN documents d USING (item_id)
+     WHERE d.tenant_id = %(tenant)s AND matched > (SELECT asked FROM bound) - 1e-9 AND EXISTS (SELECT FROM written)
        AND NOT EXISTS (SELECT FROM written WHERE strpos(d.spelling, word) = 0)
 ), candidates AS MATERIALIZED (
     SELECT item_id FROM keyword UNION SELECT item_id FROM semantic
@@ -331,9 +354,7 @@ def _of_found(
         in_time = IN_TIME.format(order=ORDERS[order].order, after=ORDERS[order].after(is_next=is_next))
         legs, found = [*legs, in_time], sql.SQL("in_time")
     matches = sql.SQL("NULL") if facets is None else counted_beside(facets)
-    return _STATEMENT.format(
-        legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores, matches=matches
-    )
+    return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores, matches=matches)
 
 
 def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composable]:
@@ -346,16 +367,18 @@ def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composa
 def _legs(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> list[sql.Composable]:
     narrowed, by_words = where(narrowing.filters), _by_words(narrowing)
     legs: list[sql.Composable] = _narrowing_parts(narrowing)
+    is_shared = mode is SearchMode.HYBRID and bool(narrowing.filters) and not approximate
     if mode is not SearchMode.BM25:
-        legs.append(_ASKED)
+        exact = _EXACT_FOR_BOTH if is_shared else _EXACT
+        legs += [_ASKED, _APPROXIMATE if approximate else exact.format(filter=narrowed + by_words)]
     if mode is not SearchMode.VECTOR:
-        by_filters = _KEYWORD_FILTER.format(where=narrowed) if narrowing.filters else sql.SQL("")
+        by_filters = _HYBRID_FILTER if is_shared else _KEYWORD_FILTER
+        filtered = by_filters.format(where=narrowed) if narrowing.filters else sql.SQL("")
         lexemes = _LEXEMES_EXPANDED if narrowing.is_expanded else _LEXEMES
         bound = sql.SQL("AND NOT is_other" if narrowing.is_expanded else "")
-        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, filter=by_filters + by_words))
+        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, filter=filtered + by_words))
     if mode is not SearchMode.BM25:
-        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed + by_words)
-        legs.append(_SEMANTIC.format(compared=compared))
+        legs.append(_SEMANTIC)
     return legs
 
 
