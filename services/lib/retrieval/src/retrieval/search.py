@@ -23,6 +23,7 @@ from retrieval.errors import InvalidQueryError
 from retrieval.expansion import Expansion, expandable, expansions
 from retrieval.facets import FACETS, Matches, as_matches
 from retrieval.filters import Filters
+from retrieval.narrowing import Narrowing
 from retrieval.query import (
     DEFAULT_RANKING,
     CollectionStats,
@@ -37,7 +38,6 @@ from retrieval.query import (
 from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.search_statements import (
     INDEX_SETTINGS,
-    Narrowing,
     listing_statement,
     matches_statement,
     ranks_statement,

@@ -1,12 +1,12 @@
 """The SQL statement of each search, composed of its legs. Parameters are named as in `retrieval.search`."""
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from psycopg import sql
 
 from retrieval.facets import counted, counted_beside, counting
 from retrieval.filters import where
+from retrieval.narrowing import NOTHING, Narrowing, words_narrowed
 from retrieval.query import Fusion, Order, SearchMode
 from retrieval.time_order import IN_TIME, ORDERS
 
@@ -36,7 +36,7 @@ stats AS (
      GROUP BY p.item_id
 ), keyword AS (
     SELECT item_id, bm25, matched, row_number() OVER (ORDER BY bm25, item_id) AS rank
-      FROM (SELECT item_id, bm25, matched FROM scored s
+      FROM (SELECT item_id, bm25, matched FROM {scored} s
              WHERE bm25 <= %(max_bm25)s {filter}
              ORDER BY bm25, item_id LIMIT %(fetch)s) AS best
 ), bound AS (
@@ -70,21 +70,6 @@ asked AS MATERIALIZED (
            OR EXISTS (SELECT FROM unnest(%(tokens)s::text[]) AS token,
                                unnest(ts_lexize('pg_catalog.english_stem', token))) AS for_something
 )""")
-
-_KEYWORD_FILTER = sql.SQL("""
-               AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
-
-# The vectors' rows, read once by the exact scan, have said which items match; only what has none is looked up.
-_HYBRID_FILTER = sql.SQL("""
-               AND s.item_id IN (
-                   SELECT item_id FROM compared
-                    UNION ALL
-                   SELECT item_id
-                     FROM (SELECT item_id FROM scored
-                            WHERE NOT EXISTS (SELECT FROM looked_at WHERE looked_at.item_id = scored.item_id)
-                           OFFSET 0) AS without_vector
-                    WHERE EXISTS (SELECT FROM documents d
-                                   WHERE d.tenant_id = %(tenant)s AND d.item_id = without_vector.item_id {where}))""")
 
 # Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
 _PHRASED = sql.SQL("""
@@ -268,27 +253,6 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 the planner uses it whatever its estimates; the small sorts elsewhere have no other plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What is said in a search beside words, without its values: what its SQL depends on."""
-
-    filters: tuple[tuple[tuple[str, ...], bool], ...] = ()
-    """The shapes of conditions (`retrieval.filters`)."""
-    by_phrases: bool = False
-    by_exclusion: bool = False
-    by_items: bool = False
-    is_expanded: bool = False
-    """Whether words stand for others (`retrieval.expansion`); narrows nothing."""
-
-    @property
-    def narrows(self) -> bool:
-        """Whether there are hits that it leaves out."""
-        return bool(self.filters) or self.by_phrases or self.by_exclusion or self.by_items
-
-
-NOTHING = Narrowing()
-
-
 @lru_cache(maxsize=512)
 def search_statement(
     mode: SearchMode,
@@ -367,16 +331,15 @@ def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composa
 def _legs(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> list[sql.Composable]:
     narrowed, by_words = where(narrowing.filters), _by_words(narrowing)
     legs: list[sql.Composable] = _narrowing_parts(narrowing)
-    is_shared = mode is SearchMode.HYBRID and bool(narrowing.filters) and not approximate
+    is_read_once = mode is SearchMode.HYBRID and bool(narrowing.filters) and not approximate
     if mode is not SearchMode.BM25:
-        exact = _EXACT_FOR_BOTH if is_shared else _EXACT
+        exact = _EXACT_FOR_BOTH if is_read_once else _EXACT
         legs += [_ASKED, _APPROXIMATE if approximate else exact.format(filter=narrowed + by_words)]
     if mode is not SearchMode.VECTOR:
-        by_filters = _HYBRID_FILTER if is_shared else _KEYWORD_FILTER
-        filtered = by_filters.format(where=narrowed) if narrowing.filters else sql.SQL("")
+        scored, by_filters = words_narrowed(narrowing, by_vectors=is_read_once)
         lexemes = _LEXEMES_EXPANDED if narrowing.is_expanded else _LEXEMES
         bound = sql.SQL("AND NOT is_other" if narrowing.is_expanded else "")
-        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, filter=filtered + by_words))
+        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, scored=scored, filter=by_filters + by_words))
     if mode is not SearchMode.BM25:
         legs.append(_SEMANTIC)
     return legs
