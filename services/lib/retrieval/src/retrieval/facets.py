@@ -60,7 +60,7 @@ def counted(names: Iterable[str]) -> sql.Composed:
 
 def _one(name: str) -> sql.Composed:
     return sql.SQL("""
-(SELECT {name}, value, count(*) FROM valued CROSS JOIN LATERAL unnest({values}) AS value
+(SELECT {name}, value, count(*) FROM (SELECT unnest({values}) AS value FROM valued) AS every
   WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT {most})""").format(
         name=sql.Literal(name), values=sql.Identifier(name), most=sql.Literal(MAX_VALUES)
     )

@@ -27,8 +27,6 @@ class Narrowing:
 
 NOTHING = Narrowing()
 
-_ALL = sql.SQL("scored")
-
 # The best first, so that documents are visited until enough match: a join might visit all of them before it sorts.
 _BEST_FIRST = sql.SQL("(SELECT item_id, bm25, matched FROM scored ORDER BY bm25, item_id OFFSET 0)")
 
@@ -36,28 +34,22 @@ _BY_DOCUMENTS = sql.SQL("""
                AND (SELECT true FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
 
 # The exact scan of the vectors says which items match, so that only the documents of those without one are visited.
+_LOOKED_AT = sql.SQL("""
+             (SELECT item_id, bm25, matched, looked_at.item_id IS NOT NULL AS is_known, distance IS NOT NULL AS is_match
+                FROM scored LEFT JOIN looked_at USING (item_id))""")
 _BY_VECTORS = sql.SQL("""
-               AND s.item_id IN (
-                   SELECT item_id FROM compared
-                    UNION ALL
-                   SELECT item_id
-                     FROM (SELECT item_id FROM scored
-                            WHERE NOT EXISTS (SELECT FROM looked_at WHERE looked_at.item_id = scored.item_id)
-                           OFFSET 0) AS without_vector
-                    WHERE EXISTS (SELECT FROM documents d
-                                   WHERE d.tenant_id = %(tenant)s AND d.item_id = without_vector.item_id {where}))""")
+               AND CASE WHEN is_known THEN is_match
+                        ELSE (SELECT true FROM documents d
+                               WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where}) END""")
 
 
 def words_narrowed(narrowing: Narrowing, *, by_vectors: bool) -> tuple[sql.Composable, sql.Composed]:
     """What the words' leg selects its best of, as `s`, and the condition on it.
 
-    `by_vectors`: `looked_at` has all of the tenant's items that have a vector, and `compared` those that match.
+    `by_vectors`: `looked_at` has one row for each of the tenant's items that has a vector, with a distance if it
+    matches.
     """
     if not narrowing.filters:
-        return _ALL, sql.Composed([])
-    by_filters = where(narrowing.filters)
-    return (
-        (_ALL, _BY_VECTORS.format(where=by_filters))
-        if by_vectors
-        else (_BEST_FIRST, _BY_DOCUMENTS.format(where=by_filters))
-    )
+        return sql.SQL("scored"), sql.Composed([])
+    scored, condition = (_LOOKED_AT, _BY_VECTORS) if by_vectors else (_BEST_FIRST, _BY_DOCUMENTS)
+    return scored, condition.format(where=where(narrowing.filters))
