@@ -31,6 +31,16 @@ NO_KEYS: dict[str, Any] = dict.fromkeys(
 @pytest.fixture(scope="session")
 def mesh() -> Iterator[RunningMesh]:
     """Started once, with real IAM checks, and ended with the session; or one that was up before and stays so."""
+    yield from _running()
+
+
+@pytest.fixture(scope="module")
+def mesh_alone() -> Iterator[RunningMesh]:
+    """One in which no other module published events that stand in no store."""
+    yield from _running()
+
+
+def _running() -> Iterator[RunningMesh]:
     if folder := os.environ.get("ATTACH"):
         settings = MeshSettings(_env_file=None, state_dir=Path(folder).resolve(), **NO_KEYS).as_running()
         with control(settings.providers_url) as providers:

@@ -31,6 +31,12 @@ class Seen:
     faults: list[Exception] = field(default_factory=list)
 
 
+@pytest.fixture(scope="module")
+def mesh(mesh_alone: RunningMesh) -> RunningMesh:
+    """All that its read models hold can be folded from its stores, which tests of delivery do not leave so."""
+    return mesh_alone
+
+
 @contextmanager
 def searching(api: Api) -> Iterator[Seen]:
     """Search all the time; ask for so many that everything is found."""
