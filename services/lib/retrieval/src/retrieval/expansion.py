@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from retrieval.query_language import ParsedQuery
+from retrieval.stemming import MARKS, STEMS
 from retrieval.text import plain_tokens, query_tokens
 
 MIN_MISSPELLED = 5
@@ -43,12 +44,12 @@ class Expansion:
 
 # The vocabulary is read from the postings by skipping from word to word. Of a misspelled word the first letter is
 # right, or exchanged with the second.
-_EXPANSIONS = """
+_EXPANSIONS = f"""
 WITH RECURSIVE unknown AS MATERIALIZED (
-    SELECT token, lexeme COLLATE "C" AS lexeme
-      FROM unnest(%(tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
-     WHERE NOT EXISTS (SELECT FROM postings p
-                        WHERE p.tenant_id = %(tenant)s AND p.lexeme = lexeme.lexeme COLLATE "C")
+    SELECT token, word COLLATE "C" AS lexeme
+      FROM unnest(%(tokens)s::text[]) AS token {STEMS}
+     GROUP BY token, word HAVING NOT bool_or(EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s
+                                                        AND p.lexeme = stems.lexeme COLLATE "C"))
      LIMIT %(unknown)s
 ), beginnings AS MATERIALIZED (
     SELECT token COLLATE "C" AS token FROM unnest(%(beginnings)s::text[]) AS token
@@ -75,9 +76,10 @@ SELECT 'beginning' AS kind, token, token AS lexeme, ending.lexeme, documents::fl
  UNION ALL
 SELECT 'misspelled', u.token, u.lexeme, near.lexeme, near.similarity
   FROM unknown u
- CROSS JOIN LATERAL (SELECT v.lexeme, similarity(v.lexeme, u.lexeme) AS similarity FROM vocabulary v
+ CROSS JOIN LATERAL (SELECT v.lexeme, similarity(rtrim(v.lexeme, '{MARKS}'), u.lexeme) AS similarity FROM vocabulary v
                       WHERE v.initial IN (left(u.lexeme, 1), substr(u.lexeme, 2, 1))
-                        AND abs(length(v.lexeme) - length(u.lexeme)) <= 2 AND similarity(v.lexeme, u.lexeme) >= 0.15
+                        AND abs(length(rtrim(v.lexeme, '{MARKS}')) - length(u.lexeme)) <= 2
+                        AND similarity(rtrim(v.lexeme, '{MARKS}'), u.lexeme) >= 0.15
                       ORDER BY 2 DESC, 1 LIMIT 50) AS near
  WHERE length(u.token) >= %(least)s
  ORDER BY 1, 5 DESC, 4
@@ -123,7 +125,7 @@ def _non_empty(found: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, Sequen
 def _nearest(lexeme: str, others: Iterable[str]) -> list[str]:
     """Those with the fewest mistakes, in their order."""
     allowed = 2 if len(lexeme) >= MIN_BADLY_MISSPELLED - 1 else 1
-    distances = {other: mistakes(lexeme, other) for other in others if not _is_code(other)}
+    distances = {other: mistakes(lexeme, other.rstrip(MARKS)) for other in others if not _is_code(other)}
     least = min(distances.values(), default=allowed + 1)
     return [other for other, distance in distances.items() if distance == least <= allowed][:MAX_CORRECTIONS]
 

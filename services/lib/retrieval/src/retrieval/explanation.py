@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 from retrieval.documents import searchable
 from retrieval.query import DEFAULT_RANKING, Fusion, Hit, Ranking, ScoreType, SearchQuery
 from retrieval.search import Asked, asked_of, leg_ranks
+from retrieval.stemming import STEMS
 from retrieval.text import document_tokens, is_spaced
 
 MAX_FRAGMENT = 200
@@ -61,15 +62,15 @@ def explain(
     return {hit.item_id: _explained(hit, ranks[hit.item_id], texts[hit.item_id], matching, ranking) for hit in hits}
 
 
-_MATCHING = """
+_MATCHING = f"""
 WITH asked AS MATERIALIZED (
-    SELECT lexeme FROM unnest(%(asked)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+    SELECT stems.lexeme FROM unnest(%(asked)s::text[]) AS token {STEMS}
      UNION
     SELECT unnest(%(expansions)s::text[])
 )
 SELECT DISTINCT token
-  FROM unnest(%(tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
- WHERE lexeme IN (SELECT lexeme FROM asked)
+  FROM unnest(%(tokens)s::text[]) AS token {STEMS}
+ WHERE stems.lexeme IN (SELECT lexeme FROM asked)
 """
 
 

@@ -1,0 +1,75 @@
+"""Words are found in other forms, by the rules of the language of their line."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from retrieval import AnalyzedItem, SearchMode, SearchQuery, project_analysis, search
+from retrieval.explanation import explain
+
+pytestmark = pytest.mark.integration
+
+MakeItem = Callable[..., AnalyzedItem]
+
+ITEMS = {
+    "invoice": "Die Mahnungen und die Häuser sind nicht mehr auf dem Tisch",
+    "song": "Las canciones de la abuela y los cantantes que están en la plaza",
+    "letter": "Les chevaux que nous avons vus dans les montagnes ne sont pas à vendre",
+    "kitchen": "La pasta è nella pentola con le verdure e gli spaghetti che sono della nonna",
+    "past": "The story of the past and of what was lost",
+    "receipt": "The receipts from the hotels that we booked",
+}
+FORMS = {
+    "mahnung": {"invoice"},
+    "mahnungen": {"invoice"},
+    "hause": {"invoice"},
+    "canciones": {"song"},
+    "cantante": {"song"},
+    "montagne": {"letter"},
+    "verdura": {"kitchen"},
+    "pasta": {"kitchen"},
+    "past": {"past"},
+    "receipt": {"receipt"},
+    "booking": {"receipt"},
+    '"die häuser"': {"invoice"},
+    "mahn*": {"invoice"},
+    "hotel mahnung -receipt": {"invoice"},
+    "mahnung receipt -mahnungen": {"receipt"},
+}
+
+
+@pytest.fixture
+def mixed(conn: Connection[Any], make_item: MakeItem) -> Connection[Any]:
+    """One tenant with items in five languages."""
+    for item_id, summary in ITEMS.items():
+        with conn.transaction():
+            project_analysis(conn, "ann", make_item(item_id, summary))
+    return conn
+
+
+def test_words_are_found_in_other_forms_of_their_language(mixed: Connection[Any]) -> None:
+    found = {text: {hit.item_id for hit in search(mixed, SearchQuery("ann", text, SearchMode.BM25))} for text in FORMS}
+
+    assert found == FORMS
+
+
+def test_every_form_is_one_word_of_the_bound_and_is_explained(mixed: Connection[Any]) -> None:
+    query = SearchQuery("ann", "Mahnung", SearchMode.BM25)
+
+    (hit,) = search(mixed, query)
+
+    assert hit.coverage == 1
+    assert explain(mixed, query, [hit])["invoice"].terms == ("Mahnungen",)
+
+
+def test_an_item_that_has_a_word_by_two_languages_counts_once(conn: Connection[Any], make_item: MakeItem) -> None:
+    with conn.transaction():
+        both = make_item("both", "Die Mahnungen sind auf dem Tisch", headline="Mahnungen")
+        project_analysis(conn, "ann", both)
+
+    (hit,) = search(conn, SearchQuery("ann", "Mahnungen", SearchMode.BM25))
+
+    # BM25 of tf = 2, df = n = 1 and a length of the average: ln(1 + .5 / 1.5) * 2 / (2 + 1.2), on the scale of FTS5.
+    assert hit.score == pytest.approx(-2.2 * 0.28768207 * 2 / 3.2, abs=1e-6)
