@@ -83,7 +83,7 @@ SELECT 'misspelled', u.token, u.lexeme, near.lexeme, near.similarity
                       ORDER BY 2 DESC, 1 LIMIT 50) AS near
  WHERE length(u.token) >= %(least)s
  ORDER BY 1, 5 DESC, 4
-"""
+"""  # noqa: S608
 
 
 def expandable(parsed: ParsedQuery) -> list[str]:

@@ -27,7 +27,8 @@ stats AS (
                           WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1 AND postings.lexeme = asked.lexeme
                           UNION ALL
                          SELECT item_id, sum(tf), max(dl) FROM postings
-                          WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1 AND postings.lexeme = ANY (variants)
+                          WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
+                            AND postings.lexeme = ANY (variants)
                           GROUP BY item_id) AS p) AS counted
 ), scored AS (
     SELECT p.item_id,
@@ -40,7 +41,8 @@ stats AS (
                           WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1 AND postings.lexeme = t.lexeme
                           UNION ALL
                          SELECT item_id, sum(tf), max(dl) FROM postings
-                          WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1 AND postings.lexeme = ANY (variants)
+                          WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
+                            AND postings.lexeme = ANY (variants)
                           GROUP BY item_id) AS p
      CROSS JOIN stats
      GROUP BY p.item_id
