@@ -21,7 +21,7 @@ PERSONAL = {
     *("original_filename", "location", "content", "search_results", "tools_used", "vector", "detail"),
     *("category", "subcategories", "headline", "summary", "original_poster", "tagged_accounts", "location_tags"),
     *("audio_source", "hashtags", "extracted_text", "objects", "themes", "emotions", "vibes", "visual_hierarchy"),
-    *("key_interest", "likely_source", "who", "why"),
+    *("key_interest", "likely_source", "who", "why", "passages"),
 }
 
 

@@ -137,7 +137,7 @@ def golden(
     """How well searches find what they should, on the golden set; fails where it is worse."""
     import json
 
-    from benchmarks.golden.measuring import drops, fitted, loaded, measure, weights
+    from benchmarks.golden.measuring import drops, fitted, fusions, loaded, measure
     from benchmarks.golden.places import BASELINE, FOLDER
     from benchmarks.golden.writing import contents, markdown
 
@@ -146,7 +146,7 @@ def golden(
             (FOLDER / name).write_text(content, encoding="utf-8")
     with loaded() as collection:
         if fit:
-            print(json.dumps({"thresholds": fitted(collection), "weights": weights(collection)}, indent=2))
+            print(json.dumps({"thresholds": fitted(collection), "fusion": fusions(collection)}, indent=2))
             return
         measured = measure(collection)
     print(json.dumps(measured, indent=2) if as_json else markdown(measured))

@@ -2,8 +2,8 @@
 
 Starts a separate Postgres with little memory, unless given one. Texts are synthetic (80 words of 50,000, Zipf)
 and vectors low-rank clusters with noise: this measures speed, not relevance. Times are milliseconds as the caller sees
-them. Compare the ratio to numpy, not the times: a busy machine slows both. Tenants above 10,000 are searched by their
-HNSW index.
+them. Compare the ratio to numpy, not the times: a busy machine slows both. Tenants above `Ranking.exact_limit` are
+searched by their HNSW index.
 """
 
 import statistics

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 
+from localmesh.aws import open_session
 from localmesh.config import MeshSettings
 from localmesh.lifecycle import down, up
 from localmesh.processes import free_port
@@ -22,7 +22,6 @@ from localmesh.provision import Provisioned, load_provisioned
 from mesh.client import Api, Identity
 
 _PASSWORD = "Measured-horse-7-battery"
-_ROOT = "test"
 _TERMINATED = 128 + signal.SIGTERM
 
 Report = Callable[[str], None]
@@ -41,14 +40,8 @@ class TargetMesh:
         return cls(settings, load_provisioned(settings))
 
     def client(self, service: Any) -> Any:
-        """A boto3 client with the emulator's root credentials."""
-        return boto3.client(
-            service,
-            endpoint_url=self.settings.emulator_url,
-            region_name=self.settings.region,
-            aws_access_key_id=_ROOT,
-            aws_secret_access_key=_ROOT,
-        )
+        """A client with the emulator's root credentials."""
+        return open_session(self.settings.emulator_url, self.settings.region).client(service)
 
     def new_user(self) -> Api:
         """A user with an empty collection, signed in."""

@@ -43,7 +43,7 @@ from contracts.embedding import ItemEmbedded
 from contracts.imaging import ImageProcessed
 from contracts.ingest import ItemDeleted
 from contracts.sessions import CrowdedOut, SessionDeleted, SessionExpired
-from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, Picture, ScoreType
+from retrieval import AnalyzedItem, Filters, Hit, InvalidVectorError, Outcome, PassageVector, Picture, ScoreType
 from retrieval import projections as read_model
 from testkit import Answer, Fakes, LogLines, Measured, call, deliver, envelope
 from testkit.contract_tests.examples import published_version_cases
@@ -278,6 +278,7 @@ class ReadModel:
         model: str,
         analysis_version: int,
         embedded_at: datetime,
+        passages: Sequence[PassageVector] = (),
     ) -> Outcome:
         if self.fault is not None:
             raise self.fault

@@ -10,7 +10,7 @@ import pytest
 
 from chassis.queue import EventConsumer
 from contracts import Contract, Event, new_event
-from contracts.analysis import Description, ItemAnalyzed
+from contracts.analysis import Description, ImageDetails, ItemAnalyzed
 from contracts.ingest import ItemDeleted
 from embedding.api import http
 from embedding.bootstrap import bootstrap
@@ -28,7 +28,14 @@ class Running(RunningService[EmbeddingSettings]):
     on_rebuilds: EventConsumer
 
     def describe(
-        self, tenant: str, item: str | None = None, *, headline: str = "A cat", version: int = 1, analysis: str = ""
+        self,
+        tenant: str,
+        item: str | None = None,
+        *,
+        headline: str = "A cat",
+        version: int = 1,
+        analysis: str = "",
+        read: tuple[str, ...] = (),
     ) -> Event[ItemAnalyzed]:
         """The event that analysis publishes about an item."""
         item = item or str(uuid.uuid4())
@@ -38,7 +45,12 @@ class Running(RunningService[EmbeddingSettings]):
                 version=version,
                 filename=f"{item}.png",
                 original_filename="cat.png",
-                description=Description(category="Animal", headline=headline, summary="A cat sits."),
+                description=Description(
+                    category="Animal",
+                    headline=headline,
+                    summary="A cat sits.",
+                    image_details=ImageDetails(extracted_text=read),
+                ),
                 provider="anthropic",
                 model="claude-sonnet-5-5",
                 prompt_id="p@1",

@@ -670,7 +670,7 @@ def test_what_cannot_be_ordered_is_dead_lettered(
 
 
 def test_what_an_order_costs_is_told_before(fakes: Fakes) -> None:
-    told = {"types": [ItemAnalyzed.event_type], "model": MODEL, "each_usd": 8e-06, "most_usd": pytest.approx(48.032e-5)}
+    told = {"types": [ItemAnalyzed.event_type], "model": MODEL, "each_usd": 8e-06, "most_usd": pytest.approx(240.8e-5)}
     service = build(fakes).service
     assert service.reprocessing(None) == service.reprocessing(MODEL) == told
     assert service.reprocessing("voyage-4")["refused"].startswith(f"descriptions are embedded by {MODEL};")

@@ -65,8 +65,8 @@ def test_tables_are_made_from_the_events_and_claims_are_kept(
                 ),
             )
         tombstones.mark_deleted(connection, gone)
-    [name] = migrate(deployment.schema.dsn, deployment.schema.role, migrations_of("embedding"))
-    assert name == "embedding/0002_projections.sql"
+    names = migrate(deployment.schema.dsn, deployment.schema.role, migrations_of("embedding"))
+    assert names == ["embedding/0002_projections.sql", "embedding/0003_passages.sql"]
     assert_refolds(service, [*described, gone])
     with service.database.transaction() as connection:
         [left] = rebuilds.next_documents(connection, "alice", "rebuild-1", 10)

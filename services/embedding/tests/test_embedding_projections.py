@@ -33,6 +33,30 @@ def test_the_projections_can_be_folded_again(running: Any, providers: Any, delet
     assert running.request("GET", "/vector-index/status", "alice").body == before
 
 
+def test_a_long_item_has_vectors_of_its_passages_which_are_paid_once(running: Any, providers: Any) -> None:
+    entry = "The harbour is closed on Sundays in winter, says the notice by the gate."
+    event, equal, other = (
+        running.describe("alice", read=(f"{entry} " * 30 + end,)) for end in ("", "", "Bring a boat.")
+    )
+    assert running.consume(event, equal) == 0
+    first, second = (running.recorded("alice", each.subject)[-1].data for each in (event, equal))
+    assert [len(first.passages), first.passages] == [6, second.passages]
+    assert first.passages[-1].end == len(entry) * 30 + 30
+    assert len(providers.requests("voyage")) == 1, "all in one"
+    again = running.describe("alice", read=(f"{entry} " * 30,))
+    assert running.consume(again) == 0
+    assert len(providers.requests("voyage")) == 1, "an equal text is paid for"
+    assert running.consume(other) == 0
+    changed = running.recorded("alice", other.subject)[-1].data
+    assert (changed.passages[:-1], changed.text_sha256) != (first.passages[:-1], first.text_sha256)
+    answer = running.request("POST", "/vector-index/rebuild", "alice", body={"model": "voyage-4"})
+    (request,) = running.recorded("alice", answer.body["rebuild_id"])
+    assert running.rebuild(request) == 0
+    rebuilt = running.recorded("alice", event.subject)[-1].data
+    assert (rebuilt.model, len(rebuilt.passages)) == ("voyage-4", 6)
+    assert_refolds(running.service, [event, equal, again, other], seed=0)
+
+
 def test_a_vector_without_the_hash_of_its_text_is_kept_and_not_reused(running: Any, providers: Any) -> None:
     event = running.describe("alice")
     fact = ItemEmbedded(

@@ -18,7 +18,7 @@ from embedding.embedder import Answer, Embedder, Vector
 from embedding.errors import EmbeddingError, InvalidVectorError, ProviderUnavailableError, TextRejectedError
 from embedding.prices import cost_usd
 from embedding.settings import EmbeddingSettings
-from embedding.text import MAX_LENGTH, compose, digest
+from embedding.text import MAX_LENGTH, MAX_PASSAGES, READ_WHOLE, compose, digest, passages, read_text
 from embedding.voyage import translated
 from testkit import Fakes
 from testkit.fakes import SETTINGS
@@ -49,6 +49,45 @@ def test_the_text_is_labelled_lines_the_most_specific_first() -> None:
         "Mood: busy",
         "Text in the picture: OPEN 24h",
     ]
+
+
+def page(*entries: str) -> Description:
+    return Description(category="Page", image_details=ImageDetails(extracted_text=entries))
+
+
+def test_a_short_item_has_no_passages_and_a_long_one_those_of_its_text() -> None:
+    assert read_text(DESCRIPTION) == read_text(page("a" * 900)) == ""
+    assert read_text(page("One\x00two. " * 120, "Last.")) == "One two. " * 120 + " Last."
+    long_summary = DESCRIPTION.model_copy(update={"summary": "A word. " * 200, "image_details": ImageDetails()})
+    assert read_text(long_summary) == "", "without text in the picture there are no places in it"
+
+
+def test_passages_are_whole_sentences_with_their_places() -> None:
+    read = " ".join(f"Sentence {n} costs 3.50 euros and says something of its own." for n in range(30))
+    parts = passages(read, 1024)
+    assert "".join(read[part.start : part.end] for part in parts) == read
+    assert all(part.text == read[part.start : part.end].strip() and part.text.endswith("own.") for part in parts)
+    assert all(300 < part.end - part.start <= 400 for part in parts[:-1])
+
+
+@given(st.text(max_size=3000), st.sampled_from([256, 1024, 2048]))
+def test_passages_follow_one_another_and_are_read_whole(read: str, dimensions: int) -> None:
+    parts = passages(read, dimensions)
+    assert len(parts) <= MAX_PASSAGES
+    ends = [0, *(part.end for part in parts)]
+    assert all(before <= part.start < part.end for before, part in zip(ends, parts, strict=False))
+    assert all(0 < len(part.text) <= part.end - part.start <= READ_WHOLE for part in parts)
+    skipped = [read[end : part.start] for end, part in zip(ends, parts, strict=False)]
+    assert not "".join(skipped).strip(), "only spaces are in none"
+
+
+def test_the_longer_a_text_the_longer_its_passages_up_to_what_is_read_whole() -> None:
+    words = "word " * 10_000
+    assert passages(words[:12_000], 1024)[-1].end == 12_000
+    assert len(passages(words[:12_000], 1024)) <= MAX_PASSAGES
+    cut = passages(words, 1024)
+    assert (len(cut), cut[-1].end) == (MAX_PASSAGES, MAX_PASSAGES * READ_WHOLE), "what follows has no vector"
+    assert len(passages(words, 2048)) == MAX_PASSAGES // 2, "an event has 256 KiB"
 
 
 def test_the_model_is_asked_as_the_settings_say(fakes: Fakes, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ from retrieval import (
     NotEmbeddedError,
     Order,
     Outcome,
+    PassageVector,
     Picture,
     QueryEmbedder,
     Ranking,
@@ -215,6 +216,7 @@ class ReadModel:
         model: str,
         analysis_version: int,
         embedded_at: datetime,
+        passages: Sequence[PassageVector] = (),
     ) -> Outcome:
         if self.fault is not None:
             raise self.fault
@@ -755,6 +757,7 @@ def test_a_picture_is_searched_by_what_it_shows(unit: Search) -> None:
     assert unit.query == SearchQuery(
         ALICE,
         mode=SearchMode.VECTOR,
+        with_passages=False,
         vector=VECTOR,
         model="voyage-3.5-lite",
         top_k=3,

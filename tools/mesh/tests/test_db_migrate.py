@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psycopg
 import pytest
 from typer.testing import CliRunner, Result
@@ -128,7 +127,7 @@ def aws(rds_server: Rds, emulator: Emulator, tmp_path: Path, monkeypatch: pytest
     """As in AWS: an administrator who is no superuser, IAM tokens, a first password in Secrets Manager."""
     rds_server.as_made()
     rds_server.token_refused_for.clear()
-    secret = boto3.client("secretsmanager", **emulator.client_settings).create_secret(
+    secret = emulator.session.client("secretsmanager").create_secret(
         Name=f"rds-{secrets.token_hex(4)}",
         SecretString=json.dumps({"username": ADMINISTRATOR, "password": FIRST_PASSWORD}),
     )
@@ -316,7 +315,7 @@ def test_a_server_that_cannot_prove_to_be_rds_is_not_trusted(
 
 @pytest.mark.parametrize("kept", ["no json", '{"username": "administrator"}', '"text"'])
 def test_a_first_password_that_cannot_be_read_is_not_quoted(aws: Place, emulator: Emulator, kept: str) -> None:
-    boto3.client("secretsmanager", **emulator.client_settings).put_secret_value(
+    emulator.session.client("secretsmanager").put_secret_value(
         SecretId=aws.environment.database.administrator_secret or "", SecretString=kept
     )
     refused = aws.run("migrate", exit_code=1)

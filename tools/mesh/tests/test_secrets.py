@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
@@ -66,7 +65,7 @@ class Desk:
 def desk(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     environment = bare_environment(f"t{secrets.token_hex(4)}", endpoint_url=emulator.url)
     monkeypatch.setattr("mesh.environments.open_environment", lambda name: environment)
-    return Desk(environment, tmp_path / ".env", boto3.client("ssm", **emulator.client_settings))
+    return Desk(environment, tmp_path / ".env", emulator.session.client("ssm"))
 
 
 @pytest.mark.integration

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -52,7 +51,7 @@ class Desk:
 
 @pytest.fixture
 def desk(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
+    cognito: Any = emulator.session.client("cognito-idp")
     policy = {
         "MinimumLength": POLICY.minimum_length,
         "RequireUppercase": True,
@@ -179,7 +178,7 @@ def test_deleting_asks_first(desk: Desk) -> None:
 @pytest.mark.integration
 def test_a_user_without_a_password_gets_one(desk: Desk, emulator: Emulator) -> None:
     """As after a crash between creation and password."""
-    cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
+    cognito: Any = emulator.session.client("cognito-idp")
     attributes = [{"Name": "email", "Value": ADA}]
     person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA, "UserAttributes": attributes}
     cognito.admin_create_user(**person, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")
@@ -190,7 +189,7 @@ def test_a_user_without_a_password_gets_one(desk: Desk, emulator: Emulator) -> N
 
 @pytest.mark.integration
 def test_a_challenge_at_sign_in_is_reported(desk: Desk, emulator: Emulator) -> None:
-    cognito: Any = boto3.client("cognito-idp", **emulator.client_settings)
+    cognito: Any = emulator.session.client("cognito-idp")
     person = {"UserPoolId": desk.environment.user_pool_id, "Username": ADA}
     cognito.admin_create_user(**person, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")
     refused = desk.run("token", ADA, "--password-file", "-", given=f"{PASSWORD}\n", exit_code=1)

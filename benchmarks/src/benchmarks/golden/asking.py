@@ -12,10 +12,19 @@ from psycopg import Connection
 from benchmarks.golden.making import Item
 from benchmarks.golden.places import ITEMS, QUERIES
 from contracts.analysis import Description
-from embedding.text import compose
+from embedding.text import compose, passages, read_text
 from mesh.evaluate.scoring import Outcome, Query, QuerySet, Report, score
 from provider_emulator.text_embedding import MiniLmEmbedder
-from retrieval import AnalyzedItem, SearchMode, SearchQuery, project_analysis, project_vector, search
+from retrieval import (
+    DIMENSIONS,
+    AnalyzedItem,
+    PassageVector,
+    SearchMode,
+    SearchQuery,
+    project_analysis,
+    project_vector,
+    search,
+)
 from retrieval.confidence import Thresholds, best_is_confident
 from retrieval.filters import FILTERS, Filters
 from retrieval.query import DEFAULT_RANKING, Hit, Ranking
@@ -57,10 +66,15 @@ class Collection:
     def __init__(self, conn: Connection[Any], made: Sequence[Item]) -> None:
         self._conn = conn
         self._embedder = MiniLmEmbedder()
-        self._names = {item.item_id: item.original_filename for item in made}
-        for place, item in enumerate(made):
+        self._names: dict[str, str] = {}
+        self.add(made)
+
+    def add(self, made: Sequence[Item]) -> None:
+        """These items, too, added after the others."""
+        for place, item in enumerate(made, len(self._names)):
             self._load(item, _START + timedelta(hours=7 * place))
-        conn.execute("ANALYZE")
+        self._names |= {item.item_id: item.original_filename for item in made}
+        self._conn.execute("ANALYZE")
 
     def _load(self, item: Item, at: datetime) -> None:
         described = AnalyzedItem(
@@ -73,11 +87,22 @@ class Collection:
             item.description.model_dump(mode="json"),
         )
         vector = self._embed(compose(item.description))
+        parts = [
+            PassageVector(part.start, part.end, self._embed(part.text))
+            for part in passages(read_text(item.description), DIMENSIONS)
+        ]
         with self._conn.transaction():
             project_analysis(self._conn, TENANT, described)
         with self._conn.transaction():
             project_vector(
-                self._conn, TENANT, item.item_id, vector=vector, model=MODEL, analysis_version=1, embedded_at=at
+                self._conn,
+                TENANT,
+                item.item_id,
+                vector=vector,
+                model=MODEL,
+                analysis_version=1,
+                embedded_at=at,
+                passages=parts,
             )
 
     def ask(
@@ -85,9 +110,12 @@ class Collection:
         asked: Sequence[Query],
         mode: SearchMode = SearchMode.HYBRID,
         ranking: Ranking = DEFAULT_RANKING,
+        *,
+        top_k: int = K,
+        with_passages: bool = True,
     ) -> list[Found]:
-        """The best ten for each query. Latencies are without embedding."""
-        return [self._ask(query, mode, ranking) for query in asked]
+        """The best for each query. Latencies are without embedding."""
+        return [self._ask(query, mode, ranking, top_k, with_passages=with_passages) for query in asked]
 
     def name(self, hit: Hit) -> str:
         """The name of its file, which no other has."""
@@ -106,9 +134,11 @@ class Collection:
         asked = QuerySet(name=name, queries=[each.query for each in found])
         return score(asked, outcomes, K, {"thresholds": [thresholds.keyword_share, dict(thresholds.similarity)]})
 
-    def _ask(self, query: Query, mode: SearchMode, ranking: Ranking) -> Found:
+    def _ask(self, query: Query, mode: SearchMode, ranking: Ranking, top_k: int, *, with_passages: bool) -> Found:
         parsed = parse_query(query.text)
-        wanted = SearchQuery(TENANT, query.text, mode, top_k=K, filters=_filters(query.options))
+        wanted = SearchQuery(
+            TENANT, query.text, mode, top_k=top_k, filters=_filters(query.options), with_passages=with_passages
+        )
         if mode is not SearchMode.BM25 and parsed.has_words:
             wanted = replace(wanted, vector=self._embed(parsed.words), model=MODEL)
         started = time.perf_counter()

@@ -16,6 +16,7 @@ from psycopg import Connection
 
 from benchmarks.golden.asking import MODEL, Collection, Found, items, queries
 from benchmarks.golden.fitting import fit, told
+from benchmarks.golden.fusion import Fit, fit_fusion, legs_of, scored
 from benchmarks.golden.making import SEED, Item, is_held_out
 from benchmarks.golden.places import BASELINE
 from benchmarks.search import MIGRATIONS
@@ -107,17 +108,27 @@ def unique_words_first(collection: Collection, made: Sequence[Item]) -> float:
     return statistics.fmean(bool(each.hits) and collection.name(each.hits[0]) in each.query.relevant for each in found)
 
 
-def weights(collection: Collection) -> dict[str, tuple[float, float]]:
-    """NDCG@10 of the queries to fit on and of those held out, by weights of the two legs."""
-    asked = queries().queries
-    figures = {}
-    for step in range(11):
-        ranking = replace(DEFAULT_RANKING, bm25_weight=step / 10, vector_weight=1 - step / 10)
-        found = collection.ask(asked, SearchMode.HYBRID, ranking)
-        halves = [collection.report("", held_out(found, held=held), THRESHOLDS) for held in (False, True)]
-        first, second = (report.figures()["ndcg"].mean for report in halves)
-        figures[f"{step / 10:.1f}/{1 - step / 10:.1f}"] = (round(first, 4), round(second, 4))
-    return figures
+def fusions(collection: Collection) -> dict[str, Any]:
+    """NDCG@10 of both halves: of the defaults, of what fits one best, and of the best of one weight for all queries."""
+    legs = legs_of(collection, queries().queries)
+    halves = [[each for each in legs if is_held_out(each.query.id) is held] for held in (False, True)]
+    fits = {
+        "defaults": scored(DEFAULT_RANKING, *halves),
+        "best": fit_fusion(*halves),
+        "best of one weight for all queries": fit_fusion(*halves, powers=[0]),
+    }
+    return {name: _shown(fit) for name, fit in fits.items()}
+
+
+def _shown(fit: Fit) -> dict[str, float]:
+    ranking = fit.ranking
+    return {
+        "weight of words": ranking.bm25_weight,
+        "power": ranking.coverage_power,
+        "bonus of the written form": ranking.exact_bonus,
+        "fitted": fit.fitted,
+        "held out": fit.held_out,
+    }
 
 
 def fitted(collection: Collection) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from localstack.aws import handlers
 from localstack.aws.api import RequestContext
 from localstack.aws.chain import HandlerChain
 from localstack.http import Response
-from rolo.request import get_raw_path, restore_payload
+from rolo.request import get_raw_path
 from urllib3 import PoolManager, Retry, Timeout
 from werkzeug.datastructures import Headers
 
@@ -33,11 +33,14 @@ def forward_to(url: str) -> None:
     def forward(chain: HandlerChain, context: RequestContext, response: Response) -> None:
         request = context.request
         query = request.query_string.decode()
+        sent = {name: value for name, value in request.headers.items() if not _is_of_the_connection(name)}
+        # Told anew, of the body as it is sent: what is left over would be taken for the connection's next request.
+        sent.pop("Content-Length", None)
         answered = pool.request(
             request.method,
             f"{url}{get_raw_path(request)}" + (f"?{query}" if query else ""),
-            body=restore_payload(request),
-            headers={name: value for name, value in request.headers.items() if not _is_of_the_connection(name)},
+            body=request.get_data() or None,  # byte for byte: LocalStack's own way writes forms anew
+            headers=sent,
             redirect=False,
             decode_content=False,
         )

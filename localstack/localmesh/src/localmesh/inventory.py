@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from localmesh.aws import open_session
 from localmesh.config import MeshSettings, Mode
 from localmesh.container_names import container_names
 from localmesh.members import NAMES
@@ -52,20 +52,14 @@ class Clients:
 
 def clients_of(settings: MeshSettings) -> Clients:
     """Clients with the emulator's root credentials, that give up soon."""
-    common: dict[str, Any] = {
-        "endpoint_url": settings.emulator_url,
-        "region_name": settings.region,
-        "aws_access_key_id": "test",
-        "aws_secret_access_key": "test",
-        "config": Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2}, max_pool_connections=8),
-    }
-    session = boto3.Session()
+    session = open_session(settings.emulator_url, settings.region)
+    config = Config(connect_timeout=3, read_timeout=20, retries={"total_max_attempts": 2}, max_pool_connections=8)
     return Clients(
-        session.client("lambda", **common),
-        session.client("s3", **common),
-        session.client("sqs", **common),
-        session.client("logs", **common),
-        session.client("cloudwatch", **common),
+        session.client("lambda", config=config),
+        session.client("s3", config=config),
+        session.client("sqs", config=config),
+        session.client("logs", config=config),
+        session.client("cloudwatch", config=config),
     )
 
 

@@ -91,12 +91,11 @@ class Supervisor:
             running = record.ref.find() is not None
             if running and self._is_as_wanted(member, record):
                 self._wait_ready(member, record)
+                record = self._watched(member, record)
                 self._report(f"{member.name} is already running (port {member.port}, process {record.pid})")
                 return Started(member, record, None)
             if running:
-                self._report(
-                    f"{member.name} is restarted: its settings changed, it does not answer, or its keeper is gone"
-                )
+                self._report(f"{member.name} is restarted: its settings changed, or it does not answer")
             self._end([member])
         check_port(member.name, member.host, member.port, member.port_setting)
         self._report(f"{member.name} is starting on port {member.port}")
@@ -108,8 +107,8 @@ class Supervisor:
         return Started(member, record, seconds)
 
     def _is_as_wanted(self, member: Member, record: Record) -> bool:
-        """Whether a living process was started with today's settings, has its keeper, and answers within seconds."""
-        if record.command != tuple(member.command()) or record.keeper is None or record.keeper.find() is None:
+        """Whether a living process was started with today's settings, and answers within seconds."""
+        if record.command != tuple(member.command()):
             return False
         deadline = time.monotonic() + 10.0
         while not member.is_ready():
@@ -118,14 +117,27 @@ class Supervisor:
             time.sleep(_POLL_S)
         return record.ref.find() is not None  # it may have answered just before it ended
 
+    def _watched(self, member: Member, record: Record) -> Record:
+        """The record of a running process with its keeper: a new one where that was killed.
+
+        The process runs on, because LocalStack's community edition has lost everything after a restart.
+        """
+        if record.keeper is not None and record.keeper.find() is not None:
+            return record
+        self._report(f"{member.name} gets a new keeper: its own was killed")
+        return self._start_keeper(member, record)
+
     def _spawn(self, member: Member) -> Record:
         member.prepare()
-        command = member.command()
         rotate(self._paths.log(member.name))
         self._records.remove(member.name)
+        return self._start_keeper(member, None)
+
+    def _start_keeper(self, member: Member, before: Record | None) -> Record:
+        """What the keeper has noted: of the process that it starts, or of the running one that it takes over."""
         log = self._paths.log(member.name)
-        keeper = start_keeper(member.name, self._paths.run, log, command, member.environment)
-        while (record := self._records.read(member.name)) is None:
+        keeper = start_keeper(member.name, self._paths.run, log, member.command(), member.environment)
+        while (record := self._records.read(member.name)) is None or record == before:
             if keeper.poll() is not None:
                 raise self._died(member)
             time.sleep(_POLL_S)

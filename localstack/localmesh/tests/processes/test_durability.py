@@ -14,7 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import boto3
 import httpx
 import psutil
 import pytest
@@ -42,7 +41,7 @@ def handler(event, context):
 
 
 def client(emulator: Emulator, service: Any) -> Any:
-    return boto3.client(service, **emulator.client_settings, config=Config(retries={"total_max_attempts": 1}))
+    return emulator.session.client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
 def make_function(emulator: Emulator) -> str:

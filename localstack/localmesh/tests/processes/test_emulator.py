@@ -1,4 +1,4 @@
-"""The corrected AWS emulator, over the wire with boto3."""
+"""The corrected AWS emulator, over the wire."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.config import Config
@@ -40,7 +39,7 @@ def handler(event, context):
 
 def client(emulator: Emulator, service: Any) -> Any:
     """A client that does not retry: what the emulator refuses is what the test sees."""
-    return boto3.client(service, **emulator.client_settings, config=Config(retries={"total_max_attempts": 1}))
+    return emulator.session.client(service, config=Config(retries={"total_max_attempts": 1}))
 
 
 def make_function(

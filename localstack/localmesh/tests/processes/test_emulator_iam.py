@@ -7,7 +7,6 @@ import json
 import zipfile
 from typing import Any
 
-import boto3
 import httpx
 import pytest
 from botocore.config import Config
@@ -65,16 +64,14 @@ TRUST = {
 @pytest.fixture(scope="module")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with Emulator(tmp_path_factory.mktemp("iam"), iam=True) as server:
-        s3 = boto3.client("s3", **server.client_settings)
+        s3 = server.session.client("s3")
         s3.create_bucket(Bucket="images")
         s3.put_object(Bucket="images", Key="tenant/a", Body=b"body")
         yield server
 
 
 def run_with(emulator: Emulator, name: str, policy: dict[str, Any] | None) -> dict[str, Any]:
-    settings = emulator.client_settings
-    iam, lambdas = boto3.client("iam", **settings), boto3.client("lambda", **settings)
-    events = boto3.client("events", **settings)
+    iam, lambdas, events = (emulator.session.client(service) for service in ("iam", "lambda", "events"))
     if "bus" not in {bus["Name"] for bus in events.list_event_buses()["EventBuses"]}:
         events.create_event_bus(Name="bus")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
@@ -111,7 +108,7 @@ def test_a_role_may_do_what_its_policy_allows(enforcing: Emulator) -> None:
 
 def test_links_work_only_as_signed(enforcing: Emulator) -> None:
     signing = Config(signature_version="s3v4", s3={"addressing_style": "path"})
-    s3 = boto3.client("s3", **enforcing.client_settings, config=signing)
+    s3 = enforcing.session.client("s3", config=signing)
     link = s3.generate_presigned_url("get_object", Params={"Bucket": "images", "Key": "tenant/a"}, ExpiresIn=60)
     assert httpx.get(link).content == b"body"
     assert httpx.get(link.replace("tenant/a", "tenant/b")).status_code == 403

@@ -212,13 +212,19 @@ keeper.main()
     assert "No space left on device" in said.read_text()
 
 
-def test_a_server_without_its_keeper_is_restarted_by_the_next_start(bench: Bench) -> None:
+def test_a_server_without_its_keeper_runs_on_with_another_after_the_next_start(bench: Bench) -> None:
     one = member("one")
     first = bench.supervisor.start([one])[0].record
     assert first.keeper is not None
     os.kill(first.keeper.pid, signal.SIGKILL)
     assert wait_gone(first.keeper, 5)
-    assert bench.supervisor.start([one])[0].record.pid != first.pid
+    (again,) = bench.supervisor.start([one])
+    assert (again.record.ref, again.seconds) == (first.ref, None)
+    assert again.record == bench.record(one)
+    assert again.record.keeper is not None
+    assert again.record.keeper.find() is not None
+    os.kill(first.pid, signal.SIGKILL)
+    eventually(lambda: bench.record(one).pid != first.pid and is_listening("127.0.0.1", one.port), timeout_s=20)
 
 
 def test_killed_keepers_are_replaced_while_one_is_left(bench: Bench) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from localmesh.config import MeshSettings
@@ -37,7 +36,7 @@ class World:
 
     def client(self, service: Any) -> Any:
         if service not in self._clients:
-            self._clients[service] = boto3.client(service, **self.emulator.client_settings)
+            self._clients[service] = self.emulator.session.client(service)
         return self._clients[service]
 
     def put(self, **detail: object) -> None:

@@ -16,7 +16,7 @@ from embedding.prices import cost_usd, most_tokens
 from embedding.projections import PROJECTIONS
 from embedding.repository.vectors import Space
 from embedding.settings import EmbeddingSettings
-from embedding.text import MAX_LENGTH
+from embedding.text import MAX_LENGTH, MAX_PASSAGES, READ_WHOLE
 
 #: Voyage takes 1,000 texts and, for its largest models, 120,000 tokens in a request.
 BATCH_SIZE = 64
@@ -38,7 +38,9 @@ class EmbeddingService(Service[EmbeddingSettings]):
         if prompt is not None:
             return {"refused": "embedding has no prompts"}
         used = self.settings.embedding_model
-        each, most = cost_usd(used, _USUAL_TOKENS), cost_usd(used, most_tokens("\U0010ffff" * MAX_LENGTH))
+        longest = [MAX_LENGTH, *[READ_WHOLE] * MAX_PASSAGES]
+        most = cost_usd(used, sum(most_tokens("\U0010ffff" * length) for length in longest))
+        each = cost_usd(used, _USUAL_TOKENS)
         if model not in {None, used}:
             return {
                 "refused": f"descriptions are embedded by {used}; rebuilds of a tenant's vectors take another model"

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from chassis.observability import MetricUnit, logger, metrics
+from contracts.embedding import EmbeddedPassage
 from embedding.errors import InvalidVectorError, NotEmbeddedError, ProviderUnavailableError
 
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """The values of one text; `tokens` is its share of what the request cost, 0 when nothing was asked."""
+    """The values of one text; `tokens` is its share of what the request cost, 0 when nothing was asked.
+
+    Of a description, `passages` are its further vectors, whose tokens are counted, too.
+    """
 
     values: tuple[float, ...]
     tokens: int = 0
+    passages: tuple[EmbeddedPassage, ...] = ()
 
 
 #: The outcome of a text.

@@ -14,6 +14,7 @@ from contracts import Contract, Event, new_event
 from contracts.analysis import ItemAnalyzed
 from contracts.embedding import EmbeddingFailed, EmbeddingFailure, ItemEmbedded, encode_vector
 from contracts.ingest import ItemDeleted
+from embedding import passages
 from embedding.embedder import Embedder, Outcome, Vector
 from embedding.errors import EmbeddingError, NotEmbeddedError
 from embedding.repository import documents, rebuilds, vectors
@@ -44,12 +45,13 @@ class DescriptionReactions:
             known = dict(vectors.known(connection, current, self.space))
             older = [each for each in current if (each.tenant_id, each.sha256) not in known]
             known |= vectors.recorded(connection, older, self.space)
-        missing = [d.text for d in described.values() if d in current and (d.tenant_id, d.sha256) not in known]
-        made = self.embedder.embed(missing, self.space.model)
+        missing = [d for d in described.values() if d in current and (d.tenant_id, d.sha256) not in known]
+        dimensions = self.space.dimensions
+        made = self.embedder.embed(passages.texts(missing, dimensions), self.space.model)
         for event_id, document in described.items():
             if document in current:
                 found = known.get((document.tenant_id, document.sha256))
-                self._outcomes[event_id] = found if found is not None else made[document.text]
+                self._outcomes[event_id] = found or passages.outcome(document, made, dimensions)
 
     def embed(self, event: Event[ItemAnalyzed]) -> Complete | None:
         """Record what `prepare` has made.
@@ -103,6 +105,7 @@ def record_vector(work: UnitOfWork, cause: Event[Contract], document: Document, 
         analysis_version=document.version,
         tokens=vector.tokens,
         text_sha256=document.sha256,
+        passages=vector.passages,
     )
     work.record(new_event(fact, subject=document.item_id, tenant_id=document.tenant_id, cause=cause))
 

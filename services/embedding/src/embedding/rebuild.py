@@ -14,6 +14,7 @@ from chassis.observability import logger
 from chassis.work import Complete, UnitOfWork, UnitsOfWork
 from contracts import Event, new_event
 from contracts.embedding import RebuildRequested
+from embedding import passages
 from embedding.embedder import Embedder, Outcome, Vector
 from embedding.errors import NotEmbeddedError
 from embedding.reactions import record_failure, record_vector
@@ -43,7 +44,7 @@ class RebuildReaction:
                 return lambda work: _continue(work, event)
             outcomes = self._embed(event, batch, space)
             for document in batch:
-                self._apply(event, document, outcomes[document.text], space)
+                self._apply(event, document, outcomes[document.sha256], space)
             unavailable = next((each for each in outcomes.values() if isinstance(each, TransientError)), None)
             if unavailable is not None:
                 raise unavailable
@@ -58,13 +59,15 @@ class RebuildReaction:
             return rebuilds.next_documents(connection, event.tenant_id, event.subject, self.embedder.batch_size)
 
     def _embed(self, event: Event[RebuildRequested], batch: Sequence[Document], space: Space) -> dict[str, Outcome]:
-        """New vectors, but those that this rebuild has paid for already (for an equal text of another item)."""
+        """New vectors by hash, but those that this rebuild has paid for already (for an equal text of another item)."""
         with self.work.database.transaction() as connection:
             rebuild = rebuilds.find(connection, event.tenant_id, event.subject)
             since = rebuild.created_at if rebuild else event.time
             known = vectors.known(connection, batch, space, since)
-        found: dict[str, Outcome] = {d.text: known[key] for d in batch if (key := (d.tenant_id, d.sha256)) in known}
-        return found | dict(self.embedder.embed([d.text for d in batch if d.text not in found], space.model))
+        found: dict[str, Outcome] = {d.sha256: known[key] for d in batch if (key := (d.tenant_id, d.sha256)) in known}
+        missing = [document for document in batch if document.sha256 not in found]
+        made = self.embedder.embed(passages.texts(missing, space.dimensions), space.model)
+        return found | {d.sha256: passages.outcome(d, made, space.dimensions) for d in missing}
 
     def _apply(self, event: Event[RebuildRequested], document: Document, outcome: Outcome, space: Space) -> None:
         if isinstance(outcome, TransientError):

@@ -14,7 +14,7 @@ from chassis.errors import PermanentError, TransientError
 from chassis.work import UnitOfWork
 from contracts import Contract, Event
 from contracts.analysis import ItemAnalyzed
-from embedding import prices
+from embedding import passages, prices
 from embedding.embedder import Embedder, Outcome, Vector
 from embedding.errors import NotEmbeddedError, ProviderUnavailableError, TextRejectedError
 from embedding.repository import documents, vectors
@@ -61,7 +61,7 @@ class Reprocessing:
                 self._found[_key(event)] = _Found(budgets.Outcome.REUSED, vector)
             else:
                 self._found[_key(event)] = self._reserved(event, document)
-        self._ask({key: described[key].text for key, found in self._found.items() if found.reservation is not None})
+        self._ask({key: described[key] for key, found in self._found.items() if found.reservation is not None})
 
     def complete(self, event: Event[ItemAnalyzed], record: Record) -> Callable[[UnitOfWork], None] | None:
         """What is to be stored of what `prepare` has found.
@@ -94,7 +94,8 @@ class Reprocessing:
     def _reserved(self, event: Event[Contract], document: Document) -> "_Found":
         if event.replay_model not in {None, self.space.model}:
             raise PermanentError("not-the-model", f"{event.replay_model} is not the model of new descriptions")
-        most = prices.cost_usd(self.space.model, prices.most_tokens(document.text))
+        texts = passages.texts_of(document, self.space.dimensions)
+        most = prices.cost_usd(self.space.model, sum(map(prices.most_tokens, texts)))
         if most is None:
             raise PermanentError("no-price", f"no price is known of {self.space.model}, so no budget holds")
         try:
@@ -105,37 +106,39 @@ class Reprocessing:
             return _Found(budgets.Outcome.LEFT_OVER)
         return _Found(budgets.Outcome.MADE, reservation=reservation)
 
-    def _ask(self, texts: dict[Key, str]) -> None:
+    def _ask(self, asked: dict[Key, Document]) -> None:
         """One request for what is reserved."""
-        different = list(dict.fromkeys(texts.values()))
+        dimensions = self.space.dimensions
+        different = passages.texts(asked.values(), dimensions)
         if not different:
             return
         try:
             made = self.embedder.ask(different, self.space.model)
         except ProviderUnavailableError as error:
-            self._settle(texts, 0 if error.unpaid else None)
-            self._found.update((key, _Found(budgets.Outcome.FAILED, error)) for key in texts)
+            self._settle(asked, 0 if error.unpaid else None)
+            self._found.update((key, _Found(budgets.Outcome.FAILED, error)) for key in asked)
             return
         except NotEmbeddedError as error:
             cost = 0 if isinstance(error, TextRejectedError) else None
-            if len(different) > 1:
-                self._settle(texts, cost)
+            if len(asked) > 1:
+                self._settle(asked, cost)
                 raise
-            for key in texts:
+            for key in asked:
                 reservation = self._found[key].reservation
                 self._found[key] = _Found(budgets.Outcome.FAILED, error, reservation, cost)
             return
         # The shares are rounded: a token more for each is never less than what was counted.
         tokens = sum(vector.tokens + 1 for vector in made.values() if isinstance(vector, Vector))
         costs = prices.shares(different, prices.cost_usd(self.space.model, tokens) or 0)
-        for key, text in texts.items():
-            outcome, reservation = made[text], self._found[key].reservation
+        for key, document in asked.items():
+            outcome, reservation = passages.outcome(document, made, dimensions), self._found[key].reservation
             counted = budgets.Outcome.MADE if isinstance(outcome, Vector) else budgets.Outcome.FAILED
-            self._found[key] = _Found(counted, outcome, reservation, costs[text])
+            share = sum(costs[text] for text in passages.texts_of(document, dimensions))
+            self._found[key] = _Found(counted, outcome, reservation, share)
 
-    def _settle(self, texts: dict[Key, str], cost_usd: float | None) -> None:
+    def _settle(self, asked: dict[Key, Document], cost_usd: float | None) -> None:
         with self.database.transaction() as connection:
-            for key in texts:
+            for key in asked:
                 if (reservation := self._found[key].reservation) is not None:
                     budgets.settle(connection, reservation, cost_usd)
 

@@ -1,5 +1,6 @@
 """What a service answers an operator about events: from a real Postgres, and never what they say."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import ANY
@@ -7,6 +8,7 @@ from unittest.mock import ANY
 import pytest
 
 from chassis import folding, inspection, outbox, tombstones
+from chassis.audit.masks import MASKS, masked
 from chassis.database import Connection
 from chassis.folding import without_persons
 from chassis.observability import hash_tenant
@@ -15,7 +17,7 @@ from chassis.schedule import relay
 from chassis.service import Service
 from chassis.settings import Settings
 from contracts import REGISTRY, Contract, Event, new_event
-from contracts.embedding import ItemEmbedded, blank_vector
+from contracts.embedding import EmbeddedPassage, ItemEmbedded, blank_vector, encode_vector
 from contracts.imaging import ImageRejected, ImageRejection
 from contracts.ingest import ItemDeleted, UploadRejected, UploadRejection
 from contracts.personal import personal_paths
@@ -227,3 +229,15 @@ def test_a_vector_that_is_told_says_nothing() -> None:
     told = without_persons(document, "tenant-a")
     assert told["data"]["vector"] == blank_vector(document["data"]["dimensions"])
     assert told["data"].keys() == document["data"].keys()
+
+
+def test_passages_say_nothing_of_a_person_and_can_be_folded() -> None:
+    part = EmbeddedPassage(start=10, end=20, vector=encode_vector([0.1, 0.9]))
+    fact = example(ItemEmbedded, subject="item-1", tenant="tenant-a", dimensions=2, passages=(part, part))
+    document = fact.to_wire()
+    told = without_persons(document, "tenant-a")
+    assert told["data"]["passages"] == [{"start": 0, "end": 0, "vector": blank_vector(2)}] * 2
+    for mask in MASKS:
+        hidden = ItemEmbedded.model_validate_json(json.dumps(mask(masked(document, "tenant-a"))["data"]))
+        assert [each.vector for each in hidden.passages] == [hidden.vector] * 2
+        assert hidden.vector != part.vector

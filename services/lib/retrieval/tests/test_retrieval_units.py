@@ -33,7 +33,7 @@ from retrieval.read_model import Outcome
 from retrieval.results import as_result, mentioned, texts
 from retrieval.search import _parameters
 from retrieval.text import MAX_TOKEN_LENGTH, document_tokens, query_tokens
-from retrieval.vectors import unit_vector
+from retrieval.vectors import PassageVector, unit_vector
 from testkit import Fakes
 from testkit.fakes import example
 
@@ -279,10 +279,11 @@ class ReadModel:
         model: str,
         analysis_version: int,
         embedded_at: datetime,
+        passages: Sequence[PassageVector] = (),
     ) -> Outcome:
         if self.fault is not None:
             raise self.fault
-        self.made.append((tenant_id, item_id, vector, model, analysis_version, embedded_at))
+        self.made.append((tenant_id, item_id, vector, model, analysis_version, embedded_at, len(passages)))
         return Outcome.APPLIED
 
     def project_deletion(self, conn: Connection[Any], tenant_id: str, item_id: str, deleted_at: datetime) -> Outcome:
@@ -312,7 +313,7 @@ def test_what_is_kept_of_the_events_of_an_item(fakes: Fakes) -> None:
                 description=analysis.description.model_dump(mode="json"),
             ),
         ),
-        ("alice", "item", vector.values(), vector.model, 3, embedded.time),
+        ("alice", "item", vector.values(), vector.model, 3, embedded.time, 0),
         ("alice", "item", deleted.time),
     ]
     assert analysis.filename != "holiday.png"

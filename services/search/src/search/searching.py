@@ -208,6 +208,7 @@ class Searcher:
             top_k=top_k,
             filters=filters,
             min_similarity=min_similarity,
+            with_passages=False,
         )
         with self._connect() as connection:
             return search(connection, query, self.ranking)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from botocore.config import Config
-from localstack_client.session import Session
 
+from localmesh.aws import ROOT_KEY, open_session
 from testkit.polling import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/conformance"
@@ -30,11 +30,8 @@ class Aws:
             retries={"total_max_attempts": 1}, signature_version="s3v4" if service == "s3" else None,
             s3={"addressing_style": "path"}, proxies={},
         )  # fmt: skip
-        given = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test"}
-        session = Session(
-            given["AccessKeyId"], given["SecretAccessKey"], region_name="us-east-1",
-            localstack_host=self.url.removeprefix("http://"),
-        )  # fmt: skip
+        given = credentials or {"AccessKeyId": ROOT_KEY, "SecretAccessKey": ROOT_KEY}
+        session = open_session(self.url, "us-east-1", given["AccessKeyId"], given["SecretAccessKey"])
         return session.client(service, config=config, aws_session_token=given.get("SessionToken"))
 
     def queue(self, **attributes: str) -> tuple[str, str]:

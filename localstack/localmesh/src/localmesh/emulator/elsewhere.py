@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from localmesh.aws import open_session
 
 #: The longest that an HTTP API waits, and a little more for the way.
 _TIMEOUT_S: Final = 35
@@ -19,12 +20,8 @@ _AT_ONCE: Final = 64
 
 def correct(service: Any, url: str, region: str) -> None:  # noqa: ANN401 - MiniStack is untyped
     """Take every function for one that exists, and invoke it at the URL."""
-    client = boto3.client(
+    client = open_session(url, region).client(
         "lambda",
-        endpoint_url=url,
-        region_name=region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - an emulator's well-known credentials
         config=Config(
             connect_timeout=5,
             read_timeout=_TIMEOUT_S,

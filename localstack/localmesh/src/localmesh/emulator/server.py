@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from signal import SIGTERM
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from localmesh.emulator.launch import EmulatorOptions, command, is_ready
 from localmesh.errors import ProcessStartError
 from localmesh.processes import ProcessRef, end_group, free_port, tail
+
+if TYPE_CHECKING:
+    from localstack_client.session import Session
 
 _START_TIMEOUT_S = 60.0
 _STOP_GRACE_S = 20.0
@@ -43,14 +46,11 @@ class Emulator:
         return self._process.pid if self._process else None
 
     @property
-    def client_settings(self) -> dict[str, Any]:
-        """Keyword arguments for `boto3.client`: endpoint, region and the emulator's root credentials."""
-        return {
-            "endpoint_url": self.url,
-            "region_name": self.options.region,
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-        }
+    def session(self) -> Session:
+        """Makes clients with the emulator's root credentials."""
+        from localmesh.aws import open_session  # boto3 takes a while, and is not needed to start the mesh's own
+
+        return open_session(self.url, self.options.region)
 
     def start(self, *, iam: bool | None = None) -> Self:
         """Start it and wait until it answers; `ProcessStartError` with the end of its log when it does not."""

@@ -54,7 +54,7 @@ def environment(options: HostModeOptions, inherited: Mapping[str, str]) -> dict[
         "GATEWAY_LISTEN": f"{options.host}:{options.port}",
         "LOCALSTACK_HOST": f"{options.host}:{options.port}",
         "SERVICES": ",".join(SERVICES),
-        "STRICT_SERVICE_LOADING": "0",  # the companion's services have to be recognised
+        "STRICT_SERVICE_LOADING": "0",  # the companion's services, or a licensed image's own, are not off
         "AWS_DEFAULT_REGION": options.region,
         # Nothing of it leaves this machine.
         "DISABLE_EVENTS": "1",

@@ -1,4 +1,4 @@
-"""One boto3 client for each AWS service, all on the endpoint of one mesh."""
+"""One client for each AWS service, all on the endpoint of one mesh."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-import boto3
 from botocore.config import Config
+
+from localmesh.aws import open_session
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewayv2 import ApiGatewayV2Client
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 THREADS = 8
-# The emulator's well-known root credentials.
-ROOT_KEY = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Clients:
 @cache
 def make_clients(endpoint_url: str, region: str) -> Clients:
     """Clients with the emulator's root credentials; created once, because that takes longer than their work."""
-    session = boto3.Session(aws_access_key_id=ROOT_KEY, aws_secret_access_key=ROOT_KEY, region_name=region)
+    session = open_session(endpoint_url, region)
     config = Config(
         max_pool_connections=THREADS * 2,
         connect_timeout=5,
@@ -56,14 +55,14 @@ def make_clients(endpoint_url: str, region: str) -> Clients:
         proxies={},
     )
     return Clients(
-        apigateway=session.client("apigatewayv2", endpoint_url=endpoint_url, config=config),
-        cognito=session.client("cognito-idp", endpoint_url=endpoint_url, config=config),
-        dynamodb=session.client("dynamodb", endpoint_url=endpoint_url, config=config),
-        events=session.client("events", endpoint_url=endpoint_url, config=config),
-        iam=session.client("iam", endpoint_url=endpoint_url, config=config),
-        functions=session.client("lambda", endpoint_url=endpoint_url, config=config),
-        logs=session.client("logs", endpoint_url=endpoint_url, config=config),
-        s3=session.client("s3", endpoint_url=endpoint_url, config=config),
-        sqs=session.client("sqs", endpoint_url=endpoint_url, config=config),
-        ssm=session.client("ssm", endpoint_url=endpoint_url, config=config),
+        apigateway=session.client("apigatewayv2", config=config),
+        cognito=session.client("cognito-idp", config=config),
+        dynamodb=session.client("dynamodb", config=config),
+        events=session.client("events", config=config),
+        iam=session.client("iam", config=config),
+        functions=session.client("lambda", config=config),
+        logs=session.client("logs", config=config),
+        s3=session.client("s3", config=config),
+        sqs=session.client("sqs", config=config),
+        ssm=session.client("ssm", config=config),
     )

@@ -7,29 +7,31 @@ from datetime import datetime
 from chassis.database import Connection
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
-from embedding.text import compose, digest
+from embedding.text import compose, digest, read_text
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one version of an item's description."""
+    """The text of one version of an item's description; `read` is the text in its picture, where the item is long."""
 
     tenant_id: str
     item_id: str
     analysis_id: str
     version: int
     text: str
+    read: str = ""
 
     @classmethod
     def of(cls, event: Event[ItemAnalyzed]) -> "Document":
         """The document that an analysis makes."""
         data = event.data
-        return cls(event.tenant_id, event.subject, data.analysis_id, data.version, compose(data.description))
+        text, read = compose(data.description), read_text(data.description)
+        return cls(event.tenant_id, event.subject, data.analysis_id, data.version, text, read)
 
     @property
     def sha256(self) -> str:
-        """Hash of the text."""
-        return digest(self.text)
+        """Hash of all that is embedded."""
+        return digest(f"{self.text}\n{self.read}" if self.read else self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,11 @@ def save(connection: Connection, document: Document, analyzed_at: datetime) -> N
     """
     connection.execute(
         """
-        INSERT INTO documents AS stored (tenant_id, item_id, analysis_id, version, analyzed_at, text, text_sha256)
-        VALUES (%s, %s, %s, %s, %s, %s, %s)
+        INSERT INTO documents AS stored (tenant_id, item_id, analysis_id, version, analyzed_at, text, read, text_sha256)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (tenant_id, item_id) DO UPDATE SET
             analysis_id = EXCLUDED.analysis_id, version = EXCLUDED.version, analyzed_at = EXCLUDED.analyzed_at,
-            text = EXCLUDED.text, text_sha256 = EXCLUDED.text_sha256
+            text = EXCLUDED.text, read = EXCLUDED.read, text_sha256 = EXCLUDED.text_sha256
         WHERE (stored.version, stored.analyzed_at, stored.analysis_id)
             < (EXCLUDED.version, EXCLUDED.analyzed_at, EXCLUDED.analysis_id)
         """,
@@ -65,6 +67,7 @@ def save(connection: Connection, document: Document, analyzed_at: datetime) -> N
             document.version,
             analyzed_at,
             document.text,
+            document.read,
             document.sha256,
         ),
     )

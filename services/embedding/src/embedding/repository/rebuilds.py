@@ -90,7 +90,7 @@ def next_documents(connection: Connection, tenant_id: str, rebuild_id: str, limi
     """Documents that the rebuild has not dealt with."""
     rows = connection.execute(
         """
-        SELECT tenant_id, item_id, analysis_id, version, text FROM documents AS d
+        SELECT tenant_id, item_id, analysis_id, version, text, read FROM documents AS d
         WHERE tenant_id = %s AND NOT EXISTS (
             SELECT FROM rebuild_claims AS c
             WHERE c.tenant_id = d.tenant_id AND c.item_id = d.item_id AND c.rebuild_id = %s

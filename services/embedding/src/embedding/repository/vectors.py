@@ -1,15 +1,17 @@
 """Vectors: the newest of each item and model."""
 
+import json
 import struct
 from base64 import b64decode
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
+from typing import Any
 
 from chassis.database import Connection
 from chassis.errors import PermanentError
 from contracts import Event
-from contracts.embedding import ItemEmbedded
+from contracts.embedding import EmbeddedPassage, ItemEmbedded, packed_vector
 from embedding.embedder import Vector
 from embedding.repository.documents import Document
 
@@ -24,7 +26,10 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class StoredVector:
-    """A vector as it was recorded: little-endian float32, the `sequence`-th event of its item."""
+    """A vector as it was recorded: little-endian float32, the `sequence`-th event of its item.
+
+    `passages` is the JSON of the event's.
+    """
 
     tenant_id: str
     item_id: str
@@ -36,17 +41,20 @@ class StoredVector:
     text_sha256: str | None
     vector: bytes
     created_at: datetime
+    passages: str = "[]"
 
     @classmethod
     def of(cls, event: Event[ItemEmbedded]) -> "StoredVector":
         """The vector that an event carries.
 
         Raises:
-            PermanentError: it is none of these dimensions.
+            PermanentError: it or that of a passage is none of these dimensions.
         """
         data = event.data
         try:
             packed = data.packed()
+            for passage in data.passages:
+                packed_vector(passage.vector, data.dimensions)
         except ValueError as error:
             raise PermanentError("invalid-vector", str(error)) from error
         return cls(
@@ -60,6 +68,7 @@ class StoredVector:
             text_sha256=data.text_sha256,
             vector=packed,
             created_at=event.time,
+            passages=json.dumps([passage.model_dump() for passage in data.passages]),
         )
 
 
@@ -69,13 +78,13 @@ def save(connection: Connection, vector: StoredVector) -> None:
         """
         INSERT INTO vectors AS stored (
             tenant_id, item_id, model, dimensions, sequence, analysis_id, analysis_version, text_sha256, vector,
-            created_at
+            created_at, passages
         )
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         ON CONFLICT (tenant_id, item_id, model, dimensions) DO UPDATE SET
             sequence = EXCLUDED.sequence, analysis_id = EXCLUDED.analysis_id,
             analysis_version = EXCLUDED.analysis_version, text_sha256 = EXCLUDED.text_sha256,
-            vector = EXCLUDED.vector, created_at = EXCLUDED.created_at
+            vector = EXCLUDED.vector, created_at = EXCLUDED.created_at, passages = EXCLUDED.passages
         WHERE stored.sequence < EXCLUDED.sequence
         """,
         astuple(vector),
@@ -124,14 +133,14 @@ def known(
     wanted = {(document.tenant_id, document.sha256) for document in documents}
     rows = connection.execute(
         """
-        SELECT DISTINCT ON (tenant_id, text_sha256) tenant_id, text_sha256, vector
+        SELECT DISTINCT ON (tenant_id, text_sha256) tenant_id, text_sha256, vector, passages
         FROM vectors JOIN unnest(%s::text[], %s::text[]) AS asked (tenant_id, text_sha256)
           USING (tenant_id, text_sha256)
         WHERE model = %s AND dimensions = %s AND created_at >= coalesce(%s, '-infinity'::timestamptz)
         """,
         ([tenant for tenant, _ in wanted], [text for _, text in wanted], space.model, space.dimensions, since),
     )
-    return {(row["tenant_id"], row["text_sha256"]): Vector(_unpack(row["vector"])) for row in rows}
+    return {(row["tenant_id"], row["text_sha256"]): _vector(row["vector"], row["passages"]) for row in rows}
 
 
 def recorded(connection: Connection, documents: Iterable[Document], space: Space) -> Mapping[tuple[str, str], Vector]:
@@ -144,7 +153,8 @@ def recorded(connection: Connection, documents: Iterable[Document], space: Space
         return {}
     rows = connection.execute(
         """
-        SELECT events.tenant_id, asked.text_sha256, event -> 'data' ->> 'vector' AS vector
+        SELECT events.tenant_id, asked.text_sha256, event -> 'data' ->> 'vector' AS vector,
+               coalesce(event -> 'data' -> 'passages', '[]') AS passages
         FROM unnest(%s::text[], %s::text[], %s::text[]) AS asked (tenant_id, item_id, text_sha256)
         JOIN events ON events.tenant_id = asked.tenant_id AND events.stream_id = asked.item_id
         WHERE type = %s AND event -> 'data' ->> 'text_sha256' = asked.text_sha256 AND NOT is_erased
@@ -159,7 +169,7 @@ def recorded(connection: Connection, documents: Iterable[Document], space: Space
             space.dimensions,
         ),
     )
-    return {(row["tenant_id"], row["text_sha256"]): Vector(_unpack(b64decode(row["vector"]))) for row in rows}
+    return {(row["tenant_id"], row["text_sha256"]): _vector(b64decode(row["vector"]), row["passages"]) for row in rows}
 
 
 def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
@@ -167,5 +177,6 @@ def delete(connection: Connection, tenant_id: str, item_id: str) -> None:
     connection.execute("DELETE FROM vectors WHERE tenant_id = %s AND item_id = %s", (tenant_id, item_id))
 
 
-def _unpack(packed: bytes) -> tuple[float, ...]:
-    return struct.unpack(f"<{len(packed) // 4}f", packed)
+def _vector(packed: bytes, passages: Iterable[Mapping[str, Any]]) -> Vector:
+    values = struct.unpack(f"<{len(packed) // 4}f", packed)
+    return Vector(values, passages=tuple(EmbeddedPassage(**passage) for passage in passages))

@@ -17,7 +17,7 @@ from chassis.observability import hash_tenant
 from chassis.projections import Projections
 from chassis.tables import TableKind, tables_of
 from contracts import REGISTRY
-from contracts.embedding import ItemEmbedded, blank_vector
+from contracts.embedding import ItemEmbedded, blank_vector, with_vectors
 from contracts.personal import masked
 
 __all__ = ["fold", "history", "temporary_tables", "without_persons"]
@@ -76,7 +76,7 @@ def without_persons(document: Mapping[str, Any], tenant_id: str) -> dict[str, An
     contract = REGISTRY.contract(document["type"])
     data = masked(contract, document["data"])
     if contract is ItemEmbedded:
-        data["vector"] = blank_vector(document["data"]["dimensions"])
+        data = with_vectors(data, blank_vector(document["data"]["dimensions"]))
     written = json.dumps({**document, "data": data})
     hidden: dict[str, Any] = json.loads(written.replace(tenant_id, hash_tenant(tenant_id)))
     return hidden

@@ -40,7 +40,7 @@ from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_picture, project_vector
 from retrieval.search import collection_stats, count_matches, search, vector_model
 from retrieval.similar import similar
-from retrieval.vectors import DIMENSIONS
+from retrieval.vectors import DIMENSIONS, PassageVector
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -67,6 +67,7 @@ __all__ = [
     "Order",
     "Outcome",
     "ParsedQuery",
+    "PassageVector",
     "Picture",
     "QueryEmbedder",
     "Ranking",

@@ -9,7 +9,7 @@ from chassis.errors import PermanentError
 from chassis.projections import Projections
 from contracts import Event
 from contracts.analysis import ItemAnalyzed
-from contracts.embedding import ItemEmbedded
+from contracts.embedding import ItemEmbedded, vector_values
 from contracts.imaging import Exif, ImageProcessed
 from contracts.ingest import ItemDeleted
 from retrieval.documents import AnalyzedItem
@@ -17,6 +17,7 @@ from retrieval.errors import InvalidVectorError
 from retrieval.filters import a_clock_time
 from retrieval.pictures import Picture
 from retrieval.read_model import project_analysis, project_deletion, project_picture, project_vector
+from retrieval.vectors import PassageVector
 
 
 def image_processed(connection: Connection, event: Event[ImageProcessed]) -> None:
@@ -55,11 +56,15 @@ def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
     """Make the item findable by meaning.
 
     Raises:
-        PermanentError: the vector is none, or not comparable with others.
+        PermanentError: a vector is none, or not comparable with others.
     """
     embedded = event.data
     try:
         values = embedded.values()
+        passages = [
+            PassageVector(each.start, each.end, vector_values(each.vector, embedded.dimensions))
+            for each in embedded.passages
+        ]
     except ValueError as error:
         raise PermanentError("invalid-vector", str(error)) from error
     try:
@@ -71,6 +76,7 @@ def item_embedded(connection: Connection, event: Event[ItemEmbedded]) -> None:
             model=embedded.model,
             analysis_version=embedded.analysis_version,
             embedded_at=event.time,
+            passages=passages,
         )
     except InvalidVectorError as error:
         raise PermanentError("invalid-vector", str(error)) from error

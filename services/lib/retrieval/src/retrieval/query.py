@@ -75,7 +75,7 @@ class Ranking:
     rrf_constant: int = 15
     fetch_multiplier: int = 2
     """With RRF, each leg of a hybrid search fetches this many times top_k instead."""
-    exact_limit: int = 10_000
+    exact_limit: int = 4_000
     """Vectors of a tenant up to which every one is compared; above, its HNSW index is used if it has one."""
     ef_search: int = 100
     max_scan_tuples: int = 40_000
@@ -106,6 +106,8 @@ class SearchQuery:
     Pages: what is ranked leaves out what was shown (`without`), so that scores may shift between pages; what is in the
     order of time begins `after` the last item, and where it is chosen by rank, among what was `added_before` the first
     page. `peek` gives one hit more than top_k, which tells that there are more.
+
+    An item is as near as the nearest of its vectors; without `with_passages`, as its own, of all that it is about.
     """
 
     tenant_id: str
@@ -122,6 +124,7 @@ class SearchQuery:
     after: After | None = None
     added_before: datetime | None = None
     peek: bool = False
+    with_passages: bool = True
 
     @property
     def wanted(self) -> int:

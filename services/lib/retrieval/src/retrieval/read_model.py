@@ -32,7 +32,7 @@ from retrieval.documents import AnalyzedItem
 from retrieval.errors import TransactionRequiredError
 from retrieval.pictures import Picture
 from retrieval.text import document_tokens
-from retrieval.vectors import unit_vector, vector_cursor
+from retrieval.vectors import PassageVector, unit_vector, vector_cursor
 
 
 class Outcome(StrEnum):
@@ -98,8 +98,9 @@ def project_vector(
     model: str,
     analysis_version: int,
     embedded_at: datetime,
+    passages: Sequence[PassageVector] = (),
 ) -> Outcome:
-    """Make the item findable by meaning, now or when its description arrives.
+    """Make the item findable by meaning, now or when its description arrives; by each of its passages, too.
 
     `embedded_at` (with a zone) decides between vectors of one analysis version, e.g. after a rebuild with another
     model.
@@ -109,7 +110,11 @@ def project_vector(
         TransactionRequiredError: there is no READ COMMITTED transaction.
     """
     direction = unit_vector(vector)
-    digest = hashlib.sha256(model.encode() + b"\x00" + struct.pack(f"<{len(vector)}f", *vector)).digest()
+    # By its start; where two are told to begin at one place, the last.
+    parts = {
+        part.start: {"start": part.start, "end": part.end, "embedding": unit_vector(part.values)} for part in passages
+    }
+    digest = _digest(model, vector, passages)
     keys = _lock(conn, tenant_id, item_id)
     deleted, *known = _one(conn, statements.KNOWN_VECTOR, keys)
     if deleted:
@@ -124,7 +129,12 @@ def project_vector(
         "dimensions": len(vector),
         "embedding": direction,
     }
-    vector_cursor(conn, tuple_row).execute(statements.WRITE_VECTOR, {**keys, **columns})
+    cursor = vector_cursor(conn, tuple_row)
+    cursor.execute(statements.WRITE_VECTOR, {**keys, **columns})
+    if known[0] is not None:
+        conn.execute(statements.DELETE_PASSAGES, keys)
+    if parts:
+        cursor.executemany(statements.WRITE_PASSAGE, [{**keys, "model": model, **part} for part in parts.values()])
     _count(conn, tenant_id, vectors=0 if known[0] is not None else 1)
     return Outcome.APPLIED
 
@@ -166,9 +176,17 @@ def project_deletion(conn: Connection[Any], tenant_id: str, item_id: str, delete
         conn.execute(statements.DELETE_POSTINGS, {**keys, "lexemes": lexemes})
     documents = conn.execute(statements.DELETE_DOCUMENT, keys).rowcount
     vectors = conn.execute(statements.DELETE_VECTOR, keys).rowcount
+    conn.execute(statements.DELETE_PASSAGES, keys)
     conn.execute(statements.DELETE_PICTURE, keys)
     _count(conn, tenant_id, documents=-documents, tokens=-(length or 0), vectors=-vectors)
     return Outcome.APPLIED
+
+
+def _digest(model: str, vector: Sequence[float], passages: Sequence[PassageVector]) -> bytes:
+    content = hashlib.sha256(model.encode() + b"\x00" + struct.pack(f"<{len(vector)}f", *vector))
+    for part in passages:
+        content.update(struct.pack(f"<qq{len(part.values)}f", part.start, part.end, *part.values))
+    return content.digest()
 
 
 def _lock(conn: Connection[Any], tenant_id: str, item_id: str) -> dict[str, Any]:

@@ -243,6 +243,7 @@ def _narrowing(query: SearchQuery, parsed: ParsedQuery, *, is_expanded: bool = F
         by_phrases=bool(parsed.phrases),
         by_exclusion=bool(parsed.excluded_words or parsed.excluded_phrases),
         by_items=bool(query.without),
+        with_passages=query.with_passages,
         is_expanded=is_expanded,
     )
 

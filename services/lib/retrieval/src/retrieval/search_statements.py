@@ -10,6 +10,7 @@ from retrieval.filters import where
 from retrieval.query import Fusion, Order, SearchMode
 from retrieval.stemming import STEMS
 from retrieval.time_order import IN_TIME, ORDERS
+from retrieval.vector_statements import compared, computed
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
 # is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
@@ -132,22 +133,6 @@ found AS (
              ORDER BY {order} LIMIT %(top_k)s) AS d
 )""")
 
-# Materialised: if the planner saw the ORDER BY, it would use an index where we want the exact scan.
-_EXACT = sql.SQL("""
-compared AS MATERIALIZED (
-    SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
-      FROM vectors
-     WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL {filter}
-)""")
-
-_APPROXIMATE = sql.SQL("""
-compared AS MATERIALIZED (
-    SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
-      FROM vectors
-     WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL
-     ORDER BY embedding <=> %(vector)s::halfvec LIMIT %(fetch)s
-)""")
-
 _SEMANTIC = sql.SQL("""{compared}, semantic AS (
     SELECT item_id, similarity, row_number() OVER (ORDER BY similarity DESC, item_id) AS rank
       FROM (SELECT item_id, 1 - distance AS similarity FROM compared
@@ -189,12 +174,6 @@ weighed AS MATERIALIZED (
 )""")
 
 _SIMILARITY_COMPARED = sql.SQL("SELECT item_id, 1 - distance AS similarity FROM compared")
-
-# The index gave the nearest alone.
-_SIMILARITY_COMPUTED = sql.SQL("""
-SELECT v.item_id, 1 - (v.embedding <=> %(vector)s::halfvec) AS similarity
-  FROM vectors v JOIN candidates USING (item_id)
- WHERE v.tenant_id = %(tenant)s AND v.model = %(model)s AND v.category IS NOT NULL""")
 
 _RRF_FUSED = sql.SQL("""
 fused AS (
@@ -264,6 +243,8 @@ class Narrowing:
     by_items: bool = False
     is_expanded: bool = False
     """Whether words stand for others (`retrieval.expansion`); narrows nothing."""
+    with_passages: bool = True
+    """Whether items are as near as the nearest of their passages, too; narrows nothing."""
 
     @property
     def narrows(self) -> bool:
@@ -289,7 +270,7 @@ def search_statement(
     `is_next`: in the order of time, after an item.
     """
     legs = _legs(mode, narrowing, approximate=approximate)
-    found = [*legs, _found(mode, fusion, approximate=approximate)]
+    found = [*legs, _found(mode, fusion, narrowing, approximate=approximate)]
     return _of_found(found, order, by_words=mode is not SearchMode.VECTOR, is_next=is_next)
 
 
@@ -348,8 +329,8 @@ def _legs(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> list[
         bound = sql.SQL("AND NOT is_other" if narrowing.is_expanded else "")
         legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, filter=by_filters + by_words))
     if mode is not SearchMode.BM25:
-        compared = _APPROXIMATE if approximate else _EXACT.format(filter=narrowed + by_words)
-        legs.append(_SEMANTIC.format(compared=compared))
+        vectors = compared(narrowed + by_words, with_passages=narrowing.with_passages, approximate=approximate)
+        legs.append(_SEMANTIC.format(compared=vectors))
     return legs
 
 
@@ -367,7 +348,7 @@ def _by_words(narrowing: Narrowing) -> sql.Composed:
     )
 
 
-def _found(mode: SearchMode, fusion: Fusion, *, approximate: bool) -> sql.Composable:
+def _found(mode: SearchMode, fusion: Fusion, narrowing: Narrowing, *, approximate: bool) -> sql.Composable:
     match mode, fusion:
         case SearchMode.BM25, _:
             return _BM25_FOUND
@@ -375,5 +356,5 @@ def _found(mode: SearchMode, fusion: Fusion, *, approximate: bool) -> sql.Compos
             return _VECTOR_FOUND
         case _, Fusion.RRF:
             return _HYBRID_FOUND.format(fused=_RRF_FUSED)
-    similarities = _SIMILARITY_COMPUTED if approximate else _SIMILARITY_COMPARED
+    similarities = computed(with_passages=narrowing.with_passages) if approximate else _SIMILARITY_COMPARED
     return _HYBRID_FOUND.format(fused=_SCORES_FUSED.format(similarities=similarities))

@@ -50,5 +50,6 @@ def similar(
         filters=filters,
         min_similarity=-1,
         without=(item_id,),
+        with_passages=False,
     )
     return search(conn, query, ranking)

@@ -135,6 +135,13 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE SET
     .as_bytes()
 )
 
+WRITE_PASSAGE = """
+INSERT INTO passages (tenant_id, item_id, starts_at, ends_at, model, embedding)
+VALUES (%(tenant)s, %(item)s, %(start)s, %(end)s, %(model)s, %(embedding)s::halfvec)
+"""
+
+DELETE_PASSAGES = "DELETE FROM passages WHERE tenant_id = %(tenant)s AND item_id = %(item)s"
+
 KNOWN_PICTURE = """
 SELECT EXISTS (SELECT FROM deleted_items WHERE tenant_id = %(tenant)s AND item_id = %(item)s), p.processed_at, p.digest
   FROM (SELECT) AS always

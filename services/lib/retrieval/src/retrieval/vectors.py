@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pgvector import HalfVector
@@ -15,6 +16,15 @@ from retrieval.errors import InvalidVectorError
 DIMENSIONS = 1024
 
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class PassageVector:
+    """The vector of a part of a long item: the characters of the text in its picture from `start` to before `end`."""
+
+    start: int
+    end: int
+    values: Sequence[float]
 
 
 def unit_vector(values: Sequence[float]) -> HalfVector:

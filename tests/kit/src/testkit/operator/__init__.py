@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from localmesh.aws import open_session
 from localmesh.config import MeshSettings, Mode
 from localmesh.container_names import container_names
 from localmesh.provision import Provisioned
@@ -51,13 +51,7 @@ class RunningMesh:
         return Api(self.provisioned.api_url, self.identity.sign_in(email, PASSWORD))
 
     def aws(self, service: Any) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.settings.emulator_url,
-            region_name=self.settings.region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return open_session(self.settings.emulator_url, self.settings.region).client(service)
 
     def rows(self, query: Any, *parameters: Any) -> list[dict[str, Any]]:
         """Rows of the database, seen by its superuser."""

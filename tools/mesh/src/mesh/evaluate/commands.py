@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from mesh.evaluate.scoring import QuerySet, Report
+
 Model = TypeVar("Model", bound="BaseModel")
 
 Queries = Annotated[Path | None, typer.Argument(metavar="[QUERIES]", help="A query set; see docs/search.md.")]
@@ -35,6 +37,14 @@ Compare = Annotated[
 ]
 MaxDrop = Annotated[float, typer.Option("--max-drop", min=0, help="With --compare: a larger drop in NDCG fails.")]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Also draw NDCG@k by kind, as SVG.")]
+LangSmith = Annotated[
+    bool,
+    typer.Option(
+        "--langsmith",
+        help="Also store this in LangSmith, with the texts of the queries: a dataset and an experiment of each report. "
+        "Needs LANGSMITH_API_KEY; --compare needs QUERIES too.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
@@ -50,16 +60,17 @@ def evaluate(  # options of a command
     compare: Compare = None,
     max_drop: MaxDrop = 0.01,
     plot: Plot = None,
+    langsmith: LangSmith = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask an API a set of queries with known answers: P@k, R@k, MRR, NDCG@k, by kind; or compare two reports."""
     from mesh.run import guarded
 
-    if (queries is None) == (compare is None):
-        raise typer.BadParameter("give a query set, or --compare with two reports")
+    if (queries is None) == (compare is None or langsmith):
+        raise typer.BadParameter("give a query set, or --compare with two reports; with --langsmith also their queries")
     if search_type not in ("bm25", "vector", "hybrid"):
         raise typer.BadParameter(f"no search type to evaluate: {search_type}")
-    if queries is not None and (bool(url) == bool(env) or not (token or (env and user))):
+    if compare is None and (bool(url) == bool(env) or not (token or (env and user))):
         needed = "--url or --env, and --token or MESH_TOKEN; with --env --user will do"
         raise typer.BadParameter(f"a query set is asked of an API: give {needed}")
 
@@ -77,18 +88,22 @@ def evaluate(  # options of a command
         typer.echo(json.dumps(document(report), indent=2) if as_json else markdown(report))
         if plot is not None:
             _write(plot, svg(report))
+        if langsmith:
+            _store(asked, [report])
         errors = [scored.error for scored in report.queries if scored.error is not None]
         if errors and len(errors) == len(report.queries):
             raise EvaluationError(f"no query was answered: {errors[0]}")
 
     def beside() -> None:
-        from mesh.evaluate.scoring import Report, differences
+        from mesh.evaluate.scoring import QuerySet, Report, differences
         from mesh.evaluate.showing import compared
 
         before, after = (_read(path, Report) for path in compare or ())
         changes = differences(before, after)
         dumped = {name: figure.model_dump() for name, figure in changes.items()}
         typer.echo(json.dumps(dumped, indent=2) if as_json else compared(changes, before.k))
+        if langsmith:
+            _store(_read(Path(str(queries)), QuerySet), [before, after])
         if changes["ndcg"].mean < -max_drop:
             raise typer.Exit(1)
 
@@ -106,6 +121,24 @@ def _opened(env: str, token: str | None, user: str | None, password_file: Path |
         return environment.api_url, str(token)
     tokens = UserPool(environment).sign_in(user, read_password(password_file))
     return environment.api_url, tokens.access.get_secret_value()
+
+
+def _store(asked: QuerySet, reports: list[Report]) -> None:
+    """What LangSmith does not take is one line on standard error: it costs neither the report nor the exit code."""
+    from localmesh.config import MeshSettings
+
+    key = MeshSettings().langsmith_api_key
+    if key is None:
+        typer.echo("mesh: not stored in LangSmith: LANGSMITH_API_KEY is not set", err=True)
+        return
+    from mesh.evaluate.experiments import NotStoredError, store
+
+    try:
+        names = store(asked, reports, key=key.get_secret_value())
+    except NotStoredError as error:
+        typer.echo(f"mesh: {error}", err=True)
+    else:
+        typer.echo("\n".join(f"stored in LangSmith: {name}" for name in names), err=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -43,6 +43,6 @@ def _relevant(found: Sequence[str], grades: Mapping[str, int], k: int) -> set[st
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean of one value or more; the same for the same values."""
-    draw = random.Random(_SEED)  # noqa: S311  # resampling, no secret
+    draw = random.Random(_SEED)  # resampling, no secret
     means = sorted(statistics.fmean(draw.choices(values, k=len(values))) for _ in range(RESAMPLES))
     return means[round(0.025 * (RESAMPLES - 1))], means[round(0.975 * (RESAMPLES - 1))]

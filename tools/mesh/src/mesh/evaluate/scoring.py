@@ -68,6 +68,7 @@ class Scored(_Part):
     values: dict[str, float]
     latency_ms: float
     error: str | None
+    found: list[str] = Field(default=[], description="The first k items, best first.")
 
 
 class Figure(_Part):
@@ -137,6 +138,7 @@ def _scored(query: Query, outcome: Outcome, k: int) -> Scored:
         values={name: metric(found, query.relevant, k) for name, metric in _METRICS.items()} if answerable else {},
         latency_ms=outcome.latency_ms,
         error=outcome.error,
+        found=found[:k],
     )
 
 

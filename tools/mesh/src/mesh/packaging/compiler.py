@@ -21,7 +21,7 @@ def compiled(source: bytes, path: str) -> bytes:
     """The `.pyc` of a source, the same for the same source and path. Raises SyntaxError, ValueError."""
     code = compile(source, path, "exec", dont_inherit=True)
     # Unmarshalled and marshalled again, so that only interned strings are shared: those always are.
-    apart = marshal.loads(marshal.dumps(code, WITHOUT_REFERENCES))  # noqa: S302 - our own bytes of a moment ago
+    apart = marshal.loads(marshal.dumps(code, WITHOUT_REFERENCES))
     return importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + importlib.util.source_hash(source) + marshal.dumps(apart)
 
 

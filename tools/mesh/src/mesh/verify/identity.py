@@ -71,7 +71,7 @@ def _totp(secret: str) -> str:
 
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     # The parameters of authenticators: SHA-1, six digits, 30 seconds.
-    totp = TOTP(key, 6, SHA1(), 30, enforce_key_length=False)  # noqa: S303
+    totp = TOTP(key, 6, SHA1(), 30, enforce_key_length=False)
     return totp.generate(int(time.time())).decode()
 
 

@@ -42,7 +42,7 @@ class Site:
     def picture(self, shown: Sequence[Fact], base: str = "") -> str:
         """The picture of those events; empty where there is none to draw."""
         drawn = [fact for fact in shown if fact.producer in self.hues]
-        return Markup(draw(drawn, self.hues, base=base)) if drawn else ""  # noqa: S704  # drawn here, texts escaped
+        return Markup(draw(drawn, self.hues, base=base)) if drawn else ""  # drawn here, texts escaped
 
     def row(self, event_type: str) -> Json:
         """An event in a list of events."""

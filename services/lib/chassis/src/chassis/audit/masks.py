@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from chassis.observability import hash_tenant
 from contracts import REGISTRY
-from contracts.embedding import ItemEmbedded, encode_vector
+from contracts.embedding import ItemEmbedded, encode_vector, with_vectors
 from contracts.personal import Marks, marks
 
 __all__ = ["MASKS", "Mask", "hidden", "masked"]
@@ -51,7 +51,7 @@ def _mask(text: Callable[[str], str], number: int) -> Mask:
         data = _replaced(marks(contract), document["data"], leaf)
         if contract is ItemEmbedded:
             # Unit vectors, which every model's vectors can be compared with.
-            data["vector"] = encode_vector([float(at == number) for at in range(data["dimensions"])])
+            data = with_vectors(data, encode_vector([float(at == number) for at in range(data["dimensions"])]))
         return {**document, "data": data}
 
     return mask
