@@ -15,6 +15,7 @@ MakeItem = Callable[..., AnalyzedItem]
 
 ITEMS = {
     "invoice": "Die Mahnungen und die Häuser sind nicht mehr auf dem Tisch",
+    "house": "Das Haus ist auf dem Berg und nicht in der Stadt",
     "song": "Las canciones de la abuela y los cantantes que están en la plaza",
     "letter": "Les chevaux que nous avons vus dans les montagnes ne sont pas à vendre",
     "kitchen": "La pasta è nella pentola con le verdure e gli spaghetti che sono della nonna",
@@ -24,13 +25,16 @@ ITEMS = {
 FORMS = {
     "mahnung": {"invoice"},
     "mahnungen": {"invoice"},
-    "hause": {"invoice"},
+    "mahnugen": {"invoice"},
+    "haus": {"invoice", "house"},
+    "häuser": {"invoice", "house"},
+    "hause": {"invoice", "house"},
     "canciones": {"song"},
     "cantante": {"song"},
     "montagne": {"letter"},
     "verdura": {"kitchen"},
     "pasta": {"kitchen"},
-    "past": {"past"},
+    "past": {"past", "kitchen"},
     "receipt": {"receipt"},
     "booking": {"receipt"},
     '"die häuser"': {"invoice"},

@@ -58,7 +58,7 @@ def explain(
     ranks = leg_ranks(conn, query, asked, [hit.item_id for hit in hits], ranking)
     texts = {hit.item_id: searchable(hit.description, hit.original_filename) for hit in hits}
     words = {chunk for found in texts.values() for _, text in found for chunk in text.split()}
-    matching = matching_tokens(conn, {word: document_tokens(word) for word in words}, asked)
+    matching = matching_tokens(conn, query.tenant_id, {word: document_tokens(word) for word in words}, asked)
     return {hit.item_id: _explained(hit, ranks[hit.item_id], texts[hit.item_id], matching, ranking) for hit in hits}
 
 
@@ -75,10 +75,11 @@ SELECT DISTINCT token
 
 
 def matching_tokens(
-    conn: Connection[Any], written: Mapping[str, Sequence[str]], asked: Asked
+    conn: Connection[Any], tenant_id: str, written: Mapping[str, Sequence[str]], asked: Asked
 ) -> dict[str, tuple[str, ...]]:
     """Of words as they are written, those of their tokens that the query asks for."""
     parameters = {
+        "tenant": tenant_id,
         "asked": [*asked.tokens, *asked.alternatives],
         "expansions": [lexeme for expansion in asked.expanded for lexeme in expansion.lexemes],
         "tokens": sorted({token for tokens in written.values() for token in tokens}),

@@ -61,12 +61,12 @@ stats AS (
 
 _LEXEMES = sql.SQL("""
             SELECT word COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative,
-                   array_agg(DISTINCT stems.lexeme COLLATE "C") AS variants
+                   array_agg(DISTINCT stems.lexeme) AS variants
               FROM (SELECT token, false AS is_alternative FROM unnest(%(tokens)s::text[]) AS token
                      UNION ALL
                     SELECT token, true FROM unnest(%(alternatives)s::text[]) AS token) AS words {stems}
-             WHERE stems.lexeme = word OR EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s
-                                                     AND p.lexeme = stems.lexeme COLLATE "C")
+             WHERE mark = '' OR EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s
+                                                   AND p.lexeme = stems.lexeme)
              GROUP BY 1""").format(stems=sql.SQL(STEMS))
 
 # Of the lexemes that stand for one unknown word, the first is what is asked for; the others count where they are found.
@@ -94,7 +94,7 @@ _KEYWORD_FILTER = sql.SQL("""
 # Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
 _PHRASED = sql.SQL("""
 phrase_words AS MATERIALIZED (
-    SELECT word, stems.lexeme COLLATE "C" AS lexeme FROM unnest(%(phrase_tokens)s::text[]) AS token {stems}
+    SELECT word, lexeme FROM unnest(%(phrase_tokens)s::text[]) AS token {stems}
 ), with_words AS MATERIALIZED (
     SELECT item_id FROM postings JOIN phrase_words USING (lexeme)
      WHERE tenant_id = %(tenant)s
@@ -112,7 +112,7 @@ _BARRED = sql.SQL("""
 barred AS MATERIALIZED (
     SELECT p.item_id
       FROM unnest(%(excluded_tokens)s::text[]) AS token {stems}
-      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = stems.lexeme COLLATE "C"
+      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = stems.lexeme
      UNION
     SELECT d.item_id
       FROM unnest(%(excluded_phrases)s::text[]) AS phrase

@@ -70,7 +70,7 @@ WITH given AS MATERIALIZED (
      WHERE stops >= 2 AND stops > coalesce(english_stops, 0)
      ORDER BY line, stops DESC, mark
 ), counted AS (
-    SELECT coalesce(nullif(stem, word) || mark, word) COLLATE "C" AS lexeme, sum(count)::int AS tf
+    SELECT coalesce(mark || stem, word) COLLATE "C" AS lexeme, sum(count)::int AS tf
       FROM given CROSS JOIN LATERAL unnest(english) AS word LEFT JOIN spoken USING (line)
       LEFT JOIN LATERAL unnest(ts_lexize(dictionary, token)) AS stem ON true
      GROUP BY 1
