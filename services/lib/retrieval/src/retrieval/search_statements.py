@@ -24,13 +24,14 @@ stats AS (
     SELECT asked.*, df, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
       FROM ({lexemes}) AS asked
      CROSS JOIN stats
-     CROSS JOIN LATERAL (SELECT count(*)::float8 AS df FROM (SELECT item_id, tf, dl FROM postings
-                          WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1 AND postings.lexeme = asked.lexeme
-                          UNION ALL
-                         SELECT item_id, sum(tf), max(dl) FROM postings
-                          WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
-                            AND postings.lexeme = ANY (variants)
-                          GROUP BY item_id) AS p) AS counted
+     CROSS JOIN LATERAL (SELECT sum(found)::float8 AS df
+                           FROM (SELECT count(*) AS found FROM postings
+                                  WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1
+                                    AND postings.lexeme = asked.lexeme
+                                  UNION ALL
+                                 SELECT count(DISTINCT item_id) FROM postings
+                                  WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
+                                    AND postings.lexeme = ANY (variants)) AS counts) AS counted
 ), scored AS (
     SELECT p.item_id,
            round(-1e9 * (%(k1)s::float8 + 1)
@@ -41,7 +42,7 @@ stats AS (
      CROSS JOIN LATERAL (SELECT item_id, tf, dl FROM postings
                           WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1 AND postings.lexeme = t.lexeme
                           UNION ALL
-                         SELECT item_id, sum(tf), max(dl) FROM postings
+                         SELECT item_id, sum(tf)::int, max(dl) FROM postings
                           WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
                             AND postings.lexeme = ANY (variants)
                           GROUP BY item_id) AS p
@@ -59,12 +60,13 @@ stats AS (
     SELECT least(coalesce(max(matched) / max(asked), 0), 1) AS most_covered FROM bound LEFT JOIN scored ON true
 )""")
 
+# The planner does not see how many words a sub-select has: one plan serves every search, where else each is planned anew.
 _LEXEMES = sql.SQL("""
             SELECT word COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative,
                    array_agg(DISTINCT stems.lexeme) AS variants
-              FROM (SELECT token, false AS is_alternative FROM unnest(%(tokens)s::text[]) AS token
+              FROM (SELECT token, false AS is_alternative FROM unnest((SELECT %(tokens)s::text[])) AS token
                      UNION ALL
-                    SELECT token, true FROM unnest(%(alternatives)s::text[]) AS token) AS words {stems}
+                    SELECT token, true FROM unnest((SELECT %(alternatives)s::text[])) AS token) AS words {stems}
              WHERE mark = '' OR EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s
                                                    AND p.lexeme = stems.lexeme)
              GROUP BY 1""").format(stems=sql.SQL(STEMS))

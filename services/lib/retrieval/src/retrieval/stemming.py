@@ -24,11 +24,12 @@ SPOKEN: LiteralString = f"""
                       AND p.lexeme < mark || chr(1114111))"""  # noqa: S608
 """The marks of the tenant's lexemes."""
 
+# One stem or none, not `unnest`: whose rows the planner overestimates, and then plans each search anew.
 STEMS: LiteralString = f"""
-     CROSS JOIN LATERAL unnest(ts_lexize('pg_catalog.english_stem', token)) AS word
-     CROSS JOIN LATERAL (SELECT '' AS mark, word COLLATE "C" AS lexeme
-                          UNION ALL
-                         SELECT mark, mark || stem
-                           FROM {LANGUAGES}, unnest(ts_lexize(dictionary, token)) AS stem
-                          WHERE mark = ANY (ARRAY({SPOKEN}))) AS stems"""  # noqa: S608
+     CROSS JOIN LATERAL (SELECT (ts_lexize('pg_catalog.english_stem', token))[1] AS word) AS english
+      JOIN LATERAL (SELECT '' AS mark, word COLLATE "C" AS lexeme
+                     UNION ALL
+                    SELECT mark, mark || (ts_lexize(dictionary, token))[1]
+                      FROM {LANGUAGES} WHERE mark = ANY (ARRAY({SPOKEN}))) AS stems
+        ON word IS NOT NULL AND stems.lexeme IS NOT NULL"""  # noqa: S608
 """Joined to a `token` of a query: its English stem as `word`, and its stems in the tenant's languages as `lexeme`."""
