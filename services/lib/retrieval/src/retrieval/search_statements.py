@@ -38,14 +38,14 @@ stats AS (
                  * sum(idf * tf / (tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * dl / average_length)))
                 ) / 1e9 AS bm25,
            sum(idf) AS matched
-      FROM terms t
-     CROSS JOIN LATERAL (SELECT item_id, tf, dl FROM postings
-                          WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1 AND postings.lexeme = t.lexeme
-                          UNION ALL
-                         SELECT item_id, sum(tf)::int, max(dl) FROM postings
-                          WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
-                            AND postings.lexeme = ANY (variants)
-                          GROUP BY item_id) AS p
+      FROM (SELECT item_id, tf, dl, idf FROM terms t
+              JOIN postings ON tenant_id = %(tenant)s AND postings.lexeme = t.lexeme
+             WHERE cardinality(variants) = 1
+             UNION ALL
+            SELECT item_id, sum(tf)::int, max(dl), max(idf) FROM terms t
+              JOIN postings ON tenant_id = %(tenant)s AND postings.lexeme = ANY (variants)
+             WHERE cardinality(variants) > 1
+             GROUP BY t.lexeme, item_id) AS p
      CROSS JOIN stats
      GROUP BY p.item_id
 ), keyword AS (
