@@ -1,6 +1,8 @@
 """Words are found in other forms, by the rules of the language of their line."""
 
+import math
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -77,3 +79,43 @@ def test_an_item_that_has_a_word_by_two_languages_counts_once(conn: Connection[A
 
     # BM25 of tf = 2, df = n = 1 and a length of the average: ln(1 + .5 / 1.5) * 2 / (2 + 1.2), on the scale of FTS5.
     assert hit.score == pytest.approx(-2.2 * 0.28768207 * 2 / 3.2, abs=1e-6)
+
+
+def test_single_letters_are_no_words_of_another_language(conn: Connection[Any], make_item: MakeItem) -> None:
+    with conn.transaction():
+        project_analysis(conn, "ann", make_item("flour", "D.O.P. flours, o-o-o"))
+
+    assert [lexeme for (lexeme,) in conn.execute("SELECT lexeme FROM postings WHERE lexeme LIKE '%flour%'")] == [
+        "flour"
+    ]
+
+
+WORDS = {"mahnung": "mahnung", "mahnungen": "mahnung", "tokyo": "tokyo", "haus": "haus", "hauser": "haus"}
+"""In German, by their stems; of English, each is its own."""
+
+
+def test_bm25_of_mixed_languages_is_the_reference(conn: Connection[Any], make_item: MakeItem) -> None:
+    random, forms = Random(7), sorted(WORDS)
+    german = {f"{number:02}": random.choices(forms, k=random.randint(1, 9)) for number in range(0, 40, 2)}
+    english = {f"{number:02}": random.choices(forms, k=random.randint(1, 9)) for number in range(1, 40, 2)}
+    for item, words in german.items():
+        with conn.transaction():
+            project_analysis(conn, "ann", make_item(item, " ".join(["und", "nicht", *words])))
+    for item, words in english.items():
+        with conn.transaction():
+            project_analysis(conn, "ann", make_item(item, " ".join(words)))
+    # German stop words are words, and so is the category.
+    lengths = {item: len(words) + 3 for item, words in german.items()} | {i: len(w) + 1 for i, w in english.items()}
+    average = sum(lengths.values()) / len(lengths)
+
+    for query in forms:
+        hits = search(conn, SearchQuery("ann", query, SearchMode.BM25, top_k=100))
+
+        found = {item: sum(WORDS[word] == WORDS[query] for word in words) for item, words in german.items()}
+        found |= {item: words.count(query) for item, words in english.items()}
+        found = {item: tf for item, tf in found.items() if tf}
+        idf = math.log(1 + (40 - len(found) + 0.5) / (len(found) + 0.5))
+        assert {hit.item_id: hit.score for hit in hits} == {
+            item: pytest.approx(-2.2 * idf * tf / (tf + 1.2 * (0.25 + 0.75 * lengths[item] / average)), abs=1e-6)
+            for item, tf in found.items()
+        }

@@ -60,7 +60,7 @@ stats AS (
     SELECT least(coalesce(max(matched) / max(asked), 0), 1) AS most_covered FROM bound LEFT JOIN scored ON true
 )""")
 
-# The planner does not see how many words a sub-select has: one plan serves every search, where else each is planned anew.
+# The planner does not see how many words a sub-select has: one plan serves every search; else each is planned anew.
 _LEXEMES = sql.SQL("""
             SELECT word COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative,
                    array_agg(DISTINCT stems.lexeme) AS variants

@@ -64,7 +64,8 @@ WITH given AS MATERIALIZED (
       FROM unnest(%(lines)s::int[], %(tokens)s::text[], %(counts)s::int[]) AS given (line, token, count)
 ), spoken AS MATERIALIZED (
     SELECT DISTINCT ON (line) line, dictionary, mark
-      FROM (SELECT line, dictionary, mark, sum(count) FILTER (WHERE ts_lexize(dictionary, token) = '{{}}') AS stops,
+      FROM (SELECT line, dictionary, mark,
+                   sum(count) FILTER (WHERE length(token) > 1 AND ts_lexize(dictionary, token) = '{{}}') AS stops,
                    sum(count) FILTER (WHERE english = '{{}}') AS english_stops
               FROM given CROSS JOIN {languages} GROUP BY line, dictionary, mark) AS heard
      WHERE stops >= 2 AND stops > coalesce(english_stops, 0)

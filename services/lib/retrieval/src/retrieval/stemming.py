@@ -1,9 +1,10 @@
 """Stems by language, in SQL: of documents by the language of each line, of queries by every language of the tenant.
 
 A line is in the language of most of its stop words, which Postgres' Snowball dictionaries know; in English unless
-another has at least two and more. Stems of other languages begin with a mark: without it `pasta` in an Italian line
-(`past`) would be the English `past`. A query asks for a word's stem in every language as one word, so a line whose
-language is guessed wrongly is still found by its words as they are written. What English drops is dropped in all.
+another has at least two and more, of two letters or more (`D.O.P.` is not Portuguese). Stems of other languages begin
+with a mark: without it `pasta` in an Italian line (`past`) would be the English `past`. A query asks for a word's stem
+in every language as one word, so a line whose language is guessed wrongly is still found by its words as they are
+written. What English drops is dropped in all.
 """
 
 from typing import LiteralString
@@ -31,5 +32,6 @@ STEMS: LiteralString = f"""
                      UNION ALL
                     SELECT mark, mark || (ts_lexize(dictionary, token))[1]
                       FROM {LANGUAGES} WHERE mark = ANY (ARRAY({SPOKEN}))) AS stems
-        ON word IS NOT NULL AND stems.lexeme IS NOT NULL"""  # noqa: S608
-"""Joined to a `token` of a query: its English stem as `word`, and its stems in the tenant's languages as `lexeme`."""
+        ON word IS NOT NULL"""  # noqa: S608
+"""Joined to a `token` of a query: its English stem as `word`, and as `lexeme` its stem in each of the tenant's languages,
+NULL where it is a stop word."""
