@@ -33,5 +33,5 @@ STEMS: LiteralString = f"""
                     SELECT mark, mark || (ts_lexize(dictionary, token))[1]
                       FROM {LANGUAGES} WHERE mark = ANY (ARRAY({SPOKEN}))) AS stems
         ON word IS NOT NULL"""  # noqa: S608
-"""Joined to a `token` of a query: its English stem as `word`, and as `lexeme` its stem in each of the tenant's languages,
-NULL where it is a stop word."""
+"""Joined to a `token` of a query: its English stem as `word`, and as `lexeme` its stem in each of the tenant's
+languages, NULL where it is a stop word."""
