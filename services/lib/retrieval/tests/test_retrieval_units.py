@@ -375,10 +375,10 @@ MEANING = {
 @pytest.mark.parametrize(
     ("mode", "fusion", "expected"),
     [
-        (SearchMode.BM25, Fusion.SCORES, COMMON | WORDS | {"fetch": 4}),
-        (SearchMode.VECTOR, Fusion.RRF, COMMON | MEANING | {"fetch": 4}),
-        (SearchMode.HYBRID, Fusion.SCORES, COMMON | WORDS | MEANING | {"fetch": 30}),
-        (SearchMode.HYBRID, Fusion.RRF, COMMON | WORDS | MEANING | {"fetch": 12}),
+        (SearchMode.BM25, Fusion.SCORES, COMMON | WORDS | {"fetch": 4, "ranked": 4}),
+        (SearchMode.VECTOR, Fusion.RRF, COMMON | MEANING | {"fetch": 4, "ranked": 4}),
+        (SearchMode.HYBRID, Fusion.SCORES, COMMON | WORDS | MEANING | {"fetch": 30, "ranked": 30}),
+        (SearchMode.HYBRID, Fusion.RRF, COMMON | WORDS | MEANING | {"fetch": 12, "ranked": 12}),
     ],
 )
 def test_what_a_search_tells_its_statement(mode: SearchMode, fusion: Fusion, expected: dict[str, Any]) -> None:

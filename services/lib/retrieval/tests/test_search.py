@@ -592,6 +592,7 @@ def plan(conn: Connection[Any], tenant: str, *, approximate: bool) -> str:
         "tokens": [],
         "vector_alone": True,
         "fetch": 10,
+        "ranked": 10,
     }
     with conn.transaction():
         conn.execute(INDEX_SETTINGS, {"ef_search": 100, "max_scan_tuples": 40_000})

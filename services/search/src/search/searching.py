@@ -24,9 +24,9 @@ from retrieval import (
     SearchMode,
     SearchQuery,
     agent_tools,
-    count_matches,
     parse_query,
     search,
+    search_and_count,
     vector_model,
 )
 from retrieval.confidence import Thresholds, best_is_confident, confident_only
@@ -63,8 +63,8 @@ class Question:
 
     @property
     def tells_more(self) -> bool:
-        """Whether more is asked for than hits."""
-        return self.facets is not None or self.explain or self.source_characters > 0
+        """Whether more is asked for than hits and their numbers."""
+        return self.explain or self.source_characters > 0
 
     @property
     def shown_by(self) -> Order:
@@ -169,18 +169,16 @@ class Searcher:
             min_similarity=question.min_similarity,
             order=question.order,
         )
-        hits, next_cursor, unranked = self._page(query, question, place, parsed.words)
+        hits, next_cursor, found = self._page(query, question, place, parsed.words)
         confident = best_is_confident(hits, self._thresholds, meaning.model)
         if question.confident_only:
             hits = confident_only(hits, self._thresholds, meaning.model)
-        found = Results(hits, degraded or unranked, confident=confident, next_cursor=next_cursor)
-        return self._told(query, question, found) if question.tells_more else found
+        results = Results(hits, degraded or found.degraded, found.matches, confident, next_cursor=next_cursor)
+        return self._told(query, question, results) if question.tells_more else results
 
     def _told(self, query: SearchQuery, question: Question, found: Results) -> Results:
         """The results with what was asked for beside them."""
         with self._connect() as connection:
-            if question.facets is not None:
-                found = replace(found, matches=count_matches(connection, query, question.facets, self.ranking))
             if question.explain:
                 deepest = max((hit.rank for hit in found.hits), default=1)
                 asked_for = replace(query, top_k=min(max(query.top_k, deepest), MAX_TOP_K))
@@ -235,31 +233,35 @@ class Searcher:
 
     def _page(
         self, query: SearchQuery, question: Question, place: Cursor, words: str
-    ) -> tuple[list[Hit], str | None, Degraded | None]:
-        """The hits of the page that begins there, the cursor of the next, and in which lesser way they were found."""
+    ) -> tuple[list[Hit], str | None, Results]:
+        """The hits of the page that begins there, the cursor of the next, and what they are of."""
         # What is shown in the order of time is chosen by rank: what was added meanwhile would push others out.
         before = None if query.mode is SearchMode.BM25 or not words else place.began
         began = place.began or datetime.now(UTC)
         asked = replace(query, without=place.seen, after=place.after, added_before=before, peek=True)
-        found, unranked = self._best(asked, words)
-        page = [replace(hit, rank=place.shown + hit.rank) for hit in found[: question.top_k]]
-        following = place.next(page, question.shown_by, began) if len(found) > len(page) else None
+        found = self._best(asked, words, question.facets)
+        page = [replace(hit, rank=place.shown + hit.rank) for hit in found.hits[: question.top_k]]
+        following = place.next(page, question.shown_by, began) if len(found.hits) > len(page) else None
         cursor = following.encode(query.tenant_id, question.identity) if following else None
-        return page, cursor, unranked
+        return page, cursor, found
 
-    def _best(self, query: SearchQuery, words: str) -> tuple[list[Hit], Degraded | None]:
+    def _best(self, query: SearchQuery, words: str, facets: tuple[str, ...] | None) -> Results:
         reranking = self._reranking() if is_reranked(query) else None
+        asked = reranking.widened(query) if reranking else query
         with self._connect() as connection:
-            hits = search(connection, reranking.widened(query) if reranking else query, self.ranking)
+            if facets is None:
+                hits, matches = search(connection, asked, self.ranking), None
+            else:
+                hits, matches = search_and_count(connection, asked, facets, self.ranking)
         if reranking is None:
-            return hits, None
+            return Results(hits, matches=matches)
         # Outside of any transaction: the provider may take seconds.
         try:
-            return reranking.reranked(query, words, hits), None
+            return Results(reranking.reranked(query, words, hits), matches=matches)
         except RerankerUnavailableError as error:
             logger.warning("not reranked", extra={"error": str(error)})
             metrics.add_metric("SearchesNotReranked", MetricUnit.Count, 1)
-            return hits[: query.wanted], Degraded.UNRANKED
+            return Results(hits[: query.wanted], Degraded.UNRANKED, matches)
 
     def _meaning(self, tenant_id: str, words: str) -> Meaning:
         embedder = self._embedder()

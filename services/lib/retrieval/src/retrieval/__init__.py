@@ -38,7 +38,7 @@ from retrieval.query import (
 )
 from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.read_model import Outcome, project_analysis, project_deletion, project_picture, project_vector
-from retrieval.search import collection_stats, count_matches, search, vector_model
+from retrieval.search import collection_stats, count_matches, search, search_and_count, vector_model
 from retrieval.similar import similar
 from retrieval.vectors import DIMENSIONS, PassageVector
 
@@ -86,6 +86,7 @@ __all__ = [
     "project_picture",
     "project_vector",
     "search",
+    "search_and_count",
     "similar",
     "vector_model",
 ]

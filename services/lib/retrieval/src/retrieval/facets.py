@@ -4,8 +4,9 @@ A query without words matches what it narrows to. A keyword search matches the i
 vectors are compared, what matches is what is ranked: at most `Ranking.window` items by each leg.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from psycopg import sql
 
@@ -37,23 +38,42 @@ class Matches:
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+def counting(matched: sql.Composable, names: Iterable[str]) -> list[sql.Composable]:
+    """Parts of a statement: the items that a query matches, and their values of these facets, each item read once."""
+    values = [sql.SQL("{} AS {}").format(FACETS[name], sql.Identifier(name)) for name in names]
+    return [_MATCHED.format(matched=matched), *([_VALUED.format(values=sql.SQL(", ").join(values))] if values else [])]
+
+
+_MATCHED = sql.SQL("matched AS MATERIALIZED ({matched})")
+
+_VALUED = sql.SQL("""
+valued AS MATERIALIZED (
+    SELECT {values} FROM matched JOIN documents d USING (item_id) WHERE d.tenant_id = %(tenant)s
+)""")
+
+
 def counted(names: Iterable[str]) -> sql.Composed:
-    """Statements that count the items of `matched`: rows of a facet's name, a value, and a number."""
+    """The statement that counts `matched` and `valued`: rows of a facet's name, a value, and a number of items."""
     total = sql.SQL("SELECT NULL::text AS facet, NULL::text AS value, count(*) AS items FROM matched")
     return sql.SQL(" UNION ALL ").join([total, *(_one(name) for name in names)])
 
 
 def _one(name: str) -> sql.Composed:
     return sql.SQL("""
-(SELECT {name}, value, count(*)
-   FROM matched m JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = m.item_id
-  CROSS JOIN LATERAL unnest({values}) AS value
+(SELECT {name}, value, count(*) FROM (SELECT unnest({values}) AS value FROM valued) AS every
   WHERE value <> '' GROUP BY value ORDER BY count(*) DESC, value LIMIT {most})""").format(
-        name=sql.Literal(name), values=FACETS[name], most=sql.Literal(MAX_VALUES)
+        name=sql.Literal(name), values=sql.Identifier(name), most=sql.Literal(MAX_VALUES)
     )
 
 
-def as_matches(names: Iterable[str], rows: Iterable[tuple[str | None, str, int]]) -> Matches:
+def counted_beside(names: Iterable[str]) -> sql.Composed:
+    """The same rows as one value beside the first hit; where nothing is found, nothing matches."""
+    return sql.SQL("""
+       CASE WHEN f.rank = 1 THEN (SELECT jsonb_agg(jsonb_build_array(facet, value, items)) FROM ({counted}) AS counts)
+       END""").format(counted=counted(names))
+
+
+def as_matches(names: Iterable[str], rows: Iterable[Sequence[Any]]) -> Matches:
     """The rows of `counted`."""
     total, facets = 0, {name: list[tuple[int, str]]() for name in names}
     for facet, value, items in rows:

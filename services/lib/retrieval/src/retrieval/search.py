@@ -23,6 +23,7 @@ from retrieval.errors import InvalidQueryError
 from retrieval.expansion import Expansion, expandable, expansions
 from retrieval.facets import FACETS, Matches, as_matches
 from retrieval.filters import Filters
+from retrieval.narrowing import Narrowing
 from retrieval.query import (
     DEFAULT_RANKING,
     CollectionStats,
@@ -37,7 +38,6 @@ from retrieval.query import (
 from retrieval.query_language import ParsedQuery, parse_query
 from retrieval.search_statements import (
     INDEX_SETTINGS,
-    Narrowing,
     listing_statement,
     matches_statement,
     ranks_statement,
@@ -65,17 +65,51 @@ def search(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
         InvalidQueryError: no tenant, top_k outside 1..1,000, or a vector search without vector and model.
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
+    return _searched(conn, query, ranking).hits
+
+
+def search_and_count(
+    conn: Connection[Any], query: SearchQuery, facets: Iterable[str], ranking: Ranking = DEFAULT_RANKING
+) -> tuple[list[Hit], Matches]:
+    """The hits of `search` and the matches of `count_matches`, of a first page by words from one statement.
+
+    Raises:
+        InvalidQueryError: as `count_matches`.
+        InvalidVectorError: not 1,024 finite values of non-zero norm.
+    """
+    names = _known(facets)
+    parsed = parse_query(query.text)
+    is_later_page = query.without or query.after or query.added_before
+    if is_later_page or not parsed.asks or (parsed.narrows and not parsed.has_words):
+        first_page = replace(query, without=(), after=None, added_before=None)
+        return search(conn, query, ranking), count_matches(conn, first_page, names, ranking)
+    found = _searched(conn, query, ranking, names)
+    return found.hits, as_matches(names, found.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    hits: list[Hit]
+    has_unknown: bool
+    """Whether a word is asked for that no document has."""
+    counts: Sequence[Sequence[Any]]
+    """Of the matches, by facet and value."""
+
+
+def _searched(
+    conn: Connection[Any], query: SearchQuery, ranking: Ranking, facets: tuple[str, ...] | None = None
+) -> _Found:
     parsed = parse_query(query.text)
     if parsed.narrows and not parsed.has_words:
-        return listed(conn, query, ranking)
+        return _listed(conn, query, ranking)
     by_words = query.mode is not SearchMode.VECTOR
     expanded = expansions(conn, query.tenant_id, parsed) if by_words and parsed.prefixes else []
-    hits, has_unknown = _ranked(conn, query, ranking, expanded)
+    found = _ranked(conn, query, ranking, expanded, facets)
     # A word that no document has may be misspelled; only then is it looked up, and the search made again.
-    if by_words and not parsed.prefixes and (has_unknown or not hits) and expandable(parsed):
+    if by_words and not parsed.prefixes and (found.has_unknown or not found.hits) and expandable(parsed):
         expanded = expansions(conn, query.tenant_id, parsed)
-        return _ranked(conn, query, ranking, expanded)[0] if expanded else hits
-    return hits
+        return _ranked(conn, query, ranking, expanded, facets) if expanded else found
+    return found
 
 
 def listed(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT_RANKING) -> list[Hit]:
@@ -84,17 +118,26 @@ def listed(conn: Connection[Any], query: SearchQuery, ranking: Ranking = DEFAULT
     Raises:
         InvalidQueryError: as `search`.
     """
+    return _listed(conn, query, ranking).hits
+
+
+def _listed(conn: Connection[Any], query: SearchQuery, ranking: Ranking) -> _Found:
     narrowing = _narrowing(query, parse_query(query.text))
     statement = listing_statement(narrowing, query.order, is_next=query.after is not None)
-    return _hits(conn, statement, _parameters(query, ranking), query.mode)[0]
+    return _found(conn, statement, _parameters(query, ranking), query.mode)
 
 
 def _ranked(
-    conn: Connection[Any], query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansion]
-) -> tuple[list[Hit], bool]:
-    """The hits, and whether a word is asked for that no document has."""
+    conn: Connection[Any],
+    query: SearchQuery,
+    ranking: Ranking,
+    expanded: Sequence[Expansion],
+    facets: tuple[str, ...] | None,
+) -> _Found:
     parsed = parse_query(query.text)
     parameters = _parameters(query, ranking, expanded)
+    if facets is not None:
+        parameters["fetch"] = max(parameters["ranked"], _matched(query, ranking))
     narrowing = _narrowing(query, parsed, is_expanded=bool(expanded))
     approximate = _is_approximate(conn, query, narrowing, ranking)
     statement = search_statement(
@@ -104,11 +147,12 @@ def _ranked(
         approximate=approximate,
         order=query.order,
         is_next=query.after is not None,
+        facets=facets,
     )
     # Unprepared where the index is read, so that the plan is made for this tenant: a generic one cannot know that the
     # tenant's index applies.
     with _reading(conn, parameters, approximate=approximate) as prepare:
-        return _hits(conn, statement, parameters, query.mode, prepare=prepare)
+        return _found(conn, statement, parameters, query.mode, prepare=prepare)
 
 
 def count_matches(
@@ -122,9 +166,7 @@ def count_matches(
         InvalidQueryError: as `search`; also an unknown facet.
         InvalidVectorError: not 1,024 finite values of non-zero norm.
     """
-    names = tuple(dict.fromkeys(facets))
-    if unknown := set(names) - set(FACETS):
-        raise InvalidQueryError(f"unknown facets: {sorted(unknown)}")
+    names = _known(facets)
     parsed = parse_query(query.text)
     by_words = query.mode is not SearchMode.VECTOR
     expanded = expansions(conn, query.tenant_id, parsed) if by_words else []
@@ -139,6 +181,13 @@ def count_matches(
     with _reading(conn, parameters, approximate=approximate) as prepare:
         rows = vector_cursor(conn, tuple_row).execute(statement, parameters, prepare=prepare).fetchall()
     return as_matches(names, rows)
+
+
+def _known(facets: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(facets))
+    if unknown := set(names) - set(FACETS):
+        raise InvalidQueryError(f"unknown facets: {sorted(unknown)}")
+    return names
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,16 +274,18 @@ def _has_index(conn: Connection[Any], tenant_id: str, ranking: Ranking) -> bool:
     return row is not None
 
 
-def _hits(
+def _found(
     conn: Connection[Any],
     statement: sql.Composed,
     parameters: dict[str, Any],
     mode: SearchMode,
     prepare: bool | None = None,
-) -> tuple[list[Hit], bool]:
+) -> _Found:
     rows = vector_cursor(conn, dict_row).execute(statement, parameters, prepare=prepare).fetchall()
-    has_unknown = [row.pop("has_unknown") for row in rows]
-    return [Hit(score_type=_SCORE_TYPES[mode], **row) for row in rows], any(has_unknown)
+    unknown = [row.pop("has_unknown") for row in rows]
+    counts = [row.pop("matches") for row in rows]
+    hits = [Hit(score_type=_SCORE_TYPES[mode], **row) for row in rows]
+    return _Found(hits, any(unknown), counts[0] or () if counts else ())
 
 
 def _narrowing(query: SearchQuery, parsed: ParsedQuery, *, is_expanded: bool = False) -> Narrowing:
@@ -267,6 +318,7 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
         "alternatives": alternative_tokens(parsed.words),
         "top_k": wanted if query.order is Order.RELEVANCE else ALL,
         "fetch": _fetched(query, ranking),
+        "ranked": _fetched(query, ranking),
         "c": ranking.rrf_constant,
     } | filters.parameters(_conditions(query, parsed))
     if expanded:
@@ -315,11 +367,15 @@ def _parameters(query: SearchQuery, ranking: Ranking, expanded: Sequence[Expansi
 
 def _fetched(query: SearchQuery, ranking: Ranking) -> int:
     """Candidates of each leg."""
-    wanted = query.wanted
     if query.order is not Order.RELEVANCE:
-        return ALL if query.mode is SearchMode.BM25 else max(ranking.window, wanted)
+        return _matched(query, ranking)
     if query.mode is not SearchMode.HYBRID:
-        return wanted
+        return query.wanted
     if ranking.fusion is Fusion.RRF:
         return query.top_k * ranking.fetch_multiplier
-    return max(ranking.window, wanted)
+    return _matched(query, ranking)
+
+
+def _matched(query: SearchQuery, ranking: Ranking) -> int:
+    """What each leg finds where all that matches is wanted."""
+    return ALL if query.mode is SearchMode.BM25 else max(ranking.window, query.wanted)

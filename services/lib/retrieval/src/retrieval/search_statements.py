@@ -1,16 +1,16 @@
 """The SQL statement of each search, composed of its legs. Parameters are named as in `retrieval.search`."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from psycopg import sql
 
-from retrieval.facets import counted
+from retrieval.facets import counted, counted_beside, counting
 from retrieval.filters import where
+from retrieval.narrowing import NOTHING, Narrowing, words_narrowed
 from retrieval.query import Fusion, Order, SearchMode
 from retrieval.stemming import STEMS
 from retrieval.time_order import IN_TIME, ORDERS
-from retrieval.vector_statements import compared, computed
+from retrieval.vector_statements import compared, compared_for_both, computed
 
 # FTS5's scale: the lucene variant times -(k1 + 1), so that thresholds of existing clients keep their meaning. The sum
 # is rounded to 1e-9, because its order is not fixed, and equal documents must tie. `terms` reads df from the
@@ -50,7 +50,7 @@ stats AS (
      GROUP BY p.item_id
 ), keyword AS (
     SELECT item_id, bm25, matched, row_number() OVER (ORDER BY bm25, item_id) AS rank
-      FROM (SELECT item_id, bm25, matched FROM scored s
+      FROM (SELECT item_id, bm25, matched FROM {scored} s
              WHERE bm25 <= %(max_bm25)s {filter}
              ORDER BY bm25, item_id LIMIT %(fetch)s) AS best
 ), bound AS (
@@ -89,9 +89,6 @@ asked AS MATERIALIZED (
            OR EXISTS (SELECT FROM unnest(%(tokens)s::text[]) AS token,
                                unnest(ts_lexize('pg_catalog.english_stem', token))) AS for_something
 )""")
-
-_KEYWORD_FILTER = sql.SQL("""
-               AND EXISTS (SELECT FROM documents d WHERE d.tenant_id = %(tenant)s AND d.item_id = s.item_id {where})""")
 
 # Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
 _PHRASED = sql.SQL("""
@@ -135,18 +132,24 @@ found AS (
              ORDER BY {order} LIMIT %(top_k)s) AS d
 )""")
 
-_SEMANTIC = sql.SQL("""{compared}, semantic AS (
+_SEMANTIC = sql.SQL("""
+semantic AS (
     SELECT item_id, similarity, row_number() OVER (ORDER BY similarity DESC, item_id) AS rank
       FROM (SELECT item_id, 1 - distance AS similarity FROM compared
              WHERE 1 - distance >= %(min_similarity)s AND (SELECT for_something FROM asked)
              ORDER BY 1 - distance DESC, item_id LIMIT %(fetch)s) AS best
 )""")
 
-_BM25_FOUND = sql.SQL("found AS (SELECT item_id, bm25 AS score, bm25, NULL::float8 AS similarity, rank FROM keyword)")
+# Where matches are counted, a leg has more than is shown.
+_BM25_FOUND = sql.SQL("""
+found AS (
+    SELECT item_id, bm25 AS score, bm25, NULL::float8 AS similarity, rank FROM keyword WHERE rank <= %(ranked)s
+)""")
 
-_VECTOR_FOUND = sql.SQL(
-    "found AS (SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic)"
-)
+_VECTOR_FOUND = sql.SQL("""
+found AS (
+    SELECT item_id, similarity AS score, NULL::float8 AS bm25, similarity, rank FROM semantic WHERE rank <= %(ranked)s
+)""")
 
 # Words weigh as much as the best item's share of the query's idf says that they are the collection's: what no item has
 # the words of, was asked for by its meaning. What they do not weigh, meaning does. `exact` are items with every word of
@@ -160,8 +163,8 @@ weighed AS MATERIALIZED (
     SELECT ' ' || token || ' ' AS word FROM unnest(%(written)s::text[]) AS token
      WHERE cardinality(ts_lexize('pg_catalog.english_stem', token)) > 0
 ), exact AS MATERIALIZED (
-    SELECT item_id FROM keyword JOIN documents d USING (item_id) CROSS JOIN bound
-     WHERE d.tenant_id = %(tenant)s AND matched > asked - 1e-9 AND EXISTS (SELECT FROM written)
+    SELECT item_id FROM keyword JOIN documents d USING (item_id)
+     WHERE d.tenant_id = %(tenant)s AND matched > (SELECT asked FROM bound) - 1e-9 AND EXISTS (SELECT FROM written)
        AND NOT EXISTS (SELECT FROM written WHERE strpos(d.spelling, word) = 0)
 ), candidates AS MATERIALIZED (
     SELECT item_id FROM keyword UNION SELECT item_id FROM semantic
@@ -180,10 +183,11 @@ _SIMILARITY_COMPARED = sql.SQL("SELECT item_id, 1 - distance AS similarity FROM 
 _RRF_FUSED = sql.SQL("""
 fused AS (
     SELECT item_id, sum(share) AS score, max(bm25) AS bm25, max(similarity) AS similarity
-      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity FROM
-      keyword
+      FROM (SELECT item_id, %(bm25_weight)s::float8 / (%(c)s + rank) AS share, bm25, NULL::float8 AS similarity
+              FROM keyword WHERE rank <= %(ranked)s
              UNION ALL
-            SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity FROM semantic) AS legs
+            SELECT item_id, %(vector_weight)s::float8 / (%(c)s + rank), NULL, similarity
+              FROM semantic WHERE rank <= %(ranked)s) AS legs
      GROUP BY item_id
 )""")
 
@@ -196,7 +200,7 @@ _STATEMENT = sql.SQL("""
 WITH {legs}
 SELECT f.item_id, f.rank, f.score, f.bm25, f.similarity, d.category, d.headline, d.summary,
        d.filename, d.original_filename, d.analysis_id, d.analysis_version, d.description, d.body,
-       d.added_at, d.taken_at, {words}
+       d.added_at, d.taken_at, {words}, {matches} AS matches
   FROM {found} f
   JOIN documents d ON d.tenant_id = %(tenant)s AND d.item_id = f.item_id
   {scores}
@@ -219,7 +223,7 @@ _MATCHED = {
     SearchMode.VECTOR: sql.SQL("SELECT item_id FROM semantic"),
     SearchMode.HYBRID: sql.SQL("SELECT item_id FROM keyword UNION SELECT item_id FROM semantic"),
 }
-_MATCHES = sql.SQL("WITH {legs}, matched AS MATERIALIZED ({matched}) {counted}")
+_MATCHES = sql.SQL("WITH {legs} {counted}")
 
 _RANK = sql.SQL("(SELECT rank FROM {leg} WHERE {leg}.item_id = wanted)")
 _RANKS = sql.SQL("WITH {legs} SELECT wanted, {keyword}, {semantic} FROM unnest(%(items)s::text[]) AS wanted")
@@ -234,29 +238,6 @@ SELECT set_config('hnsw.iterative_scan', 'strict_order', true),
 the planner uses it whatever its estimates; the small sorts elsewhere have no other plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Narrowing:
-    """What is said in a search beside words, without its values: what its SQL depends on."""
-
-    filters: tuple[tuple[tuple[str, ...], bool], ...] = ()
-    """The shapes of conditions (`retrieval.filters`)."""
-    by_phrases: bool = False
-    by_exclusion: bool = False
-    by_items: bool = False
-    is_expanded: bool = False
-    """Whether words stand for others (`retrieval.expansion`); narrows nothing."""
-    with_passages: bool = True
-    """Whether items are as near as the nearest of their passages, too; narrows nothing."""
-
-    @property
-    def narrows(self) -> bool:
-        """Whether there are hits that it leaves out."""
-        return bool(self.filters) or self.by_phrases or self.by_exclusion or self.by_items
-
-
-NOTHING = Narrowing()
-
-
 @lru_cache(maxsize=512)
 def search_statement(
     mode: SearchMode,
@@ -266,14 +247,17 @@ def search_statement(
     approximate: bool,
     order: Order = Order.RELEVANCE,
     is_next: bool = False,
+    facets: tuple[str, ...] | None = None,
 ) -> sql.Composed:
     """One statement for the mode, narrowed so, over all vectors or the tenant's index.
 
-    `is_next`: in the order of time, after an item.
+    `is_next`: in the order of time, after an item. `facets`: what the legs' matches are counted by, beside the hits.
     """
     legs = _legs(mode, narrowing, approximate=approximate)
     found = [*legs, _found(mode, fusion, narrowing, approximate=approximate)]
-    return _of_found(found, order, by_words=mode is not SearchMode.VECTOR, is_next=is_next)
+    if facets is not None:
+        found += counting(_MATCHED[mode], facets)
+    return _of_found(found, order, by_words=mode is not SearchMode.VECTOR, is_next=is_next, facets=facets)
 
 
 @lru_cache(maxsize=512)
@@ -290,7 +274,8 @@ def matches_statement(
     """The statement that counts what such a search matches (`retrieval.facets`)."""
     legs = _listing(narrowing) if listing else _legs(mode, narrowing, approximate=approximate)
     matched = sql.SQL("SELECT item_id FROM found") if listing else _MATCHED[mode]
-    return _MATCHES.format(legs=sql.SQL(", ").join(legs), matched=matched, counted=counted(facets))
+    parts = sql.SQL(", ").join([*legs, *counting(matched, facets)])
+    return _MATCHES.format(legs=parts, counted=counted(facets))
 
 
 @lru_cache(maxsize=512)
@@ -304,13 +289,21 @@ def ranks_statement(mode: SearchMode, narrowing: Narrowing, *, approximate: bool
     return _RANKS.format(legs=legs, keyword=keyword, semantic=semantic)
 
 
-def _of_found(legs: list[sql.Composable], order: Order, *, by_words: bool, is_next: bool) -> sql.Composed:
+def _of_found(
+    legs: list[sql.Composable],
+    order: Order,
+    *,
+    by_words: bool,
+    is_next: bool,
+    facets: tuple[str, ...] | None = None,
+) -> sql.Composed:
     words, scores = (_WORDS, _WITH_SCORES) if by_words else (_NO_WORDS, sql.SQL(""))
     found = sql.SQL("found")
     if order is not Order.RELEVANCE:
         in_time = IN_TIME.format(order=ORDERS[order].order, after=ORDERS[order].after(is_next=is_next))
         legs, found = [*legs, in_time], sql.SQL("in_time")
-    return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores)
+    matches = sql.SQL("NULL") if facets is None else counted_beside(facets)
+    return _STATEMENT.format(legs=sql.SQL(", ").join(legs), found=found, words=words, scores=scores, matches=matches)
 
 
 def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composable]:
@@ -323,16 +316,17 @@ def _listing(narrowing: Narrowing, *, is_next: bool = False) -> list[sql.Composa
 def _legs(mode: SearchMode, narrowing: Narrowing, *, approximate: bool) -> list[sql.Composable]:
     narrowed, by_words = where(narrowing.filters), _by_words(narrowing)
     legs: list[sql.Composable] = _narrowing_parts(narrowing)
+    is_read_once = mode is SearchMode.HYBRID and bool(narrowing.filters) and not approximate
     if mode is not SearchMode.BM25:
-        legs.append(_ASKED)
+        vectors = compared_for_both if is_read_once else partial(compared, approximate=approximate)
+        legs += [_ASKED, vectors(narrowed + by_words, with_passages=narrowing.with_passages)]
     if mode is not SearchMode.VECTOR:
-        by_filters = _KEYWORD_FILTER.format(where=narrowed) if narrowing.filters else sql.SQL("")
+        scored, by_filters = words_narrowed(narrowing, by_vectors=is_read_once)
         lexemes = _LEXEMES_EXPANDED if narrowing.is_expanded else _LEXEMES
         bound = sql.SQL("AND NOT is_other" if narrowing.is_expanded else "")
-        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, filter=by_filters + by_words))
+        legs.append(_KEYWORD.format(lexemes=lexemes, bound=bound, scored=scored, filter=by_filters + by_words))
     if mode is not SearchMode.BM25:
-        vectors = compared(narrowed + by_words, with_passages=narrowing.with_passages, approximate=approximate)
-        legs.append(_SEMANTIC.format(compared=vectors))
+        legs.append(_SEMANTIC)
     return legs
 
 

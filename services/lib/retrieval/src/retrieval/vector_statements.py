@@ -29,6 +29,30 @@ compared AS MATERIALIZED (
      WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL {filter}
 )""")
 
+# The same, where the words' leg reads which items match from it: without a distance, an item is known not to.
+_LOOKED_AT = sql.SQL("""
+looked_at AS MATERIALIZED (
+    SELECT item_id, CASE WHEN true {filter} THEN embedding <=> %(vector)s::halfvec END AS distance
+      FROM vectors
+     WHERE tenant_id = %(tenant)s AND model = %(model)s AND category IS NOT NULL
+)""")
+
+_MATCHING = sql.SQL("""{looked_at}, compared AS NOT MATERIALIZED (
+    SELECT item_id, distance FROM looked_at WHERE distance IS NOT NULL
+)""")
+
+# Grouped, with the passages of what matches: those of other items do not make it match.
+_MATCHING_WITH_PASSAGES = sql.SQL("""{looked_at}, compared AS MATERIALIZED (
+    SELECT item_id, min(distance) AS distance
+      FROM (SELECT item_id, distance, false AS is_passage FROM looked_at WHERE distance IS NOT NULL
+             UNION ALL
+            SELECT item_id, embedding <=> %(vector)s::halfvec, true
+              FROM passages
+             WHERE tenant_id = %(tenant)s AND model = %(model)s) AS every
+     GROUP BY item_id
+    HAVING NOT bool_and(is_passage)
+)""")
+
 _APPROXIMATE = sql.SQL("""
 {name} AS MATERIALIZED (
     SELECT item_id, embedding <=> %(vector)s::halfvec AS distance
@@ -78,6 +102,12 @@ def compared(narrowed: sql.Composed, *, with_passages: bool, approximate: bool) 
     if not with_passages:
         return _APPROXIMATE.format(name=sql.SQL("compared"))
     return _APPROXIMATE_WITH_PASSAGES.format(items=_APPROXIMATE.format(name=sql.SQL("compared_items")))
+
+
+def compared_for_both(narrowed: sql.Composed, *, with_passages: bool) -> sql.Composed:
+    """`looked_at`, of all items that have a vector, with a distance if they are let through; and `compared`."""
+    matching = _MATCHING_WITH_PASSAGES if with_passages else _MATCHING
+    return matching.format(looked_at=_LOOKED_AT.format(filter=narrowed))
 
 
 def computed(*, with_passages: bool) -> sql.Composable:
