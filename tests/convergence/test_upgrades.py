@@ -52,13 +52,13 @@ def test_an_older_mesh_with_data_is_rebuilt_by_its_deployment(
         happened = list(map(_with_much_to_read, shuffled(service, random.Random(service.settings.service), "item")))
         apply(service, happened)
         right = projected_rows(service)
-    assert _copied(newest, older) > len(happened), "the older mesh has data"
+    assert _copied(newest, older, marked) > len(happened), "the older mesh has data"
 
     migrate(older.schema.dsn, older.schema.role, migrations_of(name))
     with _started(name, older) as service:
         outdated = projected_rows(service)
         assert {table for table in right if right[table] != outdated[table]} <= set(marked)
-        assert outdated != right, "the new columns say nothing yet"
+        assert outdated != right, "what is marked is not yet as it should be"
         assert asking.answer(service, {"list": 1})["due"] == marked
         mesh = _Mesh(service, happened)
         (outcome,) = due.run_due(mesh.environment(monkeypatch), MANIFESTS, [name], print, sleep=lambda _: None)
@@ -102,15 +102,23 @@ def _is_marked(file: Path, place: Path) -> bool:
     return wants_rebuild([alone])
 
 
-def _copied(source: Deployment, target: Deployment) -> int:
-    """Copy all rows, as far as the older tables have the columns; returns how many."""
+def _copied(source: Deployment, target: Deployment, marked: Sequence[str]) -> int:
+    """Copy all rows, as far as the older tables have the columns; returns how many.
+
+    Where none is new, rows of the marked tables were folded in another way: here, one of each is missing.
+    """
     with psycopg.connect(source.schema.dsn) as old, psycopg.connect(target.schema.dsn) as new:
         columns = """
             SELECT table_name, array_agg(column_name::text ORDER BY column_name) FROM information_schema.columns
             WHERE table_schema = current_schema() AND is_generated = 'NEVER' AND table_name <> 'schema_migrations'
-            GROUP BY table_name
+            GROUP BY table_name ORDER BY table_name
         """
-        return sum(_copy_table(old, new, str(table), names) for table, names in new.execute(columns).fetchall())
+        older = new.execute(columns).fetchall()
+        copied = sum(_copy_table(old, new, str(table), names) for table, names in older)
+        if old.execute(columns).fetchall() == older:
+            for table in map(sql.Identifier, marked):
+                new.execute(sql.SQL("DELETE FROM {0} WHERE ctid = (SELECT min(ctid) FROM {0})").format(table))
+        return copied
 
 
 def _copy_table(source: Any, target: Any, table: str, columns: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from retrieval.query_language import ParsedQuery
+from retrieval.stemming import MARKS, SPOKEN, STEMS
 from retrieval.text import plain_tokens, query_tokens
 
 MIN_MISSPELLED = 5
@@ -43,21 +44,22 @@ class Expansion:
 
 # The vocabulary is read from the postings by skipping from word to word. Of a misspelled word the first letter is
 # right, or exchanged with the second.
-_EXPANSIONS = """
+_EXPANSIONS = f"""
 WITH RECURSIVE unknown AS MATERIALIZED (
-    SELECT token, lexeme COLLATE "C" AS lexeme
-      FROM unnest(%(tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
-     WHERE NOT EXISTS (SELECT FROM postings p
-                        WHERE p.tenant_id = %(tenant)s AND p.lexeme = lexeme.lexeme COLLATE "C")
+    SELECT token, array_agg(mark) AS marks, array_agg(stems.lexeme) AS lexemes
+      FROM unnest(%(tokens)s::text[]) AS token {STEMS}
+     GROUP BY token, word HAVING NOT bool_or(EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s
+                                                        AND p.lexeme = stems.lexeme))
      LIMIT %(unknown)s
 ), beginnings AS MATERIALIZED (
     SELECT token COLLATE "C" AS token FROM unnest(%(beginnings)s::text[]) AS token
      UNION
     SELECT token FROM unknown WHERE token = %(last)s
+), misspelled AS MATERIALIZED (
+    SELECT token, lexeme, left(lexeme, length(mark) + 1) AS first, mark || substr(lexeme, length(mark) + 2, 1) AS second
+      FROM unknown, unnest(marks, lexemes) AS stems (mark, lexeme) WHERE length(token) >= %(least)s
 ), initials AS (
-    SELECT left(lexeme, 1) AS initial FROM unknown WHERE length(token) >= %(least)s
-     UNION
-    SELECT substr(lexeme, 2, 1) FROM unknown WHERE length(token) >= %(least)s
+    SELECT first AS initial FROM misspelled UNION SELECT second FROM misspelled
 ), vocabulary AS (
     SELECT initial, (SELECT min(p.lexeme) FROM postings p WHERE p.tenant_id = %(tenant)s AND p.lexeme >= initial
                         AND p.lexeme < initial || chr(1114111)) AS lexeme
@@ -69,19 +71,20 @@ WITH RECURSIVE unknown AS MATERIALIZED (
 )
 SELECT 'beginning' AS kind, token, token AS lexeme, ending.lexeme, documents::float8 AS nearness
   FROM beginnings
- CROSS JOIN LATERAL (SELECT p.lexeme, count(*) AS documents FROM postings p
-                      WHERE p.tenant_id = %(tenant)s AND p.lexeme >= token AND p.lexeme < token || chr(1114111)
+ CROSS JOIN LATERAL (SELECT p.lexeme, count(*) AS documents
+                       FROM unnest(ARRAY(SELECT '' UNION ALL{SPOKEN})) AS mark
+                       JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme >= mark || token
+                                      AND p.lexeme < mark || token || chr(1114111)
                       GROUP BY p.lexeme ORDER BY count(*) DESC, p.lexeme LIMIT %(endings)s) AS ending
  UNION ALL
-SELECT 'misspelled', u.token, u.lexeme, near.lexeme, near.similarity
-  FROM unknown u
- CROSS JOIN LATERAL (SELECT v.lexeme, similarity(v.lexeme, u.lexeme) AS similarity FROM vocabulary v
-                      WHERE v.initial IN (left(u.lexeme, 1), substr(u.lexeme, 2, 1))
-                        AND abs(length(v.lexeme) - length(u.lexeme)) <= 2 AND similarity(v.lexeme, u.lexeme) >= 0.15
+SELECT 'misspelled', m.token, m.lexeme, near.lexeme, near.similarity
+  FROM misspelled m
+ CROSS JOIN LATERAL (SELECT v.lexeme, similarity(v.lexeme, m.lexeme) AS similarity FROM vocabulary v
+                      WHERE v.initial IN (m.first, m.second)
+                        AND abs(length(v.lexeme) - length(m.lexeme)) <= 2 AND similarity(v.lexeme, m.lexeme) >= 0.15
                       ORDER BY 2 DESC, 1 LIMIT 50) AS near
- WHERE length(u.token) >= %(least)s
  ORDER BY 1, 5 DESC, 4
-"""
+"""  # noqa: S608
 
 
 def expandable(parsed: ParsedQuery) -> list[str]:
@@ -106,13 +109,13 @@ def expansions(conn: Connection[Any], tenant_id: str, parsed: ParsedQuery) -> li
     }
     rows = conn.cursor(row_factory=tuple_row).execute(_EXPANSIONS, asked).fetchall()
     begun: dict[str, list[str]] = {}
-    near: dict[tuple[str, str], list[str]] = {}
+    near: dict[str, dict[str, int]] = {}
     for kind, token, lexeme, other, _ in rows:
         if kind == "beginning":
             begun.setdefault(token, []).append(other)
-        else:
-            near.setdefault((token, lexeme), []).append(other)
-    corrected = {token: _nearest(lexeme, others) for (token, lexeme), others in near.items() if token not in begun}
+        elif not _is_code(other) and (distance := mistakes(lexeme, other)) <= _allowed(lexeme):
+            near.setdefault(token, {})[other] = distance
+    corrected = {token: _nearest(distances) for token, distances in near.items() if token not in begun}
     return [Expansion(token, tuple(found)) for token, found in _non_empty(begun | corrected)]
 
 
@@ -120,12 +123,14 @@ def _non_empty(found: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, Sequen
     return ((token, lexemes) for token, lexemes in found.items() if lexemes)
 
 
-def _nearest(lexeme: str, others: Iterable[str]) -> list[str]:
+def _allowed(lexeme: str) -> int:
+    return 2 if len(lexeme.lstrip(MARKS)) >= MIN_BADLY_MISSPELLED - 1 else 1
+
+
+def _nearest(distances: Mapping[str, int]) -> list[str]:
     """Those with the fewest mistakes, in their order."""
-    allowed = 2 if len(lexeme) >= MIN_BADLY_MISSPELLED - 1 else 1
-    distances = {other: mistakes(lexeme, other) for other in others if not _is_code(other)}
-    least = min(distances.values(), default=allowed + 1)
-    return [other for other, distance in distances.items() if distance == least <= allowed][:MAX_CORRECTIONS]
+    least = min(distances.values())
+    return [other for other, distance in distances.items() if distance == least][:MAX_CORRECTIONS]
 
 
 def _is_code(token: str) -> bool:

@@ -11,6 +11,7 @@ from psycopg.rows import tuple_row
 from retrieval.documents import searchable
 from retrieval.query import DEFAULT_RANKING, Fusion, Hit, Ranking, ScoreType, SearchQuery
 from retrieval.search import Asked, asked_of, leg_ranks
+from retrieval.stemming import STEMS
 from retrieval.text import document_tokens, is_spaced
 
 MAX_FRAGMENT = 200
@@ -57,27 +58,28 @@ def explain(
     ranks = leg_ranks(conn, query, asked, [hit.item_id for hit in hits], ranking)
     texts = {hit.item_id: searchable(hit.description, hit.original_filename) for hit in hits}
     words = {chunk for found in texts.values() for _, text in found for chunk in text.split()}
-    matching = matching_tokens(conn, {word: document_tokens(word) for word in words}, asked)
+    matching = matching_tokens(conn, query.tenant_id, {word: document_tokens(word) for word in words}, asked)
     return {hit.item_id: _explained(hit, ranks[hit.item_id], texts[hit.item_id], matching, ranking) for hit in hits}
 
 
-_MATCHING = """
+_MATCHING = f"""
 WITH asked AS MATERIALIZED (
-    SELECT lexeme FROM unnest(%(asked)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+    SELECT stems.lexeme FROM unnest(%(asked)s::text[]) AS token {STEMS}
      UNION
     SELECT unnest(%(expansions)s::text[])
 )
 SELECT DISTINCT token
-  FROM unnest(%(tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
- WHERE lexeme IN (SELECT lexeme FROM asked)
-"""
+  FROM unnest(%(tokens)s::text[]) AS token {STEMS}
+ WHERE stems.lexeme IN (SELECT lexeme FROM asked)
+"""  # noqa: S608
 
 
 def matching_tokens(
-    conn: Connection[Any], written: Mapping[str, Sequence[str]], asked: Asked
+    conn: Connection[Any], tenant_id: str, written: Mapping[str, Sequence[str]], asked: Asked
 ) -> dict[str, tuple[str, ...]]:
     """Of words as they are written, those of their tokens that the query asks for."""
     parameters = {
+        "tenant": tenant_id,
         "asked": [*asked.tokens, *asked.alternatives],
         "expansions": [lexeme for expansion in asked.expanded for lexeme in expansion.lexemes],
         "tokens": sorted({token for tokens in written.values() for token in tokens}),

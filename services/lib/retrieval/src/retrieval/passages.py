@@ -67,7 +67,7 @@ def _matching(conn: Connection[Any], tenant_id: str, questions: Sequence[str], t
         return {}
     asked = asked_of(conn, SearchQuery(tenant_id, " ".join(parse_query(question).words for question in questions)))
     words = {word for text in texts for start, end in _sentences(text) for word in text[start:end].split()}
-    return matching_tokens(conn, {word: document_tokens(word) for word in words}, asked)
+    return matching_tokens(conn, tenant_id, {word: document_tokens(word) for word in words}, asked)
 
 
 def _sentences(text: str) -> Iterator[Span]:

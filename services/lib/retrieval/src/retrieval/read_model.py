@@ -64,7 +64,7 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
     if lexemes:
         conn.execute(statements.DELETE_POSTINGS, {**keys, "lexemes": lexemes})
     body = item.body()
-    counts = Counter(document_tokens(body))
+    counts = Counter((line, token) for line, text in enumerate(body.split("\n")) for token in document_tokens(text))
     columns = {
         "analysis_version": item.version,
         "analyzed_at": item.analyzed_at,
@@ -79,7 +79,8 @@ def project_analysis(conn: Connection[Any], tenant_id: str, item: AnalyzedItem) 
         "body": body,
         "spelling": item.spelling(),
         **item.keys(),
-        "tokens": list(counts.keys()),
+        "lines": [line for line, _ in counts],
+        "tokens": [token for _, token in counts],
         "counts": list(counts.values()),
     }
     (new_length,) = _one(conn, statements.WRITE_DOCUMENT, {**keys, **columns})

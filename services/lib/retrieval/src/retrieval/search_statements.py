@@ -8,6 +8,7 @@ from retrieval.facets import counted, counted_beside, counting
 from retrieval.filters import where
 from retrieval.narrowing import NOTHING, Narrowing, words_narrowed
 from retrieval.query import Fusion, Order, SearchMode
+from retrieval.stemming import STEMS
 from retrieval.time_order import IN_TIME, ORDERS
 from retrieval.vector_statements import compared, compared_for_both, computed
 
@@ -23,16 +24,28 @@ stats AS (
     SELECT asked.*, df, ln(1 + (n - df + 0.5) / (df + 0.5)) AS idf
       FROM ({lexemes}) AS asked
      CROSS JOIN stats
-     CROSS JOIN LATERAL (SELECT count(*)::float8 AS df FROM postings p
-                          WHERE p.tenant_id = %(tenant)s AND p.lexeme = asked.lexeme) AS counted
+     CROSS JOIN LATERAL (SELECT sum(found)::float8 AS df
+                           FROM (SELECT count(*) AS found FROM postings
+                                  WHERE tenant_id = %(tenant)s AND cardinality(variants) = 1
+                                    AND postings.lexeme = asked.lexeme
+                                  UNION ALL
+                                 SELECT count(DISTINCT item_id) FROM postings
+                                  WHERE tenant_id = %(tenant)s AND cardinality(variants) > 1
+                                    AND postings.lexeme = ANY (variants)) AS counts) AS counted
 ), scored AS (
     SELECT p.item_id,
            round(-1e9 * (%(k1)s::float8 + 1)
                  * sum(idf * tf / (tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * dl / average_length)))
                 ) / 1e9 AS bm25,
            sum(idf) AS matched
-      FROM terms t
-      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = t.lexeme
+      FROM (SELECT item_id, tf, dl, idf FROM terms t
+              JOIN postings ON tenant_id = %(tenant)s AND postings.lexeme = t.lexeme
+             WHERE cardinality(variants) = 1
+             UNION ALL
+            SELECT item_id, sum(tf)::int, max(dl), max(idf) FROM terms t
+              JOIN postings ON tenant_id = %(tenant)s AND postings.lexeme = ANY (variants)
+             WHERE cardinality(variants) > 1
+             GROUP BY t.lexeme, item_id) AS p
      CROSS JOIN stats
      GROUP BY p.item_id
 ), keyword AS (
@@ -47,20 +60,25 @@ stats AS (
     SELECT least(coalesce(max(matched) / max(asked), 0), 1) AS most_covered FROM bound LEFT JOIN scored ON true
 )""")
 
+# The planner does not see how many words a sub-select has: one plan serves every search; else each is planned anew.
 _LEXEMES = sql.SQL("""
-            SELECT lexeme COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative
-              FROM (SELECT token, false AS is_alternative FROM unnest(%(tokens)s::text[]) AS token
+            SELECT word COLLATE "C" AS lexeme, bool_and(is_alternative) AS is_alternative,
+                   array_agg(DISTINCT stems.lexeme) AS variants
+              FROM (SELECT token, false AS is_alternative FROM unnest((SELECT %(tokens)s::text[])) AS token
                      UNION ALL
-                    SELECT token, true FROM unnest(%(alternatives)s::text[]) AS token) AS words,
-                   unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
-             GROUP BY 1""")
+                    SELECT token, true FROM unnest((SELECT %(alternatives)s::text[])) AS token) AS words {stems}
+             WHERE mark = '' OR EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s
+                                                   AND p.lexeme = stems.lexeme)
+             GROUP BY 1""").format(stems=sql.SQL(STEMS))
 
 # Of the lexemes that stand for one unknown word, the first is what is asked for; the others count where they are found.
 _LEXEMES_EXPANDED = sql.SQL("""
-            SELECT lexeme, bool_and(is_alternative) AS is_alternative, bool_and(is_other) AS is_other
-              FROM (SELECT lexeme, is_alternative, false AS is_other FROM ({lexemes}) AS known
+            SELECT lexeme, bool_and(is_alternative) AS is_alternative, bool_and(is_other) AS is_other,
+                   array_agg(DISTINCT variant) AS variants
+              FROM (SELECT lexeme, is_alternative, false AS is_other, unnest(variants) AS variant
+                      FROM ({lexemes}) AS known
                      UNION ALL
-                    SELECT lexeme COLLATE "C", false, is_other
+                    SELECT lexeme COLLATE "C", false, is_other, lexeme COLLATE "C"
                       FROM unnest(%(expansions)s::text[], %(others)s::bool[]) AS expanded (lexeme, is_other)) AS every
              GROUP BY 1""").format(lexemes=_LEXEMES)
 
@@ -75,32 +93,30 @@ asked AS MATERIALIZED (
 # Documents with every word of every phrase are few, and their spelling says whether the words stand beside each other.
 _PHRASED = sql.SQL("""
 phrase_words AS MATERIALIZED (
-    SELECT coalesce(array_agg(DISTINCT lexeme COLLATE "C"), '{}') AS lexemes
-      FROM unnest(%(phrase_tokens)s::text[]) AS token, unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+    SELECT word, lexeme FROM unnest(%(phrase_tokens)s::text[]) AS token {stems}
 ), with_words AS MATERIALIZED (
-    SELECT item_id FROM postings
-     WHERE tenant_id = %(tenant)s AND lexeme = ANY ((SELECT lexemes FROM phrase_words)::text[] COLLATE "C")
-     GROUP BY item_id HAVING count(*) = (SELECT cardinality(lexemes) FROM phrase_words)
+    SELECT item_id FROM postings JOIN phrase_words USING (lexeme)
+     WHERE tenant_id = %(tenant)s
+     GROUP BY item_id HAVING count(DISTINCT word) = (SELECT count(DISTINCT word) FROM phrase_words)
      UNION ALL
     SELECT item_id FROM documents
-     WHERE tenant_id = %(tenant)s AND (SELECT cardinality(lexemes) FROM phrase_words) = 0
+     WHERE tenant_id = %(tenant)s AND NOT EXISTS (SELECT FROM phrase_words)
 ), phrased AS MATERIALIZED (
     SELECT item_id FROM documents d JOIN with_words USING (item_id)
      WHERE d.tenant_id = %(tenant)s
        AND NOT EXISTS (SELECT FROM unnest(%(phrases)s::text[]) AS phrase WHERE strpos(d.spelling, phrase) = 0)
-)""")
+)""").format(stems=sql.SQL(STEMS))
 
 _BARRED = sql.SQL("""
 barred AS MATERIALIZED (
     SELECT p.item_id
-      FROM unnest(%(excluded_tokens)s::text[]) AS token
-     CROSS JOIN LATERAL unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
-      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = lexeme.lexeme COLLATE "C"
+      FROM unnest(%(excluded_tokens)s::text[]) AS token {stems}
+      JOIN postings p ON p.tenant_id = %(tenant)s AND p.lexeme = stems.lexeme
      UNION
     SELECT d.item_id
       FROM unnest(%(excluded_phrases)s::text[]) AS phrase
       JOIN documents d ON d.tenant_id = %(tenant)s AND strpos(d.spelling, phrase) > 0
-)""")
+)""").format(stems=sql.SQL(STEMS))
 
 _IS_PHRASED = sql.SQL(" AND item_id IN (SELECT item_id FROM phrased)")
 _IS_NOT_BARRED = sql.SQL(" AND item_id NOT IN (SELECT item_id FROM barred)")

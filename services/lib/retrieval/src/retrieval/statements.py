@@ -6,6 +6,7 @@ What is composed is written out once: to render it takes a sixth of a fold.
 from psycopg import sql
 
 from retrieval.filters import COLUMNS
+from retrieval.stemming import LANGUAGES
 
 _PICTURE = ("taken_at", "camera", "orientation", "width", "height")
 
@@ -58,10 +59,21 @@ def _picture_columns(*table: str) -> sql.Composed:
 # as single tokens, and drops occurrences beyond 255.
 WRITE_DOCUMENT = (
     sql.SQL("""
-WITH counted AS (
-    SELECT lexeme COLLATE "C" AS lexeme, sum(count)::int AS tf
-      FROM unnest(%(tokens)s::text[], %(counts)s::int[]) AS given (token, count),
-           unnest(ts_lexize('pg_catalog.english_stem', token)) AS lexeme
+WITH given AS MATERIALIZED (
+    SELECT line, token, count, ts_lexize('pg_catalog.english_stem', token) AS english
+      FROM unnest(%(lines)s::int[], %(tokens)s::text[], %(counts)s::int[]) AS given (line, token, count)
+), spoken AS MATERIALIZED (
+    SELECT DISTINCT ON (line) line, dictionary, mark
+      FROM (SELECT line, dictionary, mark,
+                   sum(count) FILTER (WHERE length(token) > 1 AND ts_lexize(dictionary, token) = '{{}}') AS stops,
+                   sum(count) FILTER (WHERE english = '{{}}') AS english_stops
+              FROM given CROSS JOIN {languages} GROUP BY line, dictionary, mark) AS heard
+     WHERE stops >= 2 AND stops > coalesce(english_stops, 0)
+     ORDER BY line, stops DESC, mark
+), counted AS (
+    SELECT coalesce(mark || stem, word) COLLATE "C" AS lexeme, sum(count)::int AS tf
+      FROM given CROSS JOIN LATERAL unnest(english) AS word LEFT JOIN spoken USING (line)
+      LEFT JOIN LATERAL unnest(ts_lexize(dictionary, token)) AS stem ON true
      GROUP BY 1
 ), whole AS (
     SELECT coalesce(sum(tf), 0)::int AS length, coalesce(array_agg(lexeme ORDER BY lexeme), '{{}}') AS lexemes
@@ -79,6 +91,7 @@ ON CONFLICT (tenant_id, item_id) DO UPDATE SET
 RETURNING length
 """)
     .format(
+        languages=sql.SQL(LANGUAGES),
         columns=_document_columns(),
         values=sql.SQL(", ").join(map(sql.Placeholder, _DOCUMENT)),
         excluded=_document_columns("excluded"),

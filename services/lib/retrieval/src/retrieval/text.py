@@ -14,7 +14,7 @@ Letters, digits and their marks form words; everything else separates. Three kin
   `username`.
 - `C++` and `C#` are words, beside their letter.
 
-Postgres then stems the tokens and drops English stop words (`english_stem`, which leaves what is not English alone).
+Postgres then drops English stop words and stems the tokens by their language (`retrieval.stemming`).
 """
 
 import re
