@@ -92,6 +92,30 @@ def test_a_text_that_is_rejected_takes_no_other_with_it_and_keeps_its_vector(run
     assert (len(vectors(facts)), [f for f in facts if isinstance(f.data, EmbeddingFailed)]) == (1, [])
 
 
+def pages(running: Any) -> list[Event[ItemAnalyzed]]:
+    """More texts than one request takes."""
+    return [
+        running.describe("alice", read=tuple(f"Line {n} of page {page} says something else." for n in range(300)))
+        for page in range(4)
+    ]
+
+
+def test_long_items_take_requests_that_the_provider_takes(running: Any, providers: Any) -> None:
+    events = pages(running)
+    assert running.consume(*(again(event) for event in events)) == 0
+    sizes = [len(request["body"]["input"]) for request in providers.requests("voyage")]
+    assert len(sizes) == 2
+    assert max(sizes) <= 64 < sum(sizes)
+    assert (outcomes(spending(running)), spending(running)["reserved_usd"]) == ((4, 0, 0, 0), 0)
+
+
+def test_a_request_that_is_refused_leaves_nothing_reserved_of_the_others(running: Any, providers: Any) -> None:
+    events = pages(running)
+    providers.fault(provider="voyage", kind="status", status=400, count=1)  # the first request for several items
+    assert running.consume(*(again(event) for event in events)) == 0
+    assert (outcomes(spending(running)), spending(running)["reserved_usd"]) == ((4, 0, 0, 0), 0)
+
+
 def test_another_model_is_refused(start: Callable[..., Any]) -> None:
     running = start()
     told = answer(running.service, {"reprocessing": {"model": None}})["reprocessing"]

@@ -11,7 +11,7 @@ from contracts import new_event
 from contracts.embedding import ItemEmbedded, encode_vector
 from embedding.embedder import Outcome, Vector
 from embedding.errors import ProviderUnavailableError, TextRejectedError
-from embedding.passages import outcome, texts, texts_of
+from embedding.passages import outcome, requests, texts, texts_of
 from embedding.repository.documents import Document
 
 READ = " ".join(f"Sentence {n} of a long page says something." for n in range(20))
@@ -39,6 +39,26 @@ def test_a_long_item_has_the_vectors_of_its_passages_and_their_tokens() -> None:
     short = outcome(SHORT, made(SHORT), 2)
     assert isinstance(short, Vector)
     assert (short.tokens, short.passages) == (10, ())
+
+
+def test_a_passage_that_stands_there_twice_is_paid_once() -> None:
+    sentence = "The same sentence of a long page, which is as long as a passage may be" + " and longer" * 28 + ". "
+    document = Document("alice", "long", "a-1", 1, "The text of the item", sentence.strip() + " " + sentence * 2)
+    asked = texts_of(document, 2)
+    assert len(asked) == len(set(asked))
+    found = outcome(document, made(document), 2)
+    assert isinstance(found, Vector)
+    assert len(found.passages) >= len(asked)
+    assert found.tokens == 10 * len(asked)
+
+
+def test_documents_share_requests_as_far_as_their_texts_go() -> None:
+    other = Document("alice", "other", "a-3", 1, "Another text", READ.replace("long", "short"))
+    documents = {"long": LONG, "short": SHORT, "other": other}
+    assert list(requests({}, 2, 8)) == []
+    assert [list(group) for group in requests(documents, 2, 8)] == [["long", "short", "other"]]
+    assert [list(group) for group in requests(documents, 2, 7)] == [["long", "short"], ["other"]]
+    assert [list(group) for group in requests(documents, 2, 1)] == [["long"], ["short"], ["other"]]
 
 
 def test_a_passage_that_is_refused_costs_the_item_no_other() -> None:

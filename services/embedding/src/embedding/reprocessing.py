@@ -106,12 +106,22 @@ class Reprocessing:
             return _Found(budgets.Outcome.LEFT_OVER)
         return _Found(budgets.Outcome.MADE, reservation=reservation)
 
-    def _ask(self, asked: dict[Key, Document]) -> None:
-        """One request for what is reserved."""
+    def _ask(self, reserved: dict[Key, Document]) -> None:
+        """What is reserved, in as few requests as the provider takes."""
+        waiting = dict(reserved)
+        for asked in passages.requests(reserved, self.space.dimensions, self.embedder.batch_size):
+            waiting = {key: document for key, document in waiting.items() if key not in asked}
+            try:
+                self._request(asked)
+            except NotEmbeddedError:
+                # All events are prepared again, each alone: what was asked before is paid, the others are not.
+                for key in reserved.keys() - asked.keys():
+                    self._settle({key: reserved[key]}, 0 if key in waiting else self._found[key].cost_usd)
+                raise
+
+    def _request(self, asked: dict[Key, Document]) -> None:
         dimensions = self.space.dimensions
         different = passages.texts(asked.values(), dimensions)
-        if not different:
-            return
         try:
             made = self.embedder.ask(different, self.space.model)
         except ProviderUnavailableError as error:
