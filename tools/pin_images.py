@@ -51,7 +51,7 @@ def pin(image: str) -> str:
 def pinned(service: dict[str, Any]) -> dict[str, Any]:
     """What the service of the compose file is to be merged with."""
     if build := service.get("build"):
-        return {"build": {"args": {name: pin(image) for name, image in build["args"].items()}}}
+        return {"build": {"args": {name: pin(image) for name, image in (build.get("args") or {}).items()}}}
     return {"image": pin(service["image"])}
 
 
@@ -64,7 +64,7 @@ def main() -> int:
         # Compose itself follows anchors and fills in variables.
         services = json.loads(docker("compose", "--profile", "*", "config", "--format", "json"))["services"]
         merged = {name: pinned(service) for name, service in services.items()}
-    except PinError as error:
+    except (PinError, json.JSONDecodeError) as error:
         print(f"pin_images: {error}", file=sys.stderr)
         return 1
     target.parent.mkdir(parents=True, exist_ok=True)

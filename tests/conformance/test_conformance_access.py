@@ -96,7 +96,7 @@ def test_the_http_api_checks_tokens_and_hands_over_payload_2_0(aws: Aws) -> None
     assert seen.headers.get_list("set-cookie") == ["a=1", "b=2"]
     sent = httpx.post(f"{url}/open/7", content=b"\xff\x00", headers={"Content-Type": "application/octet-stream"})
     assert (sent.json()["body"], sent.json()["isBase64Encoded"]) == (base64.b64encode(b"\xff\x00").decode(), True)
-    # Bytes, not fields: a form that is written anew is another, and its length is not that of the header.
+    # Bytes, not fields: a form that is encoded again differs, and its length is not that of the header.
     form = b'--x\r\nContent-Type: text/plain\r\nContent-Disposition:form-data;name="a"\r\n\r\n1\r\n--x--\r\nmore'
     sent = httpx.post(f"{url}/open/7", content=form, headers={"Content-Type": "multipart/form-data; boundary=x"})
     body = sent.json()["body"]

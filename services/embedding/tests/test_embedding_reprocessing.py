@@ -109,7 +109,7 @@ def test_long_items_take_requests_that_the_provider_takes(running: Any, provider
     assert (outcomes(spending(running)), spending(running)["reserved_usd"]) == ((4, 0, 0, 0), 0)
 
 
-def test_a_request_that_is_refused_leaves_nothing_reserved_of_the_others(running: Any, providers: Any) -> None:
+def test_items_of_a_request_that_is_refused_are_embedded_one_by_one(running: Any, providers: Any) -> None:
     events = pages(running)
     providers.fault(provider="voyage", kind="status", status=400, count=1)  # the first request for several items
     assert running.consume(*(again(event) for event in events)) == 0

@@ -60,7 +60,9 @@ class LangSmithServer(ThreadingHTTPServer):
             if part.is_multipart():
                 continue
             name = str(part.get_param("name", header="content-disposition")).split(".")
-            content = json.loads(part.get_payload(decode=True) or b"")  # type: ignore[arg-type] # bytes, as it decodes
+            payload = part.get_payload(decode=True)
+            assert isinstance(payload, bytes)
+            content = json.loads(payload)
             if folder == "examples":
                 kept, (key, *place) = self.examples, name
             else:

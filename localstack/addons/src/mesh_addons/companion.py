@@ -34,12 +34,12 @@ def forward_to(url: str) -> None:
         request = context.request
         query = request.query_string.decode()
         sent = {name: value for name, value in request.headers.items() if not _is_of_the_connection(name)}
-        # Told anew, of the body as it is sent: what is left over would be taken for the connection's next request.
+        # Computed from the body as it is sent: what is left over would be taken for the connection's next request.
         sent.pop("Content-Length", None)
         answered = pool.request(
             request.method,
             f"{url}{get_raw_path(request)}" + (f"?{query}" if query else ""),
-            body=request.get_data() or None,  # byte for byte: LocalStack's own way writes forms anew
+            body=request.get_data() or None,  # byte for byte: LocalStack's `restore_payload` re-encodes forms
             headers=sent,
             redirect=False,
             decode_content=False,

@@ -84,7 +84,7 @@ SELECT 'misspelled', m.token, m.lexeme, near.lexeme, near.similarity
                         AND abs(length(v.lexeme) - length(m.lexeme)) <= 2 AND similarity(v.lexeme, m.lexeme) >= 0.15
                       ORDER BY 2 DESC, 1 LIMIT 50) AS near
  ORDER BY 1, 5 DESC, 4
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this package
 
 
 def expandable(parsed: ParsedQuery) -> list[str]:

@@ -71,7 +71,7 @@ WITH asked AS MATERIALIZED (
 SELECT DISTINCT token
   FROM unnest(%(tokens)s::text[]) AS token {STEMS}
  WHERE stems.lexeme IN (SELECT lexeme FROM asked)
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this package
 
 
 def matching_tokens(

@@ -22,16 +22,16 @@ LANGUAGES: LiteralString = """(VALUES
 SPOKEN: LiteralString = f"""
     SELECT mark FROM {LANGUAGES}
      WHERE EXISTS (SELECT FROM postings p WHERE p.tenant_id = %(tenant)s AND p.lexeme >= mark
-                      AND p.lexeme < mark || chr(1114111))"""  # noqa: S608
+                      AND p.lexeme < mark || chr(1114111))"""  # noqa: S608  # constants of this module
 """The marks of the tenant's lexemes."""
 
-# One stem or none, not `unnest`: whose rows the planner overestimates, and then plans each search anew.
+# One stem or none, not `unnest`: whose rows the planner overestimates, and then makes a plan for each search.
 STEMS: LiteralString = f"""
      CROSS JOIN LATERAL (SELECT (ts_lexize('pg_catalog.english_stem', token))[1] AS word) AS english
       JOIN LATERAL (SELECT '' AS mark, word COLLATE "C" AS lexeme
                      UNION ALL
                     SELECT mark, mark || (ts_lexize(dictionary, token))[1]
                       FROM {LANGUAGES} WHERE mark = ANY (ARRAY({SPOKEN}))) AS stems
-        ON word IS NOT NULL"""  # noqa: S608
+        ON word IS NOT NULL"""  # noqa: S608  # constants of this module
 """Joined to a `token` of a query: its English stem as `word`, and as `lexeme` its stem in each of the tenant's
 languages, NULL where it is a stop word."""
